@@ -1,0 +1,2 @@
+//! A sans-IO AMQP 1.0 engine.
+#![no_std]
