@@ -25,10 +25,18 @@ extern crate std;
 #[macro_use]
 mod macros;
 
-pub mod codec;
-pub mod frame;
-pub mod spec;
+mod ids;
+mod limits;
+pub mod state;
 mod time;
+
 pub mod types;
 
+pub mod codec;
+
+pub mod frame;
+pub mod spec;
+
+pub use ids::{DeliveryId, LinkId, ReceiverId, SenderId, SessionId};
+pub use limits::{DecodeLimits, Limits};
 pub use time::Instant;
