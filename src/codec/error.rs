@@ -1,0 +1,93 @@
+//! What can be wrong with bytes that should be a value.
+
+use thiserror::Error;
+
+/// Bytes that are not what they should be: `amqp:decode-error` on the wire (2.8.15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{kind} at octet {offset}")]
+pub struct DecodeError {
+    /// What is wrong.
+    pub kind: DecodeErrorKind,
+    /// Where, in octets from the start of the bytes given to the reader.
+    pub offset: usize,
+}
+
+/// What is wrong with the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DecodeErrorKind {
+    /// The bytes end inside a value, or a declared size reaches past their end (1.2).
+    #[error("the value is cut short")]
+    Truncated,
+    /// A format code that the standard assigns to no type (1.6).
+    #[error("format code {0:#04x} is not assigned")]
+    UnknownCode(u8),
+    /// A value of another type than the one due here (1.3).
+    #[error("a {expected} is due, not format code {found:#04x}")]
+    WrongType {
+        /// The type due.
+        expected: &'static str,
+        /// The format code found.
+        found: u8,
+    },
+    /// A boolean's octet is neither 0 nor 1 (1.6.2).
+    #[error("a boolean's octet is 0 or 1, not {0}")]
+    InvalidBoolean(u8),
+    /// A char is no Unicode scalar value (1.6.16).
+    #[error("{0:#x} is not a Unicode character")]
+    InvalidChar(u32),
+    /// A string is not UTF-8 (1.6.20).
+    #[error("a string is not UTF-8")]
+    InvalidUtf8,
+    /// A symbol is not ASCII (1.6.21).
+    #[error("a symbol is not ASCII")]
+    InvalidSymbol,
+    /// A compound's or array's size does not fit its elements (1.2.3, 1.2.4).
+    #[error("the declared size does not fit the elements")]
+    SizeMismatch,
+    /// A compound declares more elements than octets (1.2.3).
+    #[error("more elements are declared than there are octets")]
+    CountExceedsData,
+    /// A map with an odd number of elements (1.6.23).
+    #[error("a map has a key without a value")]
+    OddMap,
+    /// A map has a key twice (1.6.23).
+    #[error("a map has a key twice")]
+    DuplicateKey,
+    /// Values nested more deeply than the limit allows.
+    #[error("values are nested too deeply")]
+    TooDeep,
+    /// More elements than the limit allows.
+    #[error("there are too many elements")]
+    TooManyElements,
+    /// A mandatory field is null or not there (1.4).
+    #[error("{composite} lacks its mandatory field {field}")]
+    MissingField {
+        /// The composite type.
+        composite: &'static str,
+        /// The field.
+        field: &'static str,
+    },
+    /// A composite has more fields than its definition (1.4).
+    #[error("{0} has more fields than are defined")]
+    TooManyFields(&'static str),
+    /// A descriptor that names none of the types allowed here (1.5).
+    #[error("the descriptor names no {0}")]
+    UnknownDescriptor(&'static str),
+    /// A value that is not one of a restricted type's choices (1.4).
+    #[error("the value is not one of those defined for {0}")]
+    InvalidChoice(&'static str),
+    /// A binary longer than its type allows (2.8.7, 4.5.4).
+    #[error("a {0} is longer than 32 octets")]
+    TooLong(&'static str),
+    /// Octets are left over where the value should have been the last thing.
+    #[error("octets are left over")]
+    TrailingOctets,
+}
+
+impl DecodeErrorKind {
+    /// The error at this offset.
+    pub const fn at(self, offset: usize) -> DecodeError {
+        DecodeError { kind: self, offset }
+    }
+}

@@ -1,0 +1,210 @@
+//! The cursor over encoded bytes: nom's parsers, offsets for errors, and the limits.
+
+use bytes::Bytes;
+use nom::{
+    bytes::complete::take,
+    error::Error as NomError,
+    number::complete::{be_u8, be_u16, be_u32, be_u64},
+};
+
+use super::{Decode, DecodeError, DecodeErrorKind, DecodeLimits, code};
+use crate::types::{Symbol, Value};
+
+/// Reads values from bytes, one after the other.
+///
+/// Binaries, strings and symbols that it reads are slices of the bytes it was given, not copies.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    source: &'a Bytes,
+    /// What is left of the compound being read, or of the source outside any.
+    rest: &'a [u8],
+    budget: DecodeLimits,
+}
+
+/// What a described value says it is (1.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Descriptor {
+    /// A numeric descriptor: domain in the upper half, id in the lower.
+    Code(u64),
+    /// A symbolic descriptor.
+    Symbol(Symbol),
+    /// A value of another type: reserved, and no type of the standard has one.
+    Reserved(Value),
+}
+
+/// A primitive parser: nom's answer, without the reason, since there is only one.
+type Parsed<'a, T> = Result<(&'a [u8], T), nom::Err<NomError<&'a [u8]>>>;
+
+impl<'a> Reader<'a> {
+    /// A reader at the start of the bytes.
+    pub fn new(source: &'a Bytes, limits: DecodeLimits) -> Self {
+        Self { source, rest: source, budget: limits }
+    }
+
+    /// Octets read so far.
+    pub fn offset(&self) -> usize {
+        // `rest` is always a part of `source`, so the difference of their addresses is the offset.
+        self.rest.as_ptr().addr().wrapping_sub(self.source.as_ptr().addr())
+    }
+
+    /// The error `kind` at the current offset.
+    pub fn error(&self, kind: DecodeErrorKind) -> DecodeError {
+        kind.at(self.offset())
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// All that is left, shared with the source.
+    pub fn take_rest(&mut self) -> Bytes {
+        let rest = self.source.slice_ref(self.rest);
+        self.rest = self.rest.get(self.rest.len()..).unwrap_or_default();
+        rest
+    }
+
+    /// Fails unless everything has been read.
+    ///
+    /// # Errors
+    /// [`DecodeErrorKind::TrailingOctets`].
+    pub fn finish(&self) -> Result<(), DecodeError> {
+        if self.is_empty() { Ok(()) } else { Err(self.error(DecodeErrorKind::TrailingOctets)) }
+    }
+
+    fn run<T>(&mut self, parse: impl FnOnce(&'a [u8]) -> Parsed<'a, T>) -> Result<T, DecodeError> {
+        match parse(self.rest) {
+            Ok((rest, value)) => {
+                self.rest = rest;
+                Ok(value)
+            }
+            Err(_) => Err(self.error(DecodeErrorKind::Truncated)),
+        }
+    }
+
+    /// The next octet.
+    ///
+    /// # Errors
+    /// [`DecodeErrorKind::Truncated`] at the end.
+    pub fn u8(&mut self) -> Result<u8, DecodeError> {
+        self.run(be_u8)
+    }
+
+    pub(crate) fn u16(&mut self) -> Result<u16, DecodeError> {
+        self.run(be_u16)
+    }
+
+    pub(crate) fn u32(&mut self) -> Result<u32, DecodeError> {
+        self.run(be_u32)
+    }
+
+    pub(crate) fn u64(&mut self) -> Result<u64, DecodeError> {
+        self.run(be_u64)
+    }
+
+    pub(crate) fn octets<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let at = self.offset();
+        self.take(N)?.try_into().map_err(|_| DecodeErrorKind::Truncated.at(at))
+    }
+
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
+        self.run(take(count))
+    }
+
+    /// As many octets, shared with the source.
+    pub(crate) fn share(&mut self, count: usize) -> Result<Bytes, DecodeError> {
+        let octets = self.take(count)?;
+        Ok(self.source.slice_ref(octets))
+    }
+
+    /// The next constructor's format code; [`code::DESCRIBED`] where a descriptor follows.
+    ///
+    /// # Errors
+    /// [`DecodeErrorKind::Truncated`] at the end.
+    pub fn code(&mut self) -> Result<u8, DecodeError> {
+        self.u8()
+    }
+
+    /// Takes a null if one comes next, and says whether it did.
+    pub fn skip_null(&mut self) -> bool {
+        match self.rest.split_first() {
+            Some((&code::NULL, rest)) => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Reads a descriptor, after its [`code::DESCRIBED`] has been read.
+    ///
+    /// # Errors
+    /// Any [`DecodeError`] of the descriptor's value; [`DecodeErrorKind::TooDeep`] where it is nested too deeply.
+    pub fn descriptor(&mut self) -> Result<Descriptor, DecodeError> {
+        match self.code()? {
+            code::SMALLULONG => Ok(Descriptor::Code(self.u8()?.into())),
+            code::ULONG => Ok(Descriptor::Code(self.u64()?)),
+            code::ULONG0 => Ok(Descriptor::Code(0)),
+            code @ (code::SYM8 | code::SYM32) => Ok(Descriptor::Symbol(Symbol::decode_as(code, self)?)),
+            other => {
+                let value = self.nested(|reader| Value::decode_as(other, reader))?;
+                Ok(Descriptor::Reserved(value))
+            }
+        }
+    }
+
+    /// Runs `read` one level down.
+    pub(crate) fn nested<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let Some(depth) = self.budget.depth.checked_sub(1) else {
+            return Err(self.error(DecodeErrorKind::TooDeep));
+        };
+        self.budget.depth = depth;
+        let result = read(self);
+        self.budget.depth = depth.saturating_add(1);
+        result
+    }
+
+    /// Takes `count` elements out of the budget before anything is reserved for them.
+    pub(crate) fn spend(&mut self, count: u32) -> Result<(), DecodeError> {
+        match self.budget.elements.checked_sub(count) {
+            Some(left) => {
+                self.budget.elements = left;
+                Ok(())
+            }
+            None => Err(self.error(DecodeErrorKind::TooManyElements)),
+        }
+    }
+
+    /// The same for elements that take up no octets.
+    pub(crate) fn spend_zero_width(&mut self, count: u32) -> Result<(), DecodeError> {
+        match self.budget.zero_width_elements.checked_sub(count) {
+            Some(left) => {
+                self.budget.zero_width_elements = left;
+                self.spend(count)
+            }
+            None => Err(self.error(DecodeErrorKind::TooManyElements)),
+        }
+    }
+
+    /// Narrows the reader to the next `size` octets; [`leave`](Self::leave) goes back to what follows them.
+    pub(crate) fn enter(&mut self, size: usize) -> Result<&'a [u8], DecodeError> {
+        let body = self.take(size)?;
+        Ok(core::mem::replace(&mut self.rest, body))
+    }
+
+    /// Goes back to what follows a compound, which must have been read to its end.
+    pub(crate) fn leave(&mut self, after: &'a [u8]) -> Result<(), DecodeError> {
+        if !self.rest.is_empty() {
+            return Err(self.error(DecodeErrorKind::SizeMismatch));
+        }
+        self.rest = after;
+        Ok(())
+    }
+
+    pub(crate) fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+}

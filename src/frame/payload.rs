@@ -1,0 +1,130 @@
+//! The bytes of a message: one chunk, or several in order.
+
+use alloc::{collections::VecDeque, vec::Vec};
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// The octets of a message as they came or are to go: shared chunks, in order.
+///
+/// A message that came in one frame is one chunk, a slice of the read buffer; a message of several frames has a
+/// chunk for each. Reading through [`Buf`] consumes it; a clone shares the chunks.
+#[derive(Clone, Debug, Default)]
+pub struct Payload {
+    first: Bytes,
+    rest: VecDeque<Bytes>,
+}
+
+impl Payload {
+    /// No octets.
+    pub const fn new() -> Self {
+        Self { first: Bytes::new(), rest: VecDeque::new() }
+    }
+
+    /// How many octets.
+    pub fn len(&self) -> usize {
+        self.rest.iter().fold(self.first.len(), |sum, chunk| sum.saturating_add(chunk.len()))
+    }
+
+    /// Whether there is no octet.
+    pub fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+
+    /// The chunks, in order; none of them is empty.
+    pub fn chunks(&self) -> impl Iterator<Item = &Bytes> {
+        core::iter::once(&self.first).chain(&self.rest).filter(|chunk| !chunk.is_empty())
+    }
+
+    /// Adds octets at the end.
+    pub fn push(&mut self, chunk: Bytes) {
+        if self.first.is_empty() {
+            self.first = chunk;
+        } else if !chunk.is_empty() {
+            self.rest.push_back(chunk);
+        }
+    }
+
+    /// Takes up to `max` octets off the front: those of the first chunk, or as many of them as fit.
+    pub fn take_chunk(&mut self, max: usize) -> Bytes {
+        if max >= self.first.len() {
+            let next = self.rest.pop_front().unwrap_or_default();
+            return core::mem::replace(&mut self.first, next);
+        }
+        self.first.split_to(max)
+    }
+
+    /// All octets as one: shared where they are one chunk, copied together where they are several.
+    pub fn into_bytes(mut self) -> Bytes {
+        if self.rest.is_empty() {
+            return self.first;
+        }
+        let mut joined = BytesMut::with_capacity(self.len());
+        while self.has_remaining() {
+            joined.extend_from_slice(&self.take_chunk(usize::MAX));
+        }
+        joined.freeze()
+    }
+
+    /// A copy in one chunk that holds nothing else alive.
+    ///
+    /// What was received shares the block that it was read into, so keeping a few octets can keep a whole read
+    /// buffer alive; a detached copy does not.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        let mut copy = Vec::with_capacity(self.len());
+        self.chunks().for_each(|chunk| copy.extend_from_slice(chunk));
+        Self::from(copy)
+    }
+}
+
+impl Buf for Payload {
+    fn remaining(&self) -> usize {
+        self.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        &self.first
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        while count > 0 && !self.first.is_empty() {
+            count = count.saturating_sub(self.take_chunk(count).len());
+        }
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(octets: Bytes) -> Self {
+        Self { first: octets, rest: VecDeque::new() }
+    }
+}
+
+impl From<Vec<u8>> for Payload {
+    fn from(octets: Vec<u8>) -> Self {
+        Bytes::from(octets).into()
+    }
+}
+
+impl From<&'static [u8]> for Payload {
+    fn from(octets: &'static [u8]) -> Self {
+        Bytes::from_static(octets).into()
+    }
+}
+
+impl FromIterator<Bytes> for Payload {
+    fn from_iter<I: IntoIterator<Item = Bytes>>(chunks: I) -> Self {
+        let mut payload = Self::new();
+        chunks.into_iter().for_each(|chunk| payload.push(chunk));
+        payload
+    }
+}
+
+impl PartialEq for Payload {
+    /// Whether the octets are the same, however they are cut into chunks.
+    fn eq(&self, other: &Self) -> bool {
+        let octets = |payload: &Self| payload.chunks().flat_map(|chunk| chunk.to_vec()).collect::<Vec<u8>>();
+        self.len() == other.len() && octets(self) == octets(other)
+    }
+}
+
+impl Eq for Payload {}

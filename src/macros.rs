@@ -1,0 +1,396 @@
+//! Tables that read like the standard's XML: [`composites!`], [`restricted!`], [`archetypes!`] and
+//! [`transitions!`]. One list gives the type, its encoding, its decoding, its docs and what the tests compare
+//! with the standard.
+
+/// Composite types (1.4): described lists with a descriptor and fields in order.
+///
+/// A field is `name: Type;` for an optional one (`Option<Type>`), or carries `mandatory`, `default EXPR`
+/// (both plain `Type`), `multiple` or `multiple_mandatory` (both `Multiple<Type>`).
+macro_rules! composites {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident = $symbol:literal ($code:literal) in $section:literal {
+            $($(#[$field_meta:meta])* $field:ident: $ty:ty $(, $kind:ident $($default:expr)?)?;)*
+        }
+    )*) => {$(
+        $(#[$meta])*
+        #[doc = concat!("\n\nSection ", $section, ", descriptor `", $symbol, "` (`", stringify!($code), "`).")]
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name {
+            $($(#[$field_meta])* pub $field: composites!(@type $ty $(, $kind)?),)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: composites!(@default $($kind $($default)?)?),)* }
+            }
+        }
+
+        impl $name {
+            /// The numeric descriptor.
+            pub const CODE: u64 = $code;
+            /// The symbolic descriptor.
+            pub const SYMBOL: &'static str = $symbol;
+
+            #[inline]
+            pub(crate) fn decode_fields(
+                reader: &mut $crate::codec::Reader<'_>,
+            ) -> Result<Self, $crate::codec::DecodeError> {
+                #[allow(unused_mut, reason = "a composite without fields reads none")]
+                let mut list = reader.fields(stringify!($name), Self::FIELDS.len())?;
+                let this = Self {
+                    $($field: composites!(@decode list, reader, $field: $ty $(, $kind $($default)?)?),)*
+                };
+                list.end(reader)?;
+                Ok(this)
+            }
+        }
+
+        impl $crate::spec::Composite for $name {
+            const NAME: &'static str = stringify!($name);
+            const SECTION: &'static str = $section;
+            const CODE: u64 = $code;
+            const SYMBOL: &'static str = $symbol;
+            const FIELDS: &'static [$crate::spec::Field] = &[
+                $($crate::spec::Field {
+                    name: stringify!($field),
+                    ty: stringify!($ty),
+                    presence: composites!(@presence $($kind $($default)?)?),
+                },)*
+            ];
+        }
+
+        impl $crate::codec::Decode for $name {
+            fn decode_as(
+                code: u8,
+                reader: &mut $crate::codec::Reader<'_>,
+            ) -> Result<Self, $crate::codec::DecodeError> {
+                reader.described(code, stringify!($name), |descriptor, reader| {
+                    descriptor.is(Self::CODE, Self::SYMBOL).then(|| Self::decode_fields(reader))
+                })
+            }
+        }
+
+        impl $crate::codec::Encode for $name {
+            #[inline]
+            fn encode(&self, writer: &mut $crate::codec::Writer<'_>) {
+                writer.describe(Self::CODE);
+                #[allow(unused_mut, reason = "a composite without fields writes none")]
+                let mut list = writer.list();
+                $(composites!(@encode list, writer, self.$field $(, $kind $($default)?)?);)*
+                list.end(writer);
+            }
+        }
+
+        impl $name {
+            const FIELDS: &'static [$crate::spec::Field] = <Self as $crate::spec::Composite>::FIELDS;
+        }
+    )*};
+
+    (@type $ty:ty) => { Option<$ty> };
+    (@type $ty:ty, multiple) => { $crate::types::Multiple<$ty> };
+    (@type $ty:ty, multiple_mandatory) => { $crate::types::Multiple<$ty> };
+    (@type $ty:ty, $kind:ident) => { $ty };
+
+    (@default) => { None };
+    (@default default $default:expr) => { $default };
+    (@default $kind:ident) => { Default::default() };
+
+    (@presence) => { $crate::spec::Presence::Optional };
+    (@presence mandatory) => { $crate::spec::Presence::Mandatory };
+    (@presence multiple) => { $crate::spec::Presence::Multiple };
+    (@presence multiple_mandatory) => { $crate::spec::Presence::MandatoryMultiple };
+    (@presence default $default:expr) => { $crate::spec::Presence::Default(stringify!($default)) };
+
+    (@decode $list:ident, $reader:ident, $field:ident: $ty:ty) => { $list.optional::<$ty>($reader)? };
+    (@decode $list:ident, $reader:ident, $field:ident: $ty:ty, mandatory) => {
+        $list.mandatory::<$ty>($reader, stringify!($field))?
+    };
+    (@decode $list:ident, $reader:ident, $field:ident: $ty:ty, multiple) => {
+        $list.optional::<$crate::types::Multiple<$ty>>($reader)?.unwrap_or_default()
+    };
+    (@decode $list:ident, $reader:ident, $field:ident: $ty:ty, multiple_mandatory) => {
+        $list.mandatory::<$crate::types::Multiple<$ty>>($reader, stringify!($field))?
+    };
+    (@decode $list:ident, $reader:ident, $field:ident: $ty:ty, default $default:expr) => {
+        match $list.optional::<$ty>($reader)? { Some(value) => value, None => $default }
+    };
+
+    (@encode $list:ident, $writer:ident, $this:ident.$field:ident) => {
+        match &$this.$field { Some(value) => $list.item($writer, value), None => $list.skip() }
+    };
+    (@encode $list:ident, $writer:ident, $this:ident.$field:ident, mandatory) => {
+        $list.item($writer, &$this.$field)
+    };
+    (@encode $list:ident, $writer:ident, $this:ident.$field:ident, multiple_mandatory) => {
+        $list.item($writer, &$this.$field)
+    };
+    (@encode $list:ident, $writer:ident, $this:ident.$field:ident, multiple) => {
+        if $this.$field.is_empty() { $list.skip() } else { $list.item($writer, &$this.$field) }
+    };
+    (@encode $list:ident, $writer:ident, $this:ident.$field:ident, default $default:expr) => {
+        if $this.$field == $default { $list.skip() } else { $list.item($writer, &$this.$field) }
+    };
+}
+
+/// Restricted types (1.4): a source type and its choices.
+///
+/// `closed` ones refuse a value that is no choice; `open` ones, all symbols, keep it as `Other`. One choice is
+/// marked `#[default]`.
+macro_rules! restricted {
+    ($($openness:ident {
+        $(#[$meta:meta])*
+        $name:ident: $source:ident in $section:literal {
+            $($(#[$choice_meta:meta])* $choice:ident = $value:literal;)*
+        }
+    })*) => {$( restricted!(@$openness $(#[$meta])* $name: $source, $section { $($(#[$choice_meta])* $choice = $value;)* }); )*};
+
+    (@closed $(#[$meta:meta])* $name:ident: $source:ident, $section:literal {
+        $($(#[$choice_meta:meta])* $choice:ident = $value:literal;)*
+    }) => {
+        $(#[$meta])*
+        #[doc = concat!("\n\nSection ", $section, ".")]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$choice_meta])* $choice,)*
+        }
+
+        impl $name {
+            /// The choices: their names here, and their values on the wire.
+            pub const CHOICES: &'static [(Self, &'static str, &'static str)] =
+                &[$((Self::$choice, stringify!($choice), stringify!($value)),)*];
+        }
+
+        impl $crate::codec::Decode for $name {
+            #[inline]
+            fn decode_as(
+                code: u8,
+                reader: &mut $crate::codec::Reader<'_>,
+            ) -> Result<Self, $crate::codec::DecodeError> {
+                let at = reader.offset();
+                match <$source as $crate::codec::Decode>::decode_as(code, reader)? {
+                    $($value => Ok(Self::$choice),)*
+                    #[allow(unreachable_patterns, reason = "both booleans may be choices")]
+                    _ => Err($crate::codec::DecodeErrorKind::InvalidChoice(stringify!($name)).at(at)),
+                }
+            }
+        }
+
+        impl $crate::codec::Encode for $name {
+            #[inline]
+            fn encode(&self, writer: &mut $crate::codec::Writer<'_>) {
+                let value: $source = match self { $(Self::$choice => $value,)* };
+                $crate::codec::Encode::encode(&value, writer);
+            }
+        }
+    };
+
+    (@open $(#[$meta:meta])* $name:ident: $source:ident, $section:literal {
+        $($(#[$choice_meta:meta])* $choice:ident = $value:literal;)*
+    }) => {
+        $(#[$meta])*
+        #[doc = concat!("\n\nSection ", $section, ".")]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$choice_meta])* #[doc = concat!("\n\n`", $value, "`")] $choice,)*
+            /// Any other symbol.
+            Other($crate::types::Symbol),
+        }
+
+        impl $name {
+            /// The choices: their names here, and their values on the wire.
+            pub const CHOICES: &'static [(Self, &'static str, &'static str)] =
+                &[$((Self::$choice, stringify!($choice), $value),)*];
+
+            /// The symbol on the wire.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$choice => $value,)*
+                    Self::Other(symbol) => symbol.as_str(),
+                }
+            }
+        }
+
+        impl From<$crate::types::Symbol> for $name {
+            fn from(symbol: $crate::types::Symbol) -> Self {
+                match symbol.as_str() {
+                    $($value => Self::$choice,)*
+                    _ => Self::Other(symbol),
+                }
+            }
+        }
+
+        impl From<$name> for $crate::types::Symbol {
+            fn from(choice: $name) -> Self {
+                match choice {
+                    $($name::$choice => Self::literal($value),)*
+                    $name::Other(symbol) => symbol,
+                }
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl $crate::codec::Decode for $name {
+            fn decode_as(
+                code: u8,
+                reader: &mut $crate::codec::Reader<'_>,
+            ) -> Result<Self, $crate::codec::DecodeError> {
+                <$crate::types::Symbol as $crate::codec::Decode>::decode_as(code, reader).map(Self::from)
+            }
+        }
+
+        impl $crate::codec::Encode for $name {
+            fn encode(&self, writer: &mut $crate::codec::Writer<'_>) {
+                $crate::codec::Encode::encode(&$crate::types::Symbol::from(self.clone()), writer);
+            }
+        }
+    };
+}
+
+/// Archetypes (1.3 `provides`): one of several composite types, told apart by the descriptor.
+///
+/// `[or Other]` keeps a described value with an unknown descriptor; without it one is refused.
+macro_rules! archetypes {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident = $archetype:literal { $($(#[$variant_meta:meta])* $ty:ident($inner:ty);)* } $([or $other:ident])?
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$variant_meta])* $ty($inner),)*
+            $(
+                /// A type that the standard does not define, kept as it came.
+                $other(alloc::boxed::Box<$crate::types::Described>),
+            )?
+        }
+
+        $(impl From<$ty> for $name {
+            fn from(value: $ty) -> Self {
+                Self::$ty(value.into())
+            }
+        })*
+
+        impl $name {
+            /// The types of this archetype: their names, numeric and symbolic descriptors.
+            pub const TYPES: &'static [(&'static str, u64, &'static str)] =
+                &[$((stringify!($ty), $ty::CODE, $ty::SYMBOL),)*];
+
+            /// The name of the type within.
+            pub fn type_name(&self) -> &'static str {
+                match self {
+                    $(Self::$ty(_) => stringify!($ty),)*
+                    $(Self::$other(_) => stringify!($other),)?
+                }
+            }
+        }
+
+        impl $crate::codec::Decode for $name {
+            #[inline]
+            fn decode_as(
+                code: u8,
+                reader: &mut $crate::codec::Reader<'_>,
+            ) -> Result<Self, $crate::codec::DecodeError> {
+                reader.described(code, $archetype, |descriptor, reader| {
+                    let number = match &descriptor {
+                        $crate::codec::Descriptor::Code(number) => Some(*number),
+                        $crate::codec::Descriptor::Symbol(symbol) => Self::TYPES
+                            .iter()
+                            .find(|(_, _, known)| symbol == known)
+                            .map(|(_, number, _)| *number),
+                        $crate::codec::Descriptor::Reserved(_) => None,
+                    };
+                    match number {
+                        $(Some($ty::CODE) => Some($ty::decode_fields(reader).map(|value| Self::$ty(value.into()))),)*
+                        _ => archetypes!(@other descriptor, reader $(, $other)?),
+                    }
+                })
+            }
+        }
+
+        impl $crate::codec::Encode for $name {
+            #[inline]
+            fn encode(&self, writer: &mut $crate::codec::Writer<'_>) {
+                match self {
+                    $(Self::$ty(value) => $crate::codec::Encode::encode(value, writer),)*
+                    $(Self::$other(value) => $crate::codec::Encode::encode(value, writer),)?
+                }
+            }
+        }
+    )*};
+
+    (@other $descriptor:ident, $reader:ident) => { None };
+    (@other $descriptor:ident, $reader:ident, $other:ident) => {
+        Some(<$crate::types::Value as $crate::codec::Decode>::decode($reader).map(|value| {
+            Self::$other(alloc::boxed::Box::new($crate::types::Described {
+                descriptor: $descriptor.into(),
+                value,
+            }))
+        }))
+    };
+}
+
+/// State machines: the states with the standard's names, and for each the cues it knows and where they lead.
+///
+/// Gives the state enum with `next(cue)`, the cue enum, and `TABLE`, which docs and tests print and walk.
+macro_rules! transitions {
+    ($(
+        $(#[$meta:meta])*
+        $state:ident on $cue:ident in $section:literal {
+            $($from:ident = $label:literal { $($on:ident => $to:ident),* $(,)? })*
+        }
+        cues { $($(#[$cue_meta:meta])* $each:ident = $cue_label:literal;)* }
+    )*) => {$(
+        $(#[$meta])*
+        #[doc = concat!("\n\nSection ", $section, ".")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $state {
+            $(#[doc = concat!("`", $label, "`")] $from,)*
+        }
+
+        #[doc = concat!("What can happen to a [`", stringify!($state), "`].")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $cue {
+            $($(#[$cue_meta])* $each,)*
+        }
+
+        impl $state {
+            /// Every state, in the standard's order.
+            pub const ALL: &'static [Self] = &[$(Self::$from,)*];
+
+            /// Every transition: from, cue, to.
+            pub const TABLE: &'static [(Self, $cue, Self)] =
+                &[$($((Self::$from, $cue::$on, Self::$to),)*)*];
+
+            /// Where the cue leads from here, or `None` where it is not legal in this state.
+            #[must_use]
+            pub const fn next(self, cue: $cue) -> Option<Self> {
+                match (self, cue) {
+                    $($((Self::$from, $cue::$on) => Some(Self::$to),)*)*
+                    #[allow(unreachable_patterns, reason = "a table may be complete")]
+                    _ => None,
+                }
+            }
+
+            /// The standard's name of the state.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$from => $label,)* }
+            }
+        }
+
+        impl $cue {
+            /// Every cue.
+            pub const ALL: &'static [Self] = &[$(Self::$each,)*];
+
+            /// The cue as the standard's diagrams write it: `S:` for sent, `R:` for received.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$each => $cue_label,)* }
+            }
+        }
+    )*};
+}

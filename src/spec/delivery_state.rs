@@ -1,0 +1,95 @@
+//! The states of a delivery (3.4, 4.5.5, 4.5.6).
+
+use alloc::boxed::Box;
+
+use super::{
+    definitions::Error,
+    transaction::{Declared, TransactionalState},
+};
+use crate::types::Fields;
+
+composites! {
+    /// Partial message data has arrived, up to and not including this place.
+    Received = "amqp:received:list" (0x23) in "3.4.1" {
+        /// The section of the message, counted from 0.
+        section_number: u32, mandatory;
+        /// Octets into the section.
+        section_offset: u64, mandatory;
+    }
+
+    /// The message has been processed.
+    Accepted = "amqp:accepted:list" (0x24) in "3.4.2" {}
+
+    /// The message is invalid and cannot be processed.
+    Rejected = "amqp:rejected:list" (0x25) in "3.4.3" {
+        /// Why.
+        error: Error;
+    }
+
+    /// The message was not and will not be processed.
+    Released = "amqp:released:list" (0x26) in "3.4.4" {}
+
+    /// The message was not processed, and is to be changed before the next attempt.
+    Modified = "amqp:modified:list" (0x27) in "3.4.5" {
+        /// Whether the attempt counts as failed.
+        delivery_failed: bool;
+        /// Whether the message is not to come to this link again.
+        undeliverable_here: bool;
+        /// Annotations to merge into the message's.
+        message_annotations: Fields;
+    }
+}
+
+archetypes! {
+    /// The state of a delivery at one end of its link (3.4).
+    DeliveryState = "delivery-state" {
+        /// See [`Received`].
+        Received(Received);
+        /// See [`Accepted`].
+        Accepted(Accepted);
+        /// See [`Rejected`].
+        Rejected(Box<Rejected>);
+        /// See [`Released`].
+        Released(Released);
+        /// See [`Modified`].
+        Modified(Box<Modified>);
+        /// See [`Declared`].
+        Declared(Box<Declared>);
+        /// See [`TransactionalState`].
+        TransactionalState(Box<TransactionalState>);
+    } [or Other]
+
+    /// A terminal state of a delivery at its receiver (3.4), as a source's default-outcome or within a
+    /// transactional state.
+    Outcome = "outcome" {
+        /// See [`Accepted`].
+        Accepted(Accepted);
+        /// See [`Rejected`].
+        Rejected(Box<Rejected>);
+        /// See [`Released`].
+        Released(Released);
+        /// See [`Modified`].
+        Modified(Box<Modified>);
+        /// See [`Declared`].
+        Declared(Box<Declared>);
+    } [or Other]
+}
+
+impl DeliveryState {
+    /// Whether this is an outcome, after which a receiver's state can't change (3.4).
+    pub const fn is_terminal(&self) -> bool {
+        match self {
+            Self::Accepted(_)
+            | Self::Rejected(_)
+            | Self::Released(_)
+            | Self::Modified(_)
+            | Self::Declared(_) => true,
+            Self::Received(_) | Self::TransactionalState(_) | Self::Other(_) => false,
+        }
+    }
+
+    /// The state `accepted`.
+    pub const ACCEPTED: Self = Self::Accepted(Accepted {});
+    /// The state `released`.
+    pub const RELEASED: Self = Self::Released(Released {});
+}

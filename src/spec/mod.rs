@@ -1,0 +1,16 @@
+//! The standard's definitions as tables (2.7, 2.8, 3.2 to 3.5, 4.5, 5.3.3): types, descriptors, fields and
+//! defaults, with no logic.
+
+mod composite;
+pub mod definitions;
+pub mod delivery_state;
+pub mod performatives;
+pub mod sasl;
+pub mod section;
+pub mod termini;
+pub mod transaction;
+
+#[cfg(test)]
+mod tests;
+
+pub use composite::{Composite, Field, Presence};

@@ -1,0 +1,139 @@
+//! The sections of a message (3.2).
+
+use bytes::Bytes;
+
+use crate::{
+    codec::{Decode, DecodeError, Encode, Reader, Writer, code},
+    types::{MessageFormat, Milliseconds, SequenceNo, Str, Symbol, Timestamp, Uuid},
+};
+
+/// The message format that this standard defines (3.2.16).
+pub const MESSAGE_FORMAT: MessageFormat = MessageFormat::new(0);
+
+composites! {
+    /// Transport details of a message, which intermediaries may change.
+    Header = "amqp:header:list" (0x70) in "3.2.1" {
+        /// Whether the message must survive a failure; false where it is not said.
+        durable: bool;
+        /// The message's priority; 4 where it is not said.
+        priority: u8;
+        /// How long the message is worth delivering.
+        ttl: Milliseconds;
+        /// Whether no other link has acquired the message before; false where it is not said.
+        first_acquirer: bool;
+        /// Failed attempts at delivery before this one; 0 where it is not said.
+        delivery_count: u32;
+    }
+
+    /// The message's immutable properties.
+    Properties = "amqp:properties:list" (0x73) in "3.2.4" {
+        /// Identifies the message within its system.
+        message_id: MessageId;
+        /// Who is responsible for the message.
+        user_id: Bytes;
+        /// The address of the node that the message is meant for.
+        to: Str;
+        /// What the message is about.
+        subject: Str;
+        /// The address of the node to send replies to.
+        reply_to: Str;
+        /// What the message refers to.
+        correlation_id: MessageId;
+        /// The MIME type of the body's data sections.
+        content_type: Symbol;
+        /// The MIME encoding of the body's data sections.
+        content_encoding: Symbol;
+        /// When the message expires.
+        absolute_expiry_time: Timestamp;
+        /// When the message was made.
+        creation_time: Timestamp;
+        /// The group that the message belongs to.
+        group_id: Str;
+        /// The message's place in its group.
+        group_sequence: SequenceNo;
+        /// The group that replies belong to.
+        reply_to_group_id: Str;
+    }
+}
+
+/// A message's identity or what it refers to: one of four types (3.2.11 to 3.2.14).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MessageId {
+    /// `message-id-ulong`
+    Ulong(u64),
+    /// `message-id-uuid`
+    Uuid(Uuid),
+    /// `message-id-binary`
+    Binary(Bytes),
+    /// `message-id-string`
+    String(Str),
+}
+
+impl Decode for MessageId {
+    fn decode_as(code: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match code {
+            code::ULONG | code::SMALLULONG | code::ULONG0 => u64::decode_as(code, reader).map(Self::Ulong),
+            code::UUID => Uuid::decode_as(code, reader).map(Self::Uuid),
+            code::VBIN8 | code::VBIN32 => Bytes::decode_as(code, reader).map(Self::Binary),
+            code::STR8 | code::STR32 => Str::decode_as(code, reader).map(Self::String),
+            found => Err(reader.wrong_type("message-id", found)),
+        }
+    }
+}
+
+impl Encode for MessageId {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        match self {
+            Self::Ulong(id) => id.encode(writer),
+            Self::Uuid(id) => id.encode(writer),
+            Self::Binary(id) => id.encode(writer),
+            Self::String(id) => id.encode(writer),
+        }
+    }
+}
+
+impl From<u64> for MessageId {
+    fn from(id: u64) -> Self {
+        Self::Ulong(id)
+    }
+}
+
+impl From<Uuid> for MessageId {
+    fn from(id: Uuid) -> Self {
+        Self::Uuid(id)
+    }
+}
+
+impl From<&str> for MessageId {
+    fn from(id: &str) -> Self {
+        Self::String(id.into())
+    }
+}
+
+/// The descriptors of the sections (3.2): numeric codes and symbolic names, in the order a message has them.
+pub const SECTIONS: &[(&str, u64, &str)] = &[
+    ("header", Header::CODE, Header::SYMBOL),
+    ("delivery-annotations", DELIVERY_ANNOTATIONS, "amqp:delivery-annotations:map"),
+    ("message-annotations", MESSAGE_ANNOTATIONS, "amqp:message-annotations:map"),
+    ("properties", Properties::CODE, Properties::SYMBOL),
+    ("application-properties", APPLICATION_PROPERTIES, "amqp:application-properties:map"),
+    ("data", DATA, "amqp:data:binary"),
+    ("amqp-sequence", AMQP_SEQUENCE, "amqp:amqp-sequence:list"),
+    ("amqp-value", AMQP_VALUE, "amqp:amqp-value:*"),
+    ("footer", FOOTER, "amqp:footer:map"),
+];
+
+/// Descriptor of the delivery-annotations section (3.2.2).
+pub const DELIVERY_ANNOTATIONS: u64 = 0x71;
+/// Descriptor of the message-annotations section (3.2.3).
+pub const MESSAGE_ANNOTATIONS: u64 = 0x72;
+/// Descriptor of the application-properties section (3.2.5).
+pub const APPLICATION_PROPERTIES: u64 = 0x74;
+/// Descriptor of a data section (3.2.6).
+pub const DATA: u64 = 0x75;
+/// Descriptor of an amqp-sequence section (3.2.7).
+pub const AMQP_SEQUENCE: u64 = 0x76;
+/// Descriptor of an amqp-value section (3.2.8).
+pub const AMQP_VALUE: u64 = 0x77;
+/// Descriptor of the footer section (3.2.9).
+pub const FOOTER: u64 = 0x78;

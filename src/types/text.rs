@@ -1,0 +1,154 @@
+//! Strings and symbols: validated once, then shared without copying.
+
+use alloc::string::String;
+use core::{borrow::Borrow, fmt, ops::Deref, str};
+
+use bytes::Bytes;
+use thiserror::Error;
+
+/// The bytes are not UTF-8 (1.6.20).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("not UTF-8")]
+pub struct NotUtf8;
+
+/// The text has a character outside ASCII (1.6.21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("not ASCII")]
+pub struct NotAscii;
+
+macro_rules! text {
+    ($($(#[$meta:meta])* $name:ident, $valid:ident, $error:ident;)*) => {$(
+        $(#[$meta])*
+        ///
+        /// A clone shares the bytes. A decoded one is a slice of the input it came from and keeps all of that
+        /// alive; [`detach`](Self::detach) copies it out.
+        #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Bytes);
+
+        impl $name {
+            /// The empty one.
+            pub const fn empty() -> Self {
+                Self(Bytes::new())
+            }
+
+            pub(crate) const fn literal(text: &'static str) -> Self {
+                Self(Bytes::from_static(text.as_bytes()))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                // Every constructor has checked the bytes, so the fallback is never taken.
+                str::from_utf8(&self.0).unwrap_or_default()
+            }
+
+            /// The text's octets.
+            pub fn as_bytes(&self) -> &[u8] {
+                &self.0
+            }
+
+            /// The octets, shared.
+            pub fn into_bytes(self) -> Bytes {
+                self.0
+            }
+
+            /// A copy that holds nothing else alive.
+            #[must_use]
+            pub fn detach(&self) -> Self {
+                Self(Bytes::copy_from_slice(&self.0))
+            }
+        }
+
+        impl TryFrom<Bytes> for $name {
+            type Error = $error;
+
+            fn try_from(bytes: Bytes) -> Result<Self, $error> {
+                if $valid(&bytes) { Ok(Self(bytes)) } else { Err($error) }
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl Borrow<[u8]> for $name {
+            fn borrow(&self) -> &[u8] {
+                &self.0
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, other: &str) -> bool {
+                self.0 == other.as_bytes()
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, other: &&str) -> bool {
+                self.0 == other.as_bytes()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(self.as_str(), f)
+            }
+        }
+    )*};
+}
+
+fn is_utf8(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).is_ok()
+}
+
+fn is_ascii(bytes: &[u8]) -> bool {
+    bytes.is_ascii()
+}
+
+text! {
+    /// A string (1.6.20): UTF-8 text.
+    Str, is_utf8, NotUtf8;
+    /// A symbol (1.6.21): ASCII text from a constrained domain.
+    Symbol, is_ascii, NotAscii;
+}
+
+impl From<&str> for Str {
+    fn from(text: &str) -> Self {
+        Self(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl From<String> for Str {
+    fn from(text: String) -> Self {
+        Self(Bytes::from(text.into_bytes()))
+    }
+}
+
+impl From<Symbol> for Str {
+    fn from(symbol: Symbol) -> Self {
+        Self(symbol.0)
+    }
+}
+
+impl TryFrom<&str> for Symbol {
+    type Error = NotAscii;
+
+    fn try_from(text: &str) -> Result<Self, NotAscii> {
+        if text.is_ascii() { Ok(Self(Bytes::copy_from_slice(text.as_bytes()))) } else { Err(NotAscii) }
+    }
+}
