@@ -25,11 +25,13 @@ extern crate std;
 
 #[macro_use]
 mod macros;
+mod time;
+
+pub mod types;
 
 pub mod codec;
+
 pub mod frame;
 pub mod spec;
-mod time;
-pub mod types;
 
 pub use time::Instant;
