@@ -1,5 +1,6 @@
 //! A sans-IO AMQP 1.0 engine.
 #![no_std]
+#![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
     deny(
@@ -24,11 +25,11 @@ extern crate std;
 
 #[macro_use]
 mod macros;
+pub mod state;
+mod time;
 
 mod ids;
 mod limits;
-pub mod state;
-mod time;
 
 pub mod types;
 
