@@ -1,5 +1,6 @@
 //! A sans-IO AMQP 1.0 engine.
 #![no_std]
+#![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
     deny(
@@ -24,11 +25,19 @@ extern crate std;
 
 #[macro_use]
 mod macros;
-
-pub mod codec;
-pub mod frame;
-pub mod spec;
+pub mod state;
 mod time;
+
+mod ids;
+mod limits;
+
 pub mod types;
 
+pub mod codec;
+
+pub mod frame;
+pub mod spec;
+
+pub use ids::{DeliveryId, LinkId, ReceiverId, SenderId, SessionId};
+pub use limits::{DecodeLimits, Limits};
 pub use time::Instant;

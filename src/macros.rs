@@ -1,5 +1,5 @@
-//! Tables that read like the standard's XML: [`composites!`], [`restricted!`], [`archetypes!`] and
-//! [`transitions!`]. One list gives the type, its encoding, its decoding, its docs and what the tests compare
+//! Tables that read like the standard's XML: `composites!`, `restricted!`, `archetypes!` and
+//! `transitions!`. One list gives the type, its encoding, its decoding, its docs and what the tests compare
 //! with the standard.
 
 /// Composite types (1.4): described lists with a descriptor and fields in order.

@@ -7,7 +7,6 @@ mod array;
 pub mod code;
 mod compound;
 mod error;
-mod limits;
 mod primitive;
 mod reader;
 mod value;
@@ -20,10 +19,10 @@ use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
 
+pub use crate::limits::DecodeLimits;
 pub use array::Element;
 pub use compound::ListReader;
 pub use error::{DecodeError, DecodeErrorKind};
-pub use limits::DecodeLimits;
 pub use reader::{Descriptor, Reader};
 pub use writer::{OpenCompound, Writer};
 

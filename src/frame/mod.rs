@@ -1,5 +1,13 @@
 //! Bytes to frames and back (2.2, 2.3).
 
+mod header;
+mod input;
+mod outbox;
 mod payload;
+mod split;
 
+pub use header::{ProtocolHeader, ProtocolId};
+pub use input::Input;
+pub use outbox::{Outbox, Transmit};
 pub use payload::Payload;
+pub use split::{FrameError, FrameHead, FrameKind, HEADER_SIZE, split};

@@ -1,0 +1,48 @@
+"""The sets of features worth testing, one a line, comma-separated; `none` is the empty set.
+
+None, the default, each feature alone and all together, read from Cargo.toml. Sets that turn on the same features
+are printed once, and the default is left out: `cargo test` has covered it. With --fuzz-targets: the names of the
+fuzz crate's binaries instead.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tomllib
+
+
+def closure(names, features):
+    """All features that `names` turn on in this package."""
+    reached, open_ = set(), list(names)
+    while open_:
+        name = open_.pop()
+        if name in features and name not in reached:
+            reached.add(name)
+            open_.extend(features[name])
+    return frozenset(reached - {"default"})
+
+
+def feature_sets(features):
+    named = sorted(set(features) - {"default"})
+    seen = {closure(["default"], features)}
+    for names in [[], *([name] for name in named), named]:
+        turned_on = closure(names, features)
+        if turned_on not in seen:
+            seen.add(turned_on)
+            yield names
+
+
+def main():
+    if sys.argv[1:] == ["--fuzz-targets"]:
+        manifest = tomllib.loads(pathlib.Path("fuzz/Cargo.toml").read_text())
+        print("\n".join(target["name"] for target in manifest["bin"]))
+        return
+    command = ["cargo", "metadata", "--no-deps", "--format-version", "1"]
+    packages = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["packages"]
+    features = next(package["features"] for package in packages if package["name"] == "amqp-proto")
+    for names in feature_sets(features):
+        print(",".join(names) or "none")
+
+
+main()

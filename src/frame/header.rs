@@ -1,0 +1,79 @@
+//! Protocol headers (2.2).
+
+use core::fmt;
+
+/// Octets of a protocol header.
+pub(crate) const SIZE: usize = 8;
+
+/// What is spoken after a protocol header (2.2, 5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtocolId {
+    /// AMQP frames.
+    Amqp,
+    /// A TLS handshake (5.2).
+    Tls,
+    /// SASL frames (5.3).
+    Sasl,
+}
+
+/// The eight octets with which each layer of a connection begins (2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProtocolHeader {
+    /// The layer's number.
+    pub id: u8,
+    /// The major version.
+    pub major: u8,
+    /// The minor version.
+    pub minor: u8,
+    /// The revision.
+    pub revision: u8,
+}
+
+impl ProtocolId {
+    /// The number in the header.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Amqp => 0,
+            Self::Tls => 2,
+            Self::Sasl => 3,
+        }
+    }
+}
+
+impl ProtocolHeader {
+    /// AMQP 1.0.0.
+    pub const AMQP: Self = Self::version_1_0_0(ProtocolId::Amqp);
+    /// TLS 1.0.0 (5.2).
+    pub const TLS: Self = Self::version_1_0_0(ProtocolId::Tls);
+    /// SASL 1.0.0 (5.3).
+    pub const SASL: Self = Self::version_1_0_0(ProtocolId::Sasl);
+
+    const fn version_1_0_0(id: ProtocolId) -> Self {
+        Self { id: id.code(), major: 1, minor: 0, revision: 0 }
+    }
+
+    /// The header's octets.
+    pub const fn to_bytes(self) -> [u8; SIZE] {
+        [b'A', b'M', b'Q', b'P', self.id, self.major, self.minor, self.revision]
+    }
+
+    /// The header that these octets are, or `None` where they are none.
+    pub const fn from_bytes(octets: [u8; SIZE]) -> Option<Self> {
+        match octets {
+            [b'A', b'M', b'Q', b'P', id, major, minor, revision] => Some(Self { id, major, minor, revision }),
+            _ => None,
+        }
+    }
+
+    /// Whether these octets can be the beginning of a header: a peer that says something else is told so at
+    /// once, however little it has said (2.2).
+    pub fn may_begin(octets: &[u8]) -> bool {
+        octets.iter().zip(b"AMQP").all(|(octet, due)| octet == due)
+    }
+}
+
+impl fmt::Display for ProtocolHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AMQP {} {}.{}.{}", self.id, self.major, self.minor, self.revision)
+    }
+}

@@ -1,0 +1,323 @@
+//! What is to be written to the transport: heads in one buffer, large payloads between them by reference.
+
+use alloc::{collections::VecDeque, vec::Vec};
+
+use bytes::{Buf, Bytes};
+
+use super::{FrameKind, HEADER_SIZE, ProtocolHeader};
+use crate::codec::{Encode, Writer};
+
+/// Payload chunks below this many octets are copied beside their heads: a write of its own would cost more.
+const BY_REFERENCE: usize = 1024;
+
+/// Octets waiting to be written, in order.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// Frame heads and small payloads, those before `read` written already.
+    heads: Vec<u8>,
+    read: usize,
+    /// Chunks by reference, each with the place in `heads` that it follows.
+    chunks: VecDeque<(usize, Bytes)>,
+    /// Octets of the chunks together.
+    referenced: usize,
+    /// Octets that have been taken away for writing, since the beginning.
+    written: u64,
+}
+
+impl Outbox {
+    /// Octets waiting.
+    pub fn len(&self) -> usize {
+        self.heads.len().saturating_sub(self.read).saturating_add(self.referenced)
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Octets taken away for writing, since the beginning.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    pub(crate) fn header(&mut self, header: ProtocolHeader) {
+        self.heads.extend_from_slice(&header.to_bytes());
+    }
+
+    /// Writes a whole frame and gives its size, or takes it back and gives the size as an error where it is
+    /// larger than `max`.
+    pub(crate) fn frame(
+        &mut self,
+        kind: FrameKind,
+        channel: u16,
+        body: &impl Encode,
+        max: u32,
+    ) -> Result<usize, usize> {
+        let start = self.start_frame(kind, channel);
+        body.encode(&mut self.writer());
+        let size = self.since(start);
+        if u32::try_from(size).is_ok_and(|size| size <= max) {
+            self.end_frame(start, size);
+            Ok(size)
+        } else {
+            self.take_back(start);
+            Err(size)
+        }
+    }
+
+    /// An empty frame (2.4.5).
+    pub(crate) fn empty_frame(&mut self) {
+        let start = self.start_frame(FrameKind::Amqp, 0);
+        self.end_frame(start, HEADER_SIZE);
+    }
+
+    /// Starts a frame and gives the place of its head.
+    #[inline]
+    pub(crate) fn start_frame(&mut self, kind: FrameKind, channel: u16) -> usize {
+        self.reclaim();
+        let start = self.heads.len();
+        let [high, low] = channel.to_be_bytes();
+        self.heads.extend_from_slice(&[0, 0, 0, 0, 2, kind.code(), high, low]);
+        start
+    }
+
+    pub(crate) fn writer(&mut self) -> Writer<'_> {
+        Writer::new(&mut self.heads)
+    }
+
+    /// Octets of heads since `start`.
+    #[inline]
+    pub(crate) fn since(&self, start: usize) -> usize {
+        self.heads.len().saturating_sub(start)
+    }
+
+    /// Adds payload to the frame being written.
+    #[inline]
+    pub(crate) fn payload(&mut self, chunk: Bytes) {
+        if chunk.len() < BY_REFERENCE {
+            self.heads.extend_from_slice(&chunk);
+        } else {
+            self.referenced = self.referenced.saturating_add(chunk.len());
+            self.chunks.push_back((self.heads.len(), chunk));
+        }
+    }
+
+    /// Fills in the size of the frame that began at `start`.
+    #[inline]
+    pub(crate) fn end_frame(&mut self, start: usize, size: usize) {
+        let size = u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes();
+        if let Some(place) = self.heads.get_mut(start..start.saturating_add(size.len())) {
+            place.copy_from_slice(&size);
+        }
+    }
+
+    /// Takes back all heads written since `start`; no chunk by reference may have followed them.
+    pub(crate) fn take_back(&mut self, start: usize) {
+        self.heads.truncate(start);
+    }
+
+    /// Gives the room of written heads back, so that it does not grow under a reader that never catches up.
+    fn reclaim(&mut self) {
+        if self.read == 0 {
+            return;
+        }
+        if self.read == self.heads.len() && self.chunks.is_empty() {
+            self.heads.clear();
+            self.read = 0;
+        } else if self.read > 65_536 && self.read >= self.heads.len() / 2 {
+            self.heads.drain(..self.read);
+            for (place, _) in &mut self.chunks {
+                *place = place.saturating_sub(self.read);
+            }
+            self.read = 0;
+        }
+    }
+
+    /// The octets up to the next chunk by reference, or that chunk.
+    fn front(&self) -> &[u8] {
+        match self.chunks.front() {
+            Some((place, chunk)) if *place <= self.read => chunk,
+            Some((place, _)) => self.heads.get(self.read..*place).unwrap_or_default(),
+            None => self.heads.get(self.read..).unwrap_or_default(),
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.written = self.written.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        let mut left = count;
+        while left > 0 {
+            let step = left.min(self.front().len());
+            if step == 0 {
+                break;
+            }
+            left = left.saturating_sub(step);
+            match self.chunks.front_mut() {
+                Some((place, chunk)) if *place <= self.read => {
+                    chunk.advance(step);
+                    self.referenced = self.referenced.saturating_sub(step);
+                    if chunk.is_empty() {
+                        self.chunks.pop_front();
+                    }
+                }
+                _ => self.read = self.read.saturating_add(step),
+            }
+        }
+        self.reclaim();
+    }
+
+    /// The next octets, owned.
+    fn pop(&mut self) -> Option<Bytes> {
+        let by_reference = self.chunks.front().is_some_and(|(place, _)| *place <= self.read);
+        let chunk = if by_reference {
+            let (_, chunk) = self.chunks.pop_front()?;
+            self.referenced = self.referenced.saturating_sub(chunk.len());
+            chunk
+        } else if self.read == 0 && self.chunks.is_empty() {
+            Bytes::from(core::mem::take(&mut self.heads))
+        } else {
+            let chunk = Bytes::copy_from_slice(self.front());
+            self.read = self.read.saturating_add(chunk.len());
+            chunk
+        };
+        self.written = self.written.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+        self.reclaim();
+        (!chunk.is_empty()).then_some(chunk)
+    }
+}
+
+/// Octets to write to the transport; what is advanced over counts as written.
+///
+/// Read it as a [`Buf`], with [`chunks_vectored`](Buf::chunks_vectored) for a gathering write, or take
+/// owned pieces with [`next_chunk`](Self::next_chunk) for I/O that keeps buffers while it writes. Nothing more is
+/// added while it is borrowed, so it is not to be held across a wait.
+#[derive(Debug)]
+pub struct Transmit<'a> {
+    outbox: &'a mut Outbox,
+}
+
+impl<'a> Transmit<'a> {
+    pub(crate) fn new(outbox: &'a mut Outbox) -> Self {
+        Self { outbox }
+    }
+
+    /// The next piece, which counts as written; `None` at the end. Large payloads come as the sender's own
+    /// memory, all else as a buffer of its own.
+    pub fn next_chunk(&mut self) -> Option<Bytes> {
+        self.outbox.pop()
+    }
+
+    /// Octets waiting.
+    pub fn len(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.outbox.is_empty()
+    }
+}
+
+impl Buf for Transmit<'_> {
+    fn remaining(&self) -> usize {
+        self.outbox.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.outbox.front()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.outbox.consume(count);
+    }
+
+    #[cfg(feature = "std")]
+    fn chunks_vectored<'b>(&'b self, slices: &mut [std::io::IoSlice<'b>]) -> usize {
+        let outbox = &*self.outbox;
+        let mut read = outbox.read;
+        let pieces = outbox.chunks.iter().flat_map(|(place, chunk)| {
+            let head = outbox.heads.get(read..*place).unwrap_or_default();
+            read = *place;
+            [head, chunk.as_ref()]
+        });
+        let last = outbox.chunks.back().map_or(outbox.read, |(place, _)| *place);
+        let tail = outbox.heads.get(last..).unwrap_or_default();
+        let mut filled: usize = 0;
+        let pieces = pieces.chain(core::iter::once(tail)).filter(|piece| !piece.is_empty());
+        for (slot, piece) in slices.iter_mut().zip(pieces) {
+            *slot = std::io::IoSlice::new(piece);
+            filled = filled.saturating_add(1);
+        }
+        filled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Value;
+    use alloc::vec;
+
+    fn filled() -> (Outbox, Vec<u8>, Bytes) {
+        let mut outbox = Outbox::default();
+        let large = Bytes::from(vec![7; 3000]);
+        let mut expected = Vec::new();
+        for small in [1_u8, 2] {
+            assert_eq!(outbox.frame(FrameKind::Amqp, 1, &Value::Ubyte(small), 512), Ok(10));
+            expected.extend([0, 0, 0, 10, 2, 0, 0, 1, 0x50, small]);
+            let start = outbox.start_frame(FrameKind::Amqp, 2);
+            outbox.payload(large.clone());
+            outbox.end_frame(start, 3008);
+            expected.extend([0, 0, 0x0b, 0xc0, 2, 0, 0, 2]);
+            expected.extend_from_slice(&large);
+        }
+        (outbox, expected, large)
+    }
+
+    #[test]
+    fn octets_come_out_in_order_in_steps_of_any_size() {
+        for step in [1, 7, 4096] {
+            let (mut outbox, expected, _) = filled();
+            assert_eq!(outbox.len(), expected.len());
+            let (mut transmit, mut got) = (Transmit::new(&mut outbox), Vec::new());
+            while transmit.has_remaining() {
+                let chunk = transmit.chunk();
+                let count = chunk.len().min(step);
+                got.extend_from_slice(&chunk[..count]);
+                transmit.advance(count);
+            }
+            assert_eq!(got, expected);
+            assert_eq!(outbox.written(), expected.len() as u64);
+        }
+    }
+
+    #[test]
+    fn owned_chunks_hand_over_large_payloads_uncopied() {
+        let (mut outbox, expected, large) = filled();
+        let (mut transmit, mut got, mut same) = (Transmit::new(&mut outbox), Vec::new(), 0);
+        while let Some(chunk) = transmit.next_chunk() {
+            same += usize::from(chunk.as_ptr() == large.as_ptr());
+            got.extend_from_slice(&chunk);
+        }
+        assert_eq!(got, expected);
+        assert_eq!(same, 2);
+        assert!(outbox.is_empty());
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn vectored_chunks_are_all_of_it() {
+        let (mut outbox, expected, _) = filled();
+        let transmit = Transmit::new(&mut outbox);
+        let mut slices = [std::io::IoSlice::new(&[]); 8];
+        let count = transmit.chunks_vectored(&mut slices);
+        assert_eq!(count, 4);
+        assert_eq!(slices[..count].concat(), expected);
+    }
+
+    #[test]
+    fn a_frame_too_large_leaves_no_trace() {
+        let mut outbox = Outbox::default();
+        assert_eq!(outbox.frame(FrameKind::Amqp, 0, &Bytes::from(vec![0; 600]), 512), Err(613));
+        assert!(outbox.is_empty());
+    }
+}

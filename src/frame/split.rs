@@ -1,0 +1,127 @@
+//! The frame header (2.3.1): where one frame ends and the next begins.
+
+use nom::{
+    Parser as _,
+    error::Error as NomError,
+    number::complete::{be_u8, be_u16, be_u32},
+};
+use thiserror::Error;
+
+/// Octets of a frame header, and so of the smallest frame.
+pub const HEADER_SIZE: usize = 8;
+
+/// What a frame carries (2.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// A performative and its payload, for a channel.
+    Amqp,
+    /// A step of the SASL exchange.
+    Sasl,
+}
+
+/// A frame header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHead {
+    /// Octets of the whole frame.
+    pub size: usize,
+    /// Where the body begins, in octets from the start of the frame; what lies before it, beyond the header, is
+    /// the extended header, which is ignored (2.3.2).
+    pub body: usize,
+    /// What the frame carries.
+    pub kind: FrameKind,
+    /// The channel of an AMQP frame; without meaning in a SASL frame.
+    pub channel: u16,
+}
+
+/// Why octets are no frame: `amqp:connection:framing-error` on the wire (2.8.16).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum FrameError {
+    /// Smaller than a frame header.
+    #[error("a frame of {0} octets is smaller than its header")]
+    TooSmall(u32),
+    /// Larger than the maximum frame size.
+    #[error("a frame of {size} octets is larger than the maximum of {max}")]
+    TooLarge {
+        /// The size declared.
+        size: u32,
+        /// The largest size allowed.
+        max: u32,
+    },
+    /// The body does not begin behind the header and within the frame.
+    #[error("a data offset of {0} words leads outside the frame")]
+    DataOffset(u8),
+    /// A type code that is not defined.
+    #[error("frame type {0:#04x} is not defined")]
+    UnknownType(u8),
+}
+
+impl FrameKind {
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Amqp => 0,
+            Self::Sasl => 1,
+        }
+    }
+}
+
+/// Reads the header of the frame at the start of the octets; `None` where they do not hold all of the frame yet.
+///
+/// The size is judged as soon as its four octets are there, so that a hostile one never makes anybody wait or
+/// reserve room for it.
+///
+/// # Errors
+/// [`FrameError`] where the octets can't become a frame of at most `max` octets.
+pub fn split(octets: &[u8], max: u32) -> Result<Option<FrameHead>, FrameError> {
+    let Ok((rest, declared)) = be_u32::<_, NomError<_>>(octets) else { return Ok(None) };
+    let size = usize::try_from(declared).unwrap_or(usize::MAX);
+    if size < HEADER_SIZE {
+        return Err(FrameError::TooSmall(declared));
+    }
+    if declared > max {
+        return Err(FrameError::TooLarge { size: declared, max });
+    }
+    let Ok((_, (words, code, channel))) = (be_u8::<_, NomError<_>>, be_u8, be_u16).parse(rest) else {
+        return Ok(None);
+    };
+    let body = usize::from(words).saturating_mul(4);
+    if body < HEADER_SIZE || body > size {
+        return Err(FrameError::DataOffset(words));
+    }
+    let kind = match code {
+        0 => FrameKind::Amqp,
+        1 => FrameKind::Sasl,
+        other => return Err(FrameError::UnknownType(other)),
+    };
+    Ok((octets.len() >= size).then_some(FrameHead { size, body, kind, channel }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_split_off_when_all_of_it_is_there() {
+        let octets = [0, 0, 0, 12, 3, 0, 1, 2, 0xde, 0xad, 0xbe, 0xef, 0xff];
+        for end in 0..12 {
+            assert_eq!(split(&octets[..end], 512), Ok(None), "{end}");
+        }
+        let head = FrameHead { size: 12, body: 12, kind: FrameKind::Amqp, channel: 0x0102 };
+        assert_eq!(split(&octets[..12], 512), Ok(Some(head)));
+        assert_eq!(split(&octets, 512), Ok(Some(head)));
+    }
+
+    #[test]
+    fn a_bad_size_is_refused_by_its_four_octets() {
+        assert_eq!(split(&[0, 0, 0, 7], 512), Err(FrameError::TooSmall(7)));
+        assert_eq!(split(&[0, 0, 2, 1], 512), Err(FrameError::TooLarge { size: 513, max: 512 }));
+        assert_eq!(split(&[0, 0, 2, 0], 512), Ok(None));
+        assert_eq!(split(&[0xff; 4], u32::MAX), Ok(None));
+    }
+
+    #[test]
+    fn a_body_lies_within_its_frame() {
+        assert_eq!(split(&[0, 0, 0, 8, 1, 0, 0, 0], 512), Err(FrameError::DataOffset(1)));
+        assert_eq!(split(&[0, 0, 0, 8, 3, 0, 0, 0], 512), Err(FrameError::DataOffset(3)));
+        assert_eq!(split(&[0, 0, 0, 8, 2, 2, 0, 0], 512), Err(FrameError::UnknownType(2)));
+    }
+}

@@ -1,0 +1,148 @@
+//! Ids of sessions, links and deliveries: never used twice on a connection, so a stale one is an error and never
+//! somebody else.
+
+use core::fmt;
+
+macro_rules! ids {
+    ($($(#[$meta:meta])* $name:ident;)*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u64);
+
+        impl From<$name> for u64 {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:x}", self.0)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A session of a connection.
+    SessionId;
+    /// A sending link of a connection.
+    SenderId;
+    /// A receiving link of a connection.
+    ReceiverId;
+    /// A delivery on a connection. Ids of one link's consecutive deliveries follow each other where no delivery of
+    /// another link came between.
+    DeliveryId;
+}
+
+/// A link of a connection, in either direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LinkId {
+    /// A sending link.
+    Sender(SenderId),
+    /// A receiving link.
+    Receiver(ReceiverId),
+}
+
+impl From<SenderId> for LinkId {
+    fn from(id: SenderId) -> Self {
+        Self::Sender(id)
+    }
+}
+
+impl From<ReceiverId> for LinkId {
+    fn from(id: ReceiverId) -> Self {
+        Self::Receiver(id)
+    }
+}
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sender(id) => write!(f, "sender {id}"),
+            Self::Receiver(id) => write!(f, "receiver {id}"),
+        }
+    }
+}
+
+/// Where a session lies, and which in the row of those that lay there: the parts of a [`SessionId`].
+impl SessionId {
+    pub(crate) const fn new(generation: u32, slot: u16) -> Self {
+        Self(((generation as u64) << 16) | slot as u64)
+    }
+
+    pub(crate) const fn slot(self) -> u16 {
+        let [.., high, low] = self.0.to_be_bytes();
+        u16::from_be_bytes([high, low])
+    }
+}
+
+/// The parts of a link's id: a number of its own, and where its session and it lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LinkKey {
+    pub(crate) generation: u32,
+    pub(crate) session: u16,
+    pub(crate) slot: u16,
+}
+
+impl LinkKey {
+    const fn pack(self) -> u64 {
+        ((self.generation as u64) << 32) | ((self.session as u64) << 16) | self.slot as u64
+    }
+
+    const fn unpack(id: u64) -> Self {
+        let [a, b, c, d, e, f, g, h] = id.to_be_bytes();
+        Self {
+            generation: u32::from_be_bytes([a, b, c, d]),
+            session: u16::from_be_bytes([e, f]),
+            slot: u16::from_be_bytes([g, h]),
+        }
+    }
+
+    pub(crate) const fn sender(self) -> SenderId {
+        SenderId(self.pack())
+    }
+
+    pub(crate) const fn receiver(self) -> ReceiverId {
+        ReceiverId(self.pack())
+    }
+}
+
+impl From<LinkId> for LinkKey {
+    fn from(id: LinkId) -> Self {
+        match id {
+            LinkId::Sender(SenderId(id)) | LinkId::Receiver(ReceiverId(id)) => Self::unpack(id),
+        }
+    }
+}
+
+/// A delivery's id is the delivery-id on the wire under an epoch, a number that no other 2³² deliveries share.
+impl DeliveryId {
+    pub(crate) const fn new(epoch: u32, number: u32) -> Self {
+        Self(((epoch as u64) << 32) | number as u64)
+    }
+
+    pub(crate) const fn epoch(self) -> u32 {
+        let [a, b, c, d, ..] = self.0.to_be_bytes();
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    pub(crate) const fn number(self) -> u32 {
+        let [.., a, b, c, d] = self.0.to_be_bytes();
+        u32::from_be_bytes([a, b, c, d])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_give_back_their_parts() {
+        assert_eq!(SessionId::new(7, 65535).slot(), 65535);
+        let key = LinkKey { generation: u32::MAX, session: 1, slot: 2 };
+        assert_eq!(LinkKey::from(LinkId::from(key.sender())), key);
+        let id = DeliveryId::new(3, u32::MAX);
+        assert_eq!((id.epoch(), id.number()), (3, u32::MAX));
+    }
+}
