@@ -311,7 +311,8 @@ mod tests {
         let mut slices = [std::io::IoSlice::new(&[]); 8];
         let count = transmit.chunks_vectored(&mut slices);
         assert_eq!(count, 4);
-        assert_eq!(slices[..count].concat(), expected);
+        let joined: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
+        assert_eq!(joined, expected);
     }
 
     #[test]
