@@ -125,10 +125,40 @@ impl Encode for Array {
             }
             writer.u8(if is_wide { wide } else { narrow });
         };
+        if let Kind::List | Kind::Map | Kind::Array = self.kind() {
+            return encode_compounds(self.items(), constructor, writer);
+        }
         encode_array(writer, self.items().len(), constructor, |wide, writer| {
             self.items().iter().all(|item| encode_body(item, wide, writer))
         });
     }
+}
+
+/// Writes an array of lists, maps or arrays. Each item is encoded once, whatever form it is to take in the end:
+/// to try the small form first would double the work at every level of nesting.
+fn encode_compounds(items: &[Value], constructor: impl Fn(bool, &mut Writer<'_>), writer: &mut Writer<'_>) {
+    let start = writer.position();
+    let ends: Vec<usize> = items
+        .iter()
+        .map(|item| {
+            item.encode(writer);
+            writer.position().saturating_sub(start)
+        })
+        .collect();
+    let encoded = writer.split_off(start);
+    let parts = || {
+        let starts = core::iter::once(0).chain(ends.iter().copied());
+        starts.zip(&ends).map(|(from, to)| encoded.get(from..*to).unwrap_or_default())
+    };
+    let all_small =
+        parts().all(|part| !matches!(part.first(), Some(&(code::LIST32 | code::MAP32 | code::ARRAY32))));
+    encode_array(writer, items.len(), constructor, |wide, writer| {
+        let fits = wide || all_small;
+        if fits {
+            parts().for_each(|part| compound_body(part, wide, writer));
+        }
+        fits
+    });
 }
 
 /// The small and the general format code of an array's elements. Booleans always take their octet: the
@@ -187,7 +217,6 @@ fn encode_body(item: &Value, wide: bool, writer: &mut Writer<'_>) -> bool {
         Value::Binary(octets) => variable_body(octets, wide, writer),
         Value::String(text) => variable_body(text.as_bytes(), wide, writer),
         Value::Symbol(text) => variable_body(text.as_bytes(), wide, writer),
-        Value::List(_) | Value::Map(_) | Value::Array(_) => compound_body(item, wide, writer),
         // The rest have one format code, so the body is all but the first octet of the encoding.
         _ => {
             let start = writer.position();
@@ -198,46 +227,20 @@ fn encode_body(item: &Value, wide: bool, writer: &mut Writer<'_>) -> bool {
     }
 }
 
-/// A list, map or array without its constructor, in the form that the array's constructor calls for.
-fn compound_body(item: &Value, wide: bool, writer: &mut Writer<'_>) -> bool {
-    let start = writer.position();
-    item.encode(writer);
-    let code = writer.at(start);
-    let is_wide = matches!(code, code::LIST32 | code::MAP32 | code::ARRAY32);
-    match (is_wide, wide) {
-        (true, false) => false,
-        (false, true) => {
-            writer.widen(start, code == code::LIST0);
-            true
+/// Writes an encoded list, map or array without its format code, in the form that the array's constructor calls
+/// for.
+fn compound_body(encoded: &[u8], wide: bool, writer: &mut Writer<'_>) {
+    match (encoded, wide) {
+        ([code::LIST0, ..], true) => writer.octets(&[0, 0, 0, 4, 0, 0, 0, 0]),
+        ([code::LIST0, ..], false) => writer.octets(&[1, 0]),
+        ([code::LIST8 | code::MAP8 | code::ARRAY8, _, count, elements @ ..], true) => {
+            writer.octets(&length32(elements.len().saturating_add(4)).to_be_bytes());
+            writer.octets(&u32::from(*count).to_be_bytes());
+            writer.octets(elements);
         }
-        _ if code == code::LIST0 => {
-            writer.truncate(start);
-            writer.octets(&[1, 0]);
-            true
-        }
-        _ => {
-            writer.close_gap(start, start.saturating_add(1));
-            true
-        }
-    }
-}
-
-impl Writer<'_> {
-    fn at(&self, position: usize) -> u8 {
-        self.written(position..position.saturating_add(1)).first().copied().unwrap_or_default()
-    }
-
-    /// Turns the small compound at `start` into the body of a wide one: size and count of four octets, no code.
-    fn widen(&mut self, start: usize, empty: bool) {
-        if empty {
-            self.truncate(start);
-            return self.octets(&[0, 0, 0, 4, 0, 0, 0, 0]);
-        }
-        let count = self.at(start.saturating_add(2));
-        let length = self.position().saturating_sub(start.saturating_add(3));
-        self.open_gap(start.saturating_add(3), 5);
-        self.patch(start, &length32(length.saturating_add(4)).to_be_bytes());
-        self.patch(start.saturating_add(4), &u32::from(count).to_be_bytes());
+        // The form is the one called for already.
+        ([_, body @ ..], _) => writer.octets(body),
+        ([], _) => {}
     }
 }
 

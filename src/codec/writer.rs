@@ -26,6 +26,11 @@ impl<'a> Writer<'a> {
         self.out.truncate(position);
     }
 
+    /// Takes what was written after `position` out of the buffer.
+    pub(super) fn split_off(&mut self, position: usize) -> Vec<u8> {
+        self.out.split_off(position.min(self.out.len()))
+    }
+
     #[inline]
     pub(crate) fn u8(&mut self, octet: u8) {
         self.out.push(octet);
@@ -95,10 +100,6 @@ impl<'a> Writer<'a> {
         let (from, to) = (from.min(end), to.min(end));
         self.out.copy_within(to..end, from);
         self.out.truncate(end.saturating_sub(to.saturating_sub(from)));
-    }
-
-    pub(super) fn written(&self, range: core::ops::Range<usize>) -> &[u8] {
-        self.out.get(range).unwrap_or_default()
     }
 }
 
