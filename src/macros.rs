@@ -110,7 +110,7 @@ macro_rules! composites {
         $list.optional::<$crate::types::Multiple<$ty>>($reader)?.unwrap_or_default()
     };
     (@decode $list:ident, $reader:ident, $field:ident: $ty:ty, multiple_mandatory) => {
-        $list.mandatory::<$crate::types::Multiple<$ty>>($reader, stringify!($field))?
+        $list.mandatory_multiple::<$ty>($reader, stringify!($field))?
     };
     (@decode $list:ident, $reader:ident, $field:ident: $ty:ty, default $default:expr) => {
         match $list.optional::<$ty>($reader)? { Some(value) => value, None => $default }

@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer, code};
-use crate::types::{Map, Value};
+use super::{Decode, DecodeError, DecodeErrorKind, Element, Encode, Reader, Writer, code};
+use crate::types::{Map, Multiple, Value};
 
 /// Reads a size and a count of one octet or four each, checks them against each other and against the bytes,
 /// and narrows the reader to the elements. Gives the count and what follows the compound.
@@ -163,6 +163,22 @@ impl<'a> ListReader<'a> {
         let at = reader.offset();
         let missing = DecodeErrorKind::MissingField { composite: self.composite, field };
         self.optional(reader)?.ok_or(missing.at(at))
+    }
+
+    /// The next field, of which at least one value has to be there.
+    ///
+    /// # Errors
+    /// [`DecodeErrorKind::MissingField`] where it is null, left out or an array of none.
+    pub fn mandatory_multiple<T: Decode + Element>(
+        &mut self,
+        reader: &mut Reader<'a>,
+        field: &'static str,
+    ) -> Result<Multiple<T>, DecodeError> {
+        let at = reader.offset();
+        let missing = DecodeErrorKind::MissingField { composite: self.composite, field };
+        // 1.3: for a field both multiple and mandatory an array without entries is as invalid as null.
+        let values: Option<Multiple<T>> = self.optional(reader)?;
+        values.filter(|values| !values.is_empty()).ok_or(missing.at(at))
     }
 
     /// Ends the list, which must have no field left.

@@ -63,3 +63,18 @@ fn in_a_composite() {
     let many = Open { container_id: "c".into(), offered_capabilities: symbols(&["x"]), ..Open::default() };
     assert_eq!(hex(&to_vec(&many)), open(&format!("{before} a30178"), 8));
 }
+
+/// 1.3: a field that is both multiple and mandatory has at least one value; null and an empty array are invalid.
+#[test]
+fn where_one_is_mandatory() {
+    let missing =
+        DecodeErrorKind::MissingField { composite: "SaslMechanisms", field: "sasl_server_mechanisms" };
+    assert_eq!(decoded::<SaslMechanisms>("00 5340 45"), Err((missing, 4)));
+    assert_eq!(decoded::<SaslMechanisms>("00 5340 c0 02 01 40"), Err((missing, 6)));
+    assert_eq!(decoded::<SaslMechanisms>("00 5340 c0 05 01 e00200a3"), Err((missing, 6)));
+    let read = |hex: &str| decoded::<SaslMechanisms>(hex).map(|frame| frame.sasl_server_mechanisms);
+    assert_eq!(read("00 5340 c0 04 01 a30178"), Ok(symbols(&["x"])));
+    assert_eq!(read("00 5340 c0 09 01 e0 06 02 a3 0178 0179"), Ok(symbols(&["x", "y"])));
+    let one = SaslMechanisms { sasl_server_mechanisms: Vec::from([Symbol::literal("x")]).into() };
+    assert_eq!(hex(&to_vec(&one)), "005340c00401a30178");
+}
