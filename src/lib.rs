@@ -38,6 +38,9 @@ pub mod codec;
 pub mod frame;
 pub mod spec;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use ids::{DeliveryId, LinkId, ReceiverId, SenderId, SessionId};
 pub use limits::{DecodeLimits, Limits};
 pub use time::Instant;

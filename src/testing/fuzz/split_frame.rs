@@ -1,0 +1,44 @@
+//! Octets as a stream of frames.
+
+use bytes::Bytes;
+
+use crate::{
+    codec::{Decode, DecodeLimits, Reader},
+    frame::{FrameKind, HEADER_SIZE, split},
+    spec::{performatives::Performative, sasl::SaslFrame},
+};
+
+/// Splits the octets into frames of at most a size that the first two tell, and decodes their bodies. A frame is
+/// found as soon as all of it is there and not before, and a bad header is refused however little follows it.
+///
+/// # Panics
+/// Where that does not hold.
+pub fn split_frame(data: &[u8]) {
+    let Some((max, stream)) = data.split_first_chunk() else { return };
+    let max = u32::from(u16::from_be_bytes(*max)).max(512);
+    let stream = Bytes::copy_from_slice(stream);
+    let mut rest = stream.clone();
+    loop {
+        let found = split(&rest, max);
+        for end in 0..rest.len().min(HEADER_SIZE.saturating_mul(2)) {
+            let part = split(&rest.slice(..end), max);
+            let whole = found.is_ok_and(|head| head.is_some_and(|head| head.size <= end));
+            match part {
+                Ok(None) => assert!(!whole, "a whole frame was not found"),
+                // What a part of the octets tells, all of them tell.
+                other => assert_eq!(other, found),
+            }
+        }
+        let Ok(Some(head)) = found else { return };
+        assert!(HEADER_SIZE <= head.body && head.body <= head.size && head.size <= rest.len());
+        assert!(u32::try_from(head.size).is_ok_and(|size| size <= max));
+        let frame = rest.split_to(head.size);
+        let body = frame.slice(head.body..);
+        let mut reader = Reader::new(&body, DecodeLimits::DEFAULT);
+        let refused = match head.kind {
+            FrameKind::Amqp => Performative::decode(&mut reader).err(),
+            FrameKind::Sasl => SaslFrame::decode(&mut reader).err(),
+        };
+        assert!(refused.is_none_or(|error| error.offset <= body.len()));
+    }
+}
