@@ -13,7 +13,7 @@ mod value;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use alloc::{boxed::Box, vec::Vec};
 

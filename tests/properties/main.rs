@@ -2,8 +2,6 @@
 
 mod loose;
 
-use core::fmt::Debug;
-
 use amqp_proto::{
     codec::{Decode, DecodeError, DecodeLimits, Encode, Reader, from_bytes, to_vec},
     spec::{

@@ -1,13 +1,5 @@
 use super::*;
-use crate::{
-    spec::{
-        definitions::{Error, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
-        delivery_state::DeliveryState,
-        performatives::{Flow, Open, Performative},
-        termini::{Source, TargetArchetype},
-    },
-    types::*,
-};
+use crate::types::*;
 use DecodeErrorKind::*;
 
 #[test]
@@ -82,57 +74,6 @@ fn keys_that_stand_twice() {
 }
 
 #[test]
-fn fields_of_composites() {
-    let lacks = |composite, field| MissingField { composite, field };
-    assert_eq!(decoded::<Open>("00 5310 45"), Err((lacks("Open", "container_id"), 4)));
-    assert_eq!(decoded::<Open>("00 5310 c0 02 01 40"), Err((lacks("Open", "container_id"), 6)));
-    assert_eq!(decoded::<Flow>("00 5313 c0 02 01 40"), Err((lacks("Flow", "incoming_window"), 7)));
-    let eleven = "00 5310 c0 0e 0b a10163 40 40 40 40 40 40 40 40 40 40";
-    assert_eq!(decoded::<Open>(eleven), Err((TooManyFields("Open"), 6)));
-    let wrong = |expected, found| WrongType { expected, found };
-    assert_eq!(decoded::<Open>("00 5310 c0 06 02 a10163 5205"), Err((wrong("string", 0x52), 9)));
-    assert_eq!(decoded::<Open>("00 5310 c1 01 00"), Err((wrong("list", 0xc1), 3)));
-    assert_eq!(decoded::<Open>("45"), Err((wrong("Open", 0x45), 0)));
-    assert_eq!(decoded::<Open>("00 5310 c0 05 01 a10163 40"), Err((SizeMismatch, 9)));
-    assert_eq!(decoded::<Error>("00 531d c0 02 01 40"), Err((lacks("Error", "condition"), 6)));
-}
-
-#[test]
-fn descriptors_of_composites() {
-    assert_eq!(decoded::<Open>("00 5311 45"), Err((UnknownDescriptor("Open"), 1)));
-    assert_eq!(decoded::<Performative>("00 5319 45"), Err((UnknownDescriptor("performative"), 1)));
-    assert_eq!(decoded::<Performative>("00 5210 45"), Err((UnknownDescriptor("performative"), 1)));
-    assert_eq!(decoded::<Performative>("00 5340 45"), Err((UnknownDescriptor("performative"), 1)));
-    assert_eq!(decoded::<TargetArchetype>("00 5324 45"), Err((UnknownDescriptor("target"), 1)));
-    assert_eq!(decoded::<Source>("00 5324 45"), Err((UnknownDescriptor("Source"), 1)));
-    // Delivery states are open: others may be defined elsewhere.
-    let other = decoded::<DeliveryState>("00 5399 a10161").unwrap();
-    assert_eq!(other, DeliveryState::Other(Described::new(0x99_u64, "a").into()));
-    let open = "c0 04 01 a10163";
-    let symbolic = format!("00 a30e {} {open}", hex(b"amqp:open:list"));
-    let wide = format!("00 b30000000e {} {open}", hex(b"amqp:open:list"));
-    let numeric = [format!("00 5310 {open}"), format!("00 80 0000000000000010 {open}")];
-    let expected = Open { container_id: "c".into(), ..Open::default() };
-    for form in [symbolic, wide].iter().chain(&numeric) {
-        assert_eq!(decoded::<Open>(form).as_ref(), Ok(&expected), "{form}");
-        assert_eq!(decoded::<Performative>(form), Ok(expected.clone().into()), "{form}");
-    }
-}
-
-#[test]
-fn choices() {
-    assert_eq!(decoded::<SenderSettleMode>("5003"), Err((InvalidChoice("SenderSettleMode"), 1)));
-    assert_eq!(decoded::<ReceiverSettleMode>("5002"), Err((InvalidChoice("ReceiverSettleMode"), 1)));
-    both_ways::<SenderSettleMode>(SenderSettleMode::Settled, "5001", &[]);
-    both_ways::<Role>(Role::Receiver, "41", &["5601"]);
-    // A condition that the standard does not define survives.
-    let own = ErrorCondition::Other(Symbol::literal("x:y"));
-    both_ways::<ErrorCondition>(own, "a303783a79", &[]);
-    let known = format!("a311{}", hex(b"amqp:decode-error"));
-    both_ways::<ErrorCondition>(ErrorCondition::DecodeError, &known, &[]);
-}
-
-#[test]
 fn binaries_longer_than_their_type_allows() {
     let long = hex(&[0; 33]);
     assert_eq!(
@@ -143,10 +84,4 @@ fn binaries_longer_than_their_type_allows() {
         decoded::<TransactionId>(&format!("b000000021{long}")),
         Err((DecodeErrorKind::TooLong("transaction-id"), 1))
     );
-}
-
-#[test]
-fn an_error_tells_what_and_where() {
-    let error = from_bytes::<Open>(&octets("00 5310 45"), DecodeLimits::DEFAULT).unwrap_err();
-    assert_eq!(format!("{error}"), "Open lacks its mandatory field container_id at octet 4");
 }

@@ -1,10 +1,7 @@
 use alloc::vec;
 
 use super::*;
-use crate::{
-    spec::performatives::Open,
-    types::{Array, Described, Fields, Kind, Map},
-};
+use crate::types::{Array, Described, Fields, Kind, Map};
 use DecodeErrorKind::{TooDeep, TooManyElements};
 
 fn within<T: Decode>(limits: DecodeLimits, octets: &Bytes) -> Result<T, DecodeErrorKind> {
@@ -110,19 +107,6 @@ fn hostile_counts_cost_nothing() {
         let refused = within::<Value>(boundless, &octets(hex));
         assert_eq!(refused, Err(DecodeErrorKind::CountExceedsData), "{hex}");
     }
-}
-
-#[test]
-fn composites_share_the_limits() {
-    let open = |properties: &str| {
-        let fields = octets(&format!("a10163 4040404040404040 {properties}"));
-        octets(&format!("00 5310 c0 {:02x} 0a {}", fields.len() + 1, hex(&fields)))
-    };
-    // The descriptor is one level, the properties the second, a list in them the third.
-    let limits = DecodeLimits { depth: 2, ..ROOMY };
-    assert!(within::<Open>(limits, &open("c1 05 02 a30161 40")).is_ok());
-    assert_eq!(within::<Open>(limits, &open("c1 07 02 a30161 c00100")), Err(TooDeep));
-    assert!(within::<Open>(limits, &open("c1 05 02 a30161 45")).is_ok());
 }
 
 #[test]

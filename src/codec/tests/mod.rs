@@ -14,7 +14,7 @@ use super::*;
 use crate::types::Value;
 
 /// Octets from hex, with spaces for reading.
-fn octets(hex: &str) -> Bytes {
+pub(crate) fn octets(hex: &str) -> Bytes {
     let digits: Vec<u8> = hex.bytes().filter(|digit| *digit != b' ').collect();
     assert_eq!(digits.len() % 2, 0, "{hex}");
     digits
@@ -24,12 +24,12 @@ fn octets(hex: &str) -> Bytes {
         .into()
 }
 
-fn hex(octets: &[u8]) -> String {
+pub(crate) fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// Decodes all of the octets, or tells what is wrong with them and where.
-fn decoded<T: Decode>(hex: &str) -> Result<T, (DecodeErrorKind, usize)> {
+pub(crate) fn decoded<T: Decode>(hex: &str) -> Result<T, (DecodeErrorKind, usize)> {
     from_bytes(&octets(hex), DecodeLimits::DEFAULT).map_err(|error| (error.kind, error.offset))
 }
 
@@ -39,7 +39,7 @@ fn value(hex: &str) -> Result<Value, (DecodeErrorKind, usize)> {
 
 /// That `smallest` is how the value is written, and that it and every one of `others` is read as the value.
 #[track_caller]
-fn both_ways<T>(value: impl Into<T>, smallest: &str, others: &[&str])
+pub(crate) fn both_ways<T>(value: impl Into<T>, smallest: &str, others: &[&str])
 where
     T: Decode + Encode + core::fmt::Debug + PartialEq,
 {

@@ -9,19 +9,20 @@ use alloc::{
 use bytes::Bytes;
 use serde_json::Value as Json;
 
-use super::{
-    definitions::*, delivery_state::*, performatives::*, sasl::*, section::*, termini::*, transaction::*, *,
-};
 use crate::{
     codec::{
         self, Encode,
         code::{self, Category},
     },
+    spec::{
+        definitions::*, delivery_state::*, performatives::*, sasl::*, section::*, termini::*, transaction::*,
+        *,
+    },
     types::*,
 };
 
 fn standard() -> Json {
-    serde_json::from_str(include_str!("../../tests/data/types.json")).unwrap()
+    serde_json::from_str(include_str!("../../../tests/data/types.json")).unwrap()
 }
 
 fn rows<'j>(json: &'j Json, table: &str) -> &'j [Json] {

@@ -1,0 +1,4 @@
+//! The tables compared with the standard, and with octets written out by hand.
+
+mod composites;
+mod standard;
