@@ -129,6 +129,23 @@ fn arrays_of_every_fixed_width() {
 }
 
 #[test]
+fn an_array_is_small_while_size_and_count_fit_an_octet() {
+    // Count and constructor are part of the size: 253 octets of items are the most.
+    let of = |count: usize| array(Kind::Ubyte, vec![Value::Ubyte(7); count]);
+    let items = |count: usize| hex(&vec![7; count]);
+    both_ways::<Value>(
+        of(253),
+        &format!("e0fffd50{}", items(253)),
+        &[&format!("f0 00000102 000000fd 50 {}", items(253))],
+    );
+    both_ways::<Value>(of(254), &format!("f0 00000103 000000fe 50 {}", items(254)), &[]);
+    // Nulls take no octets, so that the count alone can be too large.
+    let nulls = |count: usize| array(Kind::Null, vec![Value::Null; count]);
+    both_ways::<Value>(nulls(255), "e002ff40", &["f0 00000005 000000ff 40"]);
+    both_ways::<Value>(nulls(256), "f0 00000005 00000100 40", &[]);
+}
+
+#[test]
 fn empty_arrays_keep_their_type() {
     both_ways::<Value>(array(Kind::Uint, []), "e0020052", &["e0020070", "f0 00000005 00000000 43"]);
     both_ways::<Value>(array(Kind::Null, []), "e0020040", &[]);
