@@ -38,6 +38,8 @@ pub mod codec;
 pub mod frame;
 pub mod spec;
 
+pub mod sasl;
+
 #[cfg(feature = "testing")]
 pub mod testing;
 
