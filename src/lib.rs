@@ -38,6 +38,8 @@ pub mod codec;
 pub mod frame;
 pub mod spec;
 
+pub mod message;
+
 pub use ids::{DeliveryId, LinkId, ReceiverId, SenderId, SessionId};
 pub use limits::{DecodeLimits, Limits};
 pub use time::Instant;
