@@ -1,6 +1,6 @@
 //! Messages put together section by section and written in their smallest encoding.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
 
@@ -53,7 +53,8 @@ const HEADS: usize = 96;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct MessageBuilder<B = NoBody> {
-    head: Head,
+    /// Boxed: each call hands the builder on by value.
+    head: Box<Head>,
     body: B,
 }
 

@@ -179,6 +179,18 @@ impl<'a> Cursor<'a> {
     /// Reads the start of a section: its descriptor.
     #[inline]
     pub(super) fn section_kind(&mut self) -> Result<SectionKind, DecodeError> {
+        // Nearly every sender writes the descriptor in its smallest form.
+        if let [code::DESCRIBED, code::SMALLULONG, number, chunk @ ..] = self.chunk
+            && let Some(kind) = SectionKind::from_code(u64::from(*number))
+        {
+            self.chunk = chunk;
+            self.offset = self.offset.saturating_add(3);
+            return Ok(kind);
+        }
+        self.any_section_kind()
+    }
+
+    fn any_section_kind(&mut self) -> Result<SectionKind, DecodeError> {
         let at = self.offset;
         let found = self.u8()?;
         if found != code::DESCRIBED {

@@ -45,7 +45,9 @@ impl Fields {
         index
     }
 
+    #[inline]
     pub(super) fn set(&mut self, index: usize, value: &(impl Encode + ?Sized)) {
+        reserve_first(&mut self.octets);
         let start = self.octets.len();
         value.encode(&mut Writer::new(&mut self.octets));
         if let Some(place) = self.places.get_mut(index) {
@@ -98,7 +100,9 @@ pub(super) struct Pairs {
 
 impl Pairs {
     /// Sets the value of a key. Keys are compared as they are encoded: equal keys have the same smallest encoding.
+    #[inline]
     pub(super) fn set(&mut self, key: &(impl Encode + ?Sized), value: &(impl Encode + ?Sized)) {
+        reserve_first(&mut self.octets);
         let start = self.octets.len();
         key.encode(&mut Writer::new(&mut self.octets));
         let twin = self.find(start);
@@ -151,6 +155,14 @@ impl Pairs {
             }
         }
         writer.octets(&self.octets);
+    }
+}
+
+/// Gives a buffer room for a usual section at once, so that it does not grow by doubling from nothing.
+#[inline]
+fn reserve_first(octets: &mut Vec<u8>) {
+    if octets.capacity() == 0 {
+        octets.reserve(128);
     }
 }
 

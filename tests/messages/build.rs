@@ -79,7 +79,7 @@ fn data_of_a_kibibyte_is_shared_not_copied() {
     assert_eq!((chunks[1].as_ptr(), chunks[3].as_ptr()), (big.as_ptr(), big.as_ptr()));
     let message = Message::parse(payload, &MessageSettings::default()).unwrap();
     assert_eq!(message.validate(), Ok(()));
-    assert_eq!(message.body(), Ok(Body::Data(vec![&big[..], &small, &big].concat().into())));
+    assert_eq!(message.body(), Ok(Body::Data([&big[..], &small, &big].concat().into())));
     let sizes: Vec<_> = message.data_sections().map(|section| section.len()).collect();
     assert_eq!(sizes, [1024, 1023, 1024]);
 }
