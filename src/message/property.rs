@@ -94,7 +94,7 @@ impl Message {
         if cursor.clone().u8()? == code::NULL {
             return Ok(None);
         }
-        self.value_at(source, &mut cursor).map(Some)
+        self.value_at(source, &cursor).map(Some)
     }
 
     #[inline]
@@ -113,7 +113,7 @@ impl Message {
             if found == narrow || found == wide {
                 let length = cursor.size(found == wide)?;
                 if cursor.take(length)? == name.as_bytes() {
-                    return self.value_at(source, &mut cursor).map(Some);
+                    return self.value_at(source, &cursor).map(Some);
                 }
             } else {
                 skip_other_key(kind, found, &mut cursor)
@@ -135,12 +135,13 @@ impl Message {
         Ok(Some((source, cursor)))
     }
 
-    /// Decodes the value at the cursor, which may not reach beyond the cursor's end.
+    /// Decodes the value at the cursor, which may not reach beyond the section's end.
     #[inline]
-    fn value_at<T: Decode>(&self, source: &Bytes, cursor: &mut Cursor<'_>) -> Result<T, MessageError> {
-        let start = cursor.offset();
-        cursor.skip_value()?;
-        self.read_in(source, 0, start..cursor.offset(), T::decode)
+    fn value_at<T: Decode>(&self, source: &Bytes, cursor: &Cursor<'_>) -> Result<T, MessageError> {
+        let mut reader = self.reader(source);
+        reader.take(cursor.offset())?;
+        reader.enter(cursor.left())?;
+        Ok(T::decode(&mut reader)?)
     }
 }
 

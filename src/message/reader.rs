@@ -74,6 +74,7 @@ impl Message {
         Self::from_payload(payload.into(), settings)
     }
 
+    #[inline]
     fn from_payload(mut payload: Payload, settings: &MessageSettings) -> Result<Self, MessageError> {
         let first = payload.take_chunk(usize::MAX);
         let mut rest = Vec::new();
@@ -83,16 +84,19 @@ impl Message {
         let layout = scan(&mut Cursor::over(&first, &rest), settings)?;
         let mut message = Self { first, rest, joined: None, layout, settings: *settings };
         if !message.rest.is_empty() {
-            let body = message.layout.start(SectionKind::Data);
-            let head = if body <= message.first.len() {
-                message.first.clone()
-            } else {
-                message.slice(0..body).into_bytes()
-            };
-            let foot = message.slice(message.foot_start()..message.len()).into_bytes();
-            message.joined = Some(Box::new(Joined { head, foot }));
+            message.join();
         }
         Ok(message)
+    }
+
+    /// Sees to it that the sections before the body lie in one piece, and so does the footer.
+    #[cold]
+    fn join(&mut self) {
+        let body = self.layout.start(SectionKind::Data);
+        let head =
+            if body <= self.first.len() { self.first.clone() } else { self.slice(0..body).into_bytes() };
+        let foot = self.slice(self.foot_start()..self.len()).into_bytes();
+        self.joined = Some(Box::new(Joined { head, foot }));
     }
 
     /// Starts a new message.
@@ -232,6 +236,10 @@ impl Message {
         self.read_in(source, base, range, read).map(Some)
     }
 
+    pub(super) fn reader<'a>(&self, source: &'a Bytes) -> Reader<'a> {
+        Reader::new(source, self.settings.decode)
+    }
+
     /// Decodes a range of the payload that lies in `source`, which begins at the offset `base`.
     pub(super) fn read_in<T>(
         &self,
@@ -240,7 +248,7 @@ impl Message {
         range: Range<usize>,
         read: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
     ) -> Result<T, MessageError> {
-        let mut reader = Reader::new(source, self.settings.decode);
+        let mut reader = self.reader(source);
         let whole = |reader: &mut Reader<'_>| {
             reader.take(range.start.saturating_sub(base))?;
             reader.enter(range.len())?;

@@ -40,6 +40,7 @@ impl Layout {
     }
 
     /// Whether a section may come here (3.2).
+    #[inline]
     fn admit(&mut self, kind: SectionKind, last: Option<SectionKind>) -> Result<(), MessageErrorKind> {
         if kind.is_body() {
             match self.body {
@@ -64,6 +65,7 @@ impl Layout {
 }
 
 /// Goes over all sections; fails at the first octet that does not fit.
+#[inline]
 pub(super) fn scan(cursor: &mut Cursor<'_>, settings: &MessageSettings) -> Result<Layout, MessageError> {
     let mut layout = Layout::default();
     let mut last = None;
