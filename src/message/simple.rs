@@ -126,6 +126,12 @@ impl Decode for SimpleValue {
             | code::MAP32
             | code::ARRAY8
             | code::ARRAY32 => Err(error),
+            // The usual types directly, without looking the code up.
+            code::STR8 | code::STR32 => Str::decode_as(code, reader).map(Self::from),
+            code::TRUE | code::FALSE | code::BOOLEAN => bool::decode_as(code, reader).map(Self::from),
+            code::SMALLINT | code::INT => i32::decode_as(code, reader).map(Self::from),
+            code::SMALLLONG | code::LONG => i64::decode_as(code, reader).map(Self::from),
+            code::SMALLULONG | code::ULONG => u64::decode_as(code, reader).map(Self::from),
             _ => Self::try_from(Value::decode_as(code, reader)?).map_err(|_| error),
         }
     }
