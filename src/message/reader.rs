@@ -280,7 +280,7 @@ impl TryFrom<Payload> for Message {
 pub(super) fn enter_section(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
     let code = reader.code()?;
     if code != crate::codec::code::DESCRIBED {
-        return Err(DecodeErrorKind::WrongType { expected: "section", found: code }.at(0));
+        return Err(reader.error(DecodeErrorKind::WrongType { expected: "section", found: code }));
     }
     reader.descriptor().map(|_| ())
 }
