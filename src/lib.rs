@@ -38,6 +38,7 @@ pub mod codec;
 pub mod frame;
 pub mod spec;
 
+pub mod message;
 pub mod sasl;
 
 #[cfg(feature = "testing")]

@@ -1,0 +1,178 @@
+//! Fields and pairs that have been encoded already and wait for their section's head.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::cursor::Cursor;
+use crate::{
+    codec::{Encode, Writer, code},
+    spec::{Composite, Field, section::Properties},
+};
+
+const FIELD_COUNT: usize = Properties::FIELDS.len();
+
+/// The fields of the properties section (3.2.4), each encoded, in the order in which they were set.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields {
+    octets: Vec<u8>,
+    /// Where each field lies; empty where it is not set.
+    places: [Range<usize>; FIELD_COUNT],
+}
+
+/// Octets that are a value already.
+struct Encoded<'a>(&'a [u8]);
+
+impl Encode for Encoded<'_> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.octets(self.0);
+    }
+}
+
+impl Fields {
+    pub(super) const COUNT: usize = FIELD_COUNT;
+
+    /// Where a field stands in the list, by the standard's table; [`COUNT`](Self::COUNT) for a name not in it.
+    pub(super) const fn index_of(name: &str) -> usize {
+        let mut fields: &[Field] = Properties::FIELDS;
+        let mut index = 0_usize;
+        while let [field, rest @ ..] = fields {
+            if equal(field.name.as_bytes(), name.as_bytes()) {
+                return index;
+            }
+            fields = rest;
+            index = index.saturating_add(1);
+        }
+        index
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, index: usize, value: &(impl Encode + ?Sized)) {
+        reserve_first(&mut self.octets);
+        let start = self.octets.len();
+        value.encode(&mut Writer::new(&mut self.octets));
+        if let Some(place) = self.places.get_mut(index) {
+            *place = start..self.octets.len();
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.octets.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.octets.clear();
+        self.places = Default::default();
+    }
+
+    /// Writes the section, or nothing where no field is set.
+    pub(super) fn write(&self, writer: &mut Writer<'_>) {
+        if self.octets.is_empty() {
+            return;
+        }
+        writer.describe(Properties::CODE);
+        let mut list = writer.list();
+        for place in &self.places {
+            match self.octets.get(place.clone()) {
+                Some(field) if !field.is_empty() => list.item(writer, &Encoded(field)),
+                _ => list.skip(),
+            }
+        }
+        list.end(writer);
+    }
+}
+
+const fn equal(mut one: &[u8], mut other: &[u8]) -> bool {
+    while let ([a, one_rest @ ..], [b, other_rest @ ..]) = (one, other) {
+        if *a != *b {
+            return false;
+        }
+        (one, other) = (one_rest, other_rest);
+    }
+    one.is_empty() && other.is_empty()
+}
+
+/// The pairs of a map, encoded, with distinct keys.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pairs {
+    octets: Vec<u8>,
+    count: usize,
+}
+
+impl Pairs {
+    /// Sets the value of a key. Keys are compared as they are encoded: equal keys have the same smallest encoding.
+    #[inline]
+    pub(super) fn set(&mut self, key: &(impl Encode + ?Sized), value: &(impl Encode + ?Sized)) {
+        reserve_first(&mut self.octets);
+        let start = self.octets.len();
+        key.encode(&mut Writer::new(&mut self.octets));
+        let twin = self.find(start);
+        value.encode(&mut Writer::new(&mut self.octets));
+        match twin {
+            // 1.6.23: a key stands once.
+            Some(old) => drop(self.octets.drain(old)),
+            None => self.count = self.count.saturating_add(1),
+        }
+    }
+
+    /// The pair before `start` that has the key which begins there.
+    fn find(&self, start: usize) -> Option<Range<usize>> {
+        let key = self.octets.get(start..)?;
+        let mut cursor = Cursor::within(&self.octets, 0..start);
+        while cursor.left() > 0 {
+            let from = cursor.offset();
+            cursor.skip_value().ok()?;
+            let same = self.octets.get(from..cursor.offset()) == Some(key);
+            cursor.skip_value().ok()?;
+            if same {
+                return Some(from..cursor.offset());
+            }
+        }
+        None
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.octets.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.octets.clear();
+        self.count = 0;
+    }
+
+    /// Writes the section, or nothing where there is no pair.
+    pub(super) fn write(&self, descriptor: u64, writer: &mut Writer<'_>) {
+        if self.count == 0 {
+            return;
+        }
+        writer.describe(descriptor);
+        let (size, count) = (self.octets.len(), self.count.saturating_mul(2));
+        match (u8::try_from(size.saturating_add(1)), u8::try_from(count)) {
+            (Ok(size), Ok(count)) => writer.octets(&[code::MAP8, size, count]),
+            _ => {
+                writer.octets(&[code::MAP32]);
+                writer.octets(&wide(size.saturating_add(4)));
+                writer.octets(&wide(count));
+            }
+        }
+        writer.octets(&self.octets);
+    }
+}
+
+/// Gives a buffer room for a usual section at once, so that it does not grow by doubling from nothing.
+#[inline]
+fn reserve_first(octets: &mut Vec<u8>) {
+    if octets.capacity() == 0 {
+        octets.reserve(128);
+    }
+}
+
+/// A size in four octets. A message of 4 GiB does not come to be in one buffer, so saturating hides nothing.
+fn wide(size: usize) -> [u8; 4] {
+    u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+/// Writes the head of a binary whose octets follow elsewhere.
+pub(super) fn binary_head(size: usize, out: &mut Vec<u8>) {
+    out.push(code::VBIN32);
+    out.extend_from_slice(&wide(size));
+}

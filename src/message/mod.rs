@@ -1,0 +1,53 @@
+//! Messages in the standard's own format (3.2): a lazy reader and a builder.
+//!
+//! [`Message::parse`] finds the sections of a payload and checks their order; what is in them is decoded when it is
+//! asked for. [`Message::builder`] goes the other way. The engine itself never looks into a payload: it carries one
+//! of any message-format (2.8.11) untouched. This module reads message-format 0 only
+//! ([`MESSAGE_FORMAT`](crate::spec::section::MESSAGE_FORMAT)); the payload of any other format stays opaque, so
+//! look at the delivery's message-format before parsing.
+//!
+//! # What keeps memory alive
+//! Nothing is copied out of a payload that lies in one chunk: strings, symbols, binaries and data sections are
+//! slices of it, and a received payload is itself a slice of the block that it was read into. Keeping a property
+//! of ten octets can therefore keep a read block of 64 KiB. To keep a part for long, copy it out:
+//! [`Str::detach`](crate::types::Str::detach), [`Symbol::detach`](crate::types::Symbol::detach),
+//! [`Payload::detach`](crate::frame::Payload::detach), [`Message::detach`].
+//!
+//! ```
+//! use amqp_proto::message::{Body, Message, MessageSettings};
+//!
+//! let payload = Message::builder()
+//!     .durable(true)
+//!     .message_id(7_u64)
+//!     .to("queue")
+//!     .application_property("colour", "blue")
+//!     .data("hello")
+//!     .build();
+//!
+//! let message = Message::parse(payload, &MessageSettings::default())?;
+//! assert_eq!(message.to()?.as_deref(), Some("queue"));
+//! assert_eq!(message.application_property("colour")?, Some("blue".into()));
+//! assert!(matches!(message.body()?, Body::Data(data) if data.len() == 5));
+//! # Ok::<(), amqp_proto::message::MessageError>(())
+//! ```
+
+mod body;
+mod builder;
+mod cursor;
+mod encoded;
+mod error;
+mod forward;
+mod parts;
+mod property;
+mod reader;
+mod scan;
+mod section;
+mod simple;
+
+pub use body::Body;
+pub use builder::{BodyState, DataBody, MessageBuilder, NoBody, SequenceBody, ValueBody};
+pub use error::{MessageError, MessageErrorKind};
+pub use forward::Forward;
+pub use reader::{Message, MessageSettings};
+pub use section::{Section, SectionKind};
+pub use simple::{ApplicationProperties, NotSimple, SimpleType, SimpleValue};

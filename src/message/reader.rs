@@ -1,0 +1,286 @@
+//! A message as it lies in its payload.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::ops::Range;
+
+use bytes::Bytes;
+
+use super::{
+    Forward, MessageBuilder, MessageError, MessageErrorKind, NoBody, Section, SectionKind,
+    cursor::Cursor,
+    scan::{Layout, next_section, scan},
+};
+use crate::{
+    codec::{DecodeError, DecodeErrorKind, DecodeLimits, Reader},
+    frame::Payload,
+};
+
+/// How a message is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageSettings {
+    /// Bounds on the values of each section.
+    pub decode: DecodeLimits,
+    /// How many sections a message may have. Default 10 000: an empty data section takes five octets, so a
+    /// payload could have very many.
+    pub sections: u32,
+    /// Whether a message without a body is refused. Default true, as 3.2 has it; some senders leave the body out
+    /// where it would be empty.
+    pub body_required: bool,
+}
+
+impl Default for MessageSettings {
+    fn default() -> Self {
+        Self { decode: DecodeLimits::DEFAULT, sections: 10_000, body_required: true }
+    }
+}
+
+/// A message whose sections have been found but not decoded (3.2).
+///
+/// [`parse`](Self::parse) checks which sections there are, their order, their types and that each ends where it
+/// says. What is in a section is checked when it is asked for, or all at once by [`validate`](Self::validate).
+///
+/// A payload in several chunks reads the same as one in a single chunk. The chunks of the body are never copied
+/// together for the sake of another section: if the sections before the body do not lie in the first chunk, or the
+/// footer not in one chunk, `parse` joins those sections alone. A body of data is given as its chunks; an amqp-value
+/// or amqp-sequence that spans chunks is joined by the call that decodes it.
+///
+/// Everything taken out of a message shares its octets, and so keeps the block alive that they were read into
+/// (see the [module](crate::message)).
+#[derive(Clone, Debug)]
+pub struct Message {
+    first: Bytes,
+    rest: Vec<Bytes>,
+    joined: Option<Box<Joined>>,
+    layout: Layout,
+    settings: MessageSettings,
+}
+
+/// The sections around the body of a message in several chunks, each group in one piece.
+#[derive(Clone, Debug)]
+struct Joined {
+    /// From the start of the payload up to the body at least.
+    head: Bytes,
+    /// The footer.
+    foot: Bytes,
+}
+
+impl Message {
+    /// Finds the sections of a payload of message-format 0.
+    ///
+    /// # Errors
+    /// [`MessageError`] where the payload is not a message as 3.2 has it, as far as that shows without decoding
+    /// the values.
+    pub fn parse(payload: impl Into<Payload>, settings: &MessageSettings) -> Result<Self, MessageError> {
+        Self::from_payload(payload.into(), settings)
+    }
+
+    #[inline]
+    fn from_payload(mut payload: Payload, settings: &MessageSettings) -> Result<Self, MessageError> {
+        let first = payload.take_chunk(usize::MAX);
+        let mut rest = Vec::new();
+        while !payload.is_empty() {
+            rest.push(payload.take_chunk(usize::MAX));
+        }
+        let layout = scan(&mut Cursor::over(&first, &rest), settings)?;
+        let mut message = Self { first, rest, joined: None, layout, settings: *settings };
+        if !message.rest.is_empty() {
+            message.join();
+        }
+        Ok(message)
+    }
+
+    /// Sees to it that the sections before the body lie in one piece, and so does the footer.
+    #[cold]
+    fn join(&mut self) {
+        let body = self.layout.start(SectionKind::Data);
+        let head =
+            if body <= self.first.len() { self.first.clone() } else { self.slice(0..body).into_bytes() };
+        let foot = self.slice(self.foot_start()..self.len()).into_bytes();
+        self.joined = Some(Box::new(Joined { head, foot }));
+    }
+
+    /// Starts a new message.
+    #[must_use]
+    pub fn builder() -> MessageBuilder<NoBody> {
+        MessageBuilder::new()
+    }
+
+    /// How many octets the message has.
+    pub fn len(&self) -> usize {
+        self.layout.end(SectionKind::Footer)
+    }
+
+    /// Whether the message has no octet, which only [`MessageSettings::body_required`] = false lets pass.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many sections the message has.
+    pub const fn section_count(&self) -> u32 {
+        self.layout.count
+    }
+
+    /// The octets of the sections of a kind: of one, or of all the data or amqp-sequence sections together.
+    pub fn range(&self, kind: SectionKind) -> Option<Range<usize>> {
+        self.layout.range(kind)
+    }
+
+    /// The form of the body; `None` only where [`MessageSettings::body_required`] is false.
+    pub const fn body_kind(&self) -> Option<SectionKind> {
+        self.layout.body
+    }
+
+    /// The sections in order, each with its place in the payload. Their numbers, from 0, are those that a delivery
+    /// in the state `received` counts by (3.4.1).
+    pub fn sections(&self) -> impl Iterator<Item = Section> + '_ {
+        let mut cursor = Cursor::over(&self.first, &self.rest);
+        core::iter::from_fn(move || next_section(&mut cursor))
+    }
+
+    /// The message as it came, sharing its octets.
+    pub fn payload(&self) -> Payload {
+        self.slice(0..self.len())
+    }
+
+    /// The octets of the bare message (3.2): properties, application-properties and body.
+    pub fn bare_range(&self) -> Range<usize> {
+        self.layout.start(SectionKind::Properties)..self.layout.start(SectionKind::Footer)
+    }
+
+    /// The bare message (3.2), which no intermediary may change, sharing its octets.
+    pub fn bare(&self) -> Payload {
+        self.slice(self.bare_range())
+    }
+
+    /// Begins a copy for the next hop: the bare message and the footer as they are, the rest as changed.
+    pub fn forward(&self) -> Forward<'_> {
+        Forward::new(self)
+    }
+
+    /// The message with another header for the next hop, and without delivery-annotations, which are for one hop
+    /// (3.2.2). The rest is shared, not copied. See [`forward`](Self::forward) for other changes.
+    pub fn with_header(&self, header: crate::spec::section::Header) -> Payload {
+        self.forward().header(header).payload()
+    }
+
+    /// A copy in one chunk that holds nothing else alive.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        Self {
+            first: self.payload().detach().into_bytes(),
+            rest: Vec::new(),
+            joined: None,
+            layout: self.layout.clone(),
+            settings: self.settings,
+        }
+    }
+
+    /// Decodes every section, and fails where any of them is not as the standard has it.
+    ///
+    /// # Errors
+    /// The first [`MessageError`] in the order of the sections.
+    pub fn validate(&self) -> Result<(), MessageError> {
+        self.header()?;
+        self.delivery_annotations()?;
+        self.message_annotations()?;
+        self.properties()?;
+        self.application_properties()?;
+        if self.layout.body.is_some() {
+            self.body()?;
+        }
+        self.footer()?;
+        Ok(())
+    }
+
+    fn foot_start(&self) -> usize {
+        self.layout.start(SectionKind::Footer)
+    }
+
+    /// A part of the message, sharing its octets.
+    pub(super) fn slice(&self, range: Range<usize>) -> Payload {
+        let mut part = Payload::new();
+        let mut start = 0_usize;
+        for chunk in core::iter::once(&self.first).chain(&self.rest) {
+            let end = start.saturating_add(chunk.len());
+            let (from, to) = (range.start.max(start), range.end.min(end));
+            if from < to {
+                part.push(chunk.slice(from.saturating_sub(start)..to.saturating_sub(start)));
+            }
+            if end >= range.end {
+                break;
+            }
+            start = end;
+        }
+        part
+    }
+
+    /// The octets in which a section other than the body lies, and their offset in the payload.
+    #[inline]
+    pub(super) fn source(&self, kind: SectionKind) -> (&Bytes, usize) {
+        match &self.joined {
+            None => (&self.first, 0),
+            Some(joined) if kind == SectionKind::Footer => (&joined.foot, self.foot_start()),
+            Some(joined) => (&joined.head, 0),
+        }
+    }
+
+    /// Decodes a section other than the body.
+    #[inline]
+    pub(super) fn read<T>(
+        &self,
+        kind: SectionKind,
+        read: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, MessageError> {
+        let Some(range) = self.layout.range(kind) else { return Ok(None) };
+        let (source, base) = self.source(kind);
+        self.read_in(source, base, range, read).map(Some)
+    }
+
+    pub(super) fn reader<'a>(&self, source: &'a Bytes) -> Reader<'a> {
+        Reader::new(source, self.settings.decode)
+    }
+
+    /// Decodes a range of the payload that lies in `source`, which begins at the offset `base`.
+    pub(super) fn read_in<T>(
+        &self,
+        source: &Bytes,
+        base: usize,
+        range: Range<usize>,
+        read: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
+    ) -> Result<T, MessageError> {
+        let mut reader = self.reader(source);
+        let whole = |reader: &mut Reader<'_>| {
+            reader.take(range.start.saturating_sub(base))?;
+            reader.enter(range.len())?;
+            let value = read(reader)?;
+            // 1.2: a section that says it is longer than its value hides octets.
+            reader.finish()?;
+            Ok(value)
+        };
+        whole(&mut reader).map_err(|DecodeError { kind, offset }: DecodeError| {
+            MessageErrorKind::Decode(kind).at(offset.saturating_add(base))
+        })
+    }
+
+    /// The error for a body that is not there.
+    pub(super) fn no_body(&self) -> MessageError {
+        MessageErrorKind::NoBody.at(self.foot_start())
+    }
+}
+
+impl TryFrom<Payload> for Message {
+    type Error = MessageError;
+
+    fn try_from(payload: Payload) -> Result<Self, MessageError> {
+        Self::parse(payload, &MessageSettings::default())
+    }
+}
+
+/// Reads the descriptor of a section whose kind is known from the scan.
+pub(super) fn enter_section(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    let code = reader.code()?;
+    if code != crate::codec::code::DESCRIBED {
+        return Err(reader.error(DecodeErrorKind::WrongType { expected: "section", found: code }));
+    }
+    reader.descriptor().map(|_| ())
+}

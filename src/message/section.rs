@@ -1,0 +1,131 @@
+//! The kinds of section and their order (3.2).
+
+use core::{fmt, ops::Range};
+
+use crate::spec::section::{
+    AMQP_SEQUENCE, AMQP_VALUE, APPLICATION_PROPERTIES, DATA, DELIVERY_ANNOTATIONS, FOOTER, Header,
+    MESSAGE_ANNOTATIONS, Properties, SECTIONS,
+};
+
+/// A kind of section, in the order of a message (3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SectionKind {
+    /// `header` (3.2.1)
+    Header,
+    /// `delivery-annotations` (3.2.2)
+    DeliveryAnnotations,
+    /// `message-annotations` (3.2.3)
+    MessageAnnotations,
+    /// `properties` (3.2.4)
+    Properties,
+    /// `application-properties` (3.2.5)
+    ApplicationProperties,
+    /// `data` (3.2.6)
+    Data,
+    /// `amqp-sequence` (3.2.7)
+    Sequence,
+    /// `amqp-value` (3.2.8)
+    Value,
+    /// `footer` (3.2.9)
+    Footer,
+}
+
+/// One section of a message: its kind and which octets of the payload it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// The kind.
+    pub kind: SectionKind,
+    /// The octets of the whole section, descriptor and value.
+    pub range: Range<usize>,
+    /// The octets of the section's value, from its format code on.
+    pub value: Range<usize>,
+}
+
+/// How many places a message has: the three forms of a body share one.
+pub(super) const PLACES: usize = 7;
+
+impl SectionKind {
+    /// Every kind, in the order of a message.
+    pub const ALL: &'static [Self] = &[
+        Self::Header,
+        Self::DeliveryAnnotations,
+        Self::MessageAnnotations,
+        Self::Properties,
+        Self::ApplicationProperties,
+        Self::Data,
+        Self::Sequence,
+        Self::Value,
+        Self::Footer,
+    ];
+
+    /// The standard's name of the section.
+    pub fn name(self) -> &'static str {
+        let code = self.code();
+        SECTIONS.iter().find(|(_, number, _)| *number == code).map_or("section", |(name, _, _)| name)
+    }
+
+    /// The numeric descriptor.
+    pub const fn code(self) -> u64 {
+        match self {
+            Self::Header => Header::CODE,
+            Self::DeliveryAnnotations => DELIVERY_ANNOTATIONS,
+            Self::MessageAnnotations => MESSAGE_ANNOTATIONS,
+            Self::Properties => Properties::CODE,
+            Self::ApplicationProperties => APPLICATION_PROPERTIES,
+            Self::Data => DATA,
+            Self::Sequence => AMQP_SEQUENCE,
+            Self::Value => AMQP_VALUE,
+            Self::Footer => FOOTER,
+        }
+    }
+
+    /// The kind with this numeric descriptor.
+    pub const fn from_code(code: u64) -> Option<Self> {
+        Some(match code {
+            Header::CODE => Self::Header,
+            DELIVERY_ANNOTATIONS => Self::DeliveryAnnotations,
+            MESSAGE_ANNOTATIONS => Self::MessageAnnotations,
+            Properties::CODE => Self::Properties,
+            APPLICATION_PROPERTIES => Self::ApplicationProperties,
+            DATA => Self::Data,
+            AMQP_SEQUENCE => Self::Sequence,
+            AMQP_VALUE => Self::Value,
+            FOOTER => Self::Footer,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn from_symbol(symbol: &[u8]) -> Option<Self> {
+        let (_, code, _) = SECTIONS.iter().find(|(_, _, known)| known.as_bytes() == symbol)?;
+        Self::from_code(*code)
+    }
+
+    /// Whether the section is one of the three forms of a body.
+    pub const fn is_body(self) -> bool {
+        matches!(self, Self::Data | Self::Sequence | Self::Value)
+    }
+
+    /// Whether a message may have several of them (3.2).
+    pub const fn is_repeatable(self) -> bool {
+        matches!(self, Self::Data | Self::Sequence)
+    }
+
+    /// Where in the order of a message the section stands.
+    pub(super) const fn place(self) -> usize {
+        match self {
+            Self::Header => 0,
+            Self::DeliveryAnnotations => 1,
+            Self::MessageAnnotations => 2,
+            Self::Properties => 3,
+            Self::ApplicationProperties => 4,
+            Self::Data | Self::Sequence | Self::Value => 5,
+            Self::Footer => 6,
+        }
+    }
+}
+
+impl fmt::Display for SectionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

@@ -1,0 +1,144 @@
+//! Values of simple types, which are all that application-properties may hold (3.2.5).
+
+use alloc::string::String;
+use core::ops::Deref;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::{
+    codec::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer, code},
+    types::{
+        Decimal32, Decimal64, Decimal128, Double, Float, Kind, Map, Str, Symbol, Timestamp, Uuid, Value,
+    },
+};
+
+/// The application-properties of a message (3.2.5).
+pub type ApplicationProperties = Map<Str, SimpleValue>;
+
+/// A value of a simple type: neither list nor map nor array (3.2.5), nor one of these with a descriptor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SimpleValue(Value);
+
+/// The value is a list, a map or an array (3.2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a value of a simple type is due, not a {}", .0.name())]
+pub struct NotSimple(pub Kind);
+
+/// A type whose values may stand in application-properties.
+pub trait SimpleType: Encode + sealed::Sealed {}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+impl<T: SimpleType + ?Sized> SimpleType for &T {}
+impl<T: SimpleType + ?Sized> sealed::Sealed for &T {}
+
+macro_rules! simple_types {
+    ($($ty:ty)*; $($unsized:ty)*) => {
+        $(
+            impl From<$ty> for SimpleValue {
+                fn from(value: $ty) -> Self {
+                    Self(value.into())
+                }
+            }
+            impl SimpleType for $ty {}
+            impl sealed::Sealed for $ty {}
+        )*
+        $(
+            impl SimpleType for $unsized {}
+            impl sealed::Sealed for $unsized {}
+        )*
+    };
+}
+
+simple_types! {
+    bool u8 u16 u32 u64 i8 i16 i32 i64 Float Double Decimal32 Decimal64 Decimal128 char Timestamp Uuid Bytes Str
+    Symbol;
+    str [u8] SimpleValue
+}
+
+impl From<&str> for SimpleValue {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for SimpleValue {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl SimpleValue {
+    /// No value (1.6.1), which 3.2.5 does not exclude.
+    pub const NULL: Self = Self(Value::Null);
+
+    /// The value as one of any type.
+    pub fn into_value(self) -> Value {
+        self.0
+    }
+}
+
+impl From<SimpleValue> for Value {
+    fn from(value: SimpleValue) -> Self {
+        value.0
+    }
+}
+
+impl Deref for SimpleValue {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0
+    }
+}
+
+/// The kind of the list, map or array that a value is, or that its descriptors describe.
+fn compound(mut value: &Value) -> Option<Kind> {
+    while let Value::Described(described) = value {
+        value = &described.value;
+    }
+    matches!(value, Value::List(_) | Value::Map(_) | Value::Array(_)).then(|| value.kind())
+}
+
+impl TryFrom<Value> for SimpleValue {
+    type Error = NotSimple;
+
+    fn try_from(value: Value) -> Result<Self, NotSimple> {
+        match compound(&value) {
+            Some(kind) => Err(NotSimple(kind)),
+            None => Ok(Self(value)),
+        }
+    }
+}
+
+impl Decode for SimpleValue {
+    fn decode_as(code: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let not_simple = DecodeErrorKind::WrongType { expected: "value of a simple type", found: code };
+        let error = not_simple.at(reader.offset().saturating_sub(1));
+        match code {
+            code::LIST0
+            | code::LIST8
+            | code::LIST32
+            | code::MAP8
+            | code::MAP32
+            | code::ARRAY8
+            | code::ARRAY32 => Err(error),
+            // The usual types directly, without looking the code up.
+            code::STR8 | code::STR32 => Str::decode_as(code, reader).map(Self::from),
+            code::TRUE | code::FALSE | code::BOOLEAN => bool::decode_as(code, reader).map(Self::from),
+            code::SMALLINT | code::INT => i32::decode_as(code, reader).map(Self::from),
+            code::SMALLLONG | code::LONG => i64::decode_as(code, reader).map(Self::from),
+            code::SMALLULONG | code::ULONG => u64::decode_as(code, reader).map(Self::from),
+            _ => Self::try_from(Value::decode_as(code, reader)?).map_err(|_| error),
+        }
+    }
+}
+
+impl Encode for SimpleValue {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        self.0.encode(writer);
+    }
+}

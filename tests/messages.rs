@@ -1,0 +1,137 @@
+//! Messages: what is read and refused, whole and in chunks, and what the builder writes.
+
+#[path = "messages/bad.rs"]
+mod bad;
+#[path = "messages/build.rs"]
+mod build;
+#[path = "messages/read.rs"]
+mod read;
+#[path = "messages/round_trip.rs"]
+mod round_trip;
+
+use amqp_proto::{
+    frame::Payload,
+    message::{ApplicationProperties, Body, Message, MessageError, MessageSettings, Section},
+    spec::section::{Header, MessageId, Properties},
+    types::{Annotations, SequenceNo, Str, Symbol, Timestamp, Value},
+};
+use bytes::Bytes;
+
+type Read<T> = Result<Option<T>, MessageError>;
+
+/// Everything that can be asked of a message, so that two ways of reading it can be compared.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    sections: Vec<Section>,
+    header: Read<Header>,
+    delivery_annotations: Read<Annotations>,
+    message_annotations: Read<Annotations>,
+    properties: Read<Properties>,
+    application_properties: Read<ApplicationProperties>,
+    body: Result<Body, MessageError>,
+    footer: Read<Annotations>,
+    validate: Result<(), MessageError>,
+    data_sections: Vec<Payload>,
+    whole: Payload,
+    bare: Payload,
+    next_hop: Payload,
+    single: Single,
+}
+
+/// The accessors of single properties.
+#[derive(Debug, PartialEq)]
+struct Single {
+    ids: [Read<MessageId>; 2],
+    user_id: Read<Bytes>,
+    texts: [Read<Str>; 5],
+    symbols: [Read<Symbol>; 2],
+    times: [Read<Timestamp>; 2],
+    group_sequence: Read<SequenceNo>,
+    application_property: Read<Value>,
+    annotations: [Read<Value>; 2],
+}
+
+fn see(payload: impl Into<Payload>, settings: &MessageSettings) -> Result<Seen, MessageError> {
+    let message = Message::parse(payload, settings)?;
+    let seen = Seen {
+        sections: message.sections().collect(),
+        header: message.header(),
+        delivery_annotations: message.delivery_annotations(),
+        message_annotations: message.message_annotations(),
+        properties: message.properties(),
+        application_properties: message.application_properties(),
+        body: message.body(),
+        footer: message.footer(),
+        validate: message.validate(),
+        data_sections: message.data_sections().collect(),
+        whole: message.payload(),
+        bare: message.bare(),
+        next_hop: message.with_header(Header { durable: Some(true), ..Header::default() }),
+        single: single(&message),
+    };
+    assert_eq!(seen.sections.len(), message.section_count() as usize);
+    Ok(seen)
+}
+
+fn single(message: &Message) -> Single {
+    Single {
+        ids: [message.message_id(), message.correlation_id()],
+        user_id: message.user_id(),
+        texts: [
+            message.to(),
+            message.subject(),
+            message.reply_to(),
+            message.group_id(),
+            message.reply_to_group_id(),
+        ],
+        symbols: [message.content_type(), message.content_encoding()],
+        times: [message.absolute_expiry_time(), message.creation_time()],
+        group_sequence: message.group_sequence(),
+        application_property: message.application_property("k").map(|value| value.map(Value::from)),
+        annotations: [message.delivery_annotation("x-opt-a"), message.message_annotation("x-opt-a")],
+    }
+}
+
+/// The octets of a payload.
+fn octets(payload: &Payload) -> Vec<u8> {
+    payload.chunks().flat_map(|chunk| chunk.to_vec()).collect()
+}
+
+/// The octets in chunks of these sizes, and what is left over in one more.
+fn in_chunks(octets: &[u8], sizes: &[usize]) -> Payload {
+    let mut rest = Bytes::copy_from_slice(octets);
+    let mut payload = Payload::new();
+    for size in sizes {
+        payload.push(rest.split_to((*size).min(rest.len())));
+    }
+    payload.push(rest);
+    payload
+}
+
+/// Asserts that the octets read the same however they are cut in two or three, and octet by octet.
+fn same_in_all_chunks(name: &str, octets: &[u8], settings: &MessageSettings) {
+    let whole = see(octets.to_vec(), settings);
+    for cut in 1..octets.len() {
+        assert_eq!(see(in_chunks(octets, &[cut]), settings), whole, "{name}: cut at {cut}");
+        let middle = in_chunks(octets, &[cut, 3]);
+        assert_eq!(see(middle, settings), whole, "{name}: cut at {cut} and 3 octets later");
+    }
+    let each = in_chunks(octets, &vec![1; octets.len()]);
+    assert_eq!(see(each, settings), whole, "{name}: octet by octet");
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .flat_map(str::split_whitespace)
+        .map(|octet| u8::from_str_radix(octet, 16).unwrap())
+        .collect()
+}
+
+const ALL_SECTIONS: &str = include_str!("data/messages/all_sections.hex");
+const WIDE_ENCODINGS: &str = include_str!("data/messages/wide_encodings.hex");
+const TWO_SEQUENCES: &str = include_str!("data/messages/two_sequences.hex");
+
+fn symbol(text: &str) -> Symbol {
+    Symbol::try_from(text).unwrap()
+}
