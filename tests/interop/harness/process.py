@@ -1,6 +1,7 @@
 """Child processes that never outlive the suite, their output in files, and free ports."""
 
 import atexit
+import itertools
 import os
 import re
 import signal
@@ -13,7 +14,9 @@ POLL = 0.02
 
 _logs = Path()
 _running = set()
-_count = 0
+_numbers = itertools.count(1)
+_ports = itertools.chain(range(20000 + os.getpid() % 10000, 32000), range(20000, 32000))
+_closing = False
 
 
 class Failed(Exception):
@@ -30,10 +33,15 @@ def use_logs(folder):
 
 
 def free_port():
-    """A loopback port that nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A loopback port that nothing listens on, below those that outgoing connections are given."""
+    for port in _ports:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise Failed("no free port")
 
 
 def is_listening(port):
@@ -58,11 +66,12 @@ class Process:
     """One child in a process group of its own, standard output and error in two files."""
 
     def __init__(self, name, argv, env=None):
-        global _count
-        _count += 1
+        if _closing:
+            raise Failed("the suite is stopping")
+        number = next(_numbers)
         self.name = name
-        self.out_file = _logs / f"{_count:04}-{name}.out"
-        self.err_file = _logs / f"{_count:04}-{name}.err"
+        self.out_file = _logs / f"{number:04}-{name}.out"
+        self.err_file = _logs / f"{number:04}-{name}.err"
         self.offset = 0
         with open(self.out_file, "wb") as out, open(self.err_file, "wb") as err:
             self.child = subprocess.Popen(
@@ -138,12 +147,18 @@ def _signal(group, number):
 
 
 def stop_all():
+    """Ends every process that still runs; none can be started after it."""
+    global _closing
+    _closing = True
     for process in list(_running):
         process.stop()
 
 
 def stop_all_at_exit():
     """However the suite ends, short of SIGKILL, nothing that it started goes on."""
+    def leave(number, _frame):
+        raise SystemExit(128 + number)
+
     atexit.register(stop_all)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda got, _: (_ for _ in ()).throw(SystemExit(128 + got)))
+        signal.signal(number, leave)

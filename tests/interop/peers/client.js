@@ -1,6 +1,6 @@
 'use strict';
 // A client on rhea: sends, receives and checks numbered messages, or leaves in anger.
-//   node client.js send|receive|fault [--port P] [--address A] [--count N] [--size B] [--settled]
+//   node client.js send|receive|fault [--port P] [--address A] [--count N] [--size B] [--settled] [--drain]
 //     [--sasl none|anonymous|plain] [--user U] [--password P] [--max-frame-size N] [--idle-timeout MS]
 //     [--values FILE] [--fault connection|session|link|drop]
 // The last line of output says what came of it, in JSON; exit 1 and a reason on standard error if it failed.
@@ -13,7 +13,7 @@ const { make, read } = require('./values');
 
 const job = process.argv[2];
 const given = options(process.argv.slice(3), {
-  port: 0, address: 'queue', count: 1, size: 10, settled: false, sasl: 'anonymous', user: 'guest', password: 'guest',
+  port: 0, address: 'queue', count: 1, size: 10, settled: false, drain: false, sasl: 'anonymous', user: 'guest', password: 'guest',
   'max-frame-size': 0, 'idle-timeout': 0, values: '', fault: 'connection',
 });
 const values = given.values ? JSON.parse(fs.readFileSync(given.values)) : undefined;
@@ -70,7 +70,8 @@ function send() {
       if (Object.values(outcomes).reduce((a, b) => a + b) === count) done(context);
     });
   }
-  return { target: { address: given.address }, snd_settle_mode: given.settled ? SETTLED : UNSETTLED, treat_modified_as_released: false };
+  const snd_settle_mode = given.settled ? SETTLED : UNSETTLED;
+  return { target: { address: given.address }, snd_settle_mode, treat_modified_as_released: false };
 }
 
 function differ(name, got, due) {
@@ -82,7 +83,8 @@ function check(n, context, encoded) {
   if (!values) return wrong(context.message.body, n, given.size);
   const { name, body: value, properties } = values[n];
   const found = read(encoded);
-  return differ(name, found.body, value) || Object.keys(properties).map(key => differ(key, found.properties[key], properties[key])).find(Boolean);
+  return differ(name, found.body, value)
+    || Object.keys(properties).map(key => differ(key, found.properties[key], properties[key])).find(Boolean);
 }
 
 function receive() {
@@ -96,9 +98,19 @@ function receive() {
     const fault = check(received++, context, encoded);
     if (fault) fail(fault);
     // After the disposition of this message, which rhea writes at the end of the turn.
-    if (received === count) setImmediate(() => finish(context, { received }));
+    if (received === count && !given.drain) setImmediate(() => finish(context, { received }));
   });
-  return { source: { address: given.address }, snd_settle_mode: given.settled ? SETTLED : UNSETTLED, credit_window: 200 };
+  rhea.on('receiver_open', context => {
+    if (!given.drain) return;
+    context.receiver.add_credit(count + 5);
+    context.receiver.drain_credit();
+  });
+  rhea.on('receiver_drained', context => {
+    if (received !== count) fail(`drained with ${received} messages where ${count} were due`);
+    finish(context, { received });
+  });
+  const snd_settle_mode = given.settled ? SETTLED : UNSETTLED;
+  return { source: { address: given.address }, snd_settle_mode, credit_window: given.drain ? 0 : 200 };
 }
 
 function fault() {

@@ -1,6 +1,6 @@
 """A client on Qpid Proton: sends, receives and checks numbered messages, or leaves in anger.
 
-python client.py send|receive|fault [--port P] [--address A] [--count N] [--size B] [--settled]
+python client.py send|receive|fault [--port P] [--address A] [--count N] [--size B] [--settled] [--drain]
     [--sasl none|anonymous|plain] [--user U] [--password P] [--max-frame-size N] [--idle-timeout MS]
     [--values FILE] [--fault connection|session|link|drop]
 The last line of output says what came of it, in JSON; exit 1 and a reason on standard error if it failed.
@@ -30,7 +30,7 @@ class Client(MessagingHandler):
     """What the three jobs share: the connection, its options and every way it can fail."""
 
     def __init__(self, given):
-        super().__init__(prefetch=200, auto_accept=False)
+        super().__init__(prefetch=0 if given.drain else 200, auto_accept=False)
         self.given = given
         self.values = json.load(open(given.values)) if given.values else None
         self.count = len(self.values) if self.values else given.count
@@ -128,6 +128,16 @@ class Receiver(Client):
     def on_start(self, event):
         event.container.create_receiver(self.connect(event.container), self.given.address, options=[self.settle_mode()])
 
+    def on_link_opened(self, event):
+        if self.given.drain:
+            event.receiver.drain(self.count + 5)
+
+    def on_link_flow(self, event):
+        if self.given.drain and not self.over and event.receiver.credit == 0 and not event.receiver.draining():
+            if self.received != self.count:
+                fail(f"drained with {self.received} messages where {self.count} were due")
+            self.finish(event, received=self.received)
+
     def wrong(self, message):
         n = self.received
         if not self.values:
@@ -152,7 +162,7 @@ class Receiver(Client):
         self.received += 1
         if not event.delivery.settled:
             self.accept(event.delivery)
-        if self.received == self.count:
+        if self.received == self.count and not self.given.drain:
             self.finish(event, received=self.received)
 
 
@@ -183,6 +193,7 @@ def main():
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--size", type=int, default=10)
     parser.add_argument("--settled", action="store_true")
+    parser.add_argument("--drain", action="store_true")
     parser.add_argument("--sasl", choices=["none", "anonymous", "plain"], default="anonymous")
     parser.add_argument("--user", default="guest")
     parser.add_argument("--password", default="guest")

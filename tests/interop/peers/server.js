@@ -4,7 +4,7 @@
 //   source/COUNT/SIZE/DELAY  after DELAY ms sends COUNT numbered messages of SIZE bytes
 //   fail/connection, fail/session, fail/link
 //                            answers the attach and ends that endpoint with an error
-//   node server.js [--sasl any|plain] [--user U] [--password P] [--max-frame-size N] [--idle-timeout MS]
+//   node server.js [--port P] [--sasl any|plain] [--user U] [--password P] [--max-frame-size N] [--idle-timeout MS]
 // Prints READY PORT, then for each sink and source that has gone one line of JSON.
 
 const rhea = require('rhea');
@@ -12,7 +12,7 @@ const { body, wrong } = require('./body');
 const { options } = require('./options');
 
 const given = options(process.argv.slice(2), {
-  sasl: 'any', user: 'guest', password: 'guest', 'max-frame-size': 0, 'idle-timeout': 0,
+  port: 0, sasl: 'any', user: 'guest', password: 'guest', 'max-frame-size': 0, 'idle-timeout': 0,
 });
 const SETTLED = 1;
 const ERROR = { condition: 'amqp:resource-limit-exceeded', description: 'the peer has had enough' };
@@ -70,6 +70,10 @@ function fill(sender) {
   }
 }
 rhea.on('sendable', context => fill(context.sender));
+rhea.on('sender_draining', context => {
+  fill(context.sender);
+  context.sender.set_drained(true);
+});
 rhea.on('accepted', context => { const task = tasks.get(context.sender); if (task) task.accepted++; });
 
 rhea.on('receiver_close', context => report(context.receiver));
@@ -83,7 +87,7 @@ for (const name of ['error', 'protocol_error', 'connection_error', 'session_erro
 
 rhea.sasl_server_mechanisms.enable_plain((user, password) => user === given.user && password === given.password);
 if (given.sasl === 'any') rhea.sasl_server_mechanisms.enable_anonymous();
-const listen = { host: '127.0.0.1', port: 0, require_sasl: given.sasl === 'plain', receiver_options: { credit_window: 200 } };
+const listen = { host: '127.0.0.1', port: given.port, require_sasl: given.sasl === 'plain', receiver_options: { credit_window: 200 } };
 if (given['max-frame-size']) listen.max_frame_size = given['max-frame-size'];
 if (given['idle-timeout']) listen.idle_time_out = given['idle-timeout'];
 const server = rhea.listen(listen);

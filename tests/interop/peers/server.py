@@ -97,6 +97,8 @@ class Server(MessagingHandler):
     def on_sendable(self, event):
         if event.sender in self.tasks:
             self.tasks[event.sender].fill()
+            if event.sender.drain_mode:
+                event.sender.drained()
 
     def on_accepted(self, event):
         if event.link in self.tasks:
