@@ -27,6 +27,9 @@ class Ours:
             subprocess.run(["cargo", "build", "--release", "--examples", "--locked"], cwd=ROOT, check=True)
             examples = target_folder() / "release" / "examples"
             self.paths = {name: path or examples / name for name, path in self.paths.items()}
+        for path in self.paths.values():
+            if not os.access(path, os.X_OK):
+                raise SystemExit(f"{path} is not there or can't be run")
 
     def broker(self, *options):
         return Broker(self.paths["broker"], options)

@@ -69,16 +69,19 @@ function fill(sender) {
     task.done++;
   }
 }
-rhea.on('sendable', context => fill(context.sender));
-rhea.on('sender_draining', context => {
+// Not in the same turn: to a peer that pipelines attach and flow, rhea would write the transfers before its attach.
+rhea.on('sendable', context => setImmediate(() => fill(context.sender)));
+rhea.on('sender_draining', context => setImmediate(() => {
   fill(context.sender);
   context.sender.set_drained(true);
-});
+}));
 rhea.on('accepted', context => { const task = tasks.get(context.sender); if (task) task.accepted++; });
 
-rhea.on('receiver_close', context => report(context.receiver));
-rhea.on('sender_close', context => report(context.sender));
-const gone = context => { for (const link of tasks.keys()) if (link.connection === context.connection) report(link); };
+// In the next turn: rhea tells of the outcomes that came along with a detach or close only after that.
+const later = link => setImmediate(() => report(link));
+rhea.on('receiver_close', context => later(context.receiver));
+rhea.on('sender_close', context => later(context.sender));
+const gone = context => { for (const link of tasks.keys()) if (link.connection === context.connection) later(link); };
 rhea.on('connection_close', gone);
 rhea.on('disconnected', gone);
 for (const name of ['error', 'protocol_error', 'connection_error', 'session_error', 'sender_error', 'receiver_error']) {
