@@ -90,6 +90,15 @@ def check_received(process, count, timeout):
     return process.out().splitlines()[:-1]
 
 
+def check_made_up(lines, count, size):
+    """What receive printed of the bodies that send makes up: each begins with its number and has the size asked for."""
+    if len(lines) != count:
+        raise Failed(f"receive printed {len(lines)} lines for {count} messages")
+    for n, line in enumerate(lines):
+        if line[:10] != b"%010d" % n or len(line) != size:
+            raise Failed(f"line {n} of receive is {line[:40]!r}, {len(line)} bytes")
+
+
 def check_refused(process, timeout, words):
     """Our send or receive must exit with 1 and say why, in these words, on standard error."""
     code = process.finish(timeout)

@@ -7,7 +7,7 @@ from functools import partial
 
 from .cases import (IDLE_S, IDLE_TIMEOUT_MS, KIB, LOGIN, MODES, PASSWORD, PATIENCE, PROMPT, REFUSED, SPLIT, USER, VOLUMES,
                     WRONG_LOGIN, Case, fresh, size_text, volume_text)
-from .ours import check_received, check_refused, check_sent
+from .ours import check_made_up, check_received, check_refused, check_sent
 from .peers import PROGRAMS
 from .process import Failed
 from .rabbitmq import RabbitMQ
@@ -167,7 +167,7 @@ class ToRabbitMQ:
         with self.ours.send(port, address, *volume, *mode, *send_options, login=login) as sending:
             check_sent(sending, count, settled, PATIENCE)
         with self.ours.receive(port, address, "--count", str(count), *mode, login=login) as taking:
-            check_received(taking, count, PATIENCE)
+            check_made_up(check_received(taking, count, PATIENCE), count, size)
 
     def refused(self, job):
         program = {"send": self.ours.send, "receive": self.ours.receive}[job]
