@@ -1,0 +1,71 @@
+"""What the cases of both directions share: their names, sizes and limits of time."""
+
+import itertools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+KIB, MIB = 1024, 1024 * 1024
+
+# How many messages of how many bytes.
+VOLUMES = [(10_000, 10), (10_000, KIB), (20, 5 * MIB)]
+MODES = {"unsettled": False, "settled": True}
+
+# Only there so that what hangs ends; no case depends on speed.
+PATIENCE = 120
+# A refusal has to come by itself, not from somebody's timeout.
+PROMPT = 15
+
+IDLE_TIMEOUT_MS = 1000
+IDLE_S = 5
+
+# Split over many frames at 512 bytes, over a few by default.
+SPLIT = (100, 20_000)
+
+# Accounts of the servers that ask for a password.
+USER, PASSWORD = "amqp", "secret"
+LOGIN, WRONG_LOGIN = f"{USER}:{PASSWORD}", f"{USER}:wrong"
+REFUSED = r"(?i)unauthori[sz]ed|authenticat|sasl"
+
+VALUES = Path(__file__).resolve().parent.parent / "values.json"
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Case:
+    """One line of the table. `idle` ones spend their time waiting and run side by side."""
+
+    peer: str
+    direction: str
+    name: str
+    run: Callable[[], None]
+    idle: bool = False
+
+
+def fresh(name):
+    """An address that no case before has used."""
+    return f"{name}-{next(_numbers)}"
+
+
+def size_text(size):
+    for unit, text in ((MIB, "MiB"), (KIB, "KiB")):
+        if size % unit == 0:
+            return f"{size // unit} {text}"
+    return f"{size} B"
+
+
+def volume_text(count, size):
+    return f"{count} x {size_text(size)}"
+
+
+def write_messages(file, left_out):
+    """Every value of values.json as the body of a message, and the simple ones as properties of one more."""
+    values = json.loads(VALUES.read_text())
+    messages = [{"name": value["name"], "body": value["value"], "properties": {}}
+                for value in values if value["name"] not in left_out]
+    simple = {value["name"]: value["value"] for value in values if value.get("simple")}
+    messages.append({"name": "application-properties", "body": ["string", "see the properties"], "properties": simple})
+    file.write_text(json.dumps(messages))
+    return len(messages)
