@@ -269,14 +269,13 @@ impl Connection {
     }
 
     /// Forgets a session, but for deliveries that it leaves unsettled.
-    fn remove(&mut self, channel: u16) {
-        let Some(session) = self.sessions.get_mut(usize::from(channel)).and_then(Option::take) else {
-            return;
-        };
+    pub(super) fn remove(&mut self, channel: u16) {
+        let session = self.sessions.get_mut(usize::from(channel)).and_then(Option::take);
         while self.sessions.last().is_some_and(Option::is_none) {
             self.sessions.pop();
         }
         self.dirty.retain(|dirty| *dirty != channel);
+        let Some(session) = session else { return };
         let left = session.unsettled_len();
         if left == 0 || left > self.config.limits.retained {
             return;

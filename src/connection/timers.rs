@@ -216,6 +216,10 @@ impl Connection {
                 session.raise_end(failure, &mut out);
             }
         }
+        // Nothing of a connection lives on but what can be asked of it.
+        while let Some(last) = self.sessions.len().checked_sub(1) {
+            self.remove(u16::try_from(last).unwrap_or(u16::MAX));
+        }
         self.events.push_back(match failure {
             None => Event::ConnectionClosed,
             Some(failure) => Event::ConnectionError(alloc::boxed::Box::new(failure.clone())),

@@ -6,7 +6,7 @@ mod sender;
 mod unsettled;
 
 pub(crate) use endpoint::{Endpoint, Link, LinkKind};
-pub(crate) use receiver::{Admitted, Incoming, ReceiverInner};
+pub(crate) use receiver::{Admitted, ReceiverInner};
 pub(crate) use sender::{Held, SenderInner, first_transfer};
 pub(crate) use unsettled::{Kept, Ledger, Slot};
 

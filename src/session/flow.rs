@@ -37,8 +37,7 @@ impl SessionInner {
             return self.judge_link(slot, error, out);
         }
         let id = link.end.id;
-        let mut effect = Ok(None);
-        match &mut link.kind {
+        let answer = match &mut link.kind {
             LinkKind::Sender(sender) => match sender.on_flow(flow) {
                 Ok(told) => {
                     if told.drain
@@ -47,9 +46,9 @@ impl SessionInner {
                         out.event(Event::SenderDrain { sender });
                     }
                     // A drain that finds no credit is answered at once: there is nothing to give up.
-                    effect = Ok((flow.echo || (flow.drain && sender.is_drained())).then_some(slot));
+                    flow.echo || (flow.drain && sender.is_drained())
                 }
-                Err(error) => effect = Err(error),
+                Err(error) => return self.judge_link(slot, error, out),
             },
             LinkKind::Receiver(receiver) => {
                 receiver.on_flow(flow);
@@ -58,13 +57,11 @@ impl SessionInner {
                 {
                     out.event(Event::Drained { receiver });
                 }
-                effect = Ok((receiver.top_up() || flow.echo).then_some(slot));
+                receiver.top_up() || flow.echo
             }
-        }
-        match effect {
-            Ok(Some(slot)) => self.flow_later(slot),
-            Ok(None) => {}
-            Err(error) => return self.judge_link(slot, error, out),
+        };
+        if answer {
+            self.flow_later(slot);
         }
         if matches!(id, LinkId::Sender(_)) {
             self.wait(slot);
