@@ -26,7 +26,6 @@ use crate::{
     },
     state::{ConnectionCue, ConnectionState},
     time::Instant,
-    types::Str,
 };
 
 pub use access::{Receiver, Sender, Session};
@@ -75,6 +74,8 @@ pub struct Connection {
     channels: Vec<Option<u16>>,
     /// Sessions that have something to write.
     dirty: Vec<u16>,
+    /// Senders may wait for the outbox to drain.
+    blocked: bool,
     /// Sessions that have ended and left deliveries unsettled.
     ended: VecDeque<Box<SessionInner>>,
     retained: usize,
@@ -102,6 +103,7 @@ impl Connection {
             sessions: Vec::new(),
             channels: Vec::new(),
             dirty: Vec::new(),
+            blocked: false,
             ended: VecDeque::new(),
             retained: 0,
             session_generations: 0,
@@ -134,20 +136,24 @@ impl Connection {
             links: &mut self.link_generations,
             epochs: &mut self.epochs,
             dirty: &mut self.dirty,
-            container: &self.config.container_id,
+            blocked: &mut self.blocked,
+            config: &self.config,
+            timers: &mut self.timers,
         };
         Some((session, out, counters))
     }
 
     /// The next event, if there is one.
     pub fn poll_event(&mut self) -> Option<Event> {
-        if self.events.is_empty() {
+        if self.blocked && self.events.is_empty() {
             self.wake_senders();
         }
         self.events.pop_front()
     }
 
     /// What is to be written now. Everything pending is put into frames first: dispositions, flows, heartbeats.
+    ///
+    /// Call it until it is empty: a large message is put into frames as the octets before it are written.
     pub fn transmit(&mut self, now: Instant) -> Transmit<'_> {
         self.tick(now);
         self.flush();
@@ -173,6 +179,7 @@ impl Connection {
         if self.outbox.len() >= limit {
             return;
         }
+        self.blocked = false;
         for session in self.sessions.iter_mut().flatten().filter(|session| session.has_waiting()) {
             let mut out = Out {
                 outbox: &mut self.outbox,
@@ -198,7 +205,7 @@ impl Connection {
 
     /// Whether nothing is left to be read or written, so that the transport can be closed.
     pub fn is_closed(&self) -> bool {
-        self.state == ConnectionState::End && self.outbox.is_empty()
+        (self.state == ConnectionState::End || self.deaf) && self.outbox.is_empty()
     }
 
     /// Whether nothing more will be written once the octets that wait have been: the transport's write side can
@@ -252,12 +259,15 @@ struct Counters<'a> {
     links: &'a mut u32,
     epochs: &'a mut u32,
     dirty: &'a mut Vec<u16>,
-    container: &'a Str,
+    blocked: &'a mut bool,
+    config: &'a Config,
+    timers: &'a mut Timers,
 }
 
 impl Counters<'_> {
     /// The session has something to write, or may have.
     fn queue(&mut self, session: &mut SessionInner) {
+        *self.blocked |= session.has_waiting();
         if !session.queued && session.has_work() {
             session.queued = true;
             self.dirty.push(session.channel);

@@ -70,6 +70,10 @@ impl Connection {
         let max = self.remote.as_ref().map_or(u16::MAX, |open| open.channel_max.get());
         for channel in 0..u16::try_from(self.sessions.len()).unwrap_or(u16::MAX) {
             let Some((session, mut out, _)) = self.on_channel(channel) else { continue };
+            if session.silent && session.state == SessionState::Unmapped {
+                self.remove(channel);
+                continue;
+            }
             if !session.staged {
                 continue;
             }

@@ -54,7 +54,7 @@ impl Timers {
         self.now = self.now.max(now);
         for deadline in self.due.values_mut() {
             if let Deadline::Armed(after) = *deadline {
-                *deadline = Deadline::At(self.now + after);
+                *deadline = Deadline::At(self.now.saturating_add(after));
             }
         }
     }
@@ -75,9 +75,9 @@ impl Timers {
 
     /// Both ends are open: the clocks of silence start.
     pub(super) fn start_idle(&mut self, silence: u32, heartbeat: u32) {
-        let millis = |millis: u32| (millis > 0).then(|| Duration::from_millis(millis.into()));
-        self.silence = millis(silence);
-        self.heartbeat = millis(heartbeat).map(|all| all / 2);
+        let micros = |micros: u64| (micros > 0).then(|| Duration::from_micros(micros));
+        self.silence = micros(u64::from(silence).saturating_mul(1000));
+        self.heartbeat = micros(u64::from(heartbeat).saturating_mul(500));
         self.last_frame = self.now;
         self.last_output = self.now;
     }
@@ -102,17 +102,19 @@ impl Timers {
     }
 
     fn silence_ends(&self) -> Option<Instant> {
-        self.silence.map(|silence| self.last_frame + silence)
+        self.silence.map(|silence| self.last_frame.saturating_add(silence))
     }
 
     /// While octets wait to be written there is no need of a heartbeat, and no use for one.
     fn heartbeat_is_due(&self, outbox: &Outbox) -> Option<Instant> {
-        self.heartbeat.filter(|_| outbox.is_empty()).map(|heartbeat| self.last_output + heartbeat)
+        self.heartbeat
+            .filter(|_| outbox.is_empty())
+            .map(|heartbeat| self.last_output.saturating_add(heartbeat))
     }
 
     pub(super) fn next(&self, outbox: &Outbox) -> Option<Instant> {
         let due = self.due.values().map(|deadline| match deadline {
-            Deadline::Armed(after) => self.now + *after,
+            Deadline::Armed(after) => self.now.saturating_add(*after),
             Deadline::At(at) => *at,
         });
         due.chain(self.silence_ends()).chain(self.heartbeat_is_due(outbox)).min()

@@ -19,7 +19,7 @@ use crate::{
 pub struct SendOptions {
     pub(crate) settled: Option<bool>,
     pub(crate) message_format: MessageFormat,
-    pub(crate) state: Option<DeliveryState>,
+    pub(crate) delivery_state: Option<DeliveryState>,
     pub(crate) batchable: bool,
 }
 
@@ -46,7 +46,7 @@ impl SendOptions {
     /// The delivery's state at the sender (2.7.5).
     #[must_use]
     pub fn state(mut self, state: DeliveryState) -> Self {
-        self.state = Some(state);
+        self.delivery_state = Some(state);
         self
     }
 
@@ -189,7 +189,7 @@ pub(crate) fn first_transfer(
         delivery_id: Some(id.number().into()),
         delivery_tag: Some(tag),
         message_format: Some(options.message_format),
-        state: options.state.clone(),
+        state: options.delivery_state.clone(),
         batchable: options.batchable,
         ..Transfer::default()
     }

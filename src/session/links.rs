@@ -295,7 +295,7 @@ impl SessionInner {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
         }
         let slot = LinkKey::from(id).slot;
-        link.end.local = Box::new(local);
+        *link.end.local = local;
         link.end.mirror_remote();
         let remote = link.end.remote.take();
         if let Some(remote) = &remote {

@@ -17,6 +17,7 @@ use alloc::{
 
 use bytes::Bytes;
 
+pub(crate) use self::outgoing::Outgoing;
 use self::{settle::Pending, window::Window};
 use crate::{
     config,
@@ -145,7 +146,7 @@ impl SessionInner {
     /// Takes the settings with which the application answers the peer's begin.
     pub(crate) fn configure(&mut self, local: config::Begin) {
         self.window = Window::new(&local);
-        self.local = Box::new(local);
+        *self.local = local;
         if let Some(remote) = &self.remote {
             self.window.on_begin(remote);
         }
@@ -199,6 +200,11 @@ impl SessionInner {
 
     /// Ends the session: what is pending goes first.
     pub(crate) fn end(&mut self, error: Option<Error>, out: &mut Out<'_>) -> Result<(), CommandError> {
+        if core::mem::take(&mut self.staged) {
+            // Nothing of it has been written, and now nothing will be.
+            self.raise_end(None, out);
+            return Ok(());
+        }
         let cue = if error.is_some() { SessionCue::SendEndError } else { SessionCue::SendEnd };
         if self.state.next(cue).is_none() {
             return Err(CommandError::IllegalState("the session is not there to be ended"));

@@ -16,18 +16,25 @@ use crate::{
     types::{DeliveryTag, Handle},
 };
 
+/// A message to be sent.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) link: SenderId,
+    pub(crate) tag: DeliveryTag,
+    pub(crate) payload: Payload,
+    pub(crate) options: &'a SendOptions,
+    /// Whether its octets come in pieces.
+    pub(crate) streaming: bool,
+}
+
 impl SessionInner {
     /// Sends a message: all of it, or as much as the window and the outbox have room for, the rest to follow.
     pub(crate) fn send(
         &mut self,
-        id: SenderId,
-        tag: DeliveryTag,
-        payload: Payload,
-        options: &SendOptions,
-        streaming: bool,
+        message: Outgoing<'_>,
         out: &mut Out<'_>,
         epochs: &mut u32,
     ) -> Result<DeliveryId, CommandError> {
+        let Outgoing { link: id, tag, mut payload, options, streaming } = message;
         let slot = LinkKey::from(LinkId::from(id)).slot;
         let (window, full) = (self.window.remote_incoming(), out.outbox_full());
         let delivery = self.outgoing.next_id();
@@ -37,11 +44,11 @@ impl SessionInner {
         }
         let sender = link.sender()?;
         let settled = sender.settles(options.settled)?;
-        let ready = sender.check(payload.len()).and_then(|()| match (window, full) {
-            (0, _) => Err(CommandError::WindowClosed),
-            (_, true) => Err(CommandError::OutboxFull),
-            _ => Ok(()),
-        });
+        let ready = match sender.check(payload.len()) {
+            Ok(()) if window == 0 => Err(CommandError::WindowClosed),
+            Ok(()) if full => Err(CommandError::OutboxFull),
+            checked => checked,
+        };
         if let Err(error) = ready {
             if !matches!(error, CommandError::TooLarge { .. }) {
                 sender.wants_ready = true;
@@ -52,7 +59,6 @@ impl SessionInner {
         let mut transfer = first_transfer(Handle::new(slot.into()), delivery, tag, options);
         transfer.settled = settled.then_some(true);
         transfer.more = streaming;
-        let mut payload = payload;
         let left = out.transfer(&mut transfer, &mut payload)?;
         let sender = self.link(id.into())?.sender()?;
         sender.on_first_frame();

@@ -7,6 +7,7 @@ use crate::{
     frame::Payload,
     ids::DeliveryId,
     link::{LinkKind, SendOptions, SenderInner},
+    session::Outgoing,
     spec::delivery_state::DeliveryState,
     types::DeliveryTag,
 };
@@ -92,10 +93,8 @@ impl Sender<'_> {
         options: &SendOptions,
         streaming: bool,
     ) -> Result<DeliveryId, CommandError> {
-        let id = self.id;
-        self.parts.run(|session, out, counters| {
-            session.send(id, tag, payload, options, streaming, out, counters.epochs)
-        })
+        let message = Outgoing { link: self.id, tag, payload, options, streaming };
+        self.parts.run(|session, out, counters| session.send(message, out, counters.epochs))
     }
 
     /// Adds octets to a delivery that was begun with [`start`](Self::start).

@@ -1,6 +1,6 @@
 //! A session, to be spoken to.
 
-use super::Parts;
+use super::{super::timers::Due, Parts};
 use crate::{
     config::Attach,
     error::CommandError,
@@ -74,7 +74,7 @@ impl Session<'_> {
 
     fn attach(&mut self, role: Role, attach: Attach) -> Result<LinkId, CommandError> {
         self.parts.run(|session, out, counters| {
-            session.attach(role, attach, counters.container, counters.links, out)
+            session.attach(role, attach, &counters.config.container_id, counters.links, out)
         })
     }
 
@@ -84,6 +84,10 @@ impl Session<'_> {
     /// # Errors
     /// [`CommandError::IllegalState`] if it has not begun, or is ending.
     pub fn end(&mut self, error: Option<Error>) -> Result<(), CommandError> {
-        self.parts.run(|session, out, _| session.end(error, out))
+        self.parts.run(|session, out, counters| {
+            session.end(error, out)?;
+            counters.timers.arm(Due::End(session.id), counters.config.timeouts.end);
+            Ok(())
+        })
     }
 }
