@@ -69,7 +69,8 @@ fn the_notes_print_the_tables_that_are_walked() {
     let (before, rest) = notes.split_once(begin).expect("the tables' place is marked");
     let (held, after) = rest.split_once(end).expect("the tables' end is marked");
     if std::env::var_os("UPDATE_TABLES").is_some() {
-        std::fs::write(path, format!("{before}{begin}\n{printed}{end}{after}")).expect("SPEC_NOTES.md can be written");
+        std::fs::write(path, format!("{before}{begin}\n{printed}{end}{after}"))
+            .expect("SPEC_NOTES.md can be written");
         return;
     }
     assert_eq!(held.trim(), printed.trim(), "run with UPDATE_TABLES=1, then look at what has changed");
