@@ -290,6 +290,7 @@ impl SessionInner {
         local: config::Attach,
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
+        self.check_writable()?;
         let link = self.link(id)?;
         if link.end.state != LinkState::AttachRcvd {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
@@ -328,6 +329,7 @@ impl SessionInner {
         error: Option<Error>,
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
+        self.check_writable()?;
         let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
         if link.end.state != LinkState::AttachRcvd {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
@@ -360,13 +362,13 @@ impl SessionInner {
         if link.end.state == LinkState::AttachRcvd {
             return self.refuse_link(slot, error, out);
         }
+        self.check_writable()?;
+        let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
         if link.end.state.next(cue).is_none() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }
-        if self.can_write() {
-            self.write_dispositions(out);
-            self.write_flows(out);
-        }
+        self.write_dispositions(out);
+        self.write_flows(out);
         // 2.6.5: a link in error is destroyed, so its detach closes it.
         let closed = closed || error.is_some();
         let handle = Handle::new(slot.into());
