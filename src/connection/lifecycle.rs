@@ -26,7 +26,9 @@ impl Connection {
     pub fn open(&mut self) -> Result<(), CommandError> {
         let illegal = Err(CommandError::IllegalState("the connection has been opened"));
         match (self.config.side, self.state) {
-            (Side::Client, ConnectionState::Start) if !self.security.is_started() => {
+            (Side::Client, ConnectionState::Start | ConnectionState::HeaderRcvd)
+                if !self.security.is_started() =>
+            {
                 self.timers.arm(Due::Open, self.config.timeouts.open);
                 if self.security.is_wanted() {
                     self.start_sasl();
@@ -146,7 +148,10 @@ impl Connection {
             // 2.4.7: from here close is legal only behind open.
             self.send_open()?;
         }
-        if self.state == ConnectionState::Start && self.config.side == Side::Client {
+        // A server may have sent its header unasked.
+        if matches!(self.state, ConnectionState::Start | ConnectionState::HeaderRcvd)
+            && self.config.side == Side::Client
+        {
             self.lose(&Failure::new(
                 Origin::Lost,
                 ErrorCondition::ConnectionForced,

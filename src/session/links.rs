@@ -340,7 +340,8 @@ impl SessionInner {
             Role::Receiver => link.end.local.target = None,
         }
         self.write_attach(slot, out)?;
-        self.detach(slot, true, error, out)
+        let bare = error.as_ref().map(|error| Error::new(error.condition.clone()));
+        self.detach(slot, true, error, out).or_else(|_| self.detach(slot, true, bare, out))
     }
 
     /// Detaches or closes a link: what is pending goes first.
