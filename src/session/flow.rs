@@ -28,7 +28,7 @@ impl SessionInner {
     fn on_link_flow(&mut self, handle: Handle, flow: &Flow, out: &mut Out<'_>) -> Result<(), ProtocolError> {
         let slot = self.slot_of(handle)?;
         let Some(link) = self.link_at(slot) else { return Ok(()) };
-        if link.end.state != LinkState::Attached {
+        if !link.end.is_open() {
             return Self::late_input(link);
         }
         // 4.4.3: transactional acquisition is not implemented, and must not be taken for the plain kind.
