@@ -10,7 +10,6 @@ use crate::{
     link::{Admitted, Delivery, Kept, Ledger, LinkKind, Slot},
     out::Out,
     spec::{definitions::ErrorCondition, performatives::Transfer},
-    state::LinkState,
 };
 
 impl SessionInner {
