@@ -478,8 +478,14 @@ impl SessionInner {
             }
             None => None,
         };
+        let suspended = failure.is_none() && !detach.closed && !link.end.closed;
+        if suspended && link.end.unsettled > 0 {
+            let id = link.end.id;
+            self.suspended.insert(id);
+        }
+        let Some(link) = self.link_at(slot) else { return };
         let event = match failure {
-            None if !detach.closed && !link.end.closed => Event::link_detached(link.end.id),
+            None if suspended => Event::link_detached(link.end.id),
             failure => Event::link_closed(link.end.id, link.end.unsettled, failure.map(Box::new)),
         };
         out.event(event);
@@ -526,6 +532,7 @@ impl SessionInner {
             incoming.purge(|slot| is_alive(slot.link.into()));
         }
         self.orphans = 0;
+        self.suspended.clear();
     }
 }
 

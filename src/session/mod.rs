@@ -11,7 +11,7 @@ pub use self::settle::UnsettledDelivery;
 
 use alloc::{
     boxed::Box,
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     vec::Vec,
 };
 
@@ -71,6 +71,8 @@ pub(crate) struct SessionInner {
     /// Made with the peer's first delivery, which sets the number to begin with.
     incoming: Option<Ledger<Slot<ReceiverId>>>,
     incoming_epoch: u32,
+    /// Links that were detached but not closed and left deliveries unsettled.
+    suspended: BTreeSet<LinkId>,
     /// Unsettled deliveries of links that have closed.
     orphans: usize,
     /// Octets of incomplete deliveries that nobody reads as they come.
@@ -116,6 +118,7 @@ impl SessionInner {
             outgoing: Ledger::new(DeliveryNumber::new(0), epoch()),
             incoming: None,
             incoming_epoch: epoch(),
+            suspended: BTreeSet::new(),
             orphans: 0,
             buffered: 0,
             pending: Vec::new(),

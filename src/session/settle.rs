@@ -123,9 +123,9 @@ impl SessionInner {
                         state,
                     });
                 }
-                out.event(Event::Settled { link, first: run.first, last: run.last, state });
+                self.tell(Event::Settled { link, first: run.first, last: run.last, state }, link, out);
             } else {
-                out.event(Event::Updated { link, first: run.first, last: run.last, state });
+                self.tell(Event::Updated { link, first: run.first, last: run.last, state }, link, out);
             }
         }
         Ok(())
@@ -157,12 +157,20 @@ impl SessionInner {
             }
             if run.settled {
                 self.count_settled(link, run.first, run.last);
-                out.event(Event::Settled { link, first: run.first, last: run.last, state });
+                self.tell(Event::Settled { link, first: run.first, last: run.last, state }, link, out);
             } else {
-                out.event(Event::Updated { link, first: run.first, last: run.last, state });
+                self.tell(Event::Updated { link, first: run.first, last: run.last, state }, link, out);
             }
         }
         Ok(())
+    }
+
+    /// Raises an event of a link that has not come to its end, or is suspended.
+    fn tell(&self, event: Event, link: LinkId, out: &mut Out<'_>) {
+        let alive = self.link_ref(link).is_some_and(|link| !link.end.silent);
+        if alive || self.suspended.contains(&link) {
+            out.event(event);
+        }
     }
 
     fn count_settled(&mut self, link: LinkId, first: DeliveryId, last: DeliveryId) {
