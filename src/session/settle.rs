@@ -79,7 +79,7 @@ impl SessionInner {
     ) -> Result<(), ProtocolError> {
         let mut runs = Vec::new();
         let mut errant = false;
-        let links = &self.links;
+        let (links, suspended) = (&self.links, &self.suspended);
         let find = |sender: SenderId| {
             let slot = usize::from(crate::ids::LinkKey::from(LinkId::from(sender)).slot);
             let link = links.get(slot).and_then(Option::as_deref);
@@ -89,6 +89,14 @@ impl SessionInner {
         let terminal = state.is_some_and(DeliveryState::is_terminal);
         self.outgoing.retain(first, last, |id, slot| {
             let link = find(slot.link);
+            let heard = link.is_some_and(|link| !link.end.silent) || suspended.contains(&slot.link.into());
+            if !heard && !link.is_some_and(|link| link.end.state == LinkState::Errant) {
+                // The link has come to its end and its id is silent: what became of it is there to be asked for.
+                if state.is_some() && !slot.state.is_terminal() {
+                    slot.state = Kept::new(state);
+                }
+                return true;
+            }
             errant |= link.is_some_and(|link| link.end.state == LinkState::Errant);
             let settles =
                 disposition.settled || (terminal && link.is_none_or(|link| !link.end.local.keep_outcomes));
