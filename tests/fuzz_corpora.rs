@@ -11,7 +11,13 @@ use amqp_proto::testing::fuzz;
 /// A fuzz target: its name and its body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: &[Target] = &[("decode_value", fuzz::decode_value), ("split_frame", fuzz::split_frame)];
+const TARGETS: &[Target] = &[
+    ("connection_bytes", fuzz::connection_bytes),
+    ("connection_ops", fuzz::connection_ops),
+    ("decode_value", fuzz::decode_value),
+    ("pair", fuzz::pair),
+    ("split_frame", fuzz::split_frame),
+];
 
 /// Every file below the folder, in order; none where there is no such folder.
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeMap;
 
-use crate::{Event, LinkId, SessionId, ids::LinkKey};
+use crate::{Event, LinkId, SessionId};
 
 /// How far an id has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub struct Grammar {
     asked: bool,
     sessions: BTreeMap<SessionId, Phase>,
     links: BTreeMap<LinkId, Phase>,
+    sessions_of: BTreeMap<LinkId, SessionId>,
 }
 
 impl Default for Grammar {
@@ -32,7 +33,13 @@ impl Default for Grammar {
 impl Grammar {
     /// Before the first event.
     pub const fn new() -> Self {
-        Self { connection: Phase::Known, asked: false, sessions: BTreeMap::new(), links: BTreeMap::new() }
+        Self {
+            connection: Phase::Known,
+            asked: false,
+            sessions: BTreeMap::new(),
+            links: BTreeMap::new(),
+            sessions_of: BTreeMap::new(),
+        }
     }
 
     /// A command of ours has made the session.
@@ -43,12 +50,13 @@ impl Grammar {
         assert_eq!(self.sessions.insert(session, Phase::Known), None, "{session} is used twice");
     }
 
-    /// A command of ours has made the link.
+    /// A command of ours has made the link, on this session.
     ///
     /// # Panics
     /// Where its id has been used.
-    pub fn attached(&mut self, link: impl Into<LinkId>) {
+    pub fn attached(&mut self, session: SessionId, link: impl Into<LinkId>) {
         let link = link.into();
+        self.sessions_of.insert(link, session);
         assert_eq!(self.links.insert(link, Phase::Known), None, "{link} is used twice");
     }
 
@@ -139,14 +147,14 @@ impl Grammar {
             "the end of session {session} after {was:?}"
         );
         let left = self.links.iter().find(|(link, phase)| {
-            matches!(phase, Phase::Known | Phase::Open) && LinkKey::from(**link).session == session.slot()
+            matches!(phase, Phase::Known | Phase::Open) && self.sessions_of.get(*link) == Some(&session)
         });
         assert_eq!(left, None, "session {session} ended before its link");
     }
 
     fn link_requested(&mut self, session: SessionId, link: LinkId) {
         assert_eq!(self.sessions.get(&session), Some(&Phase::Open), "{link} on session {session}");
-        self.attached(link);
+        self.attached(session, link);
     }
 
     fn link_opens(&mut self, link: LinkId) {

@@ -1,10 +1,12 @@
 //! What it takes to test an AMQP program, or this crate, without a socket.
 //!
-//! [`Grammar`] holds a connection's events against their grammar; [`strategies`] makes every value, composite and
+//! [`Pair`] joins two connections in memory; [`Grammar`] holds a connection's events against their grammar; [`strategies`] makes every value, composite and
 //! message there is for property tests; [`fuzz`] holds the bodies of the fuzz targets as plain functions.
 
 pub mod fuzz;
 mod grammar;
+mod pair;
 pub mod strategies;
 
 pub use grammar::Grammar;
+pub use pair::{End, Pair};

@@ -69,7 +69,7 @@ pub(super) struct Engine {
     pub(super) grammar: Grammar,
     pub(super) ids: Ids,
     pub(super) coverage: Coverage,
-    wire: Wire,
+    pub(super) wire: Wire,
     input: BytesMut,
     now: u64,
     /// Choices of the application, by bits.
@@ -117,6 +117,22 @@ impl Engine {
             manner,
             links: 0,
         }
+    }
+
+    /// Opens the connection, and asks for a session and for links.
+    pub(super) fn set_off(&mut self, script: &mut Script<'_>) {
+        let _ = self.connection.open();
+        for _ in 0..script.below(3) {
+            if let Ok(session) = self.connection.begin(Begin::new()) {
+                self.grammar.began(session);
+                self.ids.sessions.push(session);
+                self.attach_link(script);
+            }
+        }
+        if script.below(16) == 1 {
+            let _ = self.connection.close(None);
+        }
+        self.step();
     }
 
     fn instant(&self) -> Instant {
@@ -367,11 +383,11 @@ impl Engine {
             .credit(script.choose(CreditPolicy::Manual, &[CreditPolicy::Auto(3)]));
         if script.below(2) == 0 {
             if let Ok(sender) = session.attach_sender(attach) {
-                self.grammar.attached(sender);
+                self.grammar.attached(id, sender);
                 self.ids.senders.push(sender);
             }
         } else if let Ok(receiver) = session.attach_receiver(attach) {
-            self.grammar.attached(receiver);
+            self.grammar.attached(id, receiver);
             self.ids.receivers.push(receiver);
         }
     }

@@ -1,8 +1,8 @@
 //! Octets as a script: choices, and frames of a peer that mostly knows what it does.
 
-use alloc::{boxed::Box, format, vec, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeSet, format, vec, vec::Vec};
 
-use super::wire::bit;
+use super::wire::{Wire, bit};
 use crate::{
     codec::{Encode, to_vec},
     frame::ProtocolHeader,
@@ -63,24 +63,28 @@ fn frame(kind: u8, channel: u16, mut body: Vec<u8>, payload: &[u8]) -> Vec<u8> {
     octets
 }
 
-/// The delivery that the peer sends on a channel.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sending {
+/// What the peer has on a channel.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    begun: bool,
+    /// Its ends of links, by handle.
+    handles: [Option<Role>; 3],
     next: u32,
     unfinished: Option<u8>,
 }
 
-/// The peer: it counts its deliveries, and tells no other truth than by chance.
+/// The peer: it knows what it has begun, and keeps to it but now and then.
 #[derive(Debug, Default)]
 pub(super) struct Peer {
-    sending: [Sending; 3],
+    places: [Place; 3],
+    names: BTreeSet<(Str, Role)>,
     /// Bits of the performatives that it has sent.
     pub(super) sent: u16,
 }
 
 /// A small count, or now and then a large one.
 fn count(script: &mut Script<'_>) -> u32 {
-    script.choose(8, &[0, 1, 2, 3, 64, 1000, u32::MAX])
+    script.choose(8, &[8, 8, 0, 1, 2, 64, 1000, u32::MAX])
 }
 
 fn error(script: &mut Script<'_>) -> Option<Box<Error>> {
@@ -100,35 +104,114 @@ fn state(script: &mut Script<'_>) -> Option<DeliveryState> {
 }
 
 impl Peer {
-    /// The next frame or header.
-    pub(super) fn next(&mut self, script: &mut Script<'_>) -> Vec<u8> {
-        let what = script.below(32);
-        let channel = script.choose(0, &[0, 0, 1, 2]);
+    /// The next frame or header, to a connection that has written this.
+    pub(super) fn next(&mut self, wire: &mut Wire, script: &mut Script<'_>) -> Vec<u8> {
+        let what = script.below(128);
+        let channel = self.channel(script, (8..=15).contains(&what));
         let performative: Performative = match what {
             0 => return ProtocolHeader::AMQP.to_bytes().to_vec(),
             1 => return ProtocolHeader::SASL.to_bytes().to_vec(),
             2 => return frame(0, channel, Vec::new(), &[]),
-            3 | 4 => return Self::sasl(script),
-            5 => open(script).into(),
-            6 | 7 => {
-                if let Some(sending) = self.sending.get_mut(usize::from(channel)) {
-                    *sending = Sending::default();
-                }
-                begin(script).into()
+            3..=6 => return Self::sasl(script),
+            7 => open(script).into(),
+            8..=15 => self.begin(channel, wire, script).into(),
+            16..=39 => return self.attach(channel, wire, script),
+            40..=63 => {
+                let role =
+                    script.choose(None, &[Some(Role::Sender), Some(Role::Receiver), Some(Role::Receiver)]);
+                let handle = self.handle(channel, script, role);
+                flow(handle, script).into()
             }
-            8..=12 => attach(script).into(),
-            13..=16 => flow(script).into(),
-            17..=23 => return self.transfer(channel, script),
-            24..=26 => disposition(script).into(),
-            27 | 28 => {
-                let handle = handle(script);
+            64..=95 => return self.transfer(channel, script),
+            96..=111 => disposition(script).into(),
+            112..=121 => {
+                let handle = self.handle(channel, script, None);
+                if let Some(place) = self.places.get_mut(usize::from(channel))
+                    && let Some(held) = place.handles.get_mut(usize::from(handle))
+                {
+                    *held = None;
+                    self.names.clear();
+                }
+                let handle = Handle::new(handle.into());
                 Detach { handle, closed: script.below(3) > 0, error: error(script) }.into()
             }
-            29 => End { error: error(script) }.into(),
-            30 if script.below(4) == 0 => Close { error: error(script) }.into(),
-            _ => attach(script).into(),
+            122..=125 => {
+                if let Some(place) = self.places.get_mut(usize::from(channel)) {
+                    *place = Place::default();
+                }
+                End { error: error(script) }.into()
+            }
+            126 => Close { error: error(script) }.into(),
+            _ => return self.attach(channel, wire, script),
         };
         self.frame(channel, &performative, &[])
+    }
+
+    /// A channel that has begun, or one that has not; now and then any.
+    fn channel(&self, script: &mut Script<'_>, new: bool) -> u16 {
+        let choice = script.byte();
+        if choice < 8 {
+            return u16::from(choice & 3);
+        }
+        let fitting =
+            (0..3).filter(|at| self.places.get(usize::from(*at)).is_some_and(|place| place.begun != new));
+        let fitting: Vec<u16> = fitting.collect();
+        let at = usize::from(choice).checked_rem(fitting.len()).unwrap_or(0);
+        fitting.get(at).copied().unwrap_or(0)
+    }
+
+    /// A handle that is attached, in a role if one is asked for; now and then any.
+    fn handle(&self, channel: u16, script: &mut Script<'_>, role: Option<Role>) -> u8 {
+        let choice = script.byte();
+        if choice < 8 {
+            return choice & 3;
+        }
+        let Some(place) = self.places.get(usize::from(channel)) else { return 0 };
+        let held = place.handles.iter().zip(0_u8..).filter(|(held, _)| held.is_some());
+        let held: Vec<u8> =
+            held.filter(|(held, _)| role.is_none() || **held == role).map(|(_, at)| at).collect();
+        let at = usize::from(choice).checked_rem(held.len()).unwrap_or(0);
+        held.get(at).copied().unwrap_or(0)
+    }
+
+    fn begin(&mut self, channel: u16, wire: &mut Wire, script: &mut Script<'_>) -> Begin {
+        if let Some(place) = self.places.get_mut(usize::from(channel)) {
+            *place = Place { begun: true, ..Place::default() };
+        }
+        let mut begin = begin(script);
+        if script.byte() >= 8 {
+            begin.remote_channel = wire.begins.pop().map(Channel::new);
+        }
+        begin
+    }
+
+    /// An attach: mostly the answer to one of the connection's, if one is left.
+    fn attach(&mut self, mut channel: u16, wire: &Wire, script: &mut Script<'_>) -> Vec<u8> {
+        let mut attach = attach(script);
+        let open = wire
+            .attaches
+            .iter()
+            .rev()
+            .find(|(_, name, role)| !self.names.contains(&(name.clone(), role.opposite())));
+        if script.below(4) > 0
+            && let Some((at, name, role)) = open
+        {
+            (attach.name, attach.role, channel) = (name.clone(), role.opposite(), *at);
+        }
+        self.names.insert((attach.name.clone(), attach.role));
+        if let Some(place) = self.places.get_mut(usize::from(channel)) {
+            let free = place.handles.iter().position(Option::is_none);
+            if script.byte() >= 8
+                && let Some(free) = free
+            {
+                attach.handle = Handle::new(u32::try_from(free).unwrap_or(0));
+            }
+            let at = usize::try_from(attach.handle.get()).unwrap_or(usize::MAX);
+            if let Some(held) = place.handles.get_mut(at) {
+                *held = Some(attach.role);
+            }
+        }
+        self.frame(channel, &attach.into(), &[])
     }
 
     /// What brings a connection, a session and a link into being, as far as asked for.
@@ -141,9 +224,11 @@ impl Peer {
         if steps > 1 {
             let begin = Begin { remote_channel: None, ..begin(zeros) };
             octets.append(&mut self.frame(0, &begin.into(), &[]));
+            let [place, ..] = &mut self.places;
+            place.begun = true;
         }
         if steps > 2 {
-            octets.append(&mut self.frame(0, &attach(zeros).into(), &[]));
+            octets.append(&mut self.attach(0, &Wire::default(), zeros));
         }
     }
 
@@ -174,11 +259,11 @@ impl Peer {
 
     fn transfer(&mut self, channel: u16, script: &mut Script<'_>) -> Vec<u8> {
         let flags = script.byte();
-        let asked = script.below(3);
-        let sending = self.sending.get(usize::from(channel)).copied().unwrap_or_default();
+        let asked = self.handle(channel, script, Some(Role::Sender));
+        let sending = self.places.get(usize::from(channel)).cloned().unwrap_or_default();
         let at = sending.unfinished.unwrap_or(asked);
         let first = sending.unfinished.is_none();
-        let (more, aborted) = (flags & 3 == 1, flags & 0x1f == 2);
+        let (more, aborted) = (flags & 3 == 1, flags & 7 == 2);
         let number = if flags & 0xe0 == 0xe0 { u32::from(flags) } else { sending.next };
         let transfer = Transfer {
             handle: Handle::new(at.into()),
@@ -190,17 +275,13 @@ impl Peer {
             state: if flags & 0x18 == 0x18 { state(script) } else { None },
             ..Transfer::default()
         };
-        if let Some(sending) = self.sending.get_mut(usize::from(channel)) {
+        if let Some(sending) = self.places.get_mut(usize::from(channel)) {
             sending.unfinished = (more && !aborted).then_some(at);
             sending.next = number.wrapping_add(first.into());
         }
         let payload = vec![flags; usize::from(script.below(64))];
         self.frame(channel, &transfer.into(), &payload)
     }
-}
-
-fn handle(script: &mut Script<'_>) -> Handle {
-    Handle::new(script.choose(0, &[0, 1, 2]))
 }
 
 fn open(script: &mut Script<'_>) -> Open {
@@ -229,7 +310,7 @@ fn attach(script: &mut Script<'_>) -> Attach {
     let bare = script.byte();
     Attach {
         name: format!("link-{}", script.below(4)).into(),
-        handle: handle(script),
+        handle: Handle::new(script.below(3).into()),
         role,
         snd_settle_mode: script
             .choose(SenderSettleMode::Mixed, &[SenderSettleMode::Unsettled, SenderSettleMode::Settled]),
@@ -237,20 +318,23 @@ fn attach(script: &mut Script<'_>) -> Attach {
         source: (bare & 7 != 1).then(|| Box::new(Source::at("from"))),
         target: (bare & 7 != 2).then(|| Target::at("to").into()),
         initial_delivery_count: (bare & 15 != 3).then(|| SequenceNo::new(script.choose(0, &[u32::MAX]))),
-        max_message_size: script.choose(None, &[None, Some(0), Some(20)]),
+        max_message_size: script.choose(None, &[None, None, Some(0), Some(20)]),
         ..Attach::default()
     }
 }
 
-fn flow(script: &mut Script<'_>) -> Flow {
+fn flow(handle: u8, script: &mut Script<'_>) -> Flow {
     let flags = script.byte();
     Flow {
-        next_incoming_id: script.choose(None, &[Some(0), Some(1), Some(2)]).map(TransferNumber::new),
+        next_incoming_id: script
+            .choose(Some(0), &[None, Some(0), Some(0), Some(1), Some(2)])
+            .map(TransferNumber::new),
         incoming_window: count(script),
         next_outgoing_id: TransferNumber::new(0),
         outgoing_window: count(script),
-        handle: (flags & 3 > 0).then(|| handle(script)),
-        delivery_count: (flags & 4 > 0).then(|| SequenceNo::new(script.choose(0, &[1, 2, u32::MAX]))),
+        handle: (flags & 3 > 0).then(|| Handle::new(handle.into())),
+        delivery_count: (flags & 4 > 0)
+            .then(|| SequenceNo::new(script.choose(0, &[0, 0, 0, 1, 2, u32::MAX]))),
         link_credit: (flags & 8 == 0).then(|| count(script)),
         drain: flags & 0x30 == 0x30,
         echo: flags & 0xc0 == 0xc0,
@@ -260,7 +344,7 @@ fn flow(script: &mut Script<'_>) -> Flow {
 
 fn disposition(script: &mut Script<'_>) -> Disposition {
     let flags = script.byte();
-    let first = u32::from(script.below(6));
+    let first = u32::from(script.below(3));
     Disposition {
         role: if flags & 3 == 0 { Role::Sender } else { Role::Receiver },
         first: first.into(),

@@ -1,14 +1,21 @@
 //! What a connection writes, held against what any peer may demand of it.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use bytes::{Bytes, BytesMut};
 
 use crate::{
     codec::{Decode, DecodeLimits, Reader},
     frame::{FrameKind, ProtocolHeader, split},
-    spec::{definitions::MIN_MAX_FRAME_SIZE, performatives::Performative, sasl::SaslFrame},
-    types::Handle,
+    spec::{
+        definitions::{MIN_MAX_FRAME_SIZE, Role},
+        performatives::Performative,
+        sasl::SaslFrame,
+    },
+    types::{Handle, Str},
 };
 
 /// Octets of a SASL frame of ours, at most.
@@ -24,6 +31,10 @@ pub(super) struct Wire {
     channels: BTreeMap<u16, BTreeSet<Handle>>,
     /// Bits of the performatives that were written, by the order of their codes.
     pub(super) written: u16,
+    /// Channels of begins that ask for an answer.
+    pub(super) begins: Vec<u16>,
+    /// Attaches: the channel, the link's name and the role of its end here.
+    pub(super) attaches: Vec<(u16, Str, Role)>,
 }
 
 /// A performative's place in the order of codes, as a bit.
@@ -87,13 +98,15 @@ impl Wire {
         match (&performative, begun) {
             (Performative::Open(_), _) => self.opened = true,
             (Performative::Close(_), _) => self.closed = true,
-            (Performative::Begin(_), begun) => {
+            (Performative::Begin(begin), begun) => {
                 assert!(begun.is_none(), "{performative:?} on a channel in use");
+                self.begins.extend(begin.remote_channel.is_none().then_some(channel));
                 self.channels.insert(channel, BTreeSet::new());
             }
             (Performative::End(_), Some(_)) => drop(self.channels.remove(&channel)),
             (Performative::Attach(attach), Some(handles)) => {
                 assert!(handles.insert(attach.handle), "{performative:?} on a handle in use");
+                self.attaches.push((channel, attach.name.clone(), attach.role));
             }
             (Performative::Detach(detach), Some(handles)) => {
                 assert!(handles.remove(&detach.handle), "{performative:?} on a free handle");

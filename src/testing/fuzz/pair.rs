@@ -1,0 +1,234 @@
+//! Two connections, and commands on both.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec,
+    vec::Vec,
+};
+
+use super::script::Script;
+use crate::{
+    Attach, Begin, CommandError, Config, CreditPolicy, DeliveryId, Event, LinkId, Origin, ReceiverId,
+    SendOptions, SenderId, SessionId,
+    spec::definitions::ReceiverSettleMode,
+    testing::{End, Grammar, Pair},
+};
+
+/// An application at one end.
+#[derive(Default)]
+struct App {
+    grammar: Grammar,
+    sessions: Vec<SessionId>,
+    senders: Vec<SenderId>,
+    receivers: Vec<ReceiverId>,
+    /// Deliveries of ours whose settlement is not known.
+    open: BTreeMap<(LinkId, DeliveryId), ()>,
+    /// Deliveries that came, and have not been settled here.
+    waiting: BTreeSet<(ReceiverId, DeliveryId)>,
+    tags: u32,
+    links: u32,
+    prefix: &'static str,
+}
+
+/// Runs two connections by commands at both ends, with octets carried in pieces of any size. Neither end ever finds
+/// fault with what the other writes, and in the end every delivery has been settled or is told to be unsettled.
+///
+/// # Panics
+/// Where that does not hold.
+pub fn pair(data: &[u8]) {
+    let mut script = Script::new(data);
+    let setting = script.byte();
+    let small =
+        |config: Config, bit: u8| if setting & bit == 0 { config } else { config.max_frame_size(512) };
+    let mut pair =
+        Pair::new(small(Config::client("client"), 1), small(Config::server("server"), 2).auto_accept(true));
+    let mut apps = [App { prefix: "c", ..App::default() }, App { prefix: "s", ..App::default() }];
+    let _ = pair.client.connection.open();
+    while !script.is_over() {
+        let [client, server] = &mut apps;
+        let mode = script.byte();
+        match mode {
+            0..=47 => drop(pair.up(usize::from(script.byte()))),
+            48..=95 => drop(pair.down(usize::from(script.byte()))),
+            96..=111 => pair.run(),
+            112..=183 => client.command(&mut pair.client, mode, &mut script),
+            _ => server.command(&mut pair.server, mode, &mut script),
+        }
+        client.events(&mut pair.client);
+        server.events(&mut pair.server);
+    }
+    let [client, server] = &mut apps;
+    let mut quiet = false;
+    while !quiet {
+        pair.run();
+        client.settle_all(&mut pair.client);
+        server.settle_all(&mut pair.server);
+        quiet = !client.events(&mut pair.client) & !server.events(&mut pair.server);
+        quiet &= !pair.up(usize::MAX) & !pair.down(usize::MAX);
+    }
+    let _ = pair.client.connection.close(None);
+    pair.run();
+    client.events(&mut pair.client);
+    server.events(&mut pair.server);
+    client.check(&pair.client);
+    server.check(&pair.server);
+}
+
+impl App {
+    fn events(&mut self, end: &mut End) -> bool {
+        let events = end.events();
+        for event in &events {
+            self.grammar.note(event);
+            self.answer(end, event);
+        }
+        !events.is_empty()
+    }
+
+    fn answer(&mut self, end: &mut End, event: &Event) {
+        match event {
+            Event::ConnectionError(failure)
+            | Event::SessionError { failure, .. }
+            | Event::SenderError { failure, .. }
+            | Event::ReceiverError { failure, .. } => {
+                assert!(!matches!(failure.origin, Origin::Violation), "{event:?}");
+            }
+            Event::SessionOpen { session } if !self.sessions.contains(session) => {
+                self.sessions.push(*session)
+            }
+            Event::SenderRequested { sender, .. } => {
+                let _ = end.connection.accept_sender(*sender, Attach::new());
+                self.senders.push(*sender);
+            }
+            Event::ReceiverRequested { receiver, .. } => {
+                let _ =
+                    end.connection.accept_receiver(*receiver, Attach::new().credit(CreditPolicy::Auto(3)));
+                self.receivers.push(*receiver);
+            }
+            Event::SenderDrain { sender } => {
+                let _ = end.connection.sender(*sender).and_then(|mut sender| sender.drained());
+            }
+            Event::Delivery { receiver, delivery } => drop(self.waiting.insert((*receiver, *delivery))),
+            Event::Settled { link, first, last, .. } => {
+                self.open.retain(|(of, id), ()| of != link || id < first || id > last);
+            }
+            _ => {}
+        }
+    }
+
+    fn command(&mut self, end: &mut End, mode: u8, script: &mut Script<'_>) {
+        let which = usize::from(script.byte());
+        let pick = |count: usize| which.checked_rem(count).unwrap_or(0);
+        match mode & 15 {
+            0 if self.grammar.links().count() < 40 => {
+                if let Ok(session) =
+                    end.connection.begin(Begin::new().incoming_window(1 + u32::from(mode >> 6)))
+                {
+                    self.grammar.began(session);
+                    self.sessions.push(session);
+                }
+            }
+            1 | 2 => {
+                let Some(id) = self.sessions.get(pick(self.sessions.len())).copied() else { return };
+                self.attach(end, id, script);
+            }
+            3..=8 => {
+                let Some(id) = self.senders.get(pick(self.senders.len())).copied() else { return };
+                self.send(end, id, script);
+            }
+            9..=11 => self.settle_one(end, pick(self.waiting.len()), script),
+            12 => {
+                let Some(id) = self.receivers.get(pick(self.receivers.len())).copied() else { return };
+                let Ok(mut receiver) = end.connection.receiver(id) else { return };
+                let credit = u32::from(script.below(5));
+                let _ = if credit == 0 { receiver.drain() } else { receiver.set_credit(credit) };
+            }
+            13 => {
+                let Some(id) = self.senders.get(pick(self.senders.len())).copied() else { return };
+                let Ok(mut sender) = end.connection.sender(id) else { return };
+                let _ = if script.below(2) == 0 { sender.detach(None) } else { sender.close(None) };
+            }
+            14 => {
+                let Some(id) = self.receivers.get(pick(self.receivers.len())).copied() else { return };
+                let Ok(mut receiver) = end.connection.receiver(id) else { return };
+                let _ = if script.below(2) == 0 { receiver.detach(None) } else { receiver.close(None) };
+            }
+            _ if script.below(4) == 0 => {
+                let Some(id) = self.sessions.get(pick(self.sessions.len())).copied() else { return };
+                let _ = end.connection.session(id).and_then(|mut session| session.end(None));
+            }
+            _ => {}
+        }
+    }
+
+    fn attach(&mut self, end: &mut End, id: SessionId, script: &mut Script<'_>) {
+        let Ok(mut session) = end.connection.session(id) else { return };
+        self.links = self.links.wrapping_add(1);
+        let attach = Attach::to("node")
+            .name(alloc::format!("{}{}", self.prefix, self.links))
+            .credit(script.choose(CreditPolicy::Manual, &[CreditPolicy::Auto(4)]))
+            .settle_on_outcome(script.below(3) > 0)
+            .rcv_settle_mode(script.choose(ReceiverSettleMode::First, &[ReceiverSettleMode::Second]));
+        if script.below(2) == 0 {
+            if let Ok(sender) = session.attach_sender(attach) {
+                self.grammar.attached(id, sender);
+                self.senders.push(sender);
+            }
+        } else if let Ok(receiver) = session.attach_receiver(attach) {
+            self.grammar.attached(id, receiver);
+            self.receivers.push(receiver);
+        }
+    }
+
+    fn send(&mut self, end: &mut End, id: SenderId, script: &mut Script<'_>) {
+        let Ok(mut sender) = end.connection.sender(id) else { return };
+        let settled = script.below(4) == 0;
+        let size = script.choose(10, &[0, 600, 2000]);
+        self.tags = self.tags.wrapping_add(1);
+        let sent = sender.send_with(self.tags, vec![7; size], &SendOptions::new().settled(settled));
+        match sent {
+            Ok(delivery) if !settled => drop(self.open.insert((id.into(), delivery), ())),
+            Err(CommandError::FrameTooLarge { .. }) => assert!(sent.is_ok(), "{sent:?}"),
+            _ => {}
+        }
+    }
+
+    fn settle_one(&mut self, end: &mut End, at: usize, script: &mut Script<'_>) {
+        let Some((id, delivery)) = self.waiting.iter().nth(at).copied() else { return };
+        self.waiting.remove(&(id, delivery));
+        let Ok(mut receiver) = end.connection.receiver(id) else { return };
+        let _ = receiver.take(delivery);
+        let _ = match script.below(3) {
+            0 => receiver.accept(delivery),
+            1 => receiver.release(delivery),
+            _ => receiver.reject(delivery, None),
+        };
+    }
+
+    /// Takes and accepts whatever has come, and settles whatever was sent and has its outcome.
+    fn settle_all(&mut self, end: &mut End) {
+        while !self.waiting.is_empty() {
+            self.settle_one(end, 0, &mut Script::new(&[]));
+        }
+    }
+
+    /// That what is not known to be settled is told to be unsettled.
+    fn check(&self, end: &End) {
+        assert!(self.grammar.is_over() && self.grammar.all_ended(), "{:?}", self.grammar);
+        assert!(end.connection.is_closed());
+        for (link, delivery) in self.open.keys() {
+            let told = end.connection.unsettled(*link);
+            assert!(told.iter().any(|left| left.id == *delivery), "{link}: {delivery} is not in {told:?}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn two_connections_never_find_fault_with_each_other() {
+        for input in super::super::inputs(2000) {
+            let run = std::panic::catch_unwind(|| super::pair(&input));
+            assert!(run.is_ok(), "fails on {input:?}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! A whole conversation, with the pipe cut behind every octet of it, either way.
+
+use std::collections::BTreeSet;
+
+use amqp_proto::{
+    Attach, Begin, Config, Connection, CreditPolicy, DeliveryId, Event, LinkId, SendOptions,
+    testing::{End, Grammar, Pair},
+};
+
+/// One end's application: it answers what it is asked and keeps account of its deliveries.
+#[derive(Default)]
+struct App {
+    grammar: Grammar,
+    events: Vec<&'static str>,
+    /// Deliveries of ours, or that came, whose settlement is not known.
+    unsettled: BTreeSet<(LinkId, DeliveryId)>,
+    taken: usize,
+}
+
+impl App {
+    /// Says whether there was anything to do.
+    fn work(&mut self, end: &mut End) -> bool {
+        let events = end.events();
+        for event in &events {
+            self.events.push(event.name());
+            self.grammar.note(event);
+            self.answer(&mut end.connection, event);
+        }
+        !events.is_empty()
+    }
+
+    fn answer(&mut self, connection: &mut Connection, event: &Event) {
+        match *event {
+            Event::ReceiverRequested { receiver, .. } => {
+                connection.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(2))).unwrap();
+            }
+            Event::SenderReady { sender } => {
+                for number in self.taken..6 {
+                    let settled = SendOptions::new().settled(number == 2);
+                    let tag = u32::try_from(number).unwrap();
+                    let body = vec![0xa5_u8; 200 * number];
+                    let Ok(delivery) = connection.sender(sender).unwrap().send_with(tag, body, &settled)
+                    else {
+                        return;
+                    };
+                    self.taken += 1;
+                    if number != 2 {
+                        self.unsettled.insert((sender.into(), delivery));
+                    }
+                }
+            }
+            Event::Delivery { receiver, delivery } => {
+                let mut link = connection.receiver(receiver).unwrap();
+                let message = link.take(delivery).unwrap();
+                self.taken += 1;
+                // The fourth is kept.
+                if self.taken == 4 {
+                    self.unsettled.insert((receiver.into(), delivery));
+                } else if !message.settled {
+                    link.accept(delivery).unwrap();
+                }
+            }
+            Event::Settled { link, first, last, .. } => {
+                self.unsettled.retain(|(of, delivery)| *of != link || !(first..=last).contains(&delivery));
+            }
+            _ => {}
+        }
+    }
+
+    /// The end: one event for each id, and every delivery without a settlement is told.
+    fn check(&self, connection: &Connection, at: &str) {
+        assert!(self.grammar.is_over() && self.grammar.all_ended(), "{at}: {:?}", self.events);
+        assert!(connection.is_closed(), "{at}");
+        let told: BTreeSet<_> = self
+            .grammar
+            .links()
+            .flat_map(|link| connection.unsettled(link).into_iter().map(move |left| (link, left.id)))
+            .collect();
+        assert!(told.is_superset(&self.unsettled), "{at}: {told:?} lacks some of {:?}", self.unsettled);
+    }
+}
+
+struct Conversation {
+    pair: Pair,
+    client: App,
+    server: App,
+}
+
+impl Conversation {
+    fn new() -> Self {
+        let pair = Pair::new(
+            Config::client("client").max_frame_size(512),
+            Config::server("server").max_frame_size(512).auto_accept(true),
+        );
+        Self { pair, client: App::default(), server: App::default() }
+    }
+
+    /// From open to close, as far as the pipe carries it; says whether it came to its end.
+    fn run(&mut self) -> bool {
+        let client = &mut self.pair.client.connection;
+        client.open().unwrap();
+        let session = client.begin(Begin::new()).unwrap();
+        let sender = client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
+        self.client.grammar.began(session);
+        self.client.grammar.attached(session, sender);
+        self.settle_down();
+        let _ = self.pair.client.connection.close(None);
+        self.settle_down();
+        self.client.grammar.is_over() && self.server.grammar.is_over()
+    }
+
+    fn settle_down(&mut self) {
+        loop {
+            self.pair.run();
+            let busy = self.client.work(&mut self.pair.client) | self.server.work(&mut self.pair.server);
+            if !busy && self.pair.client.is_quiet() && self.pair.server.is_quiet() {
+                return;
+            }
+        }
+    }
+
+    fn lose(&mut self) {
+        self.pair.lose();
+        self.client.work(&mut self.pair.client);
+        self.server.work(&mut self.pair.server);
+        // What an end still had to write goes nowhere.
+        self.pair.up(0);
+        self.pair.down(0);
+    }
+
+    fn check(&self, at: &str) {
+        self.client.check(&self.pair.client.connection, at);
+        self.server.check(&self.pair.server.connection, at);
+    }
+}
+
+#[test]
+fn the_conversation_comes_to_its_end() {
+    let mut whole = Conversation::new();
+    assert!(whole.run());
+    whole.check("whole");
+    assert_eq!(whole.server.taken, 6);
+    let expected = ["CONNECTION_OPEN", "SESSION_OPEN", "SENDER_OPEN", "SENDER_READY", "SETTLED"];
+    for name in expected {
+        assert!(whole.client.events.contains(&name), "{name} in {:?}", whole.client.events);
+    }
+    assert_eq!(whole.client.events.last(), Some(&"CONNECTION_CLOSED"));
+    assert_eq!(whole.client.unsettled.len(), 1);
+    assert_eq!(whole.server.unsettled.len(), 1);
+}
+
+#[test]
+fn a_cut_behind_any_octet_is_told_once_and_loses_no_delivery() {
+    let mut whole = Conversation::new();
+    assert!(whole.run());
+    let (up, down) = (whole.pair.server.arrived(), whole.pair.client.arrived());
+    assert!(up > 2000 && down > 200, "{up} octets up, {down} down");
+    for (name, length) in [("up", up), ("down", down)] {
+        for octets in 0..length {
+            let mut cut = Conversation::new();
+            let end = if name == "up" { &mut cut.pair.server } else { &mut cut.pair.client };
+            end.cut_after(octets);
+            let ended = cut.run();
+            assert!(!ended, "{name} {octets}");
+            cut.lose();
+            cut.check(&format!("{name} cut behind {octets} of {length}"));
+            let ends = [&cut.client, &cut.server].map(|app| app.events.last().copied());
+            if name == "up" {
+                // The client's close has not come whole.
+                assert_eq!(ends[1], Some("CONNECTION_ERROR"), "{octets}");
+            }
+            for app in [&cut.client, &cut.server] {
+                let is_end = |name: &&&str| matches!(**name, "CONNECTION_CLOSED" | "CONNECTION_ERROR");
+                assert_eq!(app.events.iter().filter(is_end).count(), 1, "{name} {octets}: {:?}", app.events);
+            }
+        }
+    }
+}
