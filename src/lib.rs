@@ -38,12 +38,30 @@ pub mod codec;
 pub mod frame;
 pub mod spec;
 
+mod error;
 pub mod message;
 pub mod sasl;
+
+mod config;
+mod event;
+
+mod out;
+
+mod link;
+
+mod session;
+
+mod connection;
 
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use config::{Attach, Begin, Config, CreditPolicy, SaslPolicy, Side, Timeouts};
+pub use connection::{Connection, Progress, Receiver, Sender, Session};
+pub use error::{CommandError, Failure, Origin};
+pub use event::Event;
 pub use ids::{DeliveryId, LinkId, ReceiverId, SenderId, SessionId};
 pub use limits::{DecodeLimits, Limits};
+pub use link::{Delivery, SendOptions};
+pub use session::UnsettledDelivery;
 pub use time::Instant;

@@ -1,6 +1,6 @@
 //! Time as the caller tells it.
 
-use core::{fmt, ops::Add, time::Duration};
+use core::{fmt, time::Duration};
 
 /// A moment, in milliseconds since one that the caller picks.
 ///
@@ -33,15 +33,12 @@ impl Instant {
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
-}
 
-impl Add<Duration> for Instant {
-    type Output = Self;
-
-    /// The moment so much later, in whole milliseconds rounded up, at most the last one there is.
-    fn add(self, duration: Duration) -> Self {
-        let nanos = duration.as_nanos().div_ceil(1_000_000);
-        Self(self.0.saturating_add(u64::try_from(nanos).unwrap_or(u64::MAX)))
+    /// The moment so much later, in whole milliseconds rounded up; at most the last one there is.
+    #[must_use]
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        let millis = duration.as_nanos().div_ceil(1_000_000);
+        Self(self.0.saturating_add(u64::try_from(millis).unwrap_or(u64::MAX)))
     }
 }
 

@@ -31,10 +31,6 @@ macro_rules! text {
                 Self(Bytes::new())
             }
 
-            pub(crate) const fn literal(text: &'static str) -> Self {
-                Self(Bytes::from_static(text.as_bytes()))
-            }
-
             /// The text.
             pub fn as_str(&self) -> &str {
                 // Every constructor has checked the bytes, so the fallback is never taken.
@@ -125,6 +121,13 @@ text! {
     Str, is_utf8, NotUtf8;
     /// A symbol (1.6.21): ASCII text from a constrained domain.
     Symbol, is_ascii, NotAscii;
+}
+
+impl Symbol {
+    /// The standard's own symbols, which are ASCII.
+    pub(crate) const fn literal(text: &'static str) -> Self {
+        Self(Bytes::from_static(text.as_bytes()))
+    }
 }
 
 impl From<&str> for Str {

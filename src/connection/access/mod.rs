@@ -1,0 +1,208 @@
+//! What a caller borrows to speak to a session or a link: references to just the parts needed, so that it can't be
+//! kept and can't go stale.
+
+mod receiver;
+mod sender;
+mod session;
+
+use super::{Connection, Counters, gone};
+use crate::{
+    config,
+    error::CommandError,
+    ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
+    link::Link,
+    out::Out,
+    session::SessionInner,
+    spec::{definitions::Error, performatives::Attach},
+    types::Str,
+};
+
+pub use receiver::Receiver;
+pub use sender::Sender;
+pub use session::Session;
+
+/// A session, its way out, and what it needs of its connection.
+struct Parts<'a> {
+    session: &'a mut SessionInner,
+    out: Out<'a>,
+    counters: Counters<'a>,
+}
+
+impl Parts<'_> {
+    /// Runs a command, and sees to it that what it left pending is written.
+    fn run<T>(
+        &mut self,
+        command: impl FnOnce(&mut SessionInner, &mut Out<'_>, &mut Counters<'_>) -> Result<T, CommandError>,
+    ) -> Result<T, CommandError> {
+        let done = command(self.session, &mut self.out, &mut self.counters);
+        self.counters.queue(self.session);
+        done
+    }
+
+    fn detach(&mut self, id: LinkId, closed: bool, error: Option<Error>) -> Result<(), CommandError> {
+        self.run(|session, out, _| session.detach(LinkKey::from(id).slot, closed, error, out))
+    }
+}
+
+impl Connection {
+    fn parts(&mut self, channel: u16) -> Result<Parts<'_>, CommandError> {
+        let (session, out, counters) = self.on_channel(channel).ok_or(CommandError::UnknownId)?;
+        Ok(Parts { session, out, counters })
+    }
+
+    fn link_parts(&mut self, id: LinkId) -> Result<Parts<'_>, CommandError> {
+        let parts = self.parts(LinkKey::from(id).session)?;
+        if parts.session.link(id)?.end.silent { gone() } else { Ok(parts) }
+    }
+
+    /// The session, to be spoken to.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownId`] if it has ended.
+    pub fn session(&mut self, id: SessionId) -> Result<Session<'_>, CommandError> {
+        let parts = self.parts(id.slot())?;
+        if parts.session.id != id || parts.session.silent {
+            return gone();
+        }
+        Ok(Session { parts })
+    }
+
+    /// The sending link, to be spoken to.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownId`] if it is gone.
+    pub fn sender(&mut self, id: SenderId) -> Result<Sender<'_>, CommandError> {
+        Ok(Sender { parts: self.link_parts(id.into())?, id })
+    }
+
+    /// The receiving link, to be spoken to.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownId`] if it is gone.
+    pub fn receiver(&mut self, id: ReceiverId) -> Result<Receiver<'_>, CommandError> {
+        Ok(Receiver { parts: self.link_parts(id.into())?, id })
+    }
+
+    /// Whether the session is open at both ends.
+    pub fn session_is_open(&self, id: SessionId) -> bool {
+        let session = self.sessions.get(usize::from(id.slot())).and_then(Option::as_ref);
+        session.is_some_and(|session| session.id == id && session.is_open() && !session.silent)
+    }
+
+    /// Whether the link is attached at both ends.
+    pub fn sender_is_open(&self, id: SenderId) -> bool {
+        self.link_is_open(id.into())
+    }
+
+    /// Whether the link is attached at both ends.
+    pub fn receiver_is_open(&self, id: ReceiverId) -> bool {
+        self.link_is_open(id.into())
+    }
+
+    fn link_is_open(&self, id: LinkId) -> bool {
+        let session = self.sessions.get(usize::from(LinkKey::from(id).session)).and_then(Option::as_ref);
+        session
+            .and_then(|session| session.link_ref(id))
+            .is_some_and(|link| link.end.is_open() && !link.end.silent)
+    }
+
+    /// Answers the peer's request for a link that we send on (`SENDER_REQUESTED`). A source or target left unset
+    /// is the one that the peer asked for.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownId`] if the link is gone, [`CommandError::IllegalState`] if it has been answered or
+    /// its session has not, [`CommandError::FrameTooLarge`] if the attach is larger than the peer accepts.
+    pub fn accept_sender(&mut self, id: SenderId, attach: config::Attach) -> Result<(), CommandError> {
+        self.link_parts(id.into())?.run(|session, out, _| session.accept_link(id.into(), attach, out))
+    }
+
+    /// Answers the peer's request for a link that we receive on (`RECEIVER_REQUESTED`).
+    ///
+    /// # Errors
+    /// As [`accept_sender`](Self::accept_sender).
+    pub fn accept_receiver(&mut self, id: ReceiverId, attach: config::Attach) -> Result<(), CommandError> {
+        self.link_parts(id.into())?.run(|session, out, _| session.accept_link(id.into(), attach, out))
+    }
+
+    /// Refuses the peer's request for a link (`SENDER_REQUESTED`): attaches it without a source, and detaches it
+    /// with the error (2.6.3). The id is gone with it.
+    ///
+    /// # Errors
+    /// As [`accept_sender`](Self::accept_sender).
+    pub fn refuse_sender(&mut self, id: SenderId, error: Error) -> Result<(), CommandError> {
+        self.refuse(id.into(), error)
+    }
+
+    /// Refuses the peer's request for a link (`RECEIVER_REQUESTED`).
+    ///
+    /// # Errors
+    /// As [`accept_sender`](Self::accept_sender).
+    pub fn refuse_receiver(&mut self, id: ReceiverId, error: Error) -> Result<(), CommandError> {
+        self.refuse(id.into(), error)
+    }
+
+    fn refuse(&mut self, id: LinkId, error: Error) -> Result<(), CommandError> {
+        self.link_parts(id)?.run(|session, out, _| {
+            session.refuse_link(LinkKey::from(id).slot, Some(error), out)?;
+            session.link(id)?.end.silent = true;
+            Ok(())
+        })
+    }
+}
+
+/// What both kinds of link can be asked.
+macro_rules! link_getters {
+    ($id:ty) => {
+        /// The link's id.
+        pub fn id(&self) -> $id {
+            self.id
+        }
+
+        fn link(&self) -> Option<&Link> {
+            self.parts.session.link_ref(self.id.into())
+        }
+
+        /// The link's name (2.6.1).
+        pub fn name(&self) -> Str {
+            self.link().map(|link| link.end.name.clone()).unwrap_or_default()
+        }
+
+        /// The session that the link is attached to.
+        pub fn session(&self) -> SessionId {
+            self.parts.session.id
+        }
+
+        /// Whether the link is attached at both ends.
+        pub fn is_open(&self) -> bool {
+            self.link().is_some_and(|link| link.end.is_open())
+        }
+
+        /// The peer's attach, once it has come (2.7.3): its source and target, its settle modes and limits.
+        pub fn remote_attach(&self) -> Option<&Attach> {
+            self.link()?.end.remote.as_deref()
+        }
+
+        /// Deliveries that are not settled.
+        pub fn unsettled_len(&self) -> u32 {
+            self.link().map_or(0, |link| link.end.unsettled)
+        }
+
+        /// Detaches the link but does not close it (2.6.4); with an error, closes it. What is pending is written
+        /// first.
+        ///
+        /// # Errors
+        /// [`CommandError::IllegalState`] if it is not attached, or is being detached.
+        pub fn detach(&mut self, error: Option<Error>) -> Result<(), CommandError> {
+            self.parts.detach(self.id.into(), false, error)
+        }
+
+        /// Closes the link (2.6.6). What is pending is written first.
+        ///
+        /// # Errors
+        /// [`CommandError::IllegalState`] if it is not attached, or is being detached.
+        pub fn close(&mut self, error: Option<Error>) -> Result<(), CommandError> {
+            self.parts.detach(self.id.into(), true, error)
+        }
+    };
+}
+use link_getters;

@@ -1,0 +1,145 @@
+//! A receiving link, to be spoken to.
+
+use alloc::boxed::Box;
+
+use bytes::Bytes;
+
+use super::{Attach, CommandError, Error, Link, Parts, ReceiverId, SessionId, Str, link_getters};
+use crate::{
+    ids::DeliveryId,
+    link::{Delivery, LinkKind},
+    spec::delivery_state::{DeliveryState, Modified, Rejected},
+};
+
+/// A receiving link of a connection, borrowed to be spoken to.
+pub struct Receiver<'a> {
+    pub(super) parts: Parts<'a>,
+    pub(super) id: ReceiverId,
+}
+
+impl Receiver<'_> {
+    link_getters!(ReceiverId);
+
+    /// Messages that the sender may still send (2.6.7 `link-credit`).
+    pub fn credit(&self) -> u32 {
+        match self.link().map(|link| &link.kind) {
+            Some(LinkKind::Receiver(receiver)) => receiver.credit(),
+            _ => 0,
+        }
+    }
+
+    /// Sets the credit: so many messages may still come. It can be set before the link is open.
+    ///
+    /// # Errors
+    /// [`CommandError::IllegalState`] if the link is being detached.
+    pub fn set_credit(&mut self, credit: u32) -> Result<(), CommandError> {
+        let id = self.id;
+        self.parts.run(|session, _, _| session.set_credit(id, |_| credit, false))
+    }
+
+    /// Gives so much more credit.
+    ///
+    /// # Errors
+    /// [`CommandError::IllegalState`] if the link is being detached.
+    pub fn add_credit(&mut self, credit: u32) -> Result<(), CommandError> {
+        let id = self.id;
+        self.parts.run(|session, _, _| session.set_credit(id, |now| now.saturating_add(credit), false))
+    }
+
+    /// Asks the sender to use the credit up or give it up (2.6.7); `DRAINED` says when it has.
+    ///
+    /// # Errors
+    /// [`CommandError::IllegalState`] if there is no credit, or the link is being detached.
+    pub fn drain(&mut self) -> Result<(), CommandError> {
+        if self.credit() == 0 {
+            return Err(CommandError::IllegalState("there is no credit to drain"));
+        }
+        let id = self.id;
+        self.parts.run(|session, _, _| session.set_credit(id, |now| now, true))
+    }
+
+    /// Takes a complete delivery's message (`DELIVERY`); its frames leave the session's incoming window.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownId`] if it has been taken, [`CommandError::IllegalState`] if it is not complete.
+    pub fn take(&mut self, delivery: DeliveryId) -> Result<Delivery, CommandError> {
+        let id = self.id;
+        self.parts.run(|session, _, _| session.take(id, delivery))
+    }
+
+    /// Takes the next octets of a delivery on a streaming link (`DELIVERY`, `DELIVERY_DATA`); `None` where there
+    /// are none now.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownId`] if all of it has been taken.
+    pub fn read(&mut self, delivery: DeliveryId) -> Result<Option<Bytes>, CommandError> {
+        let id = self.id;
+        self.parts.run(|session, _, _| session.read(id, delivery))
+    }
+
+    /// Accepts a delivery (3.4.2); in rcv-settle-mode first this settles it.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownId`] if there was no such delivery. One that its sender has settled is fine: there
+    /// is nobody to be told.
+    pub fn accept(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
+        self.resolve(delivery, Some(DeliveryState::ACCEPTED), None)
+    }
+
+    /// Releases a delivery (3.4.4).
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    pub fn release(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
+        self.resolve(delivery, Some(DeliveryState::RELEASED), None)
+    }
+
+    /// Rejects a delivery (3.4.3).
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    pub fn reject(&mut self, delivery: DeliveryId, error: Option<Error>) -> Result<(), CommandError> {
+        self.resolve(delivery, Some(DeliveryState::Rejected(Box::new(Rejected { error }))), None)
+    }
+
+    /// Hands a delivery back changed (3.4.5).
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    pub fn modify(&mut self, delivery: DeliveryId, modified: Modified) -> Result<(), CommandError> {
+        self.resolve(delivery, Some(DeliveryState::Modified(Box::new(modified))), None)
+    }
+
+    /// Settles a delivery, whatever the mode.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    pub fn settle(&mut self, delivery: DeliveryId, state: Option<DeliveryState>) -> Result<(), CommandError> {
+        self.resolve(delivery, state, Some(true))
+    }
+
+    fn resolve(
+        &mut self,
+        delivery: DeliveryId,
+        state: Option<DeliveryState>,
+        settle: Option<bool>,
+    ) -> Result<(), CommandError> {
+        let id = self.id;
+        self.parts.run(|session, _, _| session.resolve(id, delivery, state, settle))
+    }
+
+    /// Tells the state of all unsettled deliveries of the link from one to another, and settles them if asked.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownId`] if the range is not one of deliveries that have come.
+    pub fn disposition(
+        &mut self,
+        first: DeliveryId,
+        last: DeliveryId,
+        settled: bool,
+        state: Option<DeliveryState>,
+    ) -> Result<(), CommandError> {
+        let id = self.id;
+        self.parts.run(|session, _, _| session.resolve_range(id, (first, last), state.as_ref(), settled))
+    }
+}

@@ -1,0 +1,261 @@
+//! Octets in: headers, frames, and where each frame goes (2.2, 2.3, 2.4.6).
+
+use bytes::Bytes;
+
+use super::{Connection, Progress};
+use crate::{
+    codec::{Decode, Reader},
+    config::{SaslPolicy, Side},
+    error::{Failure, Origin, ProtocolError},
+    frame::{FrameHead, FrameKind, Input, ProtocolHeader, ProtocolId, split},
+    spec::{definitions::ErrorCondition, performatives::Performative},
+    state::{ConnectionCue, ConnectionState},
+    time::Instant,
+};
+
+/// What the next octets are.
+enum Expected {
+    Header,
+    Frames(FrameKind),
+    Nothing,
+}
+
+impl Connection {
+    /// Takes whole frames off the front of what has been read, until there is none or the caller has to drain
+    /// something first. What is left stays in the buffer, to be given again with more behind it.
+    pub fn handle_input(&mut self, now: Instant, input: &mut impl Input) -> Progress {
+        self.tick(now);
+        loop {
+            match self.expected() {
+                Expected::Nothing => {
+                    input.skip(usize::MAX);
+                    return Progress::Closed;
+                }
+                _ if self.events.len() >= self.config.limits.events => return Progress::DrainEvents,
+                _ if self.outbox.len() >= self.config.limits.outbox => return Progress::DrainOutput,
+                Expected::Header => {
+                    let Some(header) = next_header(input) else { return Progress::NeedInput };
+                    self.on_header(header);
+                }
+                Expected::Frames(kind) => match self.next_frame(kind, input) {
+                    Ok(Some((head, frame))) => self.on_frame(kind, head, frame),
+                    Ok(None) => return Progress::NeedInput,
+                    Err(Stop::Stalled) => return Progress::DrainEvents,
+                    Err(Stop::Broken(error)) => {
+                        // No frame can be found behind this: there is nothing more to understand.
+                        self.deaf = true;
+                        match kind {
+                            FrameKind::Amqp => self.violate(error),
+                            FrameKind::Sasl => self.break_sasl(error),
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    fn expected(&self) -> Expected {
+        use ConnectionState::{End, HeaderSent, OcPipe, OpenPipe, Start};
+        if self.deaf {
+            return Expected::Nothing;
+        }
+        match self.state {
+            End => Expected::Nothing,
+            Start | HeaderSent | OpenPipe | OcPipe if self.security.is_speaking() => {
+                Expected::Frames(FrameKind::Sasl)
+            }
+            Start | HeaderSent | OpenPipe | OcPipe => Expected::Header,
+            _ => Expected::Frames(FrameKind::Amqp),
+        }
+    }
+
+    /// Takes the next frame, if all of it is there and there is room to keep it.
+    fn next_frame(
+        &self,
+        kind: FrameKind,
+        input: &mut impl Input,
+    ) -> Result<Option<(FrameHead, Bytes)>, Stop> {
+        let max = match kind {
+            FrameKind::Amqp => self.config.max_frame_size,
+            FrameKind::Sasl => self.config.limits.sasl_frame,
+        };
+        let Some(head) = split(input.octets(), max).map_err(|error| Stop::Broken(error.into()))? else {
+            return Ok(None);
+        };
+        if !self.has_room(head) {
+            return Err(Stop::Stalled);
+        }
+        Ok(Some((head, input.take(head.size))))
+    }
+
+    /// Whether a frame can be kept, where it has to wait for an answer of the application's.
+    fn has_room(&self, head: FrameHead) -> bool {
+        let limit = self.config.limits.unanswered;
+        let fits = |kept: usize| kept == 0 || kept.saturating_add(head.size) <= limit;
+        if self.state == ConnectionState::OpenRcvd {
+            return fits(self.backlog_octets);
+        }
+        self.session_on(head.channel).is_none_or(|session| fits(session.backlog_octets))
+    }
+
+    fn on_header(&mut self, header: Option<ProtocolHeader>) {
+        let due = if self.security.wants_header() { ProtocolHeader::SASL } else { ProtocolHeader::AMQP };
+        match self.config.side {
+            Side::Client if header == Some(due) => {
+                if due == ProtocolHeader::AMQP {
+                    let _ = self.apply(ConnectionCue::RecvHeader);
+                } else {
+                    self.security.on_header();
+                }
+            }
+            Side::Client => {
+                let why = match header {
+                    Some(ProtocolHeader::SASL) => "the server asks for a SASL layer".into(),
+                    Some(other) => alloc::format!("the server speaks {other}"),
+                    None => "the server does not speak AMQP".into(),
+                };
+                self.mismatch(&why);
+            }
+            Side::Server => self.on_client_header(header),
+        }
+    }
+
+    /// 2.2: a server answers with the header asked for, or with one that it accepts and then closes.
+    fn on_client_header(&mut self, header: Option<ProtocolHeader>) {
+        let offers = self.security.is_wanted();
+        let insists = offers && self.config.sasl_policy == SaslPolicy::Required;
+        match header {
+            Some(ProtocolHeader::SASL) if offers => self.start_sasl(),
+            Some(ProtocolHeader::AMQP) if !insists || self.security.is_done() => {
+                let _ = self.apply(ConnectionCue::RecvHeader);
+                self.outbox.header(ProtocolHeader::AMQP);
+                let _ = self.apply(ConnectionCue::SendHeader);
+                self.security.skip();
+            }
+            other => {
+                let (answer, id) = if insists && !self.security.is_done() {
+                    (ProtocolHeader::SASL, ProtocolId::Sasl)
+                } else {
+                    (ProtocolHeader::AMQP, ProtocolId::Amqp)
+                };
+                self.outbox.header(answer);
+                let why = match other {
+                    Some(header) => alloc::format!("the client speaks {header}, not protocol {id:?} 1.0.0"),
+                    None => "the client does not speak AMQP".into(),
+                };
+                self.mismatch(&why);
+            }
+        }
+    }
+
+    fn mismatch(&mut self, why: &str) {
+        self.lose(&Failure::new(Origin::Header, ErrorCondition::FramingError, why));
+    }
+
+    fn on_frame(&mut self, expected: FrameKind, head: FrameHead, frame: Bytes) {
+        let body = frame.slice(head.body.min(frame.len())..);
+        match expected {
+            FrameKind::Sasl => self.on_sasl_frame(head, &body),
+            FrameKind::Amqp => {
+                self.timers.note_frame();
+                if let Err(error) = self.on_amqp_frame(head, &body) {
+                    self.violate(error);
+                }
+            }
+        }
+    }
+
+    fn on_amqp_frame(&mut self, head: FrameHead, body: &Bytes) -> Result<(), ProtocolError> {
+        if self.state == ConnectionState::Discarding {
+            return self.discard(body);
+        }
+        if head.kind == FrameKind::Sasl {
+            return Err(ProtocolError::connection(
+                ErrorCondition::NotAllowed,
+                "a SASL frame outside the SASL layer",
+            ));
+        }
+        // 2.7.1: an empty frame has to keep to the channels too.
+        if head.channel > self.config.channel_max {
+            return Err(ProtocolError::connection(
+                ErrorCondition::FramingError,
+                "a channel beyond channel-max",
+            ));
+        }
+        if body.is_empty() {
+            return Ok(());
+        }
+        let mut reader = Reader::new(body, self.config.limits.decode);
+        let performative = Performative::decode(&mut reader)?;
+        let payload = match performative {
+            Performative::Transfer(_) => reader.take_rest(),
+            // 2.3.2: what else a body has is for the performative to say, and only transfer does.
+            _ => {
+                reader.finish()?;
+                Bytes::new()
+            }
+        };
+        if self.state == ConnectionState::OpenRcvd && !matches!(performative, Performative::Open(_)) {
+            self.backlog_octets = self.backlog_octets.saturating_add(head.size);
+            self.backlog.push_back((head.channel, performative, payload));
+            return Ok(());
+        }
+        self.route(head.channel, performative, payload)
+    }
+
+    /// 2.4.6: after an error of ours everything is discarded, undecoded, but the peer's close.
+    fn discard(&mut self, body: &Bytes) -> Result<(), ProtocolError> {
+        let mut reader = Reader::new(body, self.config.limits.decode);
+        let is_close = reader.code().is_ok_and(|code| code == crate::codec::code::DESCRIBED)
+            && reader.descriptor().is_ok_and(|found| {
+                use crate::spec::performatives::Close;
+                found.is(Close::CODE, Close::SYMBOL)
+            });
+        if is_close {
+            let _ = self.apply(ConnectionCue::RecvClose);
+            self.timers.stop();
+        }
+        Ok(())
+    }
+
+    /// Hands a frame to whom it concerns.
+    pub(super) fn route(
+        &mut self,
+        channel: u16,
+        performative: Performative,
+        payload: Bytes,
+    ) -> Result<(), ProtocolError> {
+        let illegal = |why| Err(ProtocolError::connection(ErrorCondition::NotAllowed, why));
+        let opened = matches!(self.state, ConnectionState::Opened | ConnectionState::CloseSent);
+        match performative {
+            Performative::Open(_) if channel != 0 => illegal("an open on another channel than 0"),
+            Performative::Open(open) => self.on_open(open),
+            Performative::Close(close) => self.on_close(close),
+            // 2.4.7: the first frame is open.
+            _ if !opened => illegal("a frame before open"),
+            // Nothing can be answered any more, so there is no use in taking it up.
+            _ if self.state == ConnectionState::CloseSent => Ok(()),
+            Performative::Begin(begin) => self.on_begin(channel, begin),
+            Performative::End(end) => self.on_end(channel, end),
+            other => self.on_session_frame(channel, other, payload),
+        }
+    }
+}
+
+/// Why no frame was taken.
+enum Stop {
+    /// There is no room to keep it.
+    Stalled,
+    /// The octets are no frame.
+    Broken(ProtocolError),
+}
+
+/// Takes a protocol header: `None` where there is not all of it yet, `Some(None)` where the octets are none.
+fn next_header(input: &mut impl Input) -> Option<Option<ProtocolHeader>> {
+    if !ProtocolHeader::may_begin(input.octets()) {
+        return Some(None);
+    }
+    let octets = *input.octets().first_chunk()?;
+    input.skip(octets.len());
+    Some(ProtocolHeader::from_bytes(octets))
+}

@@ -1,0 +1,219 @@
+//! Open and close (2.4.1 to 2.4.4), and what a violation comes to.
+
+use alloc::{boxed::Box, format};
+
+use super::{Connection, timers::Due};
+use crate::{
+    config::Side,
+    error::{CommandError, Failure, Origin, ProtocolError},
+    event::Event,
+    frame::{FrameKind, ProtocolHeader},
+    spec::{
+        definitions::{Error, ErrorCondition, MIN_MAX_FRAME_SIZE},
+        performatives::{Close, Open},
+    },
+    state::{ConnectionCue, ConnectionState},
+    types::{Channel, Milliseconds},
+};
+
+impl Connection {
+    /// Opens the connection: a client begins, a server answers the peer's open. Header, SASL exchange and open
+    /// follow as far as they can without the peer's answer.
+    ///
+    /// # Errors
+    /// [`CommandError::IllegalState`] if it has been opened, [`CommandError::FrameTooLarge`] if the open is
+    /// larger than the 512 bytes that any peer accepts (2.4.1), or than this one does.
+    pub fn open(&mut self) -> Result<(), CommandError> {
+        let illegal = Err(CommandError::IllegalState("the connection has been opened"));
+        match (self.config.side, self.state) {
+            (Side::Client, ConnectionState::Start) if !self.security.is_started() => {
+                self.timers.arm(Due::Open, self.config.timeouts.open);
+                if self.security.is_wanted() {
+                    self.start_sasl();
+                    return Ok(());
+                }
+                self.send_header()?;
+                self.send_open()
+            }
+            (_, ConnectionState::HeaderExch | ConnectionState::OpenRcvd) => self.send_open(),
+            _ => illegal,
+        }
+    }
+
+    /// Writes our AMQP header.
+    pub(super) fn send_header(&mut self) -> Result<(), CommandError> {
+        if !self.apply(ConnectionCue::SendHeader) {
+            return Err(CommandError::IllegalState("the header has been sent"));
+        }
+        self.outbox.header(ProtocolHeader::AMQP);
+        Ok(())
+    }
+
+    /// Writes our open.
+    pub(super) fn send_open(&mut self) -> Result<(), CommandError> {
+        let config = &self.config;
+        let open = Open {
+            container_id: config.container_id.clone(),
+            hostname: config.hostname.clone(),
+            max_frame_size: config.max_frame_size,
+            channel_max: Channel::new(config.channel_max),
+            // 2.4.5: half of the threshold, so that a frame sent in time is not found late.
+            idle_time_out: (config.idle_timeout > 0)
+                .then(|| Milliseconds::new(config.idle_timeout.div_ceil(2))),
+            offered_capabilities: config.offered_capabilities.clone().into(),
+            desired_capabilities: config.desired_capabilities.clone().into(),
+            properties: config.properties.clone(),
+            ..Open::default()
+        };
+        let max = self.remote_max_frame_size;
+        if self.state.next(ConnectionCue::SendOpen).is_none() {
+            return Err(CommandError::IllegalState("the connection has been opened"));
+        }
+        let written = self.outbox.frame(FrameKind::Amqp, 0, &open, max);
+        written.map_err(|size| CommandError::FrameTooLarge { size, max })?;
+        let applied = self.apply(ConnectionCue::SendOpen);
+        debug_assert!(applied, "looked up above");
+        if self.is_open() {
+            self.on_opened();
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_open(&mut self, open: Box<Open>) -> Result<(), ProtocolError> {
+        if !self.apply(ConnectionCue::RecvOpen) {
+            return Err(ProtocolError::connection(ErrorCondition::IllegalState, "a second open"));
+        }
+        self.timers.disarm(Due::Open);
+        if open.max_frame_size < MIN_MAX_FRAME_SIZE {
+            let why = "a max-frame-size below 512";
+            return Err(ProtocolError::connection(ErrorCondition::InvalidField, why));
+        }
+        self.remote_max_frame_size = open.max_frame_size;
+        let idle = open.idle_time_out.map_or(0, Milliseconds::get);
+        let missing = self
+            .config
+            .required_capabilities
+            .iter()
+            .find(|need| !open.offered_capabilities.contains(need))
+            .cloned();
+        self.remote = Some(open);
+        // 2.4.5: a time-out that can't be kept is refused.
+        if idle > 0 && idle < self.config.limits.idle_time_out {
+            let why = format!("an idle-time-out of {idle} ms is too short");
+            return Err(ProtocolError::connection(ErrorCondition::NotAllowed, &why));
+        }
+        // 2.7.1: a capability that we can't do without.
+        if let Some(missing) = missing {
+            let why = format!("the capability {missing} is required");
+            return Err(ProtocolError::connection(ErrorCondition::NotImplemented, &why));
+        }
+        match self.state {
+            ConnectionState::Opened => self.on_opened(),
+            ConnectionState::OpenRcvd if self.config.auto_accept => {
+                self.send_open().map_err(|error| {
+                    ProtocolError::connection(ErrorCondition::FrameSizeTooSmall, &format!("{error}"))
+                })?;
+            }
+            ConnectionState::OpenRcvd => self.events.push_back(Event::ConnectionRequested),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Both ends are open: the peer's limits are known, and what waited for them goes out.
+    fn on_opened(&mut self) {
+        let heartbeat = self.remote.as_ref().and_then(|open| open.idle_time_out).map_or(0, Milliseconds::get);
+        self.timers.start_idle(self.config.idle_timeout, heartbeat);
+        self.events.push_back(Event::ConnectionOpen);
+        self.begin_staged();
+        while self.is_open()
+            && let Some((channel, performative, payload)) = self.backlog.pop_front()
+        {
+            if let Err(error) = self.route(channel, performative, payload) {
+                self.violate(error);
+            }
+        }
+        self.backlog_octets = 0;
+    }
+
+    /// Closes the connection, with an error or without (2.4.3). Sessions and links go with it; what is pending
+    /// is written first. `CONNECTION_CLOSED` follows when the peer has answered.
+    ///
+    /// # Errors
+    /// [`CommandError::IllegalState`] if it is closed or closing, or was never opened.
+    pub fn close(&mut self, error: Option<Error>) -> Result<(), CommandError> {
+        if self.state == ConnectionState::OpenRcvd {
+            // 2.4.7: from here close is legal only behind open.
+            self.send_open()?;
+        }
+        if self.state == ConnectionState::Start && self.config.side == Side::Client {
+            self.lose(&Failure::new(
+                Origin::Lost,
+                ErrorCondition::ConnectionForced,
+                "closed before it was opened",
+            ));
+            return Ok(());
+        }
+        let cue = if error.is_some() { ConnectionCue::SendCloseError } else { ConnectionCue::SendClose };
+        if self.state.next(cue).is_none() {
+            return Err(CommandError::IllegalState("the connection is not open, or is being closed"));
+        }
+        self.send_close(error);
+        self.timers.arm(Due::Close, self.config.timeouts.close);
+        Ok(())
+    }
+
+    /// Writes our close, behind everything that is pending. The caller has made sure that it is legal.
+    pub(super) fn send_close(&mut self, error: Option<Error>) {
+        self.flush();
+        let cue = if error.is_some() { ConnectionCue::SendCloseError } else { ConnectionCue::SendClose };
+        let max = self.remote_max_frame_size;
+        let condition = error.as_ref().map(|error| error.condition.clone());
+        let close = Close { error: error.map(Box::new) };
+        if self.outbox.frame(FrameKind::Amqp, 0, &close, max).is_err() {
+            let bare = Close { error: condition.map(|condition| Box::new(Error::new(condition))) };
+            let _ = self.outbox.frame(FrameKind::Amqp, 0, &bare, max);
+        }
+        let _ = self.apply(cue);
+        // 2.4.5: no empty frames behind close.
+        self.timers.stop_idle();
+    }
+
+    pub(super) fn on_close(&mut self, close: Close) -> Result<(), ProtocolError> {
+        let failure = close.error.map(|error| Failure { origin: Origin::Peer, error: *error });
+        if !self.apply(ConnectionCue::RecvClose) {
+            return Err(ProtocolError::connection(ErrorCondition::IllegalState, "close before open"));
+        }
+        if self.state == ConnectionState::CloseRcvd {
+            self.send_close(None);
+        }
+        self.timers.stop();
+        self.raise_end(failure.as_ref());
+        Ok(())
+    }
+
+    /// The peer broke the protocol.
+    pub(super) fn violate(&mut self, error: ProtocolError) {
+        match error {
+            ProtocolError::Connection(error) | ProtocolError::Session(error) | ProtocolError::Link(error) => {
+                self.fail(Origin::Violation, *error);
+            }
+        }
+    }
+
+    /// Closes the connection with an error, and discards what follows (2.4.6 `DISCARDING`).
+    pub(super) fn fail(&mut self, origin: Origin, error: Error) {
+        if matches!(self.state, ConnectionState::HeaderExch | ConnectionState::OpenRcvd) {
+            // 2.4.7: close is legal only behind open.
+            let _ = self.send_open();
+        }
+        let failure = Failure { origin, error: error.clone() };
+        if self.state.next(ConnectionCue::SendCloseError).is_none() {
+            return self.lose(&failure);
+        }
+        self.backlog.clear();
+        self.send_close(Some(error));
+        self.timers.arm(Due::Close, self.config.timeouts.close);
+        self.raise_end(Some(&failure));
+    }
+}

@@ -1,0 +1,292 @@
+//! The owner (2.4, 5.3): bytes and time in, bytes and events out, commands in between.
+
+mod access;
+mod input;
+mod lifecycle;
+mod security;
+mod sessions;
+mod timers;
+
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+
+use bytes::Bytes;
+
+use self::{security::Security, timers::Timers};
+use crate::{
+    config::{Config, Side},
+    error::CommandError,
+    event::Event,
+    frame::{Outbox, Transmit},
+    ids::{LinkId, LinkKey, SessionId},
+    out::Out,
+    session::{SessionInner, UnsettledDelivery},
+    spec::{
+        definitions::MIN_MAX_FRAME_SIZE,
+        performatives::{Open, Performative},
+    },
+    state::{ConnectionCue, ConnectionState},
+    time::Instant,
+};
+
+pub use access::{Receiver, Sender, Session};
+
+/// What to do next for a connection's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Progress {
+    /// All whole frames have been taken: read more.
+    NeedInput,
+    /// Events wait, or an answer of the application's does: poll and answer, then call again with the rest.
+    DrainEvents,
+    /// Output waits: write, then call again with the rest.
+    DrainOutput,
+    /// Nothing more will be read.
+    Closed,
+}
+
+/// One AMQP connection, of either side.
+///
+/// Getters: [`is_open`](Self::is_open), [`state`](Self::state), ... Input: [`handle_input`](Self::handle_input),
+/// [`handle_eof`](Self::handle_eof), [`handle_timeout`](Self::handle_timeout). Commands: [`open`](Self::open),
+/// [`begin`](Self::begin), [`session`](Self::session), [`sender`](Self::sender), [`receiver`](Self::receiver),
+/// [`close`](Self::close), ... Output: [`poll_event`](Self::poll_event), [`transmit`](Self::transmit),
+/// [`poll_timeout`](Self::poll_timeout).
+#[derive(Debug)]
+pub struct Connection {
+    config: Arc<Config>,
+    state: ConnectionState,
+    security: Security,
+    /// Input is beyond understanding; what follows is dropped.
+    deaf: bool,
+    /// The last event of the connection has been raised.
+    silent: bool,
+    outbox: Outbox,
+    events: VecDeque<Event>,
+    remote: Option<Box<Open>>,
+    /// The largest frame that the peer accepts: the least there is until its open tells (2.4.1).
+    remote_max_frame_size: u32,
+    /// Frames that came before the application answered the peer's open.
+    backlog: VecDeque<(u16, Performative, Bytes)>,
+    backlog_octets: usize,
+    /// Sessions by our channels.
+    sessions: Vec<Option<Box<SessionInner>>>,
+    /// Our channels by the peer's.
+    channels: Vec<Option<u16>>,
+    /// Sessions that have something to write.
+    dirty: Vec<u16>,
+    /// Senders may wait for the outbox to drain.
+    blocked: bool,
+    /// Sessions that have ended and left deliveries unsettled.
+    ended: VecDeque<Box<SessionInner>>,
+    retained: usize,
+    session_generations: u32,
+    link_generations: u32,
+    epochs: u32,
+    timers: Timers,
+}
+
+impl Connection {
+    /// A connection at its start. Nothing is sent before [`open`](Self::open).
+    pub fn new(config: impl Into<Arc<Config>>) -> Self {
+        let config = config.into();
+        Self {
+            security: Security::new(&config),
+            state: ConnectionState::Start,
+            deaf: false,
+            silent: false,
+            outbox: Outbox::default(),
+            events: VecDeque::new(),
+            remote: None,
+            remote_max_frame_size: MIN_MAX_FRAME_SIZE,
+            backlog: VecDeque::new(),
+            backlog_octets: 0,
+            sessions: Vec::new(),
+            channels: Vec::new(),
+            dirty: Vec::new(),
+            blocked: false,
+            ended: VecDeque::new(),
+            retained: 0,
+            session_generations: 0,
+            link_generations: 0,
+            epochs: 0,
+            timers: Timers::default(),
+            config,
+        }
+    }
+
+    /// Whether the cue is legal now; if so, it has happened.
+    #[must_use]
+    fn apply(&mut self, cue: ConnectionCue) -> bool {
+        let Some(next) = self.state.next(cue) else { return false };
+        self.state = next;
+        true
+    }
+
+    /// The session on one of our channels, and its way out.
+    fn on_channel(&mut self, channel: u16) -> Option<(&mut SessionInner, Out<'_>, Counters<'_>)> {
+        let session = self.sessions.get_mut(usize::from(channel))?.as_deref_mut()?;
+        let out = Out {
+            outbox: &mut self.outbox,
+            events: &mut self.events,
+            limits: &self.config.limits,
+            channel,
+            max_frame_size: self.remote_max_frame_size,
+        };
+        let counters = Counters {
+            links: &mut self.link_generations,
+            epochs: &mut self.epochs,
+            dirty: &mut self.dirty,
+            blocked: &mut self.blocked,
+            config: &self.config,
+            timers: &mut self.timers,
+        };
+        Some((session, out, counters))
+    }
+
+    /// The next event, if there is one.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if self.blocked && self.events.is_empty() {
+            self.wake_senders();
+        }
+        self.events.pop_front()
+    }
+
+    /// What is to be written now. Everything pending is put into frames first: dispositions, flows, heartbeats.
+    ///
+    /// Call it until it is empty: a large message is put into frames as the octets before it are written.
+    pub fn transmit(&mut self, now: Instant) -> Transmit<'_> {
+        self.tick(now);
+        self.flush();
+        self.timers.note_output(&self.outbox);
+        Transmit::new(&mut self.outbox)
+    }
+
+    /// Writes what is pending in all sessions.
+    fn flush(&mut self) {
+        for channel in core::mem::take(&mut self.dirty) {
+            let Some((session, mut out, counters)) = self.on_channel(channel) else { continue };
+            session.flush(&mut out);
+            // What the peer's window or the outbox has no room for waits its turn.
+            if session.has_work() && session.can_write() {
+                session.queued = true;
+                counters.dirty.push(channel);
+            }
+        }
+    }
+
+    fn wake_senders(&mut self) {
+        let (events, limit) = (&mut self.events, self.config.limits.outbox);
+        if self.outbox.len() >= limit {
+            return;
+        }
+        self.blocked = false;
+        for session in self.sessions.iter_mut().flatten().filter(|session| session.has_waiting()) {
+            let mut out = Out {
+                outbox: &mut self.outbox,
+                events,
+                limits: &self.config.limits,
+                channel: session.channel,
+                max_frame_size: self.remote_max_frame_size,
+            };
+            session.wake_senders(&mut out);
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest, if nothing else happens. Exact
+    /// after `transmit` or a `handle_*` call; what commands have armed since then counts from the next of those.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next(&self.outbox)
+    }
+
+    /// Whether both ends are open (2.4.6 `OPENED`).
+    pub fn is_open(&self) -> bool {
+        self.state == ConnectionState::Opened
+    }
+
+    /// Whether nothing is left to be read or written, so that the transport can be closed.
+    pub fn is_closed(&self) -> bool {
+        (self.state == ConnectionState::End || self.deaf) && self.outbox.is_empty()
+    }
+
+    /// Whether nothing more will be written once the octets that wait have been: the transport's write side can
+    /// be shut down then (2.4.7).
+    pub fn is_write_closed(&self) -> bool {
+        use ConnectionState::{ClosePipe, CloseSent, Discarding, End, OcPipe};
+        matches!(self.state, ClosePipe | CloseSent | Discarding | End | OcPipe)
+    }
+
+    /// The state, by the standard's table (2.4.6).
+    pub fn state(&self) -> ConnectionState {
+        self.state
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Which end this is.
+    pub fn side(&self) -> Side {
+        self.config.side
+    }
+
+    /// The peer's open, once it has come (2.7.1).
+    pub fn remote_open(&self) -> Option<&Open> {
+        self.remote.as_deref()
+    }
+
+    /// The sessions that are there, whatever their state.
+    pub fn session_ids(&self) -> impl Iterator<Item = SessionId> {
+        self.sessions.iter().flatten().map(|session| session.id)
+    }
+
+    /// Octets waiting to be written, not counting what is pending.
+    pub fn outbox_len(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// The unsettled deliveries of a link, in order, with its last known states. They can be asked for after the
+    /// link, its session or the connection is gone too, within [`Limits::retained`](crate::Limits::retained).
+    pub fn unsettled(&self, link: impl Into<LinkId>) -> Vec<UnsettledDelivery> {
+        let link = link.into();
+        let live = self.sessions.get(usize::from(LinkKey::from(link).session)).and_then(Option::as_ref);
+        live.into_iter().chain(&self.ended).flat_map(|session| session.unsettled(link)).collect()
+    }
+}
+
+/// What a session needs of its connection to make new things.
+struct Counters<'a> {
+    links: &'a mut u32,
+    epochs: &'a mut u32,
+    dirty: &'a mut Vec<u16>,
+    blocked: &'a mut bool,
+    config: &'a Config,
+    timers: &'a mut Timers,
+}
+
+impl Counters<'_> {
+    /// The session has something to write, or may have.
+    fn queue(&mut self, session: &mut SessionInner) {
+        *self.blocked |= session.has_waiting();
+        if !session.queued && session.has_work() {
+            session.queued = true;
+            self.dirty.push(session.channel);
+        }
+    }
+}
+
+/// A command for a session that is not there.
+fn gone<T>() -> Result<T, CommandError> {
+    Err(CommandError::UnknownId)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_can_be_sent_to_another_thread() {
+        fn is_send<T: Send>() {}
+        is_send::<Connection>();
+    }
+}

@@ -1,0 +1,295 @@
+//! Channels and the sessions on them (2.5.1 to 2.5.4).
+
+use alloc::{boxed::Box, format};
+
+use bytes::Bytes;
+
+use super::{Connection, gone, timers::Due};
+use crate::{
+    config::Begin,
+    error::{CommandError, Failure, Origin, ProtocolError},
+    event::Event,
+    ids::SessionId,
+    session::SessionInner,
+    spec::{
+        definitions::{Error, ErrorCondition},
+        performatives::{self, End, Performative},
+    },
+    state::{SessionCue, SessionState},
+};
+
+impl Connection {
+    /// Begins a session, at once or as soon as the connection is open. It can be used right away.
+    ///
+    /// # Errors
+    /// [`CommandError::LimitReached`] if no channel is left, [`CommandError::IllegalState`] if the connection is
+    /// closing or closed, [`CommandError::FrameTooLarge`] if the begin is larger than the peer accepts.
+    pub fn begin(&mut self, begin: Begin) -> Result<SessionId, CommandError> {
+        if self.is_write_closed() {
+            return Err(CommandError::IllegalState("the connection is closed, or closing"));
+        }
+        let theirs = self.remote.as_ref().map_or(u16::MAX, |open| open.channel_max.get());
+        let (channel, id) = self.place(begin, theirs).ok_or(CommandError::LimitReached("channel-max"))?;
+        let opened = self.is_open();
+        // 2.4.2: ahead of the peer's open, only what any peer accepts: channel 0 and small frames.
+        let ahead = channel == 0 && self.can_pipeline();
+        let Some((session, mut out, _)) = self.on_channel(channel) else { return gone() };
+        session.staged = true;
+        if opened || ahead {
+            let written = session.write_begin(&mut out);
+            if opened && let Err(error) = written {
+                self.remove(channel);
+                return Err(error);
+            }
+        }
+        Ok(id)
+    }
+
+    fn can_pipeline(&self) -> bool {
+        use crate::state::ConnectionState::{OpenPipe, OpenSent};
+        matches!(self.state, OpenPipe | OpenSent)
+    }
+
+    /// Puts a new session on the lowest free channel (2.5.1).
+    fn place(&mut self, begin: Begin, max: u16) -> Option<(u16, SessionId)> {
+        let at = self.sessions.iter().position(Option::is_none).unwrap_or(self.sessions.len());
+        let limit = max.min(self.config.channel_max);
+        let channel = u16::try_from(at).ok().filter(|channel| *channel <= limit)?;
+        self.session_generations = self.session_generations.checked_add(1)?;
+        let id = SessionId::new(self.session_generations, channel);
+        let session = Some(Box::new(SessionInner::new(id, channel, Box::new(begin), &mut self.epochs)));
+        match self.sessions.get_mut(at) {
+            Some(place) => *place = session,
+            None => self.sessions.push(session),
+        }
+        Some((channel, id))
+    }
+
+    /// Begins the sessions that waited for the peer's open.
+    pub(super) fn begin_staged(&mut self) {
+        let max = self.remote.as_ref().map_or(u16::MAX, |open| open.channel_max.get());
+        for channel in 0..u16::try_from(self.sessions.len()).unwrap_or(u16::MAX) {
+            let Some((session, mut out, _)) = self.on_channel(channel) else { continue };
+            if session.silent && session.state == SessionState::Unmapped {
+                self.remove(channel);
+                continue;
+            }
+            if !session.staged {
+                continue;
+            }
+            let why = if channel > max {
+                "the peer's channel-max is reached"
+            } else if session.write_begin(&mut out).is_err() {
+                "the begin does not fit the peer's frames"
+            } else {
+                continue;
+            };
+            let failure = Failure::new(Origin::Refused, ErrorCondition::NotAllowed, why);
+            session.raise_end(Some(&failure), &mut out);
+            self.remove(channel);
+        }
+    }
+
+    /// Answers the peer's begin (`SESSION_REQUESTED`).
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownId`] if the session is gone, [`CommandError::IllegalState`] if it has been
+    /// answered or the connection has not.
+    pub fn accept_session(&mut self, id: SessionId, begin: Begin) -> Result<(), CommandError> {
+        if !self.is_open() {
+            return Err(CommandError::IllegalState("the connection is not open"));
+        }
+        let channel = id.slot();
+        let Some((session, mut out, _)) = self.on_channel(channel).filter(|(session, ..)| session.id == id)
+        else {
+            return gone();
+        };
+        if session.state != SessionState::BeginRcvd {
+            return Err(CommandError::IllegalState("the session's begin has been answered"));
+        }
+        session.configure(begin);
+        session.write_begin(&mut out)?;
+        self.replay(channel);
+        Ok(())
+    }
+
+    /// Refuses the peer's begin (`SESSION_REQUESTED`): answers it, and ends the session with the error.
+    ///
+    /// # Errors
+    /// As [`accept_session`](Self::accept_session).
+    pub fn refuse_session(&mut self, id: SessionId, error: Error) -> Result<(), CommandError> {
+        let channel = id.slot();
+        let Some((session, mut out, _)) = self.on_channel(channel).filter(|(session, ..)| session.id == id)
+        else {
+            return gone();
+        };
+        if session.state != SessionState::BeginRcvd {
+            return Err(CommandError::IllegalState("the session's begin has been answered"));
+        }
+        session.silent = true;
+        let events = out.events.len();
+        session.write_begin(&mut out)?;
+        out.events.truncate(events);
+        session.end(Some(error), &mut out)?;
+        self.replay(channel);
+        Ok(())
+    }
+
+    /// Takes up the frames that came before the session was answered.
+    fn replay(&mut self, channel: u16) {
+        while let Some((session, ..)) = self.on_channel(channel)
+            && let Some((performative, payload)) = session.backlog.pop_front()
+        {
+            session.backlog_octets = 0;
+            let Some(from) = session.remote_channel else { return };
+            let routed = match performative {
+                Performative::End(end) => self.on_end(from, end),
+                other => self.on_session_frame(from, other, payload),
+            };
+            if let Err(error) = routed {
+                self.violate(error);
+            }
+        }
+    }
+
+    pub(super) fn session_on(&self, remote: u16) -> Option<&SessionInner> {
+        let channel = self.channels.get(usize::from(remote)).copied().flatten()?;
+        self.sessions.get(usize::from(channel))?.as_deref()
+    }
+
+    fn channel_of(&self, remote: u16) -> Result<u16, ProtocolError> {
+        let channel = self.channels.get(usize::from(remote)).copied().flatten();
+        channel.ok_or_else(|| {
+            let why = format!("no session on channel {remote}");
+            ProtocolError::connection(ErrorCondition::NotAllowed, &why)
+        })
+    }
+
+    fn map_channel(&mut self, remote: u16, channel: Option<u16>) {
+        let at = usize::from(remote);
+        if self.channels.len() <= at {
+            // Bounded by the channel-max that we announced, which has been checked.
+            self.channels.resize(at.saturating_add(1), None);
+        }
+        if let Some(place) = self.channels.get_mut(at) {
+            *place = channel;
+        }
+    }
+
+    pub(super) fn on_begin(
+        &mut self,
+        remote: u16,
+        begin: Box<performatives::Begin>,
+    ) -> Result<(), ProtocolError> {
+        let illegal = |why| Err(ProtocolError::connection(ErrorCondition::NotAllowed, why));
+        if self.session_on(remote).is_some() {
+            return illegal("a begin on a channel in use");
+        }
+        if let Some(answered) = begin.remote_channel {
+            let channel = answered.get();
+            let Some((session, mut out, mut counters)) = self.on_channel(channel) else {
+                return illegal("a begin that answers none");
+            };
+            if session.state.next(SessionCue::RecvBegin).is_none() || session.state == SessionState::Unmapped
+            {
+                return illegal("a begin that answers none");
+            }
+            session.on_begin(begin, remote, &mut out);
+            counters.queue(session);
+            self.map_channel(remote, Some(channel));
+            return Ok(());
+        }
+        let theirs = self.remote.as_ref().map_or(u16::MAX, |open| open.channel_max.get());
+        let Some((channel, id)) = self.place(Begin::new(), theirs) else {
+            return Err(ProtocolError::connection(
+                ErrorCondition::ResourceLimitExceeded,
+                "no channel is left",
+            ));
+        };
+        self.map_channel(remote, Some(channel));
+        let auto_accept = self.config.auto_accept;
+        let Some((session, mut out, _)) = self.on_channel(channel) else { return Ok(()) };
+        session.on_begin(begin, remote, &mut out);
+        if auto_accept {
+            let written = session.write_begin(&mut out);
+            return written.map_err(|error| {
+                ProtocolError::connection(ErrorCondition::FrameSizeTooSmall, &format!("{error}"))
+            });
+        }
+        out.event(Event::SessionRequested { session: id });
+        Ok(())
+    }
+
+    pub(super) fn on_end(&mut self, remote: u16, end: End) -> Result<(), ProtocolError> {
+        let channel = self.channel_of(remote)?;
+        let Some((session, mut out, _)) = self.on_channel(channel) else { return Ok(()) };
+        if session.state == SessionState::BeginRcvd {
+            session.backlog.push_back((Performative::End(end), Bytes::new()));
+            return Ok(());
+        }
+        let failure = end.error.map(|error| Failure { origin: Origin::Peer, error: *error });
+        if !session.apply(SessionCue::RecvEnd) {
+            return Ok(());
+        }
+        if session.state == SessionState::EndRcvd {
+            let _ = session.end(None, &mut out);
+        }
+        session.raise_end(failure.as_ref(), &mut out);
+        let id = session.id;
+        self.map_channel(remote, None);
+        self.timers.disarm(Due::End(id));
+        self.remove(channel);
+        Ok(())
+    }
+
+    /// A frame of a session that has begun.
+    pub(super) fn on_session_frame(
+        &mut self,
+        remote: u16,
+        performative: Performative,
+        payload: Bytes,
+    ) -> Result<(), ProtocolError> {
+        let channel = self.channel_of(remote)?;
+        let Some((session, mut out, mut counters)) = self.on_channel(channel) else { return Ok(()) };
+        match session.state {
+            SessionState::Mapped => {
+                let received =
+                    session.receive(performative, payload, &mut out, counters.links, counters.epochs);
+                session.purge_orphans(out.limits.retained);
+                counters.queue(session);
+                received
+            }
+            SessionState::BeginRcvd => {
+                session.backlog_octets = session
+                    .backlog_octets
+                    .saturating_add(payload.len())
+                    .saturating_add(size_of::<Performative>());
+                session.backlog.push_back((performative, payload));
+                Ok(())
+            }
+            // 2.5.4, 2.5.5: nothing can be answered any more.
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets a session, but for deliveries that it leaves unsettled.
+    pub(super) fn remove(&mut self, channel: u16) {
+        let session = self.sessions.get_mut(usize::from(channel)).and_then(Option::take);
+        while self.sessions.last().is_some_and(Option::is_none) {
+            self.sessions.pop();
+        }
+        self.dirty.retain(|dirty| *dirty != channel);
+        let Some(session) = session else { return };
+        let left = session.unsettled_len();
+        if left == 0 || left > self.config.limits.retained {
+            return;
+        }
+        self.retained = self.retained.saturating_add(left);
+        self.ended.push_back(session);
+        while self.retained > self.config.limits.retained
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.retained = self.retained.saturating_sub(oldest.unsettled_len());
+        }
+    }
+}

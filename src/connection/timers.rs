@@ -1,0 +1,230 @@
+//! Deadlines: the peer's silence, our own, and answers that are due (2.4.3, 2.4.5).
+
+use alloc::collections::BTreeMap;
+use core::time::Duration;
+
+use super::Connection;
+use crate::{
+    error::{Failure, Origin},
+    event::Event,
+    frame::Outbox,
+    ids::SessionId,
+    spec::definitions::{Error, ErrorCondition},
+    state::{ConnectionCue, ConnectionState},
+    time::Instant,
+};
+
+/// What has its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Due {
+    /// The peer's open.
+    Open,
+    /// The end of the SASL exchange.
+    Sasl,
+    /// The peer's close.
+    Close,
+    /// The peer's end.
+    End(SessionId),
+}
+
+/// A deadline: so long after it was armed, which is the first moment that is known since.
+#[derive(Clone, Copy, Debug)]
+enum Deadline {
+    Armed(Duration),
+    At(Instant),
+}
+
+/// The deadlines of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    now: Instant,
+    due: BTreeMap<Due, Deadline>,
+    /// How long the peer may be silent, once it has opened.
+    silence: Option<Duration>,
+    last_frame: Instant,
+    /// How long we may be: half of what the peer announced, so that a frame comes in time (2.4.5).
+    heartbeat: Option<Duration>,
+    last_output: Instant,
+    written: u64,
+}
+
+impl Timers {
+    /// Moves on to a moment; one that is past counts as the last.
+    pub(super) fn tick(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        for deadline in self.due.values_mut() {
+            if let Deadline::Armed(after) = *deadline {
+                *deadline = Deadline::At(self.now.saturating_add(after));
+            }
+        }
+    }
+
+    pub(super) fn arm(&mut self, due: Due, after: Option<Duration>) {
+        if let Some(after) = after {
+            self.due.insert(due, Deadline::Armed(after));
+        }
+    }
+
+    pub(super) fn disarm(&mut self, due: Due) {
+        self.due.remove(&due);
+    }
+
+    pub(super) fn note_frame(&mut self) {
+        self.last_frame = self.now;
+    }
+
+    /// Both ends are open: the clocks of silence start.
+    pub(super) fn start_idle(&mut self, silence: u32, heartbeat: u32) {
+        let micros = |micros: u64| (micros > 0).then(|| Duration::from_micros(micros));
+        self.silence = micros(u64::from(silence).saturating_mul(1000));
+        self.heartbeat = micros(u64::from(heartbeat).saturating_mul(500));
+        self.last_frame = self.now;
+        self.last_output = self.now;
+    }
+
+    /// Silence no longer matters.
+    pub(super) fn stop_idle(&mut self) {
+        self.silence = None;
+        self.heartbeat = None;
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.stop_idle();
+        self.due.clear();
+    }
+
+    /// Octets that have been taken away since the last look were written by now.
+    pub(super) fn note_output(&mut self, outbox: &Outbox) {
+        if outbox.written() != self.written || !outbox.is_empty() {
+            self.written = outbox.written();
+            self.last_output = self.now;
+        }
+    }
+
+    fn silence_ends(&self) -> Option<Instant> {
+        self.silence.map(|silence| self.last_frame.saturating_add(silence))
+    }
+
+    /// While octets wait to be written there is no need of a heartbeat, and no use for one.
+    fn heartbeat_is_due(&self, outbox: &Outbox) -> Option<Instant> {
+        self.heartbeat
+            .filter(|_| outbox.is_empty())
+            .map(|heartbeat| self.last_output.saturating_add(heartbeat))
+    }
+
+    pub(super) fn next(&self, outbox: &Outbox) -> Option<Instant> {
+        let due = self.due.values().map(|deadline| match deadline {
+            Deadline::Armed(after) => self.now.saturating_add(*after),
+            Deadline::At(at) => *at,
+        });
+        due.chain(self.silence_ends()).chain(self.heartbeat_is_due(outbox)).min()
+    }
+
+    fn pop_past(&mut self) -> Option<Due> {
+        let now = self.now;
+        let past = self.due.iter().find(|(_, deadline)| matches!(deadline, Deadline::At(at) if *at <= now));
+        let due = past.map(|(due, _)| *due)?;
+        self.due.remove(&due);
+        Some(due)
+    }
+}
+
+impl Connection {
+    pub(super) fn tick(&mut self, now: Instant) {
+        self.timers.tick(now);
+    }
+
+    /// Does what is due at this moment. Harmless when nothing is.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.tick(now);
+        while let Some(due) = self.timers.pop_past() {
+            self.on_due(due);
+        }
+        let now = self.timers.now;
+        if self.timers.silence_ends().is_some_and(|at| at <= now) {
+            // 2.4.5: close with an error that says why; the transport goes once the peer does not answer either.
+            let why = "no frame came within the idle-time-out";
+            self.fail(Origin::TimedOut, Error::described(ErrorCondition::ResourceLimitExceeded, why));
+        }
+        if self.timers.heartbeat_is_due(&self.outbox).is_some_and(|at| at <= now) {
+            self.outbox.empty_frame();
+            self.timers.last_output = now;
+        }
+    }
+
+    fn on_due(&mut self, due: Due) {
+        let lost = |why| Failure::new(Origin::TimedOut, ErrorCondition::ResourceLimitExceeded, why);
+        match due {
+            Due::Open => self.lose(&lost("the peer did not open in time")),
+            Due::Sasl => self.lose(&lost("the SASL exchange took too long")),
+            // 2.4.3: a peer that does not answer close is not waited for.
+            Due::Close => {
+                if self.state != ConnectionState::End {
+                    let applied = self.apply(ConnectionCue::Lost);
+                    debug_assert!(applied, "a transport can be lost in any state");
+                    self.timers.stop();
+                    self.deaf = true;
+                    self.raise_end(None);
+                }
+            }
+            Due::End(id) => {
+                let failure = lost("the peer did not answer end in time");
+                if let Some((session, mut out, _)) = self.on_channel(id.slot())
+                    && session.id == id
+                {
+                    session.raise_end(Some(&failure), &mut out);
+                }
+            }
+        }
+    }
+
+    /// The transport has ended. What is still to be written cannot be.
+    pub fn handle_eof(&mut self, now: Instant) {
+        self.tick(now);
+        // 2.4.3: a close that was sent is as good as answered.
+        if self.is_write_closed() && !self.silent {
+            let _ = self.apply(ConnectionCue::Lost);
+            self.timers.stop();
+            self.raise_end(None);
+        } else {
+            self.lose(&Failure::new(
+                Origin::Lost,
+                ErrorCondition::ConnectionForced,
+                "the transport was lost",
+            ));
+        }
+        self.outbox = Outbox::default();
+    }
+
+    /// Gives the transport up.
+    pub(super) fn lose(&mut self, failure: &Failure) {
+        if self.state == ConnectionState::End {
+            return;
+        }
+        let applied = self.apply(ConnectionCue::Lost);
+        debug_assert!(applied, "a transport can be lost in any state");
+        self.deaf = true;
+        self.timers.stop();
+        self.raise_end(Some(failure));
+    }
+
+    /// Raises the last events: links, sessions, then the connection's own.
+    pub(super) fn raise_end(&mut self, failure: Option<&Failure>) {
+        if core::mem::replace(&mut self.silent, true) {
+            return;
+        }
+        for channel in 0..u16::try_from(self.sessions.len()).unwrap_or(u16::MAX) {
+            if let Some((session, mut out, _)) = self.on_channel(channel) {
+                session.raise_end(failure, &mut out);
+            }
+        }
+        // Nothing of a connection lives on but what can be asked of it.
+        while let Some(last) = self.sessions.len().checked_sub(1) {
+            self.remove(u16::try_from(last).unwrap_or(u16::MAX));
+        }
+        self.events.push_back(match failure {
+            None => Event::ConnectionClosed,
+            Some(failure) => Event::ConnectionError(alloc::boxed::Box::new(failure.clone())),
+        });
+    }
+}

@@ -1,0 +1,259 @@
+//! The receiving end: credit given, deliveries put together and handed over (2.6.7, 2.6.12, 2.6.14).
+
+use alloc::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::{
+    config::CreditPolicy,
+    error::{CommandError, ProtocolError},
+    frame::Payload,
+    ids::DeliveryId,
+    spec::{
+        definitions::{ErrorCondition, ReceiverSettleMode, SenderSettleMode},
+        delivery_state::DeliveryState,
+        performatives::{Flow, Transfer},
+    },
+    types::{DeliveryTag, MessageFormat, SequenceNo},
+};
+
+/// A delivery as it is handed to the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Its name on the link.
+    pub tag: DeliveryTag,
+    /// The message's format: 0 for the standard's own, which [`Message`](crate::message::Message) reads.
+    pub message_format: MessageFormat,
+    /// Whether the sender has settled it, so that it needs no disposition.
+    pub settled: bool,
+    /// Its state at the sender.
+    pub state: Option<DeliveryState>,
+    /// The message.
+    pub payload: Payload,
+}
+
+/// A delivery that has come, or is coming.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) delivery: Delivery,
+    pub(crate) complete: bool,
+    /// Transfer frames whose octets the application has not taken.
+    pub(crate) frames: u32,
+    /// Octets so far, taken or not.
+    size: u64,
+}
+
+/// The receiving end of a link.
+#[derive(Debug, Default)]
+pub(crate) struct ReceiverInner {
+    count: SequenceNo,
+    credit: u32,
+    /// Messages that may still come on credit since taken back (2.6.7).
+    grace: u32,
+    drain: bool,
+    available: u32,
+    pub(crate) policy: CreditPolicy,
+    pub(crate) streaming: bool,
+    max_message_size: u64,
+    /// What the peer has been told of our credit is out of date.
+    pub(crate) echo: bool,
+    pub(crate) snd_mode: SenderSettleMode,
+    pub(crate) rcv_mode: ReceiverSettleMode,
+    /// In the order they came; only the last can be incomplete.
+    pub(crate) queue: VecDeque<Incoming>,
+}
+
+/// What a transfer frame came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Admitted {
+    /// It is part of a delivery that is still incomplete.
+    Partial { first: bool },
+    /// It completes a delivery, of which so many octets had come before.
+    Complete { first: bool, earlier: u64 },
+    /// It gives its delivery up; so many frames of it had not been taken.
+    Aborted { frames: u32, octets: u64, first: bool },
+}
+
+impl ReceiverInner {
+    pub(crate) fn new(policy: CreditPolicy, streaming: bool, max_message_size: u64) -> Self {
+        Self { policy, streaming, max_message_size, ..Self::default() }
+    }
+
+    pub(crate) fn on_attach(&mut self, initial: SequenceNo) {
+        self.count = initial;
+    }
+
+    pub(crate) fn credit(&self) -> u32 {
+        self.credit
+    }
+
+    /// Sets the credit. What is taken back may have been used already by messages on their way.
+    pub(crate) fn set_credit(&mut self, credit: u32) {
+        self.grace = self.grace.saturating_add(self.credit.saturating_sub(credit));
+        self.credit = credit;
+    }
+
+    /// The id of the delivery that is still incomplete.
+    pub(crate) fn current(&self) -> Option<DeliveryId> {
+        self.queue.back().filter(|incoming| !incoming.complete).map(|incoming| incoming.delivery.id)
+    }
+
+    /// Judges the first transfer of a delivery and begins it.
+    pub(crate) fn begin(&mut self, id: DeliveryId, transfer: &Transfer) -> Result<(), ProtocolError> {
+        // 2.7.5
+        let Some(tag) = transfer.delivery_tag else {
+            return Err(ProtocolError::link(
+                ErrorCondition::InvalidField,
+                "a first transfer without delivery-tag",
+            ));
+        };
+        match (self.credit.checked_sub(1), self.grace.checked_sub(1)) {
+            (Some(credit), _) => self.credit = credit,
+            (None, Some(grace)) => self.grace = grace,
+            (None, None) => {
+                let why = "a message beyond the link's credit";
+                return Err(ProtocolError::link(ErrorCondition::TransferLimitExceeded, why));
+            }
+        }
+        self.count = self.count.next();
+        self.available = self.available.saturating_sub(1);
+        let delivery = Delivery {
+            id,
+            tag,
+            message_format: transfer.message_format.unwrap_or_default(),
+            settled: false,
+            state: None,
+            payload: Payload::new(),
+        };
+        self.queue.push_back(Incoming { delivery, complete: false, frames: 0, size: 0 });
+        Ok(())
+    }
+
+    /// Adds a transfer to the delivery in progress. `limit` bounds a delivery that nobody reads as it comes.
+    pub(crate) fn admit(
+        &mut self,
+        transfer: &mut Transfer,
+        payload: Bytes,
+        first: bool,
+        limit: u64,
+    ) -> Result<Admitted, ProtocolError> {
+        let invalid = |why| Err(ProtocolError::link(ErrorCondition::InvalidField, why));
+        // 2.7.5: aborted overrides more, and its payload is ignored.
+        if transfer.aborted {
+            let Some(given_up) = self.queue.pop_back() else { return invalid("nothing to abort") };
+            let octets = u64::try_from(given_up.delivery.payload.len()).unwrap_or(u64::MAX);
+            return Ok(Admitted::Aborted { frames: given_up.frames, octets, first });
+        }
+        let (snd_mode, rcv_mode, streaming, max) =
+            (self.snd_mode, self.rcv_mode, self.streaming, self.max_message_size);
+        let Some(incoming) = self.queue.back_mut() else { return invalid("no delivery in progress") };
+        let delivery = &mut incoming.delivery;
+        // 2.7.5: once true it stays true.
+        delivery.settled |= transfer.settled.unwrap_or(false);
+        if snd_mode == SenderSettleMode::Unsettled && delivery.settled {
+            return invalid("a settled transfer on a link that sends unsettled");
+        }
+        if snd_mode == SenderSettleMode::Settled && !delivery.settled && !transfer.more {
+            return invalid("an unsettled delivery on a link that sends settled");
+        }
+        if rcv_mode == ReceiverSettleMode::First
+            && transfer.rcv_settle_mode == Some(ReceiverSettleMode::Second)
+        {
+            return invalid("rcv-settle-mode second on a link attached with first");
+        }
+        if transfer.state.is_some() {
+            delivery.state = transfer.state.take();
+        }
+        let octets = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+        let earlier = incoming.size;
+        incoming.size = incoming.size.saturating_add(octets);
+        let too_large =
+            (max > 0 && incoming.size > max) || (!streaming && transfer.more && incoming.size > limit);
+        if too_large {
+            return Err(ProtocolError::link(ErrorCondition::MessageSizeExceeded, "the message is too large"));
+        }
+        delivery.payload.push(payload);
+        incoming.frames = incoming.frames.saturating_add(1);
+        incoming.complete = !transfer.more;
+        Ok(if transfer.more { Admitted::Partial { first } } else { Admitted::Complete { first, earlier } })
+    }
+
+    /// Hands a complete delivery over, with the number of its frames that leave the window now.
+    pub(crate) fn take(&mut self, id: DeliveryId) -> Result<(Delivery, u32), CommandError> {
+        let at = self.find(id)?;
+        if !self.queue.get(at).is_some_and(|incoming| incoming.complete) {
+            return Err(CommandError::IllegalState("the delivery is not complete"));
+        }
+        let incoming = self.queue.remove(at).ok_or(CommandError::UnknownId)?;
+        Ok((incoming.delivery, incoming.frames))
+    }
+
+    /// Hands over what has come of a delivery, with the number of frames that leave the window now.
+    pub(crate) fn read(&mut self, id: DeliveryId) -> Result<(Option<Bytes>, u32), CommandError> {
+        let at = self.find(id)?;
+        let incoming = self.queue.get_mut(at).ok_or(CommandError::UnknownId)?;
+        let chunk = incoming.delivery.payload.take_chunk(usize::MAX);
+        let frames =
+            if incoming.delivery.payload.is_empty() { core::mem::take(&mut incoming.frames) } else { 0 };
+        if chunk.is_empty() && incoming.complete {
+            self.queue.remove(at);
+        }
+        Ok(((!chunk.is_empty()).then_some(chunk), frames))
+    }
+
+    fn find(&self, id: DeliveryId) -> Result<usize, CommandError> {
+        let first = self.queue.front().is_some_and(|incoming| incoming.delivery.id == id);
+        if first {
+            return Ok(0);
+        }
+        self.queue
+            .binary_search_by_key(&id, |incoming| incoming.delivery.id)
+            .map_err(|_| CommandError::UnknownId)
+    }
+
+    /// Whether the credit is to be topped up, by the policy; it then has been.
+    pub(crate) fn top_up(&mut self) -> bool {
+        let CreditPolicy::Auto(full) = self.policy else { return false };
+        let waiting = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
+        let wanted = full.saturating_sub(waiting);
+        if self.drain || self.credit > full / 2 || wanted <= self.credit {
+            return false;
+        }
+        self.credit = wanted;
+        true
+    }
+
+    /// Asks for the credit to be used or given up.
+    pub(crate) fn start_drain(&mut self) {
+        self.drain = true;
+    }
+
+    /// Whether a drain has come to its end; it then is over.
+    pub(crate) fn end_drain(&mut self) -> bool {
+        let over = self.drain && self.credit == 0;
+        self.drain &= !over;
+        over
+    }
+
+    /// 2.6.7: what the sender says of its count. Its credit is what we gave it, so that field is not read.
+    pub(crate) fn on_flow(&mut self, flow: &Flow) {
+        self.available = flow.available.unwrap_or(self.available);
+        let Some(theirs) = flow.delivery_count else { return };
+        // Some count a delivery when it begins and some when it is complete, so only a lead means anything.
+        if let Ok(ahead) = u32::try_from(theirs.offset_from(self.count)) {
+            self.credit = self.credit.saturating_sub(ahead);
+            self.count = theirs;
+            self.grace = 0;
+        }
+    }
+
+    /// 2.7.4: the link's part of a flow; the count is unset until the sender's attach has told it.
+    pub(crate) fn fill(&self, flow: &mut Flow, attached: bool) {
+        flow.delivery_count = attached.then_some(self.count);
+        flow.link_credit = Some(self.credit);
+        flow.available = Some(self.available);
+        flow.drain = self.drain;
+    }
+}

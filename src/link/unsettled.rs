@@ -1,0 +1,294 @@
+//! Deliveries by their numbers: a ring of the recent ones, and a map for the few that stay behind.
+
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
+
+use crate::{
+    ids::DeliveryId,
+    spec::delivery_state::{Accepted, DeliveryState, Released},
+    types::{DeliveryNumber, DeliveryTag},
+};
+
+/// What is kept of an unsettled delivery: whose it is, its tag and its state, never its payload.
+#[derive(Debug)]
+pub(crate) struct Slot<L> {
+    pub(crate) link: L,
+    pub(crate) tag: DeliveryTag,
+    pub(crate) state: Kept,
+}
+
+/// A delivery state as it is kept: the usual ones without a place in the heap.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Kept {
+    #[default]
+    Unknown,
+    Accepted,
+    Released,
+    Other(Arc<DeliveryState>),
+}
+
+impl Kept {
+    pub(crate) fn new(state: Option<&DeliveryState>) -> Self {
+        match state {
+            None => Self::Unknown,
+            Some(DeliveryState::Accepted(_)) => Self::Accepted,
+            Some(DeliveryState::Released(_)) => Self::Released,
+            Some(other) => Self::Other(Arc::new(other.clone())),
+        }
+    }
+
+    pub(crate) fn get(&self) -> Option<DeliveryState> {
+        match self {
+            Self::Unknown => None,
+            Self::Accepted => Some(DeliveryState::Accepted(Accepted {})),
+            Self::Released => Some(DeliveryState::Released(Released {})),
+            Self::Other(state) => Some((**state).clone()),
+        }
+    }
+
+    pub(crate) fn is_terminal(&self) -> bool {
+        match self {
+            Self::Unknown => false,
+            Self::Accepted | Self::Released => true,
+            Self::Other(state) => state.is_terminal(),
+        }
+    }
+}
+
+/// The ring may be this long, however few of its deliveries are still unsettled.
+const SHORT: usize = 64;
+/// Beyond that it is at most so many times as long as the number unsettled in it, so that memory follows that
+/// number and never the span between the oldest and the newest.
+const SPARSE: usize = 4;
+
+/// The deliveries of one direction of a session, numbered without gaps (2.8.8).
+///
+/// A place is the delivery's number extended to 64 bits, so that order needs no serial arithmetic in here.
+#[derive(Debug)]
+pub(crate) struct Ledger<T> {
+    next: u64,
+    /// The place of the ring's front.
+    base: u64,
+    ring: VecDeque<Option<T>>,
+    live: usize,
+    old: BTreeMap<u64, T>,
+    /// The high halves of the ids since the number last wrapped, and before that.
+    epochs: (u32, Option<u32>),
+}
+
+impl<T> Ledger<T> {
+    /// A ledger whose first delivery has this number.
+    pub(crate) fn new(first: DeliveryNumber, epoch: u32) -> Self {
+        // Beginning one turn up leaves room for a peer to speak of numbers before the first.
+        let next = (1 << 32) | u64::from(first.get());
+        Self { next, base: next, ring: VecDeque::new(), live: 0, old: BTreeMap::new(), epochs: (epoch, None) }
+    }
+
+    /// How many are unsettled.
+    pub(crate) fn len(&self) -> usize {
+        self.live.saturating_add(self.old.len())
+    }
+
+    /// The number of the next delivery.
+    pub(crate) fn next_number(&self) -> DeliveryNumber {
+        number(self.next)
+    }
+
+    /// The id of the next delivery.
+    pub(crate) fn next_id(&self) -> DeliveryId {
+        DeliveryId::new(self.epochs.0, number(self.next).get())
+    }
+
+    /// Takes the next number for a delivery; `None` for one that is settled from the start.
+    pub(crate) fn push(&mut self, delivery: Option<T>, epochs: &mut u32) -> DeliveryId {
+        let id = self.next_id();
+        self.next = self.next.saturating_add(1);
+        if number(self.next).get() == 0 {
+            *epochs = epochs.saturating_add(1);
+            self.epochs = (*epochs, Some(self.epochs.0));
+        }
+        if delivery.is_none() && self.ring.is_empty() {
+            self.base = self.next;
+            return id;
+        }
+        self.live = self.live.saturating_add(usize::from(delivery.is_some()));
+        self.ring.push_back(delivery);
+        while self.ring.len() > SHORT && self.ring.len() > self.live.saturating_mul(SPARSE) {
+            if let Some(Some(straggler)) = self.ring.pop_front() {
+                self.live = self.live.saturating_sub(1);
+                self.old.insert(self.base, straggler);
+            }
+            self.base = self.base.saturating_add(1);
+        }
+        id
+    }
+
+    pub(crate) fn get_mut(&mut self, id: DeliveryId) -> Option<&mut T> {
+        let place = self.place_of(id)?;
+        match place.checked_sub(self.base) {
+            Some(at) => self.ring.get_mut(usize::try_from(at).ok()?)?.as_mut(),
+            None => self.old.get_mut(&place),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, id: DeliveryId) -> Option<T> {
+        let place = self.place_of(id)?;
+        let Some(at) = place.checked_sub(self.base) else { return self.old.remove(&place) };
+        let taken = self.ring.get_mut(usize::try_from(at).ok()?)?.take()?;
+        self.live = self.live.saturating_sub(1);
+        self.trim();
+        Some(taken)
+    }
+
+    /// Visits the unsettled deliveries from one number to another, in order, and forgets those for which `visit`
+    /// gives false. The caller has made sure that the range is shorter than 2³¹.
+    pub(crate) fn retain(
+        &mut self,
+        first: DeliveryNumber,
+        last: DeliveryNumber,
+        mut visit: impl FnMut(DeliveryId, &mut T) -> bool,
+    ) {
+        let from = self.next.saturating_add_signed(first.offset_from(number(self.next)).into());
+        let to = from.saturating_add(last.since(first).into());
+        let epochs = self.epochs;
+        let wraps = self.next >> 32;
+        let id = |place: u64| id_at(place, wraps, epochs);
+        let mut gone = Vec::new();
+        for (place, delivery) in self.old.range_mut(from..=to) {
+            if !visit(id(*place), delivery) {
+                gone.push(*place);
+            }
+        }
+        for place in gone {
+            self.old.remove(&place);
+        }
+        let start = usize::try_from(from.saturating_sub(self.base)).unwrap_or(usize::MAX);
+        let Some(length) = to.checked_sub(self.base) else { return };
+        let end = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(1).min(self.ring.len());
+        if start >= end {
+            return;
+        }
+        let mut place = self.base.max(from);
+        for slot in self.ring.range_mut(start..end) {
+            if slot.as_mut().is_some_and(|delivery| !visit(id(place), delivery)) {
+                *slot = None;
+                self.live = self.live.saturating_sub(1);
+            }
+            place = place.saturating_add(1);
+        }
+        self.trim();
+    }
+
+    /// All unsettled deliveries, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (DeliveryId, &T)> {
+        let wraps = self.next >> 32;
+        let old = self.old.iter().map(|(place, delivery)| (*place, delivery));
+        let ring = (self.base..).zip(&self.ring).filter_map(|(place, slot)| Some((place, slot.as_ref()?)));
+        old.chain(ring).map(move |(place, delivery)| (id_at(place, wraps, self.epochs), delivery))
+    }
+
+    /// Forgets the deliveries for which `keep` gives false.
+    pub(crate) fn purge(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        self.old.retain(|_, delivery| keep(delivery));
+        for slot in &mut self.ring {
+            if slot.as_ref().is_some_and(|delivery| !keep(delivery)) {
+                *slot = None;
+                self.live = self.live.saturating_sub(1);
+            }
+        }
+        self.trim();
+    }
+
+    fn trim(&mut self) {
+        while let Some(None) = self.ring.front() {
+            self.ring.pop_front();
+            self.base = self.base.saturating_add(1);
+        }
+        if self.ring.is_empty() {
+            self.base = self.next;
+        }
+    }
+
+    fn place_of(&self, id: DeliveryId) -> Option<u64> {
+        let wraps = self.next >> 32;
+        let wraps = match id.epoch() {
+            epoch if epoch == self.epochs.0 => wraps,
+            epoch if Some(epoch) == self.epochs.1 => wraps.checked_sub(1)?,
+            _ => return None,
+        };
+        let place = (wraps << 32) | u64::from(id.number());
+        (place < self.next).then_some(place)
+    }
+}
+
+/// The low half of a place: the number on the wire.
+fn number(place: u64) -> DeliveryNumber {
+    let [.., a, b, c, d] = place.to_be_bytes();
+    DeliveryNumber::new(u32::from_be_bytes([a, b, c, d]))
+}
+
+fn id_at(place: u64, wraps: u64, (now, before): (u32, Option<u32>)) -> DeliveryId {
+    let epoch = if place >> 32 == wraps { now } else { before.unwrap_or(now) };
+    DeliveryId::new(epoch, number(place).get())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn numbers(ledger: &Ledger<u32>) -> Vec<u32> {
+        ledger.iter().map(|(_, n)| *n).collect()
+    }
+
+    #[test]
+    fn deliveries_are_found_by_id_and_gone_once_removed() {
+        let mut epochs = 7;
+        let mut ledger = Ledger::new(DeliveryNumber::new(u32::MAX), 7);
+        let ids: Vec<_> = (0..4).map(|n| ledger.push(Some(n), &mut epochs)).collect();
+        assert_eq!(epochs, 8, "the number wrapped once");
+        assert_eq!(ids.iter().map(|id| id.number()).collect::<Vec<_>>(), [u32::MAX, 0, 1, 2]);
+        assert_eq!(ledger.get_mut(ids[0]), Some(&mut 0));
+        assert_eq!(ledger.remove(ids[1]), Some(1));
+        assert_eq!(ledger.remove(ids[1]), None);
+        assert_eq!(ledger.get_mut(DeliveryId::new(9, 0)), None, "another epoch");
+        assert_eq!(ledger.get_mut(ledger.next_id()), None, "not sent yet");
+        assert_eq!(ledger.iter().map(|(id, _)| id).collect::<Vec<_>>(), [ids[0], ids[2], ids[3]]);
+    }
+
+    #[test]
+    fn a_range_visits_what_is_unsettled_across_the_wrap() {
+        let mut epochs = 0;
+        let mut ledger = Ledger::new(DeliveryNumber::new(u32::MAX - 1), 0);
+        for n in 0..5 {
+            ledger.push((n != 2).then_some(n), &mut epochs);
+        }
+        let mut seen = vec![];
+        ledger.retain(DeliveryNumber::new(u32::MAX), DeliveryNumber::new(1), |_, n| {
+            seen.push(*n);
+            *n != 3
+        });
+        assert_eq!(seen, [1, 3]);
+        assert_eq!(numbers(&ledger), [0, 1, 4]);
+        ledger.retain(DeliveryNumber::new(100), DeliveryNumber::new(200), |_, _| false);
+        ledger.retain(DeliveryNumber::new(u32::MAX - 9), DeliveryNumber::new(u32::MAX - 2), |_, _| false);
+        assert_eq!(ledger.len(), 3, "numbers never used and numbers long gone touch nothing");
+    }
+
+    #[test]
+    fn memory_follows_the_number_unsettled_not_the_span() {
+        let mut epochs = 0;
+        let mut ledger = Ledger::new(DeliveryNumber::new(0), 0);
+        let straggler = ledger.push(Some(0), &mut epochs);
+        for n in 1..10_000 {
+            let id = ledger.push(Some(n), &mut epochs);
+            ledger.remove(id);
+        }
+        assert!(ledger.ring.len() <= SHORT, "{}", ledger.ring.len());
+        assert_eq!(ledger.len(), 1);
+        assert_eq!(ledger.remove(straggler), Some(0));
+    }
+}

@@ -1,0 +1,79 @@
+//! Everything that a lower layer can do to the world: write a frame, raise an event.
+
+use alloc::collections::VecDeque;
+
+use crate::{
+    codec::Encode,
+    error::CommandError,
+    event::Event,
+    frame::{FrameKind, HEADER_SIZE, Outbox, Payload},
+    limits::Limits,
+    spec::performatives::Transfer,
+};
+
+/// The way out of a session or a link: to its channel, and to the application.
+#[derive(Debug)]
+pub(crate) struct Out<'a> {
+    pub(crate) outbox: &'a mut Outbox,
+    pub(crate) events: &'a mut VecDeque<Event>,
+    pub(crate) limits: &'a Limits,
+    pub(crate) channel: u16,
+    /// The largest frame that the peer accepts, in bytes.
+    pub(crate) max_frame_size: u32,
+}
+
+impl Out<'_> {
+    pub(crate) fn event(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    /// Writes a performative, or nothing where it does not fit the peer's frames.
+    pub(crate) fn frame(&mut self, body: &impl Encode) -> Result<(), CommandError> {
+        self.outbox
+            .frame(FrameKind::Amqp, self.channel, body, self.max_frame_size)
+            .map(drop)
+            .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
+    }
+
+    /// Writes one transfer frame with as much of the payload as fits, and says whether payload is left over. The
+    /// head is measured as it is: whether `more` follows changes its size.
+    pub(crate) fn transfer(
+        &mut self,
+        transfer: &mut Transfer,
+        payload: &mut Payload,
+    ) -> Result<bool, CommandError> {
+        let max = usize::try_from(self.max_frame_size).unwrap_or(usize::MAX);
+        let more_to_come = transfer.more;
+        let start = self.outbox.start_frame(FrameKind::Amqp, self.channel);
+        transfer.encode(&mut self.outbox.writer());
+        let mut head = self.outbox.since(start);
+        let left = payload.len();
+        let split = head.saturating_add(left) > max;
+        if split && !more_to_come {
+            self.outbox.take_back(start.saturating_add(HEADER_SIZE));
+            transfer.more = true;
+            transfer.encode(&mut self.outbox.writer());
+            head = self.outbox.since(start);
+        }
+        let room = max.saturating_sub(head);
+        if split && room == 0 {
+            self.outbox.take_back(start);
+            transfer.more = more_to_come;
+            return Err(CommandError::FrameTooLarge { size: head, max: self.max_frame_size });
+        }
+        let size = left.min(room);
+        let mut to_go = size;
+        while to_go > 0 {
+            let chunk = payload.take_chunk(to_go);
+            to_go = to_go.saturating_sub(chunk.len());
+            self.outbox.payload(chunk);
+        }
+        self.outbox.end_frame(start, head.saturating_add(size));
+        transfer.more = more_to_come;
+        Ok(left > size)
+    }
+
+    pub(crate) fn outbox_full(&self) -> bool {
+        self.outbox.len() >= self.limits.outbox
+    }
+}

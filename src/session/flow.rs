@@ -1,0 +1,175 @@
+//! Flow frames of a session and its links (2.5.6, 2.6.7, 2.7.4).
+
+use super::SessionInner;
+use crate::{
+    error::{CommandError, ProtocolError},
+    event::Event,
+    ids::{LinkId, LinkKey, ReceiverId, SenderId},
+    link::{Link, LinkKind},
+    out::Out,
+    spec::{definitions::ErrorCondition, performatives::Flow},
+    state::LinkState,
+    types::Handle,
+};
+
+impl SessionInner {
+    pub(super) fn on_flow(&mut self, flow: &Flow, out: &mut Out<'_>) -> Result<(), ProtocolError> {
+        self.window.on_flow(flow)?;
+        match flow.handle {
+            Some(handle) => self.on_link_flow(handle, flow, out)?,
+            // Answered once per flush, however often it is asked.
+            None => self.flow_due |= flow.echo,
+        }
+        self.write_held(out);
+        self.wake_senders(out);
+        Ok(())
+    }
+
+    fn on_link_flow(&mut self, handle: Handle, flow: &Flow, out: &mut Out<'_>) -> Result<(), ProtocolError> {
+        let slot = self.slot_of(handle)?;
+        let Some(link) = self.link_at(slot) else { return Ok(()) };
+        if link.end.state != LinkState::Attached {
+            return Self::late_input(link);
+        }
+        // 4.4.3: transactional acquisition is not implemented, and must not be taken for the plain kind.
+        if flow.properties.as_ref().is_some_and(|properties| properties.get("txn-id").is_some()) {
+            let error = ProtocolError::link(ErrorCondition::NotImplemented, "transactional acquisition");
+            return self.judge_link(slot, error, out);
+        }
+        let id = link.end.id;
+        let answer = match &mut link.kind {
+            LinkKind::Sender(sender) => match sender.on_flow(flow) {
+                Ok(told) => {
+                    if told.drain
+                        && let LinkId::Sender(sender) = id
+                    {
+                        out.event(Event::SenderDrain { sender });
+                    }
+                    // A drain that finds no credit is answered at once: there is nothing to give up.
+                    flow.echo || (flow.drain && sender.is_drained())
+                }
+                Err(error) => return self.judge_link(slot, error, out),
+            },
+            LinkKind::Receiver(receiver) => {
+                receiver.on_flow(flow);
+                if receiver.end_drain()
+                    && let LinkId::Receiver(receiver) = id
+                {
+                    out.event(Event::Drained { receiver });
+                }
+                receiver.top_up() || flow.echo
+            }
+        };
+        if answer {
+            self.flow_later(slot);
+        }
+        if matches!(id, LinkId::Sender(_)) {
+            self.wait(slot);
+        }
+        Ok(())
+    }
+
+    /// The link's flow state is to be told with the next flush.
+    pub(super) fn flow_later(&mut self, slot: u16) {
+        if !self.flows.contains(&slot) {
+            self.flows.push(slot);
+        }
+    }
+
+    /// So many transfers no longer take up room in the window.
+    pub(super) fn release(&mut self, frames: u32) {
+        self.flow_due |= self.window.release(frames);
+    }
+
+    pub(super) fn write_flows(&mut self, out: &mut Out<'_>) {
+        // 2.7.4: what the peer has told us must be in a flow, so none goes out before its begin has come, but
+        // those of links, which it can't have seen yet either.
+        for slot in core::mem::take(&mut self.flows) {
+            let Some(link) = self.links.get(usize::from(slot)).and_then(Option::as_deref) else { continue };
+            if !matches!(link.end.state, LinkState::AttachSent | LinkState::Attached) {
+                continue;
+            }
+            let mut flow = self.window.flow();
+            flow.handle = Some(Handle::new(slot.into()));
+            match &link.kind {
+                LinkKind::Sender(sender) => sender.fill(&mut flow),
+                LinkKind::Receiver(receiver) => {
+                    flow.echo = receiver.echo;
+                    receiver.fill(&mut flow, link.end.remote.is_some());
+                }
+            }
+            self.flow_due &= out.frame(&flow).is_err();
+        }
+        if core::mem::take(&mut self.flow_due) {
+            let flow = self.window.flow();
+            self.flow_due = out.frame(&flow).is_err();
+        }
+    }
+
+    /// Changes a receiver's credit.
+    pub(crate) fn set_credit(
+        &mut self,
+        id: ReceiverId,
+        credit: impl FnOnce(u32) -> u32,
+        drain: bool,
+    ) -> Result<(), CommandError> {
+        let link = self.link(id.into())?;
+        if matches!(link.end.state, LinkState::DetachSent | LinkState::DetachPipe | LinkState::Errant) {
+            return Err(CommandError::IllegalState("the link is being detached"));
+        }
+        let receiver = link.receiver()?;
+        let credit = credit(receiver.credit());
+        receiver.set_credit(credit);
+        if drain {
+            receiver.start_drain();
+        }
+        self.flow_later(LinkKey::from(LinkId::from(id)).slot);
+        Ok(())
+    }
+
+    /// Gives up the credit of a sender that is asked to drain.
+    pub(crate) fn drained(&mut self, id: SenderId) -> Result<(), CommandError> {
+        let sender = self.link(id.into())?.sender()?;
+        if !sender.is_draining() {
+            return Err(CommandError::IllegalState("no drain was asked for"));
+        }
+        if sender.held.is_some() {
+            return Err(CommandError::Busy);
+        }
+        sender.give_up_credit();
+        self.flow_later(LinkKey::from(LinkId::from(id)).slot);
+        Ok(())
+    }
+
+    pub(crate) fn set_available(&mut self, id: SenderId, available: u32) -> Result<(), CommandError> {
+        self.link(id.into())?.sender()?.available = available;
+        self.flow_later(LinkKey::from(LinkId::from(id)).slot);
+        Ok(())
+    }
+
+    /// The link owes a `SENDER_READY`, if its application waits for one.
+    pub(super) fn wait(&mut self, slot: u16) {
+        if !self.waiting.contains(&slot) {
+            self.waiting.push(slot);
+        }
+    }
+
+    /// Tells the senders that wait for it that a message can be sent.
+    pub(crate) fn wake_senders(&mut self, out: &mut Out<'_>) {
+        if self.waiting.is_empty() || self.window.remote_incoming() == 0 || out.outbox_full() {
+            return;
+        }
+        for slot in core::mem::take(&mut self.waiting) {
+            let Some(Link { end, kind: LinkKind::Sender(sender) }) = self.link_at(slot) else { continue };
+            let LinkId::Sender(id) = end.id else { continue };
+            if sender.wants_ready && end.is_open() && sender.check(0).is_ok() {
+                sender.wants_ready = false;
+                out.event(Event::SenderReady { sender: id });
+            }
+        }
+    }
+
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+}

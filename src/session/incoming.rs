@@ -1,0 +1,212 @@
+//! Transfers that arrive (2.5.6, 2.6.12, 2.6.14, 2.7.5).
+
+use bytes::Bytes;
+
+use super::SessionInner;
+use crate::{
+    error::{CommandError, ProtocolError},
+    event::Event,
+    ids::{DeliveryId, LinkId, LinkKey, ReceiverId},
+    link::{Admitted, Delivery, Kept, Ledger, LinkKind, Slot},
+    out::Out,
+    spec::{definitions::ErrorCondition, performatives::Transfer},
+    state::LinkState,
+};
+
+impl SessionInner {
+    pub(super) fn on_transfer(
+        &mut self,
+        mut transfer: Transfer,
+        payload: Bytes,
+        out: &mut Out<'_>,
+        epochs: &mut u32,
+    ) -> Result<(), ProtocolError> {
+        self.window.on_transfer()?;
+        let slot = self.slot_of(transfer.handle)?;
+        let Some(link) = self.links.get_mut(usize::from(slot)).and_then(Option::as_deref_mut) else {
+            return Ok(());
+        };
+        let (LinkId::Receiver(id), LinkKind::Receiver(receiver)) = (link.end.id, &mut link.kind) else {
+            return Err(ProtocolError::session(ErrorCondition::NotAllowed, "a transfer to a sender"));
+        };
+        if link.end.state != LinkState::Attached {
+            // Its number is used up all the same, or the next delivery would seem to leave a gap.
+            if transfer.delivery_id.is_some_and(|number| {
+                self.incoming.as_ref().is_none_or(|ledger| ledger.next_number() == number)
+            }) {
+                Self::number(&mut self.incoming, self.incoming_epoch, &transfer, None, epochs)?;
+            }
+            self.release(1);
+            return self.link_at(slot).map_or(Ok(()), |link| Self::late_input(link));
+        }
+        let current = receiver.current();
+        let delivery = match current {
+            Some(delivery) => {
+                // 2.7.5: a continuation may repeat the number, and must not change it.
+                if transfer.delivery_id.is_some_and(|number| number.get() != delivery.number()) {
+                    let why = "another delivery before the last one was complete";
+                    return self.judge_link(
+                        slot,
+                        ProtocolError::link(ErrorCondition::InvalidField, why),
+                        out,
+                    );
+                }
+                delivery
+            }
+            None => {
+                let kept =
+                    Slot { link: id, tag: transfer.delivery_tag.unwrap_or_default(), state: Kept::Unknown };
+                let delivery =
+                    Self::number(&mut self.incoming, self.incoming_epoch, &transfer, Some(kept), epochs)?;
+                link.end.unsettled = link.end.unsettled.saturating_add(1);
+                if let Err(error) = receiver.begin(delivery, &transfer) {
+                    self.forget_incoming(id, delivery);
+                    return self.judge_link(slot, error, out);
+                }
+                delivery
+            }
+        };
+        let octets = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+        let streaming = receiver.streaming;
+        match receiver.admit(&mut transfer, payload, current.is_none(), out.limits.buffered_per_delivery) {
+            Ok(admitted) => self.on_admitted(slot, delivery, octets, streaming, admitted, out),
+            Err(error) => self.judge_link(slot, error, out),
+        }
+    }
+
+    /// Gives a first transfer its place in the session's sequence (2.8.8: without gaps).
+    fn number(
+        incoming: &mut Option<Ledger<Slot<ReceiverId>>>,
+        epoch: u32,
+        transfer: &Transfer,
+        kept: Option<Slot<ReceiverId>>,
+        epochs: &mut u32,
+    ) -> Result<DeliveryId, ProtocolError> {
+        let invalid = |why| Err(ProtocolError::session(ErrorCondition::InvalidField, why));
+        let Some(number) = transfer.delivery_id else {
+            return invalid("a first transfer without delivery-id");
+        };
+        let ledger = incoming.get_or_insert_with(|| Ledger::new(number, epoch));
+        if ledger.next_number() != number {
+            return invalid("delivery-ids do not follow each other");
+        }
+        Ok(ledger.push(kept, epochs))
+    }
+
+    fn on_admitted(
+        &mut self,
+        slot: u16,
+        delivery: DeliveryId,
+        octets: u64,
+        streaming: bool,
+        admitted: Admitted,
+        out: &mut Out<'_>,
+    ) -> Result<(), ProtocolError> {
+        let Some(link) = self.link_at(slot) else { return Ok(()) };
+        let LinkId::Receiver(receiver) = link.end.id else { return Ok(()) };
+        let settled =
+            link.receiver().is_ok_and(|inner| inner.queue.back().is_some_and(|last| last.delivery.settled));
+        match admitted {
+            Admitted::Partial { first } if streaming => {
+                out.event(if first {
+                    Event::Delivery { receiver, delivery }
+                } else {
+                    Event::DeliveryData { receiver, delivery, complete: false }
+                });
+            }
+            Admitted::Partial { .. } => {
+                // Nobody can take a part of it, so it must not hold the window: a small one could not carry it.
+                if let Ok(inner) = link.receiver()
+                    && let Some(last) = inner.queue.back_mut()
+                {
+                    last.frames = 0;
+                }
+                self.release(1);
+                self.buffered = self.buffered.saturating_add(octets);
+                if self.buffered > out.limits.buffered_per_session {
+                    let why = "incomplete deliveries take up too much memory";
+                    return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
+                }
+            }
+            Admitted::Complete { first, earlier } => {
+                if !streaming {
+                    self.buffered = self.buffered.saturating_sub(earlier);
+                }
+                if settled {
+                    self.forget_incoming(receiver, delivery);
+                } else if self.incoming.as_ref().is_some_and(|ledger| ledger.len() > out.limits.unsettled) {
+                    let why = "too many unsettled deliveries";
+                    return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
+                }
+                out.event(if streaming && !first {
+                    Event::DeliveryData { receiver, delivery, complete: true }
+                } else {
+                    Event::Delivery { receiver, delivery }
+                });
+                self.after_credit_use(slot, out);
+            }
+            Admitted::Aborted { frames, octets, first } => {
+                if !streaming {
+                    self.buffered = self.buffered.saturating_sub(octets);
+                }
+                // 2.7.5: an aborted delivery is settled.
+                self.forget_incoming(receiver, delivery);
+                self.release(frames.saturating_add(1));
+                if !first && streaming {
+                    out.event(Event::DeliveryAborted { receiver, delivery });
+                }
+                self.after_credit_use(slot, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// A drain may have come to its end by the credit being used up (2.6.7); automatic credit may be due.
+    fn after_credit_use(&mut self, slot: u16, out: &mut Out<'_>) {
+        let Some(link) = self.link_at(slot) else { return };
+        let LinkId::Receiver(receiver) = link.end.id else { return };
+        let Ok(inner) = link.receiver() else { return };
+        if inner.end_drain() {
+            out.event(Event::Drained { receiver });
+        }
+        if inner.top_up() {
+            self.flow_later(slot);
+        }
+    }
+
+    pub(super) fn forget_incoming(&mut self, receiver: ReceiverId, delivery: DeliveryId) {
+        let gone = self.incoming.as_mut().and_then(|ledger| ledger.remove(delivery)).is_some();
+        if gone && let Ok(link) = self.link(receiver.into()) {
+            link.end.unsettled = link.end.unsettled.saturating_sub(1);
+        }
+    }
+
+    /// Hands a complete delivery over.
+    pub(crate) fn take(&mut self, id: ReceiverId, delivery: DeliveryId) -> Result<Delivery, CommandError> {
+        let receiver = self.link(id.into())?.receiver()?;
+        let (taken, frames) = receiver.take(delivery)?;
+        let credit = receiver.top_up();
+        self.after_taking(id, frames, credit);
+        Ok(taken)
+    }
+
+    /// Hands over what has come of a delivery.
+    pub(crate) fn read(
+        &mut self,
+        id: ReceiverId,
+        delivery: DeliveryId,
+    ) -> Result<Option<Bytes>, CommandError> {
+        let receiver = self.link(id.into())?.receiver()?;
+        let (chunk, frames) = receiver.read(delivery)?;
+        let credit = receiver.top_up();
+        self.after_taking(id, frames, credit);
+        Ok(chunk)
+    }
+
+    fn after_taking(&mut self, id: ReceiverId, frames: u32, credit: bool) {
+        self.release(frames);
+        if credit {
+            self.flow_later(LinkKey::from(LinkId::from(id)).slot);
+        }
+    }
+}

@@ -1,0 +1,543 @@
+//! Links come and go (2.6.1 to 2.6.6).
+
+use alloc::{boxed::Box, format};
+
+use super::{REMEMBERED, SessionInner};
+use crate::{
+    config,
+    error::{CommandError, Failure, Origin, ProtocolError},
+    event::Event,
+    ids::{LinkId, LinkKey},
+    link::{Endpoint, Link, LinkKind, ReceiverInner, SenderInner},
+    out::Out,
+    spec::{
+        definitions::{Error, ErrorCondition, Role},
+        performatives::{Attach, Detach},
+    },
+    state::{LinkCue, LinkState},
+    types::{Handle, SequenceNo, Str},
+};
+
+impl SessionInner {
+    pub(super) fn link_at(&mut self, slot: u16) -> Option<&mut Link> {
+        self.links.get_mut(usize::from(slot)).and_then(Option::as_deref_mut)
+    }
+
+    /// The link that the peer's handle stands for (2.6.2).
+    pub(super) fn slot_of(&self, handle: Handle) -> Result<u16, ProtocolError> {
+        let at = usize::try_from(handle.get()).unwrap_or(usize::MAX);
+        self.handles.get(at).copied().flatten().ok_or_else(|| {
+            ProtocolError::session(
+                ErrorCondition::UnattachedHandle,
+                &format!("handle {handle} is not attached"),
+            )
+        })
+    }
+
+    /// What becomes of input for a link that is on its way out: dropped where it was in flight, and the end of
+    /// the session where the link was detached with an error (2.6.5).
+    pub(super) fn late_input(link: &Link) -> Result<(), ProtocolError> {
+        if link.end.state == LinkState::Errant {
+            return Err(ProtocolError::session(ErrorCondition::ErrantLink, "input for a link in error"));
+        }
+        Ok(())
+    }
+
+    /// Places a new link in the lowest free slot, which is its handle.
+    fn place(
+        &mut self,
+        role: Role,
+        name: Str,
+        local: Box<config::Attach>,
+        generation: u32,
+        max: u32,
+    ) -> Option<u16> {
+        let at = self.links.iter().position(Option::is_none).unwrap_or(self.links.len());
+        let slot = u16::try_from(at).ok().filter(|slot| u32::from(*slot) <= max)?;
+        let key = LinkKey { generation, session: self.channel, slot };
+        let (id, kind) = match role {
+            Role::Sender => {
+                (LinkId::from(key.sender()), LinkKind::Sender(SenderInner::new(local.snd_settle_mode)))
+            }
+            Role::Receiver => {
+                let inner = ReceiverInner::new(local.credit, local.streaming, local.max_message_size);
+                (LinkId::from(key.receiver()), LinkKind::Receiver(inner))
+            }
+        };
+        self.names.insert((name.clone(), role == Role::Sender), slot);
+        let link = Some(Box::new(Link { end: Endpoint::new(id, name, local), kind }));
+        match self.links.get_mut(at) {
+            Some(place) => *place = link,
+            None => self.links.push(link),
+        }
+        Some(slot)
+    }
+
+    /// Attaches a link of our own making.
+    pub(crate) fn attach(
+        &mut self,
+        role: Role,
+        mut local: config::Attach,
+        container: &Str,
+        generations: &mut u32,
+        out: &mut Out<'_>,
+    ) -> Result<LinkId, CommandError> {
+        let begun = self.can_write() || self.staged;
+        if !begun {
+            return Err(CommandError::IllegalState("the session has not begun, or is ending"));
+        }
+        let generation =
+            generations.checked_add(1).ok_or(CommandError::LimitReached("links of a connection"))?;
+        let name = local.name.take().unwrap_or_else(|| format!("{container}-{generation}").into());
+        if self.names.contains_key(&(name.clone(), role == Role::Sender)) {
+            return Err(CommandError::IllegalState("the session has a link of this name and direction"));
+        }
+        // 2.7.2: the peer's bound, where it is known; ours bounds the table.
+        let theirs = self.remote.as_ref().map_or(u32::MAX, |begin| begin.handle_max.get());
+        let max = theirs.min(u16::MAX.into());
+        let slot = self.place(role, name.clone(), Box::new(local), generation, max);
+        let slot = slot.ok_or(CommandError::LimitReached("handle-max"))?;
+        *generations = generation;
+        self.reclosing.retain(|known| *known != (name.clone(), role == Role::Sender));
+        let Some(link) = self.link_at(slot) else { return Err(CommandError::UnknownId) };
+        let id = link.end.id;
+        link.end.staged = true;
+        match self.write_attach(slot, out) {
+            Err(CommandError::FrameTooLarge { size, max }) if self.remote.is_some() => {
+                self.forget_link(slot);
+                Err(CommandError::FrameTooLarge { size, max })
+            }
+            // What can't go out before the peer has said what it accepts waits until it has.
+            _ => Ok(id),
+        }
+    }
+
+    /// Writes the attach of a link that has not been, if the peer is known to accept it.
+    fn write_attach(&mut self, slot: u16, out: &mut Out<'_>) -> Result<(), CommandError> {
+        // 2.4.2: a frame sent ahead must be known to suit the peer. Any accepts handle 0.
+        if !self.can_write() || (slot > 0 && self.remote.is_none()) {
+            return Ok(());
+        }
+        let Some(link) = self.link_at(slot) else { return Ok(()) };
+        let attach = link.end.attach(Handle::new(slot.into()), link.initial_count());
+        out.frame(&attach)?;
+        if !link.end.apply(LinkCue::SendAttach) {
+            return Err(CommandError::IllegalState("the link is attached"));
+        }
+        link.end.staged = false;
+        Ok(())
+    }
+
+    /// Writes the attaches that waited for the peer's begin.
+    pub(super) fn write_staged(&mut self, out: &mut Out<'_>) {
+        let max = self.remote.as_ref().map_or(u32::MAX, |begin| begin.handle_max.get());
+        for slot in 0..u16::try_from(self.links.len()).unwrap_or(u16::MAX) {
+            let Some(link) = self.link_at(slot).filter(|link| link.end.staged) else { continue };
+            let id = link.end.id;
+            let why = if u32::from(slot) > max {
+                "the peer's handle-max is reached"
+            } else if self.write_attach(slot, out).is_err() {
+                "the attach does not fit the peer's frames"
+            } else {
+                if matches!(id, LinkId::Receiver(_)) {
+                    self.flow_later(slot);
+                }
+                continue;
+            };
+            let failure = Failure::new(Origin::Refused, ErrorCondition::NotAllowed, why);
+            self.forget_link(slot);
+            out.event(Event::link_closed(id, 0, Some(Box::new(failure))));
+        }
+    }
+
+    pub(super) fn on_attach(
+        &mut self,
+        attach: Box<Attach>,
+        out: &mut Out<'_>,
+        generations: &mut u32,
+    ) -> Result<(), ProtocolError> {
+        let handle = attach.handle;
+        // 2.7.2: a handle beyond ours closes the connection.
+        if handle.get() > self.handle_max() {
+            let why = "a handle beyond handle-max";
+            return Err(ProtocolError::connection(ErrorCondition::FramingError, why));
+        }
+        // 2.7.3: as does one in use.
+        if self.slot_of(handle).is_ok() {
+            let why = "the handle is in use";
+            return Err(ProtocolError::connection(ErrorCondition::HandleInUse, why));
+        }
+        let role = attach.role.opposite();
+        let key = (attach.name.clone(), role == Role::Sender);
+        let known = self.names.get(&key).copied();
+        let state = known.and_then(|slot| self.link_at(slot)).map(|link| link.end.state);
+        let errant = state == Some(LinkState::Errant) || self.errant.contains(&key);
+        // 2.6.5: an attach that its sender wrote before it knew of our error. One that resumes says so.
+        if errant && attach.unsettled.is_none() {
+            return Err(ProtocolError::session(ErrorCondition::ErrantLink, "an attach for a link in error"));
+        }
+        self.errant.retain(|name| *name != key);
+        if let (Some(slot), Some(LinkState::AttachSent | LinkState::DetachPipe)) = (known, state) {
+            return self.on_attach_answer(slot, attach, out);
+        }
+        if let (Some(slot), Some(LinkState::Attached)) = (known, state) {
+            // 2.6.1: the second attach succeeds, and the first is closed.
+            let why = "the link has been attached again";
+            self.fail_link(slot, Error::described(ErrorCondition::Stolen, why), out);
+        }
+        self.on_attach_request(key, attach, out, generations)
+    }
+
+    fn map_handle(&mut self, handle: Handle, slot: u16) {
+        let at = usize::try_from(handle.get()).unwrap_or(usize::MAX);
+        if self.handles.len() <= at {
+            // Bounded by the handle-max that we announced, which has been checked.
+            self.handles.resize(at.saturating_add(1), None);
+        }
+        if let Some(place) = self.handles.get_mut(at) {
+            *place = Some(slot);
+        }
+    }
+
+    /// The peer asks for a link.
+    fn on_attach_request(
+        &mut self,
+        key: (Str, bool),
+        attach: Box<Attach>,
+        out: &mut Out<'_>,
+        generations: &mut u32,
+    ) -> Result<(), ProtocolError> {
+        let role = attach.role.opposite();
+        let handle = attach.handle;
+        let reclosing = self.reclosing.contains(&key);
+        self.reclosing.retain(|name| *name != key);
+        *generations = generations.saturating_add(1);
+        // A name is kept for long, so it must not keep the frame that it came in.
+        let local = Box::new(config::Attach::new());
+        let max = self.remote.as_ref().map_or(u32::MAX, |begin| begin.handle_max.get());
+        let Some(slot) = self.place(role, attach.name.detach(), local, *generations, max) else {
+            let why = "no handle is left for the link";
+            return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
+        };
+        self.map_handle(handle, slot);
+        let session = self.id;
+        let Some(link) = self.link_at(slot) else { return Ok(()) };
+        let applied = link.end.apply(LinkCue::RecvAttach);
+        debug_assert!(applied, "a new link is detached");
+        link.end.input = Some(handle);
+        // 2.7.3: only a sender's count means anything, and it has to be there.
+        let lacks_count = attach.role == Role::Sender && attach.initial_delivery_count.is_none();
+        take_settings(link, &attach);
+        link.end.remote = Some(attach);
+        if lacks_count || reclosing {
+            link.end.silent = true;
+            let why = "a sender's attach without initial-delivery-count";
+            let error = (!reclosing).then(|| Error::described(ErrorCondition::InvalidField, why));
+            let _ = self.refuse_link(slot, error, out);
+            return Ok(());
+        }
+        out.event(match link.end.id {
+            LinkId::Sender(sender) => Event::SenderRequested { session, sender },
+            LinkId::Receiver(receiver) => Event::ReceiverRequested { session, receiver },
+        });
+        Ok(())
+    }
+
+    /// The peer answers our attach.
+    fn on_attach_answer(
+        &mut self,
+        slot: u16,
+        attach: Box<Attach>,
+        out: &mut Out<'_>,
+    ) -> Result<(), ProtocolError> {
+        let handle = attach.handle;
+        self.map_handle(handle, slot);
+        let Some(link) = self.link_at(slot) else { return Ok(()) };
+        let applied = link.end.apply(LinkCue::RecvAttach);
+        debug_assert!(applied, "the state was looked at");
+        link.end.input = Some(handle);
+        let lacks_count = attach.role == Role::Sender && attach.initial_delivery_count.is_none();
+        take_settings(link, &attach);
+        link.end.remote = Some(attach);
+        // 2.6.3: a refusal; why, the detach that follows will say.
+        if link.end.state != LinkState::Attached || link.end.is_refused() {
+            return Ok(());
+        }
+        if lacks_count {
+            let why = "a sender's attach without initial-delivery-count";
+            self.fail_link(slot, Error::described(ErrorCondition::InvalidField, why), out);
+            return Ok(());
+        }
+        self.raise_open(slot, out);
+        Ok(())
+    }
+
+    fn raise_open(&mut self, slot: u16, out: &mut Out<'_>) {
+        let Some(link) = self.link_at(slot) else { return };
+        link.end.opened = true;
+        out.event(Event::link_open(link.end.id));
+        if let LinkKind::Receiver(receiver) = &mut link.kind
+            && receiver.top_up()
+        {
+            self.flow_later(slot);
+        }
+    }
+
+    /// Answers the peer's attach.
+    pub(crate) fn accept_link(
+        &mut self,
+        id: LinkId,
+        local: config::Attach,
+        out: &mut Out<'_>,
+    ) -> Result<(), CommandError> {
+        let link = self.link(id)?;
+        if link.end.state != LinkState::AttachRcvd {
+            return Err(CommandError::IllegalState("the link's attach has been answered"));
+        }
+        let slot = LinkKey::from(id).slot;
+        *link.end.local = local;
+        link.end.mirror_remote();
+        let remote = link.end.remote.take();
+        if let Some(remote) = &remote {
+            // 2.7.3: each end has the say of its own mode, and takes the other's as it is.
+            match link.end.role() {
+                Role::Sender => link.end.local.rcv_settle_mode = remote.rcv_settle_mode,
+                Role::Receiver => link.end.local.snd_settle_mode = remote.snd_settle_mode,
+            }
+        }
+        link.kind = match link.end.role() {
+            Role::Sender => LinkKind::Sender(SenderInner::new(link.end.local.snd_settle_mode)),
+            Role::Receiver => {
+                let local = &link.end.local;
+                LinkKind::Receiver(ReceiverInner::new(local.credit, local.streaming, local.max_message_size))
+            }
+        };
+        if let Some(remote) = remote {
+            take_settings(link, &remote);
+            link.end.remote = Some(remote);
+        }
+        self.write_attach(slot, out)?;
+        self.raise_open(slot, out);
+        Ok(())
+    }
+
+    /// 2.6.3: answers the peer's attach with no terminus of ours, and detaches at once.
+    pub(crate) fn refuse_link(
+        &mut self,
+        slot: u16,
+        error: Option<Error>,
+        out: &mut Out<'_>,
+    ) -> Result<(), CommandError> {
+        let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
+        if link.end.state != LinkState::AttachRcvd {
+            return Err(CommandError::IllegalState("the link's attach has been answered"));
+        }
+        link.end.mirror_remote();
+        match link.end.role() {
+            Role::Sender => link.end.local.source = None,
+            Role::Receiver => link.end.local.target = None,
+        }
+        self.write_attach(slot, out)?;
+        self.detach(slot, true, error, out)
+    }
+
+    /// Detaches or closes a link: what is pending goes first.
+    pub(crate) fn detach(
+        &mut self,
+        slot: u16,
+        closed: bool,
+        error: Option<Error>,
+        out: &mut Out<'_>,
+    ) -> Result<(), CommandError> {
+        let cue = if error.is_some() { LinkCue::SendDetachError } else { LinkCue::SendDetach };
+        let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
+        if link.end.staged {
+            let id = link.end.id;
+            self.forget_link(slot);
+            out.event(Event::link_closed(id, 0, None));
+            return Ok(());
+        }
+        if link.end.state == LinkState::AttachRcvd {
+            return self.refuse_link(slot, error, out);
+        }
+        if link.end.state.next(cue).is_none() {
+            return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
+        }
+        if self.can_write() {
+            self.write_dispositions(out);
+            self.write_flows(out);
+        }
+        // 2.6.5: a link in error is destroyed, so its detach closes it.
+        let closed = closed || error.is_some();
+        let handle = Handle::new(slot.into());
+        out.frame(&Detach { handle, closed, error: error.map(Box::new) })?;
+        if let Some(link) = self.link_at(slot) {
+            let applied = link.end.apply(cue);
+            debug_assert!(applied, "looked up above");
+            link.end.closed = closed;
+            if let LinkKind::Sender(sender) = &mut link.kind {
+                sender.held = None;
+            }
+        }
+        self.held.retain(|held| *held != slot);
+        self.waiting.retain(|waiting| *waiting != slot);
+        Ok(())
+    }
+
+    /// Passes an error of the peer's on to whom it concerns; one of a link ends there.
+    pub(super) fn judge_link(
+        &mut self,
+        slot: u16,
+        error: ProtocolError,
+        out: &mut Out<'_>,
+    ) -> Result<(), ProtocolError> {
+        match error {
+            ProtocolError::Link(error) => {
+                self.fail_link(slot, *error, out);
+                Ok(())
+            }
+            other => Err(other),
+        }
+    }
+
+    /// 2.6.5: the peer broke the protocol on a link, which is detached with the error and destroyed.
+    fn fail_link(&mut self, slot: u16, error: Error, out: &mut Out<'_>) {
+        let Some(link) = self.link_at(slot) else { return };
+        let (id, unsettled, silent) = (link.end.id, link.end.unsettled, link.end.silent);
+        link.end.silent = true;
+        if let LinkKind::Receiver(receiver) = &mut link.kind {
+            let frames =
+                receiver.queue.drain(..).fold(0_u32, |sum, incoming| sum.saturating_add(incoming.frames));
+            self.release(frames);
+        }
+        let _ = self.detach(slot, true, Some(error.clone()), out);
+        if !silent {
+            let failure = Failure { origin: Origin::Violation, error };
+            out.event(Event::link_closed(id, unsettled, Some(Box::new(failure))));
+        }
+    }
+
+    pub(super) fn on_detach(&mut self, detach: Detach, out: &mut Out<'_>) -> Result<(), ProtocolError> {
+        let slot = self.slot_of(detach.handle)?;
+        if let Some(place) = self.handles.get_mut(usize::try_from(detach.handle.get()).unwrap_or(usize::MAX))
+        {
+            *place = None;
+        }
+        let Some(link) = self.link_at(slot) else { return Ok(()) };
+        link.end.input = None;
+        if link.end.state == LinkState::AttachRcvd {
+            // The peer took its request back before it was answered; each attach is answered by one, and so is
+            // each detach.
+            link.end.mirror_remote();
+            let _ = self.write_attach(slot, out);
+        }
+        let Some(link) = self.link_at(slot) else { return Ok(()) };
+        let was_errant = link.end.state == LinkState::Errant;
+        let answer_due = link.end.state == LinkState::Attached;
+        if !link.end.apply(LinkCue::RecvDetach) {
+            return Ok(());
+        }
+        let key = (link.end.name.clone(), link.end.role() == Role::Sender);
+        if answer_due {
+            let _ = self.detach(slot, detach.closed, None, out);
+            self.raise_link_end(slot, detach, out);
+            self.forget_link(slot);
+            return Ok(());
+        }
+        let we_closed = link.end.closed;
+        let closed = detach.closed;
+        self.raise_link_end(slot, detach, out);
+        if was_errant && !closed {
+            remember(&mut self.errant, key);
+        } else if we_closed && !closed {
+            remember(&mut self.reclosing, key);
+        } else if !we_closed && closed && self.write_attach(slot, out).is_ok() {
+            // 2.6.6: the peer closed while we only detached. That the link is closed for us too is said by
+            // attaching again and closing.
+            let _ = self.detach(slot, true, None, out);
+            return Ok(());
+        }
+        self.forget_link(slot);
+        Ok(())
+    }
+
+    fn raise_link_end(&mut self, slot: u16, detach: Detach, out: &mut Out<'_>) {
+        let Some(link) = self.link_at(slot) else { return };
+        if core::mem::replace(&mut link.end.silent, true) {
+            return;
+        }
+        let refused = !link.end.opened && !link.end.closed;
+        let failure = match detach.error {
+            Some(error) => {
+                Some(Failure { origin: if refused { Origin::Refused } else { Origin::Peer }, error: *error })
+            }
+            None if refused && link.end.is_refused() => {
+                Some(Failure::new(Origin::Refused, ErrorCondition::NotAllowed, "the peer refused the link"))
+            }
+            None => None,
+        };
+        let event = match failure {
+            None if !detach.closed && !link.end.closed => Event::link_detached(link.end.id),
+            failure => Event::link_closed(link.end.id, link.end.unsettled, failure.map(Box::new)),
+        };
+        out.event(event);
+    }
+
+    /// Frees a link's handle. Its unsettled deliveries stay, to be settled or asked for.
+    fn forget_link(&mut self, slot: u16) {
+        let Some(link) = self.links.get_mut(usize::from(slot)).and_then(Option::take) else { return };
+        let key = (link.end.name.clone(), link.end.role() == Role::Sender);
+        if self.names.get(&key) == Some(&slot) {
+            self.names.remove(&key);
+        }
+        self.flows.retain(|flow| *flow != slot);
+        self.held.retain(|held| *held != slot);
+        self.waiting.retain(|waiting| *waiting != slot);
+        if let LinkKind::Receiver(receiver) = &link.kind {
+            let frames =
+                receiver.queue.iter().fold(0_u32, |sum, incoming| sum.saturating_add(incoming.frames));
+            self.release(frames);
+        }
+        self.orphans = self.orphans.saturating_add(usize::try_from(link.end.unsettled).unwrap_or(usize::MAX));
+        while self.links.last().is_some_and(Option::is_none) {
+            self.links.pop();
+        }
+    }
+
+    /// Forgets the unsettled deliveries of closed links once there are more of them than are to be kept.
+    pub(crate) fn purge_orphans(&mut self, keep: usize) {
+        if self.orphans <= keep {
+            return;
+        }
+        let links = &self.links;
+        let is_alive = |id: LinkId| {
+            let link = links.get(usize::from(LinkKey::from(id).slot)).and_then(Option::as_deref);
+            link.is_some_and(|link| link.end.id == id)
+        };
+        self.outgoing.purge(|slot| is_alive(slot.link.into()));
+        if let Some(incoming) = &mut self.incoming {
+            incoming.purge(|slot| is_alive(slot.link.into()));
+        }
+        self.orphans = 0;
+    }
+}
+
+/// Remembers a name, and forgets the oldest for it.
+fn remember(names: &mut alloc::collections::VecDeque<(Str, bool)>, name: (Str, bool)) {
+    if names.len() >= REMEMBERED {
+        names.pop_front();
+    }
+    names.push_back(name);
+}
+
+/// Takes over what the peer's attach has the say of (2.7.3).
+fn take_settings(link: &mut Link, attach: &Attach) {
+    match &mut link.kind {
+        LinkKind::Sender(sender) => sender.max_message_size = attach.max_message_size.unwrap_or(0),
+        LinkKind::Receiver(receiver) => {
+            receiver.on_attach(attach.initial_delivery_count.unwrap_or(SequenceNo::new(0)));
+            receiver.snd_mode = attach.snd_settle_mode;
+            receiver.rcv_mode = link.end.local.rcv_settle_mode;
+        }
+    }
+}

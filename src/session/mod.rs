@@ -1,0 +1,311 @@
+//! One session endpoint (2.5): its window, its links, its deliveries.
+
+mod flow;
+mod incoming;
+mod links;
+mod outgoing;
+mod settle;
+mod window;
+
+pub use self::settle::UnsettledDelivery;
+
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
+
+use bytes::Bytes;
+
+pub(crate) use self::outgoing::Outgoing;
+use self::{settle::Pending, window::Window};
+use crate::{
+    config,
+    error::{CommandError, Failure, ProtocolError},
+    event::Event,
+    ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
+    link::{Ledger, Link, Slot},
+    out::Out,
+    spec::{
+        definitions::Error,
+        performatives::{Begin, End, Performative},
+    },
+    state::{SessionCue, SessionState},
+    types::{Channel, DeliveryNumber, Handle, Str},
+};
+
+/// A session endpoint, which knows no connection.
+#[derive(Debug)]
+pub(crate) struct SessionInner {
+    pub(crate) id: SessionId,
+    pub(crate) state: SessionState,
+    /// The channel that our frames carry: the place of the session in its connection.
+    pub(crate) channel: u16,
+    /// The channel that the peer's frames carry.
+    pub(crate) remote_channel: Option<u16>,
+    local: Box<config::Begin>,
+    pub(crate) remote: Option<Box<Begin>>,
+    /// The begin has to wait for the peer's open.
+    pub(crate) staged: bool,
+    /// The last event of this id has been raised.
+    pub(crate) silent: bool,
+    /// It stands in the connection's list of sessions that have something to write.
+    pub(crate) queued: bool,
+    /// Frames that came before the application answered the begin.
+    pub(crate) backlog: VecDeque<(Performative, Bytes)>,
+    pub(crate) backlog_octets: usize,
+
+    window: Window,
+    /// Links by our handles.
+    links: Vec<Option<Box<Link>>>,
+    /// Our handles by the peer's.
+    handles: Vec<Option<u16>>,
+    /// Our handles by name and direction.
+    names: BTreeMap<(Str, bool), u16>,
+    /// Links that closed while the peer only detached: it will attach again to close (2.6.6).
+    reclosing: VecDeque<(Str, bool)>,
+    /// Names of links detached with an error, whose peer had not seen it (2.6.5).
+    errant: VecDeque<(Str, bool)>,
+
+    outgoing: Ledger<Slot<SenderId>>,
+    /// Made with the peer's first delivery, which sets the number to begin with.
+    incoming: Option<Ledger<Slot<ReceiverId>>>,
+    incoming_epoch: u32,
+    /// Unsettled deliveries of links that have closed.
+    orphans: usize,
+    /// Octets of incomplete deliveries that nobody reads as they come.
+    buffered: u64,
+
+    pending: Vec<Pending>,
+    flow_due: bool,
+    /// Links whose flow state the peer is to be told.
+    flows: Vec<u16>,
+    /// Links with a message in progress, in turn.
+    held: VecDeque<u16>,
+    /// Links that owe their application a `SENDER_READY`.
+    waiting: Vec<u16>,
+}
+
+/// Names remembered at a time, for peers that close by a second attach.
+const REMEMBERED: usize = 64;
+
+impl SessionInner {
+    pub(crate) fn new(id: SessionId, channel: u16, local: Box<config::Begin>, epochs: &mut u32) -> Self {
+        let mut epoch = || {
+            *epochs = epochs.saturating_add(1);
+            *epochs
+        };
+        Self {
+            id,
+            state: SessionState::Unmapped,
+            channel,
+            remote_channel: None,
+            window: Window::new(&local),
+            local,
+            remote: None,
+            staged: false,
+            silent: false,
+            queued: false,
+            backlog: VecDeque::new(),
+            backlog_octets: 0,
+            links: Vec::new(),
+            handles: Vec::new(),
+            names: BTreeMap::new(),
+            reclosing: VecDeque::new(),
+            errant: VecDeque::new(),
+            outgoing: Ledger::new(DeliveryNumber::new(0), epoch()),
+            incoming: None,
+            incoming_epoch: epoch(),
+            orphans: 0,
+            buffered: 0,
+            pending: Vec::new(),
+            flow_due: false,
+            flows: Vec::new(),
+            held: VecDeque::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    /// Whether the cue is legal now; if so, it has happened.
+    #[must_use]
+    pub(crate) fn apply(&mut self, cue: SessionCue) -> bool {
+        let Some(next) = self.state.next(cue) else { return false };
+        self.state = next;
+        true
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == SessionState::Mapped
+    }
+
+    /// Whether frames can be written on our channel.
+    pub(crate) fn can_write(&self) -> bool {
+        matches!(self.state, SessionState::BeginSent | SessionState::Mapped)
+    }
+
+    /// Takes the settings with which the application answers the peer's begin.
+    pub(crate) fn configure(&mut self, local: config::Begin) {
+        self.window = Window::new(&local);
+        *self.local = local;
+        if let Some(remote) = &self.remote {
+            self.window.on_begin(remote);
+        }
+    }
+
+    /// Writes our begin (2.5.1).
+    pub(crate) fn write_begin(&mut self, out: &mut Out<'_>) -> Result<(), CommandError> {
+        let begin = Begin {
+            // 2.5.1: set by the end that answers, and only by it.
+            remote_channel: (self.state == SessionState::BeginRcvd)
+                .then_some(self.remote_channel)
+                .flatten()
+                .map(Channel::new),
+            next_outgoing_id: self.window.next_outgoing_id(),
+            incoming_window: self.window.incoming(),
+            outgoing_window: self.local.outgoing_window,
+            handle_max: Handle::new(self.handle_max()),
+            properties: self.local.properties.clone(),
+            ..Begin::default()
+        };
+        out.frame(&begin)?;
+        if !self.apply(SessionCue::SendBegin) {
+            return Err(CommandError::IllegalState("the session has begun"));
+        }
+        self.staged = false;
+        if self.is_open() {
+            out.event(Event::SessionOpen { session: self.id });
+        }
+        Ok(())
+    }
+
+    /// Takes the peer's begin: the answer to ours, or a request.
+    pub(crate) fn on_begin(&mut self, begin: Box<Begin>, channel: u16, out: &mut Out<'_>) {
+        let answer = self.state == SessionState::BeginSent;
+        if !self.apply(SessionCue::RecvBegin) {
+            return;
+        }
+        self.remote_channel = Some(channel);
+        self.window.on_begin(&begin);
+        self.remote = Some(begin);
+        if answer {
+            out.event(Event::SessionOpen { session: self.id });
+            self.write_staged(out);
+        }
+    }
+
+    /// The highest handle that we announce; handles are places in a table, so it is bounded.
+    fn handle_max(&self) -> u32 {
+        self.local.handle_max.min(u16::MAX.into())
+    }
+
+    /// Ends the session: what is pending goes first.
+    pub(crate) fn end(&mut self, error: Option<Error>, out: &mut Out<'_>) -> Result<(), CommandError> {
+        if core::mem::take(&mut self.staged) {
+            // Nothing of it has been written, and now nothing will be.
+            self.raise_end(None, out);
+            return Ok(());
+        }
+        let cue = if error.is_some() { SessionCue::SendEndError } else { SessionCue::SendEnd };
+        if self.state.next(cue).is_none() {
+            return Err(CommandError::IllegalState("the session is not there to be ended"));
+        }
+        self.flush(out);
+        out.frame(&End { error: error.map(Box::new) })?;
+        let applied = self.apply(cue);
+        debug_assert!(applied, "looked up above");
+        Ok(())
+    }
+
+    /// 2.5.4: the peer broke the protocol; the session ends, and all that follows is discarded.
+    pub(crate) fn fail(&mut self, failure: &Failure, out: &mut Out<'_>) {
+        let error = failure.error.clone();
+        if self.end(Some(error), out).is_err() {
+            let _ = self.end(Some(Error::new(failure.error.condition.clone())), out);
+        }
+        self.raise_end(Some(failure), out);
+    }
+
+    /// Raises the last events of the session and its links, links first.
+    pub(crate) fn raise_end(&mut self, failure: Option<&Failure>, out: &mut Out<'_>) {
+        if self.silent {
+            return;
+        }
+        self.silent = true;
+        for link in self.links.iter_mut().flatten() {
+            if !link.end.silent {
+                link.end.silent = true;
+                let failure = failure.cloned().map(Box::new);
+                out.event(Event::link_closed(link.end.id, link.end.unsettled, failure));
+            }
+        }
+        out.event(Event::session_ended(self.id, failure.cloned().map(Box::new)));
+    }
+
+    /// Routes a frame of an open session.
+    pub(crate) fn receive(
+        &mut self,
+        performative: Performative,
+        payload: Bytes,
+        out: &mut Out<'_>,
+        generations: &mut u32,
+        epochs: &mut u32,
+    ) -> Result<(), ProtocolError> {
+        let handled = match performative {
+            Performative::Transfer(transfer) => self.on_transfer(transfer, payload, out, epochs),
+            Performative::Flow(flow) => self.on_flow(&flow, out),
+            Performative::Disposition(disposition) => self.on_disposition(&disposition, out),
+            Performative::Attach(attach) => self.on_attach(attach, out, generations),
+            Performative::Detach(detach) => self.on_detach(detach, out),
+            Performative::Open(_)
+            | Performative::Begin(_)
+            | Performative::End(_)
+            | Performative::Close(_) => Ok(()),
+        };
+        match handled {
+            Err(ProtocolError::Session(error)) => {
+                self.fail(&Failure { origin: crate::error::Origin::Violation, error: *error }, out);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Writes what is pending: dispositions, then messages in progress, then flows.
+    pub(crate) fn flush(&mut self, out: &mut Out<'_>) {
+        self.queued = false;
+        if !self.can_write() {
+            return;
+        }
+        self.write_dispositions(out);
+        self.write_held(out);
+        self.write_flows(out);
+    }
+
+    /// Whether anything waits for the next [`flush`](Self::flush).
+    pub(crate) fn has_work(&self) -> bool {
+        self.flow_due || !self.flows.is_empty() || !self.pending.is_empty() || !self.held.is_empty()
+    }
+
+    pub(crate) fn link(&mut self, id: LinkId) -> Result<&mut Link, CommandError> {
+        let key = LinkKey::from(id);
+        let link = self.links.get_mut(usize::from(key.slot)).and_then(Option::as_deref_mut);
+        link.filter(|link| link.end.id == id).ok_or(CommandError::UnknownId)
+    }
+
+    pub(crate) fn link_ref(&self, id: LinkId) -> Option<&Link> {
+        let key = LinkKey::from(id);
+        self.links.get(usize::from(key.slot))?.as_deref().filter(|link| link.end.id == id)
+    }
+
+    pub(crate) fn link_ids(&self) -> impl Iterator<Item = LinkId> {
+        self.links.iter().flatten().map(|link| link.end.id)
+    }
+
+    pub(crate) fn incoming_window(&self) -> u32 {
+        self.window.incoming()
+    }
+
+    pub(crate) fn remote_incoming_window(&self) -> u32 {
+        self.window.remote_incoming()
+    }
+}

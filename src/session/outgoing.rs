@@ -1,0 +1,200 @@
+//! Transfers that are sent (2.5.6, 2.6.12, 2.6.14, 2.7.5).
+
+use alloc::boxed::Box;
+
+use bytes::Bytes;
+
+use super::SessionInner;
+use crate::{
+    error::CommandError,
+    frame::Payload,
+    ids::{DeliveryId, LinkId, LinkKey, SenderId},
+    link::{Held, Kept, Link, LinkKind, SendOptions, Slot, first_transfer},
+    out::Out,
+    spec::performatives::Transfer,
+    state::LinkState,
+    types::{DeliveryTag, Handle},
+};
+
+/// A message to be sent.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) link: SenderId,
+    pub(crate) tag: DeliveryTag,
+    pub(crate) payload: Payload,
+    pub(crate) options: &'a SendOptions,
+    /// Whether its octets come in pieces.
+    pub(crate) streaming: bool,
+}
+
+impl SessionInner {
+    /// Sends a message: all of it, or as much as the window and the outbox have room for, the rest to follow.
+    pub(crate) fn send(
+        &mut self,
+        message: Outgoing<'_>,
+        out: &mut Out<'_>,
+        epochs: &mut u32,
+    ) -> Result<DeliveryId, CommandError> {
+        let Outgoing { link: id, tag, mut payload, options, streaming } = message;
+        let slot = LinkKey::from(LinkId::from(id)).slot;
+        let (window, full) = (self.window.remote_incoming(), out.outbox_full());
+        let delivery = self.outgoing.next_id();
+        let link = self.link(id.into())?;
+        if link.end.state != LinkState::Attached {
+            return Err(CommandError::IllegalState("the link is not attached"));
+        }
+        let sender = link.sender()?;
+        let settled = sender.settles(options.settled)?;
+        let ready = match sender.check(payload.len()) {
+            Ok(()) if window == 0 => Err(CommandError::WindowClosed),
+            Ok(()) if full => Err(CommandError::OutboxFull),
+            checked => checked,
+        };
+        if let Err(error) = ready {
+            if !matches!(error, CommandError::TooLarge { .. }) {
+                sender.wants_ready = true;
+                self.wait(slot);
+            }
+            return Err(error);
+        }
+        let mut transfer = first_transfer(Handle::new(slot.into()), delivery, tag, options);
+        transfer.settled = settled.then_some(true);
+        transfer.more = streaming;
+        let left = out.transfer(&mut transfer, &mut payload)?;
+        let sender = self.link(id.into())?.sender()?;
+        sender.on_first_frame();
+        if left || streaming {
+            sender.held = Some(Box::new(Held { id: delivery, settled, payload, streaming }));
+            self.held.push_back(slot);
+        }
+        self.window.on_send();
+        let kept = (!settled).then_some(Slot { link: id, tag, state: Kept::Unknown });
+        if kept.is_some() {
+            let end = &mut self.link(id.into())?.end;
+            end.unsettled = end.unsettled.saturating_add(1);
+        }
+        let delivery = self.outgoing.push(kept, epochs);
+        self.write_held(out);
+        Ok(delivery)
+    }
+
+    /// Writes on with the messages in progress, in turn, as far as the window and the outbox allow.
+    pub(super) fn write_held(&mut self, out: &mut Out<'_>) {
+        let mut turns = self.held.len();
+        while turns > 0 && self.window.remote_incoming() > 0 && !out.outbox_full() {
+            let Some(slot) = self.held.pop_front() else { return };
+            match self.write_part(slot, out) {
+                Part::Done => turns = turns.saturating_sub(1),
+                Part::Waits => {
+                    self.held.push_back(slot);
+                    turns = turns.saturating_sub(1);
+                }
+                Part::Written => self.held.push_back(slot),
+            }
+        }
+    }
+
+    /// Writes one frame of the message that a link has in progress.
+    fn write_part(&mut self, slot: u16, out: &mut Out<'_>) -> Part {
+        let Some(link) = self.links.get_mut(usize::from(slot)).and_then(Option::as_deref_mut) else {
+            return Part::Done;
+        };
+        let Link { end, kind: LinkKind::Sender(sender) } = link else { return Part::Done };
+        let Some(held) = &mut sender.held else { return Part::Done };
+        if end.state != LinkState::Attached {
+            sender.held = None;
+            return Part::Done;
+        }
+        if held.payload.is_empty() && held.streaming {
+            return Part::Waits;
+        }
+        let mut transfer = Transfer {
+            handle: Handle::new(slot.into()),
+            settled: held.settled.then_some(true),
+            more: held.streaming,
+            ..Transfer::default()
+        };
+        // A continuation's head is smaller than the first frame's, which has fitted.
+        let Ok(left) = out.transfer(&mut transfer, &mut held.payload) else { return Part::Waits };
+        self.window.on_send();
+        if left || held.streaming {
+            return Part::Written;
+        }
+        sender.held = None;
+        self.wait(slot);
+        self.wake_senders(out);
+        Part::Done
+    }
+
+    /// Adds octets to a delivery that is sent as a stream, or ends it.
+    pub(crate) fn write(
+        &mut self,
+        id: SenderId,
+        delivery: DeliveryId,
+        chunk: Bytes,
+        last: bool,
+        out: &mut Out<'_>,
+    ) -> Result<(), CommandError> {
+        let slot = LinkKey::from(LinkId::from(id)).slot;
+        let sender = self.link(id.into())?.sender()?;
+        let held = sender.held.as_mut().filter(|held| held.id == delivery && held.streaming);
+        let held = held.ok_or(CommandError::UnknownId)?;
+        if !held.payload.is_empty() && !last {
+            // One chunk waits at a time: what the window does not take must not pile up here.
+            sender.wants_ready = true;
+            return Err(CommandError::WindowClosed);
+        }
+        held.payload.push(chunk);
+        held.streaming = !last;
+        if !self.held.contains(&slot) {
+            self.held.push_back(slot);
+        }
+        self.write_held(out);
+        Ok(())
+    }
+
+    /// Gives up a delivery whose last frame has not been sent (2.6.14).
+    pub(crate) fn abort(
+        &mut self,
+        id: SenderId,
+        delivery: DeliveryId,
+        out: &mut Out<'_>,
+    ) -> Result<(), CommandError> {
+        let slot = LinkKey::from(LinkId::from(id)).slot;
+        if self.window.remote_incoming() == 0 {
+            return Err(CommandError::WindowClosed);
+        }
+        let sender = self.link(id.into())?.sender()?;
+        if sender.held.as_ref().is_none_or(|held| held.id != delivery) {
+            return Err(CommandError::UnknownId);
+        }
+        let mut transfer =
+            Transfer { handle: Handle::new(slot.into()), aborted: true, ..Transfer::default() };
+        out.transfer(&mut transfer, &mut Payload::new())?;
+        self.link(id.into())?.sender()?.held = None;
+        self.held.retain(|held| *held != slot);
+        self.window.on_send();
+        // 2.7.5: an aborted delivery is settled.
+        self.forget_outgoing(id, delivery);
+        self.wait(slot);
+        self.wake_senders(out);
+        Ok(())
+    }
+
+    pub(super) fn forget_outgoing(&mut self, sender: SenderId, delivery: DeliveryId) -> bool {
+        let gone = self.outgoing.remove(delivery).is_some();
+        if gone && let Ok(link) = self.link(sender.into()) {
+            link.end.unsettled = link.end.unsettled.saturating_sub(1);
+        }
+        gone
+    }
+}
+
+/// How far a message in progress has come.
+enum Part {
+    /// A frame was written, and more is there.
+    Written,
+    /// More is to come from the application.
+    Waits,
+    /// There is nothing more.
+    Done,
+}

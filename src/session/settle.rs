@@ -1,0 +1,340 @@
+//! State and settlement of deliveries, both ways (2.6.12, 2.7.6, 3.4).
+
+use alloc::{boxed::Box, vec::Vec};
+
+use super::SessionInner;
+use crate::{
+    error::{CommandError, ProtocolError},
+    event::Event,
+    ids::{DeliveryId, LinkId, ReceiverId, SenderId},
+    link::Kept,
+    out::Out,
+    spec::{
+        definitions::{ErrorCondition, ReceiverSettleMode, Role},
+        delivery_state::DeliveryState,
+        performatives::Disposition,
+    },
+    state::LinkState,
+    types::DeliveryNumber,
+};
+
+/// A disposition to be written with the next flush; neighbours become one.
+#[derive(Debug)]
+pub(super) struct Pending {
+    role: Role,
+    first: DeliveryId,
+    last: DeliveryId,
+    settled: bool,
+    state: Option<DeliveryState>,
+}
+
+/// Deliveries of one link that follow each other and share a fate.
+struct Run<L> {
+    link: L,
+    first: DeliveryId,
+    last: DeliveryId,
+    settled: bool,
+}
+
+/// Adds a delivery to the last run, or begins another.
+fn extend<L: PartialEq>(runs: &mut Vec<Run<L>>, link: L, id: DeliveryId, settled: bool) {
+    match runs.last_mut() {
+        Some(run) if run.link == link && run.settled == settled && follows(run.last, id) => run.last = id,
+        _ => runs.push(Run { link, first: id, last: id, settled }),
+    }
+}
+
+fn follows(last: DeliveryId, next: DeliveryId) -> bool {
+    last.epoch() == next.epoch() && last.number().checked_add(1) == Some(next.number())
+}
+
+impl SessionInner {
+    pub(super) fn on_disposition(
+        &mut self,
+        disposition: &Disposition,
+        out: &mut Out<'_>,
+    ) -> Result<(), ProtocolError> {
+        let first = disposition.first;
+        let last = disposition.last.unwrap_or(first);
+        // 2.8.10: beyond 2³¹ the two have no order, and before it the last must not come first.
+        if last.offset_from(first) < 0 {
+            return Err(ProtocolError::session(
+                ErrorCondition::NotAllowed,
+                "a disposition's last is before its first",
+            ));
+        }
+        match disposition.role {
+            Role::Receiver => self.on_outcomes(first, last, disposition, out),
+            Role::Sender => self.on_sender_settlement(first, last, disposition, out),
+        }
+    }
+
+    /// What the receiver says of deliveries that we sent.
+    fn on_outcomes(
+        &mut self,
+        first: DeliveryNumber,
+        last: DeliveryNumber,
+        disposition: &Disposition,
+        out: &mut Out<'_>,
+    ) -> Result<(), ProtocolError> {
+        let mut runs = Vec::new();
+        let mut errant = false;
+        let links = &self.links;
+        let find = |sender: SenderId| {
+            let slot = usize::from(crate::ids::LinkKey::from(LinkId::from(sender)).slot);
+            let link = links.get(slot).and_then(Option::as_deref);
+            link.filter(|link| link.end.id == LinkId::from(sender))
+        };
+        let state = disposition.state.as_ref();
+        let terminal = state.is_some_and(DeliveryState::is_terminal);
+        self.outgoing.retain(first, last, |id, slot| {
+            let link = find(slot.link);
+            errant |= link.is_some_and(|link| link.end.state == LinkState::Errant);
+            let settles =
+                disposition.settled || (terminal && link.is_none_or(|link| !link.end.local.keep_outcomes));
+            // 3.4: a terminal state is the last.
+            if !settles && (slot.state.is_terminal() || state.is_none()) {
+                return true;
+            }
+            if !settles {
+                slot.state = Kept::new(state);
+            }
+            extend(&mut runs, slot.link, id, settles);
+            !settles
+        });
+        // 2.6.5: the deliveries of a link that was detached with an error are not to be spoken of any more.
+        if errant {
+            return Err(ProtocolError::session(
+                ErrorCondition::ErrantLink,
+                "a disposition for a link in error",
+            ));
+        }
+        for run in runs {
+            let (link, state) = (LinkId::from(run.link), disposition.state.clone());
+            if run.settled {
+                self.count_settled(link, run.first, run.last);
+                if !disposition.settled {
+                    let state = state.clone();
+                    self.dispose(Pending {
+                        role: Role::Sender,
+                        first: run.first,
+                        last: run.last,
+                        settled: true,
+                        state,
+                    });
+                }
+                out.event(Event::Settled { link, first: run.first, last: run.last, state });
+            } else {
+                out.event(Event::Updated { link, first: run.first, last: run.last, state });
+            }
+        }
+        Ok(())
+    }
+
+    /// What the sender says of deliveries that we received.
+    fn on_sender_settlement(
+        &mut self,
+        first: DeliveryNumber,
+        last: DeliveryNumber,
+        disposition: &Disposition,
+        out: &mut Out<'_>,
+    ) -> Result<(), ProtocolError> {
+        let Some(incoming) = &mut self.incoming else { return Ok(()) };
+        let mut runs = Vec::new();
+        incoming.retain(first, last, |id, slot| {
+            if disposition.settled || disposition.state.is_some() {
+                extend(&mut runs, slot.link, id, disposition.settled);
+            }
+            !disposition.settled
+        });
+        for run in runs {
+            let (link, state) = (LinkId::from(run.link), disposition.state.clone());
+            if self.link_ref(link).is_some_and(|link| link.end.state == LinkState::Errant) {
+                return Err(ProtocolError::session(
+                    ErrorCondition::ErrantLink,
+                    "a disposition for a link in error",
+                ));
+            }
+            if run.settled {
+                self.count_settled(link, run.first, run.last);
+                out.event(Event::Settled { link, first: run.first, last: run.last, state });
+            } else {
+                out.event(Event::Updated { link, first: run.first, last: run.last, state });
+            }
+        }
+        Ok(())
+    }
+
+    fn count_settled(&mut self, link: LinkId, first: DeliveryId, last: DeliveryId) {
+        let count = last.number().wrapping_sub(first.number()).saturating_add(1);
+        match self.link(link) {
+            Ok(link) => link.end.unsettled = link.end.unsettled.saturating_sub(count),
+            Err(_) => {
+                self.orphans = self.orphans.saturating_sub(usize::try_from(count).unwrap_or(usize::MAX))
+            }
+        }
+    }
+
+    /// A delivery that we received: its state from now on, settled where the link's mode has us settle.
+    pub(crate) fn resolve(
+        &mut self,
+        id: ReceiverId,
+        delivery: DeliveryId,
+        state: Option<DeliveryState>,
+        settle: Option<bool>,
+    ) -> Result<(), CommandError> {
+        let receiver = self.link(id.into())?.receiver()?;
+        // 2.7.5: in mode second the sender settles first.
+        let settled = settle.unwrap_or(receiver.rcv_mode == ReceiverSettleMode::First);
+        let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
+        let Some(slot) = incoming.get_mut(delivery).filter(|slot| slot.link == id) else {
+            // Settled by its sender already, so that there is nobody to be told.
+            let known = delivery < incoming.next_id();
+            return if known { Ok(()) } else { Err(CommandError::UnknownId) };
+        };
+        slot.state = Kept::new(state.as_ref());
+        if settled {
+            self.forget_incoming(id, delivery);
+        }
+        self.dispose(Pending { role: Role::Receiver, first: delivery, last: delivery, settled, state });
+        Ok(())
+    }
+
+    /// The same for all unsettled deliveries of the link from one to another.
+    pub(crate) fn resolve_range(
+        &mut self,
+        id: ReceiverId,
+        (first, last): (DeliveryId, DeliveryId),
+        state: Option<&DeliveryState>,
+        settled: bool,
+    ) -> Result<(), CommandError> {
+        self.link(id.into())?;
+        let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
+        if last < first || last >= incoming.next_id() {
+            return Err(CommandError::UnknownId);
+        }
+        let mut runs = Vec::new();
+        incoming.retain(first.number().into(), last.number().into(), |delivery, slot| {
+            if slot.link != id {
+                return true;
+            }
+            slot.state = Kept::new(state);
+            extend(&mut runs, id, delivery, settled);
+            !settled
+        });
+        for run in runs {
+            if settled {
+                self.count_settled(id.into(), run.first, run.last);
+            }
+            let state = state.cloned();
+            self.dispose(Pending { role: Role::Receiver, first: run.first, last: run.last, settled, state });
+        }
+        Ok(())
+    }
+
+    /// Settles a delivery that we sent.
+    pub(crate) fn settle_sent(
+        &mut self,
+        id: SenderId,
+        delivery: DeliveryId,
+        state: Option<DeliveryState>,
+    ) -> Result<(), CommandError> {
+        let sender = self.link(id.into())?.sender()?;
+        if sender.held.as_ref().is_some_and(|held| held.id == delivery) {
+            return Err(CommandError::IllegalState("the delivery is still being sent"));
+        }
+        if self.outgoing.get_mut(delivery).is_none_or(|slot| slot.link != id) {
+            return Err(CommandError::UnknownId);
+        }
+        self.forget_outgoing(id, delivery);
+        self.dispose(Pending { role: Role::Sender, first: delivery, last: delivery, settled: true, state });
+        Ok(())
+    }
+
+    fn dispose(&mut self, next: Pending) {
+        if let Some(last) = self.pending.last_mut()
+            && last.role == next.role
+            && last.settled == next.settled
+            && follows(last.last, next.first)
+            && last.state == next.state
+        {
+            last.last = next.last;
+        } else {
+            self.pending.push(next);
+        }
+    }
+
+    pub(super) fn write_dispositions(&mut self, out: &mut Out<'_>) {
+        let mut pending = core::mem::take(&mut self.pending);
+        for Pending { role, first, last, settled, state } in pending.drain(..) {
+            let mut disposition = Disposition {
+                role,
+                first: first.number().into(),
+                last: (first != last).then(|| last.number().into()),
+                settled,
+                state,
+                batchable: false,
+            };
+            if out.frame(&disposition).is_err() {
+                // Details that do not fit the peer's frames are left out; the outcome is what counts.
+                disposition.state = disposition.state.map(without_details);
+                let _ = out.frame(&disposition);
+            }
+        }
+        self.pending = pending;
+    }
+}
+
+fn without_details(state: DeliveryState) -> DeliveryState {
+    match state {
+        DeliveryState::Rejected(mut rejected) => {
+            if let Some(error) = &mut rejected.error {
+                error.info = None;
+                error.description = None;
+            }
+            DeliveryState::Rejected(rejected)
+        }
+        DeliveryState::Modified(mut modified) => {
+            modified.message_annotations = None;
+            DeliveryState::Modified(modified)
+        }
+        other => other,
+    }
+}
+
+/// An unsettled delivery, as far as it can be told after its link is gone (2.6.13).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsettledDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Its name on the link.
+    pub tag: crate::types::DeliveryTag,
+    /// Its state, as last told or heard.
+    pub state: Option<DeliveryState>,
+}
+
+impl SessionInner {
+    /// The unsettled deliveries of a link, in order.
+    pub(crate) fn unsettled(&self, link: LinkId) -> Box<dyn Iterator<Item = UnsettledDelivery> + '_> {
+        match link {
+            LinkId::Sender(sender) => Box::new(
+                self.outgoing
+                    .iter()
+                    .filter(move |(_, slot)| slot.link == sender)
+                    .map(|(id, slot)| UnsettledDelivery { id, tag: slot.tag, state: slot.state.get() }),
+            ),
+            LinkId::Receiver(receiver) => Box::new(
+                self.incoming
+                    .iter()
+                    .flat_map(|ledger| ledger.iter())
+                    .filter(move |(_, slot)| slot.link == receiver)
+                    .map(|(id, slot)| UnsettledDelivery { id, tag: slot.tag, state: slot.state.get() }),
+            ),
+        }
+    }
+
+    /// Deliveries unsettled in both directions.
+    pub(crate) fn unsettled_len(&self) -> usize {
+        self.outgoing.len().saturating_add(self.incoming.as_ref().map_or(0, |ledger| ledger.len()))
+    }
+}

@@ -1,0 +1,118 @@
+//! Session flow control (2.5.6), counted in transfer frames.
+
+use crate::{
+    config,
+    error::ProtocolError,
+    spec::{
+        definitions::ErrorCondition,
+        performatives::{Begin, Flow},
+    },
+    types::TransferNumber,
+};
+
+/// The windows of a session endpoint, under the standard's names.
+#[derive(Debug)]
+pub(crate) struct Window {
+    next_incoming_id: Option<TransferNumber>,
+    /// Transfers that the peer may still send, as far as it has been told.
+    incoming_window: u32,
+    /// Transfers that we hold at a time.
+    size: u32,
+    /// Transfers that the application has not taken.
+    occupied: u32,
+    initial_outgoing_id: TransferNumber,
+    next_outgoing_id: TransferNumber,
+    outgoing_window: u32,
+    remote_incoming_window: u32,
+    remote_outgoing_window: u32,
+}
+
+impl Window {
+    pub(crate) fn new(local: &config::Begin) -> Self {
+        let first = TransferNumber::new(local.next_outgoing_id);
+        Self {
+            next_incoming_id: None,
+            incoming_window: local.incoming_window,
+            size: local.incoming_window,
+            occupied: 0,
+            initial_outgoing_id: first,
+            next_outgoing_id: first,
+            outgoing_window: local.outgoing_window,
+            remote_incoming_window: 0,
+            remote_outgoing_window: 0,
+        }
+    }
+
+    pub(crate) fn on_begin(&mut self, begin: &Begin) {
+        self.next_incoming_id = Some(begin.next_outgoing_id);
+        self.remote_incoming_window = begin.incoming_window;
+        self.remote_outgoing_window = begin.outgoing_window;
+    }
+
+    /// 2.5.6 "receiving a transfer": each frame counts, not each delivery.
+    pub(crate) fn on_transfer(&mut self) -> Result<(), ProtocolError> {
+        let Some(left) = self.incoming_window.checked_sub(1) else {
+            return Err(ProtocolError::session(
+                ErrorCondition::WindowViolation,
+                "a transfer beyond the incoming-window",
+            ));
+        };
+        self.incoming_window = left;
+        self.occupied = self.occupied.saturating_add(1);
+        self.next_incoming_id = self.next_incoming_id.map(TransferNumber::next);
+        self.remote_outgoing_window = self.remote_outgoing_window.saturating_sub(1);
+        Ok(())
+    }
+
+    /// So many transfers no longer take up room. Says whether the peer is to be told: once half of the window
+    /// could be opened again.
+    pub(crate) fn release(&mut self, frames: u32) -> bool {
+        self.occupied = self.occupied.saturating_sub(frames);
+        let room = self.size.saturating_sub(self.occupied);
+        room.saturating_sub(self.incoming_window) >= self.size.div_ceil(2).max(1)
+    }
+
+    /// 2.5.6 "sending a transfer".
+    pub(crate) fn on_send(&mut self) {
+        self.next_outgoing_id = self.next_outgoing_id.next();
+        self.remote_incoming_window = self.remote_incoming_window.saturating_sub(1);
+    }
+
+    /// 2.5.6 "receiving a flow".
+    pub(crate) fn on_flow(&mut self, flow: &Flow) -> Result<(), ProtocolError> {
+        let known = flow.next_incoming_id.unwrap_or(self.initial_outgoing_id);
+        // What the peer has not seen of what we sent; it cannot have seen more than that.
+        let Ok(in_flight) = u32::try_from(self.next_outgoing_id.offset_from(known)) else {
+            let why = "next-incoming-id is ahead of the transfers sent";
+            return Err(ProtocolError::session(ErrorCondition::InvalidField, why));
+        };
+        self.next_incoming_id = Some(flow.next_outgoing_id);
+        self.remote_outgoing_window = flow.outgoing_window;
+        self.remote_incoming_window = flow.incoming_window.saturating_sub(in_flight);
+        Ok(())
+    }
+
+    /// The session's part of a flow (2.7.4); the peer is told of all the room there is.
+    pub(crate) fn flow(&mut self) -> Flow {
+        self.incoming_window = self.size.saturating_sub(self.occupied).max(self.incoming_window);
+        Flow {
+            next_incoming_id: self.next_incoming_id,
+            incoming_window: self.incoming_window,
+            next_outgoing_id: self.next_outgoing_id,
+            outgoing_window: self.outgoing_window,
+            ..Flow::default()
+        }
+    }
+
+    pub(crate) fn incoming(&self) -> u32 {
+        self.incoming_window
+    }
+
+    pub(crate) fn remote_incoming(&self) -> u32 {
+        self.remote_incoming_window
+    }
+
+    pub(crate) fn next_outgoing_id(&self) -> TransferNumber {
+        self.next_outgoing_id
+    }
+}

@@ -1,0 +1,168 @@
+//! Two engines joined in memory: the main job from open to close.
+
+use amqp_proto::{
+    Attach, Begin, CommandError, Config, Connection, CreditPolicy, Event, Instant, LinkId, Progress,
+    SendOptions, sasl::Offer, spec::delivery_state::DeliveryState,
+};
+use bytes::{Buf, BytesMut};
+
+/// Two connections and the octets between them.
+struct Pair {
+    client: Connection,
+    server: Connection,
+    up: BytesMut,
+    down: BytesMut,
+    now: u64,
+}
+
+fn carry(from: &mut Connection, wire: &mut BytesMut, to: &mut Connection, now: Instant) {
+    let mut transmit = from.transmit(now);
+    while transmit.has_remaining() {
+        let count = transmit.chunk().len();
+        wire.extend_from_slice(transmit.chunk());
+        transmit.advance(count);
+    }
+    let _: Progress = to.handle_input(now, wire);
+}
+
+impl Pair {
+    fn new(client: Config, server: Config) -> Self {
+        Self {
+            client: Connection::new(client),
+            server: Connection::new(server),
+            up: BytesMut::new(),
+            down: BytesMut::new(),
+            now: 0,
+        }
+    }
+
+    fn plain() -> Self {
+        let mut pair = Self::new(Config::client("client"), Config::server("server").auto_accept(true));
+        pair.client.open().unwrap();
+        pair
+    }
+
+    /// Carries octets both ways until nothing moves.
+    fn run(&mut self) {
+        for _ in 0..50 {
+            self.now += 1;
+            let now = Instant::from_millis(self.now);
+            carry(&mut self.client, &mut self.up, &mut self.server, now);
+            carry(&mut self.server, &mut self.down, &mut self.client, now);
+        }
+    }
+
+    fn client_events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.client.poll_event()).collect()
+    }
+
+    fn server_events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.server.poll_event()).collect()
+    }
+}
+
+fn names(events: &[Event]) -> Vec<&'static str> {
+    events.iter().map(Event::name).collect()
+}
+
+#[test]
+fn a_message_goes_from_open_to_close() {
+    let mut pair = Pair::plain();
+    let session = pair.client.begin(Begin::new()).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
+    assert_eq!(
+        pair.client.sender(sender).unwrap().send(1_u32, b"early".as_slice()),
+        Err(CommandError::IllegalState("the link is not attached"))
+    );
+    pair.run();
+    assert_eq!(names(&pair.client_events()), ["CONNECTION_OPEN", "SESSION_OPEN"]);
+    let events = pair.server_events();
+    assert_eq!(names(&events), ["CONNECTION_OPEN", "SESSION_OPEN", "RECEIVER_REQUESTED"]);
+    let Event::ReceiverRequested { receiver, .. } = events[2] else { panic!() };
+    assert_eq!(pair.server.receiver(receiver).unwrap().remote_attach().unwrap().name, "client-1");
+    pair.server.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10))).unwrap();
+    pair.run();
+    assert_eq!(names(&pair.client_events()), ["SENDER_OPEN", "SENDER_READY"]);
+    assert_eq!(names(&pair.server_events()), ["RECEIVER_OPEN"]);
+
+    let delivery = pair.client.sender(sender).unwrap().send(1_u32, b"hello".as_slice()).unwrap();
+    pair.run();
+    let events = pair.server_events();
+    let [Event::Delivery { delivery: arrived, .. }] = events[..] else { panic!("{events:?}") };
+    let message = pair.server.receiver(receiver).unwrap().take(arrived).unwrap();
+    assert_eq!(message.payload.into_bytes(), b"hello".as_slice());
+    assert_eq!(message.tag, 1_u32.into());
+    pair.server.receiver(receiver).unwrap().accept(arrived).unwrap();
+    pair.run();
+    assert_eq!(
+        pair.client_events(),
+        [Event::Settled {
+            link: LinkId::Sender(sender),
+            first: delivery,
+            last: delivery,
+            state: Some(DeliveryState::ACCEPTED)
+        }]
+    );
+
+    pair.client.session(session).unwrap().end(None).unwrap();
+    pair.client.close(None).unwrap();
+    pair.run();
+    assert_eq!(names(&pair.client_events()), ["SENDER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"]);
+    assert_eq!(names(&pair.server_events()), ["RECEIVER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"]);
+    assert!(pair.client.is_closed() && pair.server.is_closed());
+    assert_eq!(pair.client.session_ids().count(), 0);
+}
+
+#[test]
+fn a_large_message_passes_small_frames_and_a_small_window() {
+    let mut pair =
+        Pair::new(Config::client("c").max_frame_size(512), Config::server("s").max_frame_size(512));
+    pair.client.open().unwrap();
+    let session = pair.client.begin(Begin::new()).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
+    pair.run();
+    assert_eq!(names(&pair.server_events()), ["CONNECTION_REQUESTED"]);
+    pair.server.open().unwrap();
+    let events = pair.server_events();
+    assert_eq!(names(&events), ["CONNECTION_OPEN", "SESSION_REQUESTED"]);
+    let Event::SessionRequested { session: asked } = events[1] else { panic!() };
+    pair.server.accept_session(asked, Begin::new().incoming_window(3)).unwrap();
+    let events = pair.server_events();
+    let Event::ReceiverRequested { receiver, .. } = events[1] else { panic!("{events:?}") };
+    pair.server.accept_receiver(receiver, Attach::new()).unwrap();
+    pair.server.receiver(receiver).unwrap().set_credit(1).unwrap();
+    pair.run();
+    let body: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
+    let options = SendOptions::new().settled(true);
+    pair.client.sender(sender).unwrap().send_with(7_u64, body.clone(), &options).unwrap();
+    for _ in 0..10 {
+        pair.run();
+    }
+    let events = pair.server_events();
+    let Some(Event::Delivery { delivery, .. }) = events.last() else { panic!("{events:?}") };
+    let message = pair.server.receiver(receiver).unwrap().take(*delivery).unwrap();
+    assert!(message.settled);
+    assert_eq!(message.payload.into_bytes(), body);
+}
+
+#[test]
+fn sasl_plain_right_and_wrong() {
+    for (password, works) in [("secret", true), ("wrong", false)] {
+        let verify = Offer::verify_plain(|credentials| credentials.matches("user", "secret"));
+        let mut pair = Pair::new(
+            Config::client("c").sasl(Offer::plain("user", password)),
+            Config::server("s").sasl(verify).auto_accept(true),
+        );
+        pair.client.open().unwrap();
+        pair.run();
+        let (client, server) = (pair.client_events(), pair.server_events());
+        if works {
+            assert_eq!(names(&client), ["CONNECTION_OPEN"]);
+            assert_eq!(pair.server.sasl_identity().map(|name| name.to_string()), Some("user".into()));
+        } else {
+            assert_eq!(names(&client), ["CONNECTION_ERROR"]);
+            assert_eq!(names(&server), ["CONNECTION_ERROR"]);
+            assert!(client[0].error_detail().unwrap().starts_with("amqp:unauthorized-access"));
+        }
+    }
+}
