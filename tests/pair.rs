@@ -1,69 +1,12 @@
 //! Two engines joined in memory: the main job from open to close.
 
+mod common;
+
 use amqp_proto::{
-    Attach, Begin, CommandError, Config, Connection, CreditPolicy, Event, Instant, LinkId, Progress,
-    SendOptions, sasl::Offer, spec::delivery_state::DeliveryState,
+    Attach, Begin, CommandError, Config, CreditPolicy, Event, LinkId, SendOptions, sasl::Offer,
+    spec::delivery_state::DeliveryState,
 };
-use bytes::{Buf, BytesMut};
-
-/// Two connections and the octets between them.
-struct Pair {
-    client: Connection,
-    server: Connection,
-    up: BytesMut,
-    down: BytesMut,
-    now: u64,
-}
-
-fn carry(from: &mut Connection, wire: &mut BytesMut, to: &mut Connection, now: Instant) {
-    let mut transmit = from.transmit(now);
-    while transmit.has_remaining() {
-        let count = transmit.chunk().len();
-        wire.extend_from_slice(transmit.chunk());
-        transmit.advance(count);
-    }
-    let _: Progress = to.handle_input(now, wire);
-}
-
-impl Pair {
-    fn new(client: Config, server: Config) -> Self {
-        Self {
-            client: Connection::new(client),
-            server: Connection::new(server),
-            up: BytesMut::new(),
-            down: BytesMut::new(),
-            now: 0,
-        }
-    }
-
-    fn plain() -> Self {
-        let mut pair = Self::new(Config::client("client"), Config::server("server").auto_accept(true));
-        pair.client.open().unwrap();
-        pair
-    }
-
-    /// Carries octets both ways until nothing moves.
-    fn run(&mut self) {
-        for _ in 0..50 {
-            self.now += 1;
-            let now = Instant::from_millis(self.now);
-            carry(&mut self.client, &mut self.up, &mut self.server, now);
-            carry(&mut self.server, &mut self.down, &mut self.client, now);
-        }
-    }
-
-    fn client_events(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.client.poll_event()).collect()
-    }
-
-    fn server_events(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.server.poll_event()).collect()
-    }
-}
-
-fn names(events: &[Event]) -> Vec<&'static str> {
-    events.iter().map(Event::name).collect()
-}
+use common::{Pair, names};
 
 #[test]
 fn a_message_goes_from_open_to_close() {

@@ -203,6 +203,16 @@ impl ReceiverInner {
         Ok(((!chunk.is_empty()).then_some(chunk), frames))
     }
 
+    /// Drops what has come and not been taken: so many frames of the window, so many octets of incomplete
+    /// deliveries.
+    pub(crate) fn abandon(&mut self) -> (u32, u64) {
+        let streaming = self.streaming;
+        self.queue.drain(..).fold((0, 0), |(frames, octets): (u32, u64), incoming| {
+            let buffered = if incoming.complete || streaming { 0 } else { incoming.size };
+            (frames.saturating_add(incoming.frames), octets.saturating_add(buffered))
+        })
+    }
+
     fn find(&self, id: DeliveryId) -> Result<usize, CommandError> {
         let first = self.queue.front().is_some_and(|incoming| incoming.delivery.id == id);
         if first {

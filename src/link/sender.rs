@@ -75,6 +75,8 @@ pub(crate) struct SenderInner {
     count: SequenceNo,
     pub(crate) credit: u32,
     drain: bool,
+    /// `SENDER_DRAIN` has been raised for the credit there is.
+    drain_told: bool,
     pub(crate) available: u32,
     /// `SENDER_READY` is owed as soon as a message can be sent.
     pub(crate) wants_ready: bool,
@@ -114,8 +116,10 @@ impl SenderInner {
             // A receiver that lowers its credit below what is in flight leaves none, not a negative amount.
             self.credit = credit.saturating_sub(in_flight);
         }
-        let drain = flow.drain && !self.drain && self.credit > 0;
         self.drain = flow.drain;
+        let asked = flow.drain && self.credit > 0;
+        let drain = asked && !self.drain_told;
+        self.drain_told = asked;
         Ok(FlowEffect { drain })
     }
 
@@ -128,6 +132,7 @@ impl SenderInner {
     pub(crate) fn give_up_credit(&mut self) {
         self.count = self.count.plus(self.credit);
         self.credit = 0;
+        self.drain_told = false;
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -165,6 +170,7 @@ impl SenderInner {
     pub(crate) fn on_first_frame(&mut self) {
         self.count = self.count.next();
         self.credit = self.credit.saturating_sub(1);
+        self.drain_told &= self.credit > 0;
         self.available = self.available.saturating_sub(1);
     }
 

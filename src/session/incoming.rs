@@ -45,11 +45,8 @@ impl SessionInner {
                 // 2.7.5: a continuation may repeat the number, and must not change it.
                 if transfer.delivery_id.is_some_and(|number| number.get() != delivery.number()) {
                     let why = "another delivery before the last one was complete";
-                    return self.judge_link(
-                        slot,
-                        ProtocolError::link(ErrorCondition::InvalidField, why),
-                        out,
-                    );
+                    let error = ProtocolError::link(ErrorCondition::InvalidField, why);
+                    return self.refuse_transfer(slot, error, out);
                 }
                 delivery
             }
@@ -61,7 +58,7 @@ impl SessionInner {
                 link.end.unsettled = link.end.unsettled.saturating_add(1);
                 if let Err(error) = receiver.begin(delivery, &transfer) {
                     self.forget_incoming(id, delivery);
-                    return self.judge_link(slot, error, out);
+                    return self.refuse_transfer(slot, error, out);
                 }
                 delivery
             }
@@ -70,8 +67,19 @@ impl SessionInner {
         let streaming = receiver.streaming;
         match receiver.admit(&mut transfer, payload, current.is_none(), out.limits.buffered_per_delivery) {
             Ok(admitted) => self.on_admitted(slot, delivery, octets, streaming, admitted, out),
-            Err(error) => self.judge_link(slot, error, out),
+            Err(error) => self.refuse_transfer(slot, error, out),
         }
+    }
+
+    /// The peer broke the protocol with a transfer, which then takes up no room in the window.
+    fn refuse_transfer(
+        &mut self,
+        slot: u16,
+        error: ProtocolError,
+        out: &mut Out<'_>,
+    ) -> Result<(), ProtocolError> {
+        self.release(1);
+        self.judge_link(slot, error, out)
     }
 
     /// Gives a first transfer its place in the session's sequence (2.8.8: without gaps).

@@ -406,9 +406,8 @@ impl SessionInner {
         let (id, unsettled, silent) = (link.end.id, link.end.unsettled, link.end.silent);
         link.end.silent = true;
         if let LinkKind::Receiver(receiver) = &mut link.kind {
-            let frames =
-                receiver.queue.drain(..).fold(0_u32, |sum, incoming| sum.saturating_add(incoming.frames));
-            self.release(frames);
+            let abandoned = receiver.abandon();
+            self.abandon(abandoned);
         }
         let _ = self.detach(slot, true, Some(error.clone()), out);
         if !silent {
@@ -485,7 +484,7 @@ impl SessionInner {
 
     /// Frees a link's handle. Its unsettled deliveries stay, to be settled or asked for.
     fn forget_link(&mut self, slot: u16) {
-        let Some(link) = self.links.get_mut(usize::from(slot)).and_then(Option::take) else { return };
+        let Some(mut link) = self.links.get_mut(usize::from(slot)).and_then(Option::take) else { return };
         let key = (link.end.name.clone(), link.end.role() == Role::Sender);
         if self.names.get(&key) == Some(&slot) {
             self.names.remove(&key);
@@ -493,15 +492,20 @@ impl SessionInner {
         self.flows.retain(|flow| *flow != slot);
         self.held.retain(|held| *held != slot);
         self.waiting.retain(|waiting| *waiting != slot);
-        if let LinkKind::Receiver(receiver) = &link.kind {
-            let frames =
-                receiver.queue.iter().fold(0_u32, |sum, incoming| sum.saturating_add(incoming.frames));
-            self.release(frames);
+        if let LinkKind::Receiver(receiver) = &mut link.kind {
+            let abandoned = receiver.abandon();
+            self.abandon(abandoned);
         }
         self.orphans = self.orphans.saturating_add(usize::try_from(link.end.unsettled).unwrap_or(usize::MAX));
         while self.links.last().is_some_and(Option::is_none) {
             self.links.pop();
         }
+    }
+
+    /// What a link had not handed over no longer takes up room.
+    fn abandon(&mut self, (frames, octets): (u32, u64)) {
+        self.release(frames);
+        self.buffered = self.buffered.saturating_sub(octets);
     }
 
     /// Forgets the unsettled deliveries of closed links once there are more of them than are to be kept.

@@ -1,0 +1,97 @@
+//! Two engines joined in memory, on a clock of their own.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use amqp_proto::{
+    Attach, Begin, Config, Connection, Event, Instant, Progress, ReceiverId, SenderId, SessionId,
+};
+use bytes::{Buf, BytesMut};
+
+/// Two connections and the octets between them.
+pub struct Pair {
+    pub client: Connection,
+    pub server: Connection,
+    up: BytesMut,
+    down: BytesMut,
+    pub now: u64,
+}
+
+fn carry(from: &mut Connection, wire: &mut BytesMut, to: &mut Connection, now: Instant) {
+    let mut transmit = from.transmit(now);
+    while transmit.has_remaining() {
+        let count = transmit.chunk().len();
+        wire.extend_from_slice(transmit.chunk());
+        transmit.advance(count);
+    }
+    let _: Progress = to.handle_input(now, wire);
+}
+
+impl Pair {
+    pub fn new(client: Config, server: Config) -> Self {
+        Self {
+            client: Connection::new(client),
+            server: Connection::new(server),
+            up: BytesMut::new(),
+            down: BytesMut::new(),
+            now: 0,
+        }
+    }
+
+    pub fn plain() -> Self {
+        let mut pair = Self::new(Config::client("client"), Config::server("server").auto_accept(true));
+        pair.client.open().unwrap();
+        pair
+    }
+
+    /// Carries octets both ways until nothing moves.
+    pub fn run(&mut self) {
+        for _ in 0..50 {
+            self.now += 1;
+            let now = Instant::from_millis(self.now);
+            carry(&mut self.client, &mut self.up, &mut self.server, now);
+            carry(&mut self.server, &mut self.down, &mut self.client, now);
+        }
+    }
+
+    pub fn client_events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.client.poll_event()).collect()
+    }
+
+    pub fn server_events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.server.poll_event()).collect()
+    }
+}
+
+pub fn names(events: &[Event]) -> Vec<&'static str> {
+    events.iter().map(Event::name).collect()
+}
+
+/// A session with one link from the client to the server, open and without events left.
+pub struct Linked {
+    pub pair: Pair,
+    pub session: SessionId,
+    pub sender: SenderId,
+    pub receiver: ReceiverId,
+}
+
+impl Linked {
+    /// `ours` is how the client attaches, `theirs` how the server answers.
+    pub fn new(ours: Attach, theirs: Attach) -> Self {
+        Self::with(Pair::plain(), Begin::new(), ours, theirs)
+    }
+
+    pub fn with(mut pair: Pair, begin: Begin, ours: Attach, theirs: Attach) -> Self {
+        let session = pair.client.begin(begin).unwrap();
+        let sender = pair.client.session(session).unwrap().attach_sender(ours).unwrap();
+        pair.run();
+        let requested = pair.server_events().into_iter().find_map(|event| match event {
+            Event::ReceiverRequested { receiver, .. } => Some(receiver),
+            _ => None,
+        });
+        let receiver = requested.expect("the server is asked for a link");
+        pair.server.accept_receiver(receiver, theirs).unwrap();
+        pair.run();
+        pair.client_events();
+        pair.server_events();
+        Self { pair, session, sender, receiver }
+    }
+}
