@@ -153,11 +153,11 @@ impl Connection {
             self.backlog.clear();
         }
         if self.state == ConnectionState::Start && self.config.side == Side::Client {
-            self.lose(&Failure::new(
-                Origin::Lost,
-                ErrorCondition::ConnectionForced,
-                "closed before it was opened",
-            ));
+            // No header of ours has gone out that a close could follow: the transport is given up, as was asked.
+            let _ = self.apply(ConnectionCue::Lost);
+            self.deaf = true;
+            self.timers.stop();
+            self.raise_end(None);
             return Ok(());
         }
         let cue = if error.is_some() { ConnectionCue::SendCloseError } else { ConnectionCue::SendClose };
