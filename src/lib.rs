@@ -1,4 +1,89 @@
-//! A sans-IO AMQP 1.0 engine.
+//! A sans-IO AMQP 1.0 engine: bytes in, bytes out, events out, commands in.
+//!
+//! The crate owns no socket, no clock and no thread. A [`Connection`] is one end of one AMQP connection, of a client
+//! or of a server, and whoever drives it does the following, in any order that suits the I/O at hand:
+//!
+//! 1. Give it what was read: [`Connection::handle_input`]. Whole frames are taken off the front of the buffer; what is
+//!    left stays. [`Progress`] says whether to read more or to drain something first.
+//! 2. Take its events until there is none: [`Connection::poll_event`]. Answer them with commands.
+//! 3. Give it commands, any number at any time: [`Connection::open`], [`Connection::begin`], and through
+//!    [`Connection::session`], [`Connection::sender`] and [`Connection::receiver`] all the rest. An error means that
+//!    nothing has happened.
+//! 4. Write what it has to say until that is empty: [`Connection::transmit`].
+//! 5. Wait for input, or until [`Connection::poll_timeout`], then call [`Connection::handle_timeout`].
+//! 6. When the transport ends, [`Connection::handle_eof`]; when [`Connection::is_closed`], close the transport.
+//!
+//! ```
+//! use amqp_proto::{Attach, Begin, Config, Connection, CreditPolicy, Event, Instant};
+//! use bytes::{Buf, BytesMut};
+//!
+//! /// Step 4 of one end and step 1 of the other; a socket would lie between.
+//! fn carry(from: &mut Connection, to: &mut Connection, buffer: &mut BytesMut, now: Instant) {
+//!     let mut transmit = from.transmit(now);
+//!     while transmit.has_remaining() {
+//!         let chunk = transmit.chunk();
+//!         buffer.extend_from_slice(chunk);
+//!         let written = chunk.len();
+//!         transmit.advance(written);
+//!     }
+//!     let _ = to.handle_input(now, buffer);
+//! }
+//!
+//! # fn main() -> Result<(), amqp_proto::CommandError> {
+//! let mut client = Connection::new(Config::client("client"));
+//! let mut server = Connection::new(Config::server("server").auto_accept(true));
+//! client.open()?;
+//! let session = client.begin(Begin::new())?;
+//! let sender = client.session(session)?.attach_sender(Attach::to("greetings"))?;
+//!
+//! let (mut up, mut down) = (BytesMut::new(), BytesMut::new());
+//! let (mut greeting, mut outcome) = (None, None);
+//! for millis in 0..10 {
+//!     let now = Instant::from_millis(millis);
+//!     carry(&mut client, &mut server, &mut up, now);
+//!     while let Some(event) = server.poll_event() {
+//!         match event {
+//!             Event::ReceiverRequested { receiver, .. } => {
+//!                 server.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10)))?;
+//!             }
+//!             Event::Delivery { receiver, delivery } => {
+//!                 let mut link = server.receiver(receiver)?;
+//!                 greeting = Some(link.take(delivery)?.payload.into_bytes());
+//!                 link.accept(delivery)?;
+//!             }
+//!             _ => {}
+//!         }
+//!     }
+//!     carry(&mut server, &mut client, &mut down, now);
+//!     while let Some(event) = client.poll_event() {
+//!         match event {
+//!             Event::SenderReady { sender } => {
+//!                 client.sender(sender)?.send(1_u32, b"hello".as_slice())?;
+//!             }
+//!             Event::Settled { state, .. } => outcome = state,
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//! assert_eq!(greeting.as_deref(), Some(b"hello".as_slice()));
+//! assert!(outcome.is_some_and(|state| state.is_terminal()));
+//! # let _ = sender;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Payloads are octets to the engine; [`message`] reads and builds the standard's own format. [`codec`], [`frame`] and
+//! [`spec`] stand alone, for those who only want to take AMQP apart.
+//!
+//! # Panics
+//!
+//! None, whatever the input and whatever the order of calls; one would be a bug of ours.
+//!
+//! # Memory
+//!
+//! What is received is a slice of the buffer that was handed in, so keeping a few octets can keep a whole read buffer
+//! alive; [`frame::Payload::detach`] copies them out. All that a peer can make the engine keep has a bound in
+//! [`Limits`], [`Config`], [`Begin`] and [`Attach`].
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -52,6 +137,8 @@ mod link;
 mod session;
 
 mod connection;
+
+pub mod callback;
 
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -3,8 +3,8 @@
 mod common;
 
 use amqp_proto::{
-    Attach, Begin, CommandError, Config, CreditPolicy, Event, LinkId, SendOptions, sasl::Offer,
-    spec::delivery_state::DeliveryState,
+    Attach, Begin, CommandError, Config, Connection, CreditPolicy, Event, Instant, LinkId, SendOptions,
+    sasl::Offer, spec::delivery_state::DeliveryState,
 };
 use common::{Pair, names};
 
@@ -108,4 +108,51 @@ fn sasl_plain_right_and_wrong() {
             assert!(client[0].error_detail().unwrap().starts_with("amqp:unauthorized-access"));
         }
     }
+}
+
+#[test]
+fn nothing_is_written_behind_end_or_close() {
+    let mut pair = Pair::plain();
+    let session = pair.client.begin(Begin::new()).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
+    pair.run();
+    pair.client.session(session).unwrap().end(None).unwrap();
+    let written = pair.client.outbox_len();
+    assert!(matches!(pair.client.sender(sender).unwrap().close(None), Err(CommandError::IllegalState(_))));
+    assert_eq!(pair.client.outbox_len(), written);
+    pair.run();
+    assert_eq!(
+        names(&pair.client_events()),
+        ["CONNECTION_OPEN", "SESSION_OPEN", "SENDER_CLOSED", "SESSION_CLOSED"]
+    );
+
+    let session = pair.client.begin(Begin::new()).unwrap();
+    let receiver = pair.client.session(session).unwrap().attach_receiver(Attach::from("queue")).unwrap();
+    pair.run();
+    pair.client.close(None).unwrap();
+    let written = pair.client.outbox_len();
+    assert!(matches!(
+        pair.client.receiver(receiver).unwrap().set_credit(1),
+        Err(CommandError::IllegalState(_))
+    ));
+    assert!(matches!(
+        pair.client.receiver(receiver).unwrap().close(None),
+        Err(CommandError::IllegalState(_))
+    ));
+    assert!(matches!(pair.client.session(session).unwrap().end(None), Err(CommandError::IllegalState(_))));
+    assert_eq!(pair.client.transmit(Instant::from_millis(pair.now)).len(), written);
+    pair.run();
+    assert_eq!(
+        names(&pair.client_events()),
+        ["SESSION_OPEN", "RECEIVER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"]
+    );
+}
+
+#[test]
+fn a_close_during_the_sasl_exchange_is_no_error() {
+    let mut client = Connection::new(Config::client("client").sasl(Offer::anonymous()));
+    client.open().unwrap();
+    client.close(None).unwrap();
+    assert_eq!(client.poll_event(), Some(Event::ConnectionClosed));
+    assert_eq!(client.poll_event(), None);
 }

@@ -163,6 +163,10 @@ impl Connection {
 
     /// Writes what is pending in all sessions.
     fn flush(&mut self) {
+        // 2.4.3: nothing follows close.
+        if self.is_write_closed() {
+            return;
+        }
         for channel in core::mem::take(&mut self.dirty) {
             let Some((session, mut out, counters)) = self.on_channel(channel) else { continue };
             session.flush(&mut out);

@@ -359,6 +359,7 @@ impl SessionInner {
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
         let cue = if error.is_some() { LinkCue::SendDetachError } else { LinkCue::SendDetach };
+        let can_write = self.can_write();
         let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
         if link.end.staged {
             let id = link.end.id;
@@ -366,16 +367,18 @@ impl SessionInner {
             out.event(Event::link_closed(id, 0, None));
             return Ok(());
         }
+        // 2.5.5: nothing follows end on its channel.
+        if !can_write {
+            return Err(CommandError::IllegalState("the session is ending"));
+        }
         if link.end.state == LinkState::AttachRcvd {
             return self.refuse_link(slot, error, out);
         }
         if link.end.state.next(cue).is_none() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }
-        if self.can_write() {
-            self.write_dispositions(out);
-            self.write_flows(out);
-        }
+        self.write_dispositions(out);
+        self.write_flows(out);
         // 2.6.5: a link in error is destroyed, so its detach closes it.
         let closed = closed || error.is_some();
         let handle = Handle::new(slot.into());

@@ -1,0 +1,153 @@
+//! The state tables: what SPEC_NOTES.md prints is what the engine walks, and what the standard draws is in it.
+
+use std::collections::BTreeSet;
+
+use amqp_proto::state::{
+    ConnectionCue, ConnectionState, LinkCue, LinkState, SaslClientCue, SaslClientState, SaslServerCue,
+    SaslServerState, SessionCue, SessionState,
+};
+
+/// A table as text: from, cue, to.
+type Rows = Vec<[&'static str; 3]>;
+
+macro_rules! rows {
+    ($state:ident) => {
+        $state::TABLE.iter().map(|(from, cue, to)| [from.name(), cue.name(), to.name()]).collect::<Rows>()
+    };
+}
+
+macro_rules! walk {
+    ($state:ident, $cue:ident, ends: [$($end:ident),*]) => {{
+        // `next` is the table: it knows every row and nothing else.
+        for from in $state::ALL {
+            for cue in $cue::ALL {
+                let row = $state::TABLE.iter().find(|(f, c, _)| f == from && c == cue);
+                assert_eq!(from.next(*cue), row.map(|(_, _, to)| *to), "{from:?} on {cue:?}");
+            }
+        }
+        // Every state is reached from the first, and only ends have no way on.
+        let mut reached = BTreeSet::from([$state::ALL[0]]);
+        for _ in $state::ALL {
+            for (from, _, to) in $state::TABLE {
+                if reached.contains(from) {
+                    reached.insert(*to);
+                }
+            }
+        }
+        assert_eq!(reached.len(), $state::ALL.len(), "{reached:?}");
+        let ends: Vec<_> =
+            $state::ALL.iter().filter(|state| $state::TABLE.iter().all(|(from, ..)| from != *state)).collect();
+        let due: Vec<&$state> = vec![$(&$state::$end),*];
+        assert_eq!(ends, due);
+        rows!($state)
+    }};
+}
+
+fn tables() -> [(&'static str, Rows); 5] {
+    [
+        ("Connection (2.4.6)", walk!(ConnectionState, ConnectionCue, ends: [End])),
+        ("Session (2.5.5)", walk!(SessionState, SessionCue, ends: [])),
+        ("Link (2.6.2 to 2.6.6)", walk!(LinkState, LinkCue, ends: [])),
+        ("SASL client (5.3.2)", walk!(SaslClientState, SaslClientCue, ends: [Done, Failed])),
+        ("SASL server (5.3.2)", walk!(SaslServerState, SaslServerCue, ends: [Done, Failed])),
+    ]
+}
+
+#[test]
+fn the_notes_print_the_tables_that_are_walked() {
+    let mut printed = String::new();
+    for (name, rows) in tables() {
+        printed += &format!("### {name}\n\n| state | cue | next |\n|---|---|---|\n");
+        for [from, cue, to] in rows {
+            printed += &format!("| {from} | {cue} | {to} |\n");
+        }
+        printed += "\n";
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/SPEC_NOTES.md");
+    let notes = std::fs::read_to_string(path).expect("SPEC_NOTES.md is there");
+    let (begin, end) = ("<!-- tables -->\n", "<!-- end of tables -->");
+    let (before, rest) = notes.split_once(begin).expect("the tables' place is marked");
+    let (held, after) = rest.split_once(end).expect("the tables' end is marked");
+    if std::env::var_os("UPDATE_TABLES").is_some() {
+        std::fs::write(path, format!("{before}{begin}\n{printed}{end}{after}"))
+            .expect("SPEC_NOTES.md can be written");
+        return;
+    }
+    assert_eq!(held.trim(), printed.trim(), "run with UPDATE_TABLES=1, then look at what has changed");
+}
+
+/// Compares a table with the arrows of the standard's diagram and with our own rows.
+fn compare(rows: Rows, standard: &[[&str; 3]], ours: &[[&str; 3]]) {
+    let rows: BTreeSet<_> = rows.into_iter().collect();
+    let due: BTreeSet<_> = standard.iter().chain(ours).copied().collect();
+    assert_eq!(due.difference(&rows).collect::<Vec<_>>(), Vec::<&[&str; 3]>::new(), "not in the table");
+    assert_eq!(rows.difference(&due).collect::<Vec<_>>(), Vec::<&[&str; 3]>::new(), "not accounted for");
+}
+
+#[test]
+fn the_connection_s_table_is_the_diagram_of_2_4_7() {
+    let standard = [
+        ["START", "R:HDR", "HDR_RCVD"],
+        ["START", "S:HDR", "HDR_SENT"],
+        ["HDR_RCVD", "S:HDR", "HDR_EXCH"],
+        ["HDR_RCVD", "R:HDR[!=S:HDR]", "END"],
+        ["HDR_SENT", "R:HDR", "HDR_EXCH"],
+        ["HDR_SENT", "R:HDR[!=S:HDR]", "END"],
+        ["HDR_SENT", "S:OPEN", "OPEN_PIPE"],
+        ["HDR_EXCH", "R:OPEN", "OPEN_RCVD"],
+        ["HDR_EXCH", "S:OPEN", "OPEN_SENT"],
+        ["OPEN_PIPE", "R:HDR", "OPEN_SENT"],
+        ["OPEN_PIPE", "R:HDR[!=S:HDR]", "END"],
+        ["OPEN_PIPE", "S:CLOSE", "OC_PIPE"],
+        ["OC_PIPE", "R:HDR", "CLOSE_PIPE"],
+        ["OC_PIPE", "R:HDR[!=S:HDR]", "END"],
+        ["OPEN_RCVD", "S:OPEN", "OPENED"],
+        ["OPEN_SENT", "R:OPEN", "OPENED"],
+        ["OPEN_SENT", "S:CLOSE", "CLOSE_PIPE"],
+        ["CLOSE_PIPE", "R:OPEN", "CLOSE_SENT"],
+        ["OPENED", "R:CLOSE", "CLOSE_RCVD"],
+        ["OPENED", "S:CLOSE", "CLOSE_SENT"],
+        ["OPENED", "S:CLOSE(error)", "DISCARDING"],
+        ["CLOSE_RCVD", "S:CLOSE", "END"],
+        ["CLOSE_SENT", "R:CLOSE", "END"],
+        ["DISCARDING", "R:CLOSE", "END"],
+    ];
+    let mut ours = vec![
+        // A violation before both are open is closed with its error too.
+        ["OPEN_PIPE", "S:CLOSE(error)", "OC_PIPE"],
+        ["OPEN_SENT", "S:CLOSE(error)", "DISCARDING"],
+        ["CLOSE_RCVD", "S:CLOSE(error)", "END"],
+        // Some peers close without having opened.
+        ["OPEN_SENT", "R:CLOSE", "CLOSE_RCVD"],
+        ["CLOSE_PIPE", "R:CLOSE", "END"],
+    ];
+    // A transport can be lost at any time.
+    let alive = ConnectionState::ALL.iter().filter(|state| **state != ConnectionState::End);
+    ours.extend(alive.map(|state| [state.name(), "LOST", "END"]));
+    compare(rows!(ConnectionState), &standard, &ours);
+}
+
+#[test]
+fn the_session_s_table_is_the_diagram_of_2_5_5() {
+    let standard = [
+        ["UNMAPPED", "S:BEGIN", "BEGIN_SENT"],
+        ["UNMAPPED", "R:BEGIN", "BEGIN_RCVD"],
+        ["BEGIN_SENT", "R:BEGIN", "MAPPED"],
+        ["BEGIN_RCVD", "S:BEGIN", "MAPPED"],
+        ["MAPPED", "S:END(error)", "DISCARDING"],
+        ["MAPPED", "S:END", "END_SENT"],
+        ["MAPPED", "R:END", "END_RCVD"],
+        ["DISCARDING", "R:END", "UNMAPPED"],
+        ["END_SENT", "R:END", "UNMAPPED"],
+        ["END_RCVD", "S:END", "UNMAPPED"],
+    ];
+    let ours = [
+        // An end may carry an error whoever ends first.
+        ["END_RCVD", "S:END(error)", "UNMAPPED"],
+        // A session ended before its begin was answered: the answer still comes first.
+        ["BEGIN_SENT", "S:END", "END_PIPE"],
+        ["BEGIN_SENT", "S:END(error)", "END_PIPE"],
+        ["END_PIPE", "R:BEGIN", "END_SENT"],
+    ];
+    compare(rows!(SessionState), &standard, &ours);
+}
