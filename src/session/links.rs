@@ -305,19 +305,28 @@ impl SessionInner {
                 Role::Receiver => link.end.local.snd_settle_mode = remote.snd_settle_mode,
             }
         }
-        link.kind = match link.end.role() {
-            Role::Sender => LinkKind::Sender(SenderInner::new(link.end.local.snd_settle_mode)),
-            Role::Receiver => {
-                let local = &link.end.local;
-                LinkKind::Receiver(ReceiverInner::new(local.credit, local.streaming, local.max_message_size))
+        let local = &link.end.local;
+        match &mut link.kind {
+            // It may have been given credit already.
+            LinkKind::Sender(sender) => sender.mode = local.snd_settle_mode,
+            LinkKind::Receiver(receiver) => {
+                *receiver = ReceiverInner::new(local.credit, local.streaming, local.max_message_size);
             }
-        };
+        }
         if let Some(remote) = remote {
             take_settings(link, &remote);
             link.end.remote = Some(remote);
         }
         self.write_attach(slot, out)?;
         self.raise_open(slot, out);
+        if let LinkId::Sender(id) = id {
+            let drain = self.link(id.into())?.sender().map(|sender| core::mem::take(&mut sender.drain_due));
+            if drain == Ok(true) {
+                out.event(Event::SenderDrain { sender: id });
+            }
+            self.wait(slot);
+            self.wake_senders(out);
+        }
         Ok(())
     }
 
