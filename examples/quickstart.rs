@@ -12,7 +12,7 @@ use std::{
 };
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, Event, LinkId, SenderId,
+    Attach, Begin, Config, Connection, Event, LinkId, Progress, SenderId,
     message::{Body, Message, MessageSettings},
 };
 use bytes::{Buf as _, BytesMut};
@@ -32,6 +32,7 @@ fn run(
     let start = Instant::now();
     let now = || amqp_proto::Instant::from_millis(start.elapsed().as_millis() as u64);
     let mut input = BytesMut::new();
+    let mut progress = Progress::NeedInput;
     let mut block = vec![0; 64 * 1024];
     loop {
         // 1. Events, answered by commands.
@@ -47,19 +48,22 @@ fn run(
         if connection.is_closed() {
             break;
         }
-        // 3. Time: wait for octets no longer than to the next deadline.
-        let left = connection.poll_timeout().map(|deadline| deadline.saturating_since(now()));
-        socket.set_read_timeout(left.map(|left| left.max(Duration::from_millis(1))))?;
-        // 4. Input. Whole frames are taken out of the buffer; the rest stays for next time.
-        match socket.read(&mut block) {
-            Ok(0) => connection.handle_eof(now()),
-            Ok(count) => input.extend_from_slice(&block[..count]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                connection.handle_timeout(now());
+        // 3. Time and input: wait for octets no longer than to the next deadline. Nothing is read where the engine
+        //    has stopped short, for events to be polled or output to be written first.
+        if progress == Progress::NeedInput {
+            let left = connection.poll_timeout().map(|deadline| deadline.saturating_since(now()));
+            socket.set_read_timeout(left.map(|left| left.max(Duration::from_millis(1))))?;
+            match socket.read(&mut block) {
+                Ok(0) => connection.handle_eof(now()),
+                Ok(count) => input.extend_from_slice(&block[..count]),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    connection.handle_timeout(now());
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         }
-        let _progress = connection.handle_input(now(), &mut input);
+        // 4. Whole frames are taken out of the buffer; the rest stays for next time.
+        progress = connection.handle_input(now(), &mut input);
     }
     // The last events.
     while let Some(event) = connection.poll_event() {

@@ -168,6 +168,12 @@ fn send(
             bar.set_position(counts.sent);
         }
     }
+    // Nobody confirms a settled message: it has to be out before the end that would cut it short.
+    while client.peer.connection.sender(sender)?.is_sending() {
+        if let Some(event) = client.next_event(Some(Instant::now() + Duration::from_millis(10)))? {
+            check(&event)?;
+        }
+    }
     Ok(())
 }
 

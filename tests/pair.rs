@@ -156,3 +156,47 @@ fn a_close_during_the_sasl_exchange_is_no_error() {
     assert_eq!(client.poll_event(), Some(Event::ConnectionClosed));
     assert_eq!(client.poll_event(), None);
 }
+
+/// 2.6.7: credit may come right behind the attach, before the sending end has answered it.
+#[test]
+fn credit_given_before_the_attach_is_answered_counts() {
+    let mut pair = Pair::plain();
+    let session = pair.client.begin(Begin::new()).unwrap();
+    let receiver = pair.client.session(session).unwrap().attach_receiver(Attach::from("queue")).unwrap();
+    pair.client.receiver(receiver).unwrap().set_credit(3).unwrap();
+    pair.run();
+    let events = pair.server_events();
+    let Some(&Event::SenderRequested { sender, .. }) = events.last() else { panic!("{events:?}") };
+    pair.server.accept_sender(sender, Attach::new()).unwrap();
+    assert_eq!(pair.server.sender(sender).unwrap().credit(), 3);
+    assert_eq!(names(&pair.server_events()), ["SENDER_OPEN", "SENDER_READY"]);
+}
+
+/// What came before the peer's detach is to be had, however fast the detach follows.
+#[test]
+fn deliveries_can_be_taken_when_everything_ends_behind_them() {
+    let mut pair = Pair::plain();
+    let session = pair.client.begin(Begin::new()).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
+    pair.run();
+    let events = pair.server_events();
+    let Some(&Event::ReceiverRequested { receiver, .. }) = events.last() else { panic!("{events:?}") };
+    pair.server.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10))).unwrap();
+    pair.run();
+    pair.client_events();
+    pair.server_events();
+
+    let options = SendOptions::new().settled(true);
+    for number in 0..3_u32 {
+        pair.client.sender(sender).unwrap().send_with(number, b"settled".as_slice(), &options).unwrap();
+    }
+    pair.client.close(None).unwrap();
+    pair.run();
+    for event in pair.server_events() {
+        let Event::Delivery { receiver, delivery } = event else { panic!("{event:?}") };
+        let taken = pair.server.receiver(receiver).unwrap().take(delivery).unwrap();
+        assert_eq!(taken.payload.into_bytes(), b"settled".as_slice());
+    }
+    pair.run();
+    assert_eq!(names(&pair.server_events()), ["RECEIVER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"]);
+}

@@ -1,11 +1,6 @@
 //! What `send` and `receive` have in common: the URL, one session, waiting for events.
 
-use std::{
-    error::Error,
-    io::ErrorKind,
-    net::TcpStream,
-    time::{Duration, Instant},
-};
+use std::{error::Error, io::ErrorKind, net::TcpStream, time::Instant};
 
 use amqp_proto::{Begin, Config, Event, Failure, Origin, SessionId, sasl::Offer};
 use clap::ValueEnum;
@@ -106,17 +101,24 @@ impl Client {
             if let Some(event) = self.peer.connection.poll_event() {
                 return Ok(Some(event));
             }
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            if self.peer.connection.is_closed() || left == Some(Duration::ZERO) {
+            let over = until.is_some_and(|until| until <= Instant::now());
+            if self.peer.connection.is_closed() || over {
                 return Ok(None);
             }
-            let timeout = [left, self.peer.timeout()].into_iter().flatten().min();
-            match self.poll.poll(&mut self.ready, timeout) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
-                _ => self.ready.iter().for_each(|event| self.peer.wake(event)),
-            }
-            self.peer.receive();
+            self.wait(until)?;
         }
+    }
+
+    /// Waits for the socket or a deadline, and reads.
+    fn wait(&mut self, until: Option<Instant>) -> Result<()> {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let timeout = [left, self.peer.timeout()].into_iter().flatten().min();
+        match self.poll.poll(&mut self.ready, timeout) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
+            _ => self.ready.iter().for_each(|event| self.peer.wake(event)),
+        }
+        self.peer.receive();
+        Ok(())
     }
 
     /// Ends the session and the connection, and waits for the peer to do so too.
