@@ -204,7 +204,7 @@ impl Server {
             1 => drop(self.engine.session(self.sessions[0]).and_then(|mut session| session.end(error))),
             2 => {
                 let receiver = *self.receivers.keys().next().unwrap();
-                drop(self.engine.receiver(receiver).and_then(|mut link| link.close(error)));
+                let _ = self.engine.receiver(receiver).and_then(|mut link| link.close(error));
             }
             _ => drop(self.engine.sender(self.senders[0]).and_then(|mut link| link.close(error))),
         }

@@ -127,7 +127,8 @@ impl Victim {
                 match event {
                     Event::ReceiverRequested { receiver, .. } => {
                         // It may be gone already: a peer can say a lot at a time.
-                        if self.engine.accept_receiver(receiver, Attach::new()).is_ok() {
+                        let accepted = self.engine.accept_receiver(receiver, Attach::new());
+                        if accepted.is_ok() {
                             self.engine.receiver(receiver).unwrap().set_credit(3).unwrap();
                         }
                     }

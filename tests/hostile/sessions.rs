@@ -1,9 +1,9 @@
 //! Sessions and their windows (S).
 
-use crate::harness::{Case, From::*, attach, begin, case, flow, frame, transfer};
+use crate::harness::{Case, From::*, begin, case, flow, frame, transfer};
 use amqp_proto::{
     spec::{
-        definitions::{Error, ErrorCondition, Role},
+        definitions::{Error, ErrorCondition},
         performatives as p,
     },
     types::{Channel, Handle, TransferNumber},
@@ -24,13 +24,6 @@ pub fn cases() -> Vec<Case> {
             frame(0, &p::Begin { remote_channel: Some(Channel::new(7)), ..begin() }, &[]),
             NOT_ALLOWED,
             LOST,
-        ),
-        case(
-            "S06",
-            Opened,
-            wrapped(),
-            WRAPPED,
-            &["SESSION_OPEN", "RECEIVER_REQUESTED", "RECEIVER_OPEN", "DELIVERY", "DELIVERY"],
         ),
         case(
             "S07",
@@ -87,19 +80,3 @@ pub fn cases() -> Vec<Case> {
         ),
     ]
 }
-
-/// Two settled transfers whose transfer-ids and delivery-ids wrap.
-fn wrapped() -> Vec<u8> {
-    let last = u32::MAX;
-    let begin = p::Begin { next_outgoing_id: TransferNumber::new(last), ..begin() };
-    let settled = |id| p::Transfer { settled: Some(true), ..transfer(0, id) };
-    [
-        frame(0, &begin, &[]),
-        frame(0, &attach("link", 0, Role::Sender), &[]),
-        frame(0, &settled(last), b"x"),
-        frame(0, &settled(0), b"y"),
-    ]
-    .concat()
-}
-
-const WRAPPED: &[&str] = &["BEGIN@0>0", "ATTACH@0#0", "FLOW@0#0 3"];
