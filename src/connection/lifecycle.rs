@@ -51,8 +51,16 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes our open.
+    /// Writes our open, and goes on where that opens the connection.
     pub(super) fn send_open(&mut self) -> Result<(), CommandError> {
+        self.write_open()?;
+        if self.is_open() {
+            self.on_opened();
+        }
+        Ok(())
+    }
+
+    fn write_open(&mut self) -> Result<(), CommandError> {
         let config = &self.config;
         let open = Open {
             container_id: config.container_id.clone(),
@@ -75,9 +83,6 @@ impl Connection {
         written.map_err(|size| CommandError::FrameTooLarge { size, max })?;
         let applied = self.apply(ConnectionCue::SendOpen);
         debug_assert!(applied, "looked up above");
-        if self.is_open() {
-            self.on_opened();
-        }
         Ok(())
     }
 
@@ -146,17 +151,18 @@ impl Connection {
     pub fn close(&mut self, error: Option<Error>) -> Result<(), CommandError> {
         if self.state == ConnectionState::OpenRcvd {
             // 2.4.7: from here close is legal only behind open.
-            self.send_open()?;
+            self.write_open()?;
+            self.backlog.clear();
         }
         // A server may have sent its header unasked.
         if matches!(self.state, ConnectionState::Start | ConnectionState::HeaderRcvd)
             && self.config.side == Side::Client
         {
-            self.lose(&Failure::new(
-                Origin::Lost,
-                ErrorCondition::ConnectionForced,
-                "closed before it was opened",
-            ));
+            // No header of ours has gone out that a close could follow: the transport is given up, as was asked.
+            let _ = self.apply(ConnectionCue::Lost);
+            self.deaf = true;
+            self.timers.stop();
+            self.raise_end(None);
             return Ok(());
         }
         let cue = if error.is_some() { ConnectionCue::SendCloseError } else { ConnectionCue::SendClose };
@@ -210,7 +216,7 @@ impl Connection {
     pub(super) fn fail(&mut self, origin: Origin, error: Error) {
         if matches!(self.state, ConnectionState::HeaderExch | ConnectionState::OpenRcvd) {
             // 2.4.7: close is legal only behind open.
-            let _ = self.send_open();
+            let _ = self.write_open();
         }
         let failure = Failure { origin, error: error.clone() };
         if self.state.next(ConnectionCue::SendCloseError).is_none() {

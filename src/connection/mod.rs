@@ -165,6 +165,7 @@ impl Connection {
 
     /// Writes what is pending in all sessions.
     fn flush(&mut self) {
+        // 2.4.3: nothing follows close.
         if self.is_write_closed() {
             return;
         }

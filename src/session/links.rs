@@ -306,19 +306,28 @@ impl SessionInner {
                 Role::Receiver => link.end.local.snd_settle_mode = remote.snd_settle_mode,
             }
         }
-        link.kind = match link.end.role() {
-            Role::Sender => LinkKind::Sender(SenderInner::new(link.end.local.snd_settle_mode)),
-            Role::Receiver => {
-                let local = &link.end.local;
-                LinkKind::Receiver(ReceiverInner::new(local.credit, local.streaming, local.max_message_size))
+        let local = &link.end.local;
+        match &mut link.kind {
+            // It may have been given credit already.
+            LinkKind::Sender(sender) => sender.mode = local.snd_settle_mode,
+            LinkKind::Receiver(receiver) => {
+                *receiver = ReceiverInner::new(local.credit, local.streaming, local.max_message_size);
             }
-        };
+        }
         if let Some(remote) = remote {
             take_settings(link, &remote);
             link.end.remote = Some(remote);
         }
         self.write_attach(slot, out)?;
         self.raise_open(slot, out);
+        if let LinkId::Sender(id) = id {
+            let drain = self.link(id.into())?.sender().map(|sender| core::mem::take(&mut sender.drain_due));
+            if drain == Ok(true) {
+                out.event(Event::SenderDrain { sender: id });
+            }
+            self.wait(slot);
+            self.wake_senders(out);
+        }
         Ok(())
     }
 
@@ -353,12 +362,17 @@ impl SessionInner {
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
         let cue = if error.is_some() { LinkCue::SendDetachError } else { LinkCue::SendDetach };
+        let can_write = self.can_write();
         let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
         if link.end.staged {
             let id = link.end.id;
             self.forget_link(slot);
             out.event(Event::link_closed(id, 0, None));
             return Ok(());
+        }
+        // 2.5.5: nothing follows end on its channel.
+        if !can_write {
+            return Err(CommandError::IllegalState("the session is ending"));
         }
         if link.end.state == LinkState::AttachRcvd {
             return self.refuse_link(slot, error, out);
