@@ -26,7 +26,9 @@ impl Connection {
     pub fn open(&mut self) -> Result<(), CommandError> {
         let illegal = Err(CommandError::IllegalState("the connection has been opened"));
         match (self.config.side, self.state) {
-            (Side::Client, ConnectionState::Start) if !self.security.is_started() => {
+            (Side::Client, ConnectionState::Start | ConnectionState::HeaderRcvd)
+                if !self.security.is_started() =>
+            {
                 self.timers.arm(Due::Open, self.config.timeouts.open);
                 if self.security.is_wanted() {
                     self.start_sasl();
@@ -152,7 +154,10 @@ impl Connection {
             self.write_open()?;
             self.backlog.clear();
         }
-        if self.state == ConnectionState::Start && self.config.side == Side::Client {
+        // A server may have sent its header unasked.
+        if matches!(self.state, ConnectionState::Start | ConnectionState::HeaderRcvd)
+            && self.config.side == Side::Client
+        {
             // No header of ours has gone out that a close could follow: the transport is given up, as was asked.
             let _ = self.apply(ConnectionCue::Lost);
             self.deaf = true;

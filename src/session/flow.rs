@@ -41,7 +41,7 @@ impl SessionInner {
                 LinkKind::Receiver(_) => Ok(()),
             };
         }
-        if link.end.state != LinkState::Attached {
+        if !link.end.is_open() {
             return Self::late_input(link);
         }
         // 4.4.3: transactional acquisition is not implemented, and must not be taken for the plain kind.

@@ -290,6 +290,7 @@ impl SessionInner {
         local: config::Attach,
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
+        self.check_writable()?;
         let link = self.link(id)?;
         if link.end.state != LinkState::AttachRcvd {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
@@ -337,6 +338,7 @@ impl SessionInner {
         error: Option<Error>,
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
+        self.check_writable()?;
         let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
         if link.end.state != LinkState::AttachRcvd {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
@@ -347,7 +349,8 @@ impl SessionInner {
             Role::Receiver => link.end.local.target = None,
         }
         self.write_attach(slot, out)?;
-        self.detach(slot, true, error, out)
+        let bare = error.as_ref().map(|error| Error::new(error.condition.clone()));
+        self.detach(slot, true, error, out).or_else(|_| self.detach(slot, true, bare, out))
     }
 
     /// Detaches or closes a link: what is pending goes first.
@@ -374,6 +377,8 @@ impl SessionInner {
         if link.end.state == LinkState::AttachRcvd {
             return self.refuse_link(slot, error, out);
         }
+        self.check_writable()?;
+        let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
         if link.end.state.next(cue).is_none() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }
