@@ -49,8 +49,16 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes our open.
+    /// Writes our open, and goes on from there if the peer's has come.
     pub(super) fn send_open(&mut self) -> Result<(), CommandError> {
+        self.write_open()?;
+        if self.is_open() {
+            self.on_opened();
+        }
+        Ok(())
+    }
+
+    fn write_open(&mut self) -> Result<(), CommandError> {
         let config = &self.config;
         let open = Open {
             container_id: config.container_id.clone(),
@@ -73,9 +81,6 @@ impl Connection {
         written.map_err(|size| CommandError::FrameTooLarge { size, max })?;
         let applied = self.apply(ConnectionCue::SendOpen);
         debug_assert!(applied, "looked up above");
-        if self.is_open() {
-            self.on_opened();
-        }
         Ok(())
     }
 
@@ -204,8 +209,8 @@ impl Connection {
     /// Closes the connection with an error, and discards what follows (2.4.6 `DISCARDING`).
     pub(super) fn fail(&mut self, origin: Origin, error: Error) {
         if matches!(self.state, ConnectionState::HeaderExch | ConnectionState::OpenRcvd) {
-            // 2.4.7: close is legal only behind open.
-            let _ = self.send_open();
+            // 2.4.7: close is legal only behind open. The application never sees this connection open.
+            let _ = self.write_open();
         }
         let failure = Failure { origin, error: error.clone() };
         if self.state.next(ConnectionCue::SendCloseError).is_none() {
