@@ -138,6 +138,8 @@ mod session;
 
 mod connection;
 
+pub mod callback;
+
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -20,6 +20,8 @@ pub(crate) struct Out<'a> {
     pub(crate) channel: u16,
     /// The largest frame that the peer accepts, in bytes.
     pub(crate) max_frame_size: u32,
+    /// Our close is out, so that nothing may be written behind it (2.4.3).
+    pub(crate) closed: bool,
 }
 
 impl Out<'_> {
@@ -29,10 +31,18 @@ impl Out<'_> {
 
     /// Writes a performative, or nothing where it does not fit the peer's frames.
     pub(crate) fn frame(&mut self, body: &impl Encode) -> Result<(), CommandError> {
+        self.check_open()?;
         self.outbox
             .frame(FrameKind::Amqp, self.channel, body, self.max_frame_size)
             .map(drop)
             .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
+    }
+
+    fn check_open(&self) -> Result<(), CommandError> {
+        if self.closed {
+            return Err(CommandError::IllegalState("the connection is closed, or closing"));
+        }
+        Ok(())
     }
 
     /// Writes one transfer frame with as much of the payload as fits, and says whether payload is left over. The
@@ -42,6 +52,7 @@ impl Out<'_> {
         transfer: &mut Transfer,
         payload: &mut Payload,
     ) -> Result<bool, CommandError> {
+        self.check_open()?;
         let max = usize::try_from(self.max_frame_size).unwrap_or(usize::MAX);
         let more_to_come = transfer.more;
         let start = self.outbox.start_frame(FrameKind::Amqp, self.channel);

@@ -3,8 +3,8 @@
 mod common;
 
 use amqp_proto::{
-    Attach, Begin, CommandError, Config, CreditPolicy, Event, LinkId, SendOptions, sasl::Offer,
-    spec::delivery_state::DeliveryState,
+    Attach, Begin, CommandError, Config, Connection, CreditPolicy, Event, Instant, LinkId, SendOptions,
+    sasl::Offer, spec::delivery_state::DeliveryState,
 };
 use common::{Pair, names};
 
@@ -108,4 +108,95 @@ fn sasl_plain_right_and_wrong() {
             assert!(client[0].error_detail().unwrap().starts_with("amqp:unauthorized-access"));
         }
     }
+}
+
+#[test]
+fn nothing_is_written_behind_end_or_close() {
+    let mut pair = Pair::plain();
+    let session = pair.client.begin(Begin::new()).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
+    pair.run();
+    pair.client.session(session).unwrap().end(None).unwrap();
+    let written = pair.client.outbox_len();
+    assert!(matches!(pair.client.sender(sender).unwrap().close(None), Err(CommandError::IllegalState(_))));
+    assert_eq!(pair.client.outbox_len(), written);
+    pair.run();
+    assert_eq!(
+        names(&pair.client_events()),
+        ["CONNECTION_OPEN", "SESSION_OPEN", "SENDER_CLOSED", "SESSION_CLOSED"]
+    );
+
+    let session = pair.client.begin(Begin::new()).unwrap();
+    let receiver = pair.client.session(session).unwrap().attach_receiver(Attach::from("queue")).unwrap();
+    pair.run();
+    pair.client.close(None).unwrap();
+    let written = pair.client.outbox_len();
+    assert!(matches!(
+        pair.client.receiver(receiver).unwrap().set_credit(1),
+        Err(CommandError::IllegalState(_))
+    ));
+    assert!(matches!(
+        pair.client.receiver(receiver).unwrap().close(None),
+        Err(CommandError::IllegalState(_))
+    ));
+    assert!(matches!(pair.client.session(session).unwrap().end(None), Err(CommandError::IllegalState(_))));
+    assert_eq!(pair.client.transmit(Instant::from_millis(pair.now)).len(), written);
+    pair.run();
+    assert_eq!(
+        names(&pair.client_events()),
+        ["SESSION_OPEN", "RECEIVER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"]
+    );
+}
+
+#[test]
+fn a_close_during_the_sasl_exchange_is_no_error() {
+    let mut client = Connection::new(Config::client("client").sasl(Offer::anonymous()));
+    client.open().unwrap();
+    client.close(None).unwrap();
+    assert_eq!(client.poll_event(), Some(Event::ConnectionClosed));
+    assert_eq!(client.poll_event(), None);
+}
+
+/// 2.6.7: credit may come right behind the attach, before the sending end has answered it.
+#[test]
+fn credit_given_before_the_attach_is_answered_counts() {
+    let mut pair = Pair::plain();
+    let session = pair.client.begin(Begin::new()).unwrap();
+    let receiver = pair.client.session(session).unwrap().attach_receiver(Attach::from("queue")).unwrap();
+    pair.client.receiver(receiver).unwrap().set_credit(3).unwrap();
+    pair.run();
+    let events = pair.server_events();
+    let Some(&Event::SenderRequested { sender, .. }) = events.last() else { panic!("{events:?}") };
+    pair.server.accept_sender(sender, Attach::new()).unwrap();
+    assert_eq!(pair.server.sender(sender).unwrap().credit(), 3);
+    assert_eq!(names(&pair.server_events()), ["SENDER_OPEN", "SENDER_READY"]);
+}
+
+/// What came before the peer's detach is to be had, however fast the detach follows.
+#[test]
+fn deliveries_can_be_taken_when_everything_ends_behind_them() {
+    let mut pair = Pair::plain();
+    let session = pair.client.begin(Begin::new()).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
+    pair.run();
+    let events = pair.server_events();
+    let Some(&Event::ReceiverRequested { receiver, .. }) = events.last() else { panic!("{events:?}") };
+    pair.server.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10))).unwrap();
+    pair.run();
+    pair.client_events();
+    pair.server_events();
+
+    let options = SendOptions::new().settled(true);
+    for number in 0..3_u32 {
+        pair.client.sender(sender).unwrap().send_with(number, b"settled".as_slice(), &options).unwrap();
+    }
+    pair.client.close(None).unwrap();
+    pair.run();
+    for event in pair.server_events() {
+        let Event::Delivery { receiver, delivery } = event else { panic!("{event:?}") };
+        let taken = pair.server.receiver(receiver).unwrap().take(delivery).unwrap();
+        assert_eq!(taken.payload.into_bytes(), b"settled".as_slice());
+    }
+    pair.run();
+    assert_eq!(names(&pair.server_events()), ["RECEIVER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"]);
 }

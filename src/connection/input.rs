@@ -4,11 +4,15 @@ use bytes::Bytes;
 
 use super::{Connection, Progress};
 use crate::{
-    codec::{Decode, Reader},
+    codec::{Decode, Reader, code},
     config::{SaslPolicy, Side},
     error::{Failure, Origin, ProtocolError},
+    event::Event,
     frame::{FrameHead, FrameKind, Input, ProtocolHeader, ProtocolId, split},
-    spec::{definitions::ErrorCondition, performatives::Performative},
+    spec::{
+        definitions::ErrorCondition,
+        performatives::{Close, Detach, End, Performative},
+    },
     state::{ConnectionCue, ConnectionState},
     time::Instant,
 };
@@ -82,10 +86,18 @@ impl Connection {
         let Some(head) = split(input.octets(), max).map_err(|error| Stop::Broken(error.into()))? else {
             return Ok(None);
         };
-        if !self.has_room(head) {
+        let body = input.octets().get(head.body..head.size).unwrap_or_default();
+        if !self.has_room(head) || (kind == FrameKind::Amqp && ends_something(body) && self.has_deliveries())
+        {
             return Err(Stop::Stalled);
         }
         Ok(Some((head, input.take(head.size))))
+    }
+
+    /// Whether deliveries have not been told of yet. They are to be had for as long as their link lives, so
+    /// the peer's end of it waits until the application has seen them.
+    fn has_deliveries(&self) -> bool {
+        self.events.iter().any(|event| matches!(event, Event::Delivery { .. } | Event::DeliveryData { .. }))
     }
 
     /// Whether a frame can be kept, where it has to wait for an answer of the application's.
@@ -206,11 +218,8 @@ impl Connection {
     /// 2.4.6: after an error of ours everything is discarded, undecoded, but the peer's close.
     fn discard(&mut self, body: &Bytes) -> Result<(), ProtocolError> {
         let mut reader = Reader::new(body, self.config.limits.decode);
-        let is_close = reader.code().is_ok_and(|code| code == crate::codec::code::DESCRIBED)
-            && reader.descriptor().is_ok_and(|found| {
-                use crate::spec::performatives::Close;
-                found.is(Close::CODE, Close::SYMBOL)
-            });
+        let is_close = reader.code().is_ok_and(|found| found == code::DESCRIBED)
+            && reader.descriptor().is_ok_and(|found| found.is(Close::CODE, Close::SYMBOL));
         if is_close {
             let _ = self.apply(ConnectionCue::RecvClose);
             self.timers.stop();
@@ -260,4 +269,18 @@ fn next_header(input: &mut impl Input) -> Option<Option<ProtocolHeader>> {
     let octets = *input.octets().first_chunk()?;
     input.skip(octets.len());
     Some(ProtocolHeader::from_bytes(octets))
+}
+
+/// Whether the body of a frame is a detach, end or close, in any encoding of its descriptor that is in use.
+fn ends_something(body: &[u8]) -> bool {
+    match body {
+        [code::DESCRIBED, code::SMALLULONG, number, ..]
+        | [code::DESCRIBED, code::ULONG, 0, 0, 0, 0, 0, 0, 0, number, ..] => {
+            matches!(u64::from(*number), Detach::CODE | End::CODE | Close::CODE)
+        }
+        [code::DESCRIBED, code::SYM8, _, symbol @ ..] => [Detach::SYMBOL, End::SYMBOL, Close::SYMBOL]
+            .iter()
+            .any(|known| symbol.starts_with(known.as_bytes())),
+        _ => false,
+    }
 }

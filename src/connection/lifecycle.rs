@@ -26,7 +26,9 @@ impl Connection {
     pub fn open(&mut self) -> Result<(), CommandError> {
         let illegal = Err(CommandError::IllegalState("the connection has been opened"));
         match (self.config.side, self.state) {
-            (Side::Client, ConnectionState::Start) if !self.security.is_started() => {
+            (Side::Client, ConnectionState::Start | ConnectionState::HeaderRcvd)
+                if !self.security.is_started() =>
+            {
                 self.timers.arm(Due::Open, self.config.timeouts.open);
                 if self.security.is_wanted() {
                     self.start_sasl();
@@ -49,7 +51,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes our open, and goes on from there if the peer's has come.
+    /// Writes our open, and goes on where that opens the connection.
     pub(super) fn send_open(&mut self) -> Result<(), CommandError> {
         self.write_open()?;
         if self.is_open() {
@@ -149,14 +151,18 @@ impl Connection {
     pub fn close(&mut self, error: Option<Error>) -> Result<(), CommandError> {
         if self.state == ConnectionState::OpenRcvd {
             // 2.4.7: from here close is legal only behind open.
-            self.send_open()?;
+            self.write_open()?;
+            self.backlog.clear();
         }
-        if self.state == ConnectionState::Start && self.config.side == Side::Client {
-            self.lose(&Failure::new(
-                Origin::Lost,
-                ErrorCondition::ConnectionForced,
-                "closed before it was opened",
-            ));
+        // A server may have sent its header unasked.
+        if matches!(self.state, ConnectionState::Start | ConnectionState::HeaderRcvd)
+            && self.config.side == Side::Client
+        {
+            // No header of ours has gone out that a close could follow: the transport is given up, as was asked.
+            let _ = self.apply(ConnectionCue::Lost);
+            self.deaf = true;
+            self.timers.stop();
+            self.raise_end(None);
             return Ok(());
         }
         let cue = if error.is_some() { ConnectionCue::SendCloseError } else { ConnectionCue::SendClose };
@@ -209,7 +215,7 @@ impl Connection {
     /// Closes the connection with an error, and discards what follows (2.4.6 `DISCARDING`).
     pub(super) fn fail(&mut self, origin: Origin, error: Error) {
         if matches!(self.state, ConnectionState::HeaderExch | ConnectionState::OpenRcvd) {
-            // 2.4.7: close is legal only behind open. The application never sees this connection open.
+            // 2.4.7: close is legal only behind open.
             let _ = self.write_open();
         }
         let failure = Failure { origin, error: error.clone() };

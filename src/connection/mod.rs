@@ -124,8 +124,10 @@ impl Connection {
 
     /// The session on one of our channels, and its way out.
     fn on_channel(&mut self, channel: u16) -> Option<(&mut SessionInner, Out<'_>, Counters<'_>)> {
+        let closed = self.is_write_closed();
         let session = self.sessions.get_mut(usize::from(channel))?.as_deref_mut()?;
         let out = Out {
+            closed,
             outbox: &mut self.outbox,
             events: &mut self.events,
             limits: &self.config.limits,
@@ -163,6 +165,10 @@ impl Connection {
 
     /// Writes what is pending in all sessions.
     fn flush(&mut self) {
+        // 2.4.3: nothing follows close.
+        if self.is_write_closed() {
+            return;
+        }
         for channel in core::mem::take(&mut self.dirty) {
             let Some((session, mut out, counters)) = self.on_channel(channel) else { continue };
             session.flush(&mut out);
@@ -175,13 +181,14 @@ impl Connection {
     }
 
     fn wake_senders(&mut self) {
-        let (events, limit) = (&mut self.events, self.config.limits.outbox);
-        if self.outbox.len() >= limit {
+        if self.outbox.len() >= self.config.limits.outbox || self.is_write_closed() {
             return;
         }
+        let events = &mut self.events;
         self.blocked = false;
         for session in self.sessions.iter_mut().flatten().filter(|session| session.has_waiting()) {
             let mut out = Out {
+                closed: false,
                 outbox: &mut self.outbox,
                 events,
                 limits: &self.config.limits,
@@ -218,6 +225,19 @@ impl Connection {
     /// The state, by the standard's table (2.4.6).
     pub fn state(&self) -> ConnectionState {
         self.state
+    }
+
+    /// Shows the states of all sessions and links that are there.
+    #[cfg(feature = "testing")]
+    pub(crate) fn states(
+        &self,
+        session_state: impl FnMut(crate::state::SessionState),
+        link_state: impl FnMut(crate::state::LinkState),
+    ) {
+        let sessions = || self.sessions.iter().flatten();
+        sessions().map(|session| session.state).for_each(session_state);
+        let links = sessions().flat_map(|session| session.link_ids().filter_map(|id| session.link_ref(id)));
+        links.map(|link| link.end.state).for_each(link_state);
     }
 
     /// The settings.

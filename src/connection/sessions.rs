@@ -126,11 +126,14 @@ impl Connection {
         if session.state != SessionState::BeginRcvd {
             return Err(CommandError::IllegalState("the session's begin has been answered"));
         }
-        session.silent = true;
         let events = out.events.len();
         session.write_begin(&mut out)?;
         out.events.truncate(events);
-        session.end(Some(error), &mut out)?;
+        session.silent = true;
+        let bare = Error::new(error.condition.clone());
+        if session.end(Some(error), &mut out).is_err() {
+            session.end(Some(bare), &mut out)?;
+        }
         self.replay(channel);
         Ok(())
     }

@@ -77,6 +77,8 @@ pub(crate) struct SenderInner {
     drain: bool,
     /// `SENDER_DRAIN` has been raised for the credit there is.
     drain_told: bool,
+    /// `SENDER_DRAIN` is owed once the peer's attach is answered.
+    pub(crate) drain_due: bool,
     pub(crate) available: u32,
     /// `SENDER_READY` is owed as soon as a message can be sent.
     pub(crate) wants_ready: bool,

@@ -28,7 +28,20 @@ impl SessionInner {
     fn on_link_flow(&mut self, handle: Handle, flow: &Flow, out: &mut Out<'_>) -> Result<(), ProtocolError> {
         let slot = self.slot_of(handle)?;
         let Some(link) = self.link_at(slot) else { return Ok(()) };
-        if link.end.state != LinkState::Attached {
+        if link.end.state == LinkState::AttachRcvd {
+            // 2.6.7: a receiver may give credit right behind its attach; it counts once that is answered.
+            return match &mut link.kind {
+                LinkKind::Sender(sender) => match sender.on_flow(flow) {
+                    Ok(told) => {
+                        sender.drain_due |= told.drain;
+                        Ok(())
+                    }
+                    Err(error) => self.judge_link(slot, error, out),
+                },
+                LinkKind::Receiver(_) => Ok(()),
+            };
+        }
+        if !link.end.is_open() {
             return Self::late_input(link);
         }
         // 4.4.3: transactional acquisition is not implemented, and must not be taken for the plain kind.

@@ -10,7 +10,6 @@ use crate::{
     link::{Admitted, Delivery, Kept, Ledger, LinkKind, Slot},
     out::Out,
     spec::{definitions::ErrorCondition, performatives::Transfer},
-    state::LinkState,
 };
 
 impl SessionInner {
@@ -29,7 +28,7 @@ impl SessionInner {
         let (LinkId::Receiver(id), LinkKind::Receiver(receiver)) = (link.end.id, &mut link.kind) else {
             return Err(ProtocolError::session(ErrorCondition::NotAllowed, "a transfer to a sender"));
         };
-        if link.end.state != LinkState::Attached {
+        if !link.end.is_open() {
             // Its number is used up all the same, or the next delivery would seem to leave a gap.
             if transfer.delivery_id.is_some_and(|number| {
                 self.incoming.as_ref().is_none_or(|ledger| ledger.next_number() == number)

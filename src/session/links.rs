@@ -290,6 +290,7 @@ impl SessionInner {
         local: config::Attach,
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
+        self.check_writable()?;
         let link = self.link(id)?;
         if link.end.state != LinkState::AttachRcvd {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
@@ -305,19 +306,28 @@ impl SessionInner {
                 Role::Receiver => link.end.local.snd_settle_mode = remote.snd_settle_mode,
             }
         }
-        link.kind = match link.end.role() {
-            Role::Sender => LinkKind::Sender(SenderInner::new(link.end.local.snd_settle_mode)),
-            Role::Receiver => {
-                let local = &link.end.local;
-                LinkKind::Receiver(ReceiverInner::new(local.credit, local.streaming, local.max_message_size))
+        let local = &link.end.local;
+        match &mut link.kind {
+            // It may have been given credit already.
+            LinkKind::Sender(sender) => sender.mode = local.snd_settle_mode,
+            LinkKind::Receiver(receiver) => {
+                *receiver = ReceiverInner::new(local.credit, local.streaming, local.max_message_size);
             }
-        };
+        }
         if let Some(remote) = remote {
             take_settings(link, &remote);
             link.end.remote = Some(remote);
         }
         self.write_attach(slot, out)?;
         self.raise_open(slot, out);
+        if let LinkId::Sender(id) = id {
+            let drain = self.link(id.into())?.sender().map(|sender| core::mem::take(&mut sender.drain_due));
+            if drain == Ok(true) {
+                out.event(Event::SenderDrain { sender: id });
+            }
+            self.wait(slot);
+            self.wake_senders(out);
+        }
         Ok(())
     }
 
@@ -328,6 +338,7 @@ impl SessionInner {
         error: Option<Error>,
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
+        self.check_writable()?;
         let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
         if link.end.state != LinkState::AttachRcvd {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
@@ -338,7 +349,8 @@ impl SessionInner {
             Role::Receiver => link.end.local.target = None,
         }
         self.write_attach(slot, out)?;
-        self.detach(slot, true, error, out)
+        let bare = error.as_ref().map(|error| Error::new(error.condition.clone()));
+        self.detach(slot, true, error, out).or_else(|_| self.detach(slot, true, bare, out))
     }
 
     /// Detaches or closes a link: what is pending goes first.
@@ -350,6 +362,7 @@ impl SessionInner {
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
         let cue = if error.is_some() { LinkCue::SendDetachError } else { LinkCue::SendDetach };
+        let can_write = self.can_write();
         let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
         if link.end.staged {
             let id = link.end.id;
@@ -357,16 +370,20 @@ impl SessionInner {
             out.event(Event::link_closed(id, 0, None));
             return Ok(());
         }
+        // 2.5.5: nothing follows end on its channel.
+        if !can_write {
+            return Err(CommandError::IllegalState("the session is ending"));
+        }
         if link.end.state == LinkState::AttachRcvd {
             return self.refuse_link(slot, error, out);
         }
+        self.check_writable()?;
+        let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
         if link.end.state.next(cue).is_none() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }
-        if self.can_write() {
-            self.write_dispositions(out);
-            self.write_flows(out);
-        }
+        self.write_dispositions(out);
+        self.write_flows(out);
         // 2.6.5: a link in error is destroyed, so its detach closes it.
         let closed = closed || error.is_some();
         let handle = Handle::new(slot.into());

@@ -143,6 +143,15 @@ impl SessionInner {
         matches!(self.state, SessionState::BeginSent | SessionState::Mapped)
     }
 
+    /// 2.5.4: nothing is written behind end.
+    fn check_writable(&self) -> Result<(), CommandError> {
+        if self.can_write() {
+            Ok(())
+        } else {
+            Err(CommandError::IllegalState("the session has not begun, or is ending"))
+        }
+    }
+
     /// Takes the settings with which the application answers the peer's begin.
     pub(crate) fn configure(&mut self, local: config::Begin) {
         self.window = Window::new(&local);

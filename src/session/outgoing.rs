@@ -37,6 +37,7 @@ impl SessionInner {
         let Outgoing { link: id, tag, mut payload, options, streaming } = message;
         let slot = LinkKey::from(LinkId::from(id)).slot;
         let (window, full) = (self.window.remote_incoming(), out.outbox_full());
+        self.check_writable()?;
         let delivery = self.outgoing.next_id();
         let link = self.link(id.into())?;
         if link.end.state != LinkState::Attached {
@@ -134,6 +135,7 @@ impl SessionInner {
         last: bool,
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
+        self.check_writable()?;
         let slot = LinkKey::from(LinkId::from(id)).slot;
         let sender = self.link(id.into())?.sender()?;
         let held = sender.held.as_mut().filter(|held| held.id == delivery && held.streaming);
@@ -159,6 +161,7 @@ impl SessionInner {
         delivery: DeliveryId,
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
+        self.check_writable()?;
         let slot = LinkKey::from(LinkId::from(id)).slot;
         if self.window.remote_incoming() == 0 {
             return Err(CommandError::WindowClosed);

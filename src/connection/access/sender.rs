@@ -41,6 +41,11 @@ impl Sender<'_> {
             && self.inner().is_some_and(|sender| sender.check(0).is_ok())
     }
 
+    /// Whether a message has not been put into frames to its end: a detach, end or close now would cut it short.
+    pub fn is_sending(&self) -> bool {
+        self.inner().is_some_and(|sender| sender.held.is_some())
+    }
+
     /// Sends a message, whole: what does not fit the peer's window yet follows as that opens.
     ///
     /// The tag names the delivery among the link's unsettled ones (2.6.12); that it is unique there is the

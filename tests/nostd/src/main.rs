@@ -1,9 +1,11 @@
-//! A program without `std` that uses the crate. It exits with 0 when what it wrote comes back as it was.
+//! A program without `std` that uses the crate. It exits with 0 when what it wrote comes back as it was, and
+//! two connections of it understand each other.
 #![no_std]
 #![no_main]
 
 extern crate alloc;
 
+mod conversation;
 mod platform;
 
 use amqp_proto::codec::{DecodeLimits, from_bytes, to_vec};
@@ -25,5 +27,5 @@ fn refuses_cut_input() -> bool {
 
 #[unsafe(no_mangle)]
 extern "C" fn main() -> i32 {
-    i32::from(!(round_trip() && refuses_cut_input()))
+    i32::from(!(round_trip() && refuses_cut_input() && conversation::holds() == Ok(true)))
 }

@@ -52,3 +52,9 @@ fn panic(_info: &PanicInfo<'_>) -> ! {
 /// The precompiled `core` names this symbol in its unwind tables. Nothing unwinds here: a panic aborts.
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
+
+/// The ready-made `alloc` of a target that can unwind names this where it would go on unwinding. Nothing unwinds here.
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Resume() -> ! {
+    abort()
+}

@@ -1,0 +1,178 @@
+//! An in-memory broker: queues made on first use, consumers that compete or browse, redelivery.
+//!
+//! ```sh
+//! cargo run --example broker -- --listen 127.0.0.1:5672
+//! cargo run --example broker -- --listen 127.0.0.1:0 --user guest:secret
+//! ```
+//!
+//! One thread, one poll loop, one engine per connection. What to do with an event is in `common/node.rs` (the links)
+//! and `common/queue.rs` (the messages).
+
+#[path = "common/node.rs"]
+mod node;
+#[path = "common/peer.rs"]
+mod peer;
+#[path = "common/queue.rs"]
+mod queue;
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    io::{self, ErrorKind, Write as _},
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use amqp_proto::{Config, SaslPolicy, sasl::Offer};
+use clap::Parser;
+use mio::{Events, Interest, Poll, Token, net::TcpListener};
+use node::Node;
+use peer::{LINGER, Peer};
+
+const LISTENER: Token = Token(usize::MAX);
+
+/// Keep and pass on messages, in memory.
+#[derive(Parser)]
+struct Arguments {
+    /// Where to listen; port 0 for any that is free.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5672")]
+    listen: SocketAddr,
+    /// The only user, who has to log in with PLAIN; without it anybody may come.
+    #[arg(long, value_name = "NAME:PASSWORD", value_parser = user)]
+    user: Option<(String, String)>,
+    /// The largest frame to accept, in bytes.
+    #[arg(long, value_name = "N")]
+    max_frame_size: Option<u32>,
+    /// Close connections that are silent for so many milliseconds.
+    #[arg(long, value_name = "MS")]
+    idle_timeout: Option<u32>,
+}
+
+fn user(text: &str) -> Result<(String, String), String> {
+    let (name, password) = text.split_once(':').ok_or("NAME:PASSWORD is due")?;
+    Ok((name.to_owned(), password.to_owned()))
+}
+
+fn config(arguments: &Arguments) -> Config {
+    let mut config = Config::server(format!("broker-{}", std::process::id())).auto_accept(true);
+    if let Some(size) = arguments.max_frame_size {
+        config = config.max_frame_size(size);
+    }
+    if let Some(millis) = arguments.idle_timeout {
+        config = config.idle_timeout(millis);
+    }
+    match arguments.user.clone() {
+        Some((name, password)) => {
+            config.sasl(Offer::verify_plain(move |shown| shown.matches(&name, &password)))
+        }
+        None => config.sasl(Offer::accept_anonymous()).sasl_policy(SaslPolicy::Optional),
+    }
+}
+
+struct Broker {
+    config: Arc<Config>,
+    poll: Poll,
+    listener: TcpListener,
+    peers: BTreeMap<usize, Peer>,
+    next: usize,
+    node: Node,
+}
+
+impl Broker {
+    fn new(arguments: &Arguments) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut listener = TcpListener::bind(arguments.listen)?;
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let (config, node) = (Arc::new(config(arguments)), Node::default());
+        Ok(Self { config, poll, listener, peers: BTreeMap::new(), next: 0, node })
+    }
+
+    fn accept(&mut self) -> io::Result<()> {
+        loop {
+            let socket = match self.listener.accept() {
+                Ok((socket, _)) => socket,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                // It is gone before it was let in.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) =>
+                {
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let Ok(mut peer) = Peer::new(socket, Arc::clone(&self.config)) else { continue };
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            self.poll.registry().register(peer.source(), Token(self.next), interest)?;
+            self.peers.insert(self.next, peer);
+            self.next += 1;
+        }
+    }
+
+    /// Answers events and writes until neither brings about more of the other.
+    fn settle_down(&mut self) {
+        let mut busy = true;
+        while busy {
+            busy = false;
+            for (key, peer) in &mut self.peers {
+                while let Some(event) = peer.connection.poll_event() {
+                    busy = true;
+                    if let Some(detail) = event.error_detail() {
+                        let _ = writeln!(io::stderr(), "connection {key}: {}: {detail}", event.name());
+                    }
+                    if let Err(error) = self.node.handle(*key, &mut peer.connection, event) {
+                        let _ = writeln!(io::stderr(), "connection {key}: {error}");
+                    }
+                }
+            }
+            self.node.serve(&mut self.peers);
+            self.peers.values_mut().for_each(Peer::transmit);
+        }
+    }
+
+    fn turn(&mut self, ready: &mut Events) -> io::Result<()> {
+        let timeout: Option<Duration> = self.peers.values().filter_map(Peer::timeout).min();
+        match self.poll.poll(ready, timeout) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        for event in ready.iter() {
+            match event.token() {
+                LISTENER => self.accept()?,
+                Token(key) => {
+                    if let Some(peer) = self.peers.get_mut(&key) {
+                        peer.wake(event);
+                    }
+                }
+            }
+        }
+        self.peers.values_mut().for_each(Peer::receive);
+        self.settle_down();
+        // Dropping a socket takes it out of the poll.
+        self.peers
+            .retain(|_, peer| !peer.closed_at.is_some_and(|at| peer.read_over || at.elapsed() >= LINGER));
+        Ok(())
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let mut broker = Broker::new(arguments)?;
+    let mut out = io::stdout();
+    writeln!(out, "listening on {}", broker.listener.local_addr()?)?;
+    out.flush()?;
+    let mut ready = Events::with_capacity(256);
+    loop {
+        broker.turn(&mut ready)?;
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "broker: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

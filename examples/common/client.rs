@@ -1,0 +1,157 @@
+//! What `send` and `receive` have in common: the URL, one session, waiting for events.
+
+use std::{error::Error, io::ErrorKind, net::TcpStream, time::Instant};
+
+use amqp_proto::{Begin, Config, Event, Failure, Origin, SessionId, sasl::Offer};
+use clap::ValueEnum;
+use mio::{Events, Interest, Poll, Token, net};
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::peer::Peer;
+
+pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// How the client says who it is.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sasl {
+    /// No SASL layer at all.
+    None,
+    Anonymous,
+    /// With the URL's user and password.
+    Plain,
+    /// The transport has said it already.
+    External,
+}
+
+/// A client's connection, with one session.
+pub struct Client {
+    pub peer: Peer,
+    pub session: SessionId,
+    poll: Poll,
+    ready: Events,
+}
+
+/// `amqp://[user:password@]host[:port]/address`, taken apart.
+pub struct Place {
+    host: String,
+    port: u16,
+    pub address: String,
+    login: Option<(String, String)>,
+}
+
+impl Place {
+    pub fn parse(text: &str) -> Result<Self> {
+        let url = Url::parse(text)?;
+        match url.scheme() {
+            "amqp" => {}
+            "amqps" => return Err("TLS is not built into this program".into()),
+            other => return Err(format!("not an amqp URL but {other}").into()),
+        }
+        let decode = |part: &str| percent_decode_str(part).decode_utf8().map(|text| text.into_owned());
+        let host = url.host_str().ok_or("the URL has no host")?;
+        // An address may begin with a slash of its own.
+        let address = decode(url.path().strip_prefix('/').unwrap_or_default())?;
+        let login = match (url.username(), url.password()) {
+            ("", None) => None,
+            (user, password) => Some((decode(user)?, decode(password.unwrap_or_default())?)),
+        };
+        let host = host.trim_matches(['[', ']']).to_owned();
+        Ok(Self { host, port: url.port().unwrap_or(5672), address, login })
+    }
+}
+
+impl Client {
+    /// Connects; open and begin go out at once, without waiting for the peer's.
+    pub fn connect(
+        place: &Place,
+        sasl: Option<Sasl>,
+        name: &str,
+        max_frame_size: Option<u32>,
+    ) -> Result<Self> {
+        let mut config = Config::client(format!("{name}-{}", std::process::id())).hostname(&*place.host);
+        if let Some(size) = max_frame_size {
+            config = config.max_frame_size(size);
+        }
+        let usual = if place.login.is_some() { Sasl::Plain } else { Sasl::Anonymous };
+        config = match (sasl.unwrap_or(usual), &place.login) {
+            (Sasl::None, _) => config,
+            (Sasl::Anonymous, _) => config.sasl(Offer::anonymous()),
+            (Sasl::External, _) => config.sasl(Offer::external()),
+            (Sasl::Plain, Some((user, password))) => config.sasl(Offer::plain(user, password)),
+            (Sasl::Plain, None) => return Err("SASL PLAIN needs a user and a password in the URL".into()),
+        };
+        let socket = TcpStream::connect((&*place.host, place.port))?;
+        socket.set_nonblocking(true)?;
+        let mut peer = Peer::new(net::TcpStream::from_std(socket), config)?;
+        peer.connection.open()?;
+        let session = peer.connection.begin(Begin::new())?;
+        let poll = Poll::new()?;
+        poll.registry().register(peer.source(), Token(0), Interest::READABLE | Interest::WRITABLE)?;
+        Ok(Self { peer, session, poll, ready: Events::with_capacity(8) })
+    }
+
+    /// The next event, moving octets until there is one; `None` at `until`, or when the connection is over.
+    pub fn next_event(&mut self, until: Option<Instant>) -> Result<Option<Event>> {
+        loop {
+            if let Some(event) = self.peer.connection.poll_event() {
+                return Ok(Some(event));
+            }
+            self.peer.transmit();
+            if let Some(event) = self.peer.connection.poll_event() {
+                return Ok(Some(event));
+            }
+            let over = until.is_some_and(|until| until <= Instant::now());
+            if self.peer.connection.is_closed() || over {
+                return Ok(None);
+            }
+            self.wait(until)?;
+        }
+    }
+
+    /// Waits for the socket or a deadline, and reads.
+    fn wait(&mut self, until: Option<Instant>) -> Result<()> {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let timeout = [left, self.peer.timeout()].into_iter().flatten().min();
+        match self.poll.poll(&mut self.ready, timeout) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
+            _ => self.ready.iter().for_each(|event| self.peer.wake(event)),
+        }
+        self.peer.receive();
+        Ok(())
+    }
+
+    /// Ends the session and the connection, and waits for the peer to do so too.
+    pub fn close(mut self) -> Result<()> {
+        self.peer.connection.close(None)?;
+        while let Some(event) = self.next_event(None)? {
+            check(&event)?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes an error of an event that is one, and of an end that nobody asked for.
+pub fn check(event: &Event) -> Result<()> {
+    match event {
+        Event::ConnectionError(failure)
+        | Event::SessionError { failure, .. }
+        | Event::SenderError { failure, .. }
+        | Event::ReceiverError { failure, .. } => Err(explain(event, failure).into()),
+        _ => Ok(()),
+    }
+}
+
+fn explain(event: &Event, failure: &Failure) -> String {
+    let who = match failure.origin {
+        Origin::Peer => "from the peer",
+        Origin::Violation => "the peer broke the protocol",
+        Origin::Refused => "refused by the peer",
+        Origin::Lost => "the transport was lost",
+        Origin::TimedOut => "the peer took too long",
+        Origin::Header => "the peer asks for another protocol",
+        Origin::Sasl => "SASL failed",
+        _ => "ended",
+    };
+    format!("{}: {who}: {failure}", event.name())
+}

@@ -1,0 +1,137 @@
+//! A connection and its socket: moves octets between the two, never waits.
+
+use std::{
+    io::{self, ErrorKind, IoSlice, Read as _, Write as _},
+    net::Shutdown,
+    sync::Arc,
+    time::{self, Duration},
+};
+
+use amqp_proto::{Config, Connection, Instant, Progress};
+use bytes::{Buf as _, BytesMut};
+use mio::{event, net::TcpStream};
+
+/// Octets read at a time.
+const READ: usize = 64 << 10;
+
+/// How long the peer may take to close its end of the transport once all is said.
+pub const LINGER: Duration = Duration::from_secs(1);
+
+/// A connection and its socket.
+pub struct Peer {
+    pub connection: Connection,
+    socket: TcpStream,
+    input: BytesMut,
+    progress: Progress,
+    start: time::Instant,
+    /// Whether the socket may have something to read, and may take something: it is asked until it says no.
+    readable: bool,
+    writable: bool,
+    /// Whether the socket has nothing more to read, and takes nothing more.
+    pub read_over: bool,
+    write_over: bool,
+    /// Since when all is said.
+    pub closed_at: Option<time::Instant>,
+}
+
+impl Peer {
+    pub fn new(socket: TcpStream, config: impl Into<Arc<Config>>) -> io::Result<Self> {
+        socket.set_nodelay(true)?;
+        Ok(Self {
+            connection: Connection::new(config),
+            socket,
+            input: BytesMut::new(),
+            progress: Progress::NeedInput,
+            start: time::Instant::now(),
+            readable: true,
+            writable: true,
+            read_over: false,
+            write_over: false,
+            closed_at: None,
+        })
+    }
+
+    /// The engine has no clock: this is the one that it is told.
+    fn now(&self) -> Instant {
+        Instant::from_millis(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Takes note of what the socket is ready for.
+    pub fn wake(&mut self, event: &event::Event) {
+        self.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+        self.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
+    }
+
+    /// Reads what is there, at most one block of it, and hands it to the engine.
+    pub fn receive(&mut self) {
+        let now = self.now();
+        self.connection.handle_timeout(now);
+        if self.can_read() {
+            let held = self.input.len();
+            self.input.resize(held + READ, 0);
+            let read = self.socket.read(&mut self.input[held..]);
+            self.input.truncate(held + read.as_ref().unwrap_or(&0));
+            match read {
+                Ok(0) => self.end_of_input(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() != ErrorKind::Interrupted => self.end_of_input(),
+                _ => {}
+            }
+        }
+        self.progress = self.connection.handle_input(now, &mut self.input);
+    }
+
+    fn end_of_input(&mut self) {
+        self.read_over = true;
+        self.connection.handle_eof(self.now());
+    }
+
+    /// Writes as much as the socket takes. There may be events after it, such as SENDER_READY.
+    pub fn transmit(&mut self) {
+        let now = self.now();
+        loop {
+            // A large message is put into frames as those before it are written, so this is asked until it is dry.
+            let mut out = self.connection.transmit(now);
+            if !out.has_remaining() || !self.writable || self.write_over {
+                break;
+            }
+            let mut slices = [IoSlice::new(&[]); 64];
+            let count = out.chunks_vectored(&mut slices);
+            match self.socket.write_vectored(&slices[..count]) {
+                Ok(written) => out.advance(written),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                // What the peer said before it went may still be there to read.
+                Err(_) => self.write_over = true,
+            }
+        }
+        if self.connection.is_closed() && self.closed_at.is_none() {
+            // A socket dropped with octets unread resets the transport, and the peer may lose our last words.
+            let _ = self.socket.shutdown(Shutdown::Write);
+            self.closed_at = Some(time::Instant::now());
+        }
+    }
+
+    fn can_read(&self) -> bool {
+        // After Closed the engine drops what comes; it is read all the same, up to the peer's end.
+        self.readable && !self.read_over && matches!(self.progress, Progress::NeedInput | Progress::Closed)
+    }
+
+    /// How long to wait for the socket at most.
+    pub fn timeout(&self) -> Option<Duration> {
+        // Events have been polled by now, so after DrainEvents the engine takes the rest of what was read.
+        let can_write = self.writable && !self.write_over && self.connection.outbox_len() > 0;
+        if self.can_read() || can_write || self.progress == Progress::DrainEvents {
+            return Some(Duration::ZERO);
+        }
+        if let Some(at) = self.closed_at {
+            return Some(LINGER.saturating_sub(at.elapsed()));
+        }
+        let deadline = self.connection.poll_timeout()?;
+        Some(deadline.saturating_since(self.now()))
+    }
+
+    pub fn source(&mut self) -> &mut TcpStream {
+        &mut self.socket
+    }
+}

@@ -1,0 +1,176 @@
+//! Receives messages from an address, accepts them and prints their bodies, one per line.
+//!
+//! ```sh
+//! cargo run --example receive -- amqp://localhost/queue --count 10
+//! cargo run --example receive -- amqp://localhost/queue --drain       # what is there, and no more
+//! ```
+
+#[path = "common/client.rs"]
+mod client;
+#[path = "common/peer.rs"]
+mod peer;
+
+use std::{
+    io::{self, BufWriter, Write},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use amqp_proto::{
+    Attach, Delivery, Event, ReceiverId,
+    message::{Body, Message, MessageSettings},
+    spec::{definitions::SenderSettleMode, section::MESSAGE_FORMAT},
+    types::Value,
+};
+use clap::Parser;
+use client::{Client, Place, Result, check};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+
+/// Receive messages from an AMQP address.
+#[derive(Parser)]
+struct Arguments {
+    /// amqp://[user:password@]host[:port]/address
+    url: String,
+    /// How many messages; without it as many as come.
+    #[arg(long)]
+    count: Option<u64>,
+    /// How many messages the peer may send ahead.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    credit: u32,
+    /// Ask for settled deliveries: nothing is confirmed.
+    #[arg(long)]
+    settled: bool,
+    /// Take what is there and do not wait for more.
+    #[arg(long)]
+    drain: bool,
+    /// Do not print the bodies.
+    #[arg(long)]
+    quiet: bool,
+    /// Give up after so many milliseconds without a message.
+    #[arg(long, value_name = "MS")]
+    timeout: Option<u64>,
+}
+
+impl Arguments {
+    /// The credit to have out after so many messages.
+    fn due(&self, received: u64) -> u32 {
+        let left = self.count.map_or(u64::MAX, |count| count.saturating_sub(received));
+        u32::try_from(left).unwrap_or(u32::MAX).min(self.credit)
+    }
+}
+
+fn print(delivery: Delivery, out: &mut impl Write) -> Result<()> {
+    let settings = MessageSettings { body_required: false, ..MessageSettings::default() };
+    if delivery.message_format != MESSAGE_FORMAT {
+        delivery.payload.chunks().try_for_each(|chunk| out.write_all(chunk))?;
+    } else {
+        let message = Message::parse(delivery.payload, &settings)?;
+        match message.body_kind().map(|_| message.body()).transpose()? {
+            Some(Body::Data(octets)) => octets.chunks().try_for_each(|chunk| out.write_all(chunk))?,
+            Some(Body::Value(Value::String(text))) => out.write_all(text.as_bytes())?,
+            Some(Body::Value(Value::Binary(octets))) => out.write_all(&octets)?,
+            Some(Body::Value(value)) => write!(out, "{value:?}")?,
+            Some(Body::Sequence(sections)) => write!(out, "{sections:?}")?,
+            None => {}
+        }
+    }
+    Ok(out.write_all(b"\n")?)
+}
+
+/// Asks for more where it is time to; says whether there is more to wait for.
+fn top_up(client: &mut Client, receiver: ReceiverId, arguments: &Arguments, received: u64) -> Result<bool> {
+    let due = arguments.due(received);
+    let mut receiver = client.peer.connection.receiver(receiver)?;
+    let credit = receiver.credit();
+    if due > 0 && credit <= if arguments.drain { 0 } else { due / 2 } {
+        receiver.set_credit(due)?;
+        if arguments.drain {
+            receiver.drain()?;
+        }
+    }
+    Ok(due > 0)
+}
+
+fn receive(
+    client: &mut Client,
+    place: &Place,
+    arguments: &Arguments,
+    received: &mut u64,
+    out: &mut impl Write,
+    bar: &ProgressBar,
+) -> Result<()> {
+    let mode = if arguments.settled { SenderSettleMode::Settled } else { SenderSettleMode::Mixed };
+    let attach = Attach::from(&*place.address).snd_settle_mode(mode);
+    let session = client.session;
+    let receiver = client.peer.connection.session(session)?.attach_receiver(attach)?;
+    let timeout = arguments.timeout.map(Duration::from_millis);
+    let mut until = timeout.map(|timeout| Instant::now() + timeout);
+    let mut more = arguments.due(0) > 0;
+    while more {
+        match client.next_event(until)? {
+            Some(Event::ReceiverOpen { .. }) => more = top_up(client, receiver, arguments, *received)?,
+            Some(Event::Delivery { receiver, delivery }) => {
+                let mut link = client.peer.connection.receiver(receiver)?;
+                let message = link.take(delivery)?;
+                link.accept(delivery)?;
+                *received += 1;
+                bar.set_position(*received);
+                until = timeout.map(|timeout| Instant::now() + timeout);
+                if !arguments.quiet {
+                    print(message, out)?;
+                }
+                more = top_up(client, receiver, arguments, *received)?;
+            }
+            // With credit out again it is the answer to an earlier round.
+            Some(Event::Drained { receiver }) => {
+                more = client.peer.connection.receiver(receiver)?.credit() > 0
+            }
+            Some(
+                event @ (Event::ReceiverClosed { .. }
+                | Event::ReceiverDetached { .. }
+                | Event::SessionClosed { .. }
+                | Event::ConnectionClosed),
+            ) => {
+                return Err(format!("{}: the peer ended it", event.name()).into());
+            }
+            Some(event) => check(&event)?,
+            None if client.peer.connection.is_closed() => return Err("the connection is over".into()),
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let place = Place::parse(&arguments.url)?;
+    let mut client = Client::connect(&place, None, "receive", None)?;
+    let (mut received, start) = (0, Instant::now());
+    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    // Nothing is drawn unless standard error is a terminal.
+    let bar = ProgressBar::with_draw_target(arguments.count, ProgressDrawTarget::stderr());
+    let done =
+        receive(&mut client, &place, arguments, &mut received, &mut out, &bar).and_then(|()| client.close());
+    bar.finish_and_clear();
+    let seconds = start.elapsed().as_secs_f64();
+    writeln!(
+        out,
+        "received {received} in {seconds:.3} s, {:.0} msg/s",
+        received as f64 / seconds.max(f64::EPSILON)
+    )?;
+    out.flush()?;
+    done?;
+    match arguments.count {
+        Some(count) if received < count => Err(format!("{received} of {count} messages came").into()),
+        _ => Ok(()),
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "receive: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Sends messages to an address and counts what becomes of them.
+//!
+//! ```sh
+//! cargo run --example send -- amqp://localhost/queue --count 1000 --size 100
+//! ```
+
+#[path = "common/client.rs"]
+mod client;
+#[path = "common/peer.rs"]
+mod peer;
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use amqp_proto::{
+    Attach, CommandError, Event, SendOptions, SenderId,
+    frame::Payload,
+    message::Message,
+    spec::{definitions::SenderSettleMode, delivery_state::DeliveryState},
+};
+use clap::Parser;
+use client::{Client, Place, Result, Sasl, check};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+
+/// Send messages to an AMQP address.
+#[derive(Parser)]
+struct Arguments {
+    /// amqp://[user:password@]host[:port]/address
+    url: String,
+    /// How many messages.
+    #[arg(long, default_value_t = 1)]
+    count: u64,
+    /// Octets of each body, which begins with the message's number.
+    #[arg(long, value_name = "BYTES", default_value_t = 100, conflicts_with = "body")]
+    size: usize,
+    /// The same text as every body.
+    #[arg(long, value_name = "TEXT")]
+    body: Option<String>,
+    /// Send settled: nothing is confirmed.
+    #[arg(long)]
+    settled: bool,
+    /// The largest frame to accept, in bytes.
+    #[arg(long, value_name = "N")]
+    max_frame_size: Option<u32>,
+    /// SASL mechanism; plain where the URL has a user, else anonymous.
+    #[arg(long, value_name = "MECH")]
+    sasl: Option<Sasl>,
+    /// Messages per second at most.
+    #[arg(long, value_name = "N", value_parser = rate)]
+    rate: Option<f64>,
+}
+
+fn rate(text: &str) -> std::result::Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if rate > 0.0 && f64::is_finite(rate) => Ok(rate),
+        _ => Err("a number above 0 is due".into()),
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    sent: u64,
+    accepted: u64,
+    rejected: u64,
+    released: u64,
+    modified: u64,
+    /// Settled by the peer without an outcome.
+    unclear: u64,
+}
+
+impl Counts {
+    fn confirmed(&self) -> u64 {
+        self.accepted + self.rejected + self.released + self.modified + self.unclear
+    }
+
+    fn settled(&mut self, count: u64, state: Option<&DeliveryState>) {
+        let counter = match state {
+            Some(DeliveryState::Accepted(_)) => &mut self.accepted,
+            Some(DeliveryState::Rejected(_)) => &mut self.rejected,
+            Some(DeliveryState::Released(_)) => &mut self.released,
+            Some(DeliveryState::Modified(_)) => &mut self.modified,
+            _ => &mut self.unclear,
+        };
+        *counter += count;
+    }
+}
+
+fn message(arguments: &Arguments, number: u64) -> Payload {
+    let builder = Message::builder().message_id(number);
+    if let Some(body) = &arguments.body {
+        return builder.data(body.clone()).build();
+    }
+    let mut body = format!("{number:010}").into_bytes();
+    body.resize(arguments.size, b'x');
+    builder.data(body).build()
+}
+
+/// Sends what may be sent now, and gives the time of the next message where the rate is what holds it back.
+fn fill(
+    client: &mut Client,
+    sender: SenderId,
+    arguments: &Arguments,
+    counts: &mut Counts,
+    start: Instant,
+) -> Result<Option<Instant>> {
+    let mut sender = client.peer.connection.sender(sender)?;
+    while counts.sent < arguments.count {
+        if let Some(rate) = arguments.rate {
+            let due = start + Duration::try_from_secs_f64(counts.sent as f64 / rate)?;
+            if due > Instant::now() {
+                return Ok(Some(due));
+            }
+        }
+        let options = SendOptions::new().settled(arguments.settled);
+        match sender.send_with(counts.sent, message(arguments, counts.sent), &options) {
+            Ok(_) => counts.sent += 1,
+            // SENDER_READY tells when to go on.
+            Err(
+                CommandError::NoCredit
+                | CommandError::WindowClosed
+                | CommandError::OutboxFull
+                | CommandError::Busy,
+            ) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(None)
+}
+
+fn send(
+    client: &mut Client,
+    place: &Place,
+    arguments: &Arguments,
+    counts: &mut Counts,
+    bar: &ProgressBar,
+) -> Result<()> {
+    let mode = if arguments.settled { SenderSettleMode::Settled } else { SenderSettleMode::Unsettled };
+    let attach = Attach::to(&*place.address).snd_settle_mode(mode);
+    let session = client.session;
+    let sender = client.peer.connection.session(session)?.attach_sender(attach)?;
+    let (mut open, mut until, mut start) = (false, None, Instant::now());
+    while !open || counts.sent < arguments.count || (!arguments.settled && counts.confirmed() < counts.sent) {
+        match client.next_event(until)? {
+            Some(Event::SenderOpen { .. }) => (open, start) = (true, Instant::now()),
+            Some(Event::Settled { first, last, state, .. }) => {
+                counts.settled(u64::from(last) - u64::from(first) + 1, state.as_ref());
+                bar.set_position(counts.confirmed());
+                continue;
+            }
+            Some(Event::SenderDrain { .. }) => client.peer.connection.sender(sender)?.drained()?,
+            Some(
+                event @ (Event::SenderClosed { .. }
+                | Event::SenderDetached { .. }
+                | Event::SessionClosed { .. }
+                | Event::ConnectionClosed),
+            ) => {
+                return Err(format!("{}: the peer ended it too early", event.name()).into());
+            }
+            Some(event) => check(&event)?,
+            None if until.is_none() => return Err("the connection is over".into()),
+            None => {}
+        }
+        until = if open { fill(client, sender, arguments, counts, start)? } else { None };
+        if arguments.settled {
+            bar.set_position(counts.sent);
+        }
+    }
+    // Nobody confirms a settled message: it has to be out before the end that would cut it short.
+    while client.peer.connection.sender(sender)?.is_sending() {
+        if let Some(event) = client.next_event(Some(Instant::now() + Duration::from_millis(10)))? {
+            check(&event)?;
+        }
+    }
+    Ok(())
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let place = Place::parse(&arguments.url)?;
+    let mut client = Client::connect(&place, arguments.sasl, "send", arguments.max_frame_size)?;
+    let (mut counts, start) = (Counts::default(), Instant::now());
+    // Nothing is drawn unless standard error is a terminal.
+    let bar = ProgressBar::with_draw_target(Some(arguments.count), ProgressDrawTarget::stderr());
+    let done = send(&mut client, &place, arguments, &mut counts, &bar).and_then(|()| client.close());
+    bar.finish_and_clear();
+    let seconds = start.elapsed().as_secs_f64();
+    let Counts { sent, accepted, rejected, released, modified, unclear } = counts;
+    writeln!(
+        io::stdout(),
+        "sent {sent} accepted {accepted} rejected {rejected} released {released} modified {modified} in {seconds:.3} s, {:.0} msg/s",
+        sent as f64 / seconds.max(f64::EPSILON),
+    )?;
+    done?;
+    if !arguments.settled && accepted < sent {
+        return Err(format!(
+            "{} of {sent} were not accepted, {unclear} of them settled without an outcome",
+            sent - accepted
+        )
+        .into());
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "send: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,441 @@
+//! A connection under test, with an application that answers what it is asked.
+
+use alloc::{collections::BTreeSet, format, vec, vec::Vec};
+
+use bytes::{Buf, BytesMut};
+
+use super::{script::Script, wire::Wire};
+use crate::{
+    Attach, Begin, CommandError, Config, Connection, CreditPolicy, DeliveryId, Event, Instant, Limits,
+    LinkId, Progress, ReceiverId, SaslPolicy, SendOptions, SenderId, SessionId,
+    sasl::Offer,
+    spec::{
+        definitions::{Error, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
+        delivery_state::{DeliveryState, Modified},
+    },
+    state::{ConnectionState, LinkState, SessionState},
+    testing::Grammar,
+};
+
+/// Octets that may wait for output before input is no longer taken.
+const OUTBOX: usize = 4096;
+/// Events that may wait before input is no longer taken.
+const EVENTS: usize = 64;
+/// What one input may add to either beyond that.
+const SLACK: usize = 16 << 10;
+
+/// What has been reached.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Coverage {
+    pub(super) connections: BTreeSet<ConnectionState>,
+    pub(super) sessions: BTreeSet<SessionState>,
+    pub(super) links: BTreeSet<LinkState>,
+    pub(super) events: BTreeSet<&'static str>,
+    /// Bits of the performatives that the peer sent, and that the connection did.
+    pub(super) received: u16,
+    pub(super) written: u16,
+}
+
+impl Coverage {
+    #[cfg(test)]
+    pub(super) fn add(&mut self, other: Self) {
+        self.connections.extend(other.connections);
+        self.sessions.extend(other.sessions);
+        self.links.extend(other.links);
+        self.events.extend(other.events);
+        self.received |= other.received;
+        self.written |= other.written;
+    }
+}
+
+/// Ids that have been there, stale ones too.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    pub(super) sessions: Vec<SessionId>,
+    pub(super) senders: Vec<SenderId>,
+    pub(super) receivers: Vec<ReceiverId>,
+    pub(super) sent: Vec<DeliveryId>,
+    pub(super) arrived: Vec<DeliveryId>,
+}
+
+/// Any of them, the newest most easily.
+fn pick<T: Copy>(from: &[T], script: &mut Script<'_>) -> Option<T> {
+    let back = usize::from(script.choose(0_u8, &[0, 0, 1, 2, 3, 5, 8]));
+    from.iter().rev().nth(back).or(from.first()).copied()
+}
+
+pub(super) struct Engine {
+    pub(super) connection: Connection,
+    pub(super) grammar: Grammar,
+    pub(super) ids: Ids,
+    pub(super) coverage: Coverage,
+    wire: Wire,
+    input: BytesMut,
+    now: u64,
+    /// Choices of the application, by bits.
+    manner: u8,
+    links: u8,
+}
+
+impl Engine {
+    /// The setting and the application's manners, by two octets.
+    pub(super) fn new(setting: u8, manner: u8) -> Self {
+        let mut config = if setting & 1 == 0 { Config::client("us") } else { Config::server("us") };
+        if setting & 6 == 6 {
+            config = if setting & 1 == 0 {
+                config.sasl(Offer::plain("user", "secret"))
+            } else {
+                config
+                    .sasl(Offer::verify_plain(|found| found.matches("user", "secret")))
+                    .sasl_policy(if setting & 8 == 0 { SaslPolicy::Required } else { SaslPolicy::Optional })
+            };
+        }
+        let limits = Limits {
+            outbox: OUTBOX,
+            events: EVENTS,
+            unanswered: 2048,
+            unsettled: 16,
+            retained: 16,
+            buffered_per_delivery: 512,
+            buffered_per_session: 1024,
+            ..Limits::default()
+        };
+        let config = config
+            .limits(limits)
+            .auto_accept(setting & 0x10 == 0)
+            .max_frame_size(if setting & 0x20 == 0 { 4096 } else { 512 })
+            .idle_timeout(if setting & 0x40 == 0 { 0 } else { 50 })
+            .channel_max(2);
+        Self {
+            connection: Connection::new(config),
+            grammar: Grammar::new(),
+            ids: Ids::default(),
+            coverage: Coverage::default(),
+            wire: Wire::default(),
+            input: BytesMut::new(),
+            now: 0,
+            manner,
+            links: 0,
+        }
+    }
+
+    fn instant(&self) -> Instant {
+        Instant::from_millis(self.now)
+    }
+
+    /// Gives octets to the connection, and does what it asks for.
+    pub(super) fn feed(&mut self, octets: &[u8]) {
+        self.input.extend_from_slice(octets);
+        for _ in 0..64 {
+            let now = self.instant();
+            let progress = self.connection.handle_input(now, &mut self.input);
+            self.look();
+            match progress {
+                Progress::NeedInput | Progress::Closed => break,
+                Progress::DrainOutput => self.transmit(),
+                // Where there are none, an answer is waited for.
+                Progress::DrainEvents if self.events() == 0 => break,
+                Progress::DrainEvents => {}
+            }
+        }
+    }
+
+    /// One step of the application: its events, its output, its clock.
+    pub(super) fn step(&mut self) {
+        self.now = self.now.saturating_add(3);
+        let now = self.instant();
+        if self.connection.poll_timeout().is_some_and(|due| due <= now) {
+            self.connection.handle_timeout(now);
+        }
+        self.events();
+        self.look();
+        assert!(self.connection.outbox_len() <= OUTBOX.saturating_add(SLACK), "the outbox grows");
+        if self.manner & 1 == 0 || self.now.is_multiple_of(4) {
+            self.transmit();
+        }
+        self.look();
+    }
+
+    /// The transport's end, and what is checked there.
+    pub(super) fn finish(&mut self, peer: u16) -> Coverage {
+        self.transmit();
+        self.connection.handle_eof(self.instant());
+        self.events();
+        self.transmit();
+        assert_eq!(self.connection.poll_event(), None);
+        assert!(self.grammar.is_over(), "no end: {:?}", self.connection.state());
+        assert!(self.grammar.all_ended());
+        assert!(self.connection.is_closed());
+        self.coverage.received = peer;
+        self.coverage.written = self.wire.written;
+        core::mem::take(&mut self.coverage)
+    }
+
+    pub(super) fn transmit(&mut self) {
+        let now = self.instant();
+        let max = self.connection.remote_open().map(|open| open.max_frame_size);
+        loop {
+            let mut octets = Vec::new();
+            let mut transmit = self.connection.transmit(now);
+            while transmit.has_remaining() {
+                let count = transmit.chunk().len();
+                octets.extend_from_slice(transmit.chunk());
+                transmit.advance(count);
+            }
+            if octets.is_empty() {
+                return;
+            }
+            self.wire.read(&octets, max);
+        }
+    }
+
+    /// Notes the states that things are in.
+    fn look(&mut self) {
+        self.coverage.connections.insert(self.connection.state());
+        let Coverage { sessions, links, .. } = &mut self.coverage;
+        self.connection.states(|session| sessions.extend([session]), |link| links.extend([link]));
+    }
+
+    /// Takes all events and answers them; says how many there were.
+    pub(super) fn events(&mut self) -> usize {
+        let mut count = 0_usize;
+        while let Some(event) = self.connection.poll_event() {
+            count = count.saturating_add(1);
+            assert!(count <= EVENTS.saturating_add(SLACK), "events without end");
+            self.coverage.events.insert(event.name());
+            self.grammar.note(&event);
+            let answered = self.answer(&event);
+            let fine = matches!(
+                answered,
+                Ok(())
+                    | Err(CommandError::IllegalState(_)
+                        | CommandError::UnknownId
+                        | CommandError::LimitReached(_)
+                        | CommandError::FrameTooLarge { .. })
+            );
+            assert!(fine, "{event:?}: {answered:?}");
+        }
+        count
+    }
+
+    fn answer(&mut self, event: &Event) -> Result<(), CommandError> {
+        let refuses = self.manner & 6 == 6;
+        match *event {
+            Event::ConnectionRequested => self.connection.open(),
+            Event::SessionRequested { session } => {
+                self.ids.sessions.push(session);
+                if refuses && self.manner & 8 > 0 {
+                    self.refuse_session(session)
+                } else {
+                    self.accept_session(session)
+                }
+            }
+            Event::SessionOpen { session } => {
+                if !self.ids.sessions.contains(&session) {
+                    self.ids.sessions.push(session);
+                }
+                Ok(())
+            }
+            Event::SenderRequested { sender, .. } => {
+                self.ids.senders.push(sender);
+                match self.manner & 0x30 {
+                    0x30 => Ok(()),
+                    _ if refuses => self.refuse_link(sender.into()),
+                    _ => self.connection.accept_sender(sender, self.attach()),
+                }
+            }
+            Event::ReceiverRequested { receiver, .. } => {
+                self.ids.receivers.push(receiver);
+                match self.manner & 0x30 {
+                    0x30 => Ok(()),
+                    _ if refuses => self.refuse_link(receiver.into()),
+                    _ => self.connection.accept_receiver(receiver, self.attach()),
+                }
+            }
+            Event::SenderOpen { sender } | Event::SenderReady { sender } => {
+                self.send(sender);
+                Ok(())
+            }
+            Event::SenderDrain { sender } => match self.connection.sender(sender)?.drained() {
+                Err(CommandError::Busy) => Ok(()),
+                done => done,
+            },
+            Event::Delivery { receiver, delivery } | Event::DeliveryData { receiver, delivery, .. } => {
+                self.ids.arrived.push(delivery);
+                self.handle_delivery(receiver, delivery)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn accept_session(&mut self, session: SessionId) -> Result<(), CommandError> {
+        let window = if self.manner & 0x40 == 0 { 2048 } else { 3 };
+        self.connection.accept_session(session, Begin::new().incoming_window(window).handle_max(3))
+    }
+
+    pub(super) fn refuse_session(&mut self, session: SessionId) -> Result<(), CommandError> {
+        let refused = self.connection.refuse_session(session, Error::new(ErrorCondition::NotAllowed));
+        if refused.is_ok() {
+            self.grammar.refused_session(session);
+        }
+        refused
+    }
+
+    pub(super) fn refuse_link(&mut self, link: LinkId) -> Result<(), CommandError> {
+        let error = Error::new(ErrorCondition::NotFound);
+        let refused = match link {
+            LinkId::Sender(sender) => self.connection.refuse_sender(sender, error),
+            LinkId::Receiver(receiver) => self.connection.refuse_receiver(receiver, error),
+        };
+        if refused.is_ok() {
+            self.grammar.refused_link(link);
+        }
+        refused
+    }
+
+    fn attach(&self) -> Attach {
+        let credit = if self.manner & 0x80 == 0 { CreditPolicy::Auto(4) } else { CreditPolicy::Manual };
+        Attach::new().credit(credit).streaming(self.manner & 0x90 == 0x10)
+    }
+
+    fn send(&mut self, sender: SenderId) {
+        let Ok(mut link) = self.connection.sender(sender) else { return };
+        let size = if self.manner & 0x20 == 0 { 5 } else { 1500 };
+        let tag = u32::from(self.manner);
+        if let Ok(delivery) = link.send(tag, vec![self.manner; size]) {
+            self.ids.sent.push(delivery);
+        }
+    }
+
+    fn handle_delivery(&mut self, receiver: ReceiverId, delivery: DeliveryId) -> Result<(), CommandError> {
+        let mut link = self.connection.receiver(receiver)?;
+        if self.manner & 0x90 == 0x10 {
+            while link.read(delivery)?.is_some() {}
+        } else if self.manner & 0x44 == 0x44 {
+            return Ok(());
+        } else {
+            let taken = link.take(delivery)?;
+            assert_eq!(taken.id, delivery);
+        }
+        match self.manner & 3 {
+            0 => link.accept(delivery),
+            1 => link.release(delivery),
+            2 => link.settle(delivery, Some(DeliveryState::ACCEPTED)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Any command, on any ids.
+    pub(super) fn command(&mut self, script: &mut Script<'_>) {
+        let error = (script.below(3) == 0).then(|| Error::new(ErrorCondition::InternalError));
+        let what = script.below(40);
+        match what {
+            0..=2 => forget(self.connection.open()),
+            3..=6 => {
+                let window = script.choose(10, &[0, 1, 3]);
+                if let Ok(session) = self.connection.begin(Begin::new().incoming_window(window)) {
+                    self.grammar.began(session);
+                    self.ids.sessions.push(session);
+                }
+            }
+            7..=13 => self.attach_link(script),
+            14 => forget(self.connection.close(error)),
+            15 | 16 => {
+                let Some(session) = pick(&self.ids.sessions, script) else { return };
+                let _ = match script.below(3) {
+                    0 => self.accept_session(session),
+                    1 => self.refuse_session(session),
+                    _ => self.connection.session(session).and_then(|mut session| session.end(error)),
+                };
+            }
+            17..=28 => self.sender_command(script, error),
+            _ => self.receiver_command(script, error),
+        }
+        self.look();
+    }
+
+    fn attach_link(&mut self, script: &mut Script<'_>) {
+        let Some(id) = pick(&self.ids.sessions, script) else { return };
+        let Ok(mut session) = self.connection.session(id) else { return };
+        self.links = self.links.wrapping_add(1) & 3;
+        let attach = Attach::to("node")
+            .name(format!("link-{}", self.links))
+            .streaming(script.below(4) == 0)
+            .settle_on_outcome(script.below(4) > 0)
+            .snd_settle_mode(script.choose(SenderSettleMode::Mixed, &[SenderSettleMode::Settled]))
+            .rcv_settle_mode(script.choose(ReceiverSettleMode::First, &[ReceiverSettleMode::Second]))
+            .credit(script.choose(CreditPolicy::Manual, &[CreditPolicy::Auto(3)]));
+        if script.below(2) == 0 {
+            if let Ok(sender) = session.attach_sender(attach) {
+                self.grammar.attached(sender);
+                self.ids.senders.push(sender);
+            }
+        } else if let Ok(receiver) = session.attach_receiver(attach) {
+            self.grammar.attached(receiver);
+            self.ids.receivers.push(receiver);
+        }
+    }
+
+    fn sender_command(&mut self, script: &mut Script<'_>, error: Option<Error>) {
+        let Some(id) = pick(&self.ids.senders, script) else { return };
+        let what = script.below(12);
+        let delivery = pick(&self.ids.sent, script);
+        let attach = self.attach();
+        if what == 0 {
+            let _ = self.connection.accept_sender(id, attach);
+        } else if what == 1 {
+            let _ = self.refuse_link(id.into());
+        }
+        let Ok(mut link) = self.connection.sender(id) else { return };
+        let options = SendOptions::new().settled(script.below(4) == 0);
+        let tag = u32::from(script.byte());
+        match (what, delivery) {
+            (2..=4, _) => {
+                let size = script.choose(3, &[0, 600, 3000, 20]);
+                self.ids.sent.extend(link.send_with(tag, vec![1; size], &options));
+            }
+            (5, _) => self.ids.sent.extend(link.start(tag, &options)),
+            (6, Some(delivery)) => forget(link.write(delivery, vec![2; usize::from(script.byte())])),
+            (7, Some(delivery)) => forget(link.finish(delivery)),
+            (8, Some(delivery)) => forget(link.abort(delivery)),
+            (9, Some(delivery)) => forget(link.settle(delivery, Some(DeliveryState::ACCEPTED))),
+            (10, _) => forget(link.set_available(7).and_then(|()| link.drained())),
+            (11, _) if script.below(2) == 0 => forget(link.detach(error)),
+            (11, _) => forget(link.close(error)),
+            _ => {}
+        }
+    }
+
+    fn receiver_command(&mut self, script: &mut Script<'_>, error: Option<Error>) {
+        let Some(id) = pick(&self.ids.receivers, script) else { return };
+        let what = script.below(12);
+        let delivery = pick(&self.ids.arrived, script);
+        let attach = self.attach();
+        if what == 0 {
+            let _ = self.connection.accept_receiver(id, attach);
+        } else if what == 1 {
+            let _ = self.refuse_link(id.into());
+        }
+        let Ok(mut link) = self.connection.receiver(id) else { return };
+        match (what, delivery) {
+            (2, _) => forget(link.set_credit(script.choose(5, &[0, 1, u32::MAX]))),
+            (3, _) => forget(link.add_credit(script.choose(1, &[u32::MAX]))),
+            (4, _) => forget(link.drain()),
+            (5, Some(delivery)) => forget(link.take(delivery)),
+            (6, Some(delivery)) => forget(link.read(delivery)),
+            (7, Some(delivery)) => forget(link.accept(delivery)),
+            (8, Some(delivery)) => forget(link.modify(delivery, Modified::default())),
+            (9, Some(delivery)) => forget(link.reject(delivery, error)),
+            (10, Some(first)) => {
+                let last = pick(&self.ids.arrived, script).unwrap_or(first);
+                forget(link.disposition(first, last, script.below(2) == 0, Some(DeliveryState::RELEASED)));
+            }
+            (11, _) if script.below(2) == 0 => forget(link.detach(error)),
+            (11, _) => forget(link.close(error)),
+            _ => {}
+        }
+    }
+}
+
+/// Any command may be refused.
+fn forget<T>(_: Result<T, CommandError>) {}

@@ -1,0 +1,272 @@
+//! Octets as a script: choices, and frames of a peer that mostly knows what it does.
+
+use alloc::{boxed::Box, format, vec, vec::Vec};
+
+use super::wire::bit;
+use crate::{
+    codec::{Encode, to_vec},
+    frame::ProtocolHeader,
+    spec::{
+        definitions::{Error, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
+        delivery_state::{DeliveryState, Received, Rejected},
+        performatives::{Attach, Begin, Close, Detach, Disposition, End, Flow, Open, Performative, Transfer},
+        sasl::{SaslChallenge, SaslCode, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
+        termini::{Source, Target},
+    },
+    types::{Channel, Handle, Milliseconds, SequenceNo, Str, Symbol, TransferNumber},
+};
+
+/// Octets read as choices; all zero behind their end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Script<'a>(&'a [u8]);
+
+impl<'a> Script<'a> {
+    pub(super) const fn new(octets: &'a [u8]) -> Self {
+        Self(octets)
+    }
+
+    pub(super) const fn is_over(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn byte(&mut self) -> u8 {
+        self.take(1).first().copied().unwrap_or(0)
+    }
+
+    /// A number less than the bound.
+    pub(super) fn below(&mut self, bound: u8) -> u8 {
+        self.byte().checked_rem(bound).unwrap_or(0)
+    }
+
+    /// So many octets, or what there is.
+    pub(super) fn take(&mut self, count: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at_checked(count).unwrap_or((self.0, &[]));
+        self.0 = rest;
+        taken
+    }
+
+    /// One of the choices.
+    pub(super) fn choose<T: Copy>(&mut self, first: T, others: &[T]) -> T {
+        let at = usize::from(self.byte()).checked_rem(others.len().saturating_add(1)).unwrap_or(0);
+        at.checked_sub(1).and_then(|at| others.get(at)).copied().unwrap_or(first)
+    }
+}
+
+/// A frame around the body.
+fn frame(kind: u8, channel: u16, mut body: Vec<u8>, payload: &[u8]) -> Vec<u8> {
+    body.extend_from_slice(payload);
+    let size = u32::try_from(body.len().saturating_add(8)).unwrap_or(u32::MAX);
+    let [high, low] = channel.to_be_bytes();
+    let mut octets = size.to_be_bytes().to_vec();
+    octets.extend_from_slice(&[2, kind, high, low]);
+    octets.append(&mut body);
+    octets
+}
+
+/// The delivery that the peer sends on a channel.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sending {
+    next: u32,
+    unfinished: Option<u8>,
+}
+
+/// The peer: it counts its deliveries, and tells no other truth than by chance.
+#[derive(Debug, Default)]
+pub(super) struct Peer {
+    sending: [Sending; 3],
+    /// Bits of the performatives that it has sent.
+    pub(super) sent: u16,
+}
+
+/// A small count, or now and then a large one.
+fn count(script: &mut Script<'_>) -> u32 {
+    script.choose(8, &[0, 1, 2, 3, 64, 1000, u32::MAX])
+}
+
+fn error(script: &mut Script<'_>) -> Option<Box<Error>> {
+    let condition = script.choose(None, &[None, None, Some("amqp:internal-error"), Some("test:other")]);
+    let condition = condition.and_then(|condition| Symbol::try_from(condition).ok());
+    condition.map(|condition| Box::new(Error::described(ErrorCondition::from(condition), "told so")))
+}
+
+fn state(script: &mut Script<'_>) -> Option<DeliveryState> {
+    match script.below(6) {
+        0 | 1 => Some(DeliveryState::ACCEPTED),
+        2 => Some(DeliveryState::RELEASED),
+        3 => Some(Rejected { error: error(script).map(|error| *error) }.into()),
+        4 => Some(Received { section_number: 0, section_offset: 3 }.into()),
+        _ => None,
+    }
+}
+
+impl Peer {
+    /// The next frame or header.
+    pub(super) fn next(&mut self, script: &mut Script<'_>) -> Vec<u8> {
+        let what = script.below(32);
+        let channel = script.choose(0, &[0, 0, 1, 2]);
+        let performative: Performative = match what {
+            0 => return ProtocolHeader::AMQP.to_bytes().to_vec(),
+            1 => return ProtocolHeader::SASL.to_bytes().to_vec(),
+            2 => return frame(0, channel, Vec::new(), &[]),
+            3 | 4 => return Self::sasl(script),
+            5 => open(script).into(),
+            6 | 7 => {
+                if let Some(sending) = self.sending.get_mut(usize::from(channel)) {
+                    *sending = Sending::default();
+                }
+                begin(script).into()
+            }
+            8..=12 => attach(script).into(),
+            13..=16 => flow(script).into(),
+            17..=23 => return self.transfer(channel, script),
+            24..=26 => disposition(script).into(),
+            27 | 28 => {
+                let handle = handle(script);
+                Detach { handle, closed: script.below(3) > 0, error: error(script) }.into()
+            }
+            29 => End { error: error(script) }.into(),
+            30 if script.below(4) == 0 => Close { error: error(script) }.into(),
+            _ => attach(script).into(),
+        };
+        self.frame(channel, &performative, &[])
+    }
+
+    /// What brings a connection, a session and a link into being, as far as asked for.
+    pub(super) fn prelude(&mut self, steps: u8, octets: &mut Vec<u8>) {
+        let zeros = &mut Script::new(&[]);
+        if steps > 0 {
+            octets.extend(ProtocolHeader::AMQP.to_bytes());
+            octets.append(&mut self.frame(0, &open(zeros).into(), &[]));
+        }
+        if steps > 1 {
+            let begin = Begin { remote_channel: None, ..begin(zeros) };
+            octets.append(&mut self.frame(0, &begin.into(), &[]));
+        }
+        if steps > 2 {
+            octets.append(&mut self.frame(0, &attach(zeros).into(), &[]));
+        }
+    }
+
+    fn frame(&mut self, channel: u16, performative: &Performative, payload: &[u8]) -> Vec<u8> {
+        self.sent |= bit(performative);
+        frame(0, channel, to_vec(performative), payload)
+    }
+
+    fn sasl(script: &mut Script<'_>) -> Vec<u8> {
+        fn body(body: &impl Encode) -> Vec<u8> {
+            frame(1, 0, to_vec(body), &[])
+        }
+        let name = script.choose("PLAIN", &["ANONYMOUS", "EXTERNAL"]);
+        let Ok(mechanism) = Symbol::try_from(name) else { return Vec::new() };
+        let response = script.choose("\0user\0secret", &["", "\0user\0wrong", "\0\0\0\0"]);
+        let octets = bytes::Bytes::from_static(response.as_bytes());
+        match script.below(6) {
+            0 => body(&SaslMechanisms { sasl_server_mechanisms: vec![mechanism].into() }),
+            1 | 2 => body(&SaslInit { mechanism, initial_response: Some(octets), hostname: None }),
+            3 => body(&SaslChallenge { challenge: octets }),
+            4 => body(&SaslResponse { response: octets }),
+            _ => {
+                let code = script.choose(SaslCode::Ok, &[SaslCode::Auth, SaslCode::Sys]);
+                body(&SaslOutcome { code, additional_data: None })
+            }
+        }
+    }
+
+    fn transfer(&mut self, channel: u16, script: &mut Script<'_>) -> Vec<u8> {
+        let flags = script.byte();
+        let asked = script.below(3);
+        let sending = self.sending.get(usize::from(channel)).copied().unwrap_or_default();
+        let at = sending.unfinished.unwrap_or(asked);
+        let first = sending.unfinished.is_none();
+        let (more, aborted) = (flags & 3 == 1, flags & 0x1f == 2);
+        let number = if flags & 0xe0 == 0xe0 { u32::from(flags) } else { sending.next };
+        let transfer = Transfer {
+            handle: Handle::new(at.into()),
+            delivery_id: first.then(|| number.into()),
+            delivery_tag: first.then(|| number.into()),
+            settled: (flags & 4 > 0).then_some(flags & 8 > 0),
+            more,
+            aborted,
+            state: if flags & 0x18 == 0x18 { state(script) } else { None },
+            ..Transfer::default()
+        };
+        if let Some(sending) = self.sending.get_mut(usize::from(channel)) {
+            sending.unfinished = (more && !aborted).then_some(at);
+            sending.next = number.wrapping_add(first.into());
+        }
+        let payload = vec![flags; usize::from(script.below(64))];
+        self.frame(channel, &transfer.into(), &payload)
+    }
+}
+
+fn handle(script: &mut Script<'_>) -> Handle {
+    Handle::new(script.choose(0, &[0, 1, 2]))
+}
+
+fn open(script: &mut Script<'_>) -> Open {
+    Open {
+        container_id: Str::from("peer"),
+        max_frame_size: script.choose(65_536, &[512, 600, 100, u32::MAX]),
+        channel_max: Channel::new(script.choose(255, &[0, 1, u16::MAX])),
+        idle_time_out: script.choose(None, &[None, Some(5), Some(100)]).map(Milliseconds::new),
+        ..Open::default()
+    }
+}
+
+fn begin(script: &mut Script<'_>) -> Begin {
+    Begin {
+        remote_channel: script.choose(None, &[Some(0), Some(0), Some(1), None]).map(Channel::new),
+        next_outgoing_id: TransferNumber::new(script.choose(0, &[0, u32::MAX])),
+        incoming_window: count(script),
+        outgoing_window: count(script),
+        handle_max: Handle::new(script.choose(255, &[255, 0, u32::MAX])),
+        ..Begin::default()
+    }
+}
+
+fn attach(script: &mut Script<'_>) -> Attach {
+    let role = script.choose(Role::Sender, &[Role::Receiver]);
+    let bare = script.byte();
+    Attach {
+        name: format!("link-{}", script.below(4)).into(),
+        handle: handle(script),
+        role,
+        snd_settle_mode: script
+            .choose(SenderSettleMode::Mixed, &[SenderSettleMode::Unsettled, SenderSettleMode::Settled]),
+        rcv_settle_mode: script.choose(ReceiverSettleMode::First, &[ReceiverSettleMode::Second]),
+        source: (bare & 7 != 1).then(|| Box::new(Source::at("from"))),
+        target: (bare & 7 != 2).then(|| Target::at("to").into()),
+        initial_delivery_count: (bare & 15 != 3).then(|| SequenceNo::new(script.choose(0, &[u32::MAX]))),
+        max_message_size: script.choose(None, &[None, Some(0), Some(20)]),
+        ..Attach::default()
+    }
+}
+
+fn flow(script: &mut Script<'_>) -> Flow {
+    let flags = script.byte();
+    Flow {
+        next_incoming_id: script.choose(None, &[Some(0), Some(1), Some(2)]).map(TransferNumber::new),
+        incoming_window: count(script),
+        next_outgoing_id: TransferNumber::new(0),
+        outgoing_window: count(script),
+        handle: (flags & 3 > 0).then(|| handle(script)),
+        delivery_count: (flags & 4 > 0).then(|| SequenceNo::new(script.choose(0, &[1, 2, u32::MAX]))),
+        link_credit: (flags & 8 == 0).then(|| count(script)),
+        drain: flags & 0x30 == 0x30,
+        echo: flags & 0xc0 == 0xc0,
+        ..Flow::default()
+    }
+}
+
+fn disposition(script: &mut Script<'_>) -> Disposition {
+    let flags = script.byte();
+    let first = u32::from(script.below(6));
+    Disposition {
+        role: if flags & 3 == 0 { Role::Sender } else { Role::Receiver },
+        first: first.into(),
+        last: (flags & 4 > 0).then(|| first.wrapping_add(u32::from(script.below(5))).into()),
+        settled: flags & 8 > 0,
+        state: state(script),
+        batchable: false,
+    }
+}

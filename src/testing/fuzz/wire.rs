@@ -1,0 +1,112 @@
+//! What a connection writes, held against what any peer may demand of it.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::{
+    codec::{Decode, DecodeLimits, Reader},
+    frame::{FrameKind, ProtocolHeader, split},
+    spec::{definitions::MIN_MAX_FRAME_SIZE, performatives::Performative, sasl::SaslFrame},
+    types::Handle,
+};
+
+/// Octets of a SASL frame of ours, at most.
+const SASL_FRAME: u32 = 4096;
+
+/// A reader of a connection's output, which panics at what a peer would not take.
+#[derive(Debug, Default)]
+pub(super) struct Wire {
+    buffer: BytesMut,
+    opened: bool,
+    closed: bool,
+    /// Handles attached, by channel.
+    channels: BTreeMap<u16, BTreeSet<Handle>>,
+    /// Bits of the performatives that were written, by the order of their codes.
+    pub(super) written: u16,
+}
+
+/// A performative's place in the order of codes, as a bit.
+pub(super) fn bit(performative: &Performative) -> u16 {
+    match performative {
+        Performative::Open(_) => 1,
+        Performative::Begin(_) => 2,
+        Performative::Attach(_) => 4,
+        Performative::Flow(_) => 8,
+        Performative::Transfer(_) => 16,
+        Performative::Disposition(_) => 32,
+        Performative::Detach(_) => 64,
+        Performative::End(_) => 128,
+        Performative::Close(_) => 256,
+    }
+}
+
+impl Wire {
+    /// Takes octets written; `max` is the largest frame that the peer accepts, once it has told.
+    pub(super) fn read(&mut self, octets: &[u8], max: Option<u32>) {
+        self.buffer.extend_from_slice(octets);
+        let max = max.unwrap_or(0).max(MIN_MAX_FRAME_SIZE);
+        while !self.buffer.is_empty() {
+            if self.buffer.starts_with(b"AMQP") {
+                let header = self.buffer.split_to(8);
+                let header = header.first_chunk().copied().and_then(ProtocolHeader::from_bytes);
+                let known = [Some(ProtocolHeader::AMQP), Some(ProtocolHeader::SASL)].contains(&header);
+                assert!(known && !self.opened, "{header:?}");
+                continue;
+            }
+            let found = split(&self.buffer, max.max(SASL_FRAME));
+            assert!(matches!(found, Ok(Some(_))), "{found:?}");
+            let Ok(Some(head)) = found else { return };
+            let frame = self.buffer.split_to(head.size).freeze();
+            let body = frame.slice(head.body..);
+            let mut reader = Reader::new(&body, DecodeLimits::DEFAULT);
+            match head.kind {
+                FrameKind::Sasl => {
+                    let decoded = SaslFrame::decode(&mut reader);
+                    assert!(decoded.is_ok() && !self.opened, "{decoded:?}");
+                }
+                FrameKind::Amqp => {
+                    assert!(u32::try_from(head.size).is_ok_and(|size| size <= max), "{} > {max}", head.size);
+                    if !body.is_empty() {
+                        self.performative(head.channel, &body);
+                    }
+                }
+            }
+        }
+    }
+
+    fn performative(&mut self, channel: u16, body: &Bytes) {
+        let mut reader = Reader::new(body, DecodeLimits::DEFAULT);
+        let decoded = Performative::decode(&mut reader);
+        assert!(decoded.is_ok(), "{decoded:?}");
+        let Ok(performative) = decoded else { return };
+        self.written |= bit(&performative);
+        assert!(!self.closed, "{performative:?} behind close");
+        assert_eq!(self.opened, !matches!(performative, Performative::Open(_)), "{performative:?}");
+        let begun = self.channels.get_mut(&channel);
+        match (&performative, begun) {
+            (Performative::Open(_), _) => self.opened = true,
+            (Performative::Close(_), _) => self.closed = true,
+            (Performative::Begin(_), begun) => {
+                assert!(begun.is_none(), "{performative:?} on a channel in use");
+                self.channels.insert(channel, BTreeSet::new());
+            }
+            (Performative::End(_), Some(_)) => drop(self.channels.remove(&channel)),
+            (Performative::Attach(attach), Some(handles)) => {
+                assert!(handles.insert(attach.handle), "{performative:?} on a handle in use");
+            }
+            (Performative::Detach(detach), Some(handles)) => {
+                assert!(handles.remove(&detach.handle), "{performative:?} on a free handle");
+            }
+            (Performative::Transfer(transfer), Some(handles)) => {
+                assert!(handles.contains(&transfer.handle), "{performative:?} on a free handle");
+            }
+            (Performative::Flow(flow), Some(handles)) => {
+                let free = flow.handle.is_some_and(|handle| !handles.contains(&handle));
+                assert!(!free, "{performative:?} on a free handle");
+            }
+            (Performative::Disposition(_), Some(_)) => {}
+            (_, begun) => assert!(begun.is_some(), "{performative:?} on a free channel"),
+        }
+    }
+}

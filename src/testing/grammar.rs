@@ -1,0 +1,167 @@
+//! The grammar of a connection's events, held against what it raises.
+
+use alloc::collections::BTreeMap;
+
+use crate::{Event, LinkId, SessionId, ids::LinkKey};
+
+/// How far an id has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Known,
+    Open,
+    Detached,
+    Ended,
+}
+
+/// Follows the events of one connection and panics where they break their grammar: at most one `*_OPEN` and exactly
+/// one end for each id, children before their parents, and silence after the end.
+#[derive(Clone, Debug)]
+pub struct Grammar {
+    connection: Phase,
+    asked: bool,
+    sessions: BTreeMap<SessionId, Phase>,
+    links: BTreeMap<LinkId, Phase>,
+}
+
+impl Default for Grammar {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Grammar {
+    /// Before the first event.
+    pub const fn new() -> Self {
+        Self { connection: Phase::Known, asked: false, sessions: BTreeMap::new(), links: BTreeMap::new() }
+    }
+
+    /// A command of ours has made the session.
+    ///
+    /// # Panics
+    /// Where its id has been used.
+    pub fn began(&mut self, session: SessionId) {
+        assert_eq!(self.sessions.insert(session, Phase::Known), None, "{session} is used twice");
+    }
+
+    /// A command of ours has made the link.
+    ///
+    /// # Panics
+    /// Where its id has been used.
+    pub fn attached(&mut self, link: impl Into<LinkId>) {
+        let link = link.into();
+        assert_eq!(self.links.insert(link, Phase::Known), None, "{link} is used twice");
+    }
+
+    /// We refused the session: nothing is heard of it any more.
+    pub fn refused_session(&mut self, session: SessionId) {
+        self.sessions.insert(session, Phase::Ended);
+    }
+
+    /// We refused the link: nothing is heard of it any more.
+    pub fn refused_link(&mut self, link: impl Into<LinkId>) {
+        self.links.insert(link.into(), Phase::Ended);
+    }
+
+    /// Whether the connection has come to its end.
+    pub fn is_over(&self) -> bool {
+        self.connection == Phase::Ended
+    }
+
+    /// Whether every session and link has come to its end.
+    pub fn all_ended(&self) -> bool {
+        self.sessions.values().all(|phase| *phase == Phase::Ended)
+            && self.links.values().all(|phase| matches!(phase, Phase::Ended | Phase::Detached))
+    }
+
+    /// The links that have been there, in the order of their ids.
+    pub fn links(&self) -> impl Iterator<Item = LinkId> {
+        self.links.keys().copied()
+    }
+
+    /// The next event.
+    ///
+    /// # Panics
+    /// Where it can't be the next.
+    pub fn note(&mut self, event: &Event) {
+        assert!(!self.is_over(), "{event:?} after the connection's end");
+        match event {
+            Event::ConnectionRequested => assert!(!core::mem::replace(&mut self.asked, true), "asked twice"),
+            Event::ConnectionOpen => {
+                assert_eq!(self.connection, Phase::Known, "opened twice");
+                self.connection = Phase::Open;
+            }
+            Event::ConnectionClosed | Event::ConnectionError(_) => {
+                assert!(self.all_ended(), "{event:?} before its children's end: {self:?}");
+                self.connection = Phase::Ended;
+            }
+            Event::SessionRequested { session } => self.began(*session),
+            Event::SessionOpen { session } => {
+                let was = self.sessions.insert(*session, Phase::Open);
+                // One that is answered at once has not been asked about.
+                assert!(matches!(was, None | Some(Phase::Known)), "{event:?} after {was:?}");
+            }
+            Event::SessionClosed { session } | Event::SessionError { session, .. } => {
+                self.session_ends(*session)
+            }
+            Event::SenderRequested { session, sender } => self.link_requested(*session, (*sender).into()),
+            Event::ReceiverRequested { session, receiver } => {
+                self.link_requested(*session, (*receiver).into());
+            }
+            Event::SenderOpen { sender } => self.link_opens((*sender).into()),
+            Event::ReceiverOpen { receiver } => self.link_opens((*receiver).into()),
+            Event::SenderClosed { sender, .. } | Event::SenderError { sender, .. } => {
+                self.link_ends((*sender).into(), Phase::Ended);
+            }
+            Event::ReceiverClosed { receiver, .. } | Event::ReceiverError { receiver, .. } => {
+                self.link_ends((*receiver).into(), Phase::Ended);
+            }
+            Event::SenderDetached { sender } => self.link_ends((*sender).into(), Phase::Detached),
+            Event::ReceiverDetached { receiver } => self.link_ends((*receiver).into(), Phase::Detached),
+            Event::SenderReady { sender } | Event::SenderDrain { sender } => {
+                self.link_is((*sender).into(), false, event);
+            }
+            Event::Delivery { receiver, .. }
+            | Event::DeliveryData { receiver, .. }
+            | Event::DeliveryAborted { receiver, .. }
+            | Event::Drained { receiver } => self.link_is((*receiver).into(), false, event),
+            Event::Settled { link, first, last, .. } | Event::Updated { link, first, last, .. } => {
+                assert!(first <= last, "{event:?}");
+                self.link_is(*link, true, event);
+            }
+            Event::SaslPending => assert_eq!(self.connection, Phase::Known, "{event:?}"),
+        }
+    }
+
+    fn session_ends(&mut self, session: SessionId) {
+        let was = self.sessions.insert(session, Phase::Ended);
+        assert!(
+            matches!(was, Some(Phase::Known | Phase::Open)),
+            "the end of session {session} after {was:?}"
+        );
+        let left = self.links.iter().find(|(link, phase)| {
+            matches!(phase, Phase::Known | Phase::Open) && LinkKey::from(**link).session == session.slot()
+        });
+        assert_eq!(left, None, "session {session} ended before its link");
+    }
+
+    fn link_requested(&mut self, session: SessionId, link: LinkId) {
+        assert_eq!(self.sessions.get(&session), Some(&Phase::Open), "{link} on session {session}");
+        self.attached(link);
+    }
+
+    fn link_opens(&mut self, link: LinkId) {
+        let was = self.links.insert(link, Phase::Open);
+        assert_eq!(was, Some(Phase::Known), "{link} opens");
+    }
+
+    fn link_ends(&mut self, link: LinkId, end: Phase) {
+        let was = self.links.insert(link, end);
+        assert!(matches!(was, Some(Phase::Known | Phase::Open)), "the end of {link} after {was:?}");
+    }
+
+    fn link_is(&self, link: LinkId, late: bool, event: &Event) {
+        let phase = self.links.get(&link);
+        let fits = phase == Some(&Phase::Open) || (late && phase == Some(&Phase::Detached));
+        assert!(fits, "{event:?} of a link that is {phase:?}");
+    }
+}

@@ -1,0 +1,62 @@
+//! Two connections in memory: a message goes from the one to the other, and its outcome comes back.
+
+use amqp_proto::{Attach, Begin, CommandError, Config, Connection, CreditPolicy, Event, Instant};
+use bytes::{Buf, BytesMut};
+
+const MESSAGE: &[u8] = b"hello";
+
+/// Writes what one end has to say into the buffer, and gives the buffer to the other end.
+fn carry(from: &mut Connection, to: &mut Connection, wire: &mut BytesMut, now: Instant) {
+    let mut transmit = from.transmit(now);
+    while transmit.has_remaining() {
+        let count = transmit.chunk().len();
+        wire.extend_from_slice(transmit.chunk());
+        transmit.advance(count);
+    }
+    let _ = to.handle_input(now, wire);
+}
+
+/// From open to close. Whether the message arrived, was accepted, and both ends closed without an error.
+pub fn holds() -> Result<bool, CommandError> {
+    let mut client = Connection::new(Config::client("client"));
+    let mut server = Connection::new(Config::server("server").auto_accept(true));
+    client.open()?;
+    let session = client.begin(Begin::new())?;
+    client.session(session)?.attach_sender(Attach::to("queue"))?;
+
+    let (mut up, mut down) = (BytesMut::new(), BytesMut::new());
+    let (mut arrived, mut accepted, mut closed) = (false, false, 0);
+    for millis in 0..16 {
+        let now = Instant::from_millis(millis);
+        carry(&mut client, &mut server, &mut up, now);
+        while let Some(event) = server.poll_event() {
+            match event {
+                Event::ReceiverRequested { receiver, .. } => {
+                    server.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(1)))?;
+                }
+                Event::Delivery { receiver, delivery } => {
+                    let mut link = server.receiver(receiver)?;
+                    arrived = link.take(delivery)?.payload.into_bytes() == MESSAGE;
+                    link.accept(delivery)?;
+                }
+                Event::ConnectionClosed => closed += 1,
+                _ => {}
+            }
+        }
+        carry(&mut server, &mut client, &mut down, now);
+        while let Some(event) = client.poll_event() {
+            match event {
+                Event::SenderReady { sender } if !accepted => {
+                    client.sender(sender)?.send(1_u32, MESSAGE)?;
+                }
+                Event::Settled { state, .. } => {
+                    accepted = state.is_some_and(|state| state.is_terminal());
+                    client.close(None)?;
+                }
+                Event::ConnectionClosed => closed += 1,
+                _ => {}
+            }
+        }
+    }
+    Ok(arrived && accepted && closed == 2 && client.is_closed() && server.is_closed())
+}
