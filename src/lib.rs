@@ -152,3 +152,7 @@ pub use limits::{DecodeLimits, Limits};
 pub use link::{Delivery, SendOptions};
 pub use session::UnsettledDelivery;
 pub use time::Instant;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -199,15 +199,14 @@ impl Server {
 
     /// Ends the connection (0), the first session (1), or our end of the client's sender (2) or receiver (3).
     pub(crate) fn end(&mut self, which: usize, error: Option<Error>) {
-        match which {
-            0 => drop(self.engine.close(error)),
-            1 => drop(self.engine.session(self.sessions[0]).and_then(|mut session| session.end(error))),
-            2 => {
-                let receiver = *self.receivers.keys().next().unwrap();
-                let _ = self.engine.receiver(receiver).and_then(|mut link| link.close(error));
-            }
-            _ => drop(self.engine.sender(self.senders[0]).and_then(|mut link| link.close(error))),
-        }
+        let receiver = self.receivers.keys().next().copied();
+        // What the client has closed already can't be ended any more.
+        let _ = match which {
+            0 => self.engine.close(error),
+            1 => self.engine.session(self.sessions[0]).and_then(|mut session| session.end(error)),
+            2 => self.engine.receiver(receiver.unwrap()).and_then(|mut link| link.close(error)),
+            _ => self.engine.sender(self.senders[0]).and_then(|mut link| link.close(error)),
+        };
     }
 
     /// Detaches both of our links without closing them.
