@@ -223,6 +223,8 @@ impl Connection {
         if is_close {
             let _ = self.apply(ConnectionCue::RecvClose);
             self.timers.stop();
+            // Where it was the application that closed with an error, this is what it waits for.
+            self.raise_end(None);
         }
         Ok(())
     }

@@ -181,6 +181,10 @@ impl Connection {
     /// The transport has ended. What is still to be written cannot be.
     pub fn handle_eof(&mut self, now: Instant) {
         self.tick(now);
+        if self.state == ConnectionState::End {
+            // 2.4.6: the peer has no more to say, and may still read the last of ours.
+            return;
+        }
         // 2.4.3: a close that was sent is as good as answered.
         if self.is_write_closed() && !self.silent {
             let _ = self.apply(ConnectionCue::Lost);

@@ -455,8 +455,10 @@ impl SessionInner {
         }
         let key = (link.end.name.clone(), link.end.role() == Role::Sender);
         if answer_due {
-            let _ = self.detach(slot, detach.closed, None, out);
+            // Before our answer, which would make a refusal look like a close that we asked for.
+            let closed = detach.closed;
             self.raise_link_end(slot, detach, out);
+            let _ = self.detach(slot, closed, None, out);
             self.forget_link(slot);
             return Ok(());
         }

@@ -1,0 +1,46 @@
+//! Bad, hostile and merely unusual input, a row each: what is answered, what is raised, and that the rest of
+//! the connection goes on. Each row is fed whole and octet by octet.
+
+mod bench;
+mod connections;
+mod coverage;
+mod flows;
+mod frames;
+mod headers;
+mod links;
+mod security;
+mod sessions;
+mod transfers;
+
+use bench::{Case, run};
+
+macro_rules! groups {
+    ($($name:ident = $cases:expr;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                run($cases);
+            }
+        )*
+
+        const GROUPS: &[&[Case]] = &[$($cases),*];
+    };
+}
+
+groups! {
+    headers = headers::CASES;
+    frames = frames::CASES;
+    security = security::CASES;
+    connections = connections::CASES;
+    sessions = sessions::CASES;
+    links = links::CASES;
+    flows = flows::CASES;
+    transfers = transfers::TRANSFERS;
+    dispositions = transfers::DISPOSITIONS;
+    resources = connections::RESOURCES;
+}
+
+#[test]
+fn every_row_has_a_case() {
+    coverage::check(GROUPS);
+}
