@@ -61,7 +61,7 @@ impl App {
                 }
             }
             Event::Settled { link, first, last, .. } => {
-                self.unsettled.retain(|(of, delivery)| *of != link || !(first..=last).contains(&delivery));
+                self.unsettled.retain(|(of, delivery)| *of != link || !(first..=last).contains(delivery));
             }
             _ => {}
         }

@@ -90,7 +90,7 @@ impl SessionInner {
         self.outgoing.retain(first, last, |id, slot| {
             let link = find(slot.link);
             let heard = link.is_some_and(|link| !link.end.silent) || suspended.contains(&slot.link.into());
-            if !heard && !link.is_some_and(|link| link.end.state == LinkState::Errant) {
+            if !heard && link.is_none_or(|link| link.end.state != LinkState::Errant) {
                 // The link has come to its end and its id is silent: what became of it is there to be asked for.
                 if state.is_some() && !slot.state.is_terminal() {
                     slot.state = Kept::new(state);
