@@ -106,7 +106,8 @@ fn fill(
     counts: &mut Counts,
     start: Instant,
 ) -> Result<Option<Instant>> {
-    let mut sender = client.peer.connection.sender(sender)?;
+    // A link that is gone has left an event that says why.
+    let Ok(mut sender) = client.peer.connection.sender(sender) else { return Ok(None) };
     while counts.sent < arguments.count {
         if let Some(rate) = arguments.rate {
             let due = start + Duration::try_from_secs_f64(counts.sent as f64 / rate)?;
@@ -122,7 +123,8 @@ fn fill(
                 CommandError::NoCredit
                 | CommandError::WindowClosed
                 | CommandError::OutboxFull
-                | CommandError::Busy,
+                | CommandError::Busy
+                | CommandError::IllegalState(_),
             ) => break,
             Err(error) => return Err(error.into()),
         }
@@ -150,7 +152,11 @@ fn send(
                 bar.set_position(counts.confirmed());
                 continue;
             }
-            Some(Event::SenderDrain { .. }) => client.peer.connection.sender(sender)?.drained()?,
+            Some(Event::SenderDrain { .. }) => {
+                if let Ok(mut sender) = client.peer.connection.sender(sender) {
+                    sender.drained()?;
+                }
+            }
             Some(
                 event @ (Event::SenderClosed { .. }
                 | Event::SenderDetached { .. }
@@ -169,7 +175,7 @@ fn send(
         }
     }
     // Nobody confirms a settled message: it has to be out before the end that would cut it short.
-    while client.peer.connection.sender(sender)?.is_sending() {
+    while client.peer.connection.sender(sender).is_ok_and(|sender| sender.is_sending()) {
         if let Some(event) = client.next_event(Some(Instant::now() + Duration::from_millis(10)))? {
             check(&event)?;
         }
