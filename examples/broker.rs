@@ -127,7 +127,9 @@ impl Broker {
                 }
             }
             self.node.serve(&mut self.peers);
-            self.peers.values_mut().for_each(Peer::transmit);
+            for peer in self.peers.values_mut() {
+                busy |= peer.transmit();
+            }
         }
     }
 

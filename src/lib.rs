@@ -9,7 +9,8 @@
 //! 3. Give it commands, any number at any time: [`Connection::open`], [`Connection::begin`], and through
 //!    [`Connection::session`], [`Connection::sender`] and [`Connection::receiver`] all the rest. An error means that
 //!    nothing has happened.
-//! 4. Write what it has to say until that is empty: [`Connection::transmit`].
+//! 4. Write what it has to say until that is empty: [`Connection::transmit`]. What has been written makes room, and may
+//!    bring events: poll once more.
 //! 5. Wait for input, or until [`Connection::poll_timeout`], then call [`Connection::handle_timeout`].
 //! 6. When the transport ends, [`Connection::handle_eof`]; when [`Connection::is_closed`], close the transport.
 //!

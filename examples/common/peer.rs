@@ -86,9 +86,11 @@ impl Peer {
         self.connection.handle_eof(self.now());
     }
 
-    /// Writes as much as the socket takes. There may be events after it, such as SENDER_READY.
-    pub fn transmit(&mut self) {
+    /// Writes as much as the socket takes, and says whether that was anything: if so there may be events after it,
+    /// such as SENDER_READY.
+    pub fn transmit(&mut self) -> bool {
         let now = self.now();
+        let mut wrote = false;
         loop {
             // A large message is put into frames as those before it are written, so this is asked until it is dry.
             let mut out = self.connection.transmit(now);
@@ -98,7 +100,10 @@ impl Peer {
             let mut slices = [IoSlice::new(&[]); 64];
             let count = out.chunks_vectored(&mut slices);
             match self.socket.write_vectored(&slices[..count]) {
-                Ok(written) => out.advance(written),
+                Ok(written) => {
+                    wrote = true;
+                    out.advance(written);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
                 // What the peer said before it went may still be there to read.
@@ -110,6 +115,7 @@ impl Peer {
             let _ = self.socket.shutdown(Shutdown::Write);
             self.closed_at = Some(time::Instant::now());
         }
+        wrote
     }
 
     fn can_read(&self) -> bool {

@@ -155,7 +155,8 @@ impl Connection {
 
     /// What is to be written now. Everything pending is put into frames first: dispositions, flows, heartbeats.
     ///
-    /// Call it until it is empty: a large message is put into frames as the octets before it are written.
+    /// Call it until it is empty: a large message is put into frames as the octets before it are written. Then poll
+    /// events once more before waiting, since `SENDER_READY` comes when there is room again.
     pub fn transmit(&mut self, now: Instant) -> Transmit<'_> {
         self.tick(now);
         self.flush();
