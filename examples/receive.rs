@@ -80,7 +80,8 @@ fn print(delivery: Delivery, out: &mut impl Write) -> Result<()> {
 /// Asks for more where it is time to; says whether there is more to wait for.
 fn top_up(client: &mut Client, receiver: ReceiverId, arguments: &Arguments, received: u64) -> Result<bool> {
     let due = arguments.due(received);
-    let mut receiver = client.peer.connection.receiver(receiver)?;
+    // A link that is gone has left an event that says why.
+    let Ok(mut receiver) = client.peer.connection.receiver(receiver) else { return Ok(true) };
     let credit = receiver.credit();
     if due > 0 && credit <= if arguments.drain { 0 } else { due / 2 } {
         receiver.set_credit(due)?;
@@ -110,7 +111,7 @@ fn receive(
         match client.next_event(until)? {
             Some(Event::ReceiverOpen { .. }) => more = top_up(client, receiver, arguments, *received)?,
             Some(Event::Delivery { receiver, delivery }) => {
-                let mut link = client.peer.connection.receiver(receiver)?;
+                let Ok(mut link) = client.peer.connection.receiver(receiver) else { continue };
                 let message = link.take(delivery)?;
                 link.accept(delivery)?;
                 *received += 1;
@@ -123,7 +124,8 @@ fn receive(
             }
             // With credit out again it is the answer to an earlier round.
             Some(Event::Drained { receiver }) => {
-                more = client.peer.connection.receiver(receiver)?.credit() > 0
+                more =
+                    client.peer.connection.receiver(receiver).map_or(true, |receiver| receiver.credit() > 0);
             }
             Some(
                 event @ (Event::ReceiverClosed { .. }
