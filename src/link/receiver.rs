@@ -252,7 +252,10 @@ impl ReceiverInner {
         self.available = flow.available.unwrap_or(self.available);
         let Some(theirs) = flow.delivery_count else { return };
         // Some count a delivery when it begins and some when it is complete, so only a lead means anything.
-        if let Ok(ahead) = u32::try_from(theirs.offset_from(self.count)) {
+        // Outside a drain a lead is messages still on their way: RabbitMQ counts them before it sends them.
+        if self.drain
+            && let Ok(ahead) = u32::try_from(theirs.offset_from(self.count))
+        {
             self.credit = self.credit.saturating_sub(ahead);
             self.count = theirs;
             self.grace = 0;
