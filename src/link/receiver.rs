@@ -89,9 +89,13 @@ impl ReceiverInner {
         self.credit
     }
 
-    /// Sets the credit. What is taken back may have been used already by messages on their way.
+    /// Sets the credit. What there was of it may have been used already by messages on their way: some senders,
+    /// RabbitMQ among them, give those beside the new credit.
     pub(crate) fn set_credit(&mut self, credit: u32) {
-        self.grace = self.grace.saturating_add(self.credit.saturating_sub(credit));
+        self.grace = match self.credit.checked_sub(credit) {
+            Some(taken_back) => self.grace.saturating_add(taken_back),
+            None => self.grace.max(self.credit),
+        };
         self.credit = credit;
     }
 
@@ -231,6 +235,7 @@ impl ReceiverInner {
         if self.drain || self.credit > full / 2 || wanted <= self.credit {
             return false;
         }
+        self.grace = self.grace.max(self.credit);
         self.credit = wanted;
         true
     }
