@@ -123,7 +123,7 @@ fn receive(
                 more = top_up(client, receiver, arguments, *received)?;
             }
             // With credit out again it is the answer to an earlier round.
-            Some(Event::Drained { receiver }) => {
+            Some(Event::Drained { receiver, .. }) => {
                 more =
                     client.peer.connection.receiver(receiver).map_or(true, |receiver| receiver.credit() > 0);
             }

@@ -40,15 +40,27 @@ pub struct Timeouts {
     pub open: Option<Duration>,
     /// For the SASL exchange.
     pub sasl: Option<Duration>,
-    /// For the answer to our close (2.4.3). Default 10 s.
+    /// For the answer to our close (2.4.3). Default 10 s. Messages in progress are cut off when it has passed,
+    /// and the close sent.
     pub close: Option<Duration>,
-    /// For the answer to our end.
+    /// For the answer to our end; a message in progress is cut off when it has passed, and the end sent.
     pub end: Option<Duration>,
+    /// For the answer to our detach; a message in progress is cut off when it has passed, and the detach sent.
+    pub detach: Option<Duration>,
+    /// For the answer to a drain (2.6.7): after it the credit is taken back, which needs no answer.
+    pub drain: Option<Duration>,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { open: None, sasl: None, close: Some(Duration::from_secs(10)), end: None }
+        Self {
+            open: None,
+            sasl: None,
+            close: Some(Duration::from_secs(10)),
+            end: None,
+            detach: None,
+            drain: None,
+        }
     }
 }
 

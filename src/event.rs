@@ -199,6 +199,9 @@ events! {
     Drained = "DRAINED" {
         /// The link.
         receiver: ReceiverId,
+        /// The sender did not say so in time, so that the credit has been taken back: messages may be on their way
+        /// that still use it.
+        timed_out: bool,
     };
     /// A SASL mechanism waits for an answer from outside: `sasl_answer`.
     SaslPending = "SASL_PENDING";

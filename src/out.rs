@@ -22,6 +22,8 @@ pub(crate) struct Out<'a> {
     pub(crate) max_frame_size: u32,
     /// Our close is out, so that nothing may be written behind it (2.4.3).
     pub(crate) closed: bool,
+    /// The close waits for messages in progress, and no new ones are begun.
+    pub(crate) closing: bool,
 }
 
 impl Out<'_> {
@@ -82,6 +84,14 @@ impl Out<'_> {
         self.outbox.end_frame(start, head.saturating_add(size));
         transfer.more = more_to_come;
         Ok(left > size)
+    }
+
+    /// Whether anything new may be begun.
+    pub(crate) fn check_lasting(&self) -> Result<(), CommandError> {
+        if self.closing {
+            return Err(CommandError::IllegalState("the connection is closed, or closing"));
+        }
+        self.check_open()
     }
 
     pub(crate) fn outbox_full(&self) -> bool {

@@ -144,7 +144,9 @@ impl Connection {
     }
 
     /// Closes the connection, with an error or without (2.4.3). Sessions and links go with it; what is pending
-    /// is written first. `CONNECTION_CLOSED` follows when the peer has answered.
+    /// is written first, and without an error messages that have been taken whole too, for which the close waits
+    /// as long as [`Timeouts::close`](crate::Timeouts::close) allows. `CONNECTION_CLOSED` follows when the peer
+    /// has answered.
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if it is closed or closing, or was never opened.
@@ -166,16 +168,21 @@ impl Connection {
             return Ok(());
         }
         let cue = if error.is_some() { ConnectionCue::SendCloseError } else { ConnectionCue::SendClose };
-        if self.state.next(cue).is_none() {
+        if self.state.next(cue).is_none() || (self.closing && error.is_none()) {
             return Err(CommandError::IllegalState("the connection is not open, or is being closed"));
         }
-        self.send_close(error);
+        if error.is_none() && self.holds_messages() {
+            self.closing = true;
+        } else {
+            self.send_close(error);
+        }
         self.timers.arm(Due::Close, self.config.timeouts.close);
         Ok(())
     }
 
     /// Writes our close, behind everything that is pending. The caller has made sure that it is legal.
     pub(super) fn send_close(&mut self, error: Option<Error>) {
+        self.closing = false;
         self.flush();
         let cue = if error.is_some() { ConnectionCue::SendCloseError } else { ConnectionCue::SendClose };
         let max = self.remote_max_frame_size;

@@ -60,6 +60,8 @@ pub struct Connection {
     deaf: bool,
     /// The last event of the connection has been raised.
     silent: bool,
+    /// The close waits for messages in progress.
+    closing: bool,
     outbox: Outbox,
     events: VecDeque<Event>,
     remote: Option<Box<Open>>,
@@ -94,6 +96,7 @@ impl Connection {
             state: ConnectionState::Start,
             deaf: false,
             silent: false,
+            closing: false,
             outbox: Outbox::default(),
             events: VecDeque::new(),
             remote: None,
@@ -128,6 +131,7 @@ impl Connection {
         let session = self.sessions.get_mut(usize::from(channel))?.as_deref_mut()?;
         let out = Out {
             closed,
+            closing: self.closing,
             outbox: &mut self.outbox,
             events: &mut self.events,
             limits: &self.config.limits,
@@ -179,10 +183,19 @@ impl Connection {
                 counters.dirty.push(channel);
             }
         }
+        if self.closing && !self.holds_messages() {
+            self.closing = false;
+            self.send_close(None);
+        }
+    }
+
+    /// Whether a message that has been taken whole is not in frames to its end.
+    fn holds_messages(&self) -> bool {
+        self.sessions.iter().flatten().any(|session| session.holds_messages())
     }
 
     fn wake_senders(&mut self) {
-        if self.outbox.len() >= self.config.limits.outbox || self.is_write_closed() {
+        if self.outbox.len() >= self.config.limits.outbox || self.closing || self.is_write_closed() {
             return;
         }
         let events = &mut self.events;
@@ -190,6 +203,7 @@ impl Connection {
         for session in self.sessions.iter_mut().flatten().filter(|session| session.has_waiting()) {
             let mut out = Out {
                 closed: false,
+                closing: false,
                 outbox: &mut self.outbox,
                 events,
                 limits: &self.config.limits,

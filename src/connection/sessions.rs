@@ -25,7 +25,7 @@ impl Connection {
     /// [`CommandError::LimitReached`] if no channel is left, [`CommandError::IllegalState`] if the connection is
     /// closing or closed, [`CommandError::FrameTooLarge`] if the begin is larger than the peer accepts.
     pub fn begin(&mut self, begin: Begin) -> Result<SessionId, CommandError> {
-        if self.is_write_closed() {
+        if self.closing || self.is_write_closed() {
             return Err(CommandError::IllegalState("the connection is closed, or closing"));
         }
         let theirs = self.remote.as_ref().map_or(u16::MAX, |open| open.channel_max.get());
@@ -256,6 +256,11 @@ impl Connection {
         let Some((session, mut out, mut counters)) = self.on_channel(channel) else { return Ok(()) };
         match session.state {
             SessionState::Mapped => {
+                if let Performative::Detach(detach) = &performative
+                    && let Some(link) = session.link_on(detach.handle)
+                {
+                    counters.timers.disarm(Due::Detach(link));
+                }
                 let received =
                     session.receive(performative, payload, &mut out, counters.links, counters.epochs);
                 session.purge_orphans(out.limits.retained);

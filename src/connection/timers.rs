@@ -8,7 +8,7 @@ use crate::{
     error::{Failure, Origin},
     event::Event,
     frame::Outbox,
-    ids::SessionId,
+    ids::{LinkId, LinkKey, ReceiverId, SessionId},
     spec::definitions::{Error, ErrorCondition},
     state::{ConnectionCue, ConnectionState},
     time::Instant,
@@ -25,6 +25,10 @@ pub(super) enum Due {
     Close,
     /// The peer's end.
     End(SessionId),
+    /// The peer's detach.
+    Detach(LinkId),
+    /// The end of a drain.
+    Drain(ReceiverId),
 }
 
 /// A deadline: so long after it was armed, which is the first moment that is known since.
@@ -129,6 +133,11 @@ impl Timers {
     }
 }
 
+/// An answer that did not come in time.
+fn lost(why: &'static str) -> Failure {
+    Failure::new(Origin::TimedOut, ErrorCondition::ResourceLimitExceeded, why)
+}
+
 impl Connection {
     pub(super) fn tick(&mut self, now: Instant) {
         self.timers.tick(now);
@@ -153,10 +162,14 @@ impl Connection {
     }
 
     fn on_due(&mut self, due: Due) {
-        let lost = |why| Failure::new(Origin::TimedOut, ErrorCondition::ResourceLimitExceeded, why);
+        let timeouts = self.config.timeouts;
         match due {
             Due::Open => self.lose(&lost("the peer did not open in time")),
             Due::Sasl => self.lose(&lost("the SASL exchange took too long")),
+            Due::Close if self.closing => {
+                self.send_close(None);
+                self.timers.arm(due, timeouts.close);
+            }
             // 2.4.3: a peer that does not answer close is not waited for.
             Due::Close => {
                 if self.state != ConnectionState::End {
@@ -168,12 +181,36 @@ impl Connection {
                 }
             }
             Due::End(id) => {
-                let failure = lost("the peer did not answer end in time");
-                if let Some((session, mut out, _)) = self.on_channel(id.slot())
-                    && session.id == id
-                {
-                    session.raise_end(Some(&failure), &mut out);
+                let Some((session, mut out, counters)) = self.on_channel(id.slot()) else { return };
+                if session.id != id {
+                    return;
                 }
+                if session.ending {
+                    let _ = session.end(None, &mut out);
+                    counters.timers.arm(due, timeouts.end);
+                    return;
+                }
+                session.raise_end(Some(&lost("the peer did not answer end in time")), &mut out);
+            }
+            Due::Detach(id) => {
+                let Some((session, mut out, counters)) = self.on_channel(LinkKey::from(id).session) else {
+                    return;
+                };
+                if session.detach_waits(id) {
+                    session.detach_in_time(id, &mut out);
+                    counters.timers.arm(due, timeouts.detach);
+                    return;
+                }
+                session.raise_link_lost(id, lost("the peer did not answer detach in time"), &mut out);
+            }
+            Due::Drain(id) => {
+                let Some((session, mut out, mut counters)) =
+                    self.on_channel(LinkKey::from(LinkId::from(id)).session)
+                else {
+                    return;
+                };
+                session.give_up_drain(id, &mut out);
+                counters.queue(session);
             }
         }
     }

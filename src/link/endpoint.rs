@@ -32,6 +32,8 @@ pub(crate) struct Endpoint {
     pub(crate) opened: bool,
     /// Our detach closed the link.
     pub(crate) closed: bool,
+    /// The detach waits for the message in progress; whether it closes the link.
+    pub(crate) leaving: Option<bool>,
     /// Deliveries unsettled at our end.
     pub(crate) unsettled: u32,
 }
@@ -63,6 +65,7 @@ impl Endpoint {
             silent: false,
             opened: false,
             closed: false,
+            leaving: None,
             unsettled: 0,
         }
     }

@@ -245,6 +245,14 @@ impl ReceiverInner {
         self.drain = true;
     }
 
+    /// Ends a drain that is not answered, and takes the credit back; messages on their way may still use it.
+    pub(crate) fn give_up_drain(&mut self) -> bool {
+        if self.drain {
+            self.set_credit(0);
+        }
+        core::mem::take(&mut self.drain)
+    }
+
     /// Whether a drain has come to its end; it then is over.
     pub(crate) fn end_drain(&mut self) -> bool {
         let over = self.drain && self.credit == 0;

@@ -141,6 +141,11 @@ impl SenderInner {
         self.drain
     }
 
+    /// Whether a message that has been taken whole is not in frames to its end.
+    pub(crate) fn holds_message(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| !held.streaming)
+    }
+
     /// Whether a message of this size could be sent now, as far as the link is concerned.
     pub(crate) fn check(&self, size: usize) -> Result<(), CommandError> {
         let max = self.max_message_size;

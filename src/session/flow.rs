@@ -68,7 +68,7 @@ impl SessionInner {
                 if receiver.end_drain()
                     && let LinkId::Receiver(receiver) = id
                 {
-                    out.event(Event::Drained { receiver });
+                    out.event(Event::Drained { receiver, timed_out: false });
                 }
                 receiver.top_up() || flow.echo
             }
@@ -140,6 +140,15 @@ impl SessionInner {
         Ok(())
     }
 
+    /// A drain was not answered in time: the credit is taken back, which needs no answer.
+    pub(crate) fn give_up_drain(&mut self, id: ReceiverId, out: &mut Out<'_>) {
+        let Ok(receiver) = self.link(id.into()).and_then(Link::receiver) else { return };
+        if receiver.give_up_drain() {
+            out.event(Event::Drained { receiver: id, timed_out: true });
+            self.flow_later(LinkKey::from(LinkId::from(id)).slot);
+        }
+    }
+
     /// Gives up the credit of a sender that is asked to drain.
     pub(crate) fn drained(&mut self, id: SenderId) -> Result<(), CommandError> {
         let sender = self.link(id.into())?.sender()?;
@@ -169,13 +178,18 @@ impl SessionInner {
 
     /// Tells the senders that wait for it that a message can be sent.
     pub(crate) fn wake_senders(&mut self, out: &mut Out<'_>) {
-        if self.waiting.is_empty() || self.window.remote_incoming() == 0 || out.outbox_full() {
+        if self.waiting.is_empty()
+            || self.ending
+            || out.closing
+            || self.window.remote_incoming() == 0
+            || out.outbox_full()
+        {
             return;
         }
         for slot in core::mem::take(&mut self.waiting) {
             let Some(Link { end, kind: LinkKind::Sender(sender) }) = self.link_at(slot) else { continue };
             let LinkId::Sender(id) = end.id else { continue };
-            if sender.wants_ready && end.is_open() && sender.check(0).is_ok() {
+            if sender.wants_ready && end.is_open() && end.leaving.is_none() && sender.check(0).is_ok() {
                 sender.wants_ready = false;
                 out.event(Event::SenderReady { sender: id });
             }

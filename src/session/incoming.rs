@@ -174,7 +174,7 @@ impl SessionInner {
         let LinkId::Receiver(receiver) = link.end.id else { return };
         let Ok(inner) = link.receiver() else { return };
         if inner.end_drain() {
-            out.event(Event::Drained { receiver });
+            out.event(Event::Drained { receiver, timed_out: false });
         }
         if inner.top_up() {
             self.flow_later(slot);

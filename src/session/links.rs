@@ -1,8 +1,8 @@
-//! Links come and go (2.6.1 to 2.6.6).
+//! Links come: attached by us or by the peer, accepted or refused (2.6.1 to 2.6.3).
 
 use alloc::{boxed::Box, format};
 
-use super::{REMEMBERED, SessionInner};
+use super::SessionInner;
 use crate::{
     config,
     error::{CommandError, Failure, Origin, ProtocolError},
@@ -12,7 +12,7 @@ use crate::{
     out::Out,
     spec::{
         definitions::{Error, ErrorCondition, Role},
-        performatives::{Attach, Detach},
+        performatives::Attach,
     },
     state::{LinkCue, LinkState},
     types::{Handle, SequenceNo, Str},
@@ -82,7 +82,8 @@ impl SessionInner {
         generations: &mut u32,
         out: &mut Out<'_>,
     ) -> Result<LinkId, CommandError> {
-        let begun = self.can_write() || self.staged;
+        out.check_lasting()?;
+        let begun = (self.can_write() && !self.ending) || self.staged;
         if !begun {
             return Err(CommandError::IllegalState("the session has not begun, or is ending"));
         }
@@ -113,7 +114,7 @@ impl SessionInner {
     }
 
     /// Writes the attach of a link that has not been, if the peer is known to accept it.
-    fn write_attach(&mut self, slot: u16, out: &mut Out<'_>) -> Result<(), CommandError> {
+    pub(super) fn write_attach(&mut self, slot: u16, out: &mut Out<'_>) -> Result<(), CommandError> {
         // 2.4.2: a frame sent ahead must be known to suit the peer. Any accepts handle 0.
         if !self.can_write() || (slot > 0 && self.remote.is_none()) {
             return Ok(());
@@ -350,214 +351,14 @@ impl SessionInner {
         }
         self.write_attach(slot, out)?;
         let bare = error.as_ref().map(|error| Error::new(error.condition.clone()));
-        self.detach(slot, true, error, out).or_else(|_| self.detach(slot, true, bare, out))
+        self.detach_now(slot, true, error, out).or_else(|_| self.detach_now(slot, true, bare, out))
     }
 
-    /// Detaches or closes a link: what is pending goes first.
-    pub(crate) fn detach(
-        &mut self,
-        slot: u16,
-        closed: bool,
-        error: Option<Error>,
-        out: &mut Out<'_>,
-    ) -> Result<(), CommandError> {
-        let cue = if error.is_some() { LinkCue::SendDetachError } else { LinkCue::SendDetach };
-        let can_write = self.can_write();
-        let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
-        if link.end.staged {
-            let id = link.end.id;
-            self.forget_link(slot);
-            out.event(Event::link_closed(id, 0, None));
-            return Ok(());
-        }
-        // 2.5.5: nothing follows end on its channel.
-        if !can_write {
-            return Err(CommandError::IllegalState("the session is ending"));
-        }
-        if link.end.state == LinkState::AttachRcvd {
-            return self.refuse_link(slot, error, out);
-        }
-        self.check_writable()?;
-        let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
-        if link.end.state.next(cue).is_none() {
-            return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
-        }
-        self.write_dispositions(out);
-        self.write_flows(out);
-        // 2.6.5: a link in error is destroyed, so its detach closes it.
-        let closed = closed || error.is_some();
-        let handle = Handle::new(slot.into());
-        out.frame(&Detach { handle, closed, error: error.map(Box::new) })?;
-        if let Some(link) = self.link_at(slot) {
-            let applied = link.end.apply(cue);
-            debug_assert!(applied, "looked up above");
-            link.end.closed = closed;
-            if let LinkKind::Sender(sender) = &mut link.kind {
-                sender.held = None;
-            }
-        }
-        self.held.retain(|held| *held != slot);
-        self.waiting.retain(|waiting| *waiting != slot);
-        Ok(())
+    /// The link that one of the peer's handles stands for.
+    pub(crate) fn link_on(&self, handle: Handle) -> Option<LinkId> {
+        let slot = self.slot_of(handle).ok()?;
+        self.links.get(usize::from(slot))?.as_deref().map(|link| link.end.id)
     }
-
-    /// Passes an error of the peer's on to whom it concerns; one of a link ends there.
-    pub(super) fn judge_link(
-        &mut self,
-        slot: u16,
-        error: ProtocolError,
-        out: &mut Out<'_>,
-    ) -> Result<(), ProtocolError> {
-        match error {
-            ProtocolError::Link(error) => {
-                self.fail_link(slot, *error, out);
-                Ok(())
-            }
-            other => Err(other),
-        }
-    }
-
-    /// 2.6.5: the peer broke the protocol on a link, which is detached with the error and destroyed.
-    fn fail_link(&mut self, slot: u16, error: Error, out: &mut Out<'_>) {
-        let Some(link) = self.link_at(slot) else { return };
-        let (id, unsettled, silent) = (link.end.id, link.end.unsettled, link.end.silent);
-        link.end.silent = true;
-        if let LinkKind::Receiver(receiver) = &mut link.kind {
-            let abandoned = receiver.abandon();
-            self.abandon(abandoned);
-        }
-        let _ = self.detach(slot, true, Some(error.clone()), out);
-        if !silent {
-            let failure = Failure { origin: Origin::Violation, error };
-            out.event(Event::link_closed(id, unsettled, Some(Box::new(failure))));
-        }
-    }
-
-    pub(super) fn on_detach(&mut self, detach: Detach, out: &mut Out<'_>) -> Result<(), ProtocolError> {
-        let slot = self.slot_of(detach.handle)?;
-        if let Some(place) = self.handles.get_mut(usize::try_from(detach.handle.get()).unwrap_or(usize::MAX))
-        {
-            *place = None;
-        }
-        let Some(link) = self.link_at(slot) else { return Ok(()) };
-        link.end.input = None;
-        if link.end.state == LinkState::AttachRcvd {
-            // The peer took its request back before it was answered; each attach is answered by one, and so is
-            // each detach.
-            link.end.mirror_remote();
-            let _ = self.write_attach(slot, out);
-        }
-        let Some(link) = self.link_at(slot) else { return Ok(()) };
-        let was_errant = link.end.state == LinkState::Errant;
-        let answer_due = link.end.state == LinkState::Attached;
-        if !link.end.apply(LinkCue::RecvDetach) {
-            return Ok(());
-        }
-        let key = (link.end.name.clone(), link.end.role() == Role::Sender);
-        if answer_due {
-            // Before our answer, which would make a refusal look like a close that we asked for.
-            let closed = detach.closed;
-            self.raise_link_end(slot, detach, out);
-            let _ = self.detach(slot, closed, None, out);
-            self.forget_link(slot);
-            return Ok(());
-        }
-        let we_closed = link.end.closed;
-        let closed = detach.closed;
-        self.raise_link_end(slot, detach, out);
-        if was_errant && !closed {
-            remember(&mut self.errant, key);
-        } else if we_closed && !closed {
-            remember(&mut self.reclosing, key);
-        } else if !we_closed && closed && self.write_attach(slot, out).is_ok() {
-            // 2.6.6: the peer closed while we only detached. That the link is closed for us too is said by
-            // attaching again and closing.
-            let _ = self.detach(slot, true, None, out);
-            return Ok(());
-        }
-        self.forget_link(slot);
-        Ok(())
-    }
-
-    fn raise_link_end(&mut self, slot: u16, detach: Detach, out: &mut Out<'_>) {
-        let Some(link) = self.link_at(slot) else { return };
-        if core::mem::replace(&mut link.end.silent, true) {
-            return;
-        }
-        let refused = !link.end.opened && !link.end.closed;
-        let failure = match detach.error {
-            Some(error) => {
-                Some(Failure { origin: if refused { Origin::Refused } else { Origin::Peer }, error: *error })
-            }
-            None if refused && link.end.is_refused() => {
-                Some(Failure::new(Origin::Refused, ErrorCondition::NotAllowed, "the peer refused the link"))
-            }
-            None => None,
-        };
-        let suspended = failure.is_none() && !detach.closed && !link.end.closed;
-        if suspended && link.end.unsettled > 0 {
-            let id = link.end.id;
-            self.suspended.insert(id);
-        }
-        let Some(link) = self.link_at(slot) else { return };
-        let event = match failure {
-            None if suspended => Event::link_detached(link.end.id),
-            failure => Event::link_closed(link.end.id, link.end.unsettled, failure.map(Box::new)),
-        };
-        out.event(event);
-    }
-
-    /// Frees a link's handle. Its unsettled deliveries stay, to be settled or asked for.
-    fn forget_link(&mut self, slot: u16) {
-        let Some(mut link) = self.links.get_mut(usize::from(slot)).and_then(Option::take) else { return };
-        let key = (link.end.name.clone(), link.end.role() == Role::Sender);
-        if self.names.get(&key) == Some(&slot) {
-            self.names.remove(&key);
-        }
-        self.flows.retain(|flow| *flow != slot);
-        self.held.retain(|held| *held != slot);
-        self.waiting.retain(|waiting| *waiting != slot);
-        if let LinkKind::Receiver(receiver) = &mut link.kind {
-            let abandoned = receiver.abandon();
-            self.abandon(abandoned);
-        }
-        self.orphans = self.orphans.saturating_add(usize::try_from(link.end.unsettled).unwrap_or(usize::MAX));
-        while self.links.last().is_some_and(Option::is_none) {
-            self.links.pop();
-        }
-    }
-
-    /// What a link had not handed over no longer takes up room.
-    fn abandon(&mut self, (frames, octets): (u32, u64)) {
-        self.release(frames);
-        self.buffered = self.buffered.saturating_sub(octets);
-    }
-
-    /// Forgets the unsettled deliveries of closed links once there are more of them than are to be kept.
-    pub(crate) fn purge_orphans(&mut self, keep: usize) {
-        if self.orphans <= keep {
-            return;
-        }
-        let links = &self.links;
-        let is_alive = |id: LinkId| {
-            let link = links.get(usize::from(LinkKey::from(id).slot)).and_then(Option::as_deref);
-            link.is_some_and(|link| link.end.id == id)
-        };
-        self.outgoing.purge(|slot| is_alive(slot.link.into()));
-        if let Some(incoming) = &mut self.incoming {
-            incoming.purge(|slot| is_alive(slot.link.into()));
-        }
-        self.orphans = 0;
-        self.suspended.clear();
-    }
-}
-
-/// Remembers a name, and forgets the oldest for it.
-fn remember(names: &mut alloc::collections::VecDeque<(Str, bool)>, name: (Str, bool)) {
-    if names.len() >= REMEMBERED {
-        names.pop_front();
-    }
-    names.push_back(name);
 }
 
 /// Takes over what the peer's attach has the say of (2.7.3).

@@ -2,6 +2,7 @@
 
 mod flow;
 mod incoming;
+mod leave;
 mod links;
 mod outgoing;
 mod settle;
@@ -49,6 +50,8 @@ pub(crate) struct SessionInner {
     pub(crate) staged: bool,
     /// The last event of this id has been raised.
     pub(crate) silent: bool,
+    /// The end waits for messages in progress.
+    pub(crate) ending: bool,
     /// It stands in the connection's list of sessions that have something to write.
     pub(crate) queued: bool,
     /// Frames that came before the application answered the begin.
@@ -107,6 +110,7 @@ impl SessionInner {
             remote: None,
             staged: false,
             silent: false,
+            ending: false,
             queued: false,
             backlog: VecDeque::new(),
             backlog_octets: 0,
@@ -152,6 +156,16 @@ impl SessionInner {
             Ok(())
         } else {
             Err(CommandError::IllegalState("the session has not begun, or is ending"))
+        }
+    }
+
+    /// Whether anything new may be begun.
+    fn check_lasting(&self, out: &Out<'_>) -> Result<(), CommandError> {
+        out.check_lasting()?;
+        if self.ending {
+            Err(CommandError::IllegalState("the session is ending"))
+        } else {
+            self.check_writable()
         }
     }
 
@@ -210,6 +224,21 @@ impl SessionInner {
         self.local.handle_max.min(u16::MAX.into())
     }
 
+    /// Ends the session: what is pending goes first, and without an error what is in progress too.
+    pub(crate) fn end_in_order(
+        &mut self,
+        error: Option<Error>,
+        out: &mut Out<'_>,
+    ) -> Result<(), CommandError> {
+        if error.is_some() || !self.holds_messages() {
+            return self.end(error, out);
+        }
+        if core::mem::replace(&mut self.ending, true) {
+            return Err(CommandError::IllegalState("the session is ending"));
+        }
+        Ok(())
+    }
+
     /// Ends the session: what is pending goes first.
     pub(crate) fn end(&mut self, error: Option<Error>, out: &mut Out<'_>) -> Result<(), CommandError> {
         if core::mem::take(&mut self.staged) {
@@ -221,6 +250,7 @@ impl SessionInner {
         if self.state.next(cue).is_none() {
             return Err(CommandError::IllegalState("the session is not there to be ended"));
         }
+        self.ending = false;
         self.flush(out);
         out.frame(&End { error: error.map(Box::new) })?;
         let applied = self.apply(cue);
@@ -291,11 +321,18 @@ impl SessionInner {
         self.write_dispositions(out);
         self.write_held(out);
         self.write_flows(out);
+        if self.ending && !self.holds_messages() {
+            let _ = self.end(None, out);
+        }
     }
 
     /// Whether anything waits for the next [`flush`](Self::flush).
     pub(crate) fn has_work(&self) -> bool {
-        self.flow_due || !self.flows.is_empty() || !self.pending.is_empty() || !self.held.is_empty()
+        self.ending
+            || self.flow_due
+            || !self.flows.is_empty()
+            || !self.pending.is_empty()
+            || !self.held.is_empty()
     }
 
     pub(crate) fn link(&mut self, id: LinkId) -> Result<&mut Link, CommandError> {

@@ -37,11 +37,11 @@ impl SessionInner {
         let Outgoing { link: id, tag, mut payload, options, streaming } = message;
         let slot = LinkKey::from(LinkId::from(id)).slot;
         let (window, full) = (self.window.remote_incoming(), out.outbox_full());
-        self.check_writable()?;
+        self.check_lasting(out)?;
         let delivery = self.outgoing.next_id();
         let link = self.link(id.into())?;
-        if link.end.state != LinkState::Attached {
-            return Err(CommandError::IllegalState("the link is not attached"));
+        if link.end.state != LinkState::Attached || link.end.leaving.is_some() {
+            return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }
         let sender = link.sender()?;
         let settled = sender.settles(options.settled)?;
@@ -121,9 +121,27 @@ impl SessionInner {
             return Part::Written;
         }
         sender.held = None;
+        self.after_held(slot, out);
+        Part::Done
+    }
+
+    /// A link has no message in progress any more: another can be sent, or the detach that waited is due.
+    fn after_held(&mut self, slot: u16, out: &mut Out<'_>) {
+        if let Some(closed) = self.link_at(slot).and_then(|link| link.end.leaving.take()) {
+            let _ = self.detach_now(slot, closed, None, out);
+            return;
+        }
         self.wait(slot);
         self.wake_senders(out);
-        Part::Done
+    }
+
+    /// Whether a message that has been taken whole is not in frames to its end.
+    pub(crate) fn holds_messages(&self) -> bool {
+        let link = |slot: &u16| self.links.get(usize::from(*slot)).and_then(Option::as_deref);
+        self.held.iter().filter_map(link).any(|link| match &link.kind {
+            LinkKind::Sender(sender) => sender.holds_message() && link.end.state == LinkState::Attached,
+            LinkKind::Receiver(_) => false,
+        })
     }
 
     /// Adds octets to a delivery that is sent as a stream, or ends it.
@@ -178,8 +196,7 @@ impl SessionInner {
         self.window.on_send();
         // 2.7.5: an aborted delivery is settled.
         self.forget_outgoing(id, delivery);
-        self.wait(slot);
-        self.wake_senders(out);
+        self.after_held(slot, out);
         Ok(())
     }
 

@@ -131,7 +131,7 @@ impl Grammar {
             Event::Delivery { receiver, .. }
             | Event::DeliveryData { receiver, .. }
             | Event::DeliveryAborted { receiver, .. }
-            | Event::Drained { receiver } => self.link_is((*receiver).into(), false, event),
+            | Event::Drained { receiver, .. } => self.link_is((*receiver).into(), false, event),
             Event::Settled { link, first, last, .. } | Event::Updated { link, first, last, .. } => {
                 assert!(first <= last, "{event:?}");
                 self.link_is(*link, true, event);

@@ -37,9 +37,13 @@ impl Pair {
     }
 
     pub fn plain() -> Self {
-        let mut pair = Self::new(Config::client("client"), Config::server("server").auto_accept(true));
-        pair.client.open().unwrap();
-        pair
+        Self::new(Config::client("client"), Config::server("server").auto_accept(true)).opened()
+    }
+
+    /// The client's open is on its way.
+    pub fn opened(mut self) -> Self {
+        self.client.open().unwrap();
+        self
     }
 
     /// Carries octets both ways until nothing moves.

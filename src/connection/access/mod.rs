@@ -5,7 +5,7 @@ mod receiver;
 mod sender;
 mod session;
 
-use super::{Connection, Counters, gone};
+use super::{Connection, Counters, gone, timers::Due};
 use crate::{
     config,
     error::CommandError,
@@ -45,7 +45,11 @@ impl Parts<'_> {
     }
 
     fn detach(&mut self, id: LinkId, closed: bool, error: Option<Error>) -> Result<(), CommandError> {
-        self.run(|session, out, _| session.detach(LinkKey::from(id).slot, closed, error, out))
+        self.run(|session, out, counters| {
+            session.detach(LinkKey::from(id).slot, closed, error, out)?;
+            counters.timers.arm(Due::Detach(id), counters.config.timeouts.detach);
+            Ok(())
+        })
     }
 }
 
@@ -194,7 +198,8 @@ macro_rules! link_getters {
         }
 
         /// Detaches the link but does not close it (2.6.4); with an error, closes it. What is pending is written
-        /// first.
+        /// first, and without an error a message that has been taken whole too, for which the detach waits as
+        /// long as [`Timeouts::detach`](crate::Timeouts::detach) allows.
         ///
         /// # Errors
         /// [`CommandError::IllegalState`] if it is not attached, or is being detached.
@@ -202,7 +207,7 @@ macro_rules! link_getters {
             self.parts.detach(self.id.into(), false, error)
         }
 
-        /// Closes the link (2.6.6). What is pending is written first.
+        /// Closes the link (2.6.6). What is pending is written first, as [`detach`](Self::detach) does.
         ///
         /// # Errors
         /// [`CommandError::IllegalState`] if it is not attached, or is being detached.

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use bytes::Bytes;
 
-use super::{Attach, CommandError, Error, Link, Parts, ReceiverId, SessionId, Str, link_getters};
+use super::{Attach, CommandError, Due, Error, Link, Parts, ReceiverId, SessionId, Str, link_getters};
 use crate::{
     ids::DeliveryId,
     link::{Delivery, LinkKind},
@@ -46,7 +46,8 @@ impl Receiver<'_> {
         self.parts.run(|session, _, _| session.set_credit(id, |now| now.saturating_add(credit), false))
     }
 
-    /// Asks the sender to use the credit up or give it up (2.6.7); `DRAINED` says when it has.
+    /// Asks the sender to use the credit up or give it up (2.6.7); `DRAINED` says when it has, or that
+    /// [`Timeouts::drain`](crate::Timeouts::drain) has passed.
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if there is no credit, or the link is being detached.
@@ -55,7 +56,11 @@ impl Receiver<'_> {
             return Err(CommandError::IllegalState("there is no credit to drain"));
         }
         let id = self.id;
-        self.parts.run(|session, _, _| session.set_credit(id, |now| now, true))
+        self.parts.run(|session, _, counters| {
+            session.set_credit(id, |now| now, true)?;
+            counters.timers.arm(Due::Drain(id), counters.config.timeouts.drain);
+            Ok(())
+        })
     }
 
     /// Takes a complete delivery's message (`DELIVERY`); its frames leave the session's incoming window.

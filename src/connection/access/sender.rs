@@ -41,7 +41,8 @@ impl Sender<'_> {
             && self.inner().is_some_and(|sender| sender.check(0).is_ok())
     }
 
-    /// Whether a message has not been put into frames to its end: a detach, end or close now would cut it short.
+    /// Whether a message has not been put into frames to its end. A detach, end or close waits for one that was
+    /// taken whole, unless it carries an error; one that comes in pieces is cut short.
     pub fn is_sending(&self) -> bool {
         self.inner().is_some_and(|sender| sender.held.is_some())
     }

@@ -78,14 +78,16 @@ impl Session<'_> {
         })
     }
 
-    /// Ends the session (2.5.2), with an error or without. What is pending is written first; `SESSION_CLOSED`
-    /// follows when the peer has answered, after the last events of its links.
+    /// Ends the session (2.5.2), with an error or without. What is pending is written first, and without an error
+    /// messages that have been taken whole too, for which the end waits as long as
+    /// [`Timeouts::end`](crate::Timeouts::end) allows. `SESSION_CLOSED` follows when the peer has answered, after
+    /// the last events of its links.
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if it has not begun, or is ending.
     pub fn end(&mut self, error: Option<Error>) -> Result<(), CommandError> {
         self.parts.run(|session, out, counters| {
-            session.end(error, out)?;
+            session.end_in_order(error, out)?;
             counters.timers.arm(Due::End(session.id), counters.config.timeouts.end);
             Ok(())
         })

@@ -1,0 +1,177 @@
+//! What happens at the edges of a conversation: behind a close or an end, before an open, beside a refusal.
+
+mod common;
+
+use amqp_proto::{
+    Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, LinkId, Origin,
+    spec::{
+        definitions::{Error, ErrorCondition},
+        delivery_state::DeliveryState,
+    },
+};
+use bytes::{Buf, BytesMut};
+use common::{Linked, Pair, names};
+
+const NOW: Instant = Instant::from_millis(1000);
+
+fn linked() -> Linked {
+    Linked::new(Attach::to("q"), Attach::new().credit(CreditPolicy::Manual))
+}
+
+fn output(connection: &mut Connection) -> BytesMut {
+    let mut octets = BytesMut::new();
+    let mut transmit = connection.transmit(NOW);
+    while transmit.has_remaining() {
+        let count = transmit.chunk().len();
+        octets.extend_from_slice(transmit.chunk());
+        transmit.advance(count);
+    }
+    octets
+}
+
+fn input(connection: &mut Connection, mut octets: BytesMut) {
+    let _ = connection.handle_input(NOW, &mut octets);
+    assert!(octets.is_empty());
+}
+
+/// What asks for an answer of the sender: a drain, and more credit before it.
+fn ask(pair: &mut Pair, linked: &amqp_proto::ReceiverId) -> BytesMut {
+    pair.server.receiver(*linked).unwrap().set_credit(3).unwrap();
+    pair.server.receiver(*linked).unwrap().drain().unwrap();
+    output(&mut pair.server)
+}
+
+#[test]
+fn nothing_is_written_behind_close() {
+    let Linked { mut pair, session, sender, receiver } = linked();
+    let asked = ask(&mut pair, &receiver);
+    pair.client.close(None).unwrap();
+    assert!(!output(&mut pair.client).is_empty());
+    input(&mut pair.client, asked);
+    assert!(pair.client.sender(sender).is_err() || pair.client.sender(sender).unwrap().drained().is_err());
+    assert!(
+        pair.client.session(session).is_err() || pair.client.session(session).unwrap().end(None).is_err()
+    );
+    assert!(pair.client.begin(Begin::new()).is_err());
+    assert_eq!(output(&mut pair.client), b"".as_slice());
+}
+
+#[test]
+fn nothing_is_written_behind_end() {
+    let Linked { mut pair, session, sender, receiver } = linked();
+    let asked = ask(&mut pair, &receiver);
+    pair.client.session(session).unwrap().end(None).unwrap();
+    let last = output(&mut pair.client);
+    // 2.7.7: end is the last frame; its descriptor's number is the third octet of its body.
+    assert_eq!((last[4], last[10]), (2, 0x17));
+    assert_eq!(usize::try_from(u32::from_be_bytes(*last.first_chunk().unwrap())).unwrap(), last.len());
+    input(&mut pair.client, asked);
+    assert!(pair.client.sender(sender).unwrap().drained().is_err());
+    assert!(pair.client.sender(sender).unwrap().close(None).is_err());
+    assert!(pair.client.session(session).unwrap().attach_sender(Attach::to("q")).is_err());
+    assert_eq!(output(&mut pair.client), b"".as_slice());
+    // The connection lives on.
+    input(&mut pair.server, last);
+    pair.run();
+    assert_eq!(names(&pair.client_events()), ["SENDER_CLOSED", "SESSION_CLOSED"]);
+    assert!(pair.client.is_open());
+}
+
+#[test]
+fn a_session_is_refused_even_if_the_reason_is_too_long() {
+    let client = Config::client("c").max_frame_size(512);
+    let mut pair = Pair::new(client, Config::server("s"));
+    pair.client.open().unwrap();
+    let session = pair.client.begin(Begin::new()).unwrap();
+    pair.run();
+    assert_eq!(names(&pair.server_events()), ["CONNECTION_REQUESTED"]);
+    pair.server.open().unwrap();
+    let [Event::ConnectionOpen, Event::SessionRequested { session: asked }] = pair.server_events()[..] else {
+        panic!("a session is asked for")
+    };
+    let error = Error::described(ErrorCondition::NotAllowed, "because ".repeat(100));
+    pair.server.refuse_session(asked, error).unwrap();
+    assert!(pair.server.session(asked).is_err());
+    pair.run();
+    let events = pair.client_events();
+    assert_eq!(names(&events), ["CONNECTION_OPEN", "SESSION_OPEN", "SESSION_ERROR"]);
+    let Some(Event::SessionError { session: ended, failure }) = events.last() else { unreachable!() };
+    assert_eq!((*ended, failure.origin), (session, Origin::Peer));
+    assert_eq!(failure.error.condition, ErrorCondition::NotAllowed);
+    assert_eq!(pair.server_events(), []);
+    assert!(pair.server.session_ids().next().is_none());
+}
+
+#[test]
+fn a_client_may_open_when_the_servers_header_has_come() {
+    let mut pair = Pair::new(Config::client("c"), Config::server("s").auto_accept(true));
+    input(&mut pair.client, BytesMut::from(&b"AMQP\x00\x01\x00\x00"[..]));
+    pair.client.open().unwrap();
+    let mut octets = output(&mut pair.client);
+    let _ = pair.server.handle_input(NOW, &mut octets);
+    // The server answers with a header of its own, which the client has had.
+    let mut answer = output(&mut pair.server);
+    assert_eq!(answer.split_to(8), b"AMQP\x00\x01\x00\x00".as_slice());
+    input(&mut pair.client, answer);
+    assert_eq!(names(&pair.client_events()), ["CONNECTION_OPEN"]);
+    assert_eq!(names(&pair.server_events()), ["CONNECTION_OPEN"]);
+}
+
+#[test]
+fn a_refused_link_is_silent() {
+    let mut pair = Pair::plain();
+    let session = pair.client.begin(Begin::new()).unwrap();
+    pair.client.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
+    pair.client.session(session).unwrap().attach_receiver(Attach::from("q")).unwrap();
+    pair.run();
+    for event in pair.server_events() {
+        let error = Error::new(ErrorCondition::NotFound);
+        match event {
+            Event::SenderRequested { sender, .. } => pair.server.refuse_sender(sender, error).unwrap(),
+            Event::ReceiverRequested { receiver, .. } => {
+                pair.server.refuse_receiver(receiver, error).unwrap()
+            }
+            _ => {}
+        }
+    }
+    pair.run();
+    assert_eq!(pair.server_events(), []);
+    let events = pair.client_events();
+    assert_eq!(names(&events), ["CONNECTION_OPEN", "SESSION_OPEN", "SENDER_ERROR", "RECEIVER_ERROR"]);
+    let Event::SenderError { failure, .. } = &events[2] else { unreachable!() };
+    assert_eq!(
+        (failure.origin, failure.error.condition.clone()),
+        (Origin::Refused, ErrorCondition::NotFound)
+    );
+    pair.client.close(None).unwrap();
+    pair.run();
+    assert_eq!(names(&pair.server_events()), ["SESSION_CLOSED", "CONNECTION_CLOSED"]);
+}
+
+#[test]
+fn what_is_unsettled_when_a_link_closes_is_there_to_be_asked_for() {
+    for settles in [true, false] {
+        let Linked { mut pair, sender, receiver, .. } = linked();
+        pair.server.receiver(receiver).unwrap().set_credit(3).unwrap();
+        pair.run();
+        let delivery = pair.client.sender(sender).unwrap().send(1_u32, b"message".as_slice()).unwrap();
+        pair.run();
+        pair.client.sender(sender).unwrap().close(None).unwrap();
+        let Some(Event::Delivery { delivery: came, .. }) = pair.server.poll_event() else {
+            panic!("the message has come")
+        };
+        let mut link = pair.server.receiver(receiver).unwrap();
+        link.take(came).unwrap();
+        if settles {
+            link.settle(came, Some(DeliveryState::ACCEPTED)).unwrap();
+        }
+        pair.run();
+        let events = pair.client_events();
+        let expected: &[_] = if settles { &["SETTLED", "SENDER_CLOSED"] } else { &["SENDER_CLOSED"] };
+        assert_eq!(names(&events)[1..], *expected, "{events:?}");
+        let Some(Event::SenderClosed { unsettled, .. }) = events.last() else { unreachable!() };
+        let kept = pair.client.unsettled(LinkId::from(sender));
+        assert_eq!((*unsettled, kept.len()), if settles { (0, 0) } else { (1, 1) });
+        assert!(kept.iter().all(|kept| kept.id == delivery && kept.state.is_none()));
+    }
+}

@@ -1,0 +1,272 @@
+//! A detach, an end and a close wait for messages that have been taken whole; answers that do not come in time.
+
+mod common;
+
+use core::time::Duration;
+
+use amqp_proto::{
+    Attach, Begin, CommandError, Config, CreditPolicy, Event, Instant, Limits, Origin, ReceiverId,
+    SendOptions, Timeouts,
+    spec::definitions::{Error, ErrorCondition},
+};
+use bytes::{Buf, Bytes};
+use common::{Linked, Pair, names};
+
+/// Far more octets than the client's outbox takes, in frames of 512.
+const LARGE: usize = 100_000;
+
+fn timeouts() -> Timeouts {
+    let some = Some(Duration::from_secs(3));
+    Timeouts { open: None, sasl: None, close: some, end: some, detach: some, drain: some }
+}
+
+/// A link from a client that has room for few octets at a time.
+fn linked() -> Linked {
+    let limits = Limits { outbox: 4096, ..Limits::default() };
+    let client = Config::client("c").limits(limits).timeouts(timeouts());
+    let server = Config::server("s").auto_accept(true).max_frame_size(512).timeouts(timeouts());
+    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
+    Linked::with(Pair::new(client, server).opened(), Begin::new(), Attach::to("q"), theirs)
+}
+
+fn send_large(linked: &mut Linked) {
+    let options = SendOptions::new().settled(true);
+    let payload = Bytes::from(vec![7; LARGE]);
+    linked.pair.client.sender(linked.sender).unwrap().send_with(1_u32, payload, &options).unwrap();
+    assert!(linked.pair.client.sender(linked.sender).unwrap().is_sending());
+}
+
+/// Carries octets until nothing moves, takes what is delivered, and gives the server's events.
+fn run(pair: &mut Pair, receiver: ReceiverId) -> (Vec<Event>, Vec<usize>) {
+    let (mut events, mut sizes) = (Vec::new(), Vec::new());
+    for _ in 0..10 {
+        pair.run();
+        for event in pair.server_events() {
+            if let Event::Delivery { delivery, .. } = event {
+                let taken = pair.server.receiver(receiver).unwrap().take(delivery).unwrap();
+                sizes.push(taken.payload.len());
+            }
+            events.push(event);
+        }
+    }
+    (events, sizes)
+}
+
+fn drop_output(pair: &mut Pair, now: Instant) {
+    loop {
+        let mut transmit = pair.client.transmit(now);
+        let count = transmit.remaining();
+        if count == 0 {
+            return;
+        }
+        transmit.advance(count);
+    }
+}
+
+#[test]
+fn a_close_waits_for_a_message_in_progress() {
+    let mut linked = linked();
+    send_large(&mut linked);
+    let Linked { mut pair, session, sender, receiver } = linked;
+    pair.client.close(None).unwrap();
+    assert!(matches!(pair.client.close(None), Err(CommandError::IllegalState(_))));
+    assert!(matches!(pair.client.begin(Begin::new()), Err(CommandError::IllegalState(_))));
+    let attached = pair.client.session(session).unwrap().attach_sender(Attach::to("other"));
+    assert!(matches!(attached, Err(CommandError::IllegalState(_))));
+    let sent = pair.client.sender(sender).unwrap().send(2_u32, b"x".as_slice());
+    assert!(matches!(sent, Err(CommandError::IllegalState(_))));
+    let (events, sizes) = run(&mut pair, receiver);
+    assert_eq!(sizes, [LARGE]);
+    assert_eq!(names(&events), ["DELIVERY", "RECEIVER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"]);
+    assert_eq!(names(&pair.client_events()), ["SENDER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"]);
+    assert!(pair.client.is_closed() && pair.server.is_closed());
+}
+
+#[test]
+fn an_end_waits_for_a_message_in_progress() {
+    let mut linked = linked();
+    send_large(&mut linked);
+    let Linked { mut pair, session, sender, receiver } = linked;
+    pair.client.session(session).unwrap().end(None).unwrap();
+    assert!(matches!(pair.client.session(session).unwrap().end(None), Err(CommandError::IllegalState(_))));
+    let attached = pair.client.session(session).unwrap().attach_sender(Attach::to("other"));
+    assert!(matches!(attached, Err(CommandError::IllegalState(_))));
+    let sent = pair.client.sender(sender).unwrap().send(2_u32, b"x".as_slice());
+    assert!(matches!(sent, Err(CommandError::IllegalState(_))));
+    let (events, sizes) = run(&mut pair, receiver);
+    assert_eq!(sizes, [LARGE]);
+    assert_eq!(names(&events), ["DELIVERY", "RECEIVER_CLOSED", "SESSION_CLOSED"]);
+    assert_eq!(names(&pair.client_events()), ["SENDER_CLOSED", "SESSION_CLOSED"]);
+    assert!(pair.client.is_open());
+    assert_eq!(pair.client.poll_timeout(), None);
+}
+
+#[test]
+fn a_detach_waits_for_a_message_in_progress() {
+    for closed in [false, true] {
+        let mut linked = linked();
+        send_large(&mut linked);
+        let Linked { mut pair, session, sender, receiver } = linked;
+        let mut link = pair.client.sender(sender).unwrap();
+        if closed {
+            link.close(None).unwrap()
+        } else {
+            link.detach(None).unwrap()
+        }
+        assert!(matches!(link.close(None), Err(CommandError::IllegalState(_))));
+        assert!(matches!(link.send(2_u32, b"x".as_slice()), Err(CommandError::IllegalState(_))));
+        // Other links of the session come and go as before.
+        pair.client.session(session).unwrap().attach_sender(Attach::to("other")).unwrap();
+        let (events, sizes) = run(&mut pair, receiver);
+        assert_eq!(sizes, [LARGE]);
+        let end = if closed { "RECEIVER_CLOSED" } else { "RECEIVER_DETACHED" };
+        assert_eq!(names(&events), ["RECEIVER_REQUESTED", "DELIVERY", end]);
+        let end = if closed { "SENDER_CLOSED" } else { "SENDER_DETACHED" };
+        assert_eq!(names(&pair.client_events()), [end]);
+        assert_eq!(pair.client.poll_timeout(), None);
+    }
+}
+
+#[test]
+fn an_error_cuts_a_message_in_progress_off() {
+    let error = || Some(Error::new(ErrorCondition::InternalError));
+    type Leave = fn(&mut Linked, Option<Error>);
+    let ways: [Leave; 3] = [
+        |linked, error| linked.pair.client.sender(linked.sender).unwrap().close(error).unwrap(),
+        |linked, error| linked.pair.client.session(linked.session).unwrap().end(error).unwrap(),
+        |linked, error| linked.pair.client.close(error).unwrap(),
+    ];
+    for leave in ways {
+        for first_in_order in [false, true] {
+            let mut linked = linked();
+            send_large(&mut linked);
+            if first_in_order {
+                leave(&mut linked, None);
+            }
+            leave(&mut linked, error());
+            let receiver = linked.receiver;
+            let (events, sizes) = run(&mut linked.pair, receiver);
+            assert_eq!(sizes, [0_usize; 0]);
+            assert!(names(&events).contains(&"RECEIVER_ERROR"), "{events:?}");
+            assert!(names(&linked.pair.client_events()).contains(&"SENDER_CLOSED"));
+        }
+    }
+}
+
+#[test]
+fn a_stream_in_progress_is_not_waited_for() {
+    let Linked { mut pair, sender, receiver, .. } = linked();
+    let started = pair.client.sender(sender).unwrap().start(1_u32, &SendOptions::new());
+    assert!(started.is_ok());
+    pair.client.close(None).unwrap();
+    let (events, sizes) = run(&mut pair, receiver);
+    assert_eq!(sizes, [0_usize; 0]);
+    assert_eq!(names(&events), ["RECEIVER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"]);
+    assert_eq!(names(&pair.client_events()), ["SENDER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"]);
+}
+
+#[test]
+fn the_peer_may_leave_first() {
+    for closed in [false, true] {
+        let mut linked = linked();
+        send_large(&mut linked);
+        let Linked { mut pair, sender, receiver, .. } = linked;
+        pair.client.sender(sender).unwrap().close(None).unwrap();
+        let mut link = pair.server.receiver(receiver).unwrap();
+        if closed {
+            link.close(None).unwrap()
+        } else {
+            link.detach(None).unwrap()
+        }
+        pair.run();
+        assert_eq!(names(&pair.client_events()), ["SENDER_CLOSED"]);
+        let events = names(&pair.server_events());
+        assert_eq!(events.iter().filter(|name| **name == "RECEIVER_CLOSED").count(), 1, "{events:?}");
+    }
+}
+
+/// The client's window is never opened: the peer takes its time, until there is none left.
+#[test]
+fn a_message_that_does_not_get_away_in_time_is_cut_off() {
+    type Leave = fn(&mut Linked);
+    let ways: [(Leave, &[&str]); 3] = [
+        (|linked| linked.pair.client.sender(linked.sender).unwrap().close(None).unwrap(), &["SENDER_ERROR"]),
+        (
+            |linked| linked.pair.client.session(linked.session).unwrap().end(None).unwrap(),
+            &["SENDER_ERROR", "SESSION_ERROR"],
+        ),
+        (
+            |linked| linked.pair.client.close(None).unwrap(),
+            &["SENDER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"],
+        ),
+    ];
+    for (leave, last) in ways {
+        let mut linked = linked();
+        send_large(&mut linked);
+        leave(&mut linked);
+        let pair = &mut linked.pair;
+        // Nothing is written, so that the outbox stays full.
+        let start = Instant::from_millis(pair.now + 1);
+        pair.client.handle_timeout(start);
+        let due = Instant::from_millis(pair.now + 1 + 3000);
+        assert_eq!(pair.client.poll_timeout(), Some(due));
+        let before = pair.client.outbox_len();
+        pair.client.handle_timeout(due);
+        assert!(pair.client.outbox_len() > before, "the message is cut off");
+        assert_eq!(pair.client_events(), []);
+        drop_output(pair, due);
+        let end = pair.client.poll_timeout().unwrap();
+        assert_eq!(end.as_millis(), due.as_millis() + 3000);
+        pair.client.handle_timeout(end);
+        let events = pair.client_events();
+        assert_eq!(names(&events), last);
+        if let Some(Event::SenderError { failure, .. }) = events.first() {
+            assert_eq!(failure.origin, Origin::TimedOut);
+        }
+    }
+}
+
+#[test]
+fn a_detach_that_comes_late_changes_nothing() {
+    let Linked { mut pair, sender, .. } = linked();
+    pair.client.sender(sender).unwrap().close(None).unwrap();
+    // What the client writes is not carried until its patience has ended.
+    let start = Instant::from_millis(pair.now);
+    pair.client.handle_timeout(start);
+    pair.now += 3000;
+    pair.client.handle_timeout(Instant::from_millis(pair.now));
+    assert_eq!(names(&pair.client_events()), ["SENDER_ERROR"]);
+    pair.run();
+    assert_eq!(names(&pair.server_events()), ["RECEIVER_CLOSED"]);
+    assert_eq!(pair.client_events(), []);
+    assert_eq!(pair.client.poll_timeout(), None);
+}
+
+#[test]
+fn a_drain_that_is_not_answered_takes_the_credit_back() {
+    let Linked { mut pair, sender, receiver, .. } = Linked::with(
+        Pair::new(Config::client("c"), Config::server("s").auto_accept(true).timeouts(timeouts())).opened(),
+        Begin::new(),
+        Attach::to("q"),
+        Attach::new(),
+    );
+    pair.server.receiver(receiver).unwrap().set_credit(5).unwrap();
+    pair.run();
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.run();
+    assert_eq!(names(&pair.client_events()), ["SENDER_READY", "SENDER_DRAIN"]);
+    assert_eq!(pair.server_events(), []);
+    // A message that is on its way when the time is up has its credit still.
+    pair.client.sender(sender).unwrap().send(1_u32, b"late".as_slice()).unwrap();
+    pair.now += 3000;
+    pair.server.handle_timeout(Instant::from_millis(pair.now));
+    assert_eq!(pair.server_events(), [Event::Drained { receiver, timed_out: true }]);
+    assert_eq!(pair.server.receiver(receiver).unwrap().credit(), 0);
+    pair.run();
+    assert_eq!(names(&pair.server_events()), ["DELIVERY"]);
+    assert_eq!(pair.client.sender(sender).unwrap().credit(), 0);
+    // The drain is over, so that new credit is plain credit.
+    pair.server.receiver(receiver).unwrap().set_credit(2).unwrap();
+    pair.run();
+    assert_eq!(pair.client.sender(sender).unwrap().credit(), 2);
+}

@@ -1,0 +1,134 @@
+//! What RabbitMQ 3.10.8 wrote as the sender of a queue, and what is made of it where it strays from 2.6.7: it counts
+//! messages in delivery-count before it writes them, and uses what was left of old credit beside the new.
+
+use amqp_proto::{
+    Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, Progress, ReceiverId, sasl::Offer,
+};
+use bytes::{Buf, BytesMut};
+
+/// Up to the close behind twenty messages, in the order in which it came.
+const CAPTURE: &[u8] = include_bytes!("captures/rabbitmq-3.10.8-sender.bin");
+
+/// Header, frame and frame: cut where they end.
+fn parts() -> Vec<&'static [u8]> {
+    let (mut rest, mut parts) = (CAPTURE, Vec::new());
+    while !rest.is_empty() {
+        let size = match rest {
+            [b'A', b'M', b'Q', b'P', ..] => 8,
+            _ => u32::from_be_bytes(*rest.first_chunk().unwrap()).try_into().unwrap(),
+        };
+        let (part, behind) = rest.split_at(size);
+        parts.push(part);
+        rest = behind;
+    }
+    parts
+}
+
+/// Two headers, mechanisms, outcome, open, begin, attach, and the flow in which there is no credit yet.
+const PRELUDE: usize = 8;
+
+struct Client {
+    connection: Connection,
+    receiver: ReceiverId,
+    events: Vec<&'static str>,
+    taken: usize,
+}
+
+impl Client {
+    fn new(credit: CreditPolicy) -> Self {
+        let mut connection = Connection::new(Config::client("receive").sasl(Offer::anonymous()));
+        connection.open().unwrap();
+        let session = connection.begin(Begin::new()).unwrap();
+        let attach = Attach::from("q").name("receive-24816-1").credit(credit);
+        let receiver = connection.session(session).unwrap().attach_receiver(attach).unwrap();
+        Self { connection, receiver, events: Vec::new(), taken: 0 }
+    }
+
+    fn feed(&mut self, octets: &[u8]) {
+        let now = Instant::from_millis(1);
+        let mut input = BytesMut::from(octets);
+        loop {
+            let progress = self.connection.handle_input(now, &mut input);
+            while let Some(event) = self.connection.poll_event() {
+                self.events.push(event.name());
+                if let Event::Delivery { delivery, .. } = event {
+                    self.taken +=
+                        self.connection.receiver(self.receiver).unwrap().take(delivery).is_ok() as usize;
+                }
+            }
+            let mut transmit = self.connection.transmit(now);
+            let count = transmit.remaining();
+            transmit.advance(count);
+            if progress != Progress::DrainEvents && progress != Progress::DrainOutput {
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+fn the_capture_is_read_as_it_came() {
+    let mut client = Client::new(CreditPolicy::Auto(4));
+    for part in parts() {
+        client.feed(part);
+    }
+    assert_eq!(client.taken, 20);
+    let deliveries = ["DELIVERY"; 20];
+    let expected = [
+        &["CONNECTION_OPEN", "SESSION_OPEN", "RECEIVER_OPEN"][..],
+        &deliveries,
+        &["RECEIVER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"],
+    ];
+    assert_eq!(client.events, expected.concat());
+}
+
+/// Transfers and flows of the capture, in order.
+fn split_behind_prelude() -> (Vec<&'static [u8]>, Vec<&'static [u8]>) {
+    let behind = parts().into_iter().skip(PRELUDE).filter(|part| part.len() > 15);
+    behind.partition(|part| part.len() > 60)
+}
+
+/// The flow that says delivery-count 8 comes before the four messages that it counts.
+#[test]
+fn messages_that_a_flow_has_counted_already_are_taken() {
+    let mut client = Client::new(CreditPolicy::Manual);
+    for part in parts().into_iter().take(PRELUDE) {
+        client.feed(part);
+    }
+    let (transfers, flows) = split_behind_prelude();
+    client.connection.receiver(client.receiver).unwrap().set_credit(8).unwrap();
+    for transfer in &transfers[..4] {
+        client.feed(transfer);
+    }
+    client.feed(flows[2]);
+    assert_eq!(client.connection.receiver(client.receiver).unwrap().credit(), 4);
+    for transfer in &transfers[4..8] {
+        client.feed(transfer);
+    }
+    assert_eq!(client.taken, 8);
+    assert_eq!(client.connection.receiver(client.receiver).unwrap().credit(), 0);
+    client.feed(transfers[8]);
+    assert_eq!(client.events.last(), Some(&"RECEIVER_ERROR"));
+}
+
+/// Two messages of four have come when the credit is raised to four again: up to six more may come, not seven.
+#[test]
+fn old_credit_is_good_beside_new() {
+    let mut client = Client::new(CreditPolicy::Manual);
+    for part in parts().into_iter().take(PRELUDE) {
+        client.feed(part);
+    }
+    let (transfers, _) = split_behind_prelude();
+    client.connection.receiver(client.receiver).unwrap().set_credit(4).unwrap();
+    for transfer in &transfers[..2] {
+        client.feed(transfer);
+    }
+    client.connection.receiver(client.receiver).unwrap().set_credit(4).unwrap();
+    for transfer in &transfers[2..8] {
+        client.feed(transfer);
+    }
+    assert_eq!((client.taken, client.events.last()), (8, Some(&"DELIVERY")));
+    client.feed(transfers[8]);
+    assert_eq!(client.events.last(), Some(&"RECEIVER_ERROR"));
+    assert_eq!(client.taken, 8);
+}
