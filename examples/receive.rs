@@ -82,12 +82,19 @@ fn top_up(client: &mut Client, receiver: ReceiverId, arguments: &Arguments, rece
     let due = arguments.due(received);
     // A link that is gone has left an event that says why.
     let Ok(mut receiver) = client.peer.connection.receiver(receiver) else { return Ok(true) };
-    let credit = receiver.credit();
-    if due > 0 && credit <= if arguments.drain { 0 } else { due / 2 } {
+    if due > 0 && !arguments.drain && receiver.credit() <= due / 2 {
         receiver.set_credit(due)?;
-        if arguments.drain {
-            receiver.drain()?;
-        }
+    }
+    Ok(due > 0)
+}
+
+/// Asks for a round of messages, after which the sender says whether it has more; says whether there is one.
+fn drain(client: &mut Client, receiver: ReceiverId, arguments: &Arguments, received: u64) -> Result<bool> {
+    let due = arguments.due(received);
+    let Ok(mut receiver) = client.peer.connection.receiver(receiver) else { return Ok(true) };
+    if due > 0 {
+        receiver.set_credit(due)?;
+        receiver.drain()?;
     }
     Ok(due > 0)
 }
@@ -107,8 +114,13 @@ fn receive(
     let timeout = arguments.timeout.map(Duration::from_millis);
     let mut until = timeout.map(|timeout| Instant::now() + timeout);
     let mut more = arguments.due(0) > 0;
+    // Messages received when the last drain was asked for.
+    let mut round = 0_u64;
     while more {
         match client.next_event(until)? {
+            Some(Event::ReceiverOpen { .. }) if arguments.drain => {
+                more = drain(client, receiver, arguments, *received)?;
+            }
             Some(Event::ReceiverOpen { .. }) => more = top_up(client, receiver, arguments, *received)?,
             Some(Event::Delivery { receiver, delivery }) => {
                 let Ok(mut link) = client.peer.connection.receiver(receiver) else { continue };
@@ -122,10 +134,11 @@ fn receive(
                 }
                 more = top_up(client, receiver, arguments, *received)?;
             }
-            // With credit out again it is the answer to an earlier round.
+            // What was not used of the credit has been given up: there are no more.
             Some(Event::Drained { receiver, .. }) => {
-                more =
-                    client.peer.connection.receiver(receiver).map_or(true, |receiver| receiver.credit() > 0);
+                let used_up = *received >= round.saturating_add(arguments.due(round).into());
+                round = *received;
+                more = used_up && drain(client, receiver, arguments, *received)?;
             }
             Some(
                 event @ (Event::ReceiverClosed { .. }
