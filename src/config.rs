@@ -275,6 +275,7 @@ pub struct Attach {
     pub(crate) desired_capabilities: Vec<Symbol>,
     pub(crate) credit: CreditPolicy,
     pub(crate) streaming: bool,
+    pub(crate) strict_credit: bool,
     pub(crate) keep_outcomes: bool,
 }
 
@@ -356,5 +357,9 @@ impl Attach {
         credit: CreditPolicy;
         /// Whether a receiver's deliveries are read as they arrive, each frame by itself. Default false.
         streaming: bool;
+        /// Whether a receiver's credit is void at once where newer credit takes its place, as 2.6.7 has it. Default
+        /// false: some senders, RabbitMQ among them, use what was left of it beside the new, and so much is taken, up
+        /// to a window of the session.
+        strict_credit: bool;
     }
 }

@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::{
-    config::CreditPolicy,
+    config::{self, CreditPolicy},
     error::{CommandError, ProtocolError},
     frame::Payload,
     ids::DeliveryId,
@@ -50,8 +50,11 @@ pub(crate) struct Incoming {
 pub(crate) struct ReceiverInner {
     count: SequenceNo,
     credit: u32,
-    /// Messages that may still come on credit since taken back (2.6.7).
+    /// Messages that may still come on credit since taken back or replaced (2.6.7).
     grace: u32,
+    /// A window of the session: more can't be on its way.
+    window: u32,
+    strict: bool,
     drain: bool,
     available: u32,
     pub(crate) policy: CreditPolicy,
@@ -77,8 +80,16 @@ pub(crate) enum Admitted {
 }
 
 impl ReceiverInner {
-    pub(crate) fn new(policy: CreditPolicy, streaming: bool, max_message_size: u64) -> Self {
-        Self { policy, streaming, max_message_size, ..Self::default() }
+    /// A receiver of a session with such an incoming window.
+    pub(crate) fn new(local: &config::Attach, window: u32) -> Self {
+        Self {
+            policy: local.credit,
+            streaming: local.streaming,
+            max_message_size: local.max_message_size,
+            strict: local.strict_credit,
+            window,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn on_attach(&mut self, initial: SequenceNo) {
@@ -89,13 +100,15 @@ impl ReceiverInner {
         self.credit
     }
 
-    /// Sets the credit. What there was of it may have been used already by messages on their way: some senders,
-    /// RabbitMQ among them, give those beside the new credit.
+    /// Sets the credit. What is taken back of it may have been used already by messages on their way; and some
+    /// senders, RabbitMQ among them, don't count those against the new credit.
     pub(crate) fn set_credit(&mut self, credit: u32) {
-        self.grace = match self.credit.checked_sub(credit) {
-            Some(taken_back) => self.grace.saturating_add(taken_back),
-            None => self.grace.max(self.credit),
+        let late = match self.credit.checked_sub(credit) {
+            Some(taken_back) => taken_back,
+            None if self.strict => 0,
+            None => self.credit,
         };
+        self.grace = self.grace.saturating_add(late).min(self.window);
         self.credit = credit;
     }
 
@@ -235,8 +248,7 @@ impl ReceiverInner {
         if self.drain || self.credit > full / 2 || wanted <= self.credit {
             return false;
         }
-        self.grace = self.grace.max(self.credit);
-        self.credit = wanted;
+        self.set_credit(wanted);
         true
     }
 

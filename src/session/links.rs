@@ -60,7 +60,7 @@ impl SessionInner {
                 (LinkId::from(key.sender()), LinkKind::Sender(SenderInner::new(local.snd_settle_mode)))
             }
             Role::Receiver => {
-                let inner = ReceiverInner::new(local.credit, local.streaming, local.max_message_size);
+                let inner = ReceiverInner::new(&local, self.local.incoming_window);
                 (LinkId::from(key.receiver()), LinkKind::Receiver(inner))
             }
         };
@@ -292,6 +292,7 @@ impl SessionInner {
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
+        let window = self.local.incoming_window;
         let link = self.link(id)?;
         if link.end.state != LinkState::AttachRcvd {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
@@ -312,7 +313,7 @@ impl SessionInner {
             // It may have been given credit already.
             LinkKind::Sender(sender) => sender.mode = local.snd_settle_mode,
             LinkKind::Receiver(receiver) => {
-                *receiver = ReceiverInner::new(local.credit, local.streaming, local.max_message_size);
+                *receiver = ReceiverInner::new(local, window);
             }
         }
         if let Some(remote) = remote {
