@@ -8,7 +8,7 @@ use crate::{
     event::Event,
     frame::{FrameKind, HEADER_SIZE, Outbox, Payload},
     limits::Limits,
-    spec::performatives::Transfer,
+    spec::{performatives::Transfer, usual},
 };
 
 /// The way out of a session or a link: to its channel, and to the application.
@@ -38,6 +38,21 @@ impl Out<'_> {
             .frame(FrameKind::Amqp, self.channel, body, self.max_frame_size)
             .map(drop)
             .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
+    }
+
+    /// Writes a message's only transfer, if it is of a usual shape and fits one frame; `false` where nothing has
+    /// been written and the general path is to be taken.
+    #[inline]
+    pub(crate) fn whole_transfer(&mut self, transfer: &Transfer, payload: &mut Payload) -> bool {
+        let Some(octets) = payload.only_chunk() else { return false };
+        let Some(mut head) = usual::write_transfer(self.channel, transfer) else { return false };
+        let size = head.finish(octets.len());
+        let fits = u32::try_from(size).is_ok_and(|size| size <= self.max_frame_size);
+        if self.closed || transfer.more || !fits {
+            return false;
+        }
+        self.outbox.whole_frame(head.as_bytes(), payload.take_chunk(usize::MAX));
+        true
     }
 
     fn check_open(&self) -> Result<(), CommandError> {

@@ -1,6 +1,6 @@
 //! Octets in: headers, frames, and where each frame goes (2.2, 2.3, 2.4.6).
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 
 use super::{Connection, Progress};
 use crate::{
@@ -30,6 +30,12 @@ impl Connection {
     pub fn handle_input(&mut self, now: Instant, input: &mut impl Input) -> Progress {
         self.tick(now);
         loop {
+            if self.events.len() < self.config.limits.events
+                && self.outbox.len() < self.config.limits.outbox
+                && self.next_usual(input)
+            {
+                continue;
+            }
             match self.expected() {
                 Expected::Nothing => {
                     input.skip(usize::MAX);
@@ -165,7 +171,8 @@ impl Connection {
     }
 
     fn on_frame(&mut self, expected: FrameKind, head: FrameHead, frame: Bytes) {
-        let body = frame.slice(head.body.min(frame.len())..);
+        let mut body = frame;
+        body.advance(head.body.min(body.len()));
         match expected {
             FrameKind::Sasl => self.on_sasl_frame(head, &body),
             FrameKind::Amqp => {

@@ -6,6 +6,7 @@ mod lifecycle;
 mod security;
 mod sessions;
 mod timers;
+mod usual;
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 

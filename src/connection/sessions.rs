@@ -4,12 +4,13 @@ use alloc::{boxed::Box, format};
 
 use bytes::Bytes;
 
-use super::{Connection, gone, timers::Due};
+use super::{Connection, Counters, gone, timers::Due};
 use crate::{
     config::Begin,
     error::{CommandError, Failure, Origin, ProtocolError},
     event::Event,
     ids::SessionId,
+    out::Out,
     session::SessionInner,
     spec::{
         definitions::{Error, ErrorCondition},
@@ -245,6 +246,22 @@ impl Connection {
         Ok(())
     }
 
+    /// Lets an open session have a frame, and sees to what that leaves behind.
+    #[inline]
+    pub(super) fn in_session(
+        &mut self,
+        channel: u16,
+        receive: impl FnOnce(&mut SessionInner, &mut Out<'_>, &mut Counters<'_>) -> Result<(), ProtocolError>,
+    ) {
+        let Some((session, mut out, mut counters)) = self.on_channel(channel) else { return };
+        let received = receive(session, &mut out, &mut counters);
+        session.purge_orphans(out.limits.retained);
+        counters.queue(session);
+        if let Err(error) = received {
+            self.violate(error);
+        }
+    }
+
     /// A frame of a session that has begun.
     pub(super) fn on_session_frame(
         &mut self,
@@ -253,19 +270,18 @@ impl Connection {
         payload: Bytes,
     ) -> Result<(), ProtocolError> {
         let channel = self.channel_of(remote)?;
-        let Some((session, mut out, mut counters)) = self.on_channel(channel) else { return Ok(()) };
+        let Some((session, ..)) = self.on_channel(channel) else { return Ok(()) };
         match session.state {
             SessionState::Mapped => {
-                if let Performative::Detach(detach) = &performative
-                    && let Some(link) = session.link_on(detach.handle)
-                {
-                    counters.timers.disarm(Due::Detach(link));
-                }
-                let received =
-                    session.receive(performative, payload, &mut out, counters.links, counters.epochs);
-                session.purge_orphans(out.limits.retained);
-                counters.queue(session);
-                received
+                self.in_session(channel, |session, out, counters| {
+                    if let Performative::Detach(detach) = &performative
+                        && let Some(link) = session.link_on(detach.handle)
+                    {
+                        counters.timers.disarm(Due::Detach(link));
+                    }
+                    session.receive(performative, payload, out, counters.links, counters.epochs)
+                });
+                Ok(())
             }
             SessionState::BeginRcvd => {
                 session.backlog_octets = session

@@ -102,6 +102,14 @@ impl Outbox {
         }
     }
 
+    /// Adds a frame whose head is complete.
+    #[inline]
+    pub(crate) fn whole_frame(&mut self, head: &[u8], payload: Bytes) {
+        self.reclaim();
+        self.heads.extend_from_slice(head);
+        self.payload(payload);
+    }
+
     /// Fills in the size of the frame that began at `start`.
     #[inline]
     pub(crate) fn end_frame(&mut self, start: usize, size: usize) {

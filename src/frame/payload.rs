@@ -1,6 +1,6 @@
 //! The bytes of a message: one chunk, or several in order.
 
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -11,18 +11,20 @@ use bytes::{Buf, Bytes, BytesMut};
 #[derive(Clone, Debug, Default)]
 pub struct Payload {
     first: Bytes,
-    rest: VecDeque<Bytes>,
+    /// What follows the first chunk; most messages have but one.
+    rest: Option<Box<VecDeque<Bytes>>>,
 }
 
 impl Payload {
     /// No octets.
     pub const fn new() -> Self {
-        Self { first: Bytes::new(), rest: VecDeque::new() }
+        Self { first: Bytes::new(), rest: None }
     }
 
     /// How many octets.
     pub fn len(&self) -> usize {
-        self.rest.iter().fold(self.first.len(), |sum, chunk| sum.saturating_add(chunk.len()))
+        let rest = self.rest.iter().flat_map(|rest| rest.iter());
+        rest.fold(self.first.len(), |sum, chunk| sum.saturating_add(chunk.len()))
     }
 
     /// Whether there is no octet.
@@ -30,9 +32,20 @@ impl Payload {
         self.first.is_empty()
     }
 
+    fn is_one_chunk(&self) -> bool {
+        self.rest.as_ref().is_none_or(|rest| rest.is_empty())
+    }
+
+    /// All octets, where they are one chunk.
+    #[inline]
+    pub(crate) fn only_chunk(&self) -> Option<&Bytes> {
+        self.is_one_chunk().then_some(&self.first)
+    }
+
     /// The chunks, in order; none of them is empty.
     pub fn chunks(&self) -> impl Iterator<Item = &Bytes> {
-        core::iter::once(&self.first).chain(&self.rest).filter(|chunk| !chunk.is_empty())
+        let rest = self.rest.iter().flat_map(|rest| rest.iter());
+        core::iter::once(&self.first).chain(rest).filter(|chunk| !chunk.is_empty())
     }
 
     /// Adds octets at the end.
@@ -40,14 +53,14 @@ impl Payload {
         if self.first.is_empty() {
             self.first = chunk;
         } else if !chunk.is_empty() {
-            self.rest.push_back(chunk);
+            self.rest.get_or_insert_default().push_back(chunk);
         }
     }
 
     /// Takes up to `max` octets off the front: those of the first chunk, or as many of them as fit.
     pub fn take_chunk(&mut self, max: usize) -> Bytes {
         if max >= self.first.len() {
-            let next = self.rest.pop_front().unwrap_or_default();
+            let next = self.rest.as_mut().and_then(|rest| rest.pop_front()).unwrap_or_default();
             return core::mem::replace(&mut self.first, next);
         }
         self.first.split_to(max)
@@ -55,7 +68,7 @@ impl Payload {
 
     /// All octets as one: shared where they are one chunk, copied together where they are several.
     pub fn into_bytes(mut self) -> Bytes {
-        if self.rest.is_empty() {
+        if self.is_one_chunk() {
             return self.first;
         }
         let mut joined = BytesMut::with_capacity(self.len());
@@ -95,7 +108,7 @@ impl Buf for Payload {
 
 impl From<Bytes> for Payload {
     fn from(octets: Bytes) -> Self {
-        Self { first: octets, rest: VecDeque::new() }
+        Self { first: octets, rest: None }
     }
 }
 

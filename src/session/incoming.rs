@@ -15,7 +15,7 @@ use crate::{
 impl SessionInner {
     pub(super) fn on_transfer(
         &mut self,
-        mut transfer: Transfer,
+        transfer: &mut Transfer,
         payload: Bytes,
         out: &mut Out<'_>,
         epochs: &mut u32,
@@ -33,7 +33,7 @@ impl SessionInner {
             if transfer.delivery_id.is_some_and(|number| {
                 self.incoming.as_ref().is_none_or(|ledger| ledger.next_number() == number)
             }) {
-                Self::number(&mut self.incoming, self.incoming_epoch, &transfer, None, epochs)?;
+                Self::number(&mut self.incoming, self.incoming_epoch, transfer, None, epochs)?;
             }
             self.release(1);
             return self.link_at(slot).map_or(Ok(()), |link| Self::late_input(link));
@@ -53,9 +53,9 @@ impl SessionInner {
                 let kept =
                     Slot { link: id, tag: transfer.delivery_tag.unwrap_or_default(), state: Kept::Unknown };
                 let delivery =
-                    Self::number(&mut self.incoming, self.incoming_epoch, &transfer, Some(kept), epochs)?;
+                    Self::number(&mut self.incoming, self.incoming_epoch, transfer, Some(kept), epochs)?;
                 link.end.unsettled = link.end.unsettled.saturating_add(1);
-                if let Err(error) = receiver.begin(delivery, &transfer) {
+                if let Err(error) = receiver.begin(delivery, transfer) {
                     self.forget_incoming(id, delivery);
                     return self.refuse_transfer(slot, error, out);
                 }
@@ -64,7 +64,7 @@ impl SessionInner {
         };
         let octets = u64::try_from(payload.len()).unwrap_or(u64::MAX);
         let streaming = receiver.streaming;
-        match receiver.admit(&mut transfer, payload, current.is_none(), out.limits.buffered_per_delivery) {
+        match receiver.admit(transfer, payload, current.is_none(), out.limits.buffered_per_delivery) {
             Ok(admitted) => self.on_admitted(slot, delivery, octets, streaming, admitted, out),
             Err(error) => self.refuse_transfer(slot, error, out),
         }

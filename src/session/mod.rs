@@ -29,7 +29,7 @@ use crate::{
     out::Out,
     spec::{
         definitions::Error,
-        performatives::{Begin, End, Performative},
+        performatives::{Begin, Disposition, End, Performative, Transfer},
     },
     state::{SessionCue, SessionState},
     types::{Channel, DeliveryNumber, Handle, Str},
@@ -293,9 +293,11 @@ impl SessionInner {
         epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
         let handled = match performative {
-            Performative::Transfer(transfer) => self.on_transfer(transfer, payload, out, epochs),
+            Performative::Transfer(mut transfer) => {
+                return self.receive_transfer(&mut transfer, payload, out, epochs);
+            }
+            Performative::Disposition(disposition) => return self.receive_disposition(&disposition, out),
             Performative::Flow(flow) => self.on_flow(&flow, out),
-            Performative::Disposition(disposition) => self.on_disposition(&disposition, out),
             Performative::Attach(attach) => self.on_attach(attach, out, generations),
             Performative::Detach(detach) => self.on_detach(detach, out),
             Performative::Open(_)
@@ -303,6 +305,36 @@ impl SessionInner {
             | Performative::End(_)
             | Performative::Close(_) => Ok(()),
         };
+        self.judge(handled, out)
+    }
+
+    /// A transfer of an open session.
+    #[inline]
+    pub(crate) fn receive_transfer(
+        &mut self,
+        transfer: &mut Transfer,
+        payload: Bytes,
+        out: &mut Out<'_>,
+        epochs: &mut u32,
+    ) -> Result<(), ProtocolError> {
+        match self.on_transfer(transfer, payload, out, epochs) {
+            Ok(()) => Ok(()),
+            error => self.judge(error, out),
+        }
+    }
+
+    /// A disposition of an open session.
+    pub(crate) fn receive_disposition(
+        &mut self,
+        disposition: &Disposition,
+        out: &mut Out<'_>,
+    ) -> Result<(), ProtocolError> {
+        let handled = self.on_disposition(disposition, out);
+        self.judge(handled, out)
+    }
+
+    /// Passes an error of the peer's on to whom it concerns; one of the session ends there.
+    fn judge(&mut self, handled: Result<(), ProtocolError>, out: &mut Out<'_>) -> Result<(), ProtocolError> {
         match handled {
             Err(ProtocolError::Session(error)) => {
                 self.fail(&Failure { origin: crate::error::Origin::Violation, error: *error }, out);

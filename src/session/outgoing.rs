@@ -39,11 +39,12 @@ impl SessionInner {
         let (window, full) = (self.window.remote_incoming(), out.outbox_full());
         self.check_lasting(out)?;
         let delivery = self.outgoing.next_id();
-        let link = self.link(id.into())?;
+        let link = self.links.get_mut(usize::from(slot)).and_then(Option::as_deref_mut);
+        let link = link.filter(|link| link.end.id == id.into()).ok_or(CommandError::UnknownId)?;
         if link.end.state != LinkState::Attached || link.end.leaving.is_some() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }
-        let sender = link.sender()?;
+        let LinkKind::Sender(sender) = &mut link.kind else { return Err(CommandError::UnknownId) };
         let settled = sender.settles(options.settled)?;
         let ready = match sender.check(payload.len()) {
             Ok(()) if window == 0 => Err(CommandError::WindowClosed),
@@ -60,21 +61,20 @@ impl SessionInner {
         let mut transfer = first_transfer(Handle::new(slot.into()), delivery, tag, options);
         transfer.settled = settled.then_some(true);
         transfer.more = streaming;
-        let left = out.transfer(&mut transfer, &mut payload)?;
-        let sender = self.link(id.into())?.sender()?;
+        let left =
+            !out.whole_transfer(&transfer, &mut payload) && out.transfer(&mut transfer, &mut payload)?;
         sender.on_first_frame();
         if left || streaming {
             sender.held = Some(Box::new(Held { id: delivery, settled, payload, streaming }));
             self.held.push_back(slot);
         }
-        self.window.on_send();
         let kept = (!settled).then_some(Slot { link: id, tag, state: Kept::Unknown });
-        if kept.is_some() {
-            let end = &mut self.link(id.into())?.end;
-            end.unsettled = end.unsettled.saturating_add(1);
-        }
+        link.end.unsettled = link.end.unsettled.saturating_add(u32::from(!settled));
+        self.window.on_send();
         let delivery = self.outgoing.push(kept, epochs);
-        self.write_held(out);
+        if left {
+            self.write_held(out);
+        }
         Ok(delivery)
     }
 

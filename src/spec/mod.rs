@@ -9,6 +9,7 @@ pub mod sasl;
 pub mod section;
 pub mod termini;
 pub mod transaction;
+pub(crate) mod usual;
 
 #[cfg(test)]
 mod tests;

@@ -90,3 +90,11 @@ short_binaries! {
     /// Names a transaction (4.5.4): up to 32 octets.
     TransactionId;
 }
+
+impl DeliveryTag {
+    /// The octets with zeros behind them, and how many they are.
+    #[inline]
+    pub(crate) const fn padded(&self) -> (&[u8; MAX], u8) {
+        (&self.octets, self.len)
+    }
+}

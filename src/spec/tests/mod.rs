@@ -2,3 +2,4 @@
 
 mod composites;
 mod standard;
+mod usual;

@@ -1,0 +1,52 @@
+//! The short way for the frames that come by the million, transfers and dispositions of an open session.
+//!
+//! What it takes it does as the general path in `input.rs` would; all else it leaves alone.
+
+use bytes::Buf as _;
+
+use super::Connection;
+use crate::{
+    frame::{FrameKind, Input, split},
+    spec::usual,
+    state::{ConnectionState, SessionState},
+};
+
+impl Connection {
+    /// Takes the next frame and acts on it, if it is one of these. `false` where nothing has been done.
+    #[inline]
+    pub(super) fn next_usual(&mut self, input: &mut impl Input) -> bool {
+        if self.state != ConnectionState::Opened || self.deaf {
+            return false;
+        }
+        let octets = input.octets();
+        let Ok(Some(head)) = split(octets, self.config.max_frame_size) else { return false };
+        let body = octets.get(head.body..head.size).unwrap_or_default();
+        if head.kind != FrameKind::Amqp {
+            return false;
+        }
+        let Some(channel) = self.channels.get(usize::from(head.channel)).copied().flatten() else {
+            return false;
+        };
+        let mapped = |this: &Self| {
+            let session = this.sessions.get(usize::from(channel)).and_then(Option::as_deref);
+            session.is_some_and(|session| session.state == SessionState::Mapped)
+        };
+        if usual::may_be_transfer(body) {
+            let Some((mut transfer, size)) = usual::read_transfer(body).filter(|_| mapped(self)) else {
+                return false;
+            };
+            let mut payload = input.take(head.size);
+            payload.advance(head.body.saturating_add(size).min(payload.len()));
+            self.timers.note_frame();
+            self.in_session(channel, |session, out, counters| {
+                session.receive_transfer(&mut transfer, payload, out, counters.epochs)
+            });
+            return true;
+        }
+        let Some(disposition) = usual::read_disposition(body).filter(|_| mapped(self)) else { return false };
+        input.skip(head.size);
+        self.timers.note_frame();
+        self.in_session(channel, |session, out, _| session.receive_disposition(&disposition, out));
+        true
+    }
+}

@@ -1,0 +1,173 @@
+//! That the short ways agree with the general path, on all that they take.
+
+use alloc::vec::Vec;
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use crate::{
+    codec::{Decode, DecodeError, DecodeLimits, Reader, to_vec},
+    spec::{
+        definitions::{ReceiverSettleMode, Role},
+        delivery_state::{DeliveryState, Received},
+        performatives::{Disposition, Transfer},
+        usual,
+    },
+    types::{DeliveryTag, Handle, MessageFormat},
+};
+
+fn number() -> impl Strategy<Value = u32> {
+    prop_oneof![Just(0), 1_u32..256, any::<u32>()]
+}
+
+fn state() -> impl Strategy<Value = Option<DeliveryState>> {
+    prop_oneof![
+        Just(None),
+        Just(Some(DeliveryState::ACCEPTED)),
+        Just(Some(DeliveryState::RELEASED)),
+        Just(Some(DeliveryState::Received(Received { section_number: 1, section_offset: 2 }))),
+    ]
+}
+
+fn transfer() -> impl Strategy<Value = Transfer> {
+    let tag = proptest::collection::vec(any::<u8>(), 0..=32);
+    let tag = proptest::option::weighted(0.9, tag.prop_map(|octets| DeliveryTag::new(&octets).unwrap()));
+    let first = (number(), proptest::option::of(number()), tag, proptest::option::of(number()));
+    let rare = proptest::bool::weighted(0.1);
+    let mode = proptest::option::weighted(0.1, Just(ReceiverSettleMode::Second));
+    let rest = (any::<Option<bool>>(), any::<bool>(), mode, state(), rare, rare, rare);
+    (first, rest).prop_map(|((handle, id, tag, format), (settled, more, mode, state, a, b, c))| Transfer {
+        handle: Handle::new(handle),
+        delivery_id: id.map(Into::into),
+        delivery_tag: tag,
+        message_format: format.map(MessageFormat::new),
+        settled,
+        more,
+        rcv_settle_mode: mode,
+        state,
+        resume: a,
+        aborted: b,
+        batchable: c,
+    })
+}
+
+fn disposition() -> impl Strategy<Value = Disposition> {
+    (any::<bool>(), number(), proptest::option::of(number()), any::<bool>(), state(), any::<bool>()).prop_map(
+        |(receiver, first, last, settled, state, batchable)| Disposition {
+            role: if receiver { Role::Receiver } else { Role::Sender },
+            first: first.into(),
+            last: last.map(Into::into),
+            settled,
+            state,
+            batchable,
+        },
+    )
+}
+
+/// What the general path makes of the octets, and how many of them it takes.
+fn general<T: Decode>(octets: &[u8]) -> Result<(T, usize), DecodeError> {
+    let octets = Bytes::copy_from_slice(octets);
+    let mut reader = Reader::new(&octets, DecodeLimits::DEFAULT);
+    T::decode(&mut reader).map(|value| (value, reader.offset()))
+}
+
+/// Other ways to write the same: as a list of the large form, with booleans of two octets, with nulls at the end.
+fn rewritten(octets: &[u8], wide: bool, nulls: usize) -> Vec<u8> {
+    let [head @ .., _, _, _] = octets.first_chunk::<6>().unwrap();
+    let mut fields = octets[6..].to_vec();
+    let count = usize::from(octets[5]) + nulls;
+    fields.resize(fields.len() + nulls, 0x40);
+    let mut out = head.to_vec();
+    if wide || fields.len() > 254 {
+        out.push(0xd0);
+        out.extend(u32::try_from(fields.len() + 4).unwrap().to_be_bytes());
+        out.extend(u32::try_from(count).unwrap().to_be_bytes());
+    } else {
+        out.extend([0xc0, u8::try_from(fields.len() + 1).unwrap(), u8::try_from(count).unwrap()]);
+    }
+    out.extend(fields);
+    out
+}
+
+/// The octet at a place becomes another.
+fn damaged(mut octets: Vec<u8>, damage: Option<(prop::sample::Index, u8)>) -> Vec<u8> {
+    if let Some((at, octet)) = damage {
+        let at = at.index(octets.len());
+        octets[at] = octet;
+    }
+    octets
+}
+
+fn damage() -> impl Strategy<Value = Option<(prop::sample::Index, u8)>> {
+    // Codes that mean something are more to the point than any octet.
+    let octet = prop_oneof![
+        any::<u8>(),
+        prop::sample::select(
+            &[0_u8, 0x40, 0x41, 0x42, 0x43, 0x45, 0x52, 0x53, 0x56, 0x70, 0xa0, 0xb0, 0xc0][..]
+        ),
+    ];
+    proptest::option::of((any::<prop::sample::Index>(), octet))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn a_transfer_reads_the_same(
+        transfer in transfer(), wide: bool, nulls in 0_usize..4, damage in damage(), payload in 0_usize..40,
+    ) {
+        let mut octets = damaged(rewritten(&to_vec(&transfer), wide, nulls), damage);
+        octets.resize(octets.len() + payload, 0x41);
+        if let Some((read, size)) = usual::read_transfer(&octets) {
+            prop_assert_eq!(general::<Transfer>(&octets), Ok((read, size)));
+        }
+    }
+
+    #[test]
+    fn a_usual_transfer_is_read(mut transfer in transfer(), wide: bool) {
+        (transfer.state, transfer.rcv_settle_mode) = (None, None);
+        let octets = rewritten(&to_vec(&transfer), wide, 0);
+        prop_assert_eq!(usual::read_transfer(&octets), Some((transfer, octets.len())));
+    }
+
+    #[test]
+    fn a_transfer_is_written_the_same(transfer in transfer(), channel: u16, payload in 0_usize..70_000) {
+        let Some(mut head) = usual::write_transfer(channel, &transfer) else {
+            let usual = transfer.delivery_id.is_some()
+                && transfer.delivery_tag.is_some()
+                && transfer.message_format.is_some();
+            let rare = transfer.state.is_some()
+                || transfer.rcv_settle_mode.is_some()
+                || transfer.resume || transfer.aborted || transfer.batchable;
+            prop_assert!(!usual || rare);
+            return Ok(());
+        };
+        let body = to_vec(&transfer);
+        let size = 8 + body.len() + payload;
+        prop_assert_eq!(head.finish(payload), size);
+        let mut expected = u32::try_from(size).unwrap().to_be_bytes().to_vec();
+        expected.extend([2, 0]);
+        expected.extend(channel.to_be_bytes());
+        expected.extend(body);
+        prop_assert_eq!(head.as_bytes(), expected);
+    }
+
+    #[test]
+    fn a_disposition_reads_the_same(
+        disposition in disposition(), wide: bool, nulls in 0_usize..3, damage in damage(), behind in 0_usize..2,
+    ) {
+        let mut octets = damaged(rewritten(&to_vec(&disposition), wide, nulls), damage);
+        octets.resize(octets.len() + behind, 0x41);
+        if let Some(read) = usual::read_disposition(&octets) {
+            prop_assert_eq!(general::<Disposition>(&octets), Ok((read, octets.len())));
+        }
+    }
+
+    #[test]
+    fn a_usual_disposition_is_read(mut disposition in disposition(), wide: bool) {
+        if !matches!(disposition.state, None | Some(DeliveryState::Accepted(_) | DeliveryState::Released(_))) {
+            disposition.state = Some(DeliveryState::ACCEPTED);
+        }
+        let octets = rewritten(&to_vec(&disposition), wide, 0);
+        prop_assert_eq!(usual::read_disposition(&octets), Some(disposition));
+    }
+}

@@ -1,0 +1,289 @@
+//! The usual shapes of the two performatives that come by the million, read and written field by field.
+//!
+//! Each gives way, by `None`, to the general path wherever the shape is another, or is wrong: what is an error is for
+//! the general path to say. Where it does not give way its answer is the same, which the tests see to.
+
+use super::{
+    definitions::Role,
+    delivery_state::DeliveryState,
+    performatives::{Disposition, Transfer},
+};
+use crate::{
+    codec::code,
+    types::{DeliveryTag, Handle},
+};
+
+/// The fields of a list, as far as they are there.
+struct Fields<'a> {
+    rest: &'a [u8],
+    left: u32,
+}
+
+impl<'a> Fields<'a> {
+    /// Enters the list behind a descriptor of one octet, and gives the octets up to its end.
+    #[inline]
+    fn of(descriptor: u8, body: &'a [u8]) -> Option<(Self, usize)> {
+        let [code::DESCRIBED, code::SMALLULONG, found, list @ ..] = body else { return None };
+        if *found != descriptor {
+            return None;
+        }
+        let (size, left, rest) = match list {
+            [code::LIST8, size, count, rest @ ..] => {
+                (usize::from(*size).checked_sub(1)?, u32::from(*count), rest)
+            }
+            [code::LIST32, a, b, c, d, e, f, g, h, rest @ ..] => {
+                let size = usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).ok()?;
+                (size.checked_sub(4)?, u32::from_be_bytes([*e, *f, *g, *h]), rest)
+            }
+            _ => return None,
+        };
+        let head = body.len().checked_sub(rest.len())?.checked_add(size)?;
+        Some((Self { rest: rest.get(..size)?, left }, head))
+    }
+
+    /// Takes one field off the count; `false` where there is none left.
+    #[inline]
+    fn next(&mut self) -> bool {
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                true
+            }
+            None => false,
+        }
+    }
+
+    #[inline]
+    fn uint(&mut self) -> Option<Option<u32>> {
+        if !self.next() {
+            return Some(None);
+        }
+        let (value, rest) = match self.rest {
+            [code::SMALLUINT, octet, rest @ ..] => (Some(u32::from(*octet)), rest),
+            [code::UINT, a, b, c, d, rest @ ..] => (Some(u32::from_be_bytes([*a, *b, *c, *d])), rest),
+            [code::UINT0, rest @ ..] => (Some(0), rest),
+            [code::NULL, rest @ ..] => (None, rest),
+            _ => return None,
+        };
+        self.rest = rest;
+        Some(value)
+    }
+
+    #[inline]
+    fn boolean(&mut self) -> Option<Option<bool>> {
+        if !self.next() {
+            return Some(None);
+        }
+        let (value, rest) = match self.rest {
+            [code::TRUE, rest @ ..] | [code::BOOLEAN, 1, rest @ ..] => (Some(true), rest),
+            [code::FALSE, rest @ ..] | [code::BOOLEAN, 0, rest @ ..] => (Some(false), rest),
+            [code::NULL, rest @ ..] => (None, rest),
+            _ => return None,
+        };
+        self.rest = rest;
+        Some(value)
+    }
+
+    #[inline]
+    fn tag(&mut self) -> Option<Option<DeliveryTag>> {
+        if !self.next() {
+            return Some(None);
+        }
+        let (value, rest) = match self.rest {
+            [code::VBIN8, length, rest @ ..] => {
+                let (octets, rest) = rest.split_at_checked((*length).into())?;
+                (Some(DeliveryTag::new(octets).ok()?), rest)
+            }
+            [code::NULL, rest @ ..] => (None, rest),
+            _ => return None,
+        };
+        self.rest = rest;
+        Some(value)
+    }
+
+    /// A field that is usually left out.
+    #[inline]
+    fn null(&mut self) -> Option<()> {
+        if self.next() {
+            let [code::NULL, rest @ ..] = self.rest else { return None };
+            self.rest = rest;
+        }
+        Some(())
+    }
+
+    #[inline]
+    fn outcome(&mut self) -> Option<Option<DeliveryState>> {
+        if !self.next() {
+            return Some(None);
+        }
+        let (number, rest) = match self.rest {
+            [code::DESCRIBED, code::SMALLULONG, number, code::LIST0, rest @ ..]
+            | [code::DESCRIBED, code::SMALLULONG, number, code::LIST8, 1, 0, rest @ ..] => (*number, rest),
+            [code::NULL, rest @ ..] => {
+                self.rest = rest;
+                return Some(None);
+            }
+            _ => return None,
+        };
+        self.rest = rest;
+        match number {
+            ACCEPTED => Some(Some(DeliveryState::ACCEPTED)),
+            RELEASED => Some(Some(DeliveryState::RELEASED)),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn is_over(&self) -> bool {
+        self.left == 0 && self.rest.is_empty()
+    }
+}
+
+/// A descriptor's number, which for these is one octet.
+const fn number(code: u64) -> u8 {
+    let [.., low] = code.to_be_bytes();
+    low
+}
+
+const TRANSFER: u8 = number(Transfer::CODE);
+const DISPOSITION: u8 = number(Disposition::CODE);
+const ACCEPTED: u8 = number(super::delivery_state::Accepted::CODE);
+const RELEASED: u8 = number(super::delivery_state::Released::CODE);
+
+/// Whether the body of a frame may be a transfer of a usual shape.
+#[inline]
+pub(crate) fn may_be_transfer(body: &[u8]) -> bool {
+    matches!(body, [code::DESCRIBED, code::SMALLULONG, TRANSFER, ..])
+}
+
+/// Reads a transfer off the front of a frame's body, and says how many octets it takes up.
+#[inline]
+pub(crate) fn read_transfer(body: &[u8]) -> Option<(Transfer, usize)> {
+    let (mut fields, head) = Fields::of(TRANSFER, body)?;
+    let mut transfer = Transfer {
+        handle: Handle::new(fields.uint()??),
+        delivery_id: fields.uint()?.map(Into::into),
+        delivery_tag: fields.tag()?,
+        message_format: fields.uint()?.map(Into::into),
+        settled: fields.boolean()?,
+        ..Transfer::default()
+    };
+    if fields.left > 0 {
+        transfer.more = fields.boolean()?.unwrap_or_default();
+        fields.null()?;
+        fields.null()?;
+        transfer.resume = fields.boolean()?.unwrap_or_default();
+        transfer.aborted = fields.boolean()?.unwrap_or_default();
+        transfer.batchable = fields.boolean()?.unwrap_or_default();
+    }
+    fields.is_over().then_some((transfer, head))
+}
+
+/// Reads a disposition that is all of a frame's body.
+#[inline]
+pub(crate) fn read_disposition(body: &[u8]) -> Option<Disposition> {
+    let (mut fields, head) = Fields::of(DISPOSITION, body)?;
+    let disposition = Disposition {
+        role: if fields.boolean()?? { Role::Receiver } else { Role::Sender },
+        first: fields.uint()??.into(),
+        last: fields.uint()?.map(Into::into),
+        settled: fields.boolean()?.unwrap_or_default(),
+        state: fields.outcome()?,
+        batchable: fields.boolean()?.unwrap_or_default(),
+    };
+    (fields.is_over() && head == body.len()).then_some(disposition)
+}
+
+/// Room for the largest head that is written here, and for the copy of a whole tag at its end.
+const ROOM: usize = 72;
+
+/// The head of a frame, put together before it is written.
+#[derive(Debug)]
+pub(crate) struct Head {
+    octets: [u8; ROOM],
+    len: usize,
+}
+
+impl Head {
+    /// Puts down so many of the octets; the next ones overwrite the others.
+    #[inline]
+    fn put<const N: usize>(&mut self, octets: [u8; N], used: usize) {
+        if let Some(place) = self.octets.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
+            *place = octets;
+            self.len = self.len.saturating_add(used);
+        }
+    }
+
+    #[inline]
+    fn uint(&mut self, value: u32) {
+        let [a, b, c, d] = value.to_be_bytes();
+        match (u8::try_from(value), value) {
+            (_, 0) => self.put([code::UINT0], 1),
+            (Ok(octet), _) => self.put([code::SMALLUINT, octet], 2),
+            _ => self.put([code::UINT, a, b, c, d], 5),
+        }
+    }
+
+    /// The octets.
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.octets.get(..self.len).unwrap_or_default()
+    }
+
+    /// Fills in the frame's size, given that of its payload.
+    #[inline]
+    pub(crate) fn finish(&mut self, payload: usize) -> usize {
+        let size = self.len.saturating_add(payload);
+        let [a, b, c, d, ..] = &mut self.octets;
+        [*a, *b, *c, *d] = u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes();
+        size
+    }
+}
+
+/// The head of the frame of a transfer, behind which its payload follows.
+#[inline]
+pub(crate) fn write_transfer(channel: u16, transfer: &Transfer) -> Option<Head> {
+    let usual = transfer.rcv_settle_mode.is_none()
+        && transfer.state.is_none()
+        && !(transfer.resume || transfer.aborted || transfer.batchable);
+    let (Some(id), Some(tag), Some(format), true) =
+        (transfer.delivery_id, transfer.delivery_tag.as_ref(), transfer.message_format, usual)
+    else {
+        return None;
+    };
+    let [high, low] = channel.to_be_bytes();
+    let mut head = Head { octets: [0; ROOM], len: 0 };
+    // 2.3.1: size, data offset, type, channel; 1.4: descriptor, list, its size and count.
+    let start =
+        [0, 0, 0, 0, 2, 0, high, low, code::DESCRIBED, code::SMALLULONG, TRANSFER, code::LIST8, 0, 0, 0, 0];
+    head.put(start, COUNT_AT.saturating_add(1));
+    head.uint(transfer.handle.get());
+    head.uint(id.get());
+    let (octets, length) = tag.padded();
+    head.put([code::VBIN8, length], 2);
+    head.put(*octets, length.into());
+    head.uint(format.get());
+    let count = match (transfer.settled, transfer.more) {
+        (None, false) => 4,
+        (Some(settled), false) => {
+            head.put([if settled { code::TRUE } else { code::FALSE }], 1);
+            5
+        }
+        (settled, true) => {
+            let settled = match settled {
+                None => code::NULL,
+                Some(true) => code::TRUE,
+                Some(false) => code::FALSE,
+            };
+            head.put([settled, code::TRUE], 2);
+            6
+        }
+    };
+    let size = u8::try_from(head.len.saturating_sub(COUNT_AT)).unwrap_or(u8::MAX);
+    let [_, _, _, _, _, _, _, _, _, _, _, _, at_size, at_count, ..] = &mut head.octets;
+    (*at_size, *at_count) = (size, count);
+    Some(head)
+}
+
+/// Where in a frame the count of its performative's fields lies.
+const COUNT_AT: usize = 13;
