@@ -6,7 +6,10 @@ use amqp_proto::{
     types::{Fields, Symbol, Value},
 };
 
-use crate::bench::{Bench, Case, Fate, continuation, flow, link_flow, more, transfer, with_payload};
+use crate::{
+    bench::{Bench, Case, Fate},
+    peer::{continuation, flow, link_flow, more, settled, transfer, with_payload},
+};
 
 fn send(b: &mut Bench) {
     b.sender().send(1_u32, b"x".as_slice()).unwrap();
@@ -42,6 +45,14 @@ pub const CASES: &[Case] = &[
         },
         output: &["TRANSFER@0 1 1 octets"],
         events: &["SENDER_READY"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "W04",
+        start: Bench::linked,
+        steps: |b| b.feed_frame(0, &p::Flow { delivery_count: Some(9.into()), ..link_flow(1, 10) }),
+        output: &["DETACH@0 1 closed amqp:invalid-field"],
+        events: &["SENDER_ERROR"],
         fate: Fate::Alive,
     },
     Case {
@@ -89,6 +100,20 @@ pub const CASES: &[Case] = &[
         steps: |b| b.feed_frame(0, &p::Flow { properties: fields("txn-id"), ..link_flow(1, 10) }),
         output: &["DETACH@0 1 closed amqp:not-implemented"],
         events: &["SENDER_ERROR"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "W14",
+        start: Bench::linked,
+        steps: |b| {
+            (0..10).for_each(|id| b.feed_frame(0, &settled(0, id)));
+            b.accept_all();
+            b.forget();
+            assert_eq!(b.receiver().credit(), 0);
+            b.feed_frame(0, &settled(0, 10));
+        },
+        output: &["DETACH@0 0 closed amqp:link:transfer-limit-exceeded"],
+        events: &["RECEIVER_ERROR"],
         fate: Fate::Alive,
     },
     Case {

@@ -2,9 +2,26 @@
 
 use amqp_proto::{Config, codec::to_vec};
 
-use crate::bench::{
-    ALL_BROKEN, AMQP, Bench, Case, FRAMING, Fate, Setup, open, raw, server, transfer, with_payload,
+use crate::{
+    bench::{ALL_BROKEN, Bench, Case, FRAMING, Fate, Setup, server},
+    peer::{AMQP, open, raw, transfer, with_payload},
 };
+
+const fn broken(id: &'static str, steps: fn(&mut Bench)) -> Case {
+    closes(id, Bench::linked, steps)
+}
+
+/// A frame that stands apart from the next, but whose body is no performative.
+const fn unread(id: &'static str, steps: fn(&mut Bench)) -> Case {
+    Case {
+        id,
+        start: Bench::linked,
+        steps,
+        output: &["CLOSE amqp:decode-error"],
+        events: ALL_BROKEN,
+        fate: Fate::Closing,
+    }
+}
 
 const fn closes(id: &'static str, start: fn() -> Bench, steps: fn(&mut Bench)) -> Case {
     Case { id, start, steps, output: FRAMING, events: ALL_BROKEN, fate: Fate::Closing }
@@ -39,18 +56,28 @@ fn sized(size: usize) -> Vec<u8> {
 const OPENED: &[&str] = &["AMQP 0 1.0.0", "OPEN"];
 
 pub const CASES: &[Case] = &[
-    closes("F01", Bench::linked, |b| b.feed(&[0, 0, 0, 0, 2, 0, 0, 0])),
+    broken("F01", |b| b.feed(&[0, 0, 0, 0, 2, 0, 0, 0])),
+    broken("F02", |b| b.feed(&[0, 0, 0, 4, 2, 0, 0, 0])),
+    broken("F03", |b| b.feed(&[0, 0, 0, 7, 2, 0, 0, 0])),
+    broken("F04", |b| b.feed(&[0, 0, 0, 8, 0, 0, 0, 0])),
+    broken("F05", |b| b.feed(&[0, 0, 0, 8, 1, 0, 0, 0])),
+    broken("F06", |b| b.feed(&[0, 0, 0, 8, 3, 0, 0, 0])),
+    broken("F07", |b| b.feed(&[0, 0, 0, 12, 0xff, 0, 0, 0, 0, 0, 0, 0])),
     legal("F08", Bench::linked, |b| b.feed(&[0, 0, 0, 12, 3, 0, 0, 0, 0xde, 0xad, 0xbe, 0xef])),
-    closes("F09", Bench::linked, |b| b.feed(&[0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0])),
-    closes("F10", small, |b| b.feed(&sized(513)[..8])),
+    // As large as an extended header can be: 255 words, and no body.
+    legal("F08b", Bench::linked, |b| b.feed(&[&[0, 0, 3, 0xfc, 0xff, 0, 0, 0], &[0xee; 1012][..]].concat())),
+    broken("F09", |b| b.feed(&[0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0])),
+    // The size alone is enough.
+    closes("F10", small, |b| b.feed(&sized(513)[..4])),
     Case {
         id: "F11",
         start: small,
         steps: |b| b.feed(&sized(512)),
         output: &[],
         events: &["DELIVERY"],
-        fate: Fate::Any,
+        fate: Fate::Alive,
     },
+    broken("F13", |b| b.feed(&[0, 0, 0, 8, 2, 2, 0, 0])),
     closes("F16", small, |b| b.feed(&[0, 0, 0, 8, 2, 0, 0xff, 0xff])),
     legal("F18", Bench::linked, |b| b.feed(&[0, 0, 0, 8, 2, 0, 0, 0].repeat(20_000))),
     Case {
@@ -62,15 +89,17 @@ pub const CASES: &[Case] = &[
         },
         output: &[],
         events: &["DELIVERY"],
-        fate: Fate::Any,
+        fate: Fate::Alive,
     },
+    unread("F23", |b| b.feed(&raw(0, 0, &[0x40, 0x40]))),
+    unread("F24", |b| b.feed(&raw(0, 0, &[0x00, 0x53, 0x19, 0x45]))),
     Case {
         id: "F26",
         start: fresh,
         steps: |b| b.feed(&open_with(b"\xa3\x0eamqp:open:list")),
         output: OPENED,
         events: &["CONNECTION_OPEN"],
-        fate: Fate::Any,
+        fate: Fate::Alive,
     },
     Case {
         id: "F27",
@@ -78,6 +107,6 @@ pub const CASES: &[Case] = &[
         steps: |b| b.feed(&open_with(&[0x80, 0, 0, 0, 0, 0, 0, 0, 0x10])),
         output: OPENED,
         events: &["CONNECTION_OPEN"],
-        fate: Fate::Any,
+        fate: Fate::Alive,
     },
 ];

@@ -1,9 +1,9 @@
-//! C: open and close (2.4), and R: what a whole connection costs.
+//! C: open and close (2.4), P: what an open announces (2.7.1), and R: what a whole connection costs.
 
 use core::time::Duration;
 
 use amqp_proto::{
-    Config, Instant, Timeouts,
+    Config, Event, Instant, Timeouts,
     spec::{
         definitions::{Error, ErrorCondition},
         performatives::{Close, Open},
@@ -11,9 +11,9 @@ use amqp_proto::{
     types::Symbol,
 };
 
-use crate::bench::{
-    ALL_BROKEN, ALL_CLOSED, AMQP, Bench, Case, FRAMING, Fate, Setup, begin, flow, frame, open, raw, server,
-    settled, transfer, with_payload,
+use crate::{
+    bench::{ALL_BROKEN, ALL_CLOSED, Bench, Case, FRAMING, Fate, Setup, server},
+    peer::{AMQP, begin, flow, frame, open, raw, settled, transfer, with_payload},
 };
 
 fn fresh() -> Bench {
@@ -47,7 +47,53 @@ fn time_out(b: &mut Bench, at: u64) {
     b.conn.handle_timeout(Instant::from_millis(at));
 }
 
+/// Behind the headers, the first frame of the peer and all that it says in the same breath.
+fn greeted_by(b: &mut Bench, frames: &[u8]) {
+    b.feed(&[AMQP, frames].concat());
+}
+
+fn timed(millis: u32) -> Vec<u8> {
+    frame(0, &Open { idle_time_out: Some(millis.into()), ..open() })
+}
+
+const OPENED: &[&str] = &["AMQP 0 1.0.0", "OPEN"];
+
 pub const CASES: &[Case] = &[
+    Case {
+        id: "C01",
+        start: fresh,
+        steps: |b| greeted_by(b, &frame(0, &begin())),
+        output: &["AMQP 0 1.0.0", "OPEN", "CLOSE amqp:not-allowed"],
+        events: &["CONNECTION_ERROR"],
+        fate: Fate::Closing,
+    },
+    Case {
+        id: "C03",
+        start: Bench::linked,
+        steps: |b| b.feed_frame(0, &open()),
+        output: &["CLOSE amqp:illegal-state"],
+        events: ALL_BROKEN,
+        fate: Fate::Closing,
+    },
+    Case {
+        id: "C04",
+        start: fresh,
+        steps: |b| {
+            let close = Close::default();
+            greeted_by(b, &[frame(0, &open()), frame(0, &close), frame(0, &begin())].concat());
+        },
+        output: &["AMQP 0 1.0.0", "OPEN", "CLOSE"],
+        events: &["CONNECTION_OPEN", "CONNECTION_CLOSED"],
+        fate: Fate::Closed,
+    },
+    Case {
+        id: "C06",
+        start: Bench::linked,
+        steps: |b| b.feed(&frame(0, &Close::default()).repeat(2)),
+        output: &["CLOSE"],
+        events: ALL_CLOSED,
+        fate: Fate::Closed,
+    },
     Case {
         id: "C07",
         start: Bench::linked,
@@ -83,6 +129,14 @@ pub const CASES: &[Case] = &[
         },
         output: &["CLOSE amqp:internal-error"],
         events: &["SESSION_CLOSED", "CONNECTION_CLOSED"],
+        fate: Fate::Closed,
+    },
+    Case {
+        id: "C10b",
+        start: Bench::linked,
+        steps: |b| b.feed(&[raw(0, 0, b"junk"), frame(0, &flow()), frame(0, &Close::default())].concat()),
+        output: &["CLOSE amqp:decode-error"],
+        events: ALL_BROKEN,
         fate: Fate::Closed,
     },
     Case {
@@ -134,17 +188,16 @@ pub const CASES: &[Case] = &[
         start: fresh,
         steps: |b| {
             let capability = Symbol::try_from("no-such-thing").unwrap();
-            let open = Open { desired_capabilities: vec![capability].into(), ..open() };
-            b.feed(&[AMQP, &frame(0, &open)].concat());
+            greeted_by(b, &frame(0, &Open { desired_capabilities: vec![capability].into(), ..open() }));
         },
-        output: &["AMQP 0 1.0.0", "OPEN"],
+        output: OPENED,
         events: &["CONNECTION_OPEN"],
-        fate: Fate::Any,
+        fate: Fate::Alive,
     },
     Case {
         id: "C22",
         start: demanding,
-        steps: |b| b.feed(&[AMQP, &frame(0, &open())].concat()),
+        steps: |b| greeted_by(b, &frame(0, &open())),
         output: &["AMQP 0 1.0.0", "OPEN", "CLOSE amqp:not-implemented"],
         events: &["CONNECTION_ERROR"],
         fate: Fate::Closing,
@@ -162,12 +215,62 @@ pub const CASES: &[Case] = &[
     },
 ];
 
+/// What an open may announce.
+pub const OPENS: &[Case] = &[
+    Case {
+        id: "P12",
+        start: fresh,
+        steps: |b| {
+            greeted_by(b, &timed(0));
+            b.pump();
+            assert_eq!(b.conn.poll_timeout(), None);
+        },
+        output: OPENED,
+        events: &["CONNECTION_OPEN"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "P13",
+        start: fresh,
+        steps: |b| greeted_by(b, &timed(1)),
+        output: &["AMQP 0 1.0.0", "OPEN", "CLOSE amqp:not-allowed"],
+        events: &["CONNECTION_ERROR"],
+        fate: Fate::Closing,
+    },
+    Case {
+        id: "P14",
+        start: fresh,
+        steps: |b| {
+            greeted_by(b, &timed(u32::MAX));
+            b.pump();
+            assert_eq!(b.conn.poll_timeout(), Some(Instant::from_millis(1 + (1 << 31))));
+        },
+        output: OPENED,
+        events: &["CONNECTION_OPEN"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "P22",
+        start: Bench::opened,
+        steps: |b| {
+            let ours_not: ErrorCondition = ErrorCondition::Other("not: ours".try_into().unwrap());
+            b.feed_frame(0, &Close { error: Some(Box::new(Error::new(ours_not.clone()))) });
+            let [Event::ConnectionError(failure)] = &b.events[..] else { panic!("{:?}", b.events) };
+            assert_eq!(failure.error.condition, ours_not);
+        },
+        output: &["CLOSE"],
+        events: &["CONNECTION_ERROR"],
+        fate: Fate::Closed,
+    },
+];
+
+/// What a whole connection costs.
 pub const RESOURCES: &[Case] = &[
     Case {
         id: "R02",
         start: fresh,
         steps: |b| {
-            b.feed(&[AMQP, &frame(0, &open())].concat());
+            greeted_by(b, &frame(0, &open()));
             b.feed(&65537_u32.to_be_bytes());
             b.feed(&[2, 0, 0, 0]);
         },
@@ -202,9 +305,10 @@ pub const RESOURCES: &[Case] = &[
             b.now = 501;
             b.feed(&[2, 0, 0]);
             time_out(b, 1001);
+            b.feed(&[0]);
         },
         output: &["CLOSE amqp:resource-limit-exceeded"],
         events: ALL_BROKEN,
-        fate: Fate::Any,
+        fate: Fate::Closing,
     },
 ];

@@ -7,7 +7,10 @@ use amqp_proto::{
     spec::sasl::{SaslCode, SaslInit, SaslOutcome},
 };
 
-use crate::bench::{Bench, Case, Fate, SASL, raw, sasl_frame, server};
+use crate::{
+    bench::{Bench, Case, Fate, server},
+    peer::{self, AMQP, SASL, frame, open, raw, sasl_frame},
+};
 
 fn asked() -> Bench {
     let verify = Offer::verify_plain(|credentials| credentials.matches("user", "secret"));
@@ -29,7 +32,8 @@ fn init(mechanism: &str) -> SaslInit {
     }
 }
 
-const IN: &[&str] = &["SASL-OUTCOME Ok"];
+const IN: &[&str] = &["SASL-OUTCOME Ok", "AMQP 0 1.0.0", "OPEN"];
+const OPEN: &[&str] = &["CONNECTION_OPEN"];
 const OUT: &[&str] = &["CONNECTION_ERROR"];
 
 pub const CASES: &[Case] = &[
@@ -44,10 +48,13 @@ pub const CASES: &[Case] = &[
     Case {
         id: "A05",
         start: asked,
-        steps: |b| b.feed(&raw(1, 0xffff, &to_vec(&init("PLAIN")))),
+        steps: |b| {
+            b.feed(&raw(1, 0xffff, &to_vec(&init("PLAIN"))));
+            b.feed(&[AMQP, &frame(0, &open())].concat());
+        },
         output: IN,
-        events: &[],
-        fate: Fate::Any,
+        events: OPEN,
+        fate: Fate::Alive,
     },
     Case {
         id: "A06",
@@ -56,18 +63,23 @@ pub const CASES: &[Case] = &[
             let mut frame = raw(1, 0, &[b"junkjunk", &to_vec(&init("PLAIN"))[..]].concat());
             frame[4] = 4;
             b.feed(&frame);
+            b.feed(&[AMQP, &peer::frame(0, &open())].concat());
         },
         output: IN,
-        events: &[],
-        fate: Fate::Any,
+        events: OPEN,
+        fate: Fate::Alive,
     },
     Case {
         id: "A08",
         start: client,
-        steps: |b| b.feed(&[SASL, &raw(1, 0, b"\x00\x53\x40\xc0\x08\x01\xa3\x05PLAIN")].concat()),
-        output: &["SASL-INIT PLAIN"],
-        events: &[],
-        fate: Fate::Any,
+        steps: |b| {
+            b.feed(&[SASL, &raw(1, 0, b"\x00\x53\x40\xc0\x08\x01\xa3\x05PLAIN")].concat());
+            b.feed(&sasl_frame(&SaslOutcome { code: SaslCode::Ok, additional_data: None }));
+            b.feed(&[AMQP, &frame(0, &open())].concat());
+        },
+        output: &["SASL-INIT PLAIN", "AMQP 0 1.0.0", "OPEN"],
+        events: OPEN,
+        fate: Fate::Alive,
     },
     Case {
         id: "A15",
