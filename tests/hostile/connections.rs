@@ -3,17 +3,17 @@
 use core::time::Duration;
 
 use amqp_proto::{
-    Config, Event, Instant, Timeouts,
+    Begin, CommandError, Config, Event, Instant, Timeouts,
     spec::{
         definitions::{Error, ErrorCondition},
-        performatives::{Close, Open},
+        performatives::{Close, End, Open},
     },
     types::Symbol,
 };
 
 use crate::{
     bench::{ALL_BROKEN, ALL_CLOSED, Bench, Case, FRAMING, Fate, Setup, server},
-    peer::{AMQP, begin, flow, frame, open, raw, settled, transfer, with_payload},
+    peer::{AMQP, answer, begin, flow, frame, open, raw, settled, transfer, with_payload},
 };
 
 fn fresh() -> Bench {
@@ -66,6 +66,18 @@ pub const CASES: &[Case] = &[
         output: &["AMQP 0 1.0.0", "OPEN", "CLOSE amqp:not-allowed"],
         events: &["CONNECTION_ERROR"],
         fate: Fate::Closing,
+    },
+    Case {
+        id: "C02",
+        start: || {
+            let mut bench = Bench::client(Config::client("client"));
+            bench.feed(AMQP);
+            bench
+        },
+        steps: |b| b.feed_frame(0, &Close::default()),
+        output: &["CLOSE"],
+        events: &["CONNECTION_CLOSED"],
+        fate: Fate::Closed,
     },
     Case {
         id: "C03",
@@ -165,7 +177,7 @@ pub const CASES: &[Case] = &[
         steps: |b| {
             b.feed_frame(65535, &begin());
             let ids: Vec<_> = b.conn.session_ids().collect();
-            b.conn.accept_session(ids[2], amqp_proto::Begin::new()).unwrap();
+            b.conn.accept_session(ids[2], Begin::new()).unwrap();
         },
         output: &["BEGIN@2 to 65535"],
         events: &["SESSION_REQUESTED", "SESSION_OPEN"],
@@ -215,8 +227,37 @@ pub const CASES: &[Case] = &[
     },
 ];
 
+const fn too_small(id: &'static str, steps: fn(&mut Bench)) -> Case {
+    Case {
+        id,
+        start: fresh,
+        steps,
+        output: &["AMQP 0 1.0.0", "OPEN", "CLOSE amqp:invalid-field"],
+        events: &["CONNECTION_ERROR"],
+        fate: Fate::Closing,
+    }
+}
+
 /// What an open may announce.
 pub const OPENS: &[Case] = &[
+    too_small("P09", |b| greeted_by(b, &frame(0, &Open { max_frame_size: 511, ..open() }))),
+    too_small("P09b", |b| greeted_by(b, &frame(0, &Open { max_frame_size: 0, ..open() }))),
+    Case {
+        id: "P11",
+        start: fresh,
+        steps: |b| {
+            greeted_by(b, &frame(0, &Open { channel_max: 0.into(), ..open() }));
+            let session = b.conn.begin(Begin::new()).unwrap();
+            assert_eq!(b.conn.begin(Begin::new()), Err(CommandError::LimitReached("channel-max")));
+            b.pump();
+            b.feed_frame(0, &answer(0));
+            b.conn.session(session).unwrap().end(None).unwrap();
+            b.feed_frame(0, &End::default());
+        },
+        output: &["AMQP 0 1.0.0", "OPEN", "BEGIN@0", "END@0"],
+        events: &["CONNECTION_OPEN", "SESSION_OPEN", "SESSION_CLOSED"],
+        fate: Fate::Alive,
+    },
     Case {
         id: "P12",
         start: fresh,

@@ -21,14 +21,16 @@ const NAMED: &str = "
 /// Rows of what an open may announce (P), and rows that the standard forbids without naming the reaction or leaves
 /// open: SPEC_NOTES.md says what we do.
 const FURTHER: &str = "
-    F02 F03 F04 F05 F06 F07 F13 F23 F24
-    C01 C03 C04 C06
-    P12 P13 P14 P22
-    S02 S12 S14 S22 S28
-    L10 L31 L32 L35
-    W04 W14
-    T01 T02 T04 T05 T06 T10 T13 T16 T37
-    D01 D02 D04 D05 D07
+    H13
+    F02 F03 F04 F05 F06 F07 F13 F14 F15 F21 F22 F23 F24 F25 F28 F29
+    A02 A03 A04 A07 A10 A11 A12 A14 A18 A19 A20 A21 A22 A23 A25 A27 A30
+    C01 C02 C03 C04 C06
+    P09 P11 P12 P13 P14 P22
+    S01 S02 S03 S12 S13 S14 S17 S22 S24 S28
+    L10 L17 L18 L31 L32 L35 L38
+    W04 W06 W07 W09 W14 W17
+    T01 T02 T04 T05 T06 T07 T09 T10 T11 T13 T14 T16 T26 T28 T29 T30 T37
+    D01 D02 D04 D05 D07 D12 D17
 ";
 
 /// Rows without a case, and why.

@@ -8,7 +8,7 @@ use amqp_proto::{
 
 use crate::{
     bench::{Bench, Case, Fate},
-    peer::{continuation, flow, link_flow, more, settled, transfer, with_payload},
+    peer::{continuation, flow, frame, link_flow, more, settled, transfer, with_payload},
 };
 
 fn send(b: &mut Bench) {
@@ -69,6 +69,29 @@ pub const CASES: &[Case] = &[
         events: &["SENDER_READY"],
         fate: Fate::Alive,
     },
+    legal(
+        "W06",
+        |b| {
+            b.feed_frame(0, &link_flow(0, 5));
+            assert_eq!(b.receiver().credit(), 10);
+        },
+        &[],
+    ),
+    Case {
+        id: "W07",
+        start: Bench::linked,
+        steps: |b| {
+            b.feed_frame(0, &link_flow(1, 3));
+            (0..3).for_each(|_| send(b));
+            b.feed_frame(0, &link_flow(1, 1));
+            assert_eq!(b.sender().credit(), 0);
+            b.feed_frame(0, &link_flow(1, 4));
+            assert_eq!(b.sender().credit(), 1);
+        },
+        output: &["TRANSFER@0 1 1 octets", "TRANSFER@0 1 1 octets", "TRANSFER@0 1 1 octets"],
+        events: &["SENDER_READY"],
+        fate: Fate::Alive,
+    },
     Case {
         id: "W08",
         start: Bench::linked,
@@ -78,6 +101,20 @@ pub const CASES: &[Case] = &[
             assert_eq!(b.sender().credit(), 0);
         },
         output: &["FLOW@0 1 count=4294967295 credit=0 drain"],
+        events: &["SENDER_DRAIN", "SENDER_READY"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "W09",
+        start: Bench::linked,
+        steps: |b| {
+            let drain = p::Flow { drain: true, ..link_flow(1, 2) };
+            b.feed(&frame(0, &drain).repeat(3));
+            b.sender().drained().unwrap();
+            b.pump();
+            b.feed(&frame(0, &drain).repeat(3));
+        },
+        output: &["FLOW@0 1 count=2 credit=0 drain", "FLOW@0 1 count=2 credit=0 drain"],
         events: &["SENDER_DRAIN", "SENDER_READY"],
         fate: Fate::Alive,
     },
@@ -159,6 +196,19 @@ pub const CASES: &[Case] = &[
         },
         &["DELIVERY"],
     ),
+    Case {
+        id: "W17",
+        start: Bench::linked,
+        steps: |b| {
+            b.feed_frame(0, &more(0, 0));
+            b.feed_frame(0, &p::Transfer { aborted: true, ..continuation(0) });
+            assert_eq!(b.receiver().credit(), 9);
+            b.receiver().set_credit(4).unwrap();
+        },
+        output: &["FLOW@0 0 count=1 credit=4"],
+        events: &[],
+        fate: Fate::Alive,
+    },
     legal(
         "W18",
         |b| {

@@ -4,7 +4,7 @@ use amqp_proto::{Config, codec::to_vec};
 
 use crate::{
     bench::{ALL_BROKEN, Bench, Case, FRAMING, Fate, Setup, server},
-    peer::{AMQP, open, raw, transfer, with_payload},
+    peer::{AMQP, flow, frame, open, raw, transfer, with_payload},
 };
 
 const fn broken(id: &'static str, steps: fn(&mut Bench)) -> Case {
@@ -53,6 +53,7 @@ fn sized(size: usize) -> Vec<u8> {
     with_payload(0, &transfer(0, 0), &vec![0; size - bare])
 }
 
+const NOT_ALLOWED: &[&str] = &["CLOSE amqp:not-allowed"];
 const OPENED: &[&str] = &["AMQP 0 1.0.0", "OPEN"];
 
 pub const CASES: &[Case] = &[
@@ -78,6 +79,14 @@ pub const CASES: &[Case] = &[
         fate: Fate::Alive,
     },
     broken("F13", |b| b.feed(&[0, 0, 0, 8, 2, 2, 0, 0])),
+    Case {
+        id: "F14",
+        start: Bench::linked,
+        steps: |b| b.feed(&[0, 0, 0, 8, 2, 1, 0, 0]),
+        output: NOT_ALLOWED,
+        events: ALL_BROKEN,
+        fate: Fate::Closing,
+    },
     closes("F16", small, |b| b.feed(&[0, 0, 0, 8, 2, 0, 0xff, 0xff])),
     legal("F18", Bench::linked, |b| b.feed(&[0, 0, 0, 8, 2, 0, 0, 0].repeat(20_000))),
     Case {
@@ -91,8 +100,11 @@ pub const CASES: &[Case] = &[
         events: &["DELIVERY"],
         fate: Fate::Alive,
     },
+    unread("F21", |b| b.feed(&raw(0, 0, &[&to_vec(&flow())[..], b"junk"].concat()))),
+    unread("F22", |b| b.feed(&raw(0, 0, &to_vec(&flow()).repeat(2)))),
     unread("F23", |b| b.feed(&raw(0, 0, &[0x40, 0x40]))),
     unread("F24", |b| b.feed(&raw(0, 0, &[0x00, 0x53, 0x19, 0x45]))),
+    unread("F25", |b| b.feed(&raw(0, 0, &[0x00, 0x53, 0x40, 0x45]))),
     Case {
         id: "F26",
         start: fresh,
@@ -108,5 +120,21 @@ pub const CASES: &[Case] = &[
         output: OPENED,
         events: &["CONNECTION_OPEN"],
         fate: Fate::Alive,
+    },
+    Case {
+        id: "F28",
+        start: fresh,
+        steps: |b| b.feed(&open_with(&[0x52, 0x10])),
+        output: &["AMQP 0 1.0.0", "OPEN", "CLOSE amqp:decode-error"],
+        events: &["CONNECTION_ERROR"],
+        fate: Fate::Closing,
+    },
+    Case {
+        id: "F29",
+        start: fresh,
+        steps: |b| b.feed(&[AMQP, &frame(1, &open())].concat()),
+        output: &["AMQP 0 1.0.0", "OPEN", NOT_ALLOWED[0]],
+        events: &["CONNECTION_ERROR"],
+        fate: Fate::Closing,
     },
 ];

@@ -61,10 +61,11 @@ fn line_of(channel: u16, performative: &Performative, payload: usize) -> String 
                 flow.incoming_window
             ),
             Some(handle) => format!(
-                "FLOW@{channel} {handle} count={} credit={}{}",
+                "FLOW@{channel} {handle} count={} credit={}{}{}",
                 flow.delivery_count.map_or_else(|| "-".into(), |count| count.to_string()),
                 flow.link_credit.unwrap_or(0),
-                if flow.drain { " drain" } else { "" }
+                if flow.drain { " drain" } else { "" },
+                if flow.next_incoming_id.is_none() { " unbegun" } else { "" }
             ),
         },
         Performative::Transfer(transfer) => format!(

@@ -11,7 +11,7 @@ use amqp_proto::{
 
 use crate::{
     bench::{ALL_BROKEN, Bench, Case, FRAMING, Fate, Setup},
-    peer::{attach, detach, flow, frame, link_flow, outcome, transfer, with_payload},
+    peer::{attach, detach, flow, frame, link_flow, outcome, raw, transfer, with_payload},
 };
 
 /// A client that has asked for a link called "link".
@@ -64,6 +64,15 @@ const fn errs(id: &'static str, steps: fn(&mut Bench)) -> Case {
         events: &["RECEIVER_ERROR", "SENDER_ERROR", "SESSION_ERROR"],
         fate: Fate::SessionEnded,
     }
+}
+
+/// An attach whose unsettled map holds these octets: a key and a value.
+fn unread_unsettled(b: &mut Bench, pair: &[u8]) {
+    let size = |octets: &[u8]| u8::try_from(octets.len() + 1).unwrap();
+    let map = [&[0xc1, size(pair), 2], pair].concat();
+    // Name, handle, role; no modes, no termini; then the map.
+    let fields = [&b"\xa1\x01n\x52\x02\x42\x40\x40\x40\x40"[..], &map].concat();
+    b.feed(&raw(0, 0, &[&[0x00, 0x53, 0x12, 0xc0, size(&fields), 8], &fields[..]].concat()));
 }
 
 fn accept_sender(b: &mut Bench) -> SenderId {
@@ -247,6 +256,22 @@ pub const CASES: &[Case] = &[
         },
         &["RECEIVER_REQUESTED"],
     ),
+    Case {
+        id: "L17",
+        start: Bench::linked,
+        steps: |b| unread_unsettled(b, &[0x40, 0x40]),
+        output: &["CLOSE amqp:decode-error"],
+        events: ALL_BROKEN,
+        fate: Fate::Closing,
+    },
+    Case {
+        id: "L18",
+        start: Bench::linked,
+        steps: |b| unread_unsettled(b, &[&[0xa0, 33][..], &[7; 33], &[0x40]].concat()),
+        output: &["CLOSE amqp:decode-error"],
+        events: ALL_BROKEN,
+        fate: Fate::Closing,
+    },
     errs("L24", |b| b.feed_frame(0, &attach("link", 2, Role::Sender))),
     Case {
         id: "L24b",
@@ -371,6 +396,17 @@ pub const CASES: &[Case] = &[
         },
         output: &["DETACH@0 0 closed"],
         events: &["RECEIVER_CLOSED"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L38",
+        start: Bench::linked,
+        steps: |b| {
+            // The peer's own detach frees its handle.
+            b.feed(&[frame(0, &detach(0, true)), frame(0, &attach("next", 0, Role::Sender))].concat());
+        },
+        output: &["DETACH@0 0 closed"],
+        events: &["RECEIVER_CLOSED", "RECEIVER_REQUESTED"],
         fate: Fate::Alive,
     },
 ];

@@ -52,6 +52,7 @@ const fn not_allowed(id: &'static str, steps: fn(&mut Bench)) -> Case {
 }
 
 pub const CASES: &[Case] = &[
+    not_allowed("S01", |b| b.feed_frame(0, &begin())),
     not_allowed("S02", |b| b.feed_frame(2, &answer(7))),
     Case {
         id: "S04",
@@ -154,7 +155,23 @@ pub const CASES: &[Case] = &[
         events: &[],
         fate: Fate::Alive,
     },
+    Case {
+        id: "S03",
+        start: Bench::client_session,
+        steps: |b| b.feed_frame(1, &answer(0)),
+        output: &["CLOSE amqp:not-allowed"],
+        events: &["SESSION_ERROR", "CONNECTION_ERROR"],
+        fate: Fate::Closing,
+    },
     not_allowed("S12", |b| b.feed_frame(3, &failed())),
+    Case {
+        id: "S13",
+        start: Bench::opened,
+        steps: |b| b.feed(&[frame(0, &begin()), frame(0, &End::default()).repeat(2)].concat()),
+        output: &["BEGIN@0 to 0", "END@0", "CLOSE amqp:not-allowed"],
+        events: &["SESSION_OPEN", "SESSION_CLOSED", "CONNECTION_ERROR"],
+        fate: Fate::Closing,
+    },
     Case {
         id: "S14",
         start: Bench::linked,
@@ -211,6 +228,14 @@ pub const CASES: &[Case] = &[
         fate: Fate::Alive,
     },
     Case {
+        id: "S17",
+        start: Bench::opened,
+        steps: |b| b.feed(&[frame(0, &begin()), frame(0, &End::default()), frame(0, &flow())].concat()),
+        output: &["BEGIN@0 to 0", "END@0", "CLOSE amqp:not-allowed"],
+        events: &["SESSION_OPEN", "SESSION_CLOSED", "CONNECTION_ERROR"],
+        fate: Fate::Closing,
+    },
+    Case {
         id: "S18",
         start: Bench::linked,
         steps: |b| {
@@ -263,6 +288,19 @@ pub const CASES: &[Case] = &[
         output: &["END@0 amqp:invalid-field"],
         events: ENDED,
         fate: Fate::SessionEnded,
+    },
+    Case {
+        id: "S24",
+        start: Bench::linked,
+        steps: |b| {
+            b.feed_frame(0, &link_flow(1, 10));
+            send(b).unwrap();
+            b.feed_frame(0, &p::Flow { next_incoming_id: None, incoming_window: 7, ..flow() });
+            assert_eq!(b.session().remote_incoming_window(), 6);
+        },
+        output: &["TRANSFER@0 1 1 octets"],
+        events: &["SENDER_READY"],
+        fate: Fate::Alive,
     },
     Case {
         id: "S26",

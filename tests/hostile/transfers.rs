@@ -1,16 +1,19 @@
 //! T: deliveries that arrive (2.6.12, 2.6.14, 2.7.5), and D: what becomes of them (2.7.6).
 
 use amqp_proto::{
-    Attach, Event, ReceiverId, SendOptions,
+    Attach, Config, Event, Limits, ReceiverId, SendOptions,
     spec::{
-        definitions::{Error, ErrorCondition, Role},
+        definitions::{Error, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
+        delivery_state::DeliveryState,
         performatives as p,
     },
 };
 
 use crate::{
-    bench::{Bench, Case, Fate, Setup},
-    peer::{attach, continuation, detach, frame, link_flow, more, outcome, settled, transfer, with_payload},
+    bench::{ALL_BROKEN, Bench, Case, Fate, Setup},
+    peer::{
+        attach, continuation, detach, frame, link_flow, more, outcome, raw, settled, transfer, with_payload,
+    },
 };
 
 fn limited() -> Bench {
@@ -62,6 +65,16 @@ const fn detached(id: &'static str, steps: fn(&mut Bench)) -> Case {
     }
 }
 
+/// A link whose sender has said how it settles.
+fn sends(mode: SenderSettleMode) -> Bench {
+    let attach = p::Attach { snd_settle_mode: mode, ..attach("link", 0, Role::Sender) };
+    Bench::linked_with(Setup { attach, ..Setup::default() })
+}
+
+const fn against_mode(id: &'static str, start: fn() -> Bench, steps: fn(&mut Bench)) -> Case {
+    Case { start, ..detached(id, steps) }
+}
+
 const fn ended(id: &'static str, steps: fn(&mut Bench), output: &'static [&'static str]) -> Case {
     Case { id, start: Bench::linked, steps, output, events: ENDED, fate: Fate::SessionEnded }
 }
@@ -89,6 +102,17 @@ pub const TRANSFERS: &[Case] = &[
         fate: Fate::Alive,
     },
     Case {
+        id: "T07",
+        start: Bench::linked,
+        steps: |b| {
+            let tag = [&[0xa0, 33][..], &[7; 33]].concat();
+            b.feed(&raw(0, 0, &[&[0x00, 0x53, 0x14, 0xc0, 38, 3, 0x43, 0x43][..], &tag].concat()));
+        },
+        output: &["CLOSE amqp:decode-error"],
+        events: ALL_BROKEN,
+        fate: Fate::Closing,
+    },
+    Case {
         id: "T08",
         start: Bench::linked,
         steps: |b| {
@@ -98,6 +122,18 @@ pub const TRANSFERS: &[Case] = &[
         },
         output: SETTLED,
         events: &["DELIVERY"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "T09",
+        start: Bench::linked,
+        steps: |b| {
+            b.feed_frame(0, &transfer(0, 0));
+            b.feed_frame(0, &p::Transfer { delivery_tag: transfer(0, 0).delivery_tag, ..transfer(0, 1) });
+            assert_eq!(b.accept_all().len(), 2);
+        },
+        output: &["DISPOSITION@0 receiver 0..1 settled accepted"],
+        events: &["DELIVERY", "DELIVERY"],
         fate: Fate::Alive,
     },
     Case {
@@ -123,10 +159,31 @@ pub const TRANSFERS: &[Case] = &[
         events: &["DELIVERY", "DELIVERY"],
         fate: Fate::Alive,
     },
+    Case {
+        id: "T11",
+        start: Bench::linked,
+        steps: |b| b.feed(&frame(0, &transfer(0, 0)).repeat(2)),
+        output: INVALID,
+        events: &["DELIVERY", "RECEIVER_ERROR", "SENDER_ERROR", "SESSION_ERROR"],
+        fate: Fate::SessionEnded,
+    },
     detached("T13", |b| {
         b.feed_frame(0, &more(0, 0));
         b.feed_frame(0, &p::Transfer { delivery_id: Some(1.into()), ..continuation(0) });
     }),
+    taken(
+        "T14",
+        |b| {
+            b.feed(&with_payload(0, &p::Transfer { settled: Some(true), ..more(0, 0) }, b"one "));
+            let other = p::Transfer { delivery_tag: Some(9_u32.into()), ..continuation(0) };
+            b.feed(&with_payload(0, &p::Transfer { message_format: Some(7.into()), ..other }, b"two"));
+            let [Event::Delivery { delivery, .. }] = b.events[..] else { panic!("{:?}", b.events) };
+            let taken = b.receiver().take(delivery).unwrap();
+            assert_eq!((taken.tag, taken.message_format), (0_u32.into(), 0.into()));
+            assert_eq!(taken.payload.into_bytes(), b"one two".as_slice());
+        },
+        &["DELIVERY"],
+    ),
     detached("T16", |b| {
         b.feed_frame(0, &more(0, 0));
         b.feed_frame(0, &transfer(0, 1));
@@ -161,6 +218,15 @@ pub const TRANSFERS: &[Case] = &[
     taken("T24", |b| start_and_abort(b, &p::Transfer { more: true, ..abort() }, b""), &["DELIVERY"]),
     taken("T25", |b| start_and_abort(b, &abort(), b"ignored"), &["DELIVERY"]),
     taken(
+        "T26",
+        |b| {
+            b.feed(&with_payload(0, &p::Transfer { settled: Some(true), ..more(0, 0) }, b"one"));
+            b.feed(&with_payload(0, &p::Transfer { settled: Some(false), ..continuation(0) }, b"two"));
+            assert_eq!(b.conn.unsettled(b.receiver.unwrap()), []);
+        },
+        &["DELIVERY"],
+    ),
+    taken(
         "T27",
         |b| {
             let first = p::Transfer { settled: Some(false), ..more(0, 0) };
@@ -172,6 +238,12 @@ pub const TRANSFERS: &[Case] = &[
         },
         &["DELIVERY"],
     ),
+    against_mode("T28", || sends(SenderSettleMode::Unsettled), |b| b.feed_frame(0, &settled(0, 0))),
+    against_mode("T29", || sends(SenderSettleMode::Settled), |b| b.feed_frame(0, &transfer(0, 0))),
+    against_mode("T30", Bench::linked, |b| {
+        let second = Some(ReceiverSettleMode::Second);
+        b.feed_frame(0, &p::Transfer { rcv_settle_mode: second, ..transfer(0, 0) });
+    }),
     Case {
         id: "T31",
         start: limited,
@@ -325,6 +397,20 @@ pub const DISPOSITIONS: &[Case] = &[
         },
         &[],
     ),
+    Case {
+        id: "D12",
+        start: sent,
+        steps: |b| {
+            b.feed_frame(0, &p::Disposition { settled: false, ..outcome(0, None) });
+            b.pump();
+            let rejected = DeliveryState::Rejected(Default::default());
+            b.feed_frame(0, &p::Disposition { state: Some(rejected), ..outcome(0, None) });
+            assert_eq!(left(b), 1);
+        },
+        output: &["DISPOSITION@0 sender 0 settled accepted"],
+        events: &["SETTLED"],
+        fate: Fate::Alive,
+    },
     outcomes(
         "D15",
         |b| {
@@ -334,4 +420,15 @@ pub const DISPOSITIONS: &[Case] = &[
         },
         &["SETTLED"],
     ),
+    Case {
+        id: "D17",
+        start: || {
+            let limits = Limits { unsettled: 2, ..Limits::default() };
+            Bench::linked_with(Setup { config: Config::server("server").limits(limits), ..Setup::default() })
+        },
+        steps: |b| (0..3).for_each(|id| b.feed_frame(0, &transfer(0, id))),
+        output: &["END@0 amqp:resource-limit-exceeded"],
+        events: &["DELIVERY", "DELIVERY", "RECEIVER_ERROR", "SENDER_ERROR", "SESSION_ERROR"],
+        fate: Fate::SessionEnded,
+    },
 ];
