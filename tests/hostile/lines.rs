@@ -53,7 +53,14 @@ fn line_of(channel: u16, performative: &Performative, payload: usize) -> String 
             let answers = begin.remote_channel.map_or_else(String::new, |to| format!(" to {to}"));
             format!("BEGIN@{channel}{answers}")
         }
-        Performative::Attach(attach) => format!("ATTACH@{channel} {} {}", attach.handle, attach.name),
+        Performative::Attach(attach) => {
+            let lacks = match attach.role {
+                Role::Sender if attach.source.is_none() => " without source",
+                Role::Receiver if attach.target.is_none() => " without target",
+                _ => "",
+            };
+            format!("ATTACH@{channel} {} {}{lacks}", attach.handle, attach.name)
+        }
         Performative::Flow(flow) => match flow.handle {
             None => format!(
                 "FLOW@{channel} next={} window={}",
@@ -69,8 +76,9 @@ fn line_of(channel: u16, performative: &Performative, payload: usize) -> String 
             ),
         },
         Performative::Transfer(transfer) => format!(
-            "TRANSFER@{channel} {} {payload} octets{}{}",
+            "TRANSFER@{channel} {} {payload} octets{}{}{}",
             transfer.handle,
+            if transfer.settled == Some(true) { " settled" } else { "" },
             if transfer.more { " more" } else { "" },
             if transfer.aborted { " aborted" } else { "" }
         ),

@@ -179,7 +179,7 @@ pub const CASES: &[Case] = &[
             b.feed_frame(0, &detach(2, true));
             assert_eq!(b.session().links().count(), 2);
         },
-        output: &["ATTACH@0 2 uncounted", "DETACH@0 2 closed amqp:invalid-field"],
+        output: &["ATTACH@0 2 uncounted without target", "DETACH@0 2 closed amqp:invalid-field"],
         events: &[],
         fate: Fate::Alive,
     },
@@ -359,7 +359,7 @@ pub const CASES: &[Case] = &[
             b.feed_frame(0, &detach(0, true));
             assert_eq!(b.session().links().count(), 1);
         },
-        output: &["DETACH@0 0 closed", "ATTACH@0 0 link", "DETACH@0 0 closed"],
+        output: &["DETACH@0 0 closed", "ATTACH@0 0 link without target", "DETACH@0 0 closed"],
         events: &["RECEIVER_CLOSED"],
         fate: Fate::Alive,
     },

@@ -11,6 +11,7 @@ mod frames;
 mod headers;
 mod lines;
 mod links;
+mod ours;
 mod peer;
 mod security;
 mod sessions;
@@ -43,6 +44,7 @@ groups! {
     transfers = transfers::TRANSFERS;
     dispositions = transfers::DISPOSITIONS;
     resources = connections::RESOURCES;
+    ours = ours::CASES;
 }
 
 #[test]
