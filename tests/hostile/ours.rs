@@ -1,19 +1,22 @@
 //! N: what binds the sender of a frame, seen in frames of ours. These rows are not in the list of bad inputs.
 
 use amqp_proto::{
-    Attach, Begin, CommandError, Config, Event, SendOptions, SenderId,
+    Attach, Begin, CommandError, Config, Event, Instant, SendOptions, SenderId,
+    sasl::Offer,
     spec::{
         definitions::{Error, ErrorCondition, Role, SenderSettleMode},
         delivery_state::DeliveryState,
         performatives as p,
+        sasl::{SaslCode, SaslMechanisms, SaslOutcome},
     },
+    types::Symbol,
 };
 
 use crate::{
     bench::{Bench, Case, Fate, Setup, server},
     peer::{
-        AMQP, answer, attach, begin, continuation, detach, flow, frame, link_flow, more, open, outcome,
-        transfer,
+        AMQP, SASL, answer, attach, begin, continuation, detach, flow, frame, link_flow, more, open, outcome,
+        sasl_frame, transfer,
     },
 };
 
@@ -23,6 +26,14 @@ fn small(window: u32) -> Bench {
     bench.feed(&[AMQP, &frame(0, &p::Open { max_frame_size: 512, ..open() })].concat());
     bench.feed_frame(0, &p::Begin { incoming_window: window, ..begin() });
     bench.session = bench.conn.session_ids().next();
+    bench.forget();
+    bench
+}
+
+/// The peer is to hear from us every 100 ms.
+fn impatient() -> Bench {
+    let mut bench = Bench::bare(server());
+    bench.feed(&[AMQP, &frame(0, &p::Open { idle_time_out: Some(100.into()), ..open() })].concat());
     bench.forget();
     bench
 }
@@ -240,6 +251,121 @@ pub const CASES: &[Case] = &[
         },
         output: &["DISPOSITION@0 receiver 0 settled accepted", "FLOW@0 next=2 window=4"],
         events: &["DELIVERY"],
+        fate: Fate::Alive,
+    },
+    // Half of what the peer announced is the time between heartbeats; there is none behind close.
+    Case {
+        id: "N09",
+        start: impatient,
+        steps: |b| {
+            b.pump();
+            for now in [51, 101] {
+                assert_eq!(b.conn.poll_timeout(), Some(Instant::from_millis(now)));
+                b.now = now;
+                b.conn.handle_timeout(Instant::from_millis(now));
+                b.pump();
+            }
+        },
+        output: &["EMPTY@0", "EMPTY@0"],
+        events: &[],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "N09b",
+        start: impatient,
+        steps: |b| {
+            b.conn.close(None).unwrap();
+            b.pump();
+            b.now = 1000;
+            b.conn.handle_timeout(Instant::from_millis(1000));
+            b.pump();
+            b.feed_frame(0, &p::Close::default());
+        },
+        output: &["CLOSE"],
+        events: &["CONNECTION_CLOSED"],
+        fate: Fate::Closed,
+    },
+    // A server waits for the client's header.
+    Case {
+        id: "N10",
+        start: || Bench::bare(server()),
+        steps: |b| {
+            b.pump();
+            assert!(b.output.is_empty());
+            b.feed(&[AMQP, &frame(0, &open())].concat());
+        },
+        output: &["AMQP 0 1.0.0", "OPEN"],
+        events: &["CONNECTION_OPEN"],
+        fate: Fate::Alive,
+    },
+    // Init and open are for the same host, whatever the peer calls itself; of our mechanisms the first is taken.
+    Case {
+        id: "N11",
+        start: || {
+            let config = Config::client("client").hostname("host");
+            Bench::client(config.sasl(Offer::plain("user", "secret")).sasl(Offer::anonymous()))
+        },
+        steps: |b| {
+            let names = ["ANONYMOUS", "PLAIN"].map(|name| Symbol::try_from(name).unwrap());
+            b.feed(SASL);
+            b.feed(&sasl_frame(&SaslMechanisms { sasl_server_mechanisms: names.to_vec().into() }));
+            b.feed(&sasl_frame(&SaslOutcome { code: SaslCode::Ok, additional_data: None }));
+            b.feed(&[AMQP, &frame(0, &p::Open { hostname: Some("other".into()), ..open() })].concat());
+            assert_eq!(b.conn.remote_open().unwrap().hostname.as_deref(), Some("other"));
+        },
+        output: &["SASL-INIT PLAIN to host", "AMQP 0 1.0.0", "OPEN to host"],
+        events: &["CONNECTION_OPEN"],
+        fate: Fate::Alive,
+    },
+    // The details of an outcome are left out where the peer has no room for them.
+    Case {
+        id: "N12",
+        start: || small(9),
+        steps: |b| {
+            b.feed_frame(0, &attach("in", 0, Role::Sender));
+            let Some(&Event::ReceiverRequested { receiver, .. }) = b.events.last() else { panic!() };
+            b.conn.accept_receiver(receiver, Attach::new()).unwrap();
+            b.conn.receiver(receiver).unwrap().set_credit(1).unwrap();
+            b.feed_frame(0, &transfer(0, 0));
+            let Some(&Event::Delivery { delivery, .. }) = b.events.last() else { panic!() };
+            let why = Error::described(ErrorCondition::NotFound, "because ".repeat(100));
+            b.conn.receiver(receiver).unwrap().reject(delivery, Some(why)).unwrap();
+        },
+        output: &["ATTACH@0 0 in", "DISPOSITION@0 receiver 0 settled rejected", "FLOW@0 0 count=1 credit=0"],
+        events: &["RECEIVER_REQUESTED", "RECEIVER_OPEN", "DELIVERY"],
+        fate: Fate::Alive,
+    },
+    // A link that was detached can be attached again.
+    Case {
+        id: "N13",
+        start: Bench::linked,
+        steps: |b| {
+            b.feed(&[frame(0, &detach(0, false)), frame(0, &attach("link", 0, Role::Sender))].concat());
+            let Some(&Event::ReceiverRequested { receiver, .. }) = b.events.last() else { panic!() };
+            b.conn.accept_receiver(receiver, Attach::new()).unwrap();
+        },
+        output: &["DETACH@0 0", "ATTACH@0 0 link"],
+        events: &["RECEIVER_DETACHED", "RECEIVER_REQUESTED", "RECEIVER_OPEN"],
+        fate: Fate::Alive,
+    },
+    // What the sender has available is told back, less what has come since, and never below none.
+    Case {
+        id: "N14",
+        start: Bench::linked,
+        steps: |b| {
+            b.feed_frame(0, &p::Flow { available: Some(2), ..link_flow(0, 10) });
+            for id in 0..3 {
+                b.feed_frame(0, &transfer(0, id));
+                b.receiver().set_credit(20).unwrap();
+                b.pump();
+            }
+        },
+        output: &[
+            "FLOW@0 0 count=1 credit=20 available=1",
+            "FLOW@0 0 count=2 credit=20",
+            "FLOW@0 0 count=3 credit=20",
+        ],
+        events: &["DELIVERY", "DELIVERY", "DELIVERY"],
         fate: Fate::Alive,
     },
 ];
