@@ -4,7 +4,7 @@ use amqp_proto::{
     DecodeLimits,
     codec::{Decode, Reader},
     spec::{
-        definitions::{Error, Role},
+        definitions::{Error, ErrorCondition, Role},
         delivery_state::DeliveryState,
         performatives::Performative,
         sasl::SaslFrame,
@@ -44,7 +44,12 @@ pub fn next_line(wire: &mut BytesMut) -> Option<String> {
 }
 
 fn condition(error: Option<&Error>) -> String {
-    error.map_or_else(String::new, |error| format!(" {}", error.condition.as_str()))
+    error.map_or_else(String::new, |error| {
+        // What the engine finds fault with it says in words; the rows give these two for an application, bare.
+        let ours = !matches!(error.condition, ErrorCondition::InternalError | ErrorCondition::NotFound);
+        assert!(!ours || error.description.is_some(), "{error} without a word");
+        format!(" {}", error.condition.as_str())
+    })
 }
 
 fn host(name: Option<Str>) -> String {

@@ -348,6 +348,20 @@ pub const CASES: &[Case] = &[
         events: &["RECEIVER_DETACHED", "RECEIVER_REQUESTED", "RECEIVER_OPEN"],
         fate: Fate::Alive,
     },
+    // Before the peer's limit is known an open has to fit into 512 bytes.
+    Case {
+        id: "N15",
+        start: || Bench::bare(Config::server("s".repeat(600))),
+        steps: |b| {
+            b.feed(AMQP);
+            assert!(matches!(b.conn.open(), Err(CommandError::FrameTooLarge { max: 512, .. })));
+            b.feed_frame(0, &open());
+            b.conn.open().unwrap();
+        },
+        output: &["AMQP 0 1.0.0", "OPEN"],
+        events: &["CONNECTION_REQUESTED", "CONNECTION_OPEN"],
+        fate: Fate::Alive,
+    },
     // What the sender has available is told back, less what has come since, and never below none.
     Case {
         id: "N14",
@@ -366,6 +380,24 @@ pub const CASES: &[Case] = &[
             "FLOW@0 0 count=3 credit=20",
         ],
         events: &["DELIVERY", "DELIVERY", "DELIVERY"],
+        fate: Fate::Alive,
+    },
+    // A receiver counts from where the sender's attach says.
+    Case {
+        id: "N16",
+        start: || {
+            let counted = Some(u32::MAX.into());
+            let attach = p::Attach { initial_delivery_count: counted, ..attach("link", 0, Role::Sender) };
+            Bench::linked_with(Setup { attach, ..Setup::default() })
+        },
+        steps: |b| {
+            b.receiver().set_credit(4).unwrap();
+            b.pump();
+            b.feed_frame(0, &transfer(0, 0));
+            b.receiver().set_credit(5).unwrap();
+        },
+        output: &["FLOW@0 0 count=4294967295 credit=4", "FLOW@0 0 count=0 credit=5"],
+        events: &["DELIVERY"],
         fate: Fate::Alive,
     },
 ];
