@@ -1,163 +1,412 @@
-//! Links and their credit (L, W).
+//! L: links come and go (2.6.1 to 2.6.6).
 
-use crate::harness::{Case, From::*, attach, case, flow, frame, transfer};
 use amqp_proto::{
-    spec::{definitions::Role, performatives as p},
-    types::{Fields, Handle, SequenceNo},
+    Attach, Begin, CommandError, Event, Origin, SenderId,
+    spec::{
+        definitions::{Error, ErrorCondition, Role, SenderSettleMode},
+        performatives::{self as p, Unsettled},
+    },
+    types::DeliveryTag,
 };
 
-fn detach(handle: u32, closed: bool) -> p::Detach {
-    p::Detach { handle: Handle::new(handle), closed, error: None }
+use crate::{
+    bench::{ALL_BROKEN, Bench, Case, FRAMING, Fate, Setup},
+    peer::{attach, detach, flow, frame, link_flow, outcome, raw, transfer, with_payload},
+};
+
+/// A client that has asked for a link called "link".
+fn asking(role: Role) -> Bench {
+    let mut bench = Bench::client_session();
+    let link = Attach::to("q").name("link").snd_settle_mode(SenderSettleMode::Settled);
+    match role {
+        Role::Sender => bench.sender = Some(bench.session().attach_sender(link).unwrap()),
+        Role::Receiver => bench.receiver = Some(bench.session().attach_receiver(link).unwrap()),
+    }
+    bench.forget();
+    bench
 }
 
-fn link_flow(handle: u32) -> p::Flow {
-    p::Flow {
-        handle: Some(Handle::new(handle)),
-        delivery_count: Some(SequenceNo::new(0)),
-        link_credit: Some(5),
-        ..flow()
+fn few_handles() -> Bench {
+    Bench::linked_with(Setup { our_begin: Begin::new().handle_max(2), ..Setup::default() })
+}
+
+fn many_handles() -> Bench {
+    Bench::linked_with(Setup { our_begin: Begin::new().handle_max(u32::MAX), ..Setup::default() })
+}
+
+/// A link that we detached with an error, which the peer does not know yet.
+fn errant() -> Bench {
+    let mut bench = Bench::linked();
+    bench.feed(&with_payload(0, &transfer(0, 0), b"x"));
+    bench.feed_frame(0, &link_flow(1, 10));
+    bench.sender().send(1_u32, b"x".as_slice()).unwrap();
+    let failed = || Some(Error::new(ErrorCondition::InternalError));
+    bench.receiver().close(failed()).unwrap();
+    bench.sender().close(failed()).unwrap();
+    bench.forget();
+    bench
+}
+
+const ERRANT: &str = "END@0 amqp:session:errant-link";
+const UNATTACHED: &str = "END@0 amqp:session:unattached-handle";
+
+/// A link that the peer asks for, of which nothing more is expected.
+const fn asked(id: &'static str, steps: fn(&mut Bench), events: &'static [&'static str]) -> Case {
+    Case { id, start: Bench::linked, steps, output: &[], events, fate: Fate::Alive }
+}
+
+const fn errs(id: &'static str, steps: fn(&mut Bench)) -> Case {
+    Case {
+        id,
+        start: errant,
+        steps,
+        output: &[ERRANT],
+        events: &["RECEIVER_ERROR", "SENDER_ERROR", "SESSION_ERROR"],
+        fate: Fate::SessionEnded,
     }
 }
 
-const UNATTACHED: &[&str] = &["END@0 amqp:session:unattached-handle"];
-const ENDED: &[&str] = &["SESSION_ERROR"];
-const LINK_ENDED: &[&str] = &["RECEIVER_ERROR", "SESSION_ERROR"];
-const ALL_ENDED: &[&str] =
-    &["RECEIVER_ERROR", "SESSION_ERROR", "RECEIVER_ERROR", "SESSION_ERROR", "CONNECTION_ERROR"];
-
-pub fn cases() -> Vec<Case> {
-    let txn = Fields::new().with(amqp_proto::types::Symbol::try_from("txn-id").unwrap(), 1_u32);
-    vec![
-        case(
-            "L01",
-            Receiving,
-            frame(0, &attach("other", 256, Role::Sender), &[]),
-            &["CLOSE amqp:connection:framing-error"],
-            ALL_ENDED,
-        ),
-        case(
-            "L03",
-            Receiving,
-            frame(0, &attach("other", 0, Role::Sender), &[]),
-            &["CLOSE amqp:session:handle-in-use"],
-            ALL_ENDED,
-        ),
-        case(
-            "L06",
-            Receiving,
-            frame(0, &attach("link", 1, Role::Receiver), &[]),
-            &["ATTACH@0#1"],
-            &["SENDER_REQUESTED", "SENDER_OPEN"],
-        ),
-        case(
-            "L07",
-            Mapped,
-            frame(0, &attach("", 0, Role::Receiver), &[]),
-            &["ATTACH@0#0"],
-            &["SENDER_REQUESTED", "SENDER_OPEN"],
-        ),
-        case(
-            "L08",
-            Mapped,
-            frame(0, &attach(&"n".repeat(3000), 0, Role::Receiver), &[]),
-            &["ATTACH@0#0"],
-            &["SENDER_REQUESTED", "SENDER_OPEN"],
-        ),
-        case(
-            "L10",
-            Mapped,
-            frame(0, &p::Attach { initial_delivery_count: None, ..attach("link", 0, Role::Sender) }, &[]),
-            &["ATTACH@0#0", "DETACH@0#0 closed amqp:invalid-field"],
-            &[],
-        ),
-        case(
-            "L11",
-            Mapped,
-            frame(0, &attach("link", 0, Role::Receiver), &[]),
-            &["ATTACH@0#0"],
-            &["SENDER_REQUESTED", "SENDER_OPEN"],
-        ),
-        case("L31", Mapped, frame(0, &detach(4, true), &[]), UNATTACHED, ENDED),
-        case(
-            "L32",
-            Receiving,
-            [frame(0, &detach(0, true), &[]), frame(0, &detach(0, true), &[])].concat(),
-            &["DETACH@0#0 closed", "END@0 amqp:session:unattached-handle"],
-            &["RECEIVER_CLOSED", "SESSION_ERROR"],
-        ),
-        case(
-            "L35",
-            Receiving,
-            [frame(0, &detach(0, false), &[]), frame(0, &transfer(0, 0), b"x")].concat(),
-            &["DETACH@0#0", "END@0 amqp:session:unattached-handle"],
-            &["RECEIVER_DETACHED", "SESSION_ERROR"],
-        ),
-        case(
-            "L36",
-            Receiving,
-            [
-                frame(0, &p::Transfer { delivery_tag: None, ..transfer(0, 0) }, b"x"),
-                frame(0, &transfer(0, 1), b"x"),
-            ]
-            .concat(),
-            &["DETACH@0#0 closed amqp:invalid-field", "END@0 amqp:session:errant-link"],
-            LINK_ENDED,
-        ),
-        case(
-            "L24",
-            Receiving,
-            [
-                frame(0, &p::Transfer { delivery_tag: None, ..transfer(0, 0) }, b"x"),
-                frame(0, &detach(0, false), &[]),
-                frame(0, &attach("link", 0, Role::Sender), &[]),
-            ]
-            .concat(),
-            &["DETACH@0#0 closed amqp:invalid-field", "END@0 amqp:session:errant-link"],
-            LINK_ENDED,
-        ),
-        case("W01", Mapped, frame(0, &link_flow(4), &[]), UNATTACHED, ENDED),
-        case(
-            "W03",
-            Sending,
-            frame(0, &p::Flow { link_credit: Some(u32::MAX), ..link_flow(0) }, &[]),
-            &[],
-            &["SENDER_READY"],
-        ),
-        case(
-            "W04",
-            Sending,
-            frame(0, &p::Flow { delivery_count: Some(SequenceNo::new(9)), ..link_flow(0) }, &[]),
-            &["DETACH@0#0 closed amqp:invalid-field"],
-            &["SENDER_ERROR"],
-        ),
-        case(
-            "W05",
-            Sending,
-            frame(0, &p::Flow { delivery_count: None, ..link_flow(0) }, &[]),
-            &[],
-            &["SENDER_READY"],
-        ),
-        case(
-            "W08",
-            Sending,
-            frame(0, &p::Flow { link_credit: Some(u32::MAX), drain: true, ..link_flow(0) }, &[]),
-            &["FLOW@0#0 0"],
-            &["SENDER_DRAIN", "SENDER_READY"],
-        ),
-        case("W10", Receiving, frame(0, &p::Flow { drain: true, ..link_flow(0) }, &[]), &[], &[]),
-        case(
-            "W11",
-            Receiving,
-            frame(0, &p::Flow { available: Some(u32::MAX), ..link_flow(0) }, &[]),
-            &[],
-            &[],
-        ),
-        case(
-            "W13",
-            Sending,
-            frame(0, &p::Flow { properties: Some(txn), ..link_flow(0) }, &[]),
-            &["DETACH@0#0 closed amqp:not-implemented"],
-            &["SENDER_ERROR"],
-        ),
-    ]
+/// An attach whose unsettled map holds these octets: a key and a value.
+fn unread_unsettled(b: &mut Bench, pair: &[u8]) {
+    let size = |octets: &[u8]| u8::try_from(octets.len() + 1).unwrap();
+    let map = [&[0xc1, size(pair), 2], pair].concat();
+    // Name, handle, role; no modes, no termini; then the map.
+    let fields = [&b"\xa1\x01n\x52\x02\x42\x40\x40\x40\x40"[..], &map].concat();
+    b.feed(&raw(0, 0, &[&[0x00, 0x53, 0x12, 0xc0, size(&fields), 8], &fields[..]].concat()));
 }
+
+fn accept_sender(b: &mut Bench) -> SenderId {
+    let [Event::SenderRequested { sender, .. }] = b.events[..] else { panic!("{:?}", b.events) };
+    b.conn.accept_sender(sender, Attach::new()).unwrap();
+    sender
+}
+
+fn send_with_max(b: &mut Bench, max: u64) -> Result<(), CommandError> {
+    let wanted = p::Attach { max_message_size: Some(max), ..attach("limited", 2, Role::Receiver) };
+    b.feed_frame(0, &wanted);
+    let sender = accept_sender(b);
+    b.feed_frame(0, &link_flow(2, 1));
+    b.conn.sender(sender).unwrap().send(1_u32, vec![0; 1024]).map(drop)
+}
+
+fn assert_refused(b: &Bench) {
+    let (Some(Event::SenderError { failure, .. }) | Some(Event::ReceiverError { failure, .. })) =
+        b.events.last()
+    else {
+        panic!("{:?}", b.events)
+    };
+    assert_eq!(failure.origin, Origin::Refused);
+}
+
+pub const CASES: &[Case] = &[
+    Case {
+        id: "L01",
+        start: Bench::linked,
+        steps: |b| b.feed_frame(0, &attach("new", 256, Role::Sender)),
+        output: FRAMING,
+        events: ALL_BROKEN,
+        fate: Fate::Closing,
+    },
+    Case {
+        id: "L02",
+        start: many_handles,
+        steps: |b| b.feed_frame(0, &attach("new", 65535, Role::Sender)),
+        output: &[],
+        events: &["RECEIVER_REQUESTED"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L03",
+        start: Bench::linked,
+        steps: |b| b.feed_frame(0, &attach("new", 0, Role::Sender)),
+        output: &["CLOSE amqp:session:handle-in-use"],
+        events: ALL_BROKEN,
+        fate: Fate::Closing,
+    },
+    Case {
+        id: "L04",
+        start: Bench::linked,
+        steps: |b| b.feed_frame(0, &attach("link", 2, Role::Sender)),
+        output: &["DETACH@0 0 closed amqp:link:stolen"],
+        events: &["RECEIVER_ERROR", "RECEIVER_REQUESTED"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L06",
+        start: Bench::linked,
+        steps: |b| {
+            b.feed_frame(0, &attach("link", 2, Role::Receiver));
+            accept_sender(b);
+            assert_eq!(b.session().links().count(), 3);
+        },
+        output: &["ATTACH@0 2 link"],
+        events: &["SENDER_REQUESTED", "SENDER_OPEN"],
+        fate: Fate::Alive,
+    },
+    asked("L07", |b| b.feed_frame(0, &attach("", 2, Role::Sender)), &["RECEIVER_REQUESTED"]),
+    asked(
+        "L08",
+        |b| b.feed_frame(0, &attach(&"n".repeat(30 << 10), 2, Role::Sender)),
+        &["RECEIVER_REQUESTED"],
+    ),
+    Case {
+        id: "L09",
+        start: few_handles,
+        steps: |b| {
+            (2..5).for_each(|handle| b.feed_frame(0, &attach(&format!("{handle}"), handle, Role::Sender)))
+        },
+        output: FRAMING,
+        events: &[
+            "RECEIVER_REQUESTED",
+            "RECEIVER_ERROR",
+            "SENDER_ERROR",
+            "RECEIVER_ERROR",
+            "SESSION_ERROR",
+            "RECEIVER_ERROR",
+            "SESSION_ERROR",
+            "CONNECTION_ERROR",
+        ],
+        fate: Fate::Closing,
+    },
+    Case {
+        id: "L10",
+        start: Bench::linked,
+        steps: |b| {
+            b.feed_frame(
+                0,
+                &p::Attach { initial_delivery_count: None, ..attach("uncounted", 2, Role::Sender) },
+            );
+            b.feed_frame(0, &detach(2, true));
+            assert_eq!(b.session().links().count(), 2);
+        },
+        output: &["ATTACH@0 2 uncounted without target", "DETACH@0 2 closed amqp:invalid-field"],
+        events: &[],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L11",
+        start: || asking(Role::Sender),
+        steps: |b| {
+            let receiver =
+                p::Attach { initial_delivery_count: Some(5.into()), ..attach("link", 0, Role::Receiver) };
+            b.feed_frame(0, &receiver);
+            b.feed_frame(0, &link_flow(0, 10));
+            assert_eq!(b.sender().credit(), 10);
+        },
+        output: &[],
+        events: &["SENDER_OPEN", "SENDER_READY"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L11b",
+        start: Bench::linked,
+        steps: |b| {
+            let counted = Some(5.into());
+            b.feed_frame(
+                0,
+                &p::Attach { initial_delivery_count: counted, ..attach("new", 2, Role::Receiver) },
+            );
+            let sender = accept_sender(b);
+            b.feed_frame(0, &link_flow(2, 10));
+            assert_eq!(b.conn.sender(sender).unwrap().credit(), 10);
+        },
+        output: &["ATTACH@0 2 new"],
+        events: &["SENDER_REQUESTED", "SENDER_OPEN", "SENDER_READY"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L13",
+        start: || asking(Role::Sender),
+        steps: |b| {
+            b.feed_frame(0, &p::Attach { target: None, ..attach("link", 0, Role::Receiver) });
+            assert!(!b.sender().is_open());
+            assert!(b.sender().send(1_u32, b"x".as_slice()).is_err());
+            b.feed_frame(
+                0,
+                &p::Detach { error: Some(Box::new(Error::new(ErrorCondition::NotFound))), ..detach(0, true) },
+            );
+            assert_refused(b);
+        },
+        output: &["DETACH@0 0 closed"],
+        events: &["SENDER_ERROR"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L13b",
+        start: || asking(Role::Receiver),
+        steps: |b| {
+            b.receiver().set_credit(5).unwrap();
+            b.feed_frame(0, &p::Attach { source: None, ..attach("link", 0, Role::Sender) });
+            assert!(!b.receiver().is_open());
+            b.feed_frame(0, &detach(0, true));
+            assert_refused(b);
+        },
+        output: &["DETACH@0 0 closed"],
+        events: &["RECEIVER_ERROR"],
+        fate: Fate::Alive,
+    },
+    asked(
+        "L20",
+        |b| {
+            let unsettled: Unsettled =
+                Unsettled::from_pairs((0..2000_u32).map(|tag| (DeliveryTag::from(tag), None)).collect())
+                    .unwrap();
+            let wanted = p::Attach { unsettled: Some(unsettled), ..attach("new", 2, Role::Sender) };
+            b.feed_frame(0, &wanted);
+        },
+        &["RECEIVER_REQUESTED"],
+    ),
+    Case {
+        id: "L17",
+        start: Bench::linked,
+        steps: |b| unread_unsettled(b, &[0x40, 0x40]),
+        output: &["CLOSE amqp:decode-error"],
+        events: ALL_BROKEN,
+        fate: Fate::Closing,
+    },
+    Case {
+        id: "L18",
+        start: Bench::linked,
+        steps: |b| unread_unsettled(b, &[&[0xa0, 33][..], &[7; 33], &[0x40]].concat()),
+        output: &["CLOSE amqp:decode-error"],
+        events: ALL_BROKEN,
+        fate: Fate::Closing,
+    },
+    errs("L24", |b| b.feed_frame(0, &attach("link", 2, Role::Sender))),
+    Case {
+        id: "L24b",
+        start: Bench::linked,
+        steps: |b| {
+            // What we detach for is the peer's fault, and its own detach does not close the link.
+            let untagged = frame(0, &p::Transfer { delivery_tag: None, ..transfer(0, 0) });
+            let again = frame(0, &attach("link", 0, Role::Sender));
+            b.feed(&[untagged, frame(0, &detach(0, false)), again].concat());
+        },
+        output: &["DETACH@0 0 closed amqp:invalid-field", ERRANT],
+        events: &["RECEIVER_ERROR", "SENDER_ERROR", "SESSION_ERROR"],
+        fate: Fate::SessionEnded,
+    },
+    Case {
+        id: "L25",
+        start: || asking(Role::Receiver),
+        steps: |b| {
+            b.receiver().set_credit(1).unwrap();
+            let sender =
+                p::Attach { snd_settle_mode: SenderSettleMode::Unsettled, ..attach("link", 0, Role::Sender) };
+            b.feed_frame(0, &sender);
+            b.pump();
+            b.feed(&with_payload(0, &transfer(0, 0), b"x"));
+            assert_eq!(b.accept_all().len(), 1);
+        },
+        output: &["FLOW@0 0 count=0 credit=1", "DISPOSITION@0 receiver 0 settled accepted"],
+        events: &["RECEIVER_OPEN", "DELIVERY"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L26",
+        start: Bench::linked,
+        steps: |b| assert_eq!(send_with_max(b, 1), Err(CommandError::TooLarge { max: 1 })),
+        output: &["ATTACH@0 2 limited"],
+        events: &["SENDER_REQUESTED", "SENDER_OPEN", "SENDER_READY"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L27",
+        start: Bench::linked,
+        steps: |b| assert_eq!(send_with_max(b, 0), Ok(())),
+        output: &["ATTACH@0 2 limited", "TRANSFER@0 2 1024 octets"],
+        events: &["SENDER_REQUESTED", "SENDER_OPEN", "SENDER_READY"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L31",
+        start: Bench::linked,
+        steps: |b| b.feed_frame(0, &detach(4, true)),
+        output: &[UNATTACHED],
+        events: &["RECEIVER_ERROR", "SENDER_ERROR", "SESSION_ERROR"],
+        fate: Fate::SessionEnded,
+    },
+    Case {
+        id: "L32",
+        start: Bench::linked,
+        steps: |b| b.feed(&frame(0, &detach(0, true)).repeat(2)),
+        output: &["DETACH@0 0 closed", UNATTACHED],
+        events: &["RECEIVER_CLOSED", "SENDER_ERROR", "SESSION_ERROR"],
+        fate: Fate::SessionEnded,
+    },
+    Case {
+        id: "L33",
+        start: Bench::linked,
+        steps: |b| {
+            b.receiver().detach(None).unwrap();
+            b.feed_frame(0, &detach(0, true));
+            b.pump();
+            b.feed_frame(0, &attach("link", 0, Role::Sender));
+            b.feed_frame(0, &detach(0, true));
+            assert_eq!(b.session().links().count(), 1);
+        },
+        output: &["DETACH@0 0", "ATTACH@0 0 link", "DETACH@0 0 closed"],
+        events: &["RECEIVER_CLOSED"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L33b",
+        start: Bench::linked,
+        steps: |b| {
+            b.receiver().close(None).unwrap();
+            b.feed_frame(0, &detach(0, false));
+            b.feed_frame(0, &attach("link", 0, Role::Sender));
+            b.feed_frame(0, &detach(0, true));
+            assert_eq!(b.session().links().count(), 1);
+        },
+        output: &["DETACH@0 0 closed", "ATTACH@0 0 link without target", "DETACH@0 0 closed"],
+        events: &["RECEIVER_CLOSED"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L35",
+        start: Bench::linked,
+        steps: |b| b.feed(&[frame(0, &detach(0, false)), frame(0, &transfer(0, 0))].concat()),
+        output: &["DETACH@0 0", UNATTACHED],
+        events: &["RECEIVER_DETACHED", "SENDER_ERROR", "SESSION_ERROR"],
+        fate: Fate::SessionEnded,
+    },
+    errs("L36", |b| b.feed_frame(0, &transfer(0, 1))),
+    errs("L36b", |b| b.feed_frame(0, &link_flow(1, 10))),
+    errs("L36c", |b| b.feed_frame(0, &outcome(0, None))),
+    Case {
+        id: "L36d",
+        start: Bench::linked,
+        steps: |b| {
+            let untagged = frame(0, &p::Transfer { delivery_tag: None, ..transfer(0, 0) });
+            b.feed(&[untagged, frame(0, &transfer(0, 1))].concat());
+        },
+        output: &["DETACH@0 0 closed amqp:invalid-field", ERRANT],
+        events: &["RECEIVER_ERROR", "SENDER_ERROR", "SESSION_ERROR"],
+        fate: Fate::SessionEnded,
+    },
+    Case {
+        id: "L37",
+        start: Bench::linked,
+        steps: |b| {
+            b.receiver().close(None).unwrap();
+            b.feed(&with_payload(0, &transfer(0, 0), b"in flight"));
+            b.feed_frame(0, &p::Flow { handle: Some(0.into()), ..flow() });
+            b.feed_frame(0, &detach(0, true));
+        },
+        output: &["DETACH@0 0 closed"],
+        events: &["RECEIVER_CLOSED"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L38",
+        start: Bench::linked,
+        steps: |b| {
+            // The peer's own detach frees its handle.
+            b.feed(&[frame(0, &detach(0, true)), frame(0, &attach("next", 0, Role::Sender))].concat());
+        },
+        output: &["DETACH@0 0 closed"],
+        events: &["RECEIVER_CLOSED", "RECEIVER_REQUESTED"],
+        fate: Fate::Alive,
+    },
+];

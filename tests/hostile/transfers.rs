@@ -1,187 +1,434 @@
-//! Transfers and dispositions (T, D).
+//! T: deliveries that arrive (2.6.12, 2.6.14, 2.7.5), and D: what becomes of them (2.7.6).
 
-use crate::harness::{Case, From::*, case, frame, transfer};
 use amqp_proto::{
-    spec::{definitions::Role, delivery_state::DeliveryState, performatives as p},
-    types::DeliveryTag,
+    Attach, Config, Event, Limits, ReceiverId, SendOptions,
+    spec::{
+        definitions::{Error, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
+        delivery_state::DeliveryState,
+        performatives as p,
+    },
 };
 
-fn disposition(first: u32, last: u32) -> p::Disposition {
-    p::Disposition {
-        role: Role::Receiver,
-        first: first.into(),
-        last: Some(last.into()),
-        settled: true,
-        state: Some(DeliveryState::ACCEPTED),
-        batchable: false,
+use crate::{
+    bench::{ALL_BROKEN, Bench, Case, Fate, Setup},
+    peer::{
+        attach, continuation, detach, frame, link_flow, more, outcome, raw, settled, transfer, with_payload,
+    },
+};
+
+fn limited() -> Bench {
+    Bench::linked_with(Setup { ours: Attach::new().max_message_size(100), ..Setup::default() })
+}
+
+/// Another link to the server on the first session, under handle 2.
+fn second_link(b: &mut Bench) -> ReceiverId {
+    b.feed_frame(0, &attach("second", 2, Role::Sender));
+    let Some(&Event::ReceiverRequested { receiver, .. }) = b.events.last() else { panic!("{:?}", b.events) };
+    b.conn.accept_receiver(receiver, Attach::new()).unwrap();
+    b.conn.receiver(receiver).unwrap().set_credit(10).unwrap();
+    b.forget();
+    receiver
+}
+
+/// What is taken up without an answer, and the payloads that come of it.
+const fn taken(id: &'static str, steps: fn(&mut Bench), events: &'static [&'static str]) -> Case {
+    Case { id, start: Bench::linked, steps, output: &[], events, fate: Fate::Alive }
+}
+
+/// A delivery given up in the way of this transfer leaves no trace, and the next is whole.
+fn aborted(b: &mut Bench, last: &p::Transfer, payload: &[u8]) {
+    b.feed(&with_payload(0, last, payload));
+    assert_eq!(b.conn.unsettled(b.receiver.unwrap()), []);
+    b.feed(&with_payload(0, &settled(0, 1), b"whole"));
+    assert_eq!(b.accept_all(), [b"whole".as_slice()]);
+}
+
+fn start_and_abort(b: &mut Bench, last: &p::Transfer, payload: &[u8]) {
+    b.feed(&with_payload(0, &more(0, 0), b"half"));
+    aborted(b, last, payload);
+}
+
+fn abort() -> p::Transfer {
+    p::Transfer { aborted: true, ..continuation(0) }
+}
+
+const TOO_LARGE: &[&str] = &["DETACH@0 0 closed amqp:link:message-size-exceeded"];
+
+const fn detached(id: &'static str, steps: fn(&mut Bench)) -> Case {
+    Case {
+        id,
+        start: Bench::linked,
+        steps,
+        output: &["DETACH@0 0 closed amqp:invalid-field"],
+        events: &["RECEIVER_ERROR"],
+        fate: Fate::Alive,
     }
 }
 
-const LINK_ERROR: &[&str] = &["RECEIVER_ERROR"];
-const ENDED: &[&str] = &["RECEIVER_ERROR", "SESSION_ERROR"];
-const TAKEN: &[&str] = &["DELIVERY"];
-const SETTLED: &[&str] = &["DISPOSITION@0 0..0"];
-
-pub fn cases() -> Vec<Case> {
-    let more = |id| p::Transfer { more: true, ..transfer(0, id) };
-    let settled = |id| p::Transfer { settled: Some(true), ..transfer(0, id) };
-    let rest = || p::Transfer { handle: 0.into(), ..p::Transfer::default() };
-    let aborted = || p::Transfer { aborted: true, ..rest() };
-    let not_allowed: &[&str] = &["END@0 amqp:not-allowed"];
-    let invalid: &[&str] = &["END@0 amqp:invalid-field"];
-    let detached: &[&str] = &["DETACH@0#0 closed amqp:invalid-field"];
-    let mut cases = vec![
-        case(
-            "T01",
-            Receiving,
-            frame(0, &transfer(4, 0), b"x"),
-            &["END@0 amqp:session:unattached-handle"],
-            ENDED,
-        ),
-        case(
-            "T02",
-            Sending,
-            frame(0, &transfer(0, 0), b"x"),
-            not_allowed,
-            &["SENDER_ERROR", "SESSION_ERROR"],
-        ),
-        case(
-            "T04",
-            Receiving,
-            frame(0, &p::Transfer { delivery_id: None, ..transfer(0, 0) }, b"x"),
-            invalid,
-            ENDED,
-        ),
-        case(
-            "T05",
-            Receiving,
-            frame(0, &p::Transfer { delivery_tag: None, ..transfer(0, 0) }, b"x"),
-            detached,
-            LINK_ERROR,
-        ),
-        case(
-            "T06",
-            Receiving,
-            frame(0, &p::Transfer { message_format: None, ..transfer(0, 0) }, b"x"),
-            SETTLED,
-            TAKEN,
-        ),
-        case(
-            "T08",
-            Receiving,
-            frame(0, &p::Transfer { delivery_tag: Some(DeliveryTag::default()), ..transfer(0, 0) }, b"x"),
-            SETTLED,
-            TAKEN,
-        ),
-        case(
-            "T10",
-            Receiving,
-            [frame(0, &settled(5), b"x"), frame(0, &settled(7), b"x")].concat(),
-            &["END@0 amqp:invalid-field"],
-            &["DELIVERY", "RECEIVER_ERROR", "SESSION_ERROR"],
-        ),
-        case(
-            "T13",
-            Receiving,
-            [
-                frame(0, &more(0), b"x"),
-                frame(0, &p::Transfer { delivery_id: Some(1.into()), ..rest() }, b"y"),
-            ]
-            .concat(),
-            detached,
-            LINK_ERROR,
-        ),
-        case(
-            "T16",
-            Receiving,
-            [frame(0, &more(0), b"x"), frame(0, &transfer(0, 1), b"y")].concat(),
-            detached,
-            LINK_ERROR,
-        ),
-        case("T22", Receiving, [frame(0, &more(0), b"x"), frame(0, &aborted(), b"")].concat(), &[], &[]),
-        case("T23", Receiving, frame(0, &p::Transfer { aborted: true, ..transfer(0, 0) }, b"x"), &[], &[]),
-        case(
-            "T24",
-            Receiving,
-            [
-                frame(0, &more(0), b"x"),
-                frame(0, &p::Transfer { more: true, ..aborted() }, b""),
-                frame(0, &transfer(0, 1), b"y"),
-            ]
-            .concat(),
-            &["DISPOSITION@0 1..1"],
-            TAKEN,
-        ),
-        case("T25", Receiving, [frame(0, &more(0), b"x"), frame(0, &aborted(), b"junk")].concat(), &[], &[]),
-        case(
-            "T27",
-            Receiving,
-            [frame(0, &more(0), b"x"), frame(0, &p::Transfer { settled: Some(true), ..rest() }, b"y")]
-                .concat(),
-            &[],
-            TAKEN,
-        ),
-        case("T37", Receiving, frame(0, &transfer(0, 0), b""), SETTLED, TAKEN),
-        case(
-            "T38",
-            Receiving,
-            frame(0, &p::Transfer { message_format: Some(0x100.into()), ..transfer(0, 0) }, b"x"),
-            SETTLED,
-            TAKEN,
-        ),
-        case(
-            "W14",
-            Receiving,
-            (0..4).flat_map(|id| frame(0, &settled(id), b"x")).collect::<Vec<_>>(),
-            &["DETACH@0#0 closed amqp:link:transfer-limit-exceeded"],
-            &["DELIVERY", "DELIVERY", "DELIVERY", "RECEIVER_ERROR"],
-        ),
-        case(
-            "W16",
-            Receiving,
-            [
-                frame(0, &transfer(0, 0), b"x"),
-                frame(0, &transfer(0, 1), b"x"),
-                frame(0, &more(2), b"x"),
-                frame(0, &p::Transfer { more: true, ..rest() }, b"y"),
-                frame(0, &rest(), b"z"),
-            ]
-            .concat(),
-            &["DISPOSITION@0 0..2"],
-            &["DELIVERY", "DELIVERY", "DELIVERY"],
-        ),
-    ];
-    let legal = |id, first, last| case(id, Sending, frame(0, &disposition(first, last), &[]), &[], &[]);
-    let wrong = |id, first, last| {
-        case(
-            id,
-            Sending,
-            frame(0, &disposition(first, last), &[]),
-            not_allowed,
-            &["SENDER_ERROR", "SESSION_ERROR"],
-        )
-    };
-    cases.extend([
-        legal("D01", 100, 100),
-        legal("D03", 0, i32::MAX.cast_unsigned()),
-        legal("D06", u32::MAX - 5, 5),
-        wrong("D02", 0, u32::MAX),
-        wrong("D04", 0, 1 << 31),
-        wrong("D05", 10, 5),
-        case(
-            "D07",
-            Sending,
-            frame(0, &p::Disposition { role: Role::Sender, ..disposition(0, 0) }, &[]),
-            &[],
-            &[],
-        ),
-        case(
-            "D11",
-            Sending,
-            frame(0, &p::Disposition { settled: false, state: None, ..disposition(0, 9) }, &[]).repeat(100),
-            &[],
-            &[],
-        ),
-    ]);
-    cases
+/// A link whose sender has said how it settles.
+fn sends(mode: SenderSettleMode) -> Bench {
+    let attach = p::Attach { snd_settle_mode: mode, ..attach("link", 0, Role::Sender) };
+    Bench::linked_with(Setup { attach, ..Setup::default() })
 }
+
+const fn against_mode(id: &'static str, start: fn() -> Bench, steps: fn(&mut Bench)) -> Case {
+    Case { start, ..detached(id, steps) }
+}
+
+const fn ended(id: &'static str, steps: fn(&mut Bench), output: &'static [&'static str]) -> Case {
+    Case { id, start: Bench::linked, steps, output, events: ENDED, fate: Fate::SessionEnded }
+}
+
+const NOT_ALLOWED: &[&str] = &["END@0 amqp:not-allowed"];
+const INVALID: &[&str] = &["END@0 amqp:invalid-field"];
+const ENDED: &[&str] = &["RECEIVER_ERROR", "SENDER_ERROR", "SESSION_ERROR"];
+const SETTLED: &[&str] = &["DISPOSITION@0 receiver 0 settled accepted"];
+
+pub const TRANSFERS: &[Case] = &[
+    ended("T01", |b| b.feed_frame(0, &transfer(4, 0)), &["END@0 amqp:session:unattached-handle"]),
+    ended("T02", |b| b.feed_frame(0, &transfer(1, 0)), NOT_ALLOWED),
+    ended("T04", |b| b.feed_frame(0, &p::Transfer { delivery_id: None, ..transfer(0, 0) }), INVALID),
+    detached("T05", |b| b.feed_frame(0, &p::Transfer { delivery_tag: None, ..transfer(0, 0) })),
+    Case {
+        id: "T06",
+        start: Bench::linked,
+        steps: |b| {
+            let bare = p::Transfer { message_format: None, ..transfer(0, 0) };
+            b.feed(&with_payload(0, &bare, b"x"));
+            assert_eq!(b.accept_all(), [b"x".as_slice()]);
+        },
+        output: SETTLED,
+        events: &["DELIVERY"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "T07",
+        start: Bench::linked,
+        steps: |b| {
+            let tag = [&[0xa0, 33][..], &[7; 33]].concat();
+            b.feed(&raw(0, 0, &[&[0x00, 0x53, 0x14, 0xc0, 38, 3, 0x43, 0x43][..], &tag].concat()));
+        },
+        output: &["CLOSE amqp:decode-error"],
+        events: ALL_BROKEN,
+        fate: Fate::Closing,
+    },
+    Case {
+        id: "T08",
+        start: Bench::linked,
+        steps: |b| {
+            let empty = p::Transfer { delivery_tag: Some(Default::default()), ..transfer(0, 0) };
+            b.feed(&with_payload(0, &empty, b"x"));
+            assert_eq!(b.accept_all().len(), 1);
+        },
+        output: SETTLED,
+        events: &["DELIVERY"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "T09",
+        start: Bench::linked,
+        steps: |b| {
+            b.feed_frame(0, &transfer(0, 0));
+            b.feed_frame(0, &p::Transfer { delivery_tag: transfer(0, 0).delivery_tag, ..transfer(0, 1) });
+            assert_eq!(b.accept_all().len(), 2);
+        },
+        output: &["DISPOSITION@0 receiver 0..1 settled accepted"],
+        events: &["DELIVERY", "DELIVERY"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "T10",
+        start: Bench::linked,
+        steps: |b| b.feed(&[frame(0, &settled(0, 5)), frame(0, &settled(0, 7))].concat()),
+        output: INVALID,
+        events: &["DELIVERY", "RECEIVER_ERROR", "SENDER_ERROR", "SESSION_ERROR"],
+        fate: Fate::SessionEnded,
+    },
+    Case {
+        id: "T12",
+        start: Bench::linked,
+        steps: |b| {
+            b.feed(&with_payload(0, &transfer(0, u32::MAX), b"one"));
+            b.feed(&with_payload(0, &transfer(0, 0), b"two"));
+            assert_eq!(b.accept_all(), [b"one".as_slice(), b"two"]);
+        },
+        output: &[
+            "DISPOSITION@0 receiver 4294967295 settled accepted",
+            "DISPOSITION@0 receiver 0 settled accepted",
+        ],
+        events: &["DELIVERY", "DELIVERY"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "T11",
+        start: Bench::linked,
+        steps: |b| b.feed(&frame(0, &transfer(0, 0)).repeat(2)),
+        output: INVALID,
+        events: &["DELIVERY", "RECEIVER_ERROR", "SENDER_ERROR", "SESSION_ERROR"],
+        fate: Fate::SessionEnded,
+    },
+    detached("T13", |b| {
+        b.feed_frame(0, &more(0, 0));
+        b.feed_frame(0, &p::Transfer { delivery_id: Some(1.into()), ..continuation(0) });
+    }),
+    taken(
+        "T14",
+        |b| {
+            b.feed(&with_payload(0, &p::Transfer { settled: Some(true), ..more(0, 0) }, b"one "));
+            let other = p::Transfer { delivery_tag: Some(9_u32.into()), ..continuation(0) };
+            b.feed(&with_payload(0, &p::Transfer { message_format: Some(7.into()), ..other }, b"two"));
+            let [Event::Delivery { delivery, .. }] = b.events[..] else { panic!("{:?}", b.events) };
+            let taken = b.receiver().take(delivery).unwrap();
+            assert_eq!((taken.tag, taken.message_format), (0_u32.into(), 0.into()));
+            assert_eq!(taken.payload.into_bytes(), b"one two".as_slice());
+        },
+        &["DELIVERY"],
+    ),
+    detached("T16", |b| {
+        b.feed_frame(0, &more(0, 0));
+        b.feed_frame(0, &transfer(0, 1));
+    }),
+    taken(
+        "T17",
+        |b| {
+            let second = second_link(b);
+            b.feed(&with_payload(0, &p::Transfer { more: true, ..settled(0, 0) }, b"a1"));
+            b.feed(&with_payload(0, &p::Transfer { more: true, ..settled(2, 1) }, b"b1"));
+            b.feed(&with_payload(0, &continuation(0), b"a2"));
+            b.feed(&with_payload(0, &continuation(2), b"b2"));
+            assert!(matches!(b.events[1], Event::Delivery { receiver, .. } if receiver == second));
+            assert_eq!(b.accept_all(), [b"a1a2".as_slice(), b"b1b2"]);
+        },
+        &["DELIVERY", "DELIVERY"],
+    ),
+    Case {
+        id: "T18",
+        start: limited,
+        steps: |b| {
+            b.feed(&with_payload(0, &more(0, 0), b"x"));
+            (0..100)
+                .for_each(|_| b.feed(&with_payload(0, &p::Transfer { more: true, ..continuation(0) }, b"x")));
+        },
+        output: TOO_LARGE,
+        events: &["RECEIVER_ERROR"],
+        fate: Fate::Alive,
+    },
+    taken("T22", |b| start_and_abort(b, &abort(), b""), &["DELIVERY"]),
+    taken("T23", |b| aborted(b, &p::Transfer { aborted: true, ..transfer(0, 0) }, b"x"), &["DELIVERY"]),
+    taken("T24", |b| start_and_abort(b, &p::Transfer { more: true, ..abort() }, b""), &["DELIVERY"]),
+    taken("T25", |b| start_and_abort(b, &abort(), b"ignored"), &["DELIVERY"]),
+    taken(
+        "T26",
+        |b| {
+            b.feed(&with_payload(0, &p::Transfer { settled: Some(true), ..more(0, 0) }, b"one"));
+            b.feed(&with_payload(0, &p::Transfer { settled: Some(false), ..continuation(0) }, b"two"));
+            assert_eq!(b.conn.unsettled(b.receiver.unwrap()), []);
+        },
+        &["DELIVERY"],
+    ),
+    taken(
+        "T27",
+        |b| {
+            let first = p::Transfer { settled: Some(false), ..more(0, 0) };
+            b.feed(&with_payload(0, &first, b"one"));
+            b.feed(&with_payload(0, &p::Transfer { settled: Some(true), ..continuation(0) }, b"two"));
+            let [Event::Delivery { delivery, .. }] = b.events[..] else { panic!("{:?}", b.events) };
+            assert!(b.receiver().take(delivery).unwrap().settled);
+            assert_eq!(b.conn.unsettled(b.receiver.unwrap()), []);
+        },
+        &["DELIVERY"],
+    ),
+    against_mode("T28", || sends(SenderSettleMode::Unsettled), |b| b.feed_frame(0, &settled(0, 0))),
+    against_mode("T29", || sends(SenderSettleMode::Settled), |b| b.feed_frame(0, &transfer(0, 0))),
+    against_mode("T30", Bench::linked, |b| {
+        let second = Some(ReceiverSettleMode::Second);
+        b.feed_frame(0, &p::Transfer { rcv_settle_mode: second, ..transfer(0, 0) });
+    }),
+    Case {
+        id: "T31",
+        start: limited,
+        steps: |b| {
+            b.feed(&with_payload(0, &settled(0, 0), &[0; 100]));
+            b.feed(&with_payload(0, &settled(0, 1), &[0; 101]));
+        },
+        output: TOO_LARGE,
+        events: &["DELIVERY", "RECEIVER_ERROR"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "T37",
+        start: Bench::linked,
+        steps: |b| {
+            b.feed_frame(0, &transfer(0, 0));
+            assert_eq!(b.accept_all(), [b"".as_slice()]);
+        },
+        output: SETTLED,
+        events: &["DELIVERY"],
+        fate: Fate::Alive,
+    },
+    taken(
+        "T38",
+        |b| {
+            let strange = p::Transfer { message_format: Some(0x100.into()), ..settled(0, 0) };
+            b.feed(&with_payload(0, &strange, b"\xff\x00no sections"));
+            let [Event::Delivery { delivery, .. }] = b.events[..] else { panic!("{:?}", b.events) };
+            let taken = b.receiver().take(delivery).unwrap();
+            assert_eq!(taken.message_format, 0x100.into());
+            assert_eq!(taken.payload.into_bytes(), b"\xff\x00no sections".as_slice());
+        },
+        &["DELIVERY"],
+    ),
+];
+
+/// Two deliveries, 0 and 1, have gone to the peer and await their outcome.
+fn sent() -> Bench {
+    let mut bench = Bench::linked();
+    bench.feed_frame(0, &link_flow(1, 10));
+    bench.sender().send(1_u32, b"one".as_slice()).unwrap();
+    bench.sender().send(2_u32, b"two".as_slice()).unwrap();
+    bench.forget();
+    bench
+}
+
+fn left(b: &Bench) -> usize {
+    b.conn.unsettled(b.sender.unwrap()).len()
+}
+
+const fn outcomes(id: &'static str, steps: fn(&mut Bench), events: &'static [&'static str]) -> Case {
+    Case { id, start: sent, steps, output: &[], events, fate: Fate::Alive }
+}
+
+/// A range that cannot be one.
+const fn no_range(id: &'static str, steps: fn(&mut Bench)) -> Case {
+    Case { id, start: sent, steps, output: NOT_ALLOWED, events: ENDED, fate: Fate::SessionEnded }
+}
+
+pub const DISPOSITIONS: &[Case] = &[
+    outcomes(
+        "D01",
+        |b| {
+            b.feed_frame(0, &outcome(100, None));
+            assert_eq!(left(b), 2);
+        },
+        &[],
+    ),
+    no_range("D02", |b| b.feed_frame(0, &outcome(0, Some(u32::MAX)))),
+    outcomes(
+        "D03",
+        |b| {
+            b.feed_frame(0, &outcome(0, Some(i32::MAX as u32)));
+            assert_eq!(left(b), 0);
+        },
+        &["SETTLED"],
+    ),
+    no_range("D04", |b| b.feed_frame(0, &outcome(0, Some(1 << 31)))),
+    no_range("D05", |b| b.feed_frame(0, &outcome(10, Some(5)))),
+    outcomes(
+        "D06",
+        |b| {
+            b.feed_frame(0, &outcome(u32::MAX - 5, Some(5)));
+            assert_eq!(left(b), 0);
+        },
+        &["SETTLED"],
+    ),
+    outcomes(
+        "D07",
+        |b| {
+            b.feed_frame(0, &p::Disposition { role: Role::Sender, ..outcome(0, Some(1)) });
+            assert_eq!(left(b), 2);
+        },
+        &[],
+    ),
+    Case {
+        id: "D08",
+        start: sent,
+        steps: |b| {
+            b.sender().detach(None).unwrap();
+            b.feed_frame(0, &detach(1, false));
+            assert_eq!(left(b), 2);
+            b.feed_frame(0, &outcome(0, Some(1)));
+            assert_eq!(left(b), 0);
+        },
+        output: &["DETACH@0 1"],
+        events: &["SENDER_DETACHED", "SETTLED"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "D09",
+        start: sent,
+        steps: |b| {
+            b.sender().close(Some(Error::new(ErrorCondition::InternalError))).unwrap();
+            b.feed_frame(0, &outcome(0, Some(1)));
+        },
+        output: &["DETACH@0 1 closed amqp:internal-error", "END@0 amqp:session:errant-link"],
+        events: &["RECEIVER_ERROR", "SENDER_ERROR", "SESSION_ERROR"],
+        fate: Fate::SessionEnded,
+    },
+    Case {
+        id: "D10",
+        start: sent,
+        steps: |b| {
+            let delivery = b.sender().start(3_u32, &SendOptions::new()).unwrap();
+            b.sender().write(delivery, b"begun".as_slice()).unwrap();
+            b.pump();
+            b.feed_frame(0, &outcome(2, None));
+            b.sender().write(delivery, b"ended".as_slice()).unwrap();
+            b.sender().finish(delivery).unwrap();
+            b.pump();
+            b.sender().send(4_u32, b"next".as_slice()).unwrap();
+            assert_eq!(left(b), 3);
+        },
+        output: &[
+            "TRANSFER@0 1 0 octets more",
+            "TRANSFER@0 1 5 octets more",
+            "TRANSFER@0 1 5 octets more",
+            "TRANSFER@0 1 0 octets",
+            "TRANSFER@0 1 4 octets",
+        ],
+        events: &["SETTLED"],
+        fate: Fate::Alive,
+    },
+    outcomes(
+        "D11",
+        |b| {
+            let nothing = p::Disposition { settled: false, state: None, ..outcome(0, Some(1)) };
+            (0..1000).for_each(|_| b.feed_frame(0, &nothing));
+            assert_eq!(left(b), 2);
+        },
+        &[],
+    ),
+    Case {
+        id: "D12",
+        start: sent,
+        steps: |b| {
+            b.feed_frame(0, &p::Disposition { settled: false, ..outcome(0, None) });
+            b.pump();
+            let rejected = DeliveryState::Rejected(Default::default());
+            b.feed_frame(0, &p::Disposition { state: Some(rejected), ..outcome(0, None) });
+            assert_eq!(left(b), 1);
+        },
+        output: &["DISPOSITION@0 sender 0 settled accepted"],
+        events: &["SETTLED"],
+        fate: Fate::Alive,
+    },
+    outcomes(
+        "D15",
+        |b| {
+            (0..2000).for_each(|n| b.feed_frame(0, &outcome(n * 2 + 10, None)));
+            b.feed_frame(0, &outcome(1, None));
+            assert_eq!(left(b), 1);
+        },
+        &["SETTLED"],
+    ),
+    Case {
+        id: "D17",
+        start: || {
+            let limits = Limits { unsettled: 2, ..Limits::default() };
+            Bench::linked_with(Setup { config: Config::server("server").limits(limits), ..Setup::default() })
+        },
+        steps: |b| (0..3).for_each(|id| b.feed_frame(0, &transfer(0, id))),
+        output: &["END@0 amqp:resource-limit-exceeded"],
+        events: &["DELIVERY", "DELIVERY", "RECEIVER_ERROR", "SENDER_ERROR", "SESSION_ERROR"],
+        fate: Fate::SessionEnded,
+    },
+];

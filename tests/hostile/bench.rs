@@ -1,21 +1,16 @@
-//! One engine with a scripted peer: frames in, frames and events out, both as lines of text.
+//! One engine with a scripted peer: frames in, frames and events out.
 
 use amqp_proto::{
     Attach, Begin, Config, Connection, Event, Instant, Progress, ReceiverId, SenderId, SessionId,
-    codec::{Decode, Encode, Reader, to_vec},
-    spec::{
-        definitions::{Error, Role},
-        delivery_state::DeliveryState,
-        performatives::{self as p, Performative},
-        sasl::SaslFrame,
-        termini::{Source, Target, TargetArchetype},
-    },
-    types::{DeliveryTag, Handle, SequenceNo, TransferNumber},
+    codec::Encode,
+    spec::{definitions::Role, performatives as p},
 };
 use bytes::{Buf, Bytes, BytesMut};
 
-pub const AMQP: &[u8] = b"AMQP\x00\x01\x00\x00";
-pub const SASL: &[u8] = b"AMQP\x03\x01\x00\x00";
+use crate::{
+    lines::next_line,
+    peer::{AMQP, answer, attach, begin, flow, frame, open, transfer, with_payload},
+};
 
 pub const FRAMING: &[&str] = &["CLOSE amqp:connection:framing-error"];
 
@@ -42,9 +37,7 @@ pub const ALL_CLOSED: &[&str] = &[
 /// What becomes of the connection, which is looked at behind the case's own input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// Nothing more to be looked at.
-    Any,
-    /// A link on another session goes on working.
+    /// A link on another session goes on working; where there was none, one can be had.
     Alive,
     /// The session on channel 0 has been ended with an error; the rest works.
     SessionEnded,
@@ -72,7 +65,8 @@ pub struct Bench {
     pub session: Option<SessionId>,
     pub receiver: Option<ReceiverId>,
     pub sender: Option<SenderId>,
-    bystander: Option<ReceiverId>,
+    /// The end of a link on the session beside, and the channel we have for that session.
+    bystander: Option<(ReceiverId, String)>,
     buffer: BytesMut,
     wire: BytesMut,
     pub output: Vec<String>,
@@ -88,6 +82,14 @@ pub struct Setup {
     /// The peer's attach of the link to us, and our answer.
     pub attach: p::Attach,
     pub ours: Attach,
+}
+
+/// What a peer has asked for last.
+#[derive(Default)]
+struct Asked {
+    session: Option<SessionId>,
+    receiver: Option<ReceiverId>,
+    sender: Option<SenderId>,
 }
 
 impl Default for Setup {
@@ -155,39 +157,48 @@ impl Bench {
         bench.feed(&frame(0, &setup.begin));
         bench.feed(&frame(0, &setup.attach));
         bench.feed(&frame(0, &attach("back", 1, Role::Receiver)));
-        bench.feed(&frame(1, &begin()));
-        bench.feed(&frame(1, &attach("bystander", 0, Role::Sender)));
-        while !bench.events.is_empty() {
-            for event in core::mem::take(&mut bench.events) {
-                bench.answer_request(event, &setup.our_begin, &setup.ours);
-            }
-            bench.collect();
-        }
+        let asked = bench.accept_requests(&setup.our_begin, &setup.ours);
+        (bench.session, bench.receiver, bench.sender) = (asked.session, asked.receiver, asked.sender);
+        bench.add_bystander();
         bench.forget();
         bench
     }
 
-    fn answer_request(&mut self, event: Event, begin: &Begin, ours: &Attach) {
-        match event {
-            Event::SessionRequested { session } => {
-                let begin = if self.session.is_none() { begin.clone() } else { Begin::new() };
-                self.session.get_or_insert(session);
-                self.conn.accept_session(session, begin).unwrap();
+    /// Says yes to all that the peer asks for, and gives each link to us credit for 10 messages.
+    fn accept_requests(&mut self, begin: &Begin, ours: &Attach) -> Asked {
+        let mut asked = Asked::default();
+        while !self.events.is_empty() {
+            for event in core::mem::take(&mut self.events) {
+                match event {
+                    Event::SessionRequested { session } => {
+                        self.conn.accept_session(session, begin.clone()).unwrap();
+                        asked.session = Some(session);
+                    }
+                    Event::ReceiverRequested { receiver, .. } => {
+                        self.conn.accept_receiver(receiver, ours.clone()).unwrap();
+                        self.conn.receiver(receiver).unwrap().set_credit(10).unwrap();
+                        asked.receiver = Some(receiver);
+                    }
+                    Event::SenderRequested { sender, .. } => {
+                        self.conn.accept_sender(sender, Attach::new()).unwrap();
+                        asked.sender = Some(sender);
+                    }
+                    _ => {}
+                }
             }
-            Event::ReceiverRequested { receiver, session } => {
-                let first = Some(session) == self.session;
-                let ours = if first { ours.clone() } else { Attach::new() };
-                self.conn.accept_receiver(receiver, ours).unwrap();
-                self.conn.receiver(receiver).unwrap().set_credit(10).unwrap();
-                let place = if first { &mut self.receiver } else { &mut self.bystander };
-                *place = Some(receiver);
-            }
-            Event::SenderRequested { sender, .. } => {
-                self.conn.accept_sender(sender, Attach::new()).unwrap();
-                self.sender = Some(sender);
-            }
-            _ => {}
+            self.collect();
         }
+        asked
+    }
+
+    /// A session on the peer's channel 1, and a link on it to us.
+    fn add_bystander(&mut self) {
+        self.feed_frame(1, &begin());
+        self.feed_frame(1, &attach("bystander", 0, Role::Sender));
+        let receiver = self.accept_requests(&Begin::new(), &Attach::new()).receiver.unwrap();
+        self.pump();
+        let channel = self.output.iter().find_map(|line| line.strip_prefix("BEGIN@")?.strip_suffix(" to 1"));
+        self.bystander = Some((receiver, channel.unwrap().into()));
     }
 
     pub fn linked() -> Self {
@@ -282,17 +293,21 @@ impl Bench {
 
     /// A transfer on the other session arrives and is settled.
     fn check_bystander(&mut self) {
+        if self.bystander.is_none() {
+            self.add_bystander();
+            self.forget();
+        }
         self.feed(&with_payload(1, &transfer(0, 0), b"still here"));
         assert_eq!(self.accept_all(), [b"still here".as_slice()]);
         let (output, events) = self.take();
-        assert_eq!(output, ["DISPOSITION@1 receiver 0 settled accepted"]);
+        let (_, channel) = self.bystander.as_ref().unwrap();
+        assert_eq!(output, [format!("DISPOSITION@{channel} receiver 0 settled accepted")]);
         assert_eq!(events, ["DELIVERY"]);
     }
 
     fn check_fate(&mut self, fate: Fate) {
         let quiet = (Vec::<String>::new(), Vec::<&str>::new());
         match fate {
-            Fate::Any => {}
             Fate::Alive => self.check_bystander(),
             Fate::SessionEnded => {
                 self.feed(&with_payload(0, &transfer(0, 77), b"late"));
@@ -353,181 +368,4 @@ fn strings(lines: &[&str]) -> Vec<String> {
 
 pub fn server() -> Config {
     Config::server("server").auto_accept(true)
-}
-
-pub fn open() -> p::Open {
-    p::Open { container_id: "peer".into(), ..p::Open::default() }
-}
-
-pub fn begin() -> p::Begin {
-    p::Begin { incoming_window: 100, outgoing_window: 100, ..p::Begin::default() }
-}
-
-pub fn answer(remote: u16) -> p::Begin {
-    p::Begin { remote_channel: Some(remote.into()), ..begin() }
-}
-
-pub fn attach(name: &str, handle: u32, role: Role) -> p::Attach {
-    p::Attach {
-        name: name.into(),
-        handle: Handle::new(handle),
-        role,
-        source: Some(Box::new(Source::default())),
-        target: Some(Box::new(TargetArchetype::Target(Target::default()))),
-        initial_delivery_count: (role == Role::Sender).then(|| SequenceNo::new(0)),
-        ..p::Attach::default()
-    }
-}
-
-pub fn flow() -> p::Flow {
-    p::Flow {
-        next_incoming_id: Some(TransferNumber::new(0)),
-        incoming_window: 100,
-        outgoing_window: 100,
-        ..p::Flow::default()
-    }
-}
-
-pub fn link_flow(handle: u32, credit: u32) -> p::Flow {
-    p::Flow {
-        handle: Some(Handle::new(handle)),
-        delivery_count: Some(SequenceNo::new(0)),
-        link_credit: Some(credit),
-        ..flow()
-    }
-}
-
-/// The first transfer of a delivery; its number is its tag.
-pub fn transfer(handle: u32, id: u32) -> p::Transfer {
-    p::Transfer {
-        handle: Handle::new(handle),
-        delivery_id: Some(id.into()),
-        delivery_tag: Some(DeliveryTag::from(id)),
-        message_format: Some(Default::default()),
-        ..p::Transfer::default()
-    }
-}
-
-pub fn settled(handle: u32, id: u32) -> p::Transfer {
-    p::Transfer { settled: Some(true), ..transfer(handle, id) }
-}
-
-pub fn more(handle: u32, id: u32) -> p::Transfer {
-    p::Transfer { more: true, ..transfer(handle, id) }
-}
-
-pub fn continuation(handle: u32) -> p::Transfer {
-    p::Transfer { handle: Handle::new(handle), ..p::Transfer::default() }
-}
-
-pub fn detach(handle: u32, closed: bool) -> p::Detach {
-    p::Detach { handle: Handle::new(handle), closed, error: None }
-}
-
-pub fn outcome(first: u32, last: Option<u32>) -> p::Disposition {
-    p::Disposition {
-        role: Role::Receiver,
-        first: first.into(),
-        last: last.map(Into::into),
-        settled: true,
-        state: Some(DeliveryState::ACCEPTED),
-        batchable: false,
-    }
-}
-
-pub fn frame(channel: u16, performative: &impl Encode) -> Vec<u8> {
-    with_payload(channel, performative, &[])
-}
-
-pub fn with_payload(channel: u16, performative: &impl Encode, payload: &[u8]) -> Vec<u8> {
-    raw(0, channel, &[&to_vec(performative), payload].concat())
-}
-
-pub fn sasl_frame(performative: &impl Encode) -> Vec<u8> {
-    raw(1, 0, &to_vec(performative))
-}
-
-pub fn raw(kind: u8, channel: u16, body: &[u8]) -> Vec<u8> {
-    let size = u32::try_from(body.len() + 8).unwrap();
-    [&size.to_be_bytes(), [2, kind].as_slice(), &channel.to_be_bytes(), body].concat()
-}
-
-/// Takes a header or a frame off the front, as a line.
-fn next_line(wire: &mut BytesMut) -> Option<String> {
-    if wire.len() < 8 {
-        assert!(wire.is_empty(), "a cut frame");
-        return None;
-    }
-    if wire.starts_with(b"AMQP") {
-        let header = wire.split_to(8);
-        return Some(format!("AMQP {} {}.{}.{}", header[4], header[5], header[6], header[7]));
-    }
-    let frame = wire.split_to(u32::from_be_bytes(wire[..4].try_into().unwrap()) as usize).freeze();
-    assert_eq!(frame[4], 2, "our frames have no extended header");
-    let channel = u16::from_be_bytes([frame[6], frame[7]]);
-    let body = frame.slice(8..);
-    if body.is_empty() {
-        return Some("EMPTY".into());
-    }
-    let mut reader = Reader::new(&body, amqp_proto::DecodeLimits::DEFAULT);
-    if frame[5] == 1 {
-        return Some(match SaslFrame::decode(&mut reader).unwrap() {
-            SaslFrame::SaslOutcome(outcome) => format!("SASL-OUTCOME {:?}", outcome.code),
-            SaslFrame::SaslInit(init) => format!("SASL-INIT {}", init.mechanism),
-            other => format!("{other:?}").split('(').next().unwrap().to_uppercase(),
-        });
-    }
-    let performative = Performative::decode(&mut reader).unwrap();
-    Some(line_of(channel, &performative, reader.take_rest().len()))
-}
-
-fn condition(error: Option<&Error>) -> String {
-    error.map_or_else(String::new, |error| format!(" {}", error.condition.as_str()))
-}
-
-fn line_of(channel: u16, performative: &Performative, payload: usize) -> String {
-    match performative {
-        Performative::Open(open) if open.max_frame_size == u32::MAX => "OPEN without limit".into(),
-        Performative::Open(_) => "OPEN".into(),
-        Performative::Begin(begin) => {
-            let answers = begin.remote_channel.map_or_else(String::new, |to| format!(" to {to}"));
-            format!("BEGIN@{channel}{answers}")
-        }
-        Performative::Attach(attach) => format!("ATTACH@{channel} {} {}", attach.handle, attach.name),
-        Performative::Flow(flow) => match flow.handle {
-            None => format!(
-                "FLOW@{channel} next={} window={}",
-                flow.next_incoming_id.map_or_else(|| "-".into(), |next| next.to_string()),
-                flow.incoming_window
-            ),
-            Some(handle) => format!(
-                "FLOW@{channel} {handle} count={} credit={}{}",
-                flow.delivery_count.map_or_else(|| "-".into(), |count| count.to_string()),
-                flow.link_credit.unwrap_or(0),
-                if flow.drain { " drain" } else { "" }
-            ),
-        },
-        Performative::Transfer(transfer) => format!(
-            "TRANSFER@{channel} {} {payload} octets{}{}",
-            transfer.handle,
-            if transfer.more { " more" } else { "" },
-            if transfer.aborted { " aborted" } else { "" }
-        ),
-        Performative::Disposition(told) => format!(
-            "DISPOSITION@{channel} {} {}{}{}{}",
-            if told.role == Role::Receiver { "receiver" } else { "sender" },
-            told.first,
-            told.last.map_or_else(String::new, |last| format!("..{last}")),
-            if told.settled { " settled" } else { "" },
-            if told.state == Some(DeliveryState::ACCEPTED) { " accepted" } else { "" }
-        ),
-        Performative::Detach(detach) => format!(
-            "DETACH@{channel} {}{}{}",
-            detach.handle,
-            if detach.closed { " closed" } else { "" },
-            condition(detach.error.as_deref())
-        ),
-        Performative::End(end) => format!("END@{channel}{}", condition(end.error.as_deref())),
-        Performative::Close(close) => format!("CLOSE{}", condition(close.error.as_deref())),
-    }
 }

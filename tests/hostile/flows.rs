@@ -6,7 +6,10 @@ use amqp_proto::{
     types::{Fields, Symbol, Value},
 };
 
-use crate::bench::{Bench, Case, Fate, continuation, flow, link_flow, more, transfer, with_payload};
+use crate::{
+    bench::{Bench, Case, Fate},
+    peer::{continuation, flow, frame, link_flow, more, settled, transfer, with_payload},
+};
 
 fn send(b: &mut Bench) {
     b.sender().send(1_u32, b"x".as_slice()).unwrap();
@@ -45,6 +48,14 @@ pub const CASES: &[Case] = &[
         fate: Fate::Alive,
     },
     Case {
+        id: "W04",
+        start: Bench::linked,
+        steps: |b| b.feed_frame(0, &p::Flow { delivery_count: Some(9.into()), ..link_flow(1, 10) }),
+        output: &["DETACH@0 1 closed amqp:invalid-field"],
+        events: &["SENDER_ERROR"],
+        fate: Fate::Alive,
+    },
+    Case {
         id: "W05",
         start: Bench::linked,
         steps: |b| {
@@ -58,6 +69,29 @@ pub const CASES: &[Case] = &[
         events: &["SENDER_READY"],
         fate: Fate::Alive,
     },
+    legal(
+        "W06",
+        |b| {
+            b.feed_frame(0, &link_flow(0, 5));
+            assert_eq!(b.receiver().credit(), 10);
+        },
+        &[],
+    ),
+    Case {
+        id: "W07",
+        start: Bench::linked,
+        steps: |b| {
+            b.feed_frame(0, &link_flow(1, 3));
+            (0..3).for_each(|_| send(b));
+            b.feed_frame(0, &link_flow(1, 1));
+            assert_eq!(b.sender().credit(), 0);
+            b.feed_frame(0, &link_flow(1, 4));
+            assert_eq!(b.sender().credit(), 1);
+        },
+        output: &["TRANSFER@0 1 1 octets", "TRANSFER@0 1 1 octets", "TRANSFER@0 1 1 octets"],
+        events: &["SENDER_READY"],
+        fate: Fate::Alive,
+    },
     Case {
         id: "W08",
         start: Bench::linked,
@@ -67,6 +101,20 @@ pub const CASES: &[Case] = &[
             assert_eq!(b.sender().credit(), 0);
         },
         output: &["FLOW@0 1 count=4294967295 credit=0 drain"],
+        events: &["SENDER_DRAIN", "SENDER_READY"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "W09",
+        start: Bench::linked,
+        steps: |b| {
+            let drain = p::Flow { drain: true, ..link_flow(1, 2) };
+            b.feed(&frame(0, &drain).repeat(3));
+            b.sender().drained().unwrap();
+            b.pump();
+            b.feed(&frame(0, &drain).repeat(3));
+        },
+        output: &["FLOW@0 1 count=2 credit=0 drain", "FLOW@0 1 count=2 credit=0 drain"],
         events: &["SENDER_DRAIN", "SENDER_READY"],
         fate: Fate::Alive,
     },
@@ -89,6 +137,20 @@ pub const CASES: &[Case] = &[
         steps: |b| b.feed_frame(0, &p::Flow { properties: fields("txn-id"), ..link_flow(1, 10) }),
         output: &["DETACH@0 1 closed amqp:not-implemented"],
         events: &["SENDER_ERROR"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "W14",
+        start: Bench::linked,
+        steps: |b| {
+            (0..10).for_each(|id| b.feed_frame(0, &settled(0, id)));
+            b.accept_all();
+            b.forget();
+            assert_eq!(b.receiver().credit(), 0);
+            b.feed_frame(0, &settled(0, 10));
+        },
+        output: &["DETACH@0 0 closed amqp:link:transfer-limit-exceeded"],
+        events: &["RECEIVER_ERROR"],
         fate: Fate::Alive,
     },
     Case {
@@ -134,6 +196,19 @@ pub const CASES: &[Case] = &[
         },
         &["DELIVERY"],
     ),
+    Case {
+        id: "W17",
+        start: Bench::linked,
+        steps: |b| {
+            b.feed_frame(0, &more(0, 0));
+            b.feed_frame(0, &p::Transfer { aborted: true, ..continuation(0) });
+            assert_eq!(b.receiver().credit(), 9);
+            b.receiver().set_credit(4).unwrap();
+        },
+        output: &["FLOW@0 0 count=1 credit=4"],
+        events: &[],
+        fate: Fate::Alive,
+    },
     legal(
         "W18",
         |b| {

@@ -2,7 +2,10 @@
 
 use amqp_proto::{Config, sasl::Offer};
 
-use crate::bench::{AMQP, Bench, Case, Fate, SASL, frame, open, server};
+use crate::{
+    bench::{Bench, Case, Fate, server},
+    peer::{AMQP, SASL, frame, open},
+};
 
 fn fresh() -> Bench {
     Bench::bare(server())
@@ -53,6 +56,6 @@ pub const CASES: &[Case] = &[
         steps: |b| b.feed(&[AMQP, &frame(0, &open())].concat()),
         output: &["AMQP 0 1.0.0", "OPEN"],
         events: &["CONNECTION_OPEN"],
-        fate: Fate::Any,
+        fate: Fate::Alive,
     },
 ];
