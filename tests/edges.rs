@@ -3,9 +3,9 @@
 mod common;
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, LinkId, Origin,
+    Attach, Begin, CommandError, Config, Connection, CreditPolicy, Event, Instant, LinkId, Origin,
     spec::{
-        definitions::{Error, ErrorCondition},
+        definitions::{Error, ErrorCondition, ReceiverSettleMode},
         delivery_state::DeliveryState,
     },
 };
@@ -174,4 +174,62 @@ fn what_is_unsettled_when_a_link_closes_is_there_to_be_asked_for() {
         assert_eq!((*unsettled, kept.len()), if settles { (0, 0) } else { (1, 1) });
         assert!(kept.iter().all(|kept| kept.id == delivery && kept.state.is_none()));
     }
+}
+
+#[test]
+fn an_outcome_is_the_last_state() {
+    let theirs = Attach::new().credit(CreditPolicy::Auto(9)).rcv_settle_mode(ReceiverSettleMode::Second);
+    let ours = Attach::to("q").settle_on_outcome(false).rcv_settle_mode(ReceiverSettleMode::Second);
+    let Linked { mut pair, sender, receiver, .. } = Linked::new(ours, theirs);
+    for n in 0..2_u32 {
+        pair.client.sender(sender).unwrap().send(n, b"message".as_slice()).unwrap();
+    }
+    pair.run();
+    let ids: Vec<_> = pair
+        .server_events()
+        .iter()
+        .filter_map(|event| match event {
+            Event::Delivery { delivery, .. } => Some(*delivery),
+            _ => None,
+        })
+        .collect();
+    let mut link = pair.server.receiver(receiver).unwrap();
+    link.accept(ids[0]).unwrap();
+    let other = Err(CommandError::IllegalState("the delivery has another outcome already"));
+    assert_eq!(link.reject(ids[0], None), other);
+    assert_eq!(link.disposition(ids[0], ids[1], false, Some(DeliveryState::RELEASED)), other);
+    // The same once more is fine, and so is settling it.
+    link.accept(ids[0]).unwrap();
+    link.settle(ids[0], None).unwrap();
+    link.release(ids[1]).unwrap();
+    let kept = pair.server.unsettled(receiver);
+    assert_eq!((kept.len(), kept[0].state.clone()), (1, Some(DeliveryState::RELEASED)));
+}
+
+#[test]
+fn an_open_that_no_peer_need_accept_is_not_begun() {
+    let mut connection = Connection::new(Config::client("x".repeat(600)));
+    let refused = connection.open();
+    assert!(matches!(refused, Err(CommandError::FrameTooLarge { max: 512, .. })), "{refused:?}");
+    assert_eq!(connection.open(), refused);
+    assert_eq!(output(&mut connection), b"".as_slice());
+}
+
+/// 2.4.5: what is announced is the longest silence, counted from when octets were taken to when the next were.
+#[test]
+fn a_heartbeat_counts_from_the_last_octets_taken() {
+    let mut pair = Pair::new(Config::client("c"), Config::server("s").auto_accept(true).idle_timeout(1000));
+    pair.client.open().unwrap();
+    pair.run();
+    let opened = pair.now;
+    let due = pair.client.poll_timeout().unwrap();
+    // Looking for output that is not there is no output.
+    assert!(!pair.client.transmit(Instant::from_millis(opened + 100)).has_remaining());
+    assert_eq!(pair.client.poll_timeout(), Some(due));
+}
+
+#[test]
+fn the_peers_outgoing_window_can_be_asked_for() {
+    let Linked { mut pair, session, .. } = linked();
+    assert_eq!(pair.client.session(session).unwrap().remote_outgoing_window(), u32::MAX / 2);
 }

@@ -4,10 +4,11 @@ use alloc::{boxed::Box, format};
 
 use super::{Connection, timers::Due};
 use crate::{
+    codec::to_vec,
     config::Side,
     error::{CommandError, Failure, Origin, ProtocolError},
     event::Event,
-    frame::{FrameKind, ProtocolHeader},
+    frame::{FrameKind, HEADER_SIZE, ProtocolHeader},
     spec::{
         definitions::{Error, ErrorCondition, MIN_MAX_FRAME_SIZE},
         performatives::{Close, Open},
@@ -29,6 +30,7 @@ impl Connection {
             (Side::Client, ConnectionState::Start | ConnectionState::HeaderRcvd)
                 if !self.security.is_started() =>
             {
+                self.check_open_fits()?;
                 self.timers.arm(Due::Open, self.config.timeouts.open);
                 if self.security.is_wanted() {
                     self.start_sasl();
@@ -60,9 +62,16 @@ impl Connection {
         Ok(())
     }
 
-    fn write_open(&mut self) -> Result<(), CommandError> {
+    /// 2.4.1: any peer accepts an open of 512 octets, and as long as it has not said so none of more.
+    fn check_open_fits(&self) -> Result<(), CommandError> {
+        let (size, max) = (HEADER_SIZE.saturating_add(to_vec(&self.open_frame()).len()), MIN_MAX_FRAME_SIZE);
+        let fits = u32::try_from(size).is_ok_and(|size| size <= max);
+        if fits { Ok(()) } else { Err(CommandError::FrameTooLarge { size, max }) }
+    }
+
+    fn open_frame(&self) -> Open {
         let config = &self.config;
-        let open = Open {
+        Open {
             container_id: config.container_id.clone(),
             hostname: config.hostname.clone(),
             max_frame_size: config.max_frame_size,
@@ -74,7 +83,11 @@ impl Connection {
             desired_capabilities: config.desired_capabilities.clone().into(),
             properties: config.properties.clone(),
             ..Open::default()
-        };
+        }
+    }
+
+    fn write_open(&mut self) -> Result<(), CommandError> {
+        let open = self.open_frame();
         let max = self.remote_max_frame_size;
         if self.state.next(ConnectionCue::SendOpen).is_none() {
             return Err(CommandError::IllegalState("the connection has been opened"));

@@ -170,10 +170,6 @@ impl Connection {
         if !legal || self.security.pending {
             return self.break_rules("a SASL frame out of turn");
         }
-        self.security.rounds = self.security.rounds.saturating_add(1);
-        if self.security.rounds > self.config.limits.sasl_rounds.saturating_mul(2) {
-            return self.break_rules("too many rounds of the SASL exchange");
-        }
         match frame {
             SaslFrame::SaslMechanisms(offered) => self.choose(&offered),
             SaslFrame::SaslInit(init) => self.on_init(&init),
@@ -225,6 +221,12 @@ impl Connection {
         if matches!(step, Step::Pending) {
             self.security.pending = true;
             return self.events.push_back(Event::SaslPending);
+        }
+        if matches!(step, Step::Reply(_)) {
+            self.security.rounds = self.security.rounds.saturating_add(1);
+            if self.security.rounds > self.config.limits.sasl_rounds {
+                return self.break_rules("too many rounds of the SASL exchange");
+            }
         }
         match (self.config.side, step) {
             (Side::Client, Step::Reply(response)) => {

@@ -49,7 +49,6 @@ pub(super) struct Timers {
     /// How long we may be: half of what the peer announced, so that a frame comes in time (2.4.5).
     heartbeat: Option<Duration>,
     last_output: Instant,
-    written: u64,
 }
 
 impl Timers {
@@ -97,10 +96,9 @@ impl Timers {
         self.due.clear();
     }
 
-    /// Octets that have been taken away since the last look were written by now.
+    /// What waits now is taken away now.
     pub(super) fn note_output(&mut self, outbox: &Outbox) {
-        if outbox.written() != self.written || !outbox.is_empty() {
-            self.written = outbox.written();
+        if !outbox.is_empty() {
             self.last_output = self.now;
         }
     }

@@ -20,8 +20,6 @@ pub struct Outbox {
     chunks: VecDeque<(usize, Bytes)>,
     /// Octets of the chunks together.
     referenced: usize,
-    /// Octets that have been taken away for writing, since the beginning.
-    written: u64,
 }
 
 impl Outbox {
@@ -33,11 +31,6 @@ impl Outbox {
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// Octets taken away for writing, since the beginning.
-    pub fn written(&self) -> u64 {
-        self.written
     }
 
     pub(crate) fn header(&mut self, header: ProtocolHeader) {
@@ -151,7 +144,6 @@ impl Outbox {
     }
 
     fn consume(&mut self, count: usize) {
-        self.written = self.written.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         let mut left = count;
         while left > 0 {
             let step = left.min(self.front().len());
@@ -187,7 +179,6 @@ impl Outbox {
             self.read = self.read.saturating_add(chunk.len());
             chunk
         };
-        self.written = self.written.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
         self.reclaim();
         (!chunk.is_empty()).then_some(chunk)
     }
@@ -294,7 +285,6 @@ mod tests {
                 transmit.advance(count);
             }
             assert_eq!(got, expected);
-            assert_eq!(outbox.written(), expected.len() as u64);
         }
     }
 

@@ -11,7 +11,11 @@ use bytes::{Buf, Bytes, BytesMut};
 #[derive(Clone, Debug, Default)]
 pub struct Payload {
     first: Bytes,
-    /// What follows the first chunk; most messages have but one.
+    /// What follows the first chunk.
+    #[expect(
+        clippy::box_collection,
+        reason = "most messages have one chunk, and are moved more often than read"
+    )]
     rest: Option<Box<VecDeque<Bytes>>>,
 }
 

@@ -7,6 +7,7 @@ use alloc::{
 };
 
 use crate::{
+    error::CommandError,
     ids::DeliveryId,
     spec::delivery_state::{Accepted, DeliveryState, Released},
     types::{DeliveryNumber, DeliveryTag},
@@ -47,6 +48,14 @@ impl Kept {
             Self::Released => Some(DeliveryState::Released(Released {})),
             Self::Other(state) => Some((**state).clone()),
         }
+    }
+
+    /// 3.4: a terminal state is the last; it may be told again.
+    pub(crate) fn check_change(&self, next: Option<&DeliveryState>) -> Result<(), CommandError> {
+        if self.is_terminal() && next.is_some_and(|next| self.get().as_ref() != Some(next)) {
+            return Err(CommandError::IllegalState("the delivery has another outcome already"));
+        }
+        Ok(())
     }
 
     pub(crate) fn is_terminal(&self) -> bool {

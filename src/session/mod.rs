@@ -386,6 +386,10 @@ impl SessionInner {
         self.window.incoming()
     }
 
+    pub(crate) fn remote_outgoing_window(&self) -> u32 {
+        self.window.remote_outgoing()
+    }
+
     pub(crate) fn remote_incoming_window(&self) -> u32 {
         self.window.remote_incoming()
     }

@@ -208,7 +208,10 @@ impl SessionInner {
             let known = delivery < incoming.next_id();
             return if known { Ok(()) } else { Err(CommandError::UnknownId) };
         };
-        slot.state = Kept::new(state.as_ref());
+        slot.state.check_change(state.as_ref())?;
+        if state.is_some() {
+            slot.state = Kept::new(state.as_ref());
+        }
         if settled {
             self.forget_incoming(id, delivery);
         }
@@ -229,12 +232,22 @@ impl SessionInner {
         if last < first || last >= incoming.next_id() {
             return Err(CommandError::UnknownId);
         }
+        let mut allowed = Ok(());
+        incoming.retain(first.number().into(), last.number().into(), |_, slot| {
+            if slot.link == id && allowed.is_ok() {
+                allowed = slot.state.check_change(state);
+            }
+            true
+        });
+        allowed?;
         let mut runs = Vec::new();
         incoming.retain(first.number().into(), last.number().into(), |delivery, slot| {
             if slot.link != id {
                 return true;
             }
-            slot.state = Kept::new(state);
+            if state.is_some() {
+                slot.state = Kept::new(state);
+            }
             extend(&mut runs, id, delivery, settled);
             !settled
         });

@@ -112,6 +112,10 @@ impl Window {
         self.remote_incoming_window
     }
 
+    pub(crate) fn remote_outgoing(&self) -> u32 {
+        self.remote_outgoing_window
+    }
+
     pub(crate) fn next_outgoing_id(&self) -> TransferNumber {
         self.next_outgoing_id
     }

@@ -155,7 +155,7 @@ pub const CASES: &[Case] = &[
             b.feed(&sasl_frame(&init("CURIOUS")));
             b.feed(&sasl_frame(&SaslResponse { response: "!".into() }).repeat(100));
         },
-        output: &["SASLCHALLENGE", "SASLCHALLENGE", "SASLCHALLENGE", "SASLCHALLENGE"],
+        output: &["SASLCHALLENGE", "SASLCHALLENGE"],
         events: OUT,
         fate: Fate::Closed,
     },

@@ -85,8 +85,8 @@ impl Receiver<'_> {
     /// Accepts a delivery (3.4.2); in rcv-settle-mode first this settles it.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if there was no such delivery. One that its sender has settled is fine: there
-    /// is nobody to be told.
+    /// [`CommandError::UnknownId`] if there was no such delivery, [`CommandError::IllegalState`] if it has been
+    /// given another outcome. One that its sender has settled is fine: there is nobody to be told.
     pub fn accept(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
         self.resolve(delivery, Some(DeliveryState::ACCEPTED), None)
     }
@@ -136,7 +136,8 @@ impl Receiver<'_> {
     /// Tells the state of all unsettled deliveries of the link from one to another, and settles them if asked.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if the range is not one of deliveries that have come.
+    /// [`CommandError::UnknownId`] if the range is not one of deliveries that have come,
+    /// [`CommandError::IllegalState`] if one of them has been given another outcome.
     pub fn disposition(
         &mut self,
         first: DeliveryId,

@@ -42,6 +42,12 @@ impl Session<'_> {
         self.parts.session.remote_incoming_window()
     }
 
+    /// Transfer frames that the peer says it may still send (2.5.6 `remote-outgoing-window`). That it keeps to this
+    /// is its own affair: what may come is bounded by [`incoming_window`](Self::incoming_window).
+    pub fn remote_outgoing_window(&self) -> u32 {
+        self.parts.session.remote_outgoing_window()
+    }
+
     /// The session's links, whatever their state.
     pub fn links(&self) -> impl Iterator<Item = LinkId> {
         self.parts.session.link_ids()
