@@ -117,14 +117,40 @@ impl ReceiverInner {
         self.queue.back().filter(|incoming| !incoming.complete).map(|incoming| incoming.delivery.id)
     }
 
-    /// Judges the first transfer of a delivery and begins it.
-    pub(crate) fn begin(&mut self, id: DeliveryId, transfer: &Transfer) -> Result<(), ProtocolError> {
+    /// Takes a delivery that comes whole in one transfer; gives its tag, and whether it is settled.
+    #[inline]
+    pub(crate) fn receive_whole(
+        &mut self,
+        id: DeliveryId,
+        transfer: &mut Transfer,
+        payload: Bytes,
+    ) -> Result<(DeliveryTag, bool), ProtocolError> {
+        let tag = self.use_credit(transfer)?;
+        let settled = transfer.settled.unwrap_or(false);
+        self.check_modes(transfer, settled)?;
+        let size = octets(&payload);
+        if self.max_message_size > 0 && size > self.max_message_size {
+            return too_large();
+        }
+        let delivery = Delivery {
+            id,
+            tag,
+            message_format: transfer.message_format.unwrap_or_default(),
+            settled,
+            state: transfer.state.take(),
+            payload: payload.into(),
+        };
+        self.queue.push_back(Incoming { delivery, complete: true, frames: 1, size });
+        Ok((tag, settled))
+    }
+
+    /// Judges the first transfer of a delivery, which is when it uses its credit; gives the delivery's tag.
+    #[inline]
+    fn use_credit(&mut self, transfer: &Transfer) -> Result<DeliveryTag, ProtocolError> {
         // 2.7.5
         let Some(tag) = transfer.delivery_tag else {
-            return Err(ProtocolError::link(
-                ErrorCondition::InvalidField,
-                "a first transfer without delivery-tag",
-            ));
+            let why = "a first transfer without delivery-tag";
+            return Err(ProtocolError::link(ErrorCondition::InvalidField, why));
         };
         match (self.credit.checked_sub(1), self.grace.checked_sub(1)) {
             (Some(credit), _) => self.credit = credit,
@@ -136,6 +162,30 @@ impl ReceiverInner {
         }
         self.count = self.count.next();
         self.available = self.available.saturating_sub(1);
+        Ok(tag)
+    }
+
+    /// Whether a transfer keeps to the modes of its link (2.7.5), its delivery being settled or not by now.
+    #[inline]
+    fn check_modes(&self, transfer: &Transfer, settled: bool) -> Result<(), ProtocolError> {
+        let invalid = |why| Err(ProtocolError::link(ErrorCondition::InvalidField, why));
+        if self.snd_mode == SenderSettleMode::Unsettled && settled {
+            return invalid("a settled transfer on a link that sends unsettled");
+        }
+        if self.snd_mode == SenderSettleMode::Settled && !settled && !transfer.more {
+            return invalid("an unsettled delivery on a link that sends settled");
+        }
+        if self.rcv_mode == ReceiverSettleMode::First
+            && transfer.rcv_settle_mode == Some(ReceiverSettleMode::Second)
+        {
+            return invalid("rcv-settle-mode second on a link attached with first");
+        }
+        Ok(())
+    }
+
+    /// Begins a delivery with its first transfer.
+    pub(crate) fn begin(&mut self, id: DeliveryId, transfer: &Transfer) -> Result<(), ProtocolError> {
+        let tag = self.use_credit(transfer)?;
         let delivery = Delivery {
             id,
             tag,
@@ -163,33 +213,21 @@ impl ReceiverInner {
             let octets = u64::try_from(given_up.delivery.payload.len()).unwrap_or(u64::MAX);
             return Ok(Admitted::Aborted { frames: given_up.frames, octets, first });
         }
-        let (snd_mode, rcv_mode, streaming, max) =
-            (self.snd_mode, self.rcv_mode, self.streaming, self.max_message_size);
+        // 2.7.5: once true it stays true.
+        let was_settled = self.queue.back().is_some_and(|last| last.delivery.settled);
+        let settled = was_settled || transfer.settled.unwrap_or(false);
+        self.check_modes(transfer, settled)?;
+        let (streaming, max) = (self.streaming, self.max_message_size);
         let Some(incoming) = self.queue.back_mut() else { return invalid("no delivery in progress") };
         let delivery = &mut incoming.delivery;
-        // 2.7.5: once true it stays true.
-        delivery.settled |= transfer.settled.unwrap_or(false);
-        if snd_mode == SenderSettleMode::Unsettled && delivery.settled {
-            return invalid("a settled transfer on a link that sends unsettled");
-        }
-        if snd_mode == SenderSettleMode::Settled && !delivery.settled && !transfer.more {
-            return invalid("an unsettled delivery on a link that sends settled");
-        }
-        if rcv_mode == ReceiverSettleMode::First
-            && transfer.rcv_settle_mode == Some(ReceiverSettleMode::Second)
-        {
-            return invalid("rcv-settle-mode second on a link attached with first");
-        }
+        delivery.settled = settled;
         if transfer.state.is_some() {
             delivery.state = transfer.state.take();
         }
-        let octets = u64::try_from(payload.len()).unwrap_or(u64::MAX);
         let earlier = incoming.size;
-        incoming.size = incoming.size.saturating_add(octets);
-        let too_large =
-            (max > 0 && incoming.size > max) || (!streaming && transfer.more && incoming.size > limit);
-        if too_large {
-            return Err(ProtocolError::link(ErrorCondition::MessageSizeExceeded, "the message is too large"));
+        incoming.size = incoming.size.saturating_add(octets(&payload));
+        if (max > 0 && incoming.size > max) || (!streaming && transfer.more && incoming.size > limit) {
+            return too_large();
         }
         delivery.payload.push(payload);
         incoming.frames = incoming.frames.saturating_add(1);
@@ -199,6 +237,13 @@ impl ReceiverInner {
 
     /// Hands a complete delivery over, with the number of its frames that leave the window now.
     pub(crate) fn take(&mut self, id: DeliveryId) -> Result<(Delivery, u32), CommandError> {
+        // They are mostly taken in the order in which they came.
+        let front = self.queue.front();
+        if front.is_some_and(|incoming| incoming.delivery.id == id && incoming.complete)
+            && let Some(incoming) = self.queue.pop_front()
+        {
+            return Ok((incoming.delivery, incoming.frames));
+        }
         let at = self.find(id)?;
         if !self.queue.get(at).is_some_and(|incoming| incoming.complete) {
             return Err(CommandError::IllegalState("the delivery is not complete"));
@@ -294,4 +339,13 @@ impl ReceiverInner {
         flow.available = Some(self.available);
         flow.drain = self.drain;
     }
+}
+
+fn octets(payload: &Bytes) -> u64 {
+    u64::try_from(payload.len()).unwrap_or(u64::MAX)
+}
+
+#[cold]
+fn too_large<T>() -> Result<T, ProtocolError> {
+    Err(ProtocolError::link(ErrorCondition::MessageSizeExceeded, "the message is too large"))
 }

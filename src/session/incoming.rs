@@ -7,7 +7,7 @@ use crate::{
     error::{CommandError, ProtocolError},
     event::Event,
     ids::{DeliveryId, LinkId, LinkKey, ReceiverId},
-    link::{Admitted, Delivery, Kept, Ledger, LinkKind, Slot},
+    link::{Admitted, Delivery, Kept, Ledger, Link, LinkKind, Slot},
     out::Out,
     spec::{definitions::ErrorCondition, performatives::Transfer},
 };
@@ -39,6 +39,9 @@ impl SessionInner {
             return self.link_at(slot).map_or(Ok(()), |link| Self::late_input(link));
         }
         let current = receiver.current();
+        if current.is_none() && !transfer.more && !transfer.aborted {
+            return self.on_whole(slot, transfer, payload, out, epochs);
+        }
         let delivery = match current {
             Some(delivery) => {
                 // 2.7.5: a continuation may repeat the number, and must not change it.
@@ -70,6 +73,44 @@ impl SessionInner {
         }
     }
 
+    /// A delivery that comes whole in one transfer, as most do: what the general path comes to, in one step.
+    #[inline]
+    fn on_whole(
+        &mut self,
+        slot: u16,
+        transfer: &mut Transfer,
+        payload: Bytes,
+        out: &mut Out<'_>,
+        epochs: &mut u32,
+    ) -> Result<(), ProtocolError> {
+        let ledger = Self::numbered(&mut self.incoming, self.incoming_epoch, transfer)?;
+        let link = self.links.get_mut(usize::from(slot)).and_then(Option::as_deref_mut);
+        let Some(Link { end, kind: LinkKind::Receiver(receiver) }) = link else { return Ok(()) };
+        let LinkId::Receiver(id) = end.id else { return Ok(()) };
+        let delivery = ledger.next_id();
+        let (tag, settled) = match receiver.receive_whole(delivery, transfer, payload) {
+            Ok(received) => received,
+            Err(error) => {
+                ledger.push(None, epochs);
+                return self.refuse_transfer(slot, error, out);
+            }
+        };
+        let kept = (!settled).then_some(Slot { link: id, tag, state: Kept::Unknown });
+        end.unsettled = end.unsettled.saturating_add(u32::from(!settled));
+        ledger.push(kept, epochs);
+        if !settled && ledger.len() > out.limits.unsettled {
+            return too_many_unsettled();
+        }
+        out.event(Event::Delivery { receiver: id, delivery });
+        if receiver.end_drain() {
+            out.event(Event::Drained { receiver: id, timed_out: false });
+        }
+        if receiver.top_up() {
+            self.flow_later(slot);
+        }
+        Ok(())
+    }
+
     /// The peer broke the protocol with a transfer, which then takes up no room in the window.
     fn refuse_transfer(
         &mut self,
@@ -81,7 +122,7 @@ impl SessionInner {
         self.judge_link(slot, error, out)
     }
 
-    /// Gives a first transfer its place in the session's sequence (2.8.8: without gaps).
+    /// Gives a first transfer its place in the session's sequence.
     fn number(
         incoming: &mut Option<Ledger<Slot<ReceiverId>>>,
         epoch: u32,
@@ -89,6 +130,16 @@ impl SessionInner {
         kept: Option<Slot<ReceiverId>>,
         epochs: &mut u32,
     ) -> Result<DeliveryId, ProtocolError> {
+        Self::numbered(incoming, epoch, transfer).map(|ledger| ledger.push(kept, epochs))
+    }
+
+    /// The ledger, if a first transfer has the next place in the session's sequence (2.8.8: without gaps).
+    #[inline]
+    fn numbered<'a>(
+        incoming: &'a mut Option<Ledger<Slot<ReceiverId>>>,
+        epoch: u32,
+        transfer: &Transfer,
+    ) -> Result<&'a mut Ledger<Slot<ReceiverId>>, ProtocolError> {
         let invalid = |why| Err(ProtocolError::session(ErrorCondition::InvalidField, why));
         let Some(number) = transfer.delivery_id else {
             return invalid("a first transfer without delivery-id");
@@ -97,7 +148,7 @@ impl SessionInner {
         if ledger.next_number() != number {
             return invalid("delivery-ids do not follow each other");
         }
-        Ok(ledger.push(kept, epochs))
+        Ok(ledger)
     }
 
     fn on_admitted(
@@ -142,8 +193,7 @@ impl SessionInner {
                 if settled {
                     self.forget_incoming(receiver, delivery);
                 } else if self.incoming.as_ref().is_some_and(|ledger| ledger.len() > out.limits.unsettled) {
-                    let why = "too many unsettled deliveries";
-                    return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
+                    return too_many_unsettled();
                 }
                 out.event(if streaming && !first {
                     Event::DeliveryData { receiver, delivery, complete: true }
@@ -216,4 +266,10 @@ impl SessionInner {
             self.flow_later(LinkKey::from(LinkId::from(id)).slot);
         }
     }
+}
+
+#[cold]
+fn too_many_unsettled() -> Result<(), ProtocolError> {
+    let why = "too many unsettled deliveries";
+    Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why))
 }

@@ -247,10 +247,15 @@ impl SessionInner {
     }
 
     /// Forgets the unsettled deliveries of closed links once there are more of them than are to be kept.
+    #[inline]
     pub(crate) fn purge_orphans(&mut self, keep: usize) {
-        if self.orphans <= keep {
-            return;
+        if self.orphans > keep {
+            self.forget_orphans();
         }
+    }
+
+    #[cold]
+    fn forget_orphans(&mut self) {
         let links = &self.links;
         let is_alive = |id: LinkId| {
             let link = links.get(usize::from(LinkKey::from(id).slot)).and_then(Option::as_deref);
