@@ -9,6 +9,7 @@ use crate::{
     frame::{FrameKind, HEADER_SIZE, Outbox, Payload},
     limits::Limits,
     spec::{performatives::Transfer, usual},
+    types::{DeliveryNumber, DeliveryTag, Handle, MessageFormat},
 };
 
 /// The way out of a session or a link: to its channel, and to the application.
@@ -43,12 +44,19 @@ impl Out<'_> {
     /// Writes a message's only transfer, if it is of a usual shape and fits one frame; `false` where nothing has
     /// been written and the general path is to be taken.
     #[inline]
-    pub(crate) fn whole_transfer(&mut self, transfer: &Transfer, payload: &mut Payload) -> bool {
+    pub(crate) fn whole_transfer(
+        &mut self,
+        handle: Handle,
+        id: DeliveryNumber,
+        tag: &DeliveryTag,
+        format: MessageFormat,
+        settled: bool,
+        payload: &mut Payload,
+    ) -> bool {
         let Some(octets) = payload.only_chunk() else { return false };
-        let Some(mut head) = usual::write_transfer(self.channel, transfer) else { return false };
+        let mut head = usual::write_transfer(self.channel, handle, id, tag, format, settled);
         let size = head.finish(octets.len());
-        let fits = u32::try_from(size).is_ok_and(|size| size <= self.max_frame_size);
-        if self.closed || transfer.more || !fits {
+        if self.closed || u32::try_from(size).unwrap_or(u32::MAX) > self.max_frame_size {
             return false;
         }
         self.outbox.whole_frame(head.as_bytes(), payload.take_chunk(usize::MAX));

@@ -29,6 +29,12 @@ impl SendOptions {
         Self::default()
     }
 
+    /// Whether a transfer with these options has a usual shape.
+    #[inline]
+    pub(crate) fn is_usual(&self) -> bool {
+        self.delivery_state.is_none() && !self.batchable
+    }
+
     /// Whether the delivery is settled by being sent.
     #[must_use]
     pub fn settled(mut self, settled: bool) -> Self {

@@ -111,20 +111,44 @@ impl<T> Ledger<T> {
         DeliveryId::new(self.epochs.0, number(self.next).get())
     }
 
-    /// Takes the next number for a delivery; `None` for one that is settled from the start.
-    pub(crate) fn push(&mut self, delivery: Option<T>, epochs: &mut u32) -> DeliveryId {
+    /// Takes the next number.
+    #[inline]
+    fn step(&mut self, epochs: &mut u32) -> DeliveryId {
         let id = self.next_id();
         self.next = self.next.saturating_add(1);
         if number(self.next).get() == 0 {
             *epochs = epochs.saturating_add(1);
             self.epochs = (*epochs, Some(self.epochs.0));
         }
-        if delivery.is_none() && self.ring.is_empty() {
+        id
+    }
+
+    /// Takes the next number for a delivery that is settled from the start.
+    #[inline]
+    pub(crate) fn skip(&mut self, epochs: &mut u32) -> DeliveryId {
+        let id = self.step(epochs);
+        if self.ring.is_empty() {
             self.base = self.next;
-            return id;
+        } else {
+            self.ring.push_back(None);
+            self.shorten();
         }
-        self.live = self.live.saturating_add(usize::from(delivery.is_some()));
-        self.ring.push_back(delivery);
+        id
+    }
+
+    /// Takes the next number for a delivery.
+    #[inline]
+    pub(crate) fn push(&mut self, delivery: T, epochs: &mut u32) -> DeliveryId {
+        let id = self.step(epochs);
+        self.live = self.live.saturating_add(1);
+        self.ring.push_back(Some(delivery));
+        self.shorten();
+        id
+    }
+
+    /// Moves deliveries that stay behind out of the ring.
+    #[inline]
+    fn shorten(&mut self) {
         while self.ring.len() > SHORT && self.ring.len() > self.live.saturating_mul(SPARSE) {
             if let Some(Some(straggler)) = self.ring.pop_front() {
                 self.live = self.live.saturating_sub(1);
@@ -132,7 +156,6 @@ impl<T> Ledger<T> {
             }
             self.base = self.base.saturating_add(1);
         }
-        id
     }
 
     pub(crate) fn get_mut(&mut self, id: DeliveryId) -> Option<&mut T> {
@@ -257,7 +280,7 @@ mod tests {
     fn deliveries_are_found_by_id_and_gone_once_removed() {
         let mut epochs = 7;
         let mut ledger = Ledger::new(DeliveryNumber::new(u32::MAX), 7);
-        let ids: Vec<_> = (0..4).map(|n| ledger.push(Some(n), &mut epochs)).collect();
+        let ids: Vec<_> = (0..4).map(|n| ledger.push(n, &mut epochs)).collect();
         assert_eq!(epochs, 8, "the number wrapped once");
         assert_eq!(ids.iter().map(|id| id.number()).collect::<Vec<_>>(), [u32::MAX, 0, 1, 2]);
         assert_eq!(ledger.get_mut(ids[0]), Some(&mut 0));
@@ -273,7 +296,11 @@ mod tests {
         let mut epochs = 0;
         let mut ledger = Ledger::new(DeliveryNumber::new(u32::MAX - 1), 0);
         for n in 0..5 {
-            ledger.push((n != 2).then_some(n), &mut epochs);
+            if n == 2 {
+                ledger.skip(&mut epochs);
+            } else {
+                ledger.push(n, &mut epochs);
+            }
         }
         let mut seen = vec![];
         ledger.retain(DeliveryNumber::new(u32::MAX), DeliveryNumber::new(1), |_, n| {
@@ -291,9 +318,9 @@ mod tests {
     fn memory_follows_the_number_unsettled_not_the_span() {
         let mut epochs = 0;
         let mut ledger = Ledger::new(DeliveryNumber::new(0), 0);
-        let straggler = ledger.push(Some(0), &mut epochs);
+        let straggler = ledger.push(0, &mut epochs);
         for n in 1..10_000 {
-            let id = ledger.push(Some(n), &mut epochs);
+            let id = ledger.push(n, &mut epochs);
             ledger.remove(id);
         }
         assert!(ledger.ring.len() <= SHORT, "{}", ledger.ring.len());

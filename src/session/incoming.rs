@@ -33,7 +33,7 @@ impl SessionInner {
             if transfer.delivery_id.is_some_and(|number| {
                 self.incoming.as_ref().is_none_or(|ledger| ledger.next_number() == number)
             }) {
-                Self::number(&mut self.incoming, self.incoming_epoch, transfer, None, epochs)?;
+                Self::numbered(&mut self.incoming, self.incoming_epoch, transfer)?.skip(epochs);
             }
             self.release(1);
             return self.link_at(slot).map_or(Ok(()), |link| Self::late_input(link));
@@ -55,8 +55,8 @@ impl SessionInner {
             None => {
                 let kept =
                     Slot { link: id, tag: transfer.delivery_tag.unwrap_or_default(), state: Kept::Unknown };
-                let delivery =
-                    Self::number(&mut self.incoming, self.incoming_epoch, transfer, Some(kept), epochs)?;
+                let ledger = Self::numbered(&mut self.incoming, self.incoming_epoch, transfer)?;
+                let delivery = ledger.push(kept, epochs);
                 link.end.unsettled = link.end.unsettled.saturating_add(1);
                 if let Err(error) = receiver.begin(delivery, transfer) {
                     self.forget_incoming(id, delivery);
@@ -91,15 +91,18 @@ impl SessionInner {
         let (tag, settled) = match receiver.receive_whole(delivery, transfer, payload) {
             Ok(received) => received,
             Err(error) => {
-                ledger.push(None, epochs);
+                ledger.skip(epochs);
                 return self.refuse_transfer(slot, error, out);
             }
         };
-        let kept = (!settled).then_some(Slot { link: id, tag, state: Kept::Unknown });
-        end.unsettled = end.unsettled.saturating_add(u32::from(!settled));
-        ledger.push(kept, epochs);
-        if !settled && ledger.len() > out.limits.unsettled {
-            return too_many_unsettled();
+        if settled {
+            ledger.skip(epochs);
+        } else {
+            end.unsettled = end.unsettled.saturating_add(1);
+            ledger.push(Slot { link: id, tag, state: Kept::Unknown }, epochs);
+            if ledger.len() > out.limits.unsettled {
+                return too_many_unsettled();
+            }
         }
         out.event(Event::Delivery { receiver: id, delivery });
         if receiver.end_drain() {
@@ -120,17 +123,6 @@ impl SessionInner {
     ) -> Result<(), ProtocolError> {
         self.release(1);
         self.judge_link(slot, error, out)
-    }
-
-    /// Gives a first transfer its place in the session's sequence.
-    fn number(
-        incoming: &mut Option<Ledger<Slot<ReceiverId>>>,
-        epoch: u32,
-        transfer: &Transfer,
-        kept: Option<Slot<ReceiverId>>,
-        epochs: &mut u32,
-    ) -> Result<DeliveryId, ProtocolError> {
-        Self::numbered(incoming, epoch, transfer).map(|ledger| ledger.push(kept, epochs))
     }
 
     /// The ledger, if a first transfer has the next place in the session's sequence (2.8.8: without gaps).

@@ -58,20 +58,36 @@ impl SessionInner {
             }
             return Err(error);
         }
-        let mut transfer = first_transfer(Handle::new(slot.into()), delivery, tag, options);
-        transfer.settled = settled.then_some(true);
-        transfer.more = streaming;
-        let left =
-            !out.whole_transfer(&transfer, &mut payload) && out.transfer(&mut transfer, &mut payload)?;
+        let handle = Handle::new(slot.into());
+        let usual = !streaming
+            && options.is_usual()
+            && out.whole_transfer(
+                handle,
+                delivery.number().into(),
+                &tag,
+                options.message_format,
+                settled,
+                &mut payload,
+            );
+        let mut left = false;
+        if !usual {
+            let mut transfer = first_transfer(handle, delivery, tag, options);
+            transfer.settled = settled.then_some(true);
+            transfer.more = streaming;
+            left = out.transfer(&mut transfer, &mut payload)?;
+        }
         sender.on_first_frame();
         if left || streaming {
             sender.held = Some(Box::new(Held { id: delivery, settled, payload, streaming }));
             self.held.push_back(slot);
         }
-        let kept = (!settled).then_some(Slot { link: id, tag, state: Kept::Unknown });
-        link.end.unsettled = link.end.unsettled.saturating_add(u32::from(!settled));
         self.window.on_send();
-        let delivery = self.outgoing.push(kept, epochs);
+        if settled {
+            self.outgoing.skip(epochs);
+        } else {
+            link.end.unsettled = link.end.unsettled.saturating_add(1);
+            self.outgoing.push(Slot { link: id, tag, state: Kept::Unknown }, epochs);
+        }
         if left {
             self.write_held(out);
         }

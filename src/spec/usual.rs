@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     codec::code,
-    types::{DeliveryTag, Handle},
+    types::{DeliveryNumber, DeliveryTag, Handle, MessageFormat},
 };
 
 /// The fields of a list, as far as they are there.
@@ -53,15 +53,35 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A field that is known to be there.
     #[inline]
     fn uint(&mut self) -> Option<Option<u32>> {
-        if !self.next() {
-            return Some(None);
-        }
+        let (format, rest) = self.rest.split_first()?;
+        let (value, rest) = match *format {
+            code::UINT0 => (Some(0), rest),
+            code::SMALLUINT => {
+                let (octet, rest) = rest.split_first()?;
+                (Some(u32::from(*octet)), rest)
+            }
+            code::UINT => {
+                let (octets, rest) = rest.split_first_chunk()?;
+                (Some(u32::from_be_bytes(*octets)), rest)
+            }
+            code::NULL => (None, rest),
+            _ => return None,
+        };
+        self.rest = rest;
+        Some(value)
+    }
+
+    /// A field that is known to be there.
+    #[inline]
+    fn tag(&mut self) -> Option<Option<DeliveryTag>> {
         let (value, rest) = match self.rest {
-            [code::SMALLUINT, octet, rest @ ..] => (Some(u32::from(*octet)), rest),
-            [code::UINT, a, b, c, d, rest @ ..] => (Some(u32::from_be_bytes([*a, *b, *c, *d])), rest),
-            [code::UINT0, rest @ ..] => (Some(0), rest),
+            [code::VBIN8, length, rest @ ..] => {
+                let (octets, rest) = rest.split_at_checked((*length).into())?;
+                (Some(DeliveryTag::new(octets).ok()?), rest)
+            }
             [code::NULL, rest @ ..] => (None, rest),
             _ => return None,
         };
@@ -74,27 +94,20 @@ impl<'a> Fields<'a> {
         if !self.next() {
             return Some(None);
         }
-        let (value, rest) = match self.rest {
-            [code::TRUE, rest @ ..] | [code::BOOLEAN, 1, rest @ ..] => (Some(true), rest),
-            [code::FALSE, rest @ ..] | [code::BOOLEAN, 0, rest @ ..] => (Some(false), rest),
-            [code::NULL, rest @ ..] => (None, rest),
-            _ => return None,
-        };
-        self.rest = rest;
-        Some(value)
-    }
-
-    #[inline]
-    fn tag(&mut self) -> Option<Option<DeliveryTag>> {
-        if !self.next() {
-            return Some(None);
-        }
-        let (value, rest) = match self.rest {
-            [code::VBIN8, length, rest @ ..] => {
-                let (octets, rest) = rest.split_at_checked((*length).into())?;
-                (Some(DeliveryTag::new(octets).ok()?), rest)
+        let (format, rest) = self.rest.split_first()?;
+        let (value, rest) = match *format {
+            code::TRUE => (Some(true), rest),
+            code::FALSE => (Some(false), rest),
+            code::NULL => (None, rest),
+            code::BOOLEAN => {
+                let (octet, rest) = rest.split_first()?;
+                let value = match *octet {
+                    0 => false,
+                    1 => true,
+                    _ => return None,
+                };
+                (Some(value), rest)
             }
-            [code::NULL, rest @ ..] => (None, rest),
             _ => return None,
         };
         self.rest = rest;
@@ -160,6 +173,8 @@ pub(crate) fn may_be_transfer(body: &[u8]) -> bool {
 #[inline]
 pub(crate) fn read_transfer(body: &[u8]) -> Option<(Transfer, usize)> {
     let (mut fields, head) = Fields::of(TRANSFER, body)?;
+    // Whole deliveries have the first four fields, and later frames of a delivery usually the sixth.
+    fields.left = fields.left.checked_sub(4)?;
     let mut transfer = Transfer {
         handle: Handle::new(fields.uint()??),
         delivery_id: fields.uint()?.map(Into::into),
@@ -183,14 +198,13 @@ pub(crate) fn read_transfer(body: &[u8]) -> Option<(Transfer, usize)> {
 #[inline]
 pub(crate) fn read_disposition(body: &[u8]) -> Option<Disposition> {
     let (mut fields, head) = Fields::of(DISPOSITION, body)?;
-    let disposition = Disposition {
-        role: if fields.boolean()?? { Role::Receiver } else { Role::Sender },
-        first: fields.uint()??.into(),
-        last: fields.uint()?.map(Into::into),
-        settled: fields.boolean()?.unwrap_or_default(),
-        state: fields.outcome()?,
-        batchable: fields.boolean()?.unwrap_or_default(),
-    };
+    let role = if fields.boolean()?? { Role::Receiver } else { Role::Sender };
+    let mut disposition = Disposition { role, ..Disposition::default() };
+    disposition.first = if fields.next() { fields.uint()??.into() } else { return None };
+    disposition.last = if fields.next() { fields.uint()?.map(Into::into) } else { None };
+    disposition.settled = fields.boolean()?.unwrap_or_default();
+    disposition.state = fields.outcome()?;
+    disposition.batchable = fields.boolean()?.unwrap_or_default();
     (fields.is_over() && head == body.len()).then_some(disposition)
 }
 
@@ -240,49 +254,34 @@ impl Head {
     }
 }
 
-/// The head of the frame of a transfer, behind which its payload follows.
+/// The head of the frame of a delivery's only transfer, behind which its payload follows.
 #[inline]
-pub(crate) fn write_transfer(channel: u16, transfer: &Transfer) -> Option<Head> {
-    let usual = transfer.rcv_settle_mode.is_none()
-        && transfer.state.is_none()
-        && !(transfer.resume || transfer.aborted || transfer.batchable);
-    let (Some(id), Some(tag), Some(format), true) =
-        (transfer.delivery_id, transfer.delivery_tag.as_ref(), transfer.message_format, usual)
-    else {
-        return None;
-    };
+pub(crate) fn write_transfer(
+    channel: u16,
+    handle: Handle,
+    id: DeliveryNumber,
+    tag: &DeliveryTag,
+    format: MessageFormat,
+    settled: bool,
+) -> Head {
     let [high, low] = channel.to_be_bytes();
     let mut head = Head { octets: [0; ROOM], len: 0 };
     // 2.3.1: size, data offset, type, channel; 1.4: descriptor, list, its size and count.
-    let start =
-        [0, 0, 0, 0, 2, 0, high, low, code::DESCRIBED, code::SMALLULONG, TRANSFER, code::LIST8, 0, 0, 0, 0];
-    head.put(start, COUNT_AT.saturating_add(1));
-    head.uint(transfer.handle.get());
+    let count = if settled { 5 } else { 4 };
+    head.put([0, 0, 0, 0, 2, 0, high, low], 8);
+    head.put([code::DESCRIBED, code::SMALLULONG, TRANSFER, code::LIST8, 0, count, 0, 0], 6);
+    head.uint(handle.get());
     head.uint(id.get());
     let (octets, length) = tag.padded();
     head.put([code::VBIN8, length], 2);
     head.put(*octets, length.into());
     head.uint(format.get());
-    let count = match (transfer.settled, transfer.more) {
-        (None, false) => 4,
-        (Some(settled), false) => {
-            head.put([if settled { code::TRUE } else { code::FALSE }], 1);
-            5
-        }
-        (settled, true) => {
-            let settled = match settled {
-                None => code::NULL,
-                Some(true) => code::TRUE,
-                Some(false) => code::FALSE,
-            };
-            head.put([settled, code::TRUE], 2);
-            6
-        }
-    };
+    head.put([code::TRUE], settled.into());
     let size = u8::try_from(head.len.saturating_sub(COUNT_AT)).unwrap_or(u8::MAX);
-    let [_, _, _, _, _, _, _, _, _, _, _, _, at_size, at_count, ..] = &mut head.octets;
-    (*at_size, *at_count) = (size, count);
-    Some(head)
+    if let Some(place) = head.octets.get_mut(COUNT_AT.saturating_sub(1)) {
+        *place = size;
+    }
+    head
 }
 
 /// Where in a frame the count of its performative's fields lies.

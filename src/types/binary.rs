@@ -30,9 +30,14 @@ macro_rules! short_binaries {
             /// # Errors
             /// [`TooLong`] for more than 32.
             pub fn new(octets: &[u8]) -> Result<Self, TooLong> {
-                let too_long = TooLong(octets.len());
-                let mut this = Self { octets: [0; MAX], len: u8::try_from(octets.len()).map_err(|_| too_long)? };
-                this.octets.get_mut(..octets.len()).ok_or(too_long)?.copy_from_slice(octets);
+                let mut this = Self::default();
+                let place = this.octets.get_mut(..octets.len()).ok_or(TooLong(octets.len()))?;
+                // Eight octets are the most common, and not worth a call.
+                match <&mut [u8; 8]>::try_from(&mut *place).ok().zip(octets.first_chunk()) {
+                    Some((place, octets)) => *place = *octets,
+                    None => place.copy_from_slice(octets),
+                }
+                this.len = u8::try_from(octets.len()).unwrap_or(u8::MAX);
                 Ok(this)
             }
 
