@@ -116,6 +116,7 @@ mod time;
 
 mod ids;
 mod limits;
+mod places;
 
 pub mod types;
 

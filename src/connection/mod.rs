@@ -20,6 +20,7 @@ use crate::{
     frame::{Outbox, Transmit},
     ids::{LinkId, LinkKey, SessionId},
     out::Out,
+    places::{Places, Turns},
     session::{SessionInner, UnsettledDelivery},
     spec::{
         definitions::MIN_MAX_FRAME_SIZE,
@@ -72,13 +73,13 @@ pub struct Connection {
     backlog: VecDeque<(u16, Performative, Bytes)>,
     backlog_octets: usize,
     /// Sessions by our channels.
-    sessions: Vec<Option<Box<SessionInner>>>,
+    sessions: Places<SessionInner>,
     /// Our channels by the peer's.
     channels: Vec<Option<u16>>,
     /// Sessions that have something to write.
-    dirty: Vec<u16>,
-    /// Senders may wait for the outbox to drain.
-    blocked: bool,
+    dirty: Turns,
+    /// Sessions in which senders may wait for the outbox to drain.
+    blocked: Turns,
     /// Sessions that have ended and left deliveries unsettled.
     ended: VecDeque<Box<SessionInner>>,
     retained: usize,
@@ -104,10 +105,10 @@ impl Connection {
             remote_max_frame_size: MIN_MAX_FRAME_SIZE,
             backlog: VecDeque::new(),
             backlog_octets: 0,
-            sessions: Vec::new(),
+            sessions: Places::default(),
             channels: Vec::new(),
-            dirty: Vec::new(),
-            blocked: false,
+            dirty: Turns::default(),
+            blocked: Turns::default(),
             ended: VecDeque::new(),
             retained: 0,
             session_generations: 0,
@@ -129,7 +130,7 @@ impl Connection {
     /// The session on one of our channels, and its way out.
     fn on_channel(&mut self, channel: u16) -> Option<(&mut SessionInner, Out<'_>, Counters<'_>)> {
         let closed = self.is_write_closed();
-        let session = self.sessions.get_mut(usize::from(channel))?.as_deref_mut()?;
+        let session = self.sessions.get_mut(channel)?;
         let out = Out {
             closed,
             closing: self.closing,
@@ -152,7 +153,7 @@ impl Connection {
 
     /// The next event, if there is one.
     pub fn poll_event(&mut self) -> Option<Event> {
-        if self.blocked && self.events.is_empty() {
+        if self.events.is_empty() && !self.blocked.is_empty() {
             self.wake_senders();
         }
         self.events.pop_front()
@@ -175,13 +176,13 @@ impl Connection {
         if self.is_write_closed() {
             return;
         }
-        for channel in core::mem::take(&mut self.dirty) {
-            let Some((session, mut out, counters)) = self.on_channel(channel) else { continue };
+        for _ in 0..self.dirty.len() {
+            let Some(channel) = self.dirty.pop() else { break };
+            let Some((session, mut out, mut counters)) = self.on_channel(channel) else { continue };
             session.flush(&mut out);
             // What the peer's window or the outbox has no room for waits its turn.
-            if session.has_work() && session.can_write() {
-                session.queued = true;
-                counters.dirty.push(channel);
+            if session.can_write() {
+                counters.queue(session);
             }
         }
         if self.closing && !self.holds_messages() {
@@ -192,26 +193,17 @@ impl Connection {
 
     /// Whether a message that has been taken whole is not in frames to its end.
     fn holds_messages(&self) -> bool {
-        self.sessions.iter().flatten().any(|session| session.holds_messages())
+        self.sessions.iter().any(|session| session.holds_messages())
     }
 
     fn wake_senders(&mut self) {
         if self.outbox.len() >= self.config.limits.outbox || self.closing || self.is_write_closed() {
             return;
         }
-        let events = &mut self.events;
-        self.blocked = false;
-        for session in self.sessions.iter_mut().flatten().filter(|session| session.has_waiting()) {
-            let mut out = Out {
-                closed: false,
-                closing: false,
-                outbox: &mut self.outbox,
-                events,
-                limits: &self.config.limits,
-                channel: session.channel,
-                max_frame_size: self.remote_max_frame_size,
-            };
-            session.wake_senders(&mut out);
+        while let Some(channel) = self.blocked.pop() {
+            if let Some((session, mut out, _)) = self.on_channel(channel) {
+                session.wake_senders(&mut out);
+            }
         }
     }
 
@@ -250,7 +242,7 @@ impl Connection {
         session_state: impl FnMut(crate::state::SessionState),
         link_state: impl FnMut(crate::state::LinkState),
     ) {
-        let sessions = || self.sessions.iter().flatten();
+        let sessions = || self.sessions.iter();
         sessions().map(|session| session.state).for_each(session_state);
         let links = sessions().flat_map(|session| session.link_ids().filter_map(|id| session.link_ref(id)));
         links.map(|link| link.end.state).for_each(link_state);
@@ -273,7 +265,7 @@ impl Connection {
 
     /// The sessions that are there, whatever their state.
     pub fn session_ids(&self) -> impl Iterator<Item = SessionId> {
-        self.sessions.iter().flatten().map(|session| session.id)
+        self.sessions.iter().map(|session| session.id)
     }
 
     /// Octets waiting to be written, not counting what is pending.
@@ -285,8 +277,11 @@ impl Connection {
     /// link, its session or the connection is gone too, within [`Limits::retained`](crate::Limits::retained).
     pub fn unsettled(&self, link: impl Into<LinkId>) -> Vec<UnsettledDelivery> {
         let link = link.into();
-        let live = self.sessions.get(usize::from(LinkKey::from(link).session)).and_then(Option::as_ref);
-        live.into_iter().chain(&self.ended).flat_map(|session| session.unsettled(link)).collect()
+        let live = self.sessions.get(LinkKey::from(link).session);
+        live.into_iter()
+            .chain(self.ended.iter().map(|ended| &**ended))
+            .flat_map(|session| session.unsettled(link))
+            .collect()
     }
 }
 
@@ -294,8 +289,8 @@ impl Connection {
 struct Counters<'a> {
     links: &'a mut u32,
     epochs: &'a mut u32,
-    dirty: &'a mut Vec<u16>,
-    blocked: &'a mut bool,
+    dirty: &'a mut Turns,
+    blocked: &'a mut Turns,
     config: &'a Config,
     timers: &'a mut Timers,
 }
@@ -303,9 +298,10 @@ struct Counters<'a> {
 impl Counters<'_> {
     /// The session has something to write, or may have.
     fn queue(&mut self, session: &mut SessionInner) {
-        *self.blocked |= session.has_waiting();
-        if !session.queued && session.has_work() {
-            session.queued = true;
+        if session.has_waiting() {
+            self.blocked.push(session.channel);
+        }
+        if session.has_work() {
             self.dirty.push(session.channel);
         }
     }

@@ -53,23 +53,18 @@ impl Connection {
 
     /// Puts a new session on the lowest free channel (2.5.1).
     fn place(&mut self, begin: Begin, max: u16) -> Option<(u16, SessionId)> {
-        let at = self.sessions.iter().position(Option::is_none).unwrap_or(self.sessions.len());
         let limit = max.min(self.config.channel_max);
-        let channel = u16::try_from(at).ok().filter(|channel| *channel <= limit)?;
+        let channel = self.sessions.lowest_free().filter(|channel| *channel <= limit)?;
         self.session_generations = self.session_generations.checked_add(1)?;
         let id = SessionId::new(self.session_generations, channel);
-        let session = Some(Box::new(SessionInner::new(id, channel, Box::new(begin), &mut self.epochs)));
-        match self.sessions.get_mut(at) {
-            Some(place) => *place = session,
-            None => self.sessions.push(session),
-        }
+        self.sessions.insert(SessionInner::new(id, channel, Box::new(begin), &mut self.epochs));
         Some((channel, id))
     }
 
     /// Begins the sessions that waited for the peer's open.
     pub(super) fn begin_staged(&mut self) {
         let max = self.remote.as_ref().map_or(u16::MAX, |open| open.channel_max.get());
-        for channel in 0..u16::try_from(self.sessions.len()).unwrap_or(u16::MAX) {
+        for channel in self.sessions.numbers() {
             let Some((session, mut out, _)) = self.on_channel(channel) else { continue };
             if session.silent && session.state == SessionState::Unmapped {
                 self.remove(channel);
@@ -158,7 +153,7 @@ impl Connection {
 
     pub(super) fn session_on(&self, remote: u16) -> Option<&SessionInner> {
         let channel = self.channels.get(usize::from(remote)).copied().flatten()?;
-        self.sessions.get(usize::from(channel))?.as_deref()
+        self.sessions.get(channel)
     }
 
     fn channel_of(&self, remote: u16) -> Result<u16, ProtocolError> {
@@ -298,11 +293,9 @@ impl Connection {
 
     /// Forgets a session, but for deliveries that it leaves unsettled.
     pub(super) fn remove(&mut self, channel: u16) {
-        let session = self.sessions.get_mut(usize::from(channel)).and_then(Option::take);
-        while self.sessions.last().is_some_and(Option::is_none) {
-            self.sessions.pop();
-        }
-        self.dirty.retain(|dirty| *dirty != channel);
+        let session = self.sessions.remove(channel);
+        self.dirty.remove(channel);
+        self.blocked.remove(channel);
         let Some(session) = session else { return };
         let left = session.unsettled_len();
         if left == 0 || left > self.config.limits.retained {

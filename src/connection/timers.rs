@@ -252,14 +252,14 @@ impl Connection {
         if core::mem::replace(&mut self.silent, true) {
             return;
         }
-        for channel in 0..u16::try_from(self.sessions.len()).unwrap_or(u16::MAX) {
+        for channel in self.sessions.numbers() {
             if let Some((session, mut out, _)) = self.on_channel(channel) {
                 session.raise_end(failure, &mut out);
             }
         }
         // Nothing of a connection lives on but what can be asked of it.
-        while let Some(last) = self.sessions.len().checked_sub(1) {
-            self.remove(u16::try_from(last).unwrap_or(u16::MAX));
+        for channel in self.sessions.numbers().rev() {
+            self.remove(channel);
         }
         self.events.push_back(match failure {
             None => Event::ConnectionClosed,

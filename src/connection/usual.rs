@@ -28,8 +28,7 @@ impl Connection {
             return false;
         };
         let mapped = |this: &Self| {
-            let session = this.sessions.get(usize::from(channel)).and_then(Option::as_deref);
-            session.is_some_and(|session| session.state == SessionState::Mapped)
+            this.sessions.get(channel).is_some_and(|session| session.state == SessionState::Mapped)
         };
         if usual::may_be_transfer(body) {
             let Some((mut transfer, size)) = usual::read_transfer(body).filter(|_| mapped(self)) else {

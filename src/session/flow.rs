@@ -84,9 +84,7 @@ impl SessionInner {
 
     /// The link's flow state is to be told with the next flush.
     pub(super) fn flow_later(&mut self, slot: u16) {
-        if !self.flows.contains(&slot) {
-            self.flows.push(slot);
-        }
+        self.flows.push(slot);
     }
 
     /// So many transfers no longer take up room in the window.
@@ -97,8 +95,8 @@ impl SessionInner {
     pub(super) fn write_flows(&mut self, out: &mut Out<'_>) {
         // 2.7.4: what the peer has told us must be in a flow, so none goes out before its begin has come, but
         // those of links, which it can't have seen yet either.
-        for slot in core::mem::take(&mut self.flows) {
-            let Some(link) = self.links.get(usize::from(slot)).and_then(Option::as_deref) else { continue };
+        while let Some(slot) = self.flows.pop() {
+            let Some(link) = self.links.get(slot) else { continue };
             if !matches!(link.end.state, LinkState::AttachSent | LinkState::Attached) {
                 continue;
             }
@@ -171,9 +169,7 @@ impl SessionInner {
 
     /// The link owes a `SENDER_READY`, if its application waits for one.
     pub(super) fn wait(&mut self, slot: u16) {
-        if !self.waiting.contains(&slot) {
-            self.waiting.push(slot);
-        }
+        self.waiting.push(slot);
     }
 
     /// Tells the senders that wait for it that a message can be sent.
@@ -186,7 +182,7 @@ impl SessionInner {
         {
             return;
         }
-        for slot in core::mem::take(&mut self.waiting) {
+        while let Some(slot) = self.waiting.pop() {
             let Some(Link { end, kind: LinkKind::Sender(sender) }) = self.link_at(slot) else { continue };
             let LinkId::Sender(id) = end.id else { continue };
             if sender.wants_ready && end.is_open() && end.leaving.is_none() && sender.check(0).is_ok() {

@@ -22,7 +22,7 @@ impl SessionInner {
     ) -> Result<(), ProtocolError> {
         self.window.on_transfer()?;
         let slot = self.slot_of(transfer.handle)?;
-        let Some(link) = self.links.get_mut(usize::from(slot)).and_then(Option::as_deref_mut) else {
+        let Some(link) = self.links.get_mut(slot) else {
             return Ok(());
         };
         let (LinkId::Receiver(id), LinkKind::Receiver(receiver)) = (link.end.id, &mut link.kind) else {
@@ -84,7 +84,7 @@ impl SessionInner {
         epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
         let ledger = Self::numbered(&mut self.incoming, self.incoming_epoch, transfer)?;
-        let link = self.links.get_mut(usize::from(slot)).and_then(Option::as_deref_mut);
+        let link = self.links.get_mut(slot);
         let Some(Link { end, kind: LinkKind::Receiver(receiver) }) = link else { return Ok(()) };
         let LinkId::Receiver(id) = end.id else { return Ok(()) };
         let delivery = ledger.next_id();

@@ -83,8 +83,8 @@ impl SessionInner {
                 sender.held = None;
             }
         }
-        self.held.retain(|held| *held != slot);
-        self.waiting.retain(|waiting| *waiting != slot);
+        self.held.remove(slot);
+        self.waiting.remove(slot);
         Ok(())
     }
 
@@ -222,22 +222,19 @@ impl SessionInner {
 
     /// Frees a link's handle. Its unsettled deliveries stay, to be settled or asked for.
     pub(super) fn forget_link(&mut self, slot: u16) {
-        let Some(mut link) = self.links.get_mut(usize::from(slot)).and_then(Option::take) else { return };
+        let Some(mut link) = self.links.remove(slot) else { return };
         let key = (link.end.name.clone(), link.end.role() == Role::Sender);
         if self.names.get(&key) == Some(&slot) {
             self.names.remove(&key);
         }
-        self.flows.retain(|flow| *flow != slot);
-        self.held.retain(|held| *held != slot);
-        self.waiting.retain(|waiting| *waiting != slot);
+        self.flows.remove(slot);
+        self.held.remove(slot);
+        self.waiting.remove(slot);
         if let LinkKind::Receiver(receiver) = &mut link.kind {
             let abandoned = receiver.abandon();
             self.abandon(abandoned);
         }
         self.orphans = self.orphans.saturating_add(usize::try_from(link.end.unsettled).unwrap_or(usize::MAX));
-        while self.links.last().is_some_and(Option::is_none) {
-            self.links.pop();
-        }
     }
 
     /// What a link had not handed over no longer takes up room.
@@ -258,7 +255,7 @@ impl SessionInner {
     fn forget_orphans(&mut self) {
         let links = &self.links;
         let is_alive = |id: LinkId| {
-            let link = links.get(usize::from(LinkKey::from(id).slot)).and_then(Option::as_deref);
+            let link = links.get(LinkKey::from(id).slot);
             link.is_some_and(|link| link.end.id == id)
         };
         self.outgoing.purge(|slot| is_alive(slot.link.into()));

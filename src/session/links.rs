@@ -20,7 +20,7 @@ use crate::{
 
 impl SessionInner {
     pub(super) fn link_at(&mut self, slot: u16) -> Option<&mut Link> {
-        self.links.get_mut(usize::from(slot)).and_then(Option::as_deref_mut)
+        self.links.get_mut(slot)
     }
 
     /// The link that the peer's handle stands for (2.6.2).
@@ -52,8 +52,7 @@ impl SessionInner {
         generation: u32,
         max: u32,
     ) -> Option<u16> {
-        let at = self.links.iter().position(Option::is_none).unwrap_or(self.links.len());
-        let slot = u16::try_from(at).ok().filter(|slot| u32::from(*slot) <= max)?;
+        let slot = self.links.lowest_free().filter(|slot| u32::from(*slot) <= max)?;
         let key = LinkKey { generation, session: self.channel, slot };
         let (id, kind) = match role {
             Role::Sender => {
@@ -65,11 +64,7 @@ impl SessionInner {
             }
         };
         self.names.insert((name.clone(), role == Role::Sender), slot);
-        let link = Some(Box::new(Link { end: Endpoint::new(id, name, local), kind }));
-        match self.links.get_mut(at) {
-            Some(place) => *place = link,
-            None => self.links.push(link),
-        }
+        self.links.insert(Link { end: Endpoint::new(id, name, local), kind });
         Some(slot)
     }
 
@@ -132,7 +127,7 @@ impl SessionInner {
     /// Writes the attaches that waited for the peer's begin.
     pub(super) fn write_staged(&mut self, out: &mut Out<'_>) {
         let max = self.remote.as_ref().map_or(u32::MAX, |begin| begin.handle_max.get());
-        for slot in 0..u16::try_from(self.links.len()).unwrap_or(u16::MAX) {
+        for slot in self.links.numbers() {
             let Some(link) = self.link_at(slot).filter(|link| link.end.staged) else { continue };
             let id = link.end.id;
             let why = if u32::from(slot) > max {
@@ -358,7 +353,7 @@ impl SessionInner {
     /// The link that one of the peer's handles stands for.
     pub(crate) fn link_on(&self, handle: Handle) -> Option<LinkId> {
         let slot = self.slot_of(handle).ok()?;
-        self.links.get(usize::from(slot))?.as_deref().map(|link| link.end.id)
+        self.links.get(slot).map(|link| link.end.id)
     }
 }
 

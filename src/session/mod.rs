@@ -19,7 +19,10 @@ use alloc::{
 use bytes::Bytes;
 
 pub(crate) use self::outgoing::Outgoing;
-use self::{settle::Pending, window::Window};
+use self::{
+    settle::{Pending, Run},
+    window::Window,
+};
 use crate::{
     config,
     error::{CommandError, Failure, ProtocolError},
@@ -27,6 +30,7 @@ use crate::{
     ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
     link::{Ledger, Link, Slot},
     out::Out,
+    places::{Places, Turns},
     spec::{
         definitions::Error,
         performatives::{Begin, Disposition, End, Performative, Transfer},
@@ -52,15 +56,13 @@ pub(crate) struct SessionInner {
     pub(crate) silent: bool,
     /// The end waits for messages in progress.
     pub(crate) ending: bool,
-    /// It stands in the connection's list of sessions that have something to write.
-    pub(crate) queued: bool,
     /// Frames that came before the application answered the begin.
     pub(crate) backlog: VecDeque<(Performative, Bytes)>,
     pub(crate) backlog_octets: usize,
 
     window: Window,
     /// Links by our handles.
-    links: Vec<Option<Box<Link>>>,
+    links: Places<Link>,
     /// Our handles by the peer's.
     handles: Vec<Option<u16>>,
     /// Our handles by name and direction.
@@ -82,13 +84,16 @@ pub(crate) struct SessionInner {
     buffered: u64,
 
     pending: Vec<Pending>,
+    /// Room for what a disposition comes to, kept from one to the next.
+    outgoing_runs: Vec<Run<SenderId>>,
+    incoming_runs: Vec<Run<ReceiverId>>,
     flow_due: bool,
     /// Links whose flow state the peer is to be told.
-    flows: Vec<u16>,
+    flows: Turns,
     /// Links with a message in progress, in turn.
-    held: VecDeque<u16>,
+    held: Turns,
     /// Links that owe their application a `SENDER_READY`.
-    waiting: Vec<u16>,
+    waiting: Turns,
 }
 
 /// Names remembered at a time, for peers that close by a second attach.
@@ -111,10 +116,9 @@ impl SessionInner {
             staged: false,
             silent: false,
             ending: false,
-            queued: false,
             backlog: VecDeque::new(),
             backlog_octets: 0,
-            links: Vec::new(),
+            links: Places::default(),
             handles: Vec::new(),
             names: BTreeMap::new(),
             reclosing: VecDeque::new(),
@@ -126,10 +130,12 @@ impl SessionInner {
             orphans: 0,
             buffered: 0,
             pending: Vec::new(),
+            outgoing_runs: Vec::new(),
+            incoming_runs: Vec::new(),
             flow_due: false,
-            flows: Vec::new(),
-            held: VecDeque::new(),
-            waiting: Vec::new(),
+            flows: Turns::default(),
+            held: Turns::default(),
+            waiting: Turns::default(),
         }
     }
 
@@ -273,7 +279,7 @@ impl SessionInner {
             return;
         }
         self.silent = true;
-        for link in self.links.iter_mut().flatten() {
+        for link in self.links.iter_mut() {
             if !link.end.silent {
                 link.end.silent = true;
                 let failure = failure.cloned().map(Box::new);
@@ -346,7 +352,6 @@ impl SessionInner {
 
     /// Writes what is pending: dispositions, then messages in progress, then flows.
     pub(crate) fn flush(&mut self, out: &mut Out<'_>) {
-        self.queued = false;
         if !self.can_write() {
             return;
         }
@@ -369,17 +374,16 @@ impl SessionInner {
 
     pub(crate) fn link(&mut self, id: LinkId) -> Result<&mut Link, CommandError> {
         let key = LinkKey::from(id);
-        let link = self.links.get_mut(usize::from(key.slot)).and_then(Option::as_deref_mut);
-        link.filter(|link| link.end.id == id).ok_or(CommandError::UnknownId)
+        self.links.get_mut(key.slot).filter(|link| link.end.id == id).ok_or(CommandError::UnknownId)
     }
 
     pub(crate) fn link_ref(&self, id: LinkId) -> Option<&Link> {
         let key = LinkKey::from(id);
-        self.links.get(usize::from(key.slot))?.as_deref().filter(|link| link.end.id == id)
+        self.links.get(key.slot).filter(|link| link.end.id == id)
     }
 
     pub(crate) fn link_ids(&self) -> impl Iterator<Item = LinkId> {
-        self.links.iter().flatten().map(|link| link.end.id)
+        self.links.iter().map(|link| link.end.id)
     }
 
     pub(crate) fn incoming_window(&self) -> u32 {

@@ -39,7 +39,7 @@ impl SessionInner {
         let (window, full) = (self.window.remote_incoming(), out.outbox_full());
         self.check_lasting(out)?;
         let delivery = self.outgoing.next_id();
-        let link = self.links.get_mut(usize::from(slot)).and_then(Option::as_deref_mut);
+        let link = self.links.get_mut(slot);
         let link = link.filter(|link| link.end.id == id.into()).ok_or(CommandError::UnknownId)?;
         if link.end.state != LinkState::Attached || link.end.leaving.is_some() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
@@ -79,7 +79,7 @@ impl SessionInner {
         sender.on_first_frame();
         if left || streaming {
             sender.held = Some(Box::new(Held { id: delivery, settled, payload, streaming }));
-            self.held.push_back(slot);
+            self.held.push(slot);
         }
         self.window.on_send();
         if settled {
@@ -98,21 +98,21 @@ impl SessionInner {
     pub(super) fn write_held(&mut self, out: &mut Out<'_>) {
         let mut turns = self.held.len();
         while turns > 0 && self.window.remote_incoming() > 0 && !out.outbox_full() {
-            let Some(slot) = self.held.pop_front() else { return };
+            let Some(slot) = self.held.pop() else { return };
             match self.write_part(slot, out) {
                 Part::Done => turns = turns.saturating_sub(1),
                 Part::Waits => {
-                    self.held.push_back(slot);
+                    self.held.push(slot);
                     turns = turns.saturating_sub(1);
                 }
-                Part::Written => self.held.push_back(slot),
+                Part::Written => self.held.push(slot),
             }
         }
     }
 
     /// Writes one frame of the message that a link has in progress.
     fn write_part(&mut self, slot: u16, out: &mut Out<'_>) -> Part {
-        let Some(link) = self.links.get_mut(usize::from(slot)).and_then(Option::as_deref_mut) else {
+        let Some(link) = self.links.get_mut(slot) else {
             return Part::Done;
         };
         let Link { end, kind: LinkKind::Sender(sender) } = link else { return Part::Done };
@@ -153,8 +153,7 @@ impl SessionInner {
 
     /// Whether a message that has been taken whole is not in frames to its end.
     pub(crate) fn holds_messages(&self) -> bool {
-        let link = |slot: &u16| self.links.get(usize::from(*slot)).and_then(Option::as_deref);
-        self.held.iter().filter_map(link).any(|link| match &link.kind {
+        self.held.iter().filter_map(|slot| self.links.get(slot)).any(|link| match &link.kind {
             LinkKind::Sender(sender) => sender.holds_message() && link.end.state == LinkState::Attached,
             LinkKind::Receiver(_) => false,
         })
@@ -181,9 +180,7 @@ impl SessionInner {
         }
         held.payload.push(chunk);
         held.streaming = !last;
-        if !self.held.contains(&slot) {
-            self.held.push_back(slot);
-        }
+        self.held.push(slot);
         self.write_held(out);
         Ok(())
     }
@@ -208,7 +205,7 @@ impl SessionInner {
             Transfer { handle: Handle::new(slot.into()), aborted: true, ..Transfer::default() };
         out.transfer(&mut transfer, &mut Payload::new())?;
         self.link(id.into())?.sender()?.held = None;
-        self.held.retain(|held| *held != slot);
+        self.held.remove(slot);
         self.window.on_send();
         // 2.7.5: an aborted delivery is settled.
         self.forget_outgoing(id, delivery);

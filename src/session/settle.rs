@@ -6,7 +6,7 @@ use super::SessionInner;
 use crate::{
     error::{CommandError, ProtocolError},
     event::Event,
-    ids::{DeliveryId, LinkId, ReceiverId, SenderId},
+    ids::{DeliveryId, LinkId, LinkKey, ReceiverId, SenderId},
     link::Kept,
     out::Out,
     spec::{
@@ -29,7 +29,8 @@ pub(super) struct Pending {
 }
 
 /// Deliveries of one link that follow each other and share a fate.
-struct Run<L> {
+#[derive(Debug)]
+pub(super) struct Run<L> {
     link: L,
     first: DeliveryId,
     last: DeliveryId,
@@ -77,13 +78,13 @@ impl SessionInner {
         disposition: &Disposition,
         out: &mut Out<'_>,
     ) -> Result<(), ProtocolError> {
-        let mut runs = Vec::new();
+        let mut runs = core::mem::take(&mut self.outgoing_runs);
         let mut errant = false;
         let (links, suspended) = (&self.links, &self.suspended);
         let find = |sender: SenderId| {
-            let slot = usize::from(crate::ids::LinkKey::from(LinkId::from(sender)).slot);
-            let link = links.get(slot).and_then(Option::as_deref);
-            link.filter(|link| link.end.id == LinkId::from(sender))
+            links
+                .get(LinkKey::from(LinkId::from(sender)).slot)
+                .filter(|link| link.end.id == LinkId::from(sender))
         };
         let state = disposition.state.as_ref();
         let terminal = state.is_some_and(DeliveryState::is_terminal);
@@ -117,7 +118,7 @@ impl SessionInner {
                 "a disposition for a link in error",
             ));
         }
-        for run in runs {
+        for run in runs.drain(..) {
             let (link, state) = (LinkId::from(run.link), disposition.state.clone());
             if run.settled {
                 self.count_settled(link, run.first, run.last);
@@ -136,6 +137,7 @@ impl SessionInner {
                 self.tell(Event::Updated { link, first: run.first, last: run.last, state }, link, out);
             }
         }
+        self.outgoing_runs = runs;
         Ok(())
     }
 
@@ -148,14 +150,14 @@ impl SessionInner {
         out: &mut Out<'_>,
     ) -> Result<(), ProtocolError> {
         let Some(incoming) = &mut self.incoming else { return Ok(()) };
-        let mut runs = Vec::new();
+        let mut runs = core::mem::take(&mut self.incoming_runs);
         incoming.retain(first, last, |id, slot| {
             if disposition.settled || disposition.state.is_some() {
                 extend(&mut runs, slot.link, id, disposition.settled);
             }
             !disposition.settled
         });
-        for run in runs {
+        for run in runs.drain(..) {
             let (link, state) = (LinkId::from(run.link), disposition.state.clone());
             if self.link_ref(link).is_some_and(|link| link.end.state == LinkState::Errant) {
                 return Err(ProtocolError::session(
@@ -170,6 +172,7 @@ impl SessionInner {
                 self.tell(Event::Updated { link, first: run.first, last: run.last, state }, link, out);
             }
         }
+        self.incoming_runs = runs;
         Ok(())
     }
 
@@ -240,7 +243,7 @@ impl SessionInner {
             true
         });
         allowed?;
-        let mut runs = Vec::new();
+        let mut runs = core::mem::take(&mut self.incoming_runs);
         incoming.retain(first.number().into(), last.number().into(), |delivery, slot| {
             if slot.link != id {
                 return true;
@@ -251,13 +254,14 @@ impl SessionInner {
             extend(&mut runs, id, delivery, settled);
             !settled
         });
-        for run in runs {
+        for run in runs.drain(..) {
             if settled {
                 self.count_settled(id.into(), run.first, run.last);
             }
             let state = state.cloned();
             self.dispose(Pending { role: Role::Receiver, first: run.first, last: run.last, settled, state });
         }
+        self.incoming_runs = runs;
         Ok(())
     }
 

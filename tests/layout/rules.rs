@@ -14,6 +14,7 @@ pub(crate) const RANKS: &[(&str, u8)] = &[
     ("time", 0),
     ("ids", 1),
     ("limits", 1),
+    ("places", 1),
     ("types", 1),
     ("codec", 2),
     ("frame", 3),

@@ -95,7 +95,7 @@ impl Connection {
 
     /// Whether the session is open at both ends.
     pub fn session_is_open(&self, id: SessionId) -> bool {
-        let session = self.sessions.get(usize::from(id.slot())).and_then(Option::as_ref);
+        let session = self.sessions.get(id.slot());
         session.is_some_and(|session| session.id == id && session.is_open() && !session.silent)
     }
 
@@ -110,7 +110,7 @@ impl Connection {
     }
 
     fn link_is_open(&self, id: LinkId) -> bool {
-        let session = self.sessions.get(usize::from(LinkKey::from(id).session)).and_then(Option::as_ref);
+        let session = self.sessions.get(LinkKey::from(id).session);
         session
             .and_then(|session| session.link_ref(id))
             .is_some_and(|link| link.end.is_open() && !link.end.silent)
