@@ -304,6 +304,8 @@ impl Connection {
         }
         self.dirty.retain(|dirty| *dirty != channel);
         let Some(session) = session else { return };
+        #[cfg(feature = "testing")]
+        self.reached.note(&session);
         let left = session.unsettled_len();
         if left == 0 || left > self.config.limits.retained {
             return;

@@ -89,6 +89,9 @@ pub(crate) struct SessionInner {
     held: VecDeque<u16>,
     /// Links that owe their application a `SENDER_READY`.
     waiting: Vec<u16>,
+    /// States that it and its links have come to, for tests to look at.
+    #[cfg(feature = "testing")]
+    reached: (BTreeSet<SessionState>, BTreeSet<crate::state::LinkState>),
 }
 
 /// Names remembered at a time, for peers that close by a second attach.
@@ -130,6 +133,8 @@ impl SessionInner {
             flows: Vec::new(),
             held: VecDeque::new(),
             waiting: Vec::new(),
+            #[cfg(feature = "testing")]
+            reached: Default::default(),
         }
     }
 
@@ -138,6 +143,8 @@ impl SessionInner {
     pub(crate) fn apply(&mut self, cue: SessionCue) -> bool {
         let Some(next) = self.state.next(cue) else { return false };
         self.state = next;
+        #[cfg(feature = "testing")]
+        self.reached.0.insert(next);
         true
     }
 
@@ -380,6 +387,14 @@ impl SessionInner {
 
     pub(crate) fn link_ids(&self) -> impl Iterator<Item = LinkId> {
         self.links.iter().flatten().map(|link| link.end.id)
+    }
+
+    /// The states that the session and its links have come to.
+    #[cfg(feature = "testing")]
+    pub(crate) fn reached(&self) -> (BTreeSet<SessionState>, BTreeSet<crate::state::LinkState>) {
+        let mut reached = self.reached.clone();
+        reached.1.extend(self.links.iter().flatten().flat_map(|link| &link.end.reached));
+        reached
     }
 
     pub(crate) fn incoming_window(&self) -> u32 {
