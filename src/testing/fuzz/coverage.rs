@@ -69,13 +69,16 @@ impl Coverage {
         names.iter().chain(&states).sum()
     }
 
-    /// What has not been reached of all there is, by name.
+    /// The performatives and states that have not been reached, by name.
     pub fn missing(&self) -> Vec<String> {
-        let missing = |kind: &Kind| {
-            let names = kind.all.iter().filter(|name| !kind.reached.contains(name));
-            names.map(|name| format!("{} {name}", kind.title)).collect::<Vec<_>>()
-        };
-        self.kinds().iter().flat_map(missing).collect()
+        let [received, written, connections, sessions, links, _] = self.kinds();
+        [received, written, connections, sessions, links].iter().flat_map(Kind::missing).collect()
+    }
+
+    /// The events that have not been raised, by name.
+    pub fn missing_events(&self) -> Vec<String> {
+        let [.., events] = self.kinds();
+        events.missing()
     }
 
     fn kinds(&self) -> [Kind; 6] {
@@ -121,6 +124,11 @@ struct Kind {
 }
 
 impl Kind {
+    fn missing(&self) -> Vec<String> {
+        let names = self.all.iter().filter(|name| !self.reached.contains(name));
+        names.map(|name| format!("{} {name}", self.title)).collect()
+    }
+
     fn of<S: Copy>(
         title: &'static str,
         all: &[S],
@@ -132,7 +140,8 @@ impl Kind {
     }
 }
 
-/// The coverage of all runs of a fuzz target, which is due to be whole after so many of them.
+/// The coverage of all runs of a fuzz target. After so many of them, every performative and every state is due to have
+/// been reached; events are only told of.
 #[derive(Debug)]
 pub struct Gathered {
     coverage: Coverage,
@@ -147,25 +156,77 @@ impl Gathered {
         Self { coverage: Coverage::new(), runs: 0, due: runs, whole: false }
     }
 
+    /// What all runs together have reached.
+    pub const fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
     /// Takes one run's coverage; gives a line to print where it has reached anything new.
     ///
     /// # Panics
     /// Where something has still not been reached when it is due.
     pub fn add(&mut self, run: &Coverage) -> Option<String> {
-        if self.whole {
-            return None;
-        }
         self.runs = self.runs.saturating_add(1);
+        let runs = self.runs;
         let grown = self.coverage.add(run);
-        let missing = if grown || self.runs >= self.due { self.coverage.missing() } else { return None };
-        self.whole = missing.is_empty();
-        let what = if self.whole { "all" } else { "reached" };
-        assert!(
-            self.whole || self.runs < self.due,
-            "not reached in {} runs: {}",
-            self.runs,
-            missing.join(", ")
-        );
-        Some(format!("run {}, {what}: {}", self.runs, self.coverage))
+        if !self.whole && (grown || runs >= self.due) {
+            let missing = self.coverage.missing();
+            self.whole = missing.is_empty();
+            assert!(self.whole || runs < self.due, "not reached in {runs} runs: {}", missing.join(", "));
+        }
+        grown.then(|| {
+            let left = [self.coverage.missing(), self.coverage.missing_events()].concat();
+            match left.len() {
+                0 => format!("run {runs}, all is reached: {}", self.coverage),
+                1..8 => format!("run {runs}: {}; still to come: {}", self.coverage, left.join(", ")),
+                _ => format!("run {runs}: {}", self.coverage),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Coverage {
+        let names = Performative::TYPES.iter().map(|(name, ..)| *name);
+        Coverage {
+            received: names.clone().collect(),
+            written: names.collect(),
+            connections: ConnectionState::ALL.iter().copied().collect(),
+            sessions: SessionState::ALL.iter().copied().collect(),
+            links: LinkState::ALL.iter().copied().collect(),
+            events: Event::NAMES.iter().copied().collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_new_is_told_once() {
+        let mut gathered = Gathered::due_after(2);
+        let line = gathered.add(&all()).unwrap();
+        assert!(line.starts_with("run 1, all is reached: received 9/9 (Attach Begin "), "{line}");
+        assert!(line.contains("; session state 8/8; link state 8/8; event 27/27"), "{line}");
+        assert_eq!([gathered.add(&all()), gathered.add(&Coverage::new())], [None, None]);
+    }
+
+    #[test]
+    fn events_are_never_due() {
+        let mut gathered = Gathered::due_after(1);
+        let mut coverage = all();
+        coverage.events.remove("DRAINED");
+        let line = gathered.add(&coverage).unwrap();
+        assert!(line.ends_with("event 26/27; still to come: event DRAINED"), "{line}");
+    }
+
+    #[test]
+    #[should_panic(expected = "not reached in 2 runs: written Flow, link state ERRANT")]
+    fn what_is_missing_when_it_is_due_is_named() {
+        let mut gathered = Gathered::due_after(2);
+        let mut coverage = all();
+        coverage.written.remove("Flow");
+        coverage.links.remove(&LinkState::Errant);
+        assert!(gathered.add(&coverage).is_some());
+        gathered.add(&coverage);
     }
 }

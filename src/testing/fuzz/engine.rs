@@ -233,16 +233,16 @@ impl Engine {
             }
             Event::SenderRequested { sender, .. } => {
                 self.ids.senders.push(sender);
-                match self.manner & 0x30 {
-                    0x30 => Ok(()),
+                match self.manner & 0x31 {
+                    0x31 => Ok(()),
                     _ if refuses => self.refuse_link(sender.into()),
                     _ => self.connection.accept_sender(sender, self.attach()),
                 }
             }
             Event::ReceiverRequested { receiver, .. } => {
                 self.ids.receivers.push(receiver);
-                match self.manner & 0x30 {
-                    0x30 => Ok(()),
+                match self.manner & 0x31 {
+                    0x31 => Ok(()),
                     _ if refuses => self.refuse_link(receiver.into()),
                     _ => self.connection.accept_receiver(receiver, self.attach()),
                 }
@@ -250,6 +250,9 @@ impl Engine {
             Event::SenderOpen { sender } | Event::SenderReady { sender } => {
                 self.send(sender);
                 Ok(())
+            }
+            Event::ReceiverOpen { receiver } if self.manner & 0x0a == 0x0a => {
+                self.connection.receiver(receiver)?.drain()
             }
             Event::SenderDrain { sender } => match self.connection.sender(sender)?.drained() {
                 Err(CommandError::Busy) => Ok(()),

@@ -21,14 +21,8 @@ pub use split_frame::split_frame;
 #[cfg(test)]
 fn inputs(count: u64) -> impl Iterator<Item = alloc::vec::Vec<u8>> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = move || {
-        // Xorshift.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    (0..count).map(move |_| (0..next() % 256).map(|_| next().to_be_bytes()[0]).collect())
+    let mut next = move || script::xorshift(&mut state);
+    (0..count).map(move |_| (0..next()).map(|_| next()).collect())
 }
 
 /// That the body gets everywhere by so many inputs out of nothing.
@@ -42,4 +36,5 @@ fn reaches_everything(body: fn(&[u8]) -> Coverage, count: u64) {
             std::println!("{line}");
         }
     }
+    assert_eq!(gathered.coverage().missing_events(), [""; 0]);
 }

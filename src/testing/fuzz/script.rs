@@ -19,19 +19,48 @@ use crate::{
 
 /// Octets read as choices; all zero behind their end.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Script<'a>(&'a [u8]);
+pub(super) struct Script<'a> {
+    octets: &'a [u8],
+    /// So many more choices behind the octets, out of this.
+    left: u16,
+    state: u64,
+}
+
+/// Choices that a script goes on for by itself.
+const STRETCH: u16 = 256;
 
 impl<'a> Script<'a> {
     pub(super) const fn new(octets: &'a [u8]) -> Self {
-        Self(octets)
+        Self { octets, left: 0, state: 0 }
+    }
+
+    /// A script that may go on by itself behind the octets, as the first of them tells: so that a short one, which a
+    /// fuzzer begins with, can be a long conversation too.
+    pub(super) fn stretched(octets: &'a [u8]) -> Self {
+        let mut script = Self::new(octets);
+        if script.byte() >= 0x80 {
+            script.left = STRETCH;
+            // FNV-1a.
+            let hash = |state: u64, octet: &u8| (state ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
+            script.state = octets.iter().fold(0xcbf2_9ce4_8422_2325, hash);
+        }
+        script
     }
 
     pub(super) const fn is_over(&self) -> bool {
-        self.0.is_empty()
+        self.octets.is_empty() && self.left == 0
     }
 
     pub(super) fn byte(&mut self) -> u8 {
-        self.take(1).first().copied().unwrap_or(0)
+        if let [octet, rest @ ..] = self.octets {
+            self.octets = rest;
+            return *octet;
+        }
+        if self.left == 0 {
+            return 0;
+        }
+        self.left = self.left.saturating_sub(1);
+        xorshift(&mut self.state)
     }
 
     /// A number less than the bound.
@@ -41,8 +70,8 @@ impl<'a> Script<'a> {
 
     /// So many octets, or what there is.
     pub(super) fn take(&mut self, count: usize) -> &'a [u8] {
-        let (taken, rest) = self.0.split_at_checked(count).unwrap_or((self.0, &[]));
-        self.0 = rest;
+        let (taken, rest) = self.octets.split_at_checked(count).unwrap_or((self.octets, &[]));
+        self.octets = rest;
         taken
     }
 
@@ -51,6 +80,15 @@ impl<'a> Script<'a> {
         let at = usize::from(self.byte()).checked_rem(others.len().saturating_add(1)).unwrap_or(0);
         at.checked_sub(1).and_then(|at| others.get(at)).copied().unwrap_or(first)
     }
+}
+
+/// The next octet out of a state that is not zero.
+pub(super) fn xorshift(state: &mut u64) -> u8 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    let [octet, ..] = state.to_be_bytes();
+    octet
 }
 
 /// A frame around the body.
@@ -270,7 +308,7 @@ impl Peer {
         let sending = self.places.get(usize::from(channel)).cloned().unwrap_or_default();
         let at = sending.unfinished.unwrap_or(asked);
         let first = sending.unfinished.is_none();
-        let (more, aborted) = (flags & 3 == 1, flags & 7 == 2);
+        let (more, aborted) = (flags & 3 == 1, flags & if first { 7 } else { 3 } == 2);
         let number = if flags & 0xe0 == 0xe0 { u32::from(flags) } else { sending.next };
         let transfer = Transfer {
             handle: Handle::new(at.into()),
