@@ -6,7 +6,7 @@ use amqp_proto::testing::fuzz::Gathered;
 
 /// All that this process has reached. Within so many runs everything there is must have been, whatever corpus they
 /// began with; a minute gives several times as many.
-static GATHERED: Mutex<Gathered> = Mutex::new(Gathered::due_after(30_000));
+static GATHERED: Mutex<Gathered> = Mutex::new(Gathered::due_after(20_000));
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let run = amqp_proto::testing::fuzz::connection_ops(data);
