@@ -3,7 +3,7 @@
 mod common;
 
 use amqp_proto::{
-    Attach, Begin, CommandError, Config, Connection, CreditPolicy, Event, Instant, LinkId, Origin,
+    Attach, Begin, CommandError, Config, Connection, CreditPolicy, Event, Instant, Limits, LinkId, Origin,
     spec::{
         definitions::{Error, ErrorCondition, ReceiverSettleMode},
         delivery_state::DeliveryState,
@@ -232,4 +232,21 @@ fn a_heartbeat_counts_from_the_last_octets_taken() {
 fn the_peers_outgoing_window_can_be_asked_for() {
     let Linked { mut pair, session, .. } = linked();
     assert_eq!(pair.client.session(session).unwrap().remote_outgoing_window(), u32::MAX / 2);
+}
+
+#[test]
+fn a_sender_of_a_failed_session_is_not_told_to_be_ready() {
+    let limits = Limits { outbox: 1000, ..Limits::default() };
+    let pair = Pair::new(Config::client("c").limits(limits), Config::server("s").auto_accept(true)).opened();
+    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
+    let Linked { mut pair, sender, .. } = Linked::with(pair, Begin::new(), Attach::to("q"), theirs);
+    // The outbox is full, so the sender is to be told when it no longer is.
+    let mut link = pair.client.sender(sender).unwrap();
+    link.send(1_u32, vec![0; 1000]).unwrap();
+    assert_eq!(link.send(2_u32, vec![0; 10]), Err(CommandError::OutboxFull));
+    output(&mut pair.client);
+    // 2.7.7: a detach of handle 9, which is not attached, ends the session.
+    input(&mut pair.client, BytesMut::from(&b"\0\0\0\x10\x02\0\0\0\0\x53\x16\xc0\x03\x01\x52\x09"[..]));
+    output(&mut pair.client);
+    assert_eq!(names(&pair.client_events()), ["SENDER_ERROR", "SESSION_ERROR"]);
 }

@@ -12,8 +12,8 @@ use amqp_proto::testing::fuzz;
 type Target = (&'static str, fn(&[u8]));
 
 const TARGETS: &[Target] = &[
-    ("connection_bytes", fuzz::connection_bytes),
-    ("connection_ops", fuzz::connection_ops),
+    ("connection_bytes", |data| drop(fuzz::connection_bytes(data))),
+    ("connection_ops", |data| drop(fuzz::connection_ops(data))),
     ("decode_value", fuzz::decode_value),
     ("pair", fuzz::pair),
     ("split_frame", fuzz::split_frame),

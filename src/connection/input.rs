@@ -245,6 +245,8 @@ impl Connection {
     ) -> Result<(), ProtocolError> {
         let illegal = |why| Err(ProtocolError::connection(ErrorCondition::NotAllowed, why));
         let opened = matches!(self.state, ConnectionState::Opened | ConnectionState::CloseSent);
+        #[cfg(feature = "testing")]
+        self.reached.received.insert(performative.type_name());
         match performative {
             Performative::Open(_) if channel != 0 => illegal("an open on another channel than 0"),
             Performative::Open(open) => self.on_open(open),

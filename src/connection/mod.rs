@@ -8,6 +8,8 @@ mod sessions;
 mod timers;
 mod usual;
 
+#[cfg(feature = "testing")]
+use alloc::collections::BTreeSet;
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
 use bytes::Bytes;
@@ -87,6 +89,9 @@ pub struct Connection {
     link_generations: u32,
     epochs: u32,
     timers: Timers,
+    /// How far it and the sessions that it has removed have come, for tests to look at.
+    #[cfg(feature = "testing")]
+    reached: Reached,
 }
 
 impl Connection {
@@ -115,6 +120,8 @@ impl Connection {
             link_generations: 0,
             epochs: 0,
             timers: Timers::default(),
+            #[cfg(feature = "testing")]
+            reached: Reached::default(),
             config,
         }
     }
@@ -124,6 +131,8 @@ impl Connection {
     fn apply(&mut self, cue: ConnectionCue) -> bool {
         let Some(next) = self.state.next(cue) else { return false };
         self.state = next;
+        #[cfg(feature = "testing")]
+        self.reached.connection.insert(next);
         true
     }
 
@@ -235,17 +244,12 @@ impl Connection {
         self.state
     }
 
-    /// Shows the states of all sessions and links that are there.
+    /// The states that the connection and all its sessions and links have come to so far, and what has come.
     #[cfg(feature = "testing")]
-    pub(crate) fn states(
-        &self,
-        session_state: impl FnMut(crate::state::SessionState),
-        link_state: impl FnMut(crate::state::LinkState),
-    ) {
-        let sessions = || self.sessions.iter();
-        sessions().map(|session| session.state).for_each(session_state);
-        let links = sessions().flat_map(|session| session.link_ids().filter_map(|id| session.link_ref(id)));
-        links.map(|link| link.end.state).for_each(link_state);
+    pub(crate) fn reached(&self) -> Reached {
+        let mut reached = self.reached.clone();
+        self.sessions.iter().for_each(|session| reached.note(session));
+        reached
     }
 
     /// The settings.
@@ -282,6 +286,25 @@ impl Connection {
             .chain(self.ended.iter().map(|ended| &**ended))
             .flat_map(|session| session.unsettled(link))
             .collect()
+    }
+}
+
+/// How far a connection has come: its states, those of its sessions and links, and the performatives it received.
+#[cfg(feature = "testing")]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reached {
+    pub(crate) connection: BTreeSet<ConnectionState>,
+    pub(crate) sessions: BTreeSet<crate::state::SessionState>,
+    pub(crate) links: BTreeSet<crate::state::LinkState>,
+    pub(crate) received: BTreeSet<&'static str>,
+}
+
+#[cfg(feature = "testing")]
+impl Reached {
+    fn note(&mut self, session: &SessionInner) {
+        let (sessions, links) = session.reached();
+        self.sessions.extend(sessions);
+        self.links.extend(links);
     }
 }
 

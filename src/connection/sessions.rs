@@ -297,6 +297,8 @@ impl Connection {
         self.dirty.remove(channel);
         self.blocked.remove(channel);
         let Some(session) = session else { return };
+        #[cfg(feature = "testing")]
+        self.reached.note(&session);
         let left = session.unsettled_len();
         if left == 0 || left > self.config.limits.retained {
             return;

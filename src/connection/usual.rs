@@ -37,6 +37,8 @@ impl Connection {
             let mut payload = input.take(head.size);
             payload.advance(head.body.saturating_add(size).min(payload.len()));
             self.timers.note_frame();
+            #[cfg(feature = "testing")]
+            self.reached.received.insert("Transfer");
             self.in_session(channel, |session, out, counters| {
                 session.receive_transfer(&mut transfer, payload, out, counters.epochs)
             });
@@ -45,6 +47,8 @@ impl Connection {
         let Some(disposition) = usual::read_disposition(body).filter(|_| mapped(self)) else { return false };
         input.skip(head.size);
         self.timers.note_frame();
+        #[cfg(feature = "testing")]
+        self.reached.received.insert("Disposition");
         self.in_session(channel, |session, out, _| session.receive_disposition(&disposition, out));
         true
     }

@@ -36,6 +36,9 @@ pub(crate) struct Endpoint {
     pub(crate) leaving: Option<bool>,
     /// Deliveries unsettled at our end.
     pub(crate) unsettled: u32,
+    /// States that it has come to, for tests to look at.
+    #[cfg(feature = "testing")]
+    pub(crate) reached: alloc::collections::BTreeSet<LinkState>,
 }
 
 /// What a link does, by its direction.
@@ -67,6 +70,8 @@ impl Endpoint {
             closed: false,
             leaving: None,
             unsettled: 0,
+            #[cfg(feature = "testing")]
+            reached: alloc::collections::BTreeSet::new(),
         }
     }
 
@@ -75,6 +80,8 @@ impl Endpoint {
     pub(crate) fn apply(&mut self, cue: LinkCue) -> bool {
         let Some(next) = self.state.next(cue) else { return false };
         self.state = next;
+        #[cfg(feature = "testing")]
+        self.reached.insert(next);
         true
     }
 

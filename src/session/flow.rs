@@ -176,6 +176,7 @@ impl SessionInner {
     pub(crate) fn wake_senders(&mut self, out: &mut Out<'_>) {
         if self.waiting.is_empty()
             || self.ending
+            || !self.can_write()
             || out.closing
             || self.window.remote_incoming() == 0
             || out.outbox_full()

@@ -223,6 +223,8 @@ impl SessionInner {
     /// Frees a link's handle. Its unsettled deliveries stay, to be settled or asked for.
     pub(super) fn forget_link(&mut self, slot: u16) {
         let Some(mut link) = self.links.remove(slot) else { return };
+        #[cfg(feature = "testing")]
+        self.reached.1.append(&mut link.end.reached);
         let key = (link.end.name.clone(), link.end.role() == Role::Sender);
         if self.names.get(&key) == Some(&slot) {
             self.names.remove(&key);

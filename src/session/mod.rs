@@ -94,6 +94,9 @@ pub(crate) struct SessionInner {
     held: Turns,
     /// Links that owe their application a `SENDER_READY`.
     waiting: Turns,
+    /// States that it and its links have come to, for tests to look at.
+    #[cfg(feature = "testing")]
+    reached: (BTreeSet<SessionState>, BTreeSet<crate::state::LinkState>),
 }
 
 /// Names remembered at a time, for peers that close by a second attach.
@@ -136,6 +139,8 @@ impl SessionInner {
             flows: Turns::default(),
             held: Turns::default(),
             waiting: Turns::default(),
+            #[cfg(feature = "testing")]
+            reached: Default::default(),
         }
     }
 
@@ -144,6 +149,8 @@ impl SessionInner {
     pub(crate) fn apply(&mut self, cue: SessionCue) -> bool {
         let Some(next) = self.state.next(cue) else { return false };
         self.state = next;
+        #[cfg(feature = "testing")]
+        self.reached.0.insert(next);
         true
     }
 
@@ -384,6 +391,14 @@ impl SessionInner {
 
     pub(crate) fn link_ids(&self) -> impl Iterator<Item = LinkId> {
         self.links.iter().map(|link| link.end.id)
+    }
+
+    /// The states that the session and its links have come to.
+    #[cfg(feature = "testing")]
+    pub(crate) fn reached(&self) -> (BTreeSet<SessionState>, BTreeSet<crate::state::LinkState>) {
+        let mut reached = self.reached.clone();
+        reached.1.extend(self.links.iter().flat_map(|link| &link.end.reached));
+        reached
     }
 
     pub(crate) fn incoming_window(&self) -> u32 {

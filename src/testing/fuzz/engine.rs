@@ -1,19 +1,19 @@
 //! A connection under test, with an application that answers what it is asked.
 
-use alloc::{collections::BTreeSet, format, vec, vec::Vec};
+use alloc::{format, vec, vec::Vec};
 
 use bytes::{Buf, BytesMut};
 
-use super::{script::Script, wire::Wire};
+use super::{coverage::Coverage, script::Script, wire::Wire};
 use crate::{
     Attach, Begin, CommandError, Config, Connection, CreditPolicy, DeliveryId, Event, Instant, Limits,
-    LinkId, Progress, ReceiverId, SaslPolicy, SendOptions, SenderId, SessionId,
-    sasl::Offer,
+    LinkId, Progress, ReceiverId, SaslPolicy, SendOptions, SenderId, SessionId, Side,
+    sasl::{Offer, Step, Success},
     spec::{
         definitions::{Error, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         delivery_state::{DeliveryState, Modified},
+        sasl::SaslCode,
     },
-    state::{ConnectionState, LinkState, SessionState},
     testing::Grammar,
 };
 
@@ -23,30 +23,6 @@ const OUTBOX: usize = 4096;
 const EVENTS: usize = 64;
 /// What one input may add to either beyond that.
 const SLACK: usize = 16 << 10;
-
-/// What has been reached.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Coverage {
-    pub(super) connections: BTreeSet<ConnectionState>,
-    pub(super) sessions: BTreeSet<SessionState>,
-    pub(super) links: BTreeSet<LinkState>,
-    pub(super) events: BTreeSet<&'static str>,
-    /// Bits of the performatives that the peer sent, and that the connection did.
-    pub(super) received: u16,
-    pub(super) written: u16,
-}
-
-impl Coverage {
-    #[cfg(test)]
-    pub(super) fn add(&mut self, other: Self) {
-        self.connections.extend(other.connections);
-        self.sessions.extend(other.sessions);
-        self.links.extend(other.links);
-        self.events.extend(other.events);
-        self.received |= other.received;
-        self.written |= other.written;
-    }
-}
 
 /// Ids that have been there, stale ones too.
 #[derive(Debug, Default)]
@@ -85,8 +61,9 @@ impl Engine {
             config = if setting & 1 == 0 {
                 config.sasl(Offer::plain("user", "secret"))
             } else {
+                let verify = Offer::verify_plain(|found| found.matches("user", "secret"));
                 config
-                    .sasl(Offer::verify_plain(|found| found.matches("user", "secret")))
+                    .sasl(if setting & 0x80 == 0 { verify } else { Offer::defer_plain() })
                     .sasl_policy(if setting & 8 == 0 { SaslPolicy::Required } else { SaslPolicy::Optional })
             };
         }
@@ -119,6 +96,11 @@ impl Engine {
         }
     }
 
+    /// Which end this is, where a SASL exchange is to be gone through.
+    pub(super) fn security(&self) -> Option<Side> {
+        (!self.connection.config().sasl.is_empty()).then(|| self.connection.side())
+    }
+
     /// Opens the connection, and asks for a session and for links.
     pub(super) fn set_off(&mut self, script: &mut Script<'_>) {
         let _ = self.connection.open();
@@ -145,7 +127,6 @@ impl Engine {
         for _ in 0..64 {
             let now = self.instant();
             let progress = self.connection.handle_input(now, &mut self.input);
-            self.look();
             match progress {
                 Progress::NeedInput | Progress::Closed => break,
                 Progress::DrainOutput => self.transmit(),
@@ -164,16 +145,14 @@ impl Engine {
             self.connection.handle_timeout(now);
         }
         self.events();
-        self.look();
         assert!(self.connection.outbox_len() <= OUTBOX.saturating_add(SLACK), "the outbox grows");
         if self.manner & 1 == 0 || self.now.is_multiple_of(4) {
             self.transmit();
         }
-        self.look();
     }
 
     /// The transport's end, and what is checked there.
-    pub(super) fn finish(&mut self, peer: u16) -> Coverage {
+    pub(super) fn finish(&mut self) -> Coverage {
         self.transmit();
         self.connection.handle_eof(self.instant());
         self.events();
@@ -182,8 +161,7 @@ impl Engine {
         assert!(self.grammar.is_over(), "no end: {:?}", self.connection.state());
         assert!(self.grammar.all_ended());
         assert!(self.connection.is_closed());
-        self.coverage.received = peer;
-        self.coverage.written = self.wire.written;
+        self.coverage.note(&self.connection, &self.wire.written);
         core::mem::take(&mut self.coverage)
     }
 
@@ -205,20 +183,13 @@ impl Engine {
         }
     }
 
-    /// Notes the states that things are in.
-    fn look(&mut self) {
-        self.coverage.connections.insert(self.connection.state());
-        let Coverage { sessions, links, .. } = &mut self.coverage;
-        self.connection.states(|session| sessions.extend([session]), |link| links.extend([link]));
-    }
-
     /// Takes all events and answers them; says how many there were.
     pub(super) fn events(&mut self) -> usize {
         let mut count = 0_usize;
         while let Some(event) = self.connection.poll_event() {
             count = count.saturating_add(1);
             assert!(count <= EVENTS.saturating_add(SLACK), "events without end");
-            self.coverage.events.insert(event.name());
+            self.coverage.note_event(&event);
             self.grammar.note(&event);
             let answered = self.answer(&event);
             let fine = matches!(
@@ -238,6 +209,14 @@ impl Engine {
         let refuses = self.manner & 6 == 6;
         match *event {
             Event::ConnectionRequested => self.connection.open(),
+            Event::SaslPending => {
+                assert!(self.connection.sasl_credentials().is_some(), "nothing to look up");
+                match self.manner & 0x0c {
+                    // It is left to a command.
+                    0x0c => Ok(()),
+                    choice => self.connection.sasl_answer(sasl_step(choice)),
+                }
+            }
             Event::SessionRequested { session } => {
                 self.ids.sessions.push(session);
                 if refuses && self.manner & 8 > 0 {
@@ -254,16 +233,16 @@ impl Engine {
             }
             Event::SenderRequested { sender, .. } => {
                 self.ids.senders.push(sender);
-                match self.manner & 0x30 {
-                    0x30 => Ok(()),
+                match self.manner & 0x31 {
+                    0x31 => Ok(()),
                     _ if refuses => self.refuse_link(sender.into()),
                     _ => self.connection.accept_sender(sender, self.attach()),
                 }
             }
             Event::ReceiverRequested { receiver, .. } => {
                 self.ids.receivers.push(receiver);
-                match self.manner & 0x30 {
-                    0x30 => Ok(()),
+                match self.manner & 0x31 {
+                    0x31 => Ok(()),
                     _ if refuses => self.refuse_link(receiver.into()),
                     _ => self.connection.accept_receiver(receiver, self.attach()),
                 }
@@ -271,6 +250,9 @@ impl Engine {
             Event::SenderOpen { sender } | Event::SenderReady { sender } => {
                 self.send(sender);
                 Ok(())
+            }
+            Event::ReceiverOpen { receiver } if self.manner & 0x0a == 0x0a => {
+                self.connection.receiver(receiver)?.drain()
             }
             Event::SenderDrain { sender } => match self.connection.sender(sender)?.drained() {
                 Err(CommandError::Busy) => Ok(()),
@@ -344,7 +326,7 @@ impl Engine {
     /// Any command, on any ids.
     pub(super) fn command(&mut self, script: &mut Script<'_>) {
         let error = (script.below(3) == 0).then(|| Error::new(ErrorCondition::InternalError));
-        let what = script.below(40);
+        let what = script.below(41);
         match what {
             0..=2 => forget(self.connection.open()),
             3..=6 => {
@@ -365,9 +347,9 @@ impl Engine {
                 };
             }
             17..=28 => self.sender_command(script, error),
+            40 => forget(self.connection.sasl_answer(sasl_step(script.byte() & 0x0c))),
             _ => self.receiver_command(script, error),
         }
-        self.look();
     }
 
     fn attach_link(&mut self, script: &mut Script<'_>) {
@@ -450,6 +432,16 @@ impl Engine {
             (11, _) => forget(link.close(error)),
             _ => {}
         }
+    }
+}
+
+/// A step of the mechanism that answers for itself later.
+fn sasl_step(choice: u8) -> Step {
+    match choice {
+        0 => Step::Done(Success::new().identity("user")),
+        4 => Step::Fail(SaslCode::Sys),
+        8 => Step::reply("more"),
+        _ => Step::Pending,
     }
 }
 

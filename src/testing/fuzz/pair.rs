@@ -36,7 +36,7 @@ struct App {
 /// # Panics
 /// Where that does not hold.
 pub fn pair(data: &[u8]) {
-    let mut script = Script::new(data);
+    let mut script = Script::stretched(data);
     let setting = script.byte();
     let small =
         |config: Config, bit: u8| if setting & bit == 0 { config } else { config.max_frame_size(512) };

@@ -2,8 +2,9 @@
 
 use alloc::{boxed::Box, collections::BTreeSet, format, vec, vec::Vec};
 
-use super::wire::{Wire, bit};
+use super::wire::Wire;
 use crate::{
+    Side,
     codec::{Encode, to_vec},
     frame::ProtocolHeader,
     spec::{
@@ -18,19 +19,48 @@ use crate::{
 
 /// Octets read as choices; all zero behind their end.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Script<'a>(&'a [u8]);
+pub(super) struct Script<'a> {
+    octets: &'a [u8],
+    /// So many more choices behind the octets, out of this.
+    left: u16,
+    state: u64,
+}
+
+/// Choices that a script goes on for by itself.
+const STRETCH: u16 = 256;
 
 impl<'a> Script<'a> {
     pub(super) const fn new(octets: &'a [u8]) -> Self {
-        Self(octets)
+        Self { octets, left: 0, state: 0 }
+    }
+
+    /// A script that may go on by itself behind the octets, as the first of them tells: so that a short one, which a
+    /// fuzzer begins with, can be a long conversation too.
+    pub(super) fn stretched(octets: &'a [u8]) -> Self {
+        let mut script = Self::new(octets);
+        if script.byte() >= 0x80 {
+            script.left = STRETCH;
+            // FNV-1a.
+            let hash = |state: u64, octet: &u8| (state ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
+            script.state = octets.iter().fold(0xcbf2_9ce4_8422_2325, hash);
+        }
+        script
     }
 
     pub(super) const fn is_over(&self) -> bool {
-        self.0.is_empty()
+        self.octets.is_empty() && self.left == 0
     }
 
     pub(super) fn byte(&mut self) -> u8 {
-        self.take(1).first().copied().unwrap_or(0)
+        if let [octet, rest @ ..] = self.octets {
+            self.octets = rest;
+            return *octet;
+        }
+        if self.left == 0 {
+            return 0;
+        }
+        self.left = self.left.saturating_sub(1);
+        xorshift(&mut self.state)
     }
 
     /// A number less than the bound.
@@ -40,8 +70,8 @@ impl<'a> Script<'a> {
 
     /// So many octets, or what there is.
     pub(super) fn take(&mut self, count: usize) -> &'a [u8] {
-        let (taken, rest) = self.0.split_at_checked(count).unwrap_or((self.0, &[]));
-        self.0 = rest;
+        let (taken, rest) = self.octets.split_at_checked(count).unwrap_or((self.octets, &[]));
+        self.octets = rest;
         taken
     }
 
@@ -50,6 +80,15 @@ impl<'a> Script<'a> {
         let at = usize::from(self.byte()).checked_rem(others.len().saturating_add(1)).unwrap_or(0);
         at.checked_sub(1).and_then(|at| others.get(at)).copied().unwrap_or(first)
     }
+}
+
+/// The next octet out of a state that is not zero.
+pub(super) fn xorshift(state: &mut u64) -> u8 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    let [octet, ..] = state.to_be_bytes();
+    octet
 }
 
 /// A frame around the body.
@@ -61,6 +100,10 @@ fn frame(kind: u8, channel: u16, mut body: Vec<u8>, payload: &[u8]) -> Vec<u8> {
     octets.extend_from_slice(&[2, kind, high, low]);
     octets.append(&mut body);
     octets
+}
+
+fn performative_frame(channel: u16, performative: &Performative, payload: &[u8]) -> Vec<u8> {
+    frame(0, channel, to_vec(performative), payload)
 }
 
 /// What the peer has on a channel.
@@ -78,8 +121,6 @@ struct Place {
 pub(super) struct Peer {
     places: [Place; 3],
     names: BTreeSet<(Str, Role)>,
-    /// Bits of the performatives that it has sent.
-    pub(super) sent: u16,
 }
 
 /// A small count, or now and then a large one.
@@ -112,7 +153,7 @@ impl Peer {
             0 => return ProtocolHeader::AMQP.to_bytes().to_vec(),
             1 => return ProtocolHeader::SASL.to_bytes().to_vec(),
             2 => return frame(0, channel, Vec::new(), &[]),
-            3..=6 => return Self::sasl(script),
+            3..=6 => return sasl_frame(script),
             7 => open(script).into(),
             8..=15 => self.begin(channel, wire, script).into(),
             16..=39 => return self.attach(channel, wire, script),
@@ -120,7 +161,13 @@ impl Peer {
                 let role =
                     script.choose(None, &[Some(Role::Sender), Some(Role::Receiver), Some(Role::Receiver)]);
                 let handle = self.handle(channel, script, role);
-                flow(handle, script).into()
+                let flow = flow(handle, script);
+                if role != Some(Role::Receiver)
+                    && let Some((channel, count)) = wire.drains.pop()
+                {
+                    return self.drained(channel, count, flow, script);
+                }
+                flow.into()
             }
             64..=95 => return self.transfer(channel, script),
             96..=111 => disposition(script).into(),
@@ -144,7 +191,7 @@ impl Peer {
             126 => Close { error: error(script) }.into(),
             _ => return self.attach(channel, wire, script),
         };
-        self.frame(channel, &performative, &[])
+        performative_frame(channel, &performative, &[])
     }
 
     /// A channel that has begun, or one that has not; now and then any.
@@ -172,6 +219,13 @@ impl Peer {
             held.filter(|(held, _)| role.is_none() || **held == role).map(|(_, at)| at).collect();
         let at = usize::from(choice).checked_rem(held.len()).unwrap_or(0);
         held.get(at).copied().unwrap_or(0)
+    }
+
+    /// The flow as the answer to a drain.
+    fn drained(&self, channel: u16, count: SequenceNo, flow: Flow, script: &mut Script<'_>) -> Vec<u8> {
+        let handle = Some(Handle::new(self.handle(channel, script, Some(Role::Sender)).into()));
+        let flow = Flow { handle, delivery_count: Some(count), link_credit: Some(0), drain: true, ..flow };
+        performative_frame(channel, &flow.into(), &[])
     }
 
     fn begin(&mut self, channel: u16, wire: &mut Wire, script: &mut Script<'_>) -> Begin {
@@ -211,50 +265,41 @@ impl Peer {
                 *held = Some(attach.role);
             }
         }
-        self.frame(channel, &attach.into(), &[])
+        performative_frame(channel, &attach.into(), &[])
     }
 
-    /// What brings a connection, a session and a link into being, as far as asked for.
-    pub(super) fn prelude(&mut self, steps: u8, octets: &mut Vec<u8>) {
+    /// What brings a connection, a session and a link of either direction into being, as far as asked for, in two
+    /// parts: the SASL exchange with the side that asks for it, and what follows.
+    pub(super) fn prelude(&mut self, steps: u8, sasl: Option<Side>) -> [Vec<u8>; 2] {
         let zeros = &mut Script::new(&[]);
+        let (mut security, mut octets) = (Vec::new(), Vec::new());
+        if let Some(side) = sasl {
+            security.extend(ProtocolHeader::SASL.to_bytes());
+            let frames: &[u8] = if side == Side::Client { &[0, 5] } else { &[1] };
+            frames.iter().for_each(|what| security.append(&mut sasl_frame(&mut Script::new(&[0, 0, *what]))));
+        }
         if steps > 0 {
             octets.extend(ProtocolHeader::AMQP.to_bytes());
-            octets.append(&mut self.frame(0, &open(zeros).into(), &[]));
+            octets.append(&mut performative_frame(0, &open(zeros).into(), &[]));
         }
         if steps > 1 {
             let begin = Begin { remote_channel: None, ..begin(zeros) };
-            octets.append(&mut self.frame(0, &begin.into(), &[]));
+            octets.append(&mut performative_frame(0, &begin.into(), &[]));
             let [place, ..] = &mut self.places;
             place.begun = true;
         }
-        if steps > 2 {
+        if steps == 3 {
             octets.append(&mut self.attach(0, &Wire::default(), zeros));
         }
-    }
-
-    fn frame(&mut self, channel: u16, performative: &Performative, payload: &[u8]) -> Vec<u8> {
-        self.sent |= bit(performative);
-        frame(0, channel, to_vec(performative), payload)
-    }
-
-    fn sasl(script: &mut Script<'_>) -> Vec<u8> {
-        fn body(body: &impl Encode) -> Vec<u8> {
-            frame(1, 0, to_vec(body), &[])
+        if steps > 3 {
+            let receiver = &mut Script::new(&[1]);
+            octets.append(&mut self.attach(0, &Wire::default(), receiver));
         }
-        let name = script.choose("PLAIN", &["ANONYMOUS", "EXTERNAL"]);
-        let Ok(mechanism) = Symbol::try_from(name) else { return Vec::new() };
-        let response = script.choose("\0user\0secret", &["", "\0user\0wrong", "\0\0\0\0"]);
-        let octets = bytes::Bytes::from_static(response.as_bytes());
-        match script.below(6) {
-            0 => body(&SaslMechanisms { sasl_server_mechanisms: vec![mechanism].into() }),
-            1 | 2 => body(&SaslInit { mechanism, initial_response: Some(octets), hostname: None }),
-            3 => body(&SaslChallenge { challenge: octets }),
-            4 => body(&SaslResponse { response: octets }),
-            _ => {
-                let code = script.choose(SaslCode::Ok, &[SaslCode::Auth, SaslCode::Sys]);
-                body(&SaslOutcome { code, additional_data: None })
-            }
+        if steps > 4 {
+            let credit = flow(0, &mut Script::new(&[1]));
+            octets.append(&mut performative_frame(0, &credit.into(), &[]));
         }
+        [security, octets]
     }
 
     fn transfer(&mut self, channel: u16, script: &mut Script<'_>) -> Vec<u8> {
@@ -263,7 +308,7 @@ impl Peer {
         let sending = self.places.get(usize::from(channel)).cloned().unwrap_or_default();
         let at = sending.unfinished.unwrap_or(asked);
         let first = sending.unfinished.is_none();
-        let (more, aborted) = (flags & 3 == 1, flags & 7 == 2);
+        let (more, aborted) = (flags & 3 == 1, flags & if first { 7 } else { 3 } == 2);
         let number = if flags & 0xe0 == 0xe0 { u32::from(flags) } else { sending.next };
         let transfer = Transfer {
             handle: Handle::new(at.into()),
@@ -280,7 +325,27 @@ impl Peer {
             sending.next = number.wrapping_add(first.into());
         }
         let payload = vec![flags; usize::from(script.below(64))];
-        self.frame(channel, &transfer.into(), &payload)
+        performative_frame(channel, &transfer.into(), &payload)
+    }
+}
+
+fn sasl_frame(script: &mut Script<'_>) -> Vec<u8> {
+    fn body(body: &impl Encode) -> Vec<u8> {
+        frame(1, 0, to_vec(body), &[])
+    }
+    let name = script.choose("PLAIN", &["ANONYMOUS", "EXTERNAL"]);
+    let Ok(mechanism) = Symbol::try_from(name) else { return Vec::new() };
+    let response = script.choose("\0user\0secret", &["", "\0user\0wrong", "\0\0\0\0"]);
+    let octets = bytes::Bytes::from_static(response.as_bytes());
+    match script.below(6) {
+        0 => body(&SaslMechanisms { sasl_server_mechanisms: vec![mechanism].into() }),
+        1 | 2 => body(&SaslInit { mechanism, initial_response: Some(octets), hostname: None }),
+        3 => body(&SaslChallenge { challenge: octets }),
+        4 => body(&SaslResponse { response: octets }),
+        _ => {
+            let code = script.choose(SaslCode::Ok, &[SaslCode::Auth, SaslCode::Sys]);
+            body(&SaslOutcome { code, additional_data: None })
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
         performatives::Performative,
         sasl::SaslFrame,
     },
-    types::{Handle, Str},
+    types::{Handle, SequenceNo, Str},
 };
 
 /// Octets of a SASL frame of ours, at most.
@@ -29,27 +29,14 @@ pub(super) struct Wire {
     closed: bool,
     /// Handles attached, by channel.
     channels: BTreeMap<u16, BTreeSet<Handle>>,
-    /// Bits of the performatives that were written, by the order of their codes.
-    pub(super) written: u16,
+    /// The performatives that were written, by name.
+    pub(super) written: BTreeSet<&'static str>,
     /// Channels of begins that ask for an answer.
     pub(super) begins: Vec<u16>,
     /// Attaches: the channel, the link's name and the role of its end here.
     pub(super) attaches: Vec<(u16, Str, Role)>,
-}
-
-/// A performative's place in the order of codes, as a bit.
-pub(super) fn bit(performative: &Performative) -> u16 {
-    match performative {
-        Performative::Open(_) => 1,
-        Performative::Begin(_) => 2,
-        Performative::Attach(_) => 4,
-        Performative::Flow(_) => 8,
-        Performative::Transfer(_) => 16,
-        Performative::Disposition(_) => 32,
-        Performative::Detach(_) => 64,
-        Performative::End(_) => 128,
-        Performative::Close(_) => 256,
-    }
+    /// Drains asked for: the channel, and the delivery-count that answers.
+    pub(super) drains: Vec<(u16, SequenceNo)>,
 }
 
 impl Wire {
@@ -91,7 +78,7 @@ impl Wire {
         let decoded = Performative::decode(&mut reader);
         assert!(decoded.is_ok(), "{decoded:?}");
         let Ok(performative) = decoded else { return };
-        self.written |= bit(&performative);
+        self.written.insert(performative.type_name());
         assert!(!self.closed, "{performative:?} behind close");
         assert_eq!(self.opened, !matches!(performative, Performative::Open(_)), "{performative:?}");
         let begun = self.channels.get_mut(&channel);
@@ -117,6 +104,10 @@ impl Wire {
             (Performative::Flow(flow), Some(handles)) => {
                 let free = flow.handle.is_some_and(|handle| !handles.contains(&handle));
                 assert!(!free, "{performative:?} on a free handle");
+                if let (true, Some(count), Some(credit)) = (flow.drain, flow.delivery_count, flow.link_credit)
+                {
+                    self.drains.push((channel, count.plus(credit)));
+                }
             }
             (Performative::Disposition(_), Some(_)) => {}
             (_, begun) => assert!(begun.is_some(), "{performative:?} on a free channel"),
