@@ -8,7 +8,7 @@ use crate::{
     config::{SaslPolicy, Side},
     error::{Failure, Origin, ProtocolError},
     event::Event,
-    frame::{FrameHead, FrameKind, Input, ProtocolHeader, ProtocolId, split},
+    frame::{FrameHead, FrameKind, HEADER_SIZE, Input, ProtocolHeader, ProtocolId, peek},
     spec::{
         definitions::ErrorCondition,
         performatives::{Close, Detach, End, Performative},
@@ -89,9 +89,12 @@ impl Connection {
             FrameKind::Amqp => self.config.max_frame_size,
             FrameKind::Sasl => self.config.limits.sasl_frame,
         };
-        let Some(head) = split(input.octets(), max).map_err(|error| Stop::Broken(error.into()))? else {
+        input.gather(HEADER_SIZE);
+        let head = peek(input.octets(), max).map_err(|error| Stop::Broken(error.into()))?;
+        let Some(head) = head.filter(|head| head.size <= input.remaining()) else {
             return Ok(None);
         };
+        input.gather(head.size);
         let body = input.octets().get(head.body..head.size).unwrap_or_default();
         if !self.has_room(head) || (kind == FrameKind::Amqp && ends_something(body) && self.has_deliveries())
         {
@@ -272,6 +275,7 @@ enum Stop {
 
 /// Takes a protocol header: `None` where there is not all of it yet, `Some(None)` where the octets are none.
 fn next_header(input: &mut impl Input) -> Option<Option<ProtocolHeader>> {
+    input.gather(ProtocolHeader::SIZE);
     if !ProtocolHeader::may_begin(input.octets()) {
         return Some(None);
     }

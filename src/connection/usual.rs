@@ -2,11 +2,9 @@
 //!
 //! What it takes it does as the general path in `input.rs` would; all else it leaves alone.
 
-use bytes::Buf as _;
-
 use super::Connection;
 use crate::{
-    frame::{FrameKind, Input, split},
+    frame::{FrameKind, Input, peek},
     spec::usual,
     state::{ConnectionState, SessionState},
 };
@@ -19,9 +17,10 @@ impl Connection {
             return false;
         }
         let octets = input.octets();
-        let Ok(Some(head)) = split(octets, self.config.max_frame_size) else { return false };
-        let body = octets.get(head.body..head.size).unwrap_or_default();
-        if head.kind != FrameKind::Amqp {
+        let Ok(Some(head)) = peek(octets, self.config.max_frame_size) else { return false };
+        // Of a frame in several pieces, as far as the first goes.
+        let body = octets.get(head.body..head.size.min(octets.len())).unwrap_or_default();
+        if head.kind != FrameKind::Amqp || head.size > input.remaining() {
             return false;
         }
         let Some(channel) = self.channels.get(usize::from(head.channel)).copied().flatten() else {
@@ -34,8 +33,9 @@ impl Connection {
             let Some((mut transfer, size)) = usual::read_transfer(body).filter(|_| mapped(self)) else {
                 return false;
             };
-            let mut payload = input.take(head.size);
-            payload.advance(head.body.saturating_add(size).min(payload.len()));
+            let start = head.body.saturating_add(size);
+            input.skip(start);
+            let payload = input.take(head.size.saturating_sub(start));
             self.timers.note_frame();
             #[cfg(feature = "testing")]
             self.reached.received.insert("Transfer");
@@ -44,7 +44,10 @@ impl Connection {
             });
             return true;
         }
-        let Some(disposition) = usual::read_disposition(body).filter(|_| mapped(self)) else { return false };
+        let whole = body.len() == head.size.saturating_sub(head.body);
+        let Some(disposition) = usual::read_disposition(body).filter(|_| whole && mapped(self)) else {
+            return false;
+        };
         input.skip(head.size);
         self.timers.note_frame();
         #[cfg(feature = "testing")]

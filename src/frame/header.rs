@@ -2,9 +2,6 @@
 
 use core::fmt;
 
-/// Octets of a protocol header.
-pub(crate) const SIZE: usize = 8;
-
 /// What is spoken after a protocol header (2.2, 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProtocolId {
@@ -41,6 +38,8 @@ impl ProtocolId {
 }
 
 impl ProtocolHeader {
+    /// Octets of a protocol header.
+    pub const SIZE: usize = 8;
     /// AMQP 1.0.0.
     pub const AMQP: Self = Self::version_1_0_0(ProtocolId::Amqp);
     /// TLS 1.0.0 (5.2).
@@ -53,12 +52,12 @@ impl ProtocolHeader {
     }
 
     /// The header's octets.
-    pub const fn to_bytes(self) -> [u8; SIZE] {
+    pub const fn to_bytes(self) -> [u8; Self::SIZE] {
         [b'A', b'M', b'Q', b'P', self.id, self.major, self.minor, self.revision]
     }
 
     /// The header that these octets are, or `None` where they are none.
-    pub const fn from_bytes(octets: [u8; SIZE]) -> Option<Self> {
+    pub const fn from_bytes(octets: [u8; Self::SIZE]) -> Option<Self> {
         match octets {
             [b'A', b'M', b'Q', b'P', id, major, minor, revision] => Some(Self { id, major, minor, revision }),
             _ => None,

@@ -1,14 +1,26 @@
 //! The forms in which a caller can hold what it has read.
 
+use alloc::collections::VecDeque;
+
 use bytes::{Buf, Bytes, BytesMut};
 
 /// Octets read from a transport, from which whole frames are taken off the front.
 ///
-/// Implemented for [`BytesMut`] and [`Bytes`], whose octets are shared and not copied, and for `&[u8]`, from which
-/// each frame is copied once. What is not a whole frame yet stays where it is.
+/// Implemented for [`BytesMut`], [`Bytes`] and [`Segments`], whose octets are shared and not copied, and for `&[u8]`,
+/// from which each frame is copied once. What is not a whole frame yet stays where it is.
 pub trait Input: sealed::Sealed {
-    /// All octets not taken yet.
+    /// Octets not taken yet: all of them, or as many as lie together.
     fn octets(&self) -> &[u8];
+
+    /// How many octets have not been taken.
+    fn remaining(&self) -> usize {
+        self.octets().len()
+    }
+
+    /// Sees to it that the first `count` octets lie together, or all where there are fewer.
+    fn gather(&mut self, count: usize) {
+        let _ = count;
+    }
 
     /// Takes as many octets off the front; all of them where there are fewer.
     fn take(&mut self, count: usize) -> Bytes;
@@ -21,6 +33,7 @@ mod sealed {
     use bytes::{Bytes, BytesMut};
 
     pub trait Sealed {}
+    impl Sealed for super::Segments {}
     impl Sealed for BytesMut {}
     impl Sealed for Bytes {}
     impl Sealed for &[u8] {}
@@ -67,5 +80,125 @@ impl Input for &[u8] {
 
     fn skip(&mut self, count: usize) {
         *self = self.get(count..).unwrap_or_default();
+    }
+}
+
+/// Octets in several pieces, such as another connection hands out by
+/// [`Transmit::next_chunk`](super::Transmit::next_chunk).
+///
+/// The payload of a transfer that is a piece of its own, or lies within one, is shared and not copied. Other frames
+/// that lie in several pieces are put together first.
+#[derive(Clone, Debug, Default)]
+pub struct Segments {
+    pieces: VecDeque<Bytes>,
+    len: usize,
+}
+
+impl Segments {
+    /// No octets.
+    pub const fn new() -> Self {
+        Self { pieces: VecDeque::new(), len: 0 }
+    }
+
+    /// Adds octets at the end.
+    pub fn push(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.len = self.len.saturating_add(piece.len());
+            self.pieces.push_back(piece);
+        }
+    }
+
+    /// How many octets.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no octet.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl Input for Segments {
+    fn octets(&self) -> &[u8] {
+        self.pieces.front().map(|piece| &**piece).unwrap_or_default()
+    }
+
+    fn remaining(&self) -> usize {
+        self.len
+    }
+
+    fn gather(&mut self, count: usize) {
+        let count = count.min(self.len);
+        if self.octets().len() < count {
+            let gathered = self.take(count);
+            self.len = self.len.saturating_add(gathered.len());
+            self.pieces.push_front(gathered);
+        }
+    }
+
+    fn take(&mut self, count: usize) -> Bytes {
+        let count = count.min(self.len);
+        let Some(front) = self.pieces.front_mut() else { return Bytes::new() };
+        if count < front.len() {
+            self.len = self.len.saturating_sub(count);
+            return front.split_to(count);
+        }
+        if count == front.len() {
+            self.len = self.len.saturating_sub(count);
+            return self.pieces.pop_front().unwrap_or_default();
+        }
+        let mut joined = BytesMut::with_capacity(count);
+        while joined.len() < count {
+            let piece = self.take(count.saturating_sub(joined.len()).min(self.octets().len()));
+            joined.extend_from_slice(&piece);
+        }
+        joined.freeze()
+    }
+
+    fn skip(&mut self, mut count: usize) {
+        while count > 0
+            && let Some(front) = self.pieces.front_mut()
+        {
+            let step = count.min(front.len());
+            front.advance(step);
+            count = count.saturating_sub(step);
+            self.len = self.len.saturating_sub(step);
+            if front.is_empty() {
+                self.pieces.pop_front();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(cuts: &[&'static [u8]]) -> Segments {
+        let mut segments = Segments::new();
+        cuts.iter().for_each(|piece| segments.push(Bytes::from_static(piece)));
+        segments
+    }
+
+    #[test]
+    fn pieces_are_taken_as_they_are_and_joined_where_they_must_be() {
+        let whole: &'static [u8] = b"payload";
+        let mut segments = pieces(&[b"head", b"", whole, b"tail"]);
+        assert_eq!((segments.len(), segments.octets()), (15, b"head".as_slice()));
+        assert_eq!(segments.take(2), b"he".as_slice());
+        segments.skip(2);
+        assert_eq!(segments.take(7).as_ptr(), whole.as_ptr());
+        assert_eq!(segments.take(99), b"tail".as_slice());
+        assert!(segments.is_empty());
+
+        let mut segments = pieces(&[b"ab", b"cd", b"ef"]);
+        segments.gather(3);
+        assert_eq!((segments.octets(), segments.remaining()), (b"abc".as_slice(), 6));
+        assert_eq!(segments.take(5), b"abcde".as_slice());
+        segments.gather(9);
+        assert_eq!(segments.octets(), b"f");
+        segments.skip(9);
+        assert_eq!((segments.octets(), segments.take(1)), (b"".as_slice(), Bytes::new()));
     }
 }

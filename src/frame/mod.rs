@@ -7,7 +7,8 @@ mod payload;
 mod split;
 
 pub use header::{ProtocolHeader, ProtocolId};
-pub use input::Input;
+pub use input::{Input, Segments};
 pub use outbox::{Outbox, Transmit};
 pub use payload::Payload;
+pub(crate) use split::peek;
 pub use split::{FrameError, FrameHead, FrameKind, HEADER_SIZE, split};

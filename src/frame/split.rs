@@ -72,6 +72,12 @@ impl FrameKind {
 /// # Errors
 /// [`FrameError`] where the octets can't become a frame of at most `max` octets.
 pub fn split(octets: &[u8], max: u32) -> Result<Option<FrameHead>, FrameError> {
+    Ok(peek(octets, max)?.filter(|head| head.size <= octets.len()))
+}
+
+/// The same, whether or not the octets hold all of the frame.
+#[inline]
+pub(crate) fn peek(octets: &[u8], max: u32) -> Result<Option<FrameHead>, FrameError> {
     let Ok((rest, declared)) = be_u32::<_, NomError<_>>(octets) else { return Ok(None) };
     let size = usize::try_from(declared).unwrap_or(usize::MAX);
     if size < HEADER_SIZE {
@@ -92,7 +98,7 @@ pub fn split(octets: &[u8], max: u32) -> Result<Option<FrameHead>, FrameError> {
         1 => FrameKind::Sasl,
         other => return Err(FrameError::UnknownType(other)),
     };
-    Ok((octets.len() >= size).then_some(FrameHead { size, body, kind, channel }))
+    Ok(Some(FrameHead { size, body, kind, channel }))
 }
 
 #[cfg(test)]

@@ -1,0 +1,206 @@
+//! What moving a message costs in memory: no allocation once things are under way, and no copy of a payload.
+
+mod common;
+
+use amqp_proto::{
+    Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, Progress, SendOptions, frame::Segments,
+};
+use bytes::{Buf, Bytes, BytesMut};
+use common::{Linked, Pair};
+
+const NOW: Instant = Instant::from_millis(1000);
+
+/// Carries octets as a program with one read buffer would.
+fn carry(from: &mut Connection, wire: &mut BytesMut, to: &mut Connection) {
+    let mut transmit = from.transmit(NOW);
+    while transmit.has_remaining() {
+        let count = transmit.chunk().len();
+        wire.extend_from_slice(transmit.chunk());
+        transmit.advance(count);
+    }
+    let progress = to.handle_input(NOW, wire);
+    assert_eq!(progress, Progress::NeedInput);
+}
+
+fn round(linked: &mut Linked, wires: &mut [BytesMut; 2], body: &Bytes, settled: bool) {
+    let options = SendOptions::new().settled(settled);
+    let [up, down] = wires;
+    let Linked { pair: Pair { client, server, .. }, sender, receiver, .. } = linked;
+    for tag in 0..64_u32 {
+        client.sender(*sender).unwrap().send_with(tag, body.clone(), &options).unwrap();
+    }
+    carry(client, up, server);
+    let mut taken = 0;
+    while let Some(event) = server.poll_event() {
+        if let Event::Delivery { delivery, .. } = event {
+            let mut link = server.receiver(*receiver).unwrap();
+            assert_eq!(link.take(delivery).unwrap().payload.len(), body.len());
+            if !settled {
+                link.accept(delivery).unwrap();
+            }
+            taken += 1;
+        }
+    }
+    assert_eq!(taken, 64);
+    carry(server, down, client);
+    while client.poll_event().is_some() {}
+}
+
+#[test]
+fn nothing_is_allocated_in_steady_state() {
+    for (size, settled) in [(32, true), (32, false), (900, true), (900, false), (4096, true), (4096, false)] {
+        let mut linked = Linked::new(Attach::to("q"), Attach::new().credit(CreditPolicy::Auto(200)));
+        let mut wires = [BytesMut::with_capacity(1 << 20), BytesMut::with_capacity(1 << 20)];
+        let body = Bytes::from(vec![7; size]);
+        for _ in 0..200 {
+            round(&mut linked, &mut wires, &body, settled);
+        }
+        let allocated = allocation_counter::measure(|| {
+            for _ in 0..100 {
+                round(&mut linked, &mut wires, &body, settled);
+            }
+        });
+        assert_eq!(allocated.count_total, 0, "{size} octets, settled: {settled}: {allocated:?}");
+    }
+}
+
+#[test]
+fn a_payload_is_written_from_the_senders_memory_and_read_in_the_readers() {
+    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
+    let pair = Pair::new(Config::client("c"), Config::server("s").auto_accept(true).max_frame_size(1 << 20));
+    let Linked { mut pair, sender, receiver, .. } =
+        Linked::with(pair.opened(), Begin::new(), Attach::to("q"), theirs);
+    let body = Bytes::from(vec![7; 64 << 10]);
+    pair.client.sender(sender).unwrap().send(1_u32, body.clone()).unwrap();
+
+    let mut transmit = pair.client.transmit(NOW);
+    let chunks: Vec<Bytes> = std::iter::from_fn(|| transmit.next_chunk()).collect();
+    let large: Vec<&Bytes> = chunks.iter().filter(|chunk| chunk.len() == body.len()).collect();
+    assert_eq!(large.len(), 1);
+    assert_eq!(large[0].as_ptr(), body.as_ptr());
+
+    let mut read = BytesMut::with_capacity(1 << 20);
+    chunks.iter().for_each(|chunk| read.extend_from_slice(chunk));
+    let block = read.as_ptr_range();
+    assert_eq!(pair.server.handle_input(NOW, &mut read), Progress::NeedInput);
+    let Some(Event::Delivery { delivery, .. }) = pair.server.poll_event() else {
+        panic!("a message has come")
+    };
+    let taken = pair.server.receiver(receiver).unwrap().take(delivery).unwrap();
+    let chunks: Vec<&Bytes> = taken.payload.chunks().collect();
+    assert_eq!(chunks, [&body]);
+    assert!(block.contains(&chunks[0].as_ptr()));
+}
+
+/// The frames of a large message, handed from one engine to the other without a pipe between them.
+#[test]
+fn segments_are_handed_over_without_a_copy() {
+    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
+    let server = Config::server("s").auto_accept(true).max_frame_size(16 << 10);
+    let Linked { mut pair, sender, receiver, .. } =
+        Linked::with(Pair::new(Config::client("c"), server).opened(), Begin::new(), Attach::to("q"), theirs);
+    let body = Bytes::from((0..64 << 10).map(|n| (n % 251) as u8).collect::<Vec<u8>>());
+    pair.client.sender(sender).unwrap().send(1_u32, body.clone()).unwrap();
+    let mut transmit = pair.client.transmit(NOW);
+    let mut segments = Segments::new();
+    while let Some(chunk) = transmit.next_chunk() {
+        segments.push(chunk);
+        let progress = pair.server.handle_input(NOW, &mut segments);
+        assert_eq!(progress, Progress::NeedInput);
+    }
+    let Some(Event::Delivery { delivery, .. }) = pair.server.poll_event() else {
+        panic!("a message has come")
+    };
+    let taken = pair.server.receiver(receiver).unwrap().take(delivery).unwrap();
+    let memory = body.as_ptr_range();
+    assert_eq!(taken.payload.chunks().count(), 5);
+    // What is left for the last frame is short enough to be copied beside its head.
+    assert!(taken.payload.chunks().take(4).all(|chunk| memory.contains(&chunk.as_ptr())));
+    assert_eq!(taken.payload.into_bytes(), body);
+}
+
+/// What a server says to rounds of octets that come in pieces of so many, and the names of its events.
+fn heard(rounds: &[BytesMut], size: usize) -> (BytesMut, Vec<&'static str>) {
+    let mut server = Connection::new(Config::server("s").auto_accept(true));
+    let (mut segments, mut names, mut said) = (Segments::new(), Vec::new(), BytesMut::new());
+    for octets in rounds {
+        let mut progress = Progress::NeedInput;
+        for piece in octets.chunks(size) {
+            segments.push(Bytes::copy_from_slice(piece));
+            progress = server.handle_input(NOW, &mut segments);
+        }
+        loop {
+            while let Some(event) = server.poll_event() {
+                names.push(event.name());
+                if let Event::ReceiverRequested { receiver, .. } = event {
+                    let attach = Attach::new().credit(CreditPolicy::Auto(10));
+                    server.accept_receiver(receiver, attach).unwrap();
+                }
+            }
+            let mut transmit = server.transmit(NOW);
+            while let Some(chunk) = transmit.next_chunk() {
+                said.extend_from_slice(&chunk);
+            }
+            if progress != Progress::DrainEvents {
+                break;
+            }
+            progress = server.handle_input(NOW, &mut segments);
+        }
+    }
+    (said, names)
+}
+
+/// All that a client says that sends four messages to a server that answers at once, from header to close.
+fn conversation() -> Vec<BytesMut> {
+    let (mut client, mut server) =
+        (Connection::new(Config::client("c")), Connection::new(Config::server("s").auto_accept(true)));
+    client.open().unwrap();
+    let session = client.begin(Begin::new()).unwrap();
+    let sender = client.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
+    let (mut rounds, mut up, mut down) = (Vec::new(), BytesMut::new(), BytesMut::new());
+    for round in 0..6 {
+        let (mut octets, mut transmit) = (BytesMut::new(), client.transmit(NOW));
+        while let Some(chunk) = transmit.next_chunk() {
+            octets.extend_from_slice(&chunk);
+            up.extend_from_slice(&chunk);
+        }
+        rounds.push(octets);
+        let _ = server.handle_input(NOW, &mut up);
+        while let Some(event) = server.poll_event() {
+            if let Event::ReceiverRequested { receiver, .. } = event {
+                server.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10))).unwrap();
+            }
+        }
+        carry(&mut server, &mut down, &mut client);
+        if round == 4 {
+            for tag in 0..4_u32 {
+                client.sender(sender).unwrap().send(tag, vec![7; 500 * tag as usize]).unwrap();
+            }
+            client.close(None).unwrap();
+        }
+    }
+    rounds
+}
+
+#[test]
+fn pieces_of_any_size_say_the_same() {
+    let rounds = conversation();
+    let whole = heard(&rounds, usize::MAX);
+    let names = [
+        "CONNECTION_OPEN",
+        "SESSION_OPEN",
+        "RECEIVER_REQUESTED",
+        "RECEIVER_OPEN",
+        "DELIVERY",
+        "DELIVERY",
+        "DELIVERY",
+        "DELIVERY",
+        "RECEIVER_CLOSED",
+        "SESSION_CLOSED",
+        "CONNECTION_CLOSED",
+    ];
+    assert_eq!(whole.1, names);
+    for size in 1..60 {
+        assert_eq!(heard(&rounds, size), whole, "pieces of {size}");
+    }
+}
