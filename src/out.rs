@@ -28,6 +28,7 @@ pub(crate) struct Out<'a> {
 }
 
 impl Out<'_> {
+    #[inline]
     pub(crate) fn event(&mut self, event: Event) {
         self.events.push_back(event);
     }
@@ -63,7 +64,9 @@ impl Out<'_> {
         true
     }
 
-    fn check_open(&self) -> Result<(), CommandError> {
+    /// Whether anything may be written.
+    #[inline]
+    pub(crate) fn check_open(&self) -> Result<(), CommandError> {
         if self.closed {
             return Err(CommandError::IllegalState("the connection is closed, or closing"));
         }

@@ -93,14 +93,20 @@ impl Turns {
     }
 
     /// Comes last, unless it waits already.
+    #[inline]
     pub(crate) fn push(&mut self, at: u16) {
+        let (word, bit) = Self::bit(at);
+        if self.waits.get(word).is_none_or(|word| word & bit == 0) {
+            self.push_new(at);
+        }
+    }
+
+    fn push_new(&mut self, at: u16) {
         let (word, bit) = Self::bit(at);
         if self.waits.len() <= word {
             self.waits.resize(word.saturating_add(1), 0);
         }
-        if let Some(word) = self.waits.get_mut(word)
-            && *word & bit == 0
-        {
+        if let Some(word) = self.waits.get_mut(word) {
             *word |= bit;
             self.queue.push_back(at);
         }

@@ -320,6 +320,7 @@ struct Counters<'a> {
 
 impl Counters<'_> {
     /// The session has something to write, or may have.
+    #[inline]
     fn queue(&mut self, session: &mut SessionInner) {
         if session.has_waiting() {
             self.blocked.push(session.channel);

@@ -113,6 +113,7 @@ impl ReceiverInner {
     }
 
     /// The id of the delivery that is still incomplete.
+    #[inline]
     pub(crate) fn current(&self) -> Option<DeliveryId> {
         self.queue.back().filter(|incoming| !incoming.complete).map(|incoming| incoming.delivery.id)
     }
@@ -286,6 +287,7 @@ impl ReceiverInner {
     }
 
     /// Whether the credit is to be topped up, by the policy; it then has been.
+    #[inline]
     pub(crate) fn top_up(&mut self) -> bool {
         let CreditPolicy::Auto(full) = self.policy else { return false };
         let waiting = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);

@@ -13,6 +13,7 @@ use crate::{
 };
 
 impl SessionInner {
+    #[inline]
     pub(super) fn on_transfer(
         &mut self,
         transfer: &mut Transfer,
@@ -224,7 +225,7 @@ impl SessionInner {
     }
 
     pub(super) fn forget_incoming(&mut self, receiver: ReceiverId, delivery: DeliveryId) {
-        let gone = self.incoming.as_mut().and_then(|ledger| ledger.remove(delivery)).is_some();
+        let gone = self.incoming.as_mut().is_some_and(|ledger| ledger.remove(delivery));
         if gone && let Ok(link) = self.link(receiver.into()) {
             link.end.unsettled = link.end.unsettled.saturating_sub(1);
         }

@@ -214,7 +214,7 @@ impl SessionInner {
     }
 
     pub(super) fn forget_outgoing(&mut self, sender: SenderId, delivery: DeliveryId) -> bool {
-        let gone = self.outgoing.remove(delivery).is_some();
+        let gone = self.outgoing.remove(delivery);
         if gone && let Ok(link) = self.link(sender.into()) {
             link.end.unsettled = link.end.unsettled.saturating_sub(1);
         }

@@ -7,7 +7,7 @@ use crate::{
     error::{CommandError, ProtocolError},
     event::Event,
     ids::{DeliveryId, LinkId, LinkKey, ReceiverId, SenderId},
-    link::Kept,
+    link::{Kept, LinkKind},
     out::Out,
     spec::{
         definitions::{ErrorCondition, ReceiverSettleMode, Role},
@@ -202,7 +202,9 @@ impl SessionInner {
         state: Option<DeliveryState>,
         settle: Option<bool>,
     ) -> Result<(), CommandError> {
-        let receiver = self.link(id.into())?.receiver()?;
+        let link = self.links.get_mut(LinkKey::from(LinkId::from(id)).slot);
+        let link = link.filter(|link| link.end.id == id.into()).ok_or(CommandError::UnknownId)?;
+        let LinkKind::Receiver(receiver) = &link.kind else { return Err(CommandError::UnknownId) };
         // 2.7.5: in mode second the sender settles first.
         let settled = settle.unwrap_or(receiver.rcv_mode == ReceiverSettleMode::First);
         let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
@@ -212,11 +214,11 @@ impl SessionInner {
             return if known { Ok(()) } else { Err(CommandError::UnknownId) };
         };
         slot.state.check_change(state.as_ref())?;
-        if state.is_some() {
-            slot.state = Kept::new(state.as_ref());
-        }
         if settled {
-            self.forget_incoming(id, delivery);
+            incoming.remove(delivery);
+            link.end.unsettled = link.end.unsettled.saturating_sub(1);
+        } else if state.is_some() {
+            slot.state = Kept::new(state.as_ref());
         }
         self.dispose(Pending { role: Role::Receiver, first: delivery, last: delivery, settled, state });
         Ok(())

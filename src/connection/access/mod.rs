@@ -26,19 +26,17 @@ struct Parts<'a> {
     session: &'a mut SessionInner,
     out: Out<'a>,
     counters: Counters<'a>,
-    /// Our close has been written, behind which nothing may follow (2.4.3).
-    closed: bool,
 }
 
 impl Parts<'_> {
     /// Runs a command, and sees to it that what it left pending is written.
+    #[inline]
     fn run<T>(
         &mut self,
         command: impl FnOnce(&mut SessionInner, &mut Out<'_>, &mut Counters<'_>) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
-        if self.closed {
-            return Err(CommandError::IllegalState("the connection is closed, or closing"));
-        }
+        // 2.4.3: nothing follows close.
+        self.out.check_open()?;
         let done = command(self.session, &mut self.out, &mut self.counters);
         self.counters.queue(self.session);
         done
@@ -55,9 +53,8 @@ impl Parts<'_> {
 
 impl Connection {
     fn parts(&mut self, channel: u16) -> Result<Parts<'_>, CommandError> {
-        let closed = self.is_write_closed();
         let (session, out, counters) = self.on_channel(channel).ok_or(CommandError::UnknownId)?;
-        Ok(Parts { session, out, counters, closed })
+        Ok(Parts { session, out, counters })
     }
 
     fn link_parts(&mut self, id: LinkId) -> Result<Parts<'_>, CommandError> {
