@@ -1,0 +1,3 @@
+//! Measures memory, with an allocator that counts.
+
+fn main() {}
