@@ -5,6 +5,7 @@ use std::hint::black_box;
 
 use super::{CREDIT, FRAME, Load, Shape};
 use crate::{
+    fe2o3::transfers::transfers,
     ours::{Transfers, Wire},
     proton,
     row::{Bench, Curve, Row},
@@ -38,6 +39,10 @@ pub fn proton(load: Load, shape: Shape) -> impl Fn() -> Bench {
         pair.send(&payload, load, shape.held as u64);
         Box::new(move |count| pair.send(&payload, load, count))
     }
+}
+
+fn fe2o3(load: Load) -> impl Fn() -> Bench {
+    move || Box::new(transfers(load))
 }
 
 /// The pipe alone: as many octets from the message to where the pipe keeps them.
@@ -82,7 +87,7 @@ fn small() -> Vec<Row> {
         load(32, false, 1),
         load(1024, true, 64),
     ];
-    loads.map(|load| row(words(load), load).main().counted()).into()
+    loads.map(|load| row(words(load), load).against(versions::FE2O3, fe2o3(load)).main().counted()).into()
 }
 
 fn large() -> Vec<Row> {
