@@ -2,6 +2,8 @@
 //! network, in turns, so that whatever slows the machine down meets everybody.
 
 mod fe2o3;
+pub mod heap;
+pub mod instructions;
 mod measure;
 mod ntex;
 mod ours;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    instructions,
     measure::{Effort, measure},
     plan,
     report::{Found, FoundPeer, Results},
@@ -21,6 +22,8 @@ pub struct Request<'a> {
     pub only: &'a str,
     /// The folder for what is found.
     pub out: &'a Path,
+    /// Whether to count instructions, in the rows that have them.
+    pub instructions: bool,
 }
 
 impl Request<'_> {
@@ -34,15 +37,21 @@ impl Request<'_> {
     }
 }
 
-fn run_row(row: Row, effort: Effort) -> Option<Found> {
-    let mut costs = measure(&row, effort).into_iter();
-    let ours = costs.next()?;
-    let peers = row.peers.into_iter().zip(costs);
-    let peers = peers.map(|(peer, cost)| FoundPeer { name: peer.name, cost, instructions: None });
+fn run_row(row: Row, request: &Request<'_>) -> Option<Found> {
+    let costs = measure(&row, request.effort());
+    let wanted = request.instructions && row.counted;
+    let sides = costs.into_iter().enumerate().map(|(side, cost)| {
+        let instructions = wanted.then(|| instructions::count(&row, side, cost)).flatten();
+        (cost, instructions)
+    });
+    let mut sides = sides.collect::<Vec<_>>().into_iter();
+    let (ours, ours_instructions) = sides.next()?;
+    let peers = row.peers.into_iter().zip(sides);
+    let peers = peers.map(|(peer, (cost, instructions))| FoundPeer { name: peer.name, cost, instructions });
     Some(Found {
         work: row.work,
         ours,
-        ours_instructions: None,
+        ours_instructions,
         peers: peers.collect(),
         main: row.main,
         point: row.point,
@@ -68,7 +77,7 @@ pub fn run(request: &Request<'_>) -> io::Result<()> {
     let mut all = Vec::new();
     for row in plan::rows().into_iter().filter(|row| request.wants(row)) {
         let start = Instant::now();
-        let Some(found) = run_row(row, request.effort()) else { continue };
+        let Some(found) = run_row(row, request) else { continue };
         tell(&found, start.elapsed());
         results.add(&found)?;
         all.push(found);

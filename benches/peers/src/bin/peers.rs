@@ -2,8 +2,12 @@
 
 use std::{io, path::PathBuf};
 
-use amqp_proto_peers::run::{Request, run};
-use clap::Parser;
+use amqp_proto_peers::{
+    instructions::Task,
+    plan,
+    run::{Request, run},
+};
+use clap::{Parser, Subcommand};
 
 /// Compares the engine with its peers.
 #[derive(Parser)]
@@ -17,9 +21,30 @@ struct Arguments {
     /// The folder for what is found.
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
+    /// Count instructions in a quick run too.
+    #[arg(long)]
+    instructions: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// What this program starts to have its instructions counted.
+    #[command(hide = true)]
+    Child { work: String, side: usize, warm: u64, count: u64 },
 }
 
 fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
-    run(&Request { quick: arguments.quick, only: &arguments.only, out: &arguments.out })
+    if let Some(Command::Child { work, side, warm, count }) = arguments.command {
+        Task { work: &work, side, warm, count }.run(plan::rows());
+        return Ok(());
+    }
+    run(&Request {
+        quick: arguments.quick,
+        only: &arguments.only,
+        out: &arguments.out,
+        instructions: arguments.instructions || !arguments.quick,
+    })
 }

@@ -90,6 +90,12 @@ impl Pair {
         up | down
     }
 
+    /// Gives back the memory of the pipes, which must be empty.
+    pub fn drop_pipes(&mut self) {
+        assert!(self.up.is_empty() && self.down.is_empty());
+        (self.up, self.down) = (BytesMut::new(), BytesMut::new());
+    }
+
     /// Turns until nothing moves; no delivery may be under way.
     pub fn quiet(&mut self) {
         while self.turn(|_, _, _| panic!("a delivery that nobody waits for")) {}

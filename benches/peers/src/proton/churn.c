@@ -24,14 +24,22 @@ static pn_session_t *new_session(pair *p) {
 
 void peers_add_session(pair *p, size_t links) {
     pn_session_t *session = new_session(p);
-    p->links = realloc(p->links, (p->link_count + links) * sizeof *p->links);
-    if (!p->links) die("no memory");
+    if (links) {
+        p->links = realloc(p->links, (p->link_count + links) * sizeof *p->links);
+        if (!p->links) die("no memory");
+    }
     for (size_t i = 0; i < links; i++) {
         p->links[p->link_count++] = new_link(p, session);
         if (i % 64 == 63) peers_turn(p);
     }
     peers_quiet(p);
     if (links && p->credit && pn_link_credit(p->links[p->link_count - 1]) != (int)p->credit) die("a link has no credit");
+}
+
+void peers_forget_links(pair *p) {
+    free(p->links);
+    p->links = NULL;
+    p->link_count = 0;
 }
 
 void peers_begin_end(pair *p, uint64_t count) {

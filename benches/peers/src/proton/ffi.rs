@@ -18,6 +18,7 @@ unsafe extern "C" {
     pub fn peers_pair(max_frame_size: u32, credit: u32) -> *mut RawPair;
     pub fn peers_free(pair: *mut RawPair);
     pub fn peers_add_session(pair: *mut RawPair, links: usize);
+    pub fn peers_forget_links(pair: *mut RawPair);
     pub fn peers_hold(pair: *mut RawPair, hold: usize, at_random: bool);
     pub fn peers_send(
         pair: *mut RawPair,

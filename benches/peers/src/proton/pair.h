@@ -42,6 +42,8 @@ bool peers_turn(pair *p);
 void peers_quiet(pair *p);
 // Adds a session with so many links that messages can go over, or that just stay.
 void peers_add_session(pair *p, size_t links);
+// Frees the list of links, but not the links.
+void peers_forget_links(pair *p);
 // The number of deliveries that the receiver is to hold unsettled.
 void peers_hold(pair *p, size_t hold, bool at_random);
 void peers_send(pair *p, const char *payload, size_t size, bool settled, uint64_t batch, uint64_t count);

@@ -19,6 +19,12 @@ impl Pair {
         unsafe { ffi::peers_add_session(self.0, links) }
     }
 
+    /// Frees the list of links, but not the links.
+    pub fn forget_links(&mut self) {
+        // SAFETY: as above.
+        unsafe { ffi::peers_forget_links(self.0) }
+    }
+
     /// Has the receiver hold so many deliveries unsettled.
     pub fn hold(&mut self, count: usize, at_random: bool) {
         // SAFETY: as above.
