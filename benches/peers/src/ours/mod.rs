@@ -4,6 +4,7 @@ pub mod churn;
 pub mod message;
 mod pair;
 pub mod performatives;
+mod pipe;
 mod transfers;
 mod wire;
 

@@ -4,9 +4,8 @@ use amqp_proto::{
     Attach, Begin, Config, Connection, CreditPolicy, DeliveryId, Event, ReceiverId, SenderId, SessionId,
     spec::termini::Source,
 };
-use bytes::BytesMut;
 
-use super::Wire;
+use super::{Wire, pipe::Pipe};
 
 /// The settings of a session at either end: as many links as there may be.
 fn begin() -> Begin {
@@ -18,8 +17,8 @@ pub struct Pair {
     pub client: Connection,
     server: Connection,
     wire: Wire,
-    up: BytesMut,
-    down: BytesMut,
+    up: Pipe,
+    down: Pipe,
     /// What the receiver keeps the credit of each link topped up to.
     credit: u32,
     next_name: u64,
@@ -41,8 +40,8 @@ impl Pair {
             client: set(Config::client("client")),
             server: set(Config::server("server")),
             wire,
-            up: BytesMut::new(),
-            down: BytesMut::new(),
+            up: Pipe::default(),
+            down: Pipe::default(),
             credit,
             next_name: 0,
             senders: Vec::new(),
@@ -58,7 +57,19 @@ impl Pair {
 
     /// Carries what there is both ways once, and handles the events; says whether anything moved.
     pub fn turn(&mut self, mut deliver: impl FnMut(&mut Connection, ReceiverId, DeliveryId)) -> bool {
-        let up = self.wire.carry(&mut self.client, &mut self.server, &mut self.up);
+        let mut moved = false;
+        while self.wire.carry(&mut self.client, &mut self.server, &mut self.up) {
+            self.server_events(&mut deliver);
+            moved = true;
+        }
+        while self.wire.carry(&mut self.server, &mut self.client, &mut self.down) {
+            self.client_events();
+            moved = true;
+        }
+        moved
+    }
+
+    fn server_events(&mut self, deliver: &mut impl FnMut(&mut Connection, ReceiverId, DeliveryId)) {
         while let Some(event) = self.server.poll_event() {
             match event {
                 Event::Delivery { receiver, delivery } => deliver(&mut self.server, receiver, delivery),
@@ -71,13 +82,15 @@ impl Pair {
                         0 => CreditPolicy::Manual,
                         credit => CreditPolicy::Auto(credit),
                     });
-                    self.server.accept_receiver(receiver, attach).expect("the link was asked for");
+                    self.server.accept_receiver(receiver, attach).expect("it was asked for");
                 }
                 Event::ConnectionError(failure) => panic!("{failure}"),
                 _ => {}
             }
         }
-        let down = self.wire.carry(&mut self.server, &mut self.client, &mut self.down);
+    }
+
+    fn client_events(&mut self) {
         while let Some(event) = self.client.poll_event() {
             match event {
                 Event::Settled { first, last, .. } => self.outcomes += u64::from(last) - u64::from(first) + 1,
@@ -87,13 +100,12 @@ impl Pair {
                 _ => {}
             }
         }
-        up | down
     }
 
     /// Gives back the memory of the pipes, which must be empty.
     pub fn drop_pipes(&mut self) {
-        assert!(self.up.is_empty() && self.down.is_empty());
-        (self.up, self.down) = (BytesMut::new(), BytesMut::new());
+        assert!(self.up.block.is_empty() && self.down.block.is_empty());
+        (self.up, self.down) = (Pipe::default(), Pipe::default());
     }
 
     /// Turns until nothing moves; no delivery may be under way.

@@ -1,10 +1,15 @@
 //! What lies between the two ends.
 
-use amqp_proto::{Connection, Instant, Progress};
-use bytes::{Buf, BytesMut};
+use amqp_proto::{Connection, Instant};
+use bytes::Buf;
+
+use super::pipe::Pipe;
 
 /// The one moment at which everything happens.
 pub const NOW: Instant = Instant::from_millis(0);
+
+/// Octets that are read at a time, as from a socket.
+const READ: usize = 128 << 10;
 
 /// How octets get from one end to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,48 +21,46 @@ pub enum Wire {
 }
 
 impl Wire {
-    /// Carries what one end has to say to the other; says whether that was anything. What the other can't take
-    /// before its events are taken stays in `pipe`.
-    pub fn carry(self, from: &mut Connection, to: &mut Connection, pipe: &mut BytesMut) -> bool {
-        let mut moved = !pipe.is_empty();
-        loop {
-            let said = match self {
-                Self::Copied => copy(from, pipe),
-                Self::HandedOver => hand_over(from, to, pipe),
-            };
-            let progress = if pipe.is_empty() { Progress::NeedInput } else { to.handle_input(NOW, pipe) };
-            moved |= said;
-            if !said || progress != Progress::NeedInput {
-                return moved;
-            }
+    /// Carries one read's worth of what one end has to say to the other; says whether that was anything. What the
+    /// other can't take before its events are taken stays in `pipe`.
+    pub fn carry(self, from: &mut Connection, to: &mut Connection, pipe: &mut Pipe) -> bool {
+        match self {
+            Self::Copied => copy(from, to, pipe),
+            Self::HandedOver => hand_over(from, to, pipe),
         }
     }
 }
 
-fn copy(from: &mut Connection, pipe: &mut BytesMut) -> bool {
+fn copy(from: &mut Connection, to: &mut Connection, pipe: &mut Pipe) -> bool {
     let mut transmit = from.transmit(NOW);
-    let said = transmit.has_remaining();
-    while transmit.has_remaining() {
+    let mut read = 0;
+    while read < READ && transmit.has_remaining() {
         let chunk = transmit.chunk();
-        let count = chunk.len();
-        pipe.extend_from_slice(chunk);
+        let count = chunk.len().min(READ - read);
+        pipe.push(&chunk[..count]);
         transmit.advance(count);
+        read += count;
     }
-    said
+    if !pipe.block.is_empty() {
+        let _ = to.handle_input(NOW, &mut pipe.block);
+    }
+    read > 0
 }
 
-fn hand_over(from: &mut Connection, to: &mut Connection, pipe: &mut BytesMut) -> bool {
+fn hand_over(from: &mut Connection, to: &mut Connection, pipe: &mut Pipe) -> bool {
     let mut transmit = from.transmit(NOW);
-    let mut said = false;
-    while let Some(mut segment) = transmit.next_chunk() {
-        said = true;
-        if pipe.is_empty() {
+    let mut read = 0;
+    while read < READ
+        && let Some(mut segment) = transmit.next_chunk()
+    {
+        read += segment.len();
+        if pipe.block.is_empty() {
             let _ = to.handle_input(NOW, &mut segment);
-            pipe.extend_from_slice(&segment);
+            pipe.push(&segment);
         } else {
-            pipe.extend_from_slice(&segment);
-            let _ = to.handle_input(NOW, pipe);
+            pipe.push(&segment);
+            let _ = to.handle_input(NOW, &mut pipe.block);
         }
     }
-    said
+    read > 0
 }
