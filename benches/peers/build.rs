@@ -1,6 +1,6 @@
 //! Builds the C that drives Qpid Proton, and tells the program which versions it compares with.
 
-use std::{env, fs, path::PathBuf};
+use std::{env, fs, path::PathBuf, process::Command};
 
 fn main() {
     let sources = ["pair", "transfers", "churn", "message"];
@@ -26,6 +26,9 @@ fn main() {
     println!("cargo:rerun-if-changed=src/proton");
     println!("cargo:rerun-if-changed=src/heap/count.c");
     versions();
+    let compiler = env::var_os("RUSTC").expect("set by cargo");
+    let told = Command::new(compiler).arg("--version").output().expect("the compiler runs");
+    println!("cargo:rustc-env=RUSTC_VERSION={}", String::from_utf8_lossy(&told.stdout).trim());
 }
 
 /// Sets `VERSION_FE2O3_AMQP` and the like from the lock file.

@@ -9,7 +9,7 @@ use std::{
 use crate::{measure::Cost, row::Row};
 
 /// How long the work counted would take without valgrind, in nanoseconds, about.
-const WORTH: f64 = 2e6;
+const WORTH: f64 = 5e5;
 
 /// The work of one side, in a process that was started to be counted.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use crate::{
     instructions,
     measure::{Effort, measure},
     plan,
-    report::{Found, FoundPeer, Results},
+    report::{self, Found, FoundPeer, Results},
     row::Row,
 };
 
@@ -82,5 +82,5 @@ pub fn run(request: &Request<'_>) -> io::Result<()> {
         results.add(&found)?;
         all.push(found);
     }
-    Ok(())
+    report::write(&all, request.out)
 }

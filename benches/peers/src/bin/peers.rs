@@ -21,9 +21,9 @@ struct Arguments {
     /// The folder for what is found.
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
-    /// Count instructions in a quick run too.
+    /// Do not count instructions.
     #[arg(long)]
-    instructions: bool,
+    no_instructions: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -45,6 +45,6 @@ fn main() -> io::Result<()> {
         quick: arguments.quick,
         only: &arguments.only,
         out: &arguments.out,
-        instructions: arguments.instructions || !arguments.quick,
+        instructions: !arguments.no_instructions,
     })
 }

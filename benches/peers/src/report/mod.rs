@@ -1,6 +1,11 @@
 //! What was found: tab-separated values, a table, plots.
 
+mod curves;
+mod ratios;
+mod table;
 mod tsv;
+
+use std::{io, path::Path};
 
 pub use tsv::Results;
 
@@ -28,4 +33,14 @@ impl FoundPeer {
     pub fn ratio(&self, ours: Cost) -> f64 {
         self.cost.median / ours.median
     }
+}
+
+/// Writes the table and the plots of all that was found.
+pub fn write(all: &[Found], out: &Path) -> io::Result<()> {
+    let plots = ratios::plot(all, out).and_then(|ratios| {
+        let curves = curves::plot(all, out)?;
+        Ok(ratios.into_iter().chain(curves).collect::<Vec<_>>())
+    });
+    let plots = plots.map_err(|error| io::Error::other(error.to_string()))?;
+    table::write(all, &plots, out)
 }
