@@ -2,7 +2,7 @@
 
 use super::{Counter, Found};
 use crate::{
-    ours,
+    ours::{self, Wire},
     plan::{FRAME, Load, Shape},
     proton, versions,
 };
@@ -26,11 +26,11 @@ fn per_end<T>(counter: Counter, count: usize, make: impl FnOnce() -> T) -> f64 {
     after.saturating_sub(before) as f64 / (2 * count) as f64
 }
 
-/// Connections without a session. What has been read is not the engine's to keep, so the pipes go.
-fn connections(counter: Counter, count: usize) -> (f64, f64) {
+/// Connections without a session. Their read buffers go, unless the engine keeps them.
+fn connections(counter: Counter, count: usize, wire: Wire) -> (f64, f64) {
     let ours = per_end(counter, count, || {
         let pairs = (0..count).map(|_| {
-            let mut pair = ours::Pair::new(FRAME, 0, ours::Wire::Copied);
+            let mut pair = ours::Pair::new(FRAME, 0, wire);
             pair.drop_pipes();
             pair
         });
@@ -42,7 +42,7 @@ fn connections(counter: Counter, count: usize) -> (f64, f64) {
 }
 
 fn sessions(counter: Counter, count: usize) -> (f64, f64) {
-    let mut pair = ours::Pair::new(FRAME, 0, ours::Wire::Copied);
+    let mut pair = ours::Pair::new(FRAME, 0, Wire::Lent);
     let ours = per_end(counter, count, || {
         for _ in 0..count {
             pair.add_session(0);
@@ -55,7 +55,7 @@ fn sessions(counter: Counter, count: usize) -> (f64, f64) {
 
 /// Links with a source, a target and a name of 13 characters. The lists that the comparison keeps of them go.
 fn links(counter: Counter, count: usize) -> (f64, f64) {
-    let mut pair = ours::Pair::new(FRAME, 0, ours::Wire::Copied);
+    let mut pair = ours::Pair::new(FRAME, 0, Wire::Lent);
     let ours = per_end(counter, count, || {
         pair.add_session(count);
         pair.senders = Vec::new();
@@ -71,7 +71,7 @@ fn links(counter: Counter, count: usize) -> (f64, f64) {
 /// Deliveries whose payload has been taken, with tags of 8 octets.
 fn deliveries(counter: Counter, count: usize) -> (f64, f64) {
     let shape = Shape { held: count, ..Shape::PLAIN };
-    let mut transfers = ours::Transfers::new(LOAD, shape, ours::Wire::Copied);
+    let mut transfers = ours::Transfers::new(LOAD, shape, Wire::Copied);
     let ours = per_end(counter, count, || transfers.run(count as u64));
     let mut pair = proton::Pair::new(FRAME, crate::plan::CREDIT);
     pair.add_session(1);
@@ -93,7 +93,12 @@ pub fn all(counter: Counter, quick: bool) -> Vec<Found> {
         theirs,
     };
     vec![
-        found("idle connection", many.connections, connections(counter, many.connections)),
+        found("idle connection", many.connections, connections(counter, many.connections, Wire::Lent)),
+        found(
+            "idle connection whose input was shared, not copied",
+            many.connections,
+            connections(counter, many.connections, Wire::Copied),
+        ),
         found("session", many.sessions, sessions(counter, many.sessions)),
         found("link", many.links, links(counter, many.links)),
         found("unsettled delivery", many.deliveries, deliveries(counter, many.deliveries)),

@@ -16,6 +16,8 @@ const READ: usize = 128 << 10;
 pub enum Wire {
     /// Each octet is copied once.
     Copied,
+    /// Each octet is copied once, and once more by the engine, which then keeps nothing of what was read.
+    Lent,
     /// Owned segments are handed over; only what does not end with a frame is joined to what follows it.
     HandedOver,
 }
@@ -25,13 +27,27 @@ impl Wire {
     /// other can't take before its events are taken stays in `pipe`.
     pub fn carry(self, from: &mut Connection, to: &mut Connection, pipe: &mut Pipe) -> bool {
         match self {
-            Self::Copied => copy(from, to, pipe),
+            Self::Copied => {
+                let said = copy(from, pipe);
+                if !pipe.block.is_empty() {
+                    let _ = to.handle_input(NOW, &mut pipe.block);
+                }
+                said
+            }
+            Self::Lent => {
+                let said = copy(from, pipe);
+                let mut lent = pipe.block.as_ref();
+                let _ = to.handle_input(NOW, &mut lent);
+                let left = lent.len();
+                pipe.block.advance(pipe.block.len() - left);
+                said
+            }
             Self::HandedOver => hand_over(from, to, pipe),
         }
     }
 }
 
-fn copy(from: &mut Connection, to: &mut Connection, pipe: &mut Pipe) -> bool {
+fn copy(from: &mut Connection, pipe: &mut Pipe) -> bool {
     let mut transmit = from.transmit(NOW);
     let mut read = 0;
     while read < READ && transmit.has_remaining() {
@@ -40,9 +56,6 @@ fn copy(from: &mut Connection, to: &mut Connection, pipe: &mut Pipe) -> bool {
         pipe.push(&chunk[..count]);
         transmit.advance(count);
         read += count;
-    }
-    if !pipe.block.is_empty() {
-        let _ = to.handle_input(NOW, &mut pipe.block);
     }
     read > 0
 }

@@ -69,8 +69,8 @@ fn memory(text: &mut String, out: &Path) -> std::fmt::Result {
     }
     writeln!(
         text,
-        "\nOctets are those of heap blocks in use, as rounded by the allocator. An idle connection of this engine has \
-         no read buffer: that is its caller's. Proton's has one."
+        "\nOctets are those of heap blocks in use, as rounded by the allocator. A read buffer is Proton's own, and the \
+         caller's of this engine: it counts here where the engine keeps a part of it, and so all of it."
     )
 }
 
