@@ -39,9 +39,14 @@ impl Request<'_> {
 
 fn run_row(row: Row, request: &Request<'_>) -> Option<Found> {
     let costs = measure(&row, request.effort());
-    let wanted = request.instructions && row.counted;
+    // Each count takes two processes: a quick run leaves all peers but the first out.
+    let counted = match (request.instructions && row.counted, request.quick) {
+        (false, _) => 0,
+        (true, true) => 2,
+        (true, false) => usize::MAX,
+    };
     let sides = costs.into_iter().enumerate().map(|(side, cost)| {
-        let instructions = wanted.then(|| instructions::count(&row, side, cost)).flatten();
+        let instructions = (side < counted).then(|| instructions::count(&row, side, cost)).flatten();
         (cost, instructions)
     });
     let mut sides = sides.collect::<Vec<_>>().into_iter();
