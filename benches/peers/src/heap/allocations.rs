@@ -1,0 +1,27 @@
+//! How often the allocator is asked, both ends together, each time the work of a row is done in steady state.
+
+use super::{Counter, Found};
+use crate::{plan, row::Setup};
+
+/// How often the work is done before anything is counted, and then, in steps of the row.
+const STEPS: u64 = 1000;
+
+fn per_time(counter: Counter, setup: &Setup, step: u64) -> f64 {
+    let mut bench = setup();
+    bench(STEPS * step);
+    let before = (counter.allocations)();
+    bench(STEPS * step);
+    ((counter.allocations)() - before) as f64 / (STEPS * step) as f64
+}
+
+pub fn all(counter: Counter) -> Vec<Found> {
+    let mut found = Vec::new();
+    for row in plan::rows().into_iter().filter(|row| row.counted) {
+        let ours = per_time(counter, &row.ours, row.step);
+        for peer in row.peers {
+            let theirs = per_time(counter, &peer.setup, row.step);
+            found.push(Found { what: format!("allocations, {}", row.work), ours, peer: peer.name, theirs });
+        }
+    }
+    found
+}

@@ -1,0 +1,67 @@
+//! The typical message in this crate's hands.
+
+use std::hint::black_box;
+
+use amqp_proto::{
+    frame::Payload,
+    message::{DataBody, Message, MessageBuilder, MessageSettings, NoBody},
+};
+use bytes::Bytes;
+
+fn typical(builder: MessageBuilder<NoBody>, number: u64, data: Bytes) -> MessageBuilder<DataBody> {
+    builder
+        .message_id(number)
+        .to("amqp://broker.example.com/queue/orders")
+        .subject("order.created")
+        .application_property("tenant", "acme-corp")
+        .application_property("seq", number)
+        .application_property("priority", 5_i32)
+        .application_property("retry", false)
+        .data(data)
+}
+
+fn encoded() -> Payload {
+    typical(Message::builder(), 70_000, Bytes::from(vec![b'x'; 256])).build()
+}
+
+fn parse(payload: &Payload) -> Message {
+    Message::parse(black_box(payload).clone(), &MessageSettings::default()).expect("it was built here")
+}
+
+/// Builds the message and encodes it, in the same memory as the one before.
+pub fn encode() -> impl FnMut(u64) {
+    let data = Bytes::from(vec![b'x'; 256]);
+    let mut builder = Some(Message::builder());
+    let mut out = Vec::new();
+    move |count| {
+        for number in 0..count {
+            let full = typical(builder.take().unwrap_or_default(), 70_000 + number, data.clone());
+            out.clear();
+            full.encode_into(&mut out);
+            black_box(&out);
+            builder = Some(full.clear());
+        }
+    }
+}
+
+/// Decodes all of the message.
+pub fn decode_all() -> impl FnMut(u64) {
+    let payload = encoded();
+    move |count| {
+        for _ in 0..count {
+            let message = parse(&payload);
+            let all = (message.properties(), message.application_properties(), message.body());
+            assert!(matches!(black_box(all), (Ok(_), Ok(_), Ok(_))));
+        }
+    }
+}
+
+/// Decodes one property of the message.
+pub fn decode_one() -> impl FnMut(u64) {
+    let payload = encoded();
+    move |count| {
+        for _ in 0..count {
+            black_box(parse(&payload).to()).expect("it was built here");
+        }
+    }
+}

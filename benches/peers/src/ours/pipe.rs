@@ -1,0 +1,33 @@
+//! Where one end's octets are read to: two blocks of memory in turn. The engine's payloads are slices of a block, so
+//! one is filled while what lies in the other is still being used, and neither has to be allocated anew.
+
+use bytes::BytesMut;
+
+/// Octets of a block: more than the messages under way take up.
+const BLOCK: usize = 256 << 10;
+
+/// What has been read and not been taken, and the block that is filled next.
+#[derive(Default)]
+pub struct Pipe {
+    pub block: BytesMut,
+    spare: BytesMut,
+}
+
+impl Pipe {
+    /// Copies octets in.
+    pub fn push(&mut self, octets: &[u8]) {
+        if self.block.capacity() - self.block.len() < octets.len() {
+            self.turn_over(octets.len());
+        }
+        self.block.extend_from_slice(octets);
+    }
+
+    /// Goes on in the other block, with what has not been taken of this one.
+    #[cold]
+    fn turn_over(&mut self, room: usize) {
+        self.spare.reserve(BLOCK.max(self.block.len() + room));
+        self.spare.extend_from_slice(&self.block);
+        self.block.clear();
+        std::mem::swap(&mut self.block, &mut self.spare);
+    }
+}

@@ -1,0 +1,79 @@
+//! What lies between the two ends.
+
+use amqp_proto::{Connection, Instant};
+use bytes::Buf;
+
+use super::pipe::Pipe;
+
+/// The one moment at which everything happens.
+pub const NOW: Instant = Instant::from_millis(0);
+
+/// Octets that are read at a time, as from a socket.
+const READ: usize = 128 << 10;
+
+/// How octets get from one end to the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// Each octet is copied once.
+    Copied,
+    /// Each octet is copied once, and once more by the engine, which then keeps nothing of what was read.
+    Lent,
+    /// Owned segments are handed over; only what does not end with a frame is joined to what follows it.
+    HandedOver,
+}
+
+impl Wire {
+    /// Carries one read's worth of what one end has to say to the other; says whether that was anything. What the
+    /// other can't take before its events are taken stays in `pipe`.
+    pub fn carry(self, from: &mut Connection, to: &mut Connection, pipe: &mut Pipe) -> bool {
+        match self {
+            Self::Copied => {
+                let said = copy(from, pipe);
+                if !pipe.block.is_empty() {
+                    let _ = to.handle_input(NOW, &mut pipe.block);
+                }
+                said
+            }
+            Self::Lent => {
+                let said = copy(from, pipe);
+                let mut lent = pipe.block.as_ref();
+                let _ = to.handle_input(NOW, &mut lent);
+                let left = lent.len();
+                pipe.block.advance(pipe.block.len() - left);
+                said
+            }
+            Self::HandedOver => hand_over(from, to, pipe),
+        }
+    }
+}
+
+fn copy(from: &mut Connection, pipe: &mut Pipe) -> bool {
+    let mut transmit = from.transmit(NOW);
+    let mut read = 0;
+    while read < READ && transmit.has_remaining() {
+        let chunk = transmit.chunk();
+        let count = chunk.len().min(READ - read);
+        pipe.push(&chunk[..count]);
+        transmit.advance(count);
+        read += count;
+    }
+    read > 0
+}
+
+fn hand_over(from: &mut Connection, to: &mut Connection, pipe: &mut Pipe) -> bool {
+    let mut transmit = from.transmit(NOW);
+    let mut read = 0;
+    while read < READ
+        && let Some(mut segment) = transmit.next_chunk()
+    {
+        read += segment.len();
+        if pipe.block.is_empty() {
+            let _ = to.handle_input(NOW, &mut segment);
+            pipe.push(&segment);
+        } else {
+            pipe.push(&segment);
+            let _ = to.handle_input(NOW, &mut pipe.block);
+        }
+    }
+    read > 0
+}

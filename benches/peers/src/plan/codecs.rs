@@ -1,0 +1,54 @@
+//! Octets in memory: the typical message, and two performatives.
+
+use crate::{
+    fe2o3, ntex, ours,
+    proton::Messages,
+    row::{Bench, Row},
+    versions,
+};
+
+/// Proton's message object, doing one thing with it.
+fn proton(work: fn(&mut Messages, u64)) -> impl Fn() -> Bench {
+    move || {
+        let mut messages = Messages::new();
+        Box::new(move |count| work(&mut messages, count))
+    }
+}
+
+/// The typical message: properties, four application-properties, 256 octets of data.
+fn messages() -> Vec<Row> {
+    let encode = Row::new("typical message: build and encode", || Box::new(ours::message::encode()))
+        .against(versions::proton(), proton(Messages::encode))
+        .against(versions::SERDE_AMQP, || Box::new(fe2o3::message::encode()))
+        .against(versions::NTEX, || Box::new(ntex::message::encode()));
+    let all = Row::new("typical message: decode all", || Box::new(ours::message::decode_all()))
+        .against(versions::proton(), proton(Messages::decode_all))
+        .against(versions::SERDE_AMQP, || Box::new(fe2o3::message::decode()))
+        .against(versions::NTEX, || Box::new(ntex::message::decode()));
+    let one = Row::new("typical message: decode one property", || Box::new(ours::message::decode_one()))
+        .against(versions::proton(), proton(Messages::decode_one))
+        .against(versions::SERDE_AMQP, || Box::new(fe2o3::message::decode()))
+        .against(versions::NTEX, || Box::new(ntex::message::decode()));
+    vec![encode, all, one]
+}
+
+/// Performatives alone, which Proton does not offer.
+fn performatives() -> Vec<Row> {
+    macro_rules! row {
+        ($work:literal, $function:ident) => {
+            Row::new($work, || Box::new(ours::performatives::$function()))
+                .against(versions::SERDE_AMQP, || Box::new(fe2o3::codec::$function()))
+                .against(versions::NTEX, || Box::new(ntex::codec::$function()))
+        };
+    }
+    vec![
+        row!("transfer: encode", encode_transfer),
+        row!("transfer: decode", decode_transfer),
+        row!("attach: encode", encode_attach),
+        row!("attach: decode", decode_attach),
+    ]
+}
+
+pub fn rows() -> Vec<Row> {
+    messages().into_iter().chain(performatives()).map(|row| row.main().counted()).collect()
+}

@@ -1,0 +1,121 @@
+//! Messages end to end.
+
+use bytes::BytesMut;
+use std::hint::black_box;
+
+use super::{CREDIT, FRAME, Load, Shape};
+use crate::{
+    fe2o3::transfers::transfers,
+    ours::{Transfers, Wire},
+    proton,
+    row::{Bench, Curve, Row},
+    versions,
+};
+
+/// Messages per turn of the wire where they are large.
+const FEW: u64 = 8;
+
+const LARGE: usize = 64 << 10;
+
+pub fn ours(load: Load, shape: Shape, wire: Wire) -> impl Fn() -> Bench {
+    move || {
+        let mut transfers = Transfers::new(load, shape, wire);
+        // Whatever is held is held before anything is measured.
+        transfers.run(shape.held as u64);
+        Box::new(move |count| transfers.run(count))
+    }
+}
+
+pub fn proton(load: Load, shape: Shape) -> impl Fn() -> Bench {
+    move || {
+        let mut pair = proton::Pair::new(load.max_frame_size, CREDIT);
+        for _ in 0..shape.sessions {
+            pair.add_session(shape.links);
+        }
+        if shape.held > 0 {
+            pair.hold(shape.held, shape.at_random);
+        }
+        let payload = vec![b'x'; load.payload];
+        pair.send(&payload, load, shape.held as u64);
+        Box::new(move |count| pair.send(&payload, load, count))
+    }
+}
+
+fn fe2o3(load: Load) -> impl Fn() -> Bench {
+    move || Box::new(transfers(load))
+}
+
+/// The pipe alone: as many octets from the message to the same place.
+fn memcpy(load: Load) -> impl Fn() -> Bench {
+    move || {
+        let payload = vec![b'x'; load.payload];
+        let mut pipe = BytesMut::with_capacity(load.payload);
+        Box::new(move |count| {
+            for _ in 0..count {
+                pipe.clear();
+                pipe.extend_from_slice(black_box(&payload));
+                black_box(&pipe);
+            }
+        })
+    }
+}
+
+/// A row of plain messages on one link, here and in Proton.
+pub fn row(work: impl Into<String>, load: Load) -> Row {
+    Row::new(work, ours(load, Shape::PLAIN, Wire::Copied))
+        .against(versions::proton(), proton(load, Shape::PLAIN))
+        .step(load.batch)
+}
+
+fn words(load: Load) -> String {
+    let size = match load.payload {
+        octets @ ..1024 => format!("{octets} B"),
+        octets => format!("{} KiB", octets >> 10),
+    };
+    let settled = if load.settled { "pre-settled" } else { "unsettled and accepted" };
+    format!("{size} {settled}, batch {}", load.batch)
+}
+
+fn small() -> Vec<Row> {
+    let load = |payload, settled, batch| Load { payload, settled, batch, max_frame_size: FRAME };
+    let loads = [
+        load(32, true, 64),
+        load(32, false, 64),
+        load(32, true, 1),
+        load(32, false, 1),
+        load(1024, true, 64),
+    ];
+    loads.map(|load| row(words(load), load).against(versions::FE2O3, fe2o3(load)).main().counted()).into()
+}
+
+fn large() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for frame in [16_u32 << 10, 128 << 10] {
+        let load = Load { payload: LARGE, settled: true, batch: FEW, max_frame_size: frame };
+        let words = format!("{}, frames of {} KiB", words(load), frame >> 10);
+        rows.push(
+            row(format!("{words}, copied"), load).against("memcpy of the payload", memcpy(load)).main(),
+        );
+        let handed_over = ours(load, Shape::PLAIN, Wire::HandedOver);
+        rows.push(
+            Row::new(format!("{words}, handed over"), handed_over)
+                .against(format!("{} (copied)", versions::proton()), proton(load, Shape::PLAIN))
+                .step(load.batch)
+                .main(),
+        );
+    }
+    rows
+}
+
+/// The cost against the size of the payload.
+fn sizes() -> Vec<Row> {
+    let size = |payload: usize| {
+        let load = Load { payload, settled: true, batch: FEW, max_frame_size: FRAME };
+        row(words(load), load).point(Curve::Payload, payload as u64)
+    };
+    [32, 128, 512, 2048, 8192, 32_768, 131_072].map(size).into()
+}
+
+pub fn rows() -> Vec<Row> {
+    [small(), large(), sizes()].into_iter().flatten().collect()
+}

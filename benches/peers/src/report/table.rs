@@ -1,0 +1,95 @@
+//! The table, in Markdown.
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::Found;
+use crate::{heap, versions};
+
+/// How `Cargo.toml` has the program built: this engine, and the peers that are in Rust, alike.
+const PROFILE: &str = "release, fat LTO, one codegen unit";
+
+/// The processor, where the system tells.
+fn processor() -> String {
+    let facts = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name =
+        facts.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split_once(": "));
+    name.map_or_else(|| "an unknown processor".into(), |(_, name)| name.into())
+}
+
+fn head(text: &mut String) -> std::fmt::Result {
+    writeln!(text, "# This engine and its peers\n")?;
+    writeln!(text, "- Processor: {}. Compiler: {}.", processor(), env!("RUSTC_VERSION"))?;
+    writeln!(text, "- This engine, fe2o3-amqp, serde_amqp and ntex-amqp-codec: {PROFILE}.")?;
+    writeln!(text, "- {}: the shared library as Debian ships it.", versions::proton())?;
+    writeln!(
+        text,
+        "- Both ends of a connection run on one thread. ns are the median of that thread's own time over all rounds, \
+         each of them this engine and then every peer; the ratio is the peer's ns to ours. Instructions are counted \
+         by cachegrind, user space alone.\n"
+    )
+}
+
+fn optional(number: Option<u64>) -> String {
+    number.map(|number| number.to_string()).unwrap_or_default()
+}
+
+fn rows(text: &mut String, all: &[Found]) -> std::fmt::Result {
+    writeln!(
+        text,
+        "| work | ours, ns [least, most] | peer | peer, ns [least, most] | ratio | ours, instructions | peer, instructions |"
+    )?;
+    writeln!(text, "|---|---:|---|---:|---:|---:|---:|")?;
+    for found in all {
+        let ours = found.ours;
+        let mine = format!("{} | {:.0} [{:.0}, {:.0}]", found.work, ours.median, ours.least, ours.most);
+        let counted = optional(found.ours_instructions);
+        for peer in &found.peers {
+            let (cost, ratio) = (peer.cost, peer.ratio(ours));
+            let theirs = format!("{} | {:.0} [{:.0}, {:.0}]", peer.name, cost.median, cost.least, cost.most);
+            writeln!(
+                text,
+                "| {mine} | {theirs} | {ratio:.2} | {counted} | {} |",
+                optional(peer.instructions)
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// What the program that measures memory has left in the folder, if it has run.
+fn memory(text: &mut String, out: &Path) -> std::fmt::Result {
+    let Ok(found) = fs::read_to_string(out.join(heap::FILE)) else { return Ok(()) };
+    writeln!(text, "\n## Memory\n\n| what | ours | peer | peer's |\n|---|---:|---|---:|")?;
+    for line in found.lines().skip(1) {
+        writeln!(text, "| {} |", line.replace('\t', " | "))?;
+    }
+    writeln!(
+        text,
+        "\nOctets are those of heap blocks in use, as rounded by the allocator. A read buffer is Proton's own, and the \
+         caller's of this engine: it counts here where the engine keeps a part of it, and so all of it."
+    )
+}
+
+fn pictures(text: &mut String, plots: &[PathBuf]) -> std::fmt::Result {
+    for plot in plots {
+        let name = plot.file_name().unwrap_or_default().to_string_lossy();
+        let title = name.trim_end_matches(".svg").replace('-', " ");
+        writeln!(text, "\n![{title}]({name})")?;
+    }
+    Ok(())
+}
+
+/// Writes `table.md`.
+pub fn write(all: &[Found], plots: &[PathBuf], out: &Path) -> io::Result<()> {
+    let mut text = String::new();
+    let written = head(&mut text)
+        .and_then(|()| rows(&mut text, all))
+        .and_then(|()| memory(&mut text, out))
+        .and_then(|()| pictures(&mut text, plots));
+    written.map_err(io::Error::other)?;
+    fs::write(out.join("table.md"), text)
+}
