@@ -37,7 +37,12 @@ impl<T> Places<T> {
 
     pub(crate) fn remove(&mut self, at: u16) -> Option<Box<T>> {
         let thing = self.places.get_mut(usize::from(at))?.take()?;
-        self.free.insert(at);
+        if usize::from(at).saturating_add(1) < self.places.len() {
+            self.free.insert(at);
+            return Some(thing);
+        }
+        // Behind the last thing there are no places.
+        self.places.pop();
         while let Some(None) = self.places.last() {
             self.places.pop();
             self.free.pop_last();

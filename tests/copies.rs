@@ -204,3 +204,24 @@ fn pieces_of_any_size_say_the_same() {
         assert_eq!(heard(&rounds, size), whole, "pieces of {size}");
     }
 }
+
+/// A connection, its sessions and its links keep nothing of what was read alive.
+#[test]
+fn a_read_buffer_is_let_go_of() {
+    let mut server = Connection::new(Config::server("s").auto_accept(true));
+    for octets in conversation().into_iter().take(4) {
+        let octets = octets.freeze();
+        let mut input = octets.clone();
+        assert_eq!(server.handle_input(NOW, &mut input), Progress::NeedInput);
+        while let Some(event) = server.poll_event() {
+            if let Event::ReceiverRequested { receiver, .. } = event {
+                let attach = Attach::new().credit(CreditPolicy::Auto(10));
+                server.accept_receiver(receiver, attach).unwrap();
+            }
+        }
+        while server.transmit(NOW).next_chunk().is_some() {}
+        drop(input);
+        assert!(octets.is_unique() || octets.is_empty());
+    }
+    assert!(server.is_open() && server.session_ids().count() == 1);
+}

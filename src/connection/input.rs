@@ -11,7 +11,7 @@ use crate::{
     frame::{FrameHead, FrameKind, HEADER_SIZE, Input, ProtocolHeader, ProtocolId, peek},
     spec::{
         definitions::ErrorCondition,
-        performatives::{Close, Detach, End, Performative},
+        performatives::{Attach, Begin, Close, Detach, End, Open, Performative},
     },
     state::{ConnectionCue, ConnectionState},
     time::Instant,
@@ -96,7 +96,8 @@ impl Connection {
         };
         input.gather(head.size);
         let body = input.octets().get(head.body..head.size).unwrap_or_default();
-        if !self.has_room(head) || (kind == FrameKind::Amqp && ends_something(body) && self.has_deliveries())
+        if !self.has_room(head)
+            || (kind == FrameKind::Amqp && is_one_of(body, &LAST) && self.has_deliveries())
         {
             return Err(Stop::Stalled);
         }
@@ -207,7 +208,9 @@ impl Connection {
         if body.is_empty() {
             return Ok(());
         }
-        let mut reader = Reader::new(body, self.config.limits.decode);
+        // What these say is kept for long, and must not keep a whole read buffer alive.
+        let copied = is_one_of(body, &KEPT).then(|| Bytes::copy_from_slice(body));
+        let mut reader = Reader::new(copied.as_ref().unwrap_or(body), self.config.limits.decode);
         let performative = Performative::decode(&mut reader)?;
         let payload = match performative {
             Performative::Transfer(_) => reader.take_rest(),
@@ -284,16 +287,27 @@ fn next_header(input: &mut impl Input) -> Option<Option<ProtocolHeader>> {
     Some(ProtocolHeader::from_bytes(octets))
 }
 
-/// Whether the body of a frame is a detach, end or close, in any encoding of its descriptor that is in use.
-fn ends_something(body: &[u8]) -> bool {
+/// A performative by its descriptors.
+type Known = (u64, &'static str);
+
+/// Performatives that end something.
+const LAST: [Known; 3] =
+    [(Detach::CODE, Detach::SYMBOL), (End::CODE, End::SYMBOL), (Close::CODE, Close::SYMBOL)];
+
+/// Performatives that are kept as they came.
+const KEPT: [Known; 3] =
+    [(Open::CODE, Open::SYMBOL), (Begin::CODE, Begin::SYMBOL), (Attach::CODE, Attach::SYMBOL)];
+
+/// Whether the body of a frame is one of these, in any encoding of its descriptor that is in use.
+fn is_one_of(body: &[u8], these: &[Known]) -> bool {
     match body {
         [code::DESCRIBED, code::SMALLULONG, number, ..]
         | [code::DESCRIBED, code::ULONG, 0, 0, 0, 0, 0, 0, 0, number, ..] => {
-            matches!(u64::from(*number), Detach::CODE | End::CODE | Close::CODE)
+            these.iter().any(|(known, _)| *known == u64::from(*number))
         }
-        [code::DESCRIBED, code::SYM8, _, symbol @ ..] => [Detach::SYMBOL, End::SYMBOL, Close::SYMBOL]
-            .iter()
-            .any(|known| symbol.starts_with(known.as_bytes())),
+        [code::DESCRIBED, code::SYM8, _, symbol @ ..] => {
+            these.iter().any(|(_, known)| symbol.starts_with(known.as_bytes()))
+        }
         _ => false,
     }
 }

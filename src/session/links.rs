@@ -208,10 +208,9 @@ impl SessionInner {
         let reclosing = self.reclosing.contains(&key);
         self.reclosing.retain(|name| *name != key);
         *generations = generations.saturating_add(1);
-        // A name is kept for long, so it must not keep the frame that it came in.
         let local = Box::new(config::Attach::new());
         let max = self.remote.as_ref().map_or(u32::MAX, |begin| begin.handle_max.get());
-        let Some(slot) = self.place(role, attach.name.detach(), local, *generations, max) else {
+        let Some(slot) = self.place(role, attach.name.clone(), local, *generations, max) else {
             let why = "no handle is left for the link";
             return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
         };

@@ -104,7 +104,7 @@ impl Pair {
 
     /// Gives back the memory of the pipes, which must be empty.
     pub fn drop_pipes(&mut self) {
-        assert!(self.up.block.is_empty() && self.down.block.is_empty());
+        assert!(self.up.is_empty() && self.down.is_empty());
         (self.up, self.down) = (Pipe::default(), Pipe::default());
     }
 

@@ -1,6 +1,7 @@
 //! Where one end's octets are read to: two blocks of memory in turn. The engine's payloads are slices of a block, so
 //! one is filled while what lies in the other is still being used, and neither has to be allocated anew.
 
+use amqp_proto::frame::Segments;
 use bytes::BytesMut;
 
 /// Octets of a block: more than the messages under way take up.
@@ -10,10 +11,17 @@ const BLOCK: usize = 256 << 10;
 #[derive(Default)]
 pub struct Pipe {
     pub block: BytesMut,
+    /// What is handed over and not copied.
+    pub segments: Segments,
     spare: BytesMut,
 }
 
 impl Pipe {
+    /// Whether everything has been taken.
+    pub fn is_empty(&self) -> bool {
+        self.block.is_empty() && self.segments.is_empty()
+    }
+
     /// Copies octets in.
     pub fn push(&mut self, octets: &[u8]) {
         if self.block.capacity() - self.block.len() < octets.len() {

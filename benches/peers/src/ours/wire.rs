@@ -18,7 +18,7 @@ pub enum Wire {
     Copied,
     /// Each octet is copied once, and once more by the engine, which then keeps nothing of what was read.
     Lent,
-    /// Owned segments are handed over; only what does not end with a frame is joined to what follows it.
+    /// Owned segments are handed over.
     HandedOver,
 }
 
@@ -64,16 +64,11 @@ fn hand_over(from: &mut Connection, to: &mut Connection, pipe: &mut Pipe) -> boo
     let mut transmit = from.transmit(NOW);
     let mut read = 0;
     while read < READ
-        && let Some(mut segment) = transmit.next_chunk()
+        && let Some(segment) = transmit.next_chunk()
     {
         read += segment.len();
-        if pipe.block.is_empty() {
-            let _ = to.handle_input(NOW, &mut segment);
-            pipe.push(&segment);
-        } else {
-            pipe.push(&segment);
-            let _ = to.handle_input(NOW, &mut pipe.block);
-        }
+        pipe.segments.push(segment);
     }
+    let _ = to.handle_input(NOW, &mut pipe.segments);
     read > 0
 }
