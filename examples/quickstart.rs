@@ -35,15 +35,21 @@ fn run(
     let mut progress = Progress::NeedInput;
     let mut block = vec![0; 64 * 1024];
     loop {
-        // 1. Events, answered by commands.
-        while let Some(event) = connection.poll_event() {
-            handle(&mut connection, event)?;
-        }
-        // 2. Output: what the commands and the protocol want to be sent.
-        let mut out = connection.transmit(now());
-        while out.has_remaining() {
-            let written = socket.write(out.chunk())?;
-            out.advance(written);
+        loop {
+            // 1. Events, answered by commands.
+            while let Some(event) = connection.poll_event() {
+                handle(&mut connection, event)?;
+            }
+            // 2. Output: what the commands and the protocol want to be sent. What is written makes room, which may
+            //    bring events and more output; so both until there is neither.
+            let mut out = connection.transmit(now());
+            if out.is_empty() {
+                break;
+            }
+            while out.has_remaining() {
+                let written = socket.write(out.chunk())?;
+                out.advance(written);
+            }
         }
         if connection.is_closed() {
             break;
@@ -64,10 +70,6 @@ fn run(
         }
         // 4. Whole frames are taken out of the buffer; the rest stays for next time.
         progress = connection.handle_input(now(), &mut input);
-    }
-    // The last events.
-    while let Some(event) = connection.poll_event() {
-        handle(&mut connection, event)?;
     }
     Ok(())
 }
