@@ -285,12 +285,12 @@ impl Attach {
         Self::default()
     }
 
-    /// A link to the node at this address.
+    /// A link to the node at this address, for [`Session::attach_sender`](crate::Session::attach_sender).
     pub fn to(address: impl Into<Str>) -> Self {
         Self { target: Some(Target::at(address).into()), source: Some(Box::default()), ..Self::default() }
     }
 
-    /// A link from the node at this address.
+    /// A link from the node at this address, for [`Session::attach_receiver`](crate::Session::attach_receiver).
     pub fn from(address: impl Into<Str>) -> Self {
         Self {
             source: Some(Box::new(Source::at(address))),

@@ -125,6 +125,9 @@ impl Pair {
     }
 
     /// Carries octets both ways until nothing moves, for no time at all.
+    ///
+    /// Events are left to be polled. Where one end's queue of them is full its input stops, so take them with
+    /// [`End::events`], answer them, and run again.
     pub fn run(&mut self) {
         let mut moved = true;
         while moved {
