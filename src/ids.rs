@@ -122,6 +122,21 @@ impl DeliveryId {
         Self(((epoch as u64) << 32) | number as u64)
     }
 
+    /// How many deliveries there are from this one to `last`, both counted, of a range that an event names.
+    ///
+    /// ```
+    /// # use amqp_proto::Event;
+    /// fn settled(event: &Event) -> u64 {
+    ///     match event {
+    ///         Event::Settled { first, last, .. } => first.through(*last),
+    ///         _ => 0,
+    ///     }
+    /// }
+    /// ```
+    pub const fn through(self, last: Self) -> u64 {
+        last.0.saturating_sub(self.0).saturating_add(1)
+    }
+
     pub(crate) const fn epoch(self) -> u32 {
         let [a, b, c, d, ..] = self.0.to_be_bytes();
         u32::from_be_bytes([a, b, c, d])

@@ -158,7 +158,7 @@ impl Server {
                     }
                 }
                 Event::Settled { link: LinkId::Sender(_), first, last, state } => {
-                    let count = u64::from(last) - u64::from(first) + 1;
+                    let count = first.through(last);
                     self.outcomes.extend((0..count).map(|_| format!("{state:?}")));
                 }
                 _ => {}
