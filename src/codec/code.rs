@@ -88,8 +88,23 @@ format_codes! {
 }
 
 /// The table's row for a code, or `None` where the standard assigns it to nothing.
+#[inline]
 pub fn lookup(code: u8) -> Option<FormatCode> {
-    FORMAT_CODES.iter().copied().find(|row| row.code == code)
+    BY_CODE.get(usize::from(code)).copied().flatten()
+}
+
+/// The table's rows by their codes.
+static BY_CODE: [Option<FormatCode>; 256] = by_code();
+
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated while compiling")]
+const fn by_code() -> [Option<FormatCode>; 256] {
+    let mut rows = [None; 256];
+    let mut at = 0;
+    while at < FORMAT_CODES.len() {
+        rows[FORMAT_CODES[at].code as usize] = Some(FORMAT_CODES[at]);
+        at += 1;
+    }
+    rows
 }
 
 /// Whether an element of an array with this code takes up no octets, so that a count costs nothing to declare.

@@ -70,6 +70,9 @@ impl Encode for Vec<Value> {
     }
 }
 
+/// Pairs that room is made for at once.
+const RESERVED: usize = 16;
+
 impl<K: Decode + Ord, V: Decode> Decode for Map<K, V> {
     fn decode_as(code: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let wide = match code {
@@ -84,7 +87,9 @@ impl<K: Decode + Ord, V: Decode> Decode for Map<K, V> {
                 return Err(DecodeErrorKind::OddMap.at(at));
             }
             reader.spend(count)?;
-            let mut pairs = Vec::new();
+            // Each pair takes up two octets that are there; what many take is reserved as they are read.
+            let expected = usize::try_from(count / 2).unwrap_or(usize::MAX).min(RESERVED);
+            let mut pairs = Vec::with_capacity(expected);
             for _ in 0..count / 2 {
                 pairs.push((K::decode(reader)?, V::decode(reader)?));
             }

@@ -65,9 +65,21 @@ impl<K, V> Map<K, V> {
     }
 }
 
+/// Pairs that are sooner compared one with the other than sorted.
+const FEW: usize = 16;
+
 impl<K: Ord, V> Map<K, V> {
     /// A map of these pairs, or `None` where a key stands twice (1.6.23: such a map is invalid).
     pub fn from_pairs(pairs: Vec<(K, V)>) -> Option<Self> {
+        if pairs.len() <= FEW {
+            let mut keys = pairs.iter().map(|(key, _)| key);
+            while let Some(key) = keys.next() {
+                if keys.clone().any(|other| other == key) {
+                    return None;
+                }
+            }
+            return Some(Self(pairs));
+        }
         // Sorting references keeps a hostile map at n log n.
         let mut keys: Vec<&K> = pairs.iter().map(|(key, _)| key).collect();
         keys.sort_unstable();
