@@ -230,8 +230,16 @@ fn a_heartbeat_counts_from_the_last_octets_taken() {
 
 #[test]
 fn the_peers_outgoing_window_can_be_asked_for() {
-    let Linked { mut pair, session, .. } = linked();
-    assert_eq!(pair.client.session(session).unwrap().remote_outgoing_window(), u32::MAX / 2);
+    let Linked { mut pair, session, sender, receiver } = linked();
+    let open = i32::MAX.cast_unsigned();
+    assert_eq!(pair.client.session(session).unwrap().remote_outgoing_window(), open);
+    // 2.5.6: each transfer takes one off, until a flow says it anew.
+    pair.server.receiver(receiver).unwrap().set_credit(3).unwrap();
+    pair.run();
+    pair.client.sender(sender).unwrap().send(1_u32, b"message".as_slice()).unwrap();
+    pair.run();
+    let theirs = pair.server.receiver(receiver).unwrap().session();
+    assert_eq!(pair.server.session(theirs).unwrap().remote_outgoing_window(), open - 1);
 }
 
 #[test]

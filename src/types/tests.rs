@@ -45,10 +45,23 @@ fn tags_hold_up_to_32_octets() {
 }
 
 #[test]
+fn maps_in_another_order_differ() {
+    let map = |first: &'static str, second: &'static str| {
+        Map::<Str, u32>::new().with(Str::from(first), 1_u32).with(Str::from(second), 1_u32)
+    };
+    assert_eq!(map("a", "b"), map("a", "b"));
+    assert_ne!(map("a", "b"), map("b", "a"));
+}
+
+#[test]
 fn a_map_refuses_a_key_twice() {
     let pairs = |keys: &[u32]| keys.iter().map(|k| (Value::Uint(*k), Value::Null)).collect::<Vec<_>>();
     assert!(Map::from_pairs(pairs(&[3, 1, 2])).is_some());
     assert!(Map::from_pairs(pairs(&[3, 1, 3])).is_none());
+    let mut many: Vec<u32> = (0..40).rev().collect();
+    assert!(Map::from_pairs(pairs(&many)).is_some());
+    many.push(20);
+    assert!(Map::from_pairs(pairs(&many)).is_none());
     let mut map = Fields::new();
     assert_eq!(map.insert(Symbol::literal("a"), 1_u32), None);
     assert_eq!(map.insert(Symbol::literal("a"), 2_u32), Some(Value::Uint(1)));
