@@ -258,3 +258,42 @@ fn a_sender_of_a_failed_session_is_not_told_to_be_ready() {
     output(&mut pair.client);
     assert_eq!(names(&pair.client_events()), ["SENDER_ERROR", "SESSION_ERROR"]);
 }
+
+/// 2.6.5: what is said of the deliveries of a link in error ends the session; they stay unsettled, and what the same
+/// words say of other links is heard.
+#[test]
+fn a_disposition_for_a_link_in_error_leaves_its_deliveries_unsettled() {
+    let Linked { mut pair, session, sender, receiver } = linked();
+    let other = pair.client.session(session).unwrap().attach_sender(Attach::to("other")).unwrap();
+    pair.run();
+    let asked = pair.server_events().into_iter().find_map(|event| match event {
+        Event::ReceiverRequested { receiver, .. } => Some(receiver),
+        _ => None,
+    });
+    let theirs = asked.unwrap();
+    pair.server.accept_receiver(theirs, Attach::new().credit(CreditPolicy::Manual)).unwrap();
+    for receiver in [receiver, theirs] {
+        pair.server.receiver(receiver).unwrap().set_credit(1).unwrap();
+    }
+    pair.run();
+    let left = pair.client.sender(sender).unwrap().send(1_u32, b"a".as_slice()).unwrap();
+    let heard = pair.client.sender(other).unwrap().send(2_u32, b"b".as_slice()).unwrap();
+    pair.run();
+    pair.client_events();
+    pair.client.sender(sender).unwrap().close(Some(Error::new(ErrorCondition::InternalError))).unwrap();
+    // One disposition for both deliveries, which crosses the detach.
+    let both = b"\0\0\0\x17\x02\0\0\0\0\x53\x15\xc0\x0a\x05\x41\x43\x52\x01\x41\0\x53\x24\x45";
+    input(&mut pair.client, BytesMut::from(&both[..]));
+    let events = pair.client_events();
+    let settled = Event::Settled {
+        link: other.into(),
+        first: heard,
+        last: heard,
+        state: Some(DeliveryState::ACCEPTED),
+    };
+    assert_eq!(events.first(), Some(&settled), "{events:?}");
+    assert_eq!(names(&events), ["SETTLED", "SENDER_ERROR", "SENDER_ERROR", "SESSION_ERROR"]);
+    let ids = |link| pair.client.unsettled(link).into_iter().map(|left| left.id).collect::<Vec<_>>();
+    assert_eq!(ids(sender), [left]);
+    assert_eq!(ids(other), []);
+}

@@ -45,6 +45,16 @@ fn extend<L: PartialEq>(runs: &mut Vec<Run<L>>, link: L, id: DeliveryId, settled
     }
 }
 
+/// 2.6.5: the deliveries of a link that was detached with an error are not to be spoken of any more. They stay
+/// unsettled, and those of other links are heard of first.
+fn check_errant(errant: bool) -> Result<(), ProtocolError> {
+    if errant {
+        let why = "a disposition for a link in error";
+        return Err(ProtocolError::session(ErrorCondition::ErrantLink, why));
+    }
+    Ok(())
+}
+
 fn follows(last: DeliveryId, next: DeliveryId) -> bool {
     last.epoch() == next.epoch() && last.number().checked_add(1) == Some(next.number())
 }
@@ -90,15 +100,18 @@ impl SessionInner {
         let terminal = state.is_some_and(DeliveryState::is_terminal);
         self.outgoing.retain(first, last, |id, slot| {
             let link = find(slot.link);
+            if link.is_some_and(|link| link.end.state == LinkState::Errant) {
+                errant = true;
+                return true;
+            }
             let heard = link.is_some_and(|link| !link.end.silent) || suspended.contains(&slot.link.into());
-            if !heard && link.is_none_or(|link| link.end.state != LinkState::Errant) {
+            if !heard {
                 // The link has come to its end and its id is silent: what became of it is there to be asked for.
                 if state.is_some() && !slot.state.is_terminal() {
                     slot.state = Kept::new(state);
                 }
                 return true;
             }
-            errant |= link.is_some_and(|link| link.end.state == LinkState::Errant);
             let settles =
                 disposition.settled || (terminal && link.is_none_or(|link| !link.end.local.keep_outcomes));
             // 3.4: a terminal state is the last.
@@ -111,13 +124,6 @@ impl SessionInner {
             extend(&mut runs, slot.link, id, settles);
             !settles
         });
-        // 2.6.5: the deliveries of a link that was detached with an error are not to be spoken of any more.
-        if errant {
-            return Err(ProtocolError::session(
-                ErrorCondition::ErrantLink,
-                "a disposition for a link in error",
-            ));
-        }
         for run in runs.drain(..) {
             let (link, state) = (LinkId::from(run.link), disposition.state.clone());
             if run.settled {
@@ -138,7 +144,7 @@ impl SessionInner {
             }
         }
         self.outgoing_runs = runs;
-        Ok(())
+        check_errant(errant)
     }
 
     /// What the sender says of deliveries that we received.
@@ -151,7 +157,15 @@ impl SessionInner {
     ) -> Result<(), ProtocolError> {
         let Some(incoming) = &mut self.incoming else { return Ok(()) };
         let mut runs = core::mem::take(&mut self.incoming_runs);
+        let mut errant = false;
+        let links = &self.links;
         incoming.retain(first, last, |id, slot| {
+            let link = LinkId::from(slot.link);
+            let found = links.get(LinkKey::from(link).slot).filter(|found| found.end.id == link);
+            if found.is_some_and(|link| link.end.state == LinkState::Errant) {
+                errant = true;
+                return true;
+            }
             if disposition.settled || disposition.state.is_some() {
                 extend(&mut runs, slot.link, id, disposition.settled);
             }
@@ -159,12 +173,6 @@ impl SessionInner {
         });
         for run in runs.drain(..) {
             let (link, state) = (LinkId::from(run.link), disposition.state.clone());
-            if self.link_ref(link).is_some_and(|link| link.end.state == LinkState::Errant) {
-                return Err(ProtocolError::session(
-                    ErrorCondition::ErrantLink,
-                    "a disposition for a link in error",
-                ));
-            }
             if run.settled {
                 self.count_settled(link, run.first, run.last);
                 self.tell(Event::Settled { link, first: run.first, last: run.last, state }, link, out);
@@ -173,7 +181,7 @@ impl SessionInner {
             }
         }
         self.incoming_runs = runs;
-        Ok(())
+        check_errant(errant)
     }
 
     /// Raises an event of a link that has not come to its end, or is suspended.
