@@ -10,7 +10,10 @@ use super::script::Script;
 use crate::{
     Attach, Begin, CommandError, Config, CreditPolicy, DeliveryId, Event, LinkId, Origin, ReceiverId,
     SendOptions, SenderId, SessionId,
-    spec::definitions::ReceiverSettleMode,
+    spec::{
+        definitions::{Error, ErrorCondition, ReceiverSettleMode},
+        delivery_state::Modified,
+    },
     testing::{End, Grammar, Pair},
 };
 
@@ -23,15 +26,21 @@ struct App {
     receivers: Vec<ReceiverId>,
     /// Deliveries of ours whose settlement is not known.
     open: BTreeMap<(LinkId, DeliveryId), ()>,
+    /// Deliveries that are sent in pieces, and not to their end.
+    streams: Vec<(SenderId, DeliveryId)>,
     /// Deliveries that came, and have not been settled here.
     waiting: BTreeSet<(ReceiverId, DeliveryId)>,
+    /// Sessions with a link that was detached with an error from here.
+    errant: BTreeSet<SessionId>,
     tags: u32,
     links: u32,
     prefix: &'static str,
 }
 
-/// Runs two connections by commands at both ends, with octets carried in pieces of any size. Neither end ever finds
-/// fault with what the other writes, and in the end every delivery has been settled or is told to be unsettled.
+/// Runs two connections by commands at both ends, with octets carried in pieces of any size: messages sent whole and
+/// in pieces, or given up; links, sessions and in the end the connection left in order or with an error. Neither end
+/// ever finds fault with what the other writes (but for input that an error on a link crosses, which 2.6.5 makes the
+/// session's end), and in the end every delivery has been settled or is told to be unsettled.
 ///
 /// # Panics
 /// Where that does not hold.
@@ -66,12 +75,32 @@ pub fn pair(data: &[u8]) {
         quiet = !client.events(&mut pair.client) & !server.events(&mut pair.server);
         quiet &= !pair.up(usize::MAX) & !pair.down(usize::MAX);
     }
-    let _ = pair.client.connection.close(None);
+    let _ = pair.client.connection.close(error(usize::from(setting >> 2)));
     pair.run();
     client.events(&mut pair.client);
     server.events(&mut pair.server);
     client.check(&pair.client);
     server.check(&pair.server);
+}
+
+/// What every message is full of.
+const FILL: u8 = 7;
+
+fn check_fill(octets: &[u8]) {
+    assert!(octets.iter().all(|octet| *octet == FILL), "{octets:?}");
+}
+
+/// Takes what there is of a delivery on a streaming link.
+fn read(end: &mut End, receiver: ReceiverId, delivery: DeliveryId) {
+    let Ok(mut receiver) = end.connection.receiver(receiver) else { return };
+    while let Ok(Some(octets)) = receiver.read(delivery) {
+        check_fill(&octets);
+    }
+}
+
+/// An error, one time in four.
+fn error(choice: usize) -> Option<Error> {
+    (choice & 3 == 3).then(|| Error::described(ErrorCondition::InternalError, "told so"))
 }
 
 impl App {
@@ -86,11 +115,18 @@ impl App {
 
     fn answer(&mut self, end: &mut End, event: &Event) {
         match event {
+            Event::SessionError { session, failure } if failure.origin == Origin::Violation => {
+                let crossed = failure.error.condition == ErrorCondition::ErrantLink;
+                assert!(crossed && self.errant.contains(session), "{event:?}");
+            }
             Event::ConnectionError(failure)
             | Event::SessionError { failure, .. }
             | Event::SenderError { failure, .. }
             | Event::ReceiverError { failure, .. } => {
-                assert!(!matches!(failure.origin, Origin::Violation), "{event:?}");
+                // A link goes with its session.
+                let crossed =
+                    failure.error.condition == ErrorCondition::ErrantLink && !self.errant.is_empty();
+                assert!(crossed || failure.origin != Origin::Violation, "{event:?}");
             }
             Event::SessionOpen { session } if !self.sessions.contains(session) => {
                 self.sessions.push(*session)
@@ -108,6 +144,10 @@ impl App {
                 let _ = end.connection.sender(*sender).and_then(|mut sender| sender.drained());
             }
             Event::Delivery { receiver, delivery } => drop(self.waiting.insert((*receiver, *delivery))),
+            Event::DeliveryData { receiver, delivery, .. } => read(end, *receiver, *delivery),
+            Event::DeliveryAborted { receiver, delivery } => {
+                self.waiting.remove(&(*receiver, *delivery));
+            }
             Event::Settled { link, first, last, .. } => {
                 self.open.retain(|(of, id), ()| of != link || id < first || id > last);
             }
@@ -145,18 +185,24 @@ impl App {
             13 => {
                 let Some(id) = self.senders.get(pick(self.senders.len())).copied() else { return };
                 let Ok(mut sender) = end.connection.sender(id) else { return };
-                let _ = if script.below(2) == 0 { sender.detach(None) } else { sender.close(None) };
+                let (error, session) = (error(which), sender.session());
+                let told = error.is_some();
+                let left = if script.below(2) == 0 { sender.detach(error) } else { sender.close(error) };
+                self.errant.extend((left.is_ok() && told).then_some(session));
             }
             14 => {
                 let Some(id) = self.receivers.get(pick(self.receivers.len())).copied() else { return };
                 let Ok(mut receiver) = end.connection.receiver(id) else { return };
-                let _ = if script.below(2) == 0 { receiver.detach(None) } else { receiver.close(None) };
+                let (error, session) = (error(which), receiver.session());
+                let told = error.is_some();
+                let left = if script.below(2) == 0 { receiver.detach(error) } else { receiver.close(error) };
+                self.errant.extend((left.is_ok() && told).then_some(session));
             }
             _ if script.below(4) == 0 => {
                 let Some(id) = self.sessions.get(pick(self.sessions.len())).copied() else { return };
-                let _ = end.connection.session(id).and_then(|mut session| session.end(None));
+                let _ = end.connection.session(id).and_then(|mut session| session.end(error(which)));
             }
-            _ => {}
+            _ => self.stream(end, pick(self.streams.len()), script),
         }
     }
 
@@ -166,6 +212,7 @@ impl App {
         let attach = Attach::to("node")
             .name(alloc::format!("{}{}", self.prefix, self.links))
             .credit(script.choose(CreditPolicy::Manual, &[CreditPolicy::Auto(4)]))
+            .streaming(script.below(4) == 0)
             .settle_on_outcome(script.below(3) > 0)
             .rcv_settle_mode(script.choose(ReceiverSettleMode::First, &[ReceiverSettleMode::Second]));
         if script.below(2) == 0 {
@@ -184,7 +231,14 @@ impl App {
         let settled = script.below(4) == 0;
         let size = script.choose(10, &[0, 600, 2000]);
         self.tags = self.tags.wrapping_add(1);
-        let sent = sender.send_with(self.tags, vec![7; size], &SendOptions::new().settled(settled));
+        let options = SendOptions::new().settled(settled);
+        let sent = if script.below(3) == 0 {
+            let started = sender.start(self.tags, &options);
+            self.streams.extend(started.map(|delivery| (id, delivery)));
+            started
+        } else {
+            sender.send_with(self.tags, vec![FILL; size], &options)
+        };
         match sent {
             Ok(delivery) if !settled => drop(self.open.insert((id.into(), delivery), ())),
             Err(CommandError::FrameTooLarge { .. }) => assert!(sent.is_ok(), "{sent:?}"),
@@ -192,20 +246,57 @@ impl App {
         }
     }
 
+    /// Goes on with a delivery that is sent in pieces: with more of it, to its end, or no further.
+    fn stream(&mut self, end: &mut End, at: usize, script: &mut Script<'_>) {
+        let Some((id, delivery)) = self.streams.get(at).copied() else { return };
+        let Ok(mut sender) = end.connection.sender(id) else {
+            self.streams.remove(at);
+            return;
+        };
+        let done = match script.below(4) {
+            0 => sender.finish(delivery),
+            1 => {
+                let aborted = sender.abort(delivery);
+                if aborted.is_ok() {
+                    // 2.7.5: it is settled.
+                    self.open.remove(&(id.into(), delivery));
+                }
+                aborted
+            }
+            _ => {
+                let chunk = vec![FILL; script.choose(1, &[0, 100, 1500])];
+                // Whether there is room or not, there will be more.
+                let _ = sender.write(delivery, chunk);
+                return;
+            }
+        };
+        if !matches!(done, Err(CommandError::WindowClosed)) {
+            self.streams.remove(at);
+        }
+    }
+
     fn settle_one(&mut self, end: &mut End, at: usize, script: &mut Script<'_>) {
         let Some((id, delivery)) = self.waiting.iter().nth(at).copied() else { return };
         self.waiting.remove(&(id, delivery));
+        read(end, id, delivery);
         let Ok(mut receiver) = end.connection.receiver(id) else { return };
-        let _ = receiver.take(delivery);
-        let _ = match script.below(3) {
+        if let Ok(taken) = receiver.take(delivery) {
+            check_fill(&taken.payload.into_bytes());
+        }
+        let choice = script.byte();
+        let _ = match choice & 3 {
             0 => receiver.accept(delivery),
             1 => receiver.release(delivery),
-            _ => receiver.reject(delivery, None),
+            2 => receiver.modify(delivery, Modified::default()),
+            _ => receiver.reject(delivery, error(usize::from(choice >> 2))),
         };
     }
 
-    /// Takes and accepts whatever has come, and settles whatever was sent and has its outcome.
+    /// Takes and accepts whatever has come, and sends to its end whatever has been begun.
     fn settle_all(&mut self, end: &mut End) {
+        for at in (0..self.streams.len()).rev() {
+            self.stream(end, at, &mut Script::new(&[]));
+        }
         while !self.waiting.is_empty() {
             self.settle_one(end, 0, &mut Script::new(&[]));
         }
