@@ -36,7 +36,7 @@ pub enum SaslPolicy {
 /// How long the peer may take; `None` for as long as it likes. All default to `None`, but for `close`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// From the first octet out to the peer's open.
+    /// To the peer's open: for a client from its own `open`, for a server from the first moment that it is told of.
     pub open: Option<Duration>,
     /// For the SASL exchange.
     pub sasl: Option<Duration>,

@@ -107,7 +107,7 @@ events! {
         /// The link.
         sender: SenderId,
     };
-    /// A message can be sent, after the link opened or after `send` had been refused for want of
+    /// A message can be sent, or a stream go on, after the link opened or after `send` had been refused for want of
     /// credit or room. It comes once for each: send until `send` is refused again.
     SenderReady = "SENDER_READY" {
         /// The link.

@@ -15,7 +15,7 @@ mod writer;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use bytes::Bytes;
 
@@ -58,6 +58,18 @@ impl<T: Decode> Decode for Box<T> {
 }
 
 impl<T: Encode + ?Sized> Encode for Box<T> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        (**self).encode(writer);
+    }
+}
+
+impl<T: Decode> Decode for Arc<T> {
+    fn decode_as(code: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        T::decode_as(code, reader).map(Self::new)
+    }
+}
+
+impl<T: Encode + ?Sized> Encode for Arc<T> {
     fn encode(&self, writer: &mut Writer<'_>) {
         (**self).encode(writer);
     }

@@ -41,8 +41,12 @@ impl Connection {
                     input.skip(usize::MAX);
                     return Progress::Closed;
                 }
-                _ if self.events.len() >= self.config.limits.events => return Progress::DrainEvents,
-                _ if self.outbox.len() >= self.config.limits.outbox => return Progress::DrainOutput,
+                _ if self.events.len() >= self.config.limits.events => {
+                    return self.stall(Progress::DrainEvents, input);
+                }
+                _ if self.outbox.len() >= self.config.limits.outbox => {
+                    return self.stall(Progress::DrainOutput, input);
+                }
                 Expected::Header => {
                     let Some(header) = next_header(input) else { return Progress::NeedInput };
                     self.on_header(header);
@@ -50,7 +54,7 @@ impl Connection {
                 Expected::Frames(kind) => match self.next_frame(kind, input) {
                     Ok(Some((head, frame))) => self.on_frame(kind, head, frame),
                     Ok(None) => return Progress::NeedInput,
-                    Err(Stop::Stalled) => return Progress::DrainEvents,
+                    Err(Stop::Stalled) => return self.stall(Progress::DrainEvents, input),
                     Err(Stop::Broken(error)) => {
                         // No frame can be found behind this: there is nothing more to understand.
                         self.deaf = true;
@@ -62,6 +66,14 @@ impl Connection {
                 },
             }
         }
+    }
+
+    /// 2.4.5: a peer whose frames have to wait for the application is not silent.
+    fn stall(&mut self, progress: Progress, input: &impl Input) -> Progress {
+        if input.remaining() > 0 {
+            self.timers.note_frame();
+        }
+        progress
     }
 
     fn expected(&self) -> Expected {
@@ -147,7 +159,7 @@ impl Connection {
         let offers = self.security.is_wanted();
         let insists = offers && self.config.sasl_policy == SaslPolicy::Required;
         match header {
-            Some(ProtocolHeader::SASL) if offers => self.start_sasl(),
+            Some(ProtocolHeader::SASL) if offers && !self.security.is_done() => self.start_sasl(),
             Some(ProtocolHeader::AMQP) if !insists || self.security.is_done() => {
                 let _ = self.apply(ConnectionCue::RecvHeader);
                 self.outbox.header(ProtocolHeader::AMQP);
@@ -220,9 +232,10 @@ impl Connection {
                 Bytes::new()
             }
         };
+        self.frame_octets = head.size;
         if self.state == ConnectionState::OpenRcvd && !matches!(performative, Performative::Open(_)) {
             self.backlog_octets = self.backlog_octets.saturating_add(head.size);
-            self.backlog.push_back((head.channel, performative, payload));
+            self.backlog.push_back((head.channel, performative, payload, head.size));
             return Ok(());
         }
         self.route(head.channel, performative, payload)
@@ -305,7 +318,8 @@ fn is_one_of(body: &[u8], these: &[Known]) -> bool {
         | [code::DESCRIBED, code::ULONG, 0, 0, 0, 0, 0, 0, 0, number, ..] => {
             these.iter().any(|(known, _)| *known == u64::from(*number))
         }
-        [code::DESCRIBED, code::SYM8, _, symbol @ ..] => {
+        [code::DESCRIBED, code::SYM8, _, symbol @ ..]
+        | [code::DESCRIBED, code::SYM32, _, _, _, _, symbol @ ..] => {
             these.iter().any(|(_, known)| symbol.starts_with(known.as_bytes()))
         }
         _ => false,

@@ -147,8 +147,9 @@ impl Connection {
         self.events.push_back(Event::ConnectionOpen);
         self.begin_staged();
         while self.is_open()
-            && let Some((channel, performative, payload)) = self.backlog.pop_front()
+            && let Some((channel, performative, payload, octets)) = self.backlog.pop_front()
         {
+            self.frame_octets = octets;
             if let Err(error) = self.route(channel, performative, payload) {
                 self.violate(error);
             }
@@ -184,6 +185,7 @@ impl Connection {
         if self.state.next(cue).is_none() || (self.closing && error.is_none()) {
             return Err(CommandError::IllegalState("the connection is not open, or is being closed"));
         }
+        self.timers.disarm(Due::Open);
         if error.is_none() && self.holds_messages() {
             self.closing = true;
         } else {

@@ -14,7 +14,10 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
 use bytes::Bytes;
 
-use self::{security::Security, timers::Timers};
+use self::{
+    security::Security,
+    timers::{Due, Timers},
+};
 use crate::{
     config::{Config, Side},
     error::CommandError,
@@ -72,8 +75,10 @@ pub struct Connection {
     /// The largest frame that the peer accepts: the least there is until its open tells (2.4.1).
     remote_max_frame_size: u32,
     /// Frames that came before the application answered the peer's open.
-    backlog: VecDeque<(u16, Performative, Bytes)>,
+    backlog: VecDeque<(u16, Performative, Bytes, usize)>,
     backlog_octets: usize,
+    /// Octets of the frame at hand.
+    frame_octets: usize,
     /// Sessions by our channels.
     sessions: Places<SessionInner>,
     /// Our channels by the peer's.
@@ -98,6 +103,11 @@ impl Connection {
     /// A connection at its start. Nothing is sent before [`open`](Self::open).
     pub fn new(config: impl Into<Arc<Config>>) -> Self {
         let config = config.into();
+        let mut timers = Timers::default();
+        if config.side == Side::Server {
+            // A client's begins with its first octet, a server's with the first moment that it knows of.
+            timers.arm(Due::Open, config.timeouts.open);
+        }
         Self {
             security: Security::new(&config),
             state: ConnectionState::Start,
@@ -110,6 +120,7 @@ impl Connection {
             remote_max_frame_size: MIN_MAX_FRAME_SIZE,
             backlog: VecDeque::new(),
             backlog_octets: 0,
+            frame_octets: 0,
             sessions: Places::default(),
             channels: Vec::new(),
             dirty: Turns::default(),
@@ -119,7 +130,7 @@ impl Connection {
             session_generations: 0,
             link_generations: 0,
             epochs: 0,
-            timers: Timers::default(),
+            timers,
             #[cfg(feature = "testing")]
             reached: Reached::default(),
             config,

@@ -297,7 +297,7 @@ impl Connection {
     /// # Errors
     /// [`CommandError::IllegalState`] if none waits, or for [`Step::Pending`].
     pub fn sasl_answer(&mut self, step: Step) -> Result<(), CommandError> {
-        if !self.security.pending || matches!(step, Step::Pending) {
+        if !self.security.pending || self.silent || matches!(step, Step::Pending) {
             return Err(CommandError::IllegalState("no SASL mechanism waits for an answer"));
         }
         self.security.pending = false;

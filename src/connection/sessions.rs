@@ -221,9 +221,10 @@ impl Connection {
 
     pub(super) fn on_end(&mut self, remote: u16, end: End) -> Result<(), ProtocolError> {
         let channel = self.channel_of(remote)?;
+        let octets = self.frame_octets;
         let Some((session, mut out, _)) = self.on_channel(channel) else { return Ok(()) };
         if session.state == SessionState::BeginRcvd {
-            session.backlog.push_back((Performative::End(end), Bytes::new()));
+            session.keep(Performative::End(end), Bytes::new(), octets);
             return Ok(());
         }
         let failure = end.error.map(|error| Failure { origin: Origin::Peer, error: *error });
@@ -265,6 +266,7 @@ impl Connection {
         payload: Bytes,
     ) -> Result<(), ProtocolError> {
         let channel = self.channel_of(remote)?;
+        let octets = self.frame_octets;
         let Some((session, ..)) = self.on_channel(channel) else { return Ok(()) };
         match session.state {
             SessionState::Mapped => {
@@ -279,11 +281,7 @@ impl Connection {
                 Ok(())
             }
             SessionState::BeginRcvd => {
-                session.backlog_octets = session
-                    .backlog_octets
-                    .saturating_add(payload.len())
-                    .saturating_add(size_of::<Performative>());
-                session.backlog.push_back((performative, payload));
+                session.keep(performative, payload, octets);
                 Ok(())
             }
             // 2.5.4, 2.5.5: nothing can be answered any more.
@@ -296,13 +294,14 @@ impl Connection {
         let session = self.sessions.remove(channel);
         self.dirty.remove(channel);
         self.blocked.remove(channel);
-        let Some(session) = session else { return };
+        let Some(mut session) = session else { return };
         #[cfg(feature = "testing")]
         self.reached.note(&session);
         let left = session.unsettled_len();
         if left == 0 || left > self.config.limits.retained {
             return;
         }
+        session.shed();
         self.retained = self.retained.saturating_add(left);
         self.ended.push_back(session);
         while self.retained > self.config.limits.retained

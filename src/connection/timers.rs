@@ -191,7 +191,8 @@ impl Connection {
                 session.raise_end(Some(&lost("the peer did not answer end in time")), &mut out);
             }
             Due::Detach(id) => {
-                let Some((session, mut out, counters)) = self.on_channel(LinkKey::from(id).session) else {
+                let Some((session, mut out, mut counters)) = self.on_channel(LinkKey::from(id).session)
+                else {
                     return;
                 };
                 if session.detach_waits(id) {
@@ -200,6 +201,7 @@ impl Connection {
                     return;
                 }
                 session.raise_link_lost(id, lost("the peer did not answer detach in time"), &mut out);
+                counters.queue(session);
             }
             Due::Drain(id) => {
                 let Some((session, mut out, mut counters)) =

@@ -11,12 +11,23 @@ use bytes::{Buf, Bytes, BytesMut};
 #[derive(Clone, Debug, Default)]
 pub struct Payload {
     first: Bytes,
-    /// What follows the first chunk.
-    #[expect(
-        clippy::box_collection,
-        reason = "most messages have one chunk, and are moved more often than read"
-    )]
-    rest: Option<Box<VecDeque<Bytes>>>,
+    /// What follows the first chunk; most messages have but one.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rest {
+    chunks: VecDeque<Bytes>,
+    /// Octets of them all.
+    len: usize,
+}
+
+impl Rest {
+    fn pop(&mut self) -> Bytes {
+        let chunk = self.chunks.pop_front().unwrap_or_default();
+        self.len = self.len.saturating_sub(chunk.len());
+        chunk
+    }
 }
 
 impl Payload {
@@ -27,8 +38,7 @@ impl Payload {
 
     /// How many octets.
     pub fn len(&self) -> usize {
-        let rest = self.rest.iter().flat_map(|rest| rest.iter());
-        rest.fold(self.first.len(), |sum, chunk| sum.saturating_add(chunk.len()))
+        self.first.len().saturating_add(self.rest.as_ref().map_or(0, |rest| rest.len))
     }
 
     /// Whether there is no octet.
@@ -37,7 +47,7 @@ impl Payload {
     }
 
     fn is_one_chunk(&self) -> bool {
-        self.rest.as_ref().is_none_or(|rest| rest.is_empty())
+        self.rest.as_ref().is_none_or(|rest| rest.chunks.is_empty())
     }
 
     /// All octets, where they are one chunk.
@@ -48,7 +58,7 @@ impl Payload {
 
     /// The chunks, in order; none of them is empty.
     pub fn chunks(&self) -> impl Iterator<Item = &Bytes> {
-        let rest = self.rest.iter().flat_map(|rest| rest.iter());
+        let rest = self.rest.iter().flat_map(|rest| rest.chunks.iter());
         core::iter::once(&self.first).chain(rest).filter(|chunk| !chunk.is_empty())
     }
 
@@ -57,14 +67,16 @@ impl Payload {
         if self.first.is_empty() {
             self.first = chunk;
         } else if !chunk.is_empty() {
-            self.rest.get_or_insert_default().push_back(chunk);
+            let rest = self.rest.get_or_insert_default();
+            rest.len = rest.len.saturating_add(chunk.len());
+            rest.chunks.push_back(chunk);
         }
     }
 
     /// Takes up to `max` octets off the front: those of the first chunk, or as many of them as fit.
     pub fn take_chunk(&mut self, max: usize) -> Bytes {
         if max >= self.first.len() {
-            let next = self.rest.as_mut().and_then(|rest| rest.pop_front()).unwrap_or_default();
+            let next = self.rest.as_mut().map(|rest| rest.pop()).unwrap_or_default();
             return core::mem::replace(&mut self.first, next);
         }
         self.first.split_to(max)

@@ -323,9 +323,10 @@ impl ReceiverInner {
     pub(crate) fn on_flow(&mut self, flow: &Flow) {
         self.available = flow.available.unwrap_or(self.available);
         let Some(theirs) = flow.delivery_count else { return };
-        // Some count a delivery when it begins and some when it is complete, so only a lead means anything.
-        // Outside a drain a lead is messages still on their way: RabbitMQ counts them before it sends them.
-        if self.drain
+        // Some count a delivery when it begins and some when it is complete, so only a lead means anything. It is
+        // credit given up where the flow answers a drain, be that over by now; else it is messages still on their
+        // way, which RabbitMQ counts before it sends them.
+        if flow.drain
             && let Ok(ahead) = u32::try_from(theirs.offset_from(self.count))
         {
             self.credit = self.credit.saturating_sub(ahead);

@@ -175,9 +175,7 @@ impl<T> Ledger<T> {
         let Some(slot @ Some(_)) = slot else { return false };
         *slot = None;
         self.live = self.live.saturating_sub(1);
-        if at == 0 {
-            self.trim();
-        }
+        self.trim();
         true
     }
 
@@ -241,6 +239,7 @@ impl<T> Ledger<T> {
     }
 
     fn trim(&mut self) {
+        self.shorten();
         while let Some(None) = self.ring.front() {
             self.ring.pop_front();
             self.base = self.base.saturating_add(1);

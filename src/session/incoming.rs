@@ -10,6 +10,7 @@ use crate::{
     link::{Admitted, Delivery, Kept, Ledger, Link, LinkKind, Slot},
     out::Out,
     spec::{definitions::ErrorCondition, performatives::Transfer},
+    state::LinkState,
 };
 
 impl SessionInner {
@@ -30,11 +31,17 @@ impl SessionInner {
             return Err(ProtocolError::session(ErrorCondition::NotAllowed, "a transfer to a sender"));
         };
         if !link.end.is_open() {
+            let link_state = link.end.state;
             // Its number is used up all the same, or the next delivery would seem to leave a gap.
             if transfer.delivery_id.is_some_and(|number| {
                 self.incoming.as_ref().is_none_or(|ledger| ledger.next_number() == number)
             }) {
                 Self::numbered(&mut self.incoming, self.incoming_epoch, transfer)?.skip(epochs);
+            }
+            if link_state == LinkState::AttachRcvd {
+                let why = "a message before the link is attached, which gives no credit";
+                let error = ProtocolError::link(ErrorCondition::TransferLimitExceeded, why);
+                return self.refuse_transfer(slot, error, out);
             }
             self.release(1);
             return self.link_at(slot).map_or(Ok(()), |link| Self::late_input(link));

@@ -104,8 +104,13 @@ impl SessionInner {
     /// The peer is no longer waited for: the link's last event comes without its detach.
     pub(crate) fn raise_link_lost(&mut self, id: LinkId, failure: Failure, out: &mut Out<'_>) {
         let Ok(link) = self.link(id) else { return };
-        if !core::mem::replace(&mut link.end.silent, true) {
-            out.event(Event::link_closed(id, link.end.unsettled, Some(Box::new(failure))));
+        if core::mem::replace(&mut link.end.silent, true) {
+            return;
+        }
+        out.event(Event::link_closed(id, link.end.unsettled, Some(Box::new(failure))));
+        if let LinkKind::Receiver(receiver) = &mut link.kind {
+            let abandoned = receiver.abandon();
+            self.abandon(abandoned);
         }
     }
 
@@ -129,12 +134,17 @@ impl SessionInner {
     pub(super) fn fail_link(&mut self, slot: u16, error: Error, out: &mut Out<'_>) {
         let Some(link) = self.link_at(slot) else { return };
         let (id, unsettled, silent) = (link.end.id, link.end.unsettled, link.end.silent);
+        let link_state = link.end.state;
         link.end.silent = true;
         if let LinkKind::Receiver(receiver) = &mut link.kind {
             let abandoned = receiver.abandon();
             self.abandon(abandoned);
         }
-        let _ = self.detach_now(slot, true, Some(error.clone()), out);
+        let _ = if link_state == LinkState::AttachRcvd {
+            self.refuse_link(slot, Some(error.clone()), out)
+        } else {
+            self.detach_now(slot, true, Some(error.clone()), out)
+        };
         if !silent {
             let failure = Failure { origin: Origin::Violation, error };
             out.event(Event::link_closed(id, unsettled, Some(Box::new(failure))));
@@ -153,7 +163,12 @@ impl SessionInner {
             // The peer took its request back before it was answered; each attach is answered by one, and so is
             // each detach.
             link.end.mirror_remote();
-            let _ = self.write_attach(slot, out);
+            if self.write_attach_or_bare(slot, out).is_err() {
+                // Not even its name fits: all that is left is to forget it.
+                self.raise_link_end(slot, detach, out);
+                self.forget_link(slot);
+                return Ok(());
+            }
         }
         let Some(link) = self.link_at(slot) else { return Ok(()) };
         let was_errant = link.end.state == LinkState::Errant;
@@ -209,8 +224,8 @@ impl SessionInner {
         };
         let suspended = failure.is_none() && !detach.closed && !link.end.closed;
         if suspended && link.end.unsettled > 0 {
-            let id = link.end.id;
-            self.suspended.insert(id);
+            let (id, unsettled) = (link.end.id, link.end.unsettled);
+            self.suspended.insert(id, unsettled);
         }
         let Some(link) = self.link_at(slot) else { return };
         let event = match failure {

@@ -82,9 +82,17 @@ impl SessionInner {
         if !begun {
             return Err(CommandError::IllegalState("the session has not begun, or is ending"));
         }
-        let generation =
-            generations.checked_add(1).ok_or(CommandError::LimitReached("links of a connection"))?;
-        let name = local.name.take().unwrap_or_else(|| format!("{container}-{generation}").into());
+        let next = |generation: u32| {
+            generation.checked_add(1).ok_or(CommandError::LimitReached("links of a connection"))
+        };
+        let mut generation = next(*generations)?;
+        let given = local.name.take();
+        let mut name = given.clone().unwrap_or_else(|| format!("{container}-{generation}").into());
+        // The peer may have taken a name that we would have made up.
+        while given.is_none() && self.names.contains_key(&(name.clone(), role == Role::Sender)) {
+            generation = next(generation)?;
+            name = format!("{container}-{generation}").into();
+        }
         if self.names.contains_key(&(name.clone(), role == Role::Sender)) {
             return Err(CommandError::IllegalState("the session has a link of this name and direction"));
         }
@@ -122,6 +130,16 @@ impl SessionInner {
         }
         link.end.staged = false;
         Ok(())
+    }
+
+    /// Writes an attach that answers only to end the link at once: without its termini, where they do not fit.
+    pub(super) fn write_attach_or_bare(&mut self, slot: u16, out: &mut Out<'_>) -> Result<(), CommandError> {
+        let written = self.write_attach(slot, out);
+        let Err(CommandError::FrameTooLarge { .. }) = written else { return written };
+        if let Some(link) = self.link_at(slot) {
+            *link.end.local = config::Attach::new();
+        }
+        self.write_attach(slot, out)
     }
 
     /// Writes the attaches that waited for the peer's begin.
@@ -176,7 +194,7 @@ impl SessionInner {
         if let (Some(slot), Some(LinkState::AttachSent | LinkState::DetachPipe)) = (known, state) {
             return self.on_attach_answer(slot, attach, out);
         }
-        if let (Some(slot), Some(LinkState::Attached)) = (known, state) {
+        if let (Some(slot), Some(LinkState::Attached | LinkState::AttachRcvd)) = (known, state) {
             // 2.6.1: the second attach succeeds, and the first is closed.
             let why = "the link has been attached again";
             self.fail_link(slot, Error::described(ErrorCondition::Stolen, why), out);
@@ -307,7 +325,9 @@ impl SessionInner {
             // It may have been given credit already.
             LinkKind::Sender(sender) => sender.mode = local.snd_settle_mode,
             LinkKind::Receiver(receiver) => {
+                let credit = receiver.credit();
                 *receiver = ReceiverInner::new(local, window);
+                receiver.set_credit(credit);
             }
         }
         if let Some(remote) = remote {
@@ -315,6 +335,9 @@ impl SessionInner {
             link.end.remote = Some(remote);
         }
         self.write_attach(slot, out)?;
+        if self.link(id)?.receiver().is_ok_and(|receiver| receiver.credit() > 0) {
+            self.flow_later(slot);
+        }
         self.raise_open(slot, out);
         if let LinkId::Sender(id) = id {
             let drain = self.link(id.into())?.sender().map(|sender| core::mem::take(&mut sender.drain_due));
@@ -344,7 +367,7 @@ impl SessionInner {
             Role::Sender => link.end.local.source = None,
             Role::Receiver => link.end.local.target = None,
         }
-        self.write_attach(slot, out)?;
+        self.write_attach_or_bare(slot, out)?;
         let bare = error.as_ref().map(|error| Error::new(error.condition.clone()));
         self.detach_now(slot, true, error, out).or_else(|_| self.detach_now(slot, true, bare, out))
     }

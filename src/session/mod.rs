@@ -12,7 +12,7 @@ pub use self::settle::UnsettledDelivery;
 
 use alloc::{
     boxed::Box,
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     vec::Vec,
 };
 
@@ -76,8 +76,8 @@ pub(crate) struct SessionInner {
     /// Made with the peer's first delivery, which sets the number to begin with.
     incoming: Option<Ledger<Slot<ReceiverId>>>,
     incoming_epoch: u32,
-    /// Links that were detached but not closed and left deliveries unsettled.
-    suspended: BTreeSet<LinkId>,
+    /// Links that were detached but not closed, and how many deliveries they left unsettled.
+    suspended: BTreeMap<LinkId, u32>,
     /// Unsettled deliveries of links that have closed.
     orphans: usize,
     /// Octets of incomplete deliveries that nobody reads as they come.
@@ -96,7 +96,8 @@ pub(crate) struct SessionInner {
     waiting: Turns,
     /// States that it and its links have come to, for tests to look at.
     #[cfg(feature = "testing")]
-    reached: (BTreeSet<SessionState>, BTreeSet<crate::state::LinkState>),
+    reached:
+        (alloc::collections::BTreeSet<SessionState>, alloc::collections::BTreeSet<crate::state::LinkState>),
 }
 
 /// Names remembered at a time, for peers that close by a second attach.
@@ -129,7 +130,7 @@ impl SessionInner {
             outgoing: Ledger::new(DeliveryNumber::new(0), epoch()),
             incoming: None,
             incoming_epoch: epoch(),
-            suspended: BTreeSet::new(),
+            suspended: BTreeMap::new(),
             orphans: 0,
             buffered: 0,
             pending: Vec::new(),
@@ -173,7 +174,7 @@ impl SessionInner {
     }
 
     /// Whether anything new may be begun.
-    fn check_lasting(&self, out: &Out<'_>) -> Result<(), CommandError> {
+    pub(crate) fn check_lasting(&self, out: &Out<'_>) -> Result<(), CommandError> {
         out.check_lasting()?;
         if self.ending {
             Err(CommandError::IllegalState("the session is ending"))
@@ -263,9 +264,12 @@ impl SessionInner {
         if self.state.next(cue).is_none() {
             return Err(CommandError::IllegalState("the session is not there to be ended"));
         }
-        self.ending = false;
+        let ending = core::mem::take(&mut self.ending);
         self.flush(out);
-        out.frame(&End { error: error.map(Box::new) })?;
+        if let Err(refused) = out.frame(&End { error: error.map(Box::new) }) {
+            self.ending = ending;
+            return Err(refused);
+        }
         let applied = self.apply(cue);
         debug_assert!(applied, "looked up above");
         Ok(())
@@ -294,6 +298,20 @@ impl SessionInner {
             }
         }
         out.event(Event::session_ended(self.id, failure.cloned().map(Box::new)));
+    }
+
+    /// Keeps a frame until the application has answered the begin.
+    pub(crate) fn keep(&mut self, performative: Performative, payload: Bytes, octets: usize) {
+        self.backlog_octets = self.backlog_octets.saturating_add(octets);
+        self.backlog.push_back((performative, payload));
+    }
+
+    /// Lets go of all but what can be asked of an ended session: its unsettled deliveries, not their payload.
+    pub(crate) fn shed(&mut self) {
+        self.links = Places::default();
+        self.names.clear();
+        self.backlog.clear();
+        self.pending.clear();
     }
 
     /// Routes a frame of an open session.
@@ -395,7 +413,10 @@ impl SessionInner {
 
     /// The states that the session and its links have come to.
     #[cfg(feature = "testing")]
-    pub(crate) fn reached(&self) -> (BTreeSet<SessionState>, BTreeSet<crate::state::LinkState>) {
+    pub(crate) fn reached(
+        &self,
+    ) -> (alloc::collections::BTreeSet<SessionState>, alloc::collections::BTreeSet<crate::state::LinkState>)
+    {
         let mut reached = self.reached.clone();
         reached.1.extend(self.links.iter().flat_map(|link| &link.end.reached));
         reached

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::SessionInner;
 use crate::{
     error::CommandError,
+    event::Event,
     frame::Payload,
     ids::{DeliveryId, LinkId, LinkKey, SenderId},
     link::{Held, Kept, Link, LinkKind, SendOptions, Slot, first_transfer},
@@ -116,7 +117,7 @@ impl SessionInner {
             return Part::Done;
         };
         let Link { end, kind: LinkKind::Sender(sender) } = link else { return Part::Done };
-        let Some(held) = &mut sender.held else { return Part::Done };
+        let (Some(held), LinkId::Sender(id)) = (&mut sender.held, end.id) else { return Part::Done };
         if end.state != LinkState::Attached {
             sender.held = None;
             return Part::Done;
@@ -133,7 +134,10 @@ impl SessionInner {
         // A continuation's head is smaller than the first frame's, which has fitted.
         let Ok(left) = out.transfer(&mut transfer, &mut held.payload) else { return Part::Waits };
         self.window.on_send();
-        if left || held.streaming {
+        if held.streaming && held.payload.is_empty() && core::mem::take(&mut sender.wants_ready) {
+            out.event(Event::SenderReady { sender: id });
+        }
+        if left || sender.held.as_ref().is_some_and(|held| held.streaming) {
             return Part::Written;
         }
         sender.held = None;

@@ -10,8 +10,8 @@ use crate::{
     link::{Kept, LinkKind},
     out::Out,
     spec::{
-        definitions::{ErrorCondition, ReceiverSettleMode, Role},
-        delivery_state::DeliveryState,
+        definitions::{Error, ErrorCondition, ReceiverSettleMode, Role},
+        delivery_state::{DeliveryState, Modified, Rejected},
         performatives::Disposition,
     },
     state::LinkState,
@@ -74,6 +74,9 @@ impl SessionInner {
                 "a disposition's last is before its first",
             ));
         }
+        if disposition.state.is_none() && !disposition.settled {
+            return Ok(());
+        }
         match disposition.role {
             Role::Receiver => self.on_outcomes(first, last, disposition, out),
             Role::Sender => self.on_sender_settlement(first, last, disposition, out),
@@ -104,7 +107,8 @@ impl SessionInner {
                 errant = true;
                 return true;
             }
-            let heard = link.is_some_and(|link| !link.end.silent) || suspended.contains(&slot.link.into());
+            let heard =
+                link.is_some_and(|link| !link.end.silent) || suspended.contains_key(&slot.link.into());
             if !heard {
                 // The link has come to its end and its id is silent: what became of it is there to be asked for.
                 if state.is_some() && !slot.state.is_terminal() {
@@ -124,12 +128,14 @@ impl SessionInner {
             extend(&mut runs, slot.link, id, settles);
             !settles
         });
+        // The receiver knows what it said; its own details are not sent back to it, once for each run.
+        let answer = state.map(without_details);
         for run in runs.drain(..) {
             let (link, state) = (LinkId::from(run.link), disposition.state.clone());
             if run.settled {
                 self.count_settled(link, run.first, run.last);
                 if !disposition.settled {
-                    let state = state.clone();
+                    let state = answer.clone();
                     self.dispose(Pending {
                         role: Role::Sender,
                         first: run.first,
@@ -185,10 +191,14 @@ impl SessionInner {
     }
 
     /// Raises an event of a link that has not come to its end, or is suspended.
-    fn tell(&self, event: Event, link: LinkId, out: &mut Out<'_>) {
+    fn tell(&mut self, event: Event, link: LinkId, out: &mut Out<'_>) {
         let alive = self.link_ref(link).is_some_and(|link| !link.end.silent);
-        if alive || self.suspended.contains(&link) {
+        let left = self.suspended.get(&link).copied();
+        if alive || left.is_some() {
             out.event(event);
+        }
+        if left == Some(0) {
+            self.suspended.remove(&link);
         }
     }
 
@@ -197,7 +207,10 @@ impl SessionInner {
         match self.link(link) {
             Ok(link) => link.end.unsettled = link.end.unsettled.saturating_sub(count),
             Err(_) => {
-                self.orphans = self.orphans.saturating_sub(usize::try_from(count).unwrap_or(usize::MAX))
+                self.orphans = self.orphans.saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+                if let Some(left) = self.suspended.get_mut(&link) {
+                    *left = left.saturating_sub(count);
+                }
             }
         }
     }
@@ -320,7 +333,7 @@ impl SessionInner {
             };
             if out.frame(&disposition).is_err() {
                 // Details that do not fit the peer's frames are left out; the outcome is what counts.
-                disposition.state = disposition.state.map(without_details);
+                disposition.state = disposition.state.as_ref().map(without_details);
                 let _ = out.frame(&disposition);
             }
         }
@@ -328,20 +341,20 @@ impl SessionInner {
     }
 }
 
-fn without_details(state: DeliveryState) -> DeliveryState {
+/// The state without what may be long in it.
+fn without_details(state: &DeliveryState) -> DeliveryState {
     match state {
-        DeliveryState::Rejected(mut rejected) => {
-            if let Some(error) = &mut rejected.error {
-                error.info = None;
-                error.description = None;
-            }
-            DeliveryState::Rejected(rejected)
+        DeliveryState::Rejected(rejected) => {
+            let error = rejected.error.as_ref().map(|error| Error::new(error.condition.clone()));
+            Rejected { error }.into()
         }
-        DeliveryState::Modified(mut modified) => {
-            modified.message_annotations = None;
-            DeliveryState::Modified(modified)
+        DeliveryState::Modified(modified) => Modified {
+            delivery_failed: modified.delivery_failed,
+            undeliverable_here: modified.undeliverable_here,
+            message_annotations: None,
         }
-        other => other,
+        .into(),
+        other => other.clone(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The states of a delivery (3.4, 4.5.5, 4.5.6).
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 
 use super::{
     definitions::Error,
@@ -48,15 +48,15 @@ archetypes! {
         /// See [`Accepted`].
         Accepted(Accepted);
         /// See [`Rejected`].
-        Rejected(Box<Rejected>);
+        Rejected(Arc<Rejected>);
         /// See [`Released`].
         Released(Released);
         /// See [`Modified`].
-        Modified(Box<Modified>);
+        Modified(Arc<Modified>);
         /// See [`Declared`].
-        Declared(Box<Declared>);
+        Declared(Arc<Declared>);
         /// See [`TransactionalState`].
-        TransactionalState(Box<TransactionalState>);
+        TransactionalState(Arc<TransactionalState>);
     } [or Other]
 
     /// A terminal state of a delivery at its receiver (3.4), as a source's default-outcome or within a

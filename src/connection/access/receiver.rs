@@ -1,7 +1,5 @@
 //! A receiving link, to be spoken to.
 
-use alloc::boxed::Box;
-
 use bytes::Bytes;
 
 use super::{Attach, CommandError, Due, Error, Link, Parts, ReceiverId, SessionId, Str, link_getters};
@@ -104,7 +102,7 @@ impl Receiver<'_> {
     /// # Errors
     /// As [`accept`](Self::accept).
     pub fn reject(&mut self, delivery: DeliveryId, error: Option<Error>) -> Result<(), CommandError> {
-        self.resolve(delivery, Some(DeliveryState::Rejected(Box::new(Rejected { error }))), None)
+        self.resolve(delivery, Some(DeliveryState::from(Rejected { error })), None)
     }
 
     /// Hands a delivery back changed (3.4.5).
@@ -112,7 +110,7 @@ impl Receiver<'_> {
     /// # Errors
     /// As [`accept`](Self::accept).
     pub fn modify(&mut self, delivery: DeliveryId, modified: Modified) -> Result<(), CommandError> {
-        self.resolve(delivery, Some(DeliveryState::Modified(Box::new(modified))), None)
+        self.resolve(delivery, Some(DeliveryState::from(modified)), None)
     }
 
     /// Settles a delivery, whatever the mode.

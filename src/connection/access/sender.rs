@@ -36,6 +36,8 @@ impl Sender<'_> {
     /// Whether [`send`](Self::send) would take a message now.
     pub fn is_sendable(&self) -> bool {
         self.is_open()
+            && self.link().is_some_and(|link| link.end.leaving.is_none())
+            && self.parts.session.check_lasting(&self.parts.out).is_ok()
             && self.parts.session.remote_incoming_window() > 0
             && !self.parts.out.outbox_full()
             && self.inner().is_some_and(|sender| sender.check(0).is_ok())

@@ -1,0 +1,489 @@
+//! A peer, or an application, that is clumsy or means harm: what it must not be able to bring about.
+#![allow(dead_code, unused_imports, reason = "the peer's vocabulary is shared")]
+
+mod common;
+#[path = "hostile/peer.rs"]
+mod peer;
+
+use core::time::Duration;
+
+use amqp_proto::{
+    Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, Limits, Progress, ReceiverId,
+    SendOptions, Timeouts,
+    codec::Encode,
+    sasl::{Input, Mechanism, Offer, Step, Success},
+    spec::{
+        definitions::{Error, ErrorCondition, Role},
+        delivery_state::{DeliveryState, Rejected},
+        performatives as p,
+        sasl::SaslInit,
+        termini::Source,
+    },
+    types::{Fields, SequenceNo, Symbol, Value},
+};
+use bytes::{Buf, Bytes, BytesMut};
+use common::{Linked, Pair, names};
+use peer::*;
+
+struct Bench {
+    conn: Connection,
+    buffer: BytesMut,
+    now: u64,
+}
+
+impl Bench {
+    fn bare(config: Config) -> Self {
+        Self { conn: Connection::new(config), buffer: BytesMut::new(), now: 1 }
+    }
+    fn open(config: Config) -> Self {
+        Self::open_as(config, &open())
+    }
+    fn open_as(config: Config, open: &p::Open) -> Self {
+        let mut bench = Self::bare(config);
+        let _ = bench.feed(AMQP);
+        let _ = bench.say(0, open);
+        bench.output();
+        bench
+    }
+    fn at(&self) -> Instant {
+        Instant::from_millis(self.now)
+    }
+    fn feed(&mut self, octets: &[u8]) -> Progress {
+        self.buffer.extend_from_slice(octets);
+        self.conn.handle_input(Instant::from_millis(self.now), &mut self.buffer)
+    }
+    fn say(&mut self, channel: u16, performative: &impl Encode) -> Progress {
+        self.feed(&frame(channel, performative))
+    }
+    fn events(&mut self) -> Vec<Event> {
+        core::iter::from_fn(|| self.conn.poll_event()).collect()
+    }
+    fn output(&mut self) -> Vec<u8> {
+        let mut all = Vec::new();
+        let mut transmit = self.conn.transmit(Instant::from_millis(self.now));
+        while transmit.has_remaining() {
+            let count = transmit.chunk().len();
+            all.extend_from_slice(transmit.chunk());
+            transmit.advance(count);
+        }
+        all
+    }
+    fn asked(&mut self) -> ReceiverId {
+        let asked = |event| match event {
+            Event::ReceiverRequested { receiver, .. } => Some(receiver),
+            _ => None,
+        };
+        self.events().into_iter().find_map(asked).expect("a link is asked for")
+    }
+    /// A session on channel 0 and a link to us on handle 0.
+    fn linked(config: Config, credit: u32) -> (Self, ReceiverId) {
+        let mut bench = Self::open(config);
+        let _ = bench.say(0, &begin());
+        let _ = bench.say(0, &attach("link", 0, Role::Sender));
+        let id = bench.asked();
+        bench.conn.accept_receiver(id, Attach::new()).unwrap();
+        bench.conn.receiver(id).unwrap().set_credit(credit).unwrap();
+        bench.output();
+        bench.events();
+        (bench, id)
+    }
+}
+
+fn server() -> Config {
+    Config::server("server").auto_accept(true)
+}
+
+fn timeouts() -> Timeouts {
+    let some = Some(Duration::from_secs(3));
+    Timeouts { open: some, sasl: some, close: some, end: some, detach: some, drain: some }
+}
+
+fn large_info(pairs: usize) -> Error {
+    let pairs =
+        (0..pairs).map(|n| (Symbol::try_from(format!("k{n}").as_str()).unwrap(), Value::Null)).collect();
+    let mut error = Error::new(ErrorCondition::InternalError);
+    error.info = Fields::from_pairs(pairs);
+    error
+}
+
+/// A flow that the sender wrote before it knew of the drain does not answer it.
+#[test]
+fn a_flow_written_before_the_drain_does_not_take_the_grace_away() {
+    let (mut bench, id) = Bench::linked(server(), 10);
+    let mut receiver = bench.conn.receiver(id).unwrap();
+    receiver.set_credit(5).unwrap();
+    receiver.drain().unwrap();
+    bench.output();
+    // The peer wrote all of this while it knew of a credit of 10.
+    let _ = bench.say(0, &p::Flow { delivery_count: Some(SequenceNo::new(0)), ..link_flow(0, 10) });
+    for n in 0..8 {
+        let _ = bench.feed(&with_payload(0, &settled(0, n), b"x"));
+    }
+    let events = bench.events();
+    assert_eq!(names(&events).iter().filter(|name| **name == "DELIVERY").count(), 8, "{events:?}");
+}
+
+/// A drain that was answered just too late still moves the count.
+#[test]
+fn a_drain_answered_too_late_leaves_the_credit_right() {
+    let client = Config::client("c").timeouts(timeouts());
+    let server = Config::server("s").auto_accept(true).timeouts(timeouts());
+    let mut linked =
+        Linked::with(Pair::new(client, server).opened(), Begin::new(), Attach::to("q"), Attach::new());
+    let (sender, receiver) = (linked.sender, linked.receiver);
+    linked.pair.server.receiver(receiver).unwrap().set_credit(10).unwrap();
+    linked.pair.run();
+    linked.pair.server.receiver(receiver).unwrap().drain().unwrap();
+    linked.pair.run();
+    // The answer and the time-out cross.
+    linked.pair.client.sender(sender).unwrap().drained().unwrap();
+    linked.pair.now += 5000;
+    linked.pair.server.handle_timeout(Instant::from_millis(linked.pair.now));
+    linked.pair.run();
+    linked.pair.server.receiver(receiver).unwrap().set_credit(10).unwrap();
+    linked.pair.run();
+    assert_eq!(linked.pair.client.sender(sender).unwrap().credit(), 10);
+}
+
+/// An `end` that is refused does not undo the one that waits.
+#[test]
+fn an_end_that_fails_changes_nothing() {
+    let limits = Limits { outbox: 4096, ..Limits::default() };
+    let client = Config::client("c").limits(limits);
+    let server = Config::server("s").auto_accept(true).max_frame_size(512);
+    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
+    let mut linked = Linked::with(Pair::new(client, server).opened(), Begin::new(), Attach::to("q"), theirs);
+    let options = SendOptions::new().settled(true);
+    let payload = Bytes::from(vec![7; 100_000]);
+    linked.pair.client.sender(linked.sender).unwrap().send_with(1_u32, payload, &options).unwrap();
+    let mut session = linked.pair.client.session(linked.session).unwrap();
+    session.end(None).unwrap();
+    session.end(Some(large_info(200))).unwrap_err();
+    for _ in 0..20 {
+        linked.pair.run();
+        linked.pair.server_events().into_iter().for_each(|event| {
+            if let Event::Delivery { receiver, delivery } = event {
+                linked.pair.server.receiver(receiver).unwrap().take(delivery).unwrap();
+            }
+        });
+    }
+    assert!(names(&linked.pair.client_events()).contains(&"SESSION_CLOSED"));
+}
+
+/// Ends of a session that has not been answered do not pile up.
+#[test]
+fn ends_of_an_unanswered_session_are_bounded() {
+    let mut bench = Bench::bare(Config::server("server"));
+    let _ = bench.feed(AMQP);
+    let _ = bench.say(0, &open());
+    bench.conn.open().unwrap();
+    let _ = bench.say(0, &begin());
+    bench.events();
+    let end = p::End { error: Some(Box::new(large_info(2000))) };
+    let octets = frame(0, &end);
+    let mut taken = 0;
+    for _ in 0..200 {
+        if bench.feed(&octets) != Progress::NeedInput {
+            break;
+        }
+        taken += octets.len();
+    }
+    assert!(taken <= (64 << 10) + octets.len(), "{taken} octets are kept");
+}
+
+/// What waits for the answer of a begin is counted with all that is in it.
+#[test]
+fn attaches_of_an_unanswered_session_are_bounded() {
+    let mut bench = Bench::bare(Config::server("server"));
+    let _ = bench.feed(AMQP);
+    let _ = bench.say(0, &open());
+    bench.conn.open().unwrap();
+    let _ = bench.say(0, &begin());
+    bench.events();
+    let mut taken = 0;
+    for n in 0..200 {
+        let mut attach = attach("link", n, Role::Sender);
+        attach.properties = large_info(2000).info;
+        let octets = frame(0, &attach);
+        if bench.feed(&octets) != Progress::NeedInput {
+            break;
+        }
+        taken += octets.len();
+    }
+    assert!(taken <= 128 << 10, "{taken} octets are kept");
+}
+
+/// What is held of an ended session is its unsettled deliveries, not their payload.
+#[test]
+fn an_ended_session_keeps_no_payload() {
+    assert!(!keeps_payload(&detach(0, true)), "a closed link keeps none");
+    assert!(!keeps_payload(&p::End::default()), "the payload of the incomplete delivery is still held");
+}
+
+fn keeps_payload(last: &impl Encode) -> bool {
+    let (mut bench, _) = Bench::linked(server(), 10);
+    let payload = Bytes::from(vec![7; 60_000]);
+    let frame = Bytes::from(with_payload(0, &more(0, 0), &payload));
+    let mut input = frame.clone();
+    let _ = bench.conn.handle_input(Instant::from_millis(1), &mut input);
+    assert!(input.is_empty());
+    drop(input);
+    let _ = bench.say(0, last);
+    assert!(names(&bench.events()).last().unwrap().ends_with("_CLOSED"));
+    !frame.is_unique()
+}
+
+/// One disposition is answered and told once for each run, with all of its details.
+#[test]
+fn a_disposition_is_not_multiplied_by_its_runs() {
+    let (mut pair, sessions) = {
+        let mut pair = Pair::plain();
+        let session = pair.client.begin(Begin::new()).unwrap();
+        let mut senders = Vec::new();
+        for name in ["a", "b"] {
+            senders.push(pair.client.session(session).unwrap().attach_sender(Attach::to(name)).unwrap());
+        }
+        pair.run();
+        for event in pair.server_events() {
+            if let Event::ReceiverRequested { receiver, .. } = event {
+                pair.server
+                    .accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(1000)))
+                    .unwrap();
+            }
+        }
+        pair.run();
+        (pair, senders)
+    };
+    for n in 0..200_u32 {
+        for sender in &sessions {
+            pair.client.sender(*sender).unwrap().send(n, b"x".as_slice()).unwrap();
+        }
+    }
+    pair.run();
+    // Every other one is settled, so that the rest are runs of one.
+    for n in 0..200 {
+        let octets = frame(0, &outcome(2 * n, None));
+        let _ = pair.client.handle_input(Instant::from_millis(pair.now), &mut octets.as_slice());
+    }
+    pair.run();
+    pair.client_events();
+    let state = DeliveryState::from(Rejected { error: Some(large_info(2000)) });
+    let disposition = p::Disposition { settled: false, state: Some(state), ..outcome(0, Some(399)) };
+    let octets = frame(0, &disposition);
+    let mut input = octets.as_slice();
+    let _ = pair.client.handle_input(Instant::from_millis(pair.now), &mut input);
+    let answered = pair.client.transmit(Instant::from_millis(pair.now)).remaining();
+    assert!(answered < 10 * octets.len(), "{} octets are answered with {answered}", octets.len());
+}
+
+/// A link given up after its time-out gives back what it held of the session's window.
+#[test]
+fn a_link_that_is_given_up_gives_its_window_back() {
+    let config = Config::server("server").timeouts(timeouts());
+    let mut bench = Bench::bare(config);
+    let _ = bench.feed(AMQP);
+    let _ = bench.say(0, &open());
+    bench.conn.open().unwrap();
+    let _ = bench.say(0, &begin());
+    let session = bench.events().into_iter().find_map(|event| match event {
+        Event::SessionRequested { session } => Some(session),
+        _ => None,
+    });
+    let session = session.unwrap();
+    bench.conn.accept_session(session, Begin::new().incoming_window(4)).unwrap();
+    let _ = bench.say(0, &attach("link", 0, Role::Sender));
+    let id = bench.asked();
+    bench.conn.accept_receiver(id, Attach::new()).unwrap();
+    bench.conn.receiver(id).unwrap().set_credit(10).unwrap();
+    bench.output();
+    for n in 0..4 {
+        let _ = bench.feed(&with_payload(0, &settled(0, n), b"x"));
+    }
+    bench.events();
+    bench.conn.receiver(id).unwrap().detach(None).unwrap();
+    bench.output();
+    bench.now += 5000;
+    bench.conn.handle_timeout(bench.at());
+    assert_eq!(names(&bench.events()), ["RECEIVER_ERROR"]);
+    bench.output();
+    assert_eq!(bench.conn.session(session).unwrap().incoming_window(), 4);
+}
+
+/// A request whose termini do not fit the peer's own frames can be refused, and comes to its end.
+#[test]
+fn a_request_that_can_not_be_mirrored_comes_to_an_end() {
+    let small = p::Open { max_frame_size: 512, ..open() };
+    let mut bench = Bench::open_as(server(), &small);
+    let _ = bench.say(0, &begin());
+    let mut asks = attach("link", 0, Role::Sender);
+    asks.source = Some(Box::new(Source::at("x".repeat(600))));
+    let _ = bench.say(0, &asks);
+    let id = bench.asked();
+    let refused = bench.conn.refuse_receiver(id, Error::new(ErrorCondition::NotFound)).is_ok();
+    let _ = bench.say(0, &detach(0, true));
+    let ended = names(&bench.events()).iter().any(|name| name.starts_with("RECEIVER_"));
+    assert!(refused || ended, "neither refused nor ended");
+}
+
+/// 5.3: behind the outcome comes the AMQP header.
+#[test]
+fn a_second_sasl_layer_is_refused() {
+    let offer = Offer::new(x(), || Box::new(Lenient(false)));
+    let mut bench = Bench::bare(server().sasl(offer));
+    let _ = bench.feed(SASL);
+    let init = SaslInit { mechanism: x(), initial_response: None, hostname: None };
+    let _ = bench.feed(&sasl_frame(&init));
+    bench.output();
+    let _ = bench.feed(SASL);
+    let output = bench.output();
+    assert!(!output.starts_with(SASL), "mechanisms are offered behind the outcome: {output:?}");
+}
+
+fn x() -> Symbol {
+    Symbol::try_from("X").unwrap()
+}
+
+/// Is content at once, or never says.
+struct Lenient(bool);
+
+impl Mechanism for Lenient {
+    fn step(&mut self, _: Input<'_>) -> Step {
+        if self.0 { Step::Pending } else { Step::Done(Success::new()) }
+    }
+}
+
+/// There is nothing to be answered on a connection that is gone.
+#[test]
+fn a_sasl_answer_behind_the_end_is_refused() {
+    let offer = Offer::new(x(), || Box::new(Lenient(true)));
+    let mut bench = Bench::bare(server().sasl(offer));
+    let _ = bench.feed(SASL);
+    let init = SaslInit { mechanism: x(), initial_response: None, hostname: None };
+    let _ = bench.feed(&sasl_frame(&init));
+    bench.output();
+    bench.conn.handle_eof(bench.at());
+    assert_eq!(names(&bench.events()), ["SASL_PENDING", "CONNECTION_ERROR"]);
+    let answered = bench.conn.sasl_answer(Step::Done(Success::new()));
+    assert!(answered.is_err() && bench.output().is_empty(), "{answered:?}");
+}
+
+/// 2.4.5: our own back-pressure is not the peer's silence.
+#[test]
+fn a_peer_whose_frames_wait_is_not_silent() {
+    let limits = Limits { events: 1, ..Limits::default() };
+    let mut bench = Bench::open(server().limits(limits).idle_timeout(1000));
+    bench.events();
+    let _ = bench.say(0, &begin());
+    for _ in 0..30 {
+        bench.now += 100;
+        assert_eq!(bench.feed(&raw(0, 0, &[])), Progress::DrainEvents);
+        bench.conn.handle_timeout(bench.at());
+    }
+    assert_eq!(names(&bench.events()), ["SESSION_OPEN"]);
+}
+
+/// `is_sendable` says what `send` does.
+#[test]
+fn nothing_is_sendable_while_the_connection_closes() {
+    let limits = Limits { outbox: 4096, ..Limits::default() };
+    let client = Config::client("c").limits(limits);
+    let server = Config::server("s").auto_accept(true).max_frame_size(512);
+    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
+    let mut linked = Linked::with(Pair::new(client, server).opened(), Begin::new(), Attach::to("q"), theirs);
+    let other =
+        linked.pair.client.session(linked.session).unwrap().attach_sender(Attach::to("other")).unwrap();
+    linked.pair.run();
+    for event in linked.pair.server_events() {
+        if let Event::ReceiverRequested { receiver, .. } = event {
+            linked
+                .pair
+                .server
+                .accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10)))
+                .unwrap();
+        }
+    }
+    linked.pair.run();
+    linked.pair.client.sender(linked.sender).unwrap().send(1_u32, vec![7; 100_000]).unwrap();
+    linked.pair.client.close(None).unwrap();
+    // The outbox is drained for now.
+    let mut transmit = linked.pair.client.transmit(Instant::from_millis(linked.pair.now));
+    let count = transmit.remaining();
+    transmit.advance(count);
+    drop(transmit);
+    let mut sender = linked.pair.client.sender(other).unwrap();
+    assert_eq!(sender.is_sendable(), sender.send(2_u32, b"x".as_slice()).is_ok());
+}
+
+/// A peer that names its links as we would does not keep us from attaching any.
+#[test]
+fn a_name_of_ours_that_is_taken_is_passed_over() {
+    let mut bench = Bench::open(server());
+    let _ = bench.say(0, &begin());
+    let session = bench.conn.session_ids().next().unwrap();
+    for (handle, n) in (0..4).zip(2..) {
+        let _ = bench.say(0, &attach(&format!("server-{n}"), handle, Role::Receiver));
+    }
+    bench.output();
+    for _ in 0..5 {
+        bench.conn.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
+    }
+}
+
+/// 2.6.1: there are never two live links of one name and direction.
+#[test]
+fn the_second_request_of_a_name_ends_the_first() {
+    let mut bench = Bench::open(server());
+    let _ = bench.say(0, &begin());
+    let _ = bench.say(0, &attach("link", 0, Role::Sender));
+    let first = bench.asked();
+    let _ = bench.say(0, &attach("link", 1, Role::Sender));
+    let second = bench.events().into_iter().find_map(|event| match event {
+        Event::ReceiverRequested { receiver, .. } => Some(receiver),
+        _ => None,
+    });
+    let _ = bench.conn.accept_receiver(first, Attach::new());
+    let _ = bench.conn.accept_receiver(second.unwrap(), Attach::new());
+    assert!(!(bench.conn.receiver_is_open(first) && bench.conn.receiver_is_open(second.unwrap())));
+}
+
+/// Credit that was taken with Ok is there when the request is accepted.
+#[test]
+fn credit_set_before_the_request_is_accepted_counts() {
+    let mut bench = Bench::open(server());
+    let _ = bench.say(0, &begin());
+    let _ = bench.say(0, &attach("link", 0, Role::Sender));
+    let id = bench.asked();
+    if bench.conn.receiver(id).unwrap().set_credit(5).is_ok() {
+        bench.conn.accept_receiver(id, Attach::new()).unwrap();
+        assert_eq!(bench.conn.receiver(id).unwrap().credit(), 5);
+    }
+}
+
+/// Behind our close no open is waited for.
+#[test]
+fn a_close_that_is_not_answered_yields_closed() {
+    let open = Some(Duration::from_secs(3));
+    let mut bench = Bench::bare(Config::client("c").timeouts(Timeouts { open, ..Timeouts::default() }));
+    bench.conn.open().unwrap();
+    bench.conn.close(None).unwrap();
+    bench.output();
+    for _ in 0..20 {
+        bench.now += 1000;
+        bench.conn.handle_timeout(bench.at());
+    }
+    assert_eq!(names(&bench.events()), ["CONNECTION_CLOSED"]);
+}
+
+/// A detach waits for deliveries that have not been told of, however its descriptor is written.
+#[test]
+fn a_detach_with_a_long_symbol_waits_for_deliveries_too() {
+    let (mut bench, id) = Bench::linked(server(), 10);
+    let _ = bench.feed(&with_payload(0, &settled(0, 0), b"x"));
+    let body = [&[0x00, 0xb3, 0, 0, 0, 16][..], b"amqp:detach:list", &[0xc0, 3, 2, 0x43, 0x41]].concat();
+    let _ = bench.feed(&raw(0, 0, &body));
+    for event in bench.events() {
+        if let Event::Delivery { delivery, .. } = event {
+            bench.conn.receiver(id).unwrap().take(delivery).unwrap();
+        }
+    }
+}
