@@ -486,3 +486,66 @@ fn a_detach_with_a_long_symbol_waits_for_deliveries_too() {
         }
     }
 }
+
+/// 2.6.7: an attach that has not been answered gives no credit.
+#[test]
+fn a_message_before_the_link_is_answered_is_refused() {
+    let mut bench = Bench::open(server());
+    let _ = bench.say(0, &begin());
+    let _ = bench.say(0, &attach("link", 0, Role::Sender));
+    let id = bench.asked();
+    let _ = bench.feed(&with_payload(0, &settled(0, 0), b"x"));
+    let events = bench.events();
+    let [Event::ReceiverError { receiver, failure, .. }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((*receiver, &failure.error.condition), (id, &ErrorCondition::TransferLimitExceeded));
+}
+
+#[test]
+fn a_client_that_never_opens_is_not_waited_for() {
+    let mut bench = Bench::bare(server().timeouts(timeouts()));
+    bench.conn.handle_timeout(bench.at());
+    let _ = bench.feed(AMQP);
+    bench.output();
+    let due = bench.conn.poll_timeout().expect("there is a time-out");
+    assert_eq!(due.as_millis(), bench.now + 3000);
+    bench.conn.handle_timeout(due);
+    assert_eq!(names(&bench.events()), ["CONNECTION_ERROR"]);
+}
+
+/// A stream whose last piece has found no room is told when there is.
+#[test]
+fn a_stream_is_told_when_to_go_on() {
+    let limits = Limits { outbox: 1000, ..Limits::default() };
+    let pair = Pair::new(Config::client("c").limits(limits), server()).opened();
+    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
+    let Linked { mut pair, sender, .. } = Linked::with(pair, Begin::new(), Attach::to("q"), theirs);
+    let mut link = pair.client.sender(sender).unwrap();
+    let delivery = link.start(1_u32, &SendOptions::new()).unwrap();
+    link.write(delivery, vec![7; 2000]).unwrap();
+    link.write(delivery, vec![7; 2000]).unwrap();
+    assert_eq!(link.write(delivery, vec![7; 2000]), Err(amqp_proto::CommandError::WindowClosed));
+    pair.run();
+    assert_eq!(pair.client_events(), [Event::SenderReady { sender }]);
+    pair.client.sender(sender).unwrap().write(delivery, vec![7; 2000]).unwrap();
+}
+
+/// What a suspended link left unsettled can still be settled, and is told of as long as there is some of it.
+#[test]
+fn a_suspended_link_is_forgotten_with_its_last_delivery() {
+    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
+    let Linked { mut pair, sender, .. } = Linked::new(Attach::to("q"), theirs);
+    for tag in 0..2_u32 {
+        pair.client.sender(sender).unwrap().send(tag, b"x".as_slice()).unwrap();
+    }
+    pair.client.sender(sender).unwrap().detach(None).unwrap();
+    pair.run();
+    pair.server_events();
+    pair.run();
+    assert_eq!(names(&pair.client_events()), ["SENDER_DETACHED"]);
+    for n in [0, 1, 1] {
+        let octets = frame(0, &p::Disposition { settled: true, ..outcome(n, None) });
+        let _ = pair.client.handle_input(Instant::from_millis(pair.now), &mut octets.as_slice());
+    }
+    assert_eq!(names(&pair.client_events()), ["SETTLED", "SETTLED"]);
+    assert_eq!(pair.client.unsettled(sender), []);
+}

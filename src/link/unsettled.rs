@@ -331,5 +331,12 @@ mod tests {
         assert!(ledger.ring.len() <= SHORT, "{}", ledger.ring.len());
         assert_eq!(ledger.len(), 1);
         assert!(ledger.remove(straggler));
+        // Nor does it stay when the newest are settled first.
+        let ids: Vec<_> = (0..10_000).map(|n| ledger.push(n, &mut epochs)).collect();
+        for id in ids.iter().skip(1).rev() {
+            ledger.remove(*id);
+        }
+        assert!(ledger.ring.len() <= SHORT, "{}", ledger.ring.len());
+        assert_eq!(numbers(&ledger), [0]);
     }
 }
