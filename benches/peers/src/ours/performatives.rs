@@ -37,7 +37,7 @@ fn attach() -> Attach {
 }
 
 /// Encodes to a buffer that is kept.
-fn encode(value: impl Encode) -> impl FnMut(u64) {
+pub fn encode(value: impl Encode) -> impl FnMut(u64) {
     let mut out = Vec::new();
     move |count| {
         for _ in 0..count {
@@ -49,7 +49,7 @@ fn encode(value: impl Encode) -> impl FnMut(u64) {
 }
 
 /// Decodes as the engine does: whichever performative comes.
-fn decode(value: impl Encode) -> impl FnMut(u64) {
+pub fn decode(value: impl Encode) -> impl FnMut(u64) {
     let octets = Bytes::from(to_vec(&value));
     move |count| {
         for _ in 0..count {

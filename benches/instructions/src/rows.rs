@@ -1,0 +1,88 @@
+//! The rows. None of them copies much: valgrind may count a copy octet by octet.
+
+use amqp_proto::{
+    spec::{
+        definitions::Role,
+        delivery_state::DeliveryState,
+        performatives::{Disposition, Flow},
+    },
+    types::Handle,
+};
+
+use crate::{
+    ours::{Transfers, Wire, churn, message, performatives},
+    plan::{CREDIT, FRAME, Load, Shape, Standing},
+};
+
+/// Does the work so many times, on a state that was set up beforehand.
+type Work = Box<dyn FnMut(u64)>;
+
+/// One kind of work.
+pub struct Row {
+    pub name: &'static str,
+    /// How often it is done to warm up, and what it is worth doing to be counted: a multiple of its batch, and with
+    /// messages enough to go round both blocks of the pipe.
+    pub count: u64,
+    /// Sets up the state.
+    pub setup: fn() -> Work,
+}
+
+const MESSAGES: u64 = 12_800;
+const CODINGS: u64 = 5_000;
+const LIVES: u64 = 1_000;
+
+const fn row(name: &'static str, count: u64, setup: fn() -> Work) -> Row {
+    Row { name, count, setup }
+}
+
+pub const ROWS: &[Row] = &[
+    row("32 B pre-settled, batch 64", MESSAGES, || transfers(true, 64)),
+    row("32 B unsettled and accepted, batch 64", MESSAGES, || transfers(false, 64)),
+    row("32 B pre-settled, batch 1", MESSAGES, || transfers(true, 1)),
+    row("32 B unsettled and accepted, batch 1", MESSAGES, || transfers(false, 1)),
+    row("typical message: build and encode", CODINGS, || Box::new(message::encode())),
+    row("typical message: decode all", CODINGS, || Box::new(message::decode_all())),
+    row("typical message: decode one property", CODINGS, || Box::new(message::decode_one())),
+    row("transfer: encode", CODINGS, || Box::new(performatives::encode_transfer())),
+    row("transfer: decode", CODINGS, || Box::new(performatives::decode_transfer())),
+    row("disposition: encode", CODINGS, || Box::new(performatives::encode(disposition()))),
+    row("disposition: decode", CODINGS, || Box::new(performatives::decode(disposition()))),
+    row("flow: encode", CODINGS, || Box::new(performatives::encode(flow()))),
+    row("flow: decode", CODINGS, || Box::new(performatives::decode(flow()))),
+    row("attach: encode", CODINGS, || Box::new(performatives::encode_attach())),
+    row("attach: decode", CODINGS, || Box::new(performatives::decode_attach())),
+    row("begin and end", LIVES, || Box::new(churn::begin_end())),
+    row("attach and detach", LIVES, || Box::new(churn::attach_detach(Standing(0)))),
+];
+
+fn transfers(settled: bool, batch: u64) -> Work {
+    let load = Load { payload: 32, settled, batch, max_frame_size: FRAME };
+    let mut transfers = Transfers::new(load, Shape::PLAIN, Wire::Copied);
+    Box::new(move |count| transfers.run(count))
+}
+
+/// A batch of deliveries, accepted and settled.
+fn disposition() -> Disposition {
+    Disposition {
+        role: Role::Receiver,
+        first: 70_000.into(),
+        last: Some(70_063.into()),
+        settled: true,
+        state: Some(DeliveryState::ACCEPTED),
+        ..Disposition::default()
+    }
+}
+
+/// Credit for a link, with the session's windows.
+fn flow() -> Flow {
+    Flow {
+        next_incoming_id: Some(70_000.into()),
+        incoming_window: 2048,
+        next_outgoing_id: 1.into(),
+        outgoing_window: 2048,
+        handle: Some(Handle::new(0)),
+        delivery_count: Some(70_000.into()),
+        link_credit: Some(CREDIT),
+        ..Flow::default()
+    }
+}
