@@ -64,17 +64,6 @@ impl Default for Timeouts {
     }
 }
 
-macro_rules! setters {
-    ($($(#[$meta:meta])* $name:ident: $ty:ty;)*) => {$(
-        $(#[$meta])*
-        #[must_use]
-        pub fn $name(mut self, $name: $ty) -> Self {
-            self.$name = $name;
-            self
-        }
-    )*};
-}
-
 /// Settings of a connection.
 ///
 /// ```

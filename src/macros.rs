@@ -1,5 +1,5 @@
 //! Tables that read like the standard's XML: `composites!`, `restricted!`, `archetypes!` and
-//! `transitions!`. One list gives the type, its encoding, its decoding, its docs and what the tests compare
+//! `transitions!`; and `setters!`, for settings. One list gives the type, its encoding, its decoding, its docs and what the tests compare
 //! with the standard.
 
 /// Composite types (1.4): described lists with a descriptor and fields in order.
@@ -391,6 +391,18 @@ macro_rules! transitions {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$each => $cue_label,)* }
             }
+        }
+    )*};
+}
+
+/// Methods that set a field and give the settings back.
+macro_rules! setters {
+    ($($(#[$meta:meta])* $name:ident: $ty:ty;)*) => {$(
+        $(#[$meta])*
+        #[must_use]
+        pub fn $name(mut self, $name: $ty) -> Self {
+            self.$name = $name;
+            self
         }
     )*};
 }

@@ -6,7 +6,7 @@ use crate::{
     codec::Encode,
     error::CommandError,
     event::Event,
-    frame::{FrameKind, HEADER_SIZE, Outbox, Payload},
+    frame::{FrameKind, HEADER_SIZE, Outbox, Payload, header},
     limits::Limits,
     spec::{performatives::Transfer, usual},
     types::{DeliveryNumber, DeliveryTag, Handle, MessageFormat},
@@ -55,8 +55,9 @@ impl Out<'_> {
         payload: &mut Payload,
     ) -> bool {
         let Some(octets) = payload.only_chunk() else { return false };
-        let mut head = usual::write_transfer(self.channel, handle, id, tag, format, settled);
-        let size = head.finish(octets.len());
+        let header = header(FrameKind::Amqp, self.channel);
+        let head = usual::write_transfer(header, handle, id, tag, format, settled);
+        let size = head.as_bytes().len().saturating_add(octets.len());
         if self.closed || u32::try_from(size).unwrap_or(u32::MAX) > self.max_frame_size {
             return false;
         }

@@ -48,6 +48,8 @@ fn round(linked: &mut Linked, wires: &mut [BytesMut; 2], body: &Bytes, settled: 
 
 #[test]
 fn nothing_is_allocated_in_steady_state() {
+    let counted = allocation_counter::measure(|| drop(std::hint::black_box(vec![0_u8; 100])));
+    assert_eq!(counted.count_total, 1, "the counter counts");
     for (size, settled) in [(32, true), (32, false), (900, true), (900, false), (4096, true), (4096, false)] {
         let mut linked = Linked::new(Attach::to("q"), Attach::new().credit(CreditPolicy::Auto(200)));
         let mut wires = [BytesMut::with_capacity(1 << 20), BytesMut::with_capacity(1 << 20)];

@@ -270,3 +270,29 @@ fn a_drain_that_is_not_answered_takes_the_credit_back() {
     pair.run();
     assert_eq!(pair.client.sender(sender).unwrap().credit(), 2);
 }
+
+#[test]
+fn nothing_is_waited_for_on_what_is_gone() {
+    // Neither has gone out when it is given up: they wait for the peer's limits.
+    let mut pair = Pair::new(Config::client("c").timeouts(timeouts()), Config::server("s").auto_accept(true));
+    let session = pair.client.begin(Begin::new()).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
+    pair.client.sender(sender).unwrap().close(None).unwrap();
+    pair.client.session(session).unwrap().end(None).unwrap();
+    assert_eq!(names(&pair.client_events()), ["SENDER_CLOSED", "SESSION_CLOSED"]);
+    assert_eq!(pair.client.poll_timeout(), None);
+
+    // A drain and a detach are waited for until their session ends.
+    let server = Config::server("s").auto_accept(true).timeouts(timeouts());
+    let pair = Pair::new(Config::client("c"), server).opened();
+    let Linked { mut pair, session, receiver, .. } =
+        Linked::with(pair, Begin::new(), Attach::to("q"), Attach::new());
+    pair.server.receiver(receiver).unwrap().set_credit(5).unwrap();
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.server.handle_timeout(Instant::from_millis(pair.now));
+    assert!(pair.server.poll_timeout().is_some());
+    pair.client.session(session).unwrap().end(None).unwrap();
+    pair.run();
+    assert_eq!(names(&pair.server_events()), ["RECEIVER_CLOSED", "SESSION_CLOSED"]);
+    assert_eq!(pair.server.poll_timeout(), None);
+}

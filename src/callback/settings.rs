@@ -41,17 +41,6 @@ pub struct Settings {
     pub(super) credit: u32,
 }
 
-macro_rules! setters {
-    ($($(#[$meta:meta])* $name:ident: $ty:ty;)*) => {$(
-        $(#[$meta])*
-        #[must_use]
-        pub fn $name(mut self, $name: $ty) -> Self {
-            self.$name = $name;
-            self
-        }
-    )*};
-}
-
 impl Settings {
     /// The defaults, for an agent that calls its container so (2.7.1 `container-id`).
     pub fn new(container_id: impl Into<Str>) -> Self {

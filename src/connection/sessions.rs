@@ -4,7 +4,7 @@ use alloc::{boxed::Box, format};
 
 use bytes::Bytes;
 
-use super::{Connection, Counters, gone, timers::Due};
+use super::{Connection, Counters, gone};
 use crate::{
     config::Begin,
     error::{CommandError, Failure, Origin, ProtocolError},
@@ -235,9 +235,7 @@ impl Connection {
             let _ = session.end(None, &mut out);
         }
         session.raise_end(failure.as_ref(), &mut out);
-        let id = session.id;
         self.map_channel(remote, None);
-        self.timers.disarm(Due::End(id));
         self.remove(channel);
         Ok(())
     }
@@ -274,7 +272,7 @@ impl Connection {
                     if let Performative::Detach(detach) = &performative
                         && let Some(link) = session.link_on(detach.handle)
                     {
-                        counters.timers.disarm(Due::Detach(link));
+                        counters.timers.forget_link(link);
                     }
                     session.receive(performative, payload, out, counters.links, counters.epochs)
                 });
@@ -295,6 +293,7 @@ impl Connection {
         self.dirty.remove(channel);
         self.blocked.remove(channel);
         let Some(mut session) = session else { return };
+        self.timers.forget_session(session.id);
         #[cfg(feature = "testing")]
         self.reached.note(&session);
         let left = session.unsettled_len();

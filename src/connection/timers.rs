@@ -72,6 +72,24 @@ impl Timers {
         self.due.remove(&due);
     }
 
+    /// Nothing is waited for on a link that is gone.
+    pub(super) fn forget_link(&mut self, link: LinkId) {
+        self.due.remove(&Due::Detach(link));
+        if let LinkId::Receiver(receiver) = link {
+            self.due.remove(&Due::Drain(receiver));
+        }
+    }
+
+    /// Nothing is waited for on a session that is gone.
+    pub(super) fn forget_session(&mut self, session: SessionId) {
+        self.due.retain(|due, _| match *due {
+            Due::Open | Due::Sasl | Due::Close => true,
+            Due::End(id) => id != session,
+            Due::Detach(link) => LinkKey::from(link).session != session.slot(),
+            Due::Drain(receiver) => LinkKey::from(LinkId::from(receiver)).session != session.slot(),
+        });
+    }
+
     pub(super) fn note_frame(&mut self) {
         self.last_frame = self.now;
     }

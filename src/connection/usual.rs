@@ -26,13 +26,11 @@ impl Connection {
         let Some(channel) = self.channels.get(usize::from(head.channel)).copied().flatten() else {
             return false;
         };
-        let mapped = |this: &Self| {
-            this.sessions.get(channel).is_some_and(|session| session.state == SessionState::Mapped)
-        };
-        if usual::may_be_transfer(body) {
-            let Some((mut transfer, size)) = usual::read_transfer(body).filter(|_| mapped(self)) else {
-                return false;
-            };
+        let session = self.sessions.get(channel);
+        if session.is_none_or(|session| session.state != SessionState::Mapped) {
+            return false;
+        }
+        if let Some((mut transfer, size)) = usual::read_transfer(body) {
             let start = head.body.saturating_add(size);
             input.skip(start);
             let payload = input.take(head.size.saturating_sub(start));
@@ -45,9 +43,7 @@ impl Connection {
             return true;
         }
         let whole = body.len() == head.size.saturating_sub(head.body);
-        let Some(disposition) = usual::read_disposition(body).filter(|_| whole && mapped(self)) else {
-            return false;
-        };
+        let Some(disposition) = usual::read_disposition(body).filter(|_| whole) else { return false };
         input.skip(head.size);
         self.timers.note_frame();
         #[cfg(feature = "testing")]

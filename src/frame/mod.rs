@@ -8,6 +8,7 @@ mod split;
 
 pub use header::{ProtocolHeader, ProtocolId};
 pub use input::{Input, Segments};
+pub(crate) use outbox::header;
 pub use outbox::{Outbox, Transmit};
 pub use payload::Payload;
 pub(crate) use split::peek;

@@ -10,6 +10,13 @@ use crate::codec::{Encode, Writer};
 /// Payload chunks below this many octets are copied beside their heads: a write of its own would cost more.
 const BY_REFERENCE: usize = 1024;
 
+/// A frame header (2.3.1) without the size, which is known at the end.
+#[inline]
+pub(crate) const fn header(kind: FrameKind, channel: u16) -> [u8; HEADER_SIZE] {
+    let [high, low] = channel.to_be_bytes();
+    [0, 0, 0, 0, 2, kind.code(), high, low]
+}
+
 /// Octets waiting to be written, in order.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -69,8 +76,7 @@ impl Outbox {
     pub(crate) fn start_frame(&mut self, kind: FrameKind, channel: u16) -> usize {
         self.reclaim();
         let start = self.heads.len();
-        let [high, low] = channel.to_be_bytes();
-        self.heads.extend_from_slice(&[0, 0, 0, 0, 2, kind.code(), high, low]);
+        self.heads.extend_from_slice(&header(kind, channel));
         start
     }
 
@@ -95,12 +101,14 @@ impl Outbox {
         }
     }
 
-    /// Adds a frame whose head is complete.
+    /// Adds a frame whose head, the [`header`] first, has been put together elsewhere.
     #[inline]
     pub(crate) fn whole_frame(&mut self, head: &[u8], payload: Bytes) {
         self.reclaim();
+        let (start, size) = (self.heads.len(), head.len().saturating_add(payload.len()));
         self.heads.extend_from_slice(head);
         self.payload(payload);
+        self.end_frame(start, size);
     }
 
     /// Fills in the size of the frame that began at `start`.

@@ -60,8 +60,6 @@ pub(crate) struct ReceiverInner {
     pub(crate) policy: CreditPolicy,
     pub(crate) streaming: bool,
     max_message_size: u64,
-    /// What the peer has been told of our credit is out of date.
-    pub(crate) echo: bool,
     pub(crate) snd_mode: SenderSettleMode,
     pub(crate) rcv_mode: ReceiverSettleMode,
     /// In the order they came; only the last can be incomplete.
@@ -82,14 +80,17 @@ pub(crate) enum Admitted {
 impl ReceiverInner {
     /// A receiver of a session with such an incoming window.
     pub(crate) fn new(local: &config::Attach, window: u32) -> Self {
-        Self {
-            policy: local.credit,
-            streaming: local.streaming,
-            max_message_size: local.max_message_size,
-            strict: local.strict_credit,
-            window,
-            ..Self::default()
-        }
+        let mut this = Self { window, ..Self::default() };
+        this.configure(local);
+        this
+    }
+
+    /// Takes the link's settings; credit that has been given stays.
+    pub(crate) fn configure(&mut self, local: &config::Attach) {
+        self.policy = local.credit;
+        self.streaming = local.streaming;
+        self.max_message_size = local.max_message_size;
+        self.strict = local.strict_credit;
     }
 
     pub(crate) fn on_attach(&mut self, initial: SequenceNo) {

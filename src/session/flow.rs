@@ -105,7 +105,6 @@ impl SessionInner {
             match &link.kind {
                 LinkKind::Sender(sender) => sender.fill(&mut flow),
                 LinkKind::Receiver(receiver) => {
-                    flow.echo = receiver.echo;
                     receiver.fill(&mut flow, link.end.remote.is_some());
                 }
             }

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, collections::VecDeque};
 
-use super::{REMEMBERED, SessionInner};
+use super::{REMEMBERED, SessionInner, find};
 use crate::{
     error::{CommandError, Failure, Origin, ProtocolError},
     event::Event,
@@ -271,10 +271,7 @@ impl SessionInner {
     #[cold]
     fn forget_orphans(&mut self) {
         let links = &self.links;
-        let is_alive = |id: LinkId| {
-            let link = links.get(LinkKey::from(id).slot);
-            link.is_some_and(|link| link.end.id == id)
-        };
+        let is_alive = |id: LinkId| find(links, id).is_some();
         self.outgoing.purge(|slot| is_alive(slot.link.into()));
         if let Some(incoming) = &mut self.incoming {
             incoming.purge(|slot| is_alive(slot.link.into()));

@@ -304,7 +304,6 @@ impl SessionInner {
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
-        let window = self.local.incoming_window;
         let link = self.link(id)?;
         if link.end.state != LinkState::AttachRcvd {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
@@ -324,11 +323,7 @@ impl SessionInner {
         match &mut link.kind {
             // It may have been given credit already.
             LinkKind::Sender(sender) => sender.mode = local.snd_settle_mode,
-            LinkKind::Receiver(receiver) => {
-                let credit = receiver.credit();
-                *receiver = ReceiverInner::new(local, window);
-                receiver.set_credit(credit);
-            }
+            LinkKind::Receiver(receiver) => receiver.configure(local),
         }
         if let Some(remote) = remote {
             take_settings(link, &remote);

@@ -16,7 +16,13 @@ use alloc::{
     vec::Vec,
 };
 
+#[cfg(feature = "testing")]
+use alloc::collections::BTreeSet;
+
 use bytes::Bytes;
+
+#[cfg(feature = "testing")]
+use crate::state::LinkState;
 
 pub(crate) use self::outgoing::Outgoing;
 use self::{
@@ -25,7 +31,7 @@ use self::{
 };
 use crate::{
     config,
-    error::{CommandError, Failure, ProtocolError},
+    error::{CommandError, Failure, Origin, ProtocolError},
     event::Event,
     ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
     link::{Ledger, Link, Slot},
@@ -96,8 +102,17 @@ pub(crate) struct SessionInner {
     waiting: Turns,
     /// States that it and its links have come to, for tests to look at.
     #[cfg(feature = "testing")]
-    reached:
-        (alloc::collections::BTreeSet<SessionState>, alloc::collections::BTreeSet<crate::state::LinkState>),
+    reached: (BTreeSet<SessionState>, BTreeSet<LinkState>),
+}
+
+/// The link of an id, in the place that the id names.
+fn find(links: &Places<Link>, id: LinkId) -> Option<&Link> {
+    links.get(LinkKey::from(id).slot).filter(|link| link.end.id == id)
+}
+
+fn find_mut(links: &mut Places<Link>, id: LinkId) -> Result<&mut Link, CommandError> {
+    let link = links.get_mut(LinkKey::from(id).slot).filter(|link| link.end.id == id);
+    link.ok_or(CommandError::UnknownId)
 }
 
 /// Names remembered at a time, for peers that close by a second attach.
@@ -368,7 +383,7 @@ impl SessionInner {
     fn judge(&mut self, handled: Result<(), ProtocolError>, out: &mut Out<'_>) -> Result<(), ProtocolError> {
         match handled {
             Err(ProtocolError::Session(error)) => {
-                self.fail(&Failure { origin: crate::error::Origin::Violation, error: *error }, out);
+                self.fail(&Failure { origin: Origin::Violation, error: *error }, out);
                 Ok(())
             }
             other => other,
@@ -398,13 +413,11 @@ impl SessionInner {
     }
 
     pub(crate) fn link(&mut self, id: LinkId) -> Result<&mut Link, CommandError> {
-        let key = LinkKey::from(id);
-        self.links.get_mut(key.slot).filter(|link| link.end.id == id).ok_or(CommandError::UnknownId)
+        find_mut(&mut self.links, id)
     }
 
     pub(crate) fn link_ref(&self, id: LinkId) -> Option<&Link> {
-        let key = LinkKey::from(id);
-        self.links.get(key.slot).filter(|link| link.end.id == id)
+        find(&self.links, id)
     }
 
     pub(crate) fn link_ids(&self) -> impl Iterator<Item = LinkId> {
@@ -413,10 +426,7 @@ impl SessionInner {
 
     /// The states that the session and its links have come to.
     #[cfg(feature = "testing")]
-    pub(crate) fn reached(
-        &self,
-    ) -> (alloc::collections::BTreeSet<SessionState>, alloc::collections::BTreeSet<crate::state::LinkState>)
-    {
+    pub(crate) fn reached(&self) -> (BTreeSet<SessionState>, BTreeSet<LinkState>) {
         let mut reached = self.reached.clone();
         reached.1.extend(self.links.iter().flat_map(|link| &link.end.reached));
         reached

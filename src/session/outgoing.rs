@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use bytes::Bytes;
 
-use super::SessionInner;
+use super::{SessionInner, find_mut};
 use crate::{
     error::CommandError,
     event::Event,
@@ -40,8 +40,7 @@ impl SessionInner {
         let (window, full) = (self.window.remote_incoming(), out.outbox_full());
         self.check_lasting(out)?;
         let delivery = self.outgoing.next_id();
-        let link = self.links.get_mut(slot);
-        let link = link.filter(|link| link.end.id == id.into()).ok_or(CommandError::UnknownId)?;
+        let link = find_mut(&mut self.links, id.into())?;
         if link.end.state != LinkState::Attached || link.end.leaving.is_some() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }

@@ -2,11 +2,11 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::SessionInner;
+use super::{SessionInner, find, find_mut};
 use crate::{
     error::{CommandError, ProtocolError},
     event::Event,
-    ids::{DeliveryId, LinkId, LinkKey, ReceiverId, SenderId},
+    ids::{DeliveryId, LinkId, ReceiverId, SenderId},
     link::{Kept, LinkKind},
     out::Out,
     spec::{
@@ -94,15 +94,10 @@ impl SessionInner {
         let mut runs = core::mem::take(&mut self.outgoing_runs);
         let mut errant = false;
         let (links, suspended) = (&self.links, &self.suspended);
-        let find = |sender: SenderId| {
-            links
-                .get(LinkKey::from(LinkId::from(sender)).slot)
-                .filter(|link| link.end.id == LinkId::from(sender))
-        };
         let state = disposition.state.as_ref();
         let terminal = state.is_some_and(DeliveryState::is_terminal);
         self.outgoing.retain(first, last, |id, slot| {
-            let link = find(slot.link);
+            let link = find(links, slot.link.into());
             if link.is_some_and(|link| link.end.state == LinkState::Errant) {
                 errant = true;
                 return true;
@@ -166,9 +161,8 @@ impl SessionInner {
         let mut errant = false;
         let links = &self.links;
         incoming.retain(first, last, |id, slot| {
-            let link = LinkId::from(slot.link);
-            let found = links.get(LinkKey::from(link).slot).filter(|found| found.end.id == link);
-            if found.is_some_and(|link| link.end.state == LinkState::Errant) {
+            let link = find(links, slot.link.into());
+            if link.is_some_and(|link| link.end.state == LinkState::Errant) {
                 errant = true;
                 return true;
             }
@@ -223,8 +217,7 @@ impl SessionInner {
         state: Option<DeliveryState>,
         settle: Option<bool>,
     ) -> Result<(), CommandError> {
-        let link = self.links.get_mut(LinkKey::from(LinkId::from(id)).slot);
-        let link = link.filter(|link| link.end.id == id.into()).ok_or(CommandError::UnknownId)?;
+        let link = find_mut(&mut self.links, id.into())?;
         let LinkKind::Receiver(receiver) = &link.kind else { return Err(CommandError::UnknownId) };
         // 2.7.5: in mode second the sender settles first.
         let settled = settle.unwrap_or(receiver.rcv_mode == ReceiverSettleMode::First);

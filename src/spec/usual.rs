@@ -163,12 +163,6 @@ const DISPOSITION: u8 = number(Disposition::CODE);
 const ACCEPTED: u8 = number(super::delivery_state::Accepted::CODE);
 const RELEASED: u8 = number(super::delivery_state::Released::CODE);
 
-/// Whether the body of a frame may be a transfer of a usual shape.
-#[inline]
-pub(crate) fn may_be_transfer(body: &[u8]) -> bool {
-    matches!(body, [code::DESCRIBED, code::SMALLULONG, TRANSFER, ..])
-}
-
 /// Reads a transfer off the front of a frame's body, and says how many octets it takes up.
 #[inline]
 pub(crate) fn read_transfer(body: &[u8]) -> Option<(Transfer, usize)> {
@@ -243,32 +237,22 @@ impl Head {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.octets.get(..self.len).unwrap_or_default()
     }
-
-    /// Fills in the frame's size, given that of its payload.
-    #[inline]
-    pub(crate) fn finish(&mut self, payload: usize) -> usize {
-        let size = self.len.saturating_add(payload);
-        let [a, b, c, d, ..] = &mut self.octets;
-        [*a, *b, *c, *d] = u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes();
-        size
-    }
 }
 
-/// The head of the frame of a delivery's only transfer, behind which its payload follows.
+/// A delivery's only transfer behind the header of its frame; the payload follows.
 #[inline]
 pub(crate) fn write_transfer(
-    channel: u16,
+    header: [u8; HEADER],
     handle: Handle,
     id: DeliveryNumber,
     tag: &DeliveryTag,
     format: MessageFormat,
     settled: bool,
 ) -> Head {
-    let [high, low] = channel.to_be_bytes();
     let mut head = Head { octets: [0; ROOM], len: 0 };
-    // 2.3.1: size, data offset, type, channel; 1.4: descriptor, list, its size and count.
+    head.put(header, HEADER);
+    // 1.4: descriptor, list, its size and count.
     let count = if settled { 5 } else { 4 };
-    head.put([0, 0, 0, 0, 2, 0, high, low], 8);
     head.put([code::DESCRIBED, code::SMALLULONG, TRANSFER, code::LIST8, 0, count, 0, 0], 6);
     head.uint(handle.get());
     head.uint(id.get());
@@ -284,5 +268,7 @@ pub(crate) fn write_transfer(
     head
 }
 
-/// Where in a frame the count of its performative's fields lies.
-const COUNT_AT: usize = 13;
+/// Octets of a frame's header, which is not for this module to fill in.
+const HEADER: usize = 8;
+/// Where the count of the performative's fields lies.
+const COUNT_AT: usize = HEADER + 5;

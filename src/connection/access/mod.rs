@@ -45,7 +45,10 @@ impl Parts<'_> {
     fn detach(&mut self, id: LinkId, closed: bool, error: Option<Error>) -> Result<(), CommandError> {
         self.run(|session, out, counters| {
             session.detach(LinkKey::from(id).slot, closed, error, out)?;
-            counters.timers.arm(Due::Detach(id), counters.config.timeouts.detach);
+            // One that had not been attached is gone already.
+            if session.link_ref(id).is_some() {
+                counters.timers.arm(Due::Detach(id), counters.config.timeouts.detach);
+            }
             Ok(())
         })
     }

@@ -94,7 +94,10 @@ impl Session<'_> {
     pub fn end(&mut self, error: Option<Error>) -> Result<(), CommandError> {
         self.parts.run(|session, out, counters| {
             session.end_in_order(error, out)?;
-            counters.timers.arm(Due::End(session.id), counters.config.timeouts.end);
+            // One that had not begun is gone already.
+            if !session.silent {
+                counters.timers.arm(Due::End(session.id), counters.config.timeouts.end);
+            }
             Ok(())
         })
     }
