@@ -22,8 +22,6 @@ pub(crate) struct Endpoint {
     pub(crate) local: Box<config::Attach>,
     /// The peer's attach, once it has come.
     pub(crate) remote: Option<Box<Attach>>,
-    /// The handle that the peer gave the link, while it is attached for input.
-    pub(crate) input: Option<Handle>,
     /// The attach has to wait for what the peer allows.
     pub(crate) staged: bool,
     /// The last event of this id has been raised.
@@ -63,7 +61,6 @@ impl Endpoint {
             name,
             local,
             remote: None,
-            input: None,
             staged: false,
             silent: false,
             opened: false,

@@ -158,7 +158,6 @@ impl SessionInner {
             *place = None;
         }
         let Some(link) = self.link_at(slot) else { return Ok(()) };
-        link.end.input = None;
         if link.end.state == LinkState::AttachRcvd {
             // The peer took its request back before it was answered; each attach is answered by one, and so is
             // each detach.

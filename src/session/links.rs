@@ -25,13 +25,19 @@ impl SessionInner {
 
     /// The link that the peer's handle stands for (2.6.2).
     pub(super) fn slot_of(&self, handle: Handle) -> Result<u16, ProtocolError> {
-        let at = usize::try_from(handle.get()).unwrap_or(usize::MAX);
-        self.handles.get(at).copied().flatten().ok_or_else(|| {
+        self.known_slot(handle).ok_or_else(|| {
             ProtocolError::session(
                 ErrorCondition::UnattachedHandle,
                 &format!("handle {handle} is not attached"),
             )
         })
+    }
+
+    /// The same, where it is no fault that there is none.
+    #[inline]
+    fn known_slot(&self, handle: Handle) -> Option<u16> {
+        let at = usize::try_from(handle.get()).unwrap_or(usize::MAX);
+        self.handles.get(at).copied().flatten()
     }
 
     /// What becomes of input for a link that is on its way out: dropped where it was in flight, and the end of
@@ -177,7 +183,7 @@ impl SessionInner {
             return Err(ProtocolError::connection(ErrorCondition::FramingError, why));
         }
         // 2.7.3: as does one in use.
-        if self.slot_of(handle).is_ok() {
+        if self.known_slot(handle).is_some() {
             let why = "the handle is in use";
             return Err(ProtocolError::connection(ErrorCondition::HandleInUse, why));
         }
@@ -237,7 +243,6 @@ impl SessionInner {
         let Some(link) = self.link_at(slot) else { return Ok(()) };
         let applied = link.end.apply(LinkCue::RecvAttach);
         debug_assert!(applied, "a new link is detached");
-        link.end.input = Some(handle);
         // 2.7.3: only a sender's count means anything, and it has to be there.
         let lacks_count = attach.role == Role::Sender && attach.initial_delivery_count.is_none();
         take_settings(link, &attach);
@@ -268,7 +273,6 @@ impl SessionInner {
         let Some(link) = self.link_at(slot) else { return Ok(()) };
         let applied = link.end.apply(LinkCue::RecvAttach);
         debug_assert!(applied, "the state was looked at");
-        link.end.input = Some(handle);
         let lacks_count = attach.role == Role::Sender && attach.initial_delivery_count.is_none();
         take_settings(link, &attach);
         link.end.remote = Some(attach);
@@ -369,7 +373,7 @@ impl SessionInner {
 
     /// The link that one of the peer's handles stands for.
     pub(crate) fn link_on(&self, handle: Handle) -> Option<LinkId> {
-        let slot = self.slot_of(handle).ok()?;
+        let slot = self.known_slot(handle)?;
         self.links.get(slot).map(|link| link.end.id)
     }
 }
