@@ -75,7 +75,7 @@ impl SessionInner {
         mut local: config::Attach,
         container: &Str,
         generations: &mut u32,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<LinkId, CommandError> {
         out.check_lasting()?;
         let begun = (self.can_write() && !self.ending) || self.staged;
@@ -117,7 +117,7 @@ impl SessionInner {
     }
 
     /// Writes the attach of a link that has not been, if the peer is known to accept it.
-    pub(super) fn write_attach(&mut self, slot: u16, out: &mut Out<'_>) -> Result<(), CommandError> {
+    pub(super) fn write_attach(&mut self, slot: u16, out: &mut Out) -> Result<(), CommandError> {
         // 2.4.2: a frame sent ahead must be known to suit the peer. Any accepts handle 0.
         if !self.can_write() || (slot > 0 && self.remote.is_none()) {
             return Ok(());
@@ -133,7 +133,7 @@ impl SessionInner {
     }
 
     /// Writes an attach that answers only to end the link at once: without its termini, where they do not fit.
-    pub(super) fn write_attach_or_bare(&mut self, slot: u16, out: &mut Out<'_>) -> Result<(), CommandError> {
+    pub(super) fn write_attach_or_bare(&mut self, slot: u16, out: &mut Out) -> Result<(), CommandError> {
         let written = self.write_attach(slot, out);
         let Err(CommandError::FrameTooLarge { .. }) = written else { return written };
         if let Some(link) = self.link_at(slot) {
@@ -143,7 +143,7 @@ impl SessionInner {
     }
 
     /// Writes the attaches that waited for the peer's begin.
-    pub(super) fn write_staged(&mut self, out: &mut Out<'_>) {
+    pub(super) fn write_staged(&mut self, out: &mut Out) {
         let max = self.remote.as_ref().map_or(u32::MAX, |begin| begin.handle_max.get());
         for slot in self.links.numbers() {
             let Some(link) = self.link_at(slot).filter(|link| link.end.staged) else { continue };
@@ -167,7 +167,7 @@ impl SessionInner {
     pub(super) fn on_attach(
         &mut self,
         attach: Box<Attach>,
-        out: &mut Out<'_>,
+        out: &mut Out,
         generations: &mut u32,
     ) -> Result<(), ProtocolError> {
         let handle = attach.handle;
@@ -218,7 +218,7 @@ impl SessionInner {
         &mut self,
         key: (Str, bool),
         attach: Box<Attach>,
-        out: &mut Out<'_>,
+        out: &mut Out,
         generations: &mut u32,
     ) -> Result<(), ProtocolError> {
         let role = attach.role.opposite();
@@ -261,7 +261,7 @@ impl SessionInner {
         &mut self,
         slot: u16,
         attach: Box<Attach>,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), ProtocolError> {
         let handle = attach.handle;
         self.map_handle(handle, slot);
@@ -285,7 +285,7 @@ impl SessionInner {
         Ok(())
     }
 
-    fn raise_open(&mut self, slot: u16, out: &mut Out<'_>) {
+    fn raise_open(&mut self, slot: u16, out: &mut Out) {
         let Some(link) = self.link_at(slot) else { return };
         link.end.opened = true;
         out.event(Event::link_open(link.end.id));
@@ -301,7 +301,7 @@ impl SessionInner {
         &mut self,
         id: LinkId,
         local: config::Attach,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
         let link = self.link(id)?;
@@ -350,7 +350,7 @@ impl SessionInner {
         &mut self,
         slot: u16,
         error: Option<Error>,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
         let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
