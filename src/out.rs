@@ -8,18 +8,19 @@ use crate::{
     event::Event,
     frame::{FrameKind, HEADER_SIZE, Outbox, Payload, header},
     limits::Limits,
-    spec::{performatives::Transfer, usual},
+    spec::{definitions::MIN_MAX_FRAME_SIZE, performatives::Transfer, usual},
     types::{DeliveryNumber, DeliveryTag, Handle, MessageFormat},
 };
 
-/// The way out of a session or a link: to its channel, and to the application.
+/// The way out of a connection, of its sessions and of their links: to the transport, and to the application.
 #[derive(Debug)]
-pub(crate) struct Out<'a> {
-    pub(crate) outbox: &'a mut Outbox,
-    pub(crate) events: &'a mut VecDeque<Event>,
-    pub(crate) limits: &'a Limits,
+pub(crate) struct Out {
+    pub(crate) outbox: Outbox,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) limits: Limits,
+    /// The channel of the session that has it.
     pub(crate) channel: u16,
-    /// The largest frame that the peer accepts, in bytes.
+    /// The largest frame that the peer accepts, in bytes: the least there is until its open tells (2.4.1).
     pub(crate) max_frame_size: u32,
     /// Our close is out, so that nothing may be written behind it (2.4.3).
     pub(crate) closed: bool,
@@ -27,7 +28,19 @@ pub(crate) struct Out<'a> {
     pub(crate) closing: bool,
 }
 
-impl Out<'_> {
+impl Out {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            outbox: Outbox::default(),
+            events: VecDeque::new(),
+            limits,
+            channel: 0,
+            max_frame_size: MIN_MAX_FRAME_SIZE,
+            closed: false,
+            closing: false,
+        }
+    }
+
     #[inline]
     pub(crate) fn event(&mut self, event: Event) {
         self.events.push_back(event);

@@ -30,8 +30,8 @@ impl Connection {
     pub fn handle_input(&mut self, now: Instant, input: &mut impl Input) -> Progress {
         self.tick(now);
         loop {
-            if self.events.len() < self.config.limits.events
-                && self.outbox.len() < self.config.limits.outbox
+            if self.out.events.len() < self.out.limits.events
+                && self.out.outbox.len() < self.out.limits.outbox
                 && self.next_usual(input)
             {
                 continue;
@@ -41,10 +41,10 @@ impl Connection {
                     input.skip(usize::MAX);
                     return Progress::Closed;
                 }
-                _ if self.events.len() >= self.config.limits.events => {
+                _ if self.out.events.len() >= self.out.limits.events => {
                     return self.stall(Progress::DrainEvents, input);
                 }
-                _ if self.outbox.len() >= self.config.limits.outbox => {
+                _ if self.out.outbox.len() >= self.out.limits.outbox => {
                     return self.stall(Progress::DrainOutput, input);
                 }
                 Expected::Header => {
@@ -71,7 +71,7 @@ impl Connection {
     /// 2.4.5: a peer whose frames have to wait for the application is not silent.
     fn stall(&mut self, progress: Progress, input: &impl Input) -> Progress {
         if input.remaining() > 0 {
-            self.timers.note_frame();
+            self.shared.timers.note_frame();
         }
         progress
     }
@@ -98,8 +98,8 @@ impl Connection {
         input: &mut impl Input,
     ) -> Result<Option<(FrameHead, Bytes)>, Stop> {
         let max = match kind {
-            FrameKind::Amqp => self.config.max_frame_size,
-            FrameKind::Sasl => self.config.limits.sasl_frame,
+            FrameKind::Amqp => self.shared.config.max_frame_size,
+            FrameKind::Sasl => self.shared.config.limits.sasl_frame,
         };
         input.gather(HEADER_SIZE);
         let head = peek(input.octets(), max).map_err(|error| Stop::Broken(error.into()))?;
@@ -119,12 +119,15 @@ impl Connection {
     /// Whether deliveries have not been told of yet. They are to be had for as long as their link lives, so
     /// the peer's end of it waits until the application has seen them.
     fn has_deliveries(&self) -> bool {
-        self.events.iter().any(|event| matches!(event, Event::Delivery { .. } | Event::DeliveryData { .. }))
+        self.out
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Delivery { .. } | Event::DeliveryData { .. }))
     }
 
     /// Whether a frame can be kept, where it has to wait for an answer of the application's.
     fn has_room(&self, head: FrameHead) -> bool {
-        let limit = self.config.limits.unanswered;
+        let limit = self.shared.config.limits.unanswered;
         let fits = |kept: usize| kept == 0 || kept.saturating_add(head.size) <= limit;
         if self.state == ConnectionState::OpenRcvd {
             return fits(self.backlog_octets);
@@ -134,7 +137,7 @@ impl Connection {
 
     fn on_header(&mut self, header: Option<ProtocolHeader>) {
         let due = if self.security.wants_header() { ProtocolHeader::SASL } else { ProtocolHeader::AMQP };
-        match self.config.side {
+        match self.shared.config.side {
             Side::Client if header == Some(due) => {
                 if due == ProtocolHeader::AMQP {
                     let _ = self.apply(ConnectionCue::RecvHeader);
@@ -157,12 +160,12 @@ impl Connection {
     /// 2.2: a server answers with the header asked for, or with one that it accepts and then closes.
     fn on_client_header(&mut self, header: Option<ProtocolHeader>) {
         let offers = self.security.is_wanted();
-        let insists = offers && self.config.sasl_policy == SaslPolicy::Required;
+        let insists = offers && self.shared.config.sasl_policy == SaslPolicy::Required;
         match header {
             Some(ProtocolHeader::SASL) if offers && !self.security.is_done() => self.start_sasl(),
             Some(ProtocolHeader::AMQP) if !insists || self.security.is_done() => {
                 let _ = self.apply(ConnectionCue::RecvHeader);
-                self.outbox.header(ProtocolHeader::AMQP);
+                self.out.outbox.header(ProtocolHeader::AMQP);
                 let _ = self.apply(ConnectionCue::SendHeader);
                 self.security.skip();
             }
@@ -172,7 +175,7 @@ impl Connection {
                 } else {
                     (ProtocolHeader::AMQP, ProtocolId::Amqp)
                 };
-                self.outbox.header(answer);
+                self.out.outbox.header(answer);
                 let why = match other {
                     Some(header) => alloc::format!("the client speaks {header}, not protocol {id:?} 1.0.0"),
                     None => "the client does not speak AMQP".into(),
@@ -192,7 +195,7 @@ impl Connection {
         match expected {
             FrameKind::Sasl => self.on_sasl_frame(head, &body),
             FrameKind::Amqp => {
-                self.timers.note_frame();
+                self.shared.timers.note_frame();
                 if let Err(error) = self.on_amqp_frame(head, &body) {
                     self.violate(error);
                 }
@@ -211,7 +214,7 @@ impl Connection {
             ));
         }
         // 2.7.1: an empty frame has to keep to the channels too.
-        if head.channel > self.config.channel_max {
+        if head.channel > self.shared.config.channel_max {
             return Err(ProtocolError::connection(
                 ErrorCondition::FramingError,
                 "a channel beyond channel-max",
@@ -222,7 +225,7 @@ impl Connection {
         }
         // What these say is kept for long, and must not keep a whole read buffer alive.
         let copied = is_one_of(body, &KEPT).then(|| Bytes::copy_from_slice(body));
-        let mut reader = Reader::new(copied.as_ref().unwrap_or(body), self.config.limits.decode);
+        let mut reader = Reader::new(copied.as_ref().unwrap_or(body), self.shared.config.limits.decode);
         let performative = Performative::decode(&mut reader)?;
         let payload = match performative {
             Performative::Transfer(_) => reader.take_rest(),
@@ -243,12 +246,12 @@ impl Connection {
 
     /// 2.4.6: after an error of ours everything is discarded, undecoded, but the peer's close.
     fn discard(&mut self, body: &Bytes) -> Result<(), ProtocolError> {
-        let mut reader = Reader::new(body, self.config.limits.decode);
+        let mut reader = Reader::new(body, self.shared.config.limits.decode);
         let is_close = reader.code().is_ok_and(|found| found == code::DESCRIBED)
             && reader.descriptor().is_ok_and(|found| found.is(Close::CODE, Close::SYMBOL));
         if is_close {
             let _ = self.apply(ConnectionCue::RecvClose);
-            self.timers.stop();
+            self.shared.timers.stop();
             // Where it was the application that closed with an error, this is what it waits for.
             self.raise_end(None);
         }

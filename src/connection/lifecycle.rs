@@ -26,12 +26,12 @@ impl Connection {
     /// larger than the 512 bytes that any peer accepts (2.4.1), or than this one does.
     pub fn open(&mut self) -> Result<(), CommandError> {
         let illegal = Err(CommandError::IllegalState("the connection has been opened"));
-        match (self.config.side, self.state) {
+        match (self.shared.config.side, self.state) {
             (Side::Client, ConnectionState::Start | ConnectionState::HeaderRcvd)
                 if !self.security.is_started() =>
             {
                 self.check_open_fits()?;
-                self.timers.arm(Due::Open, self.config.timeouts.open);
+                self.shared.timers.arm(Due::Open, self.shared.config.timeouts.open);
                 if self.security.is_wanted() {
                     self.start_sasl();
                     return Ok(());
@@ -49,7 +49,7 @@ impl Connection {
         if !self.apply(ConnectionCue::SendHeader) {
             return Err(CommandError::IllegalState("the header has been sent"));
         }
-        self.outbox.header(ProtocolHeader::AMQP);
+        self.out.outbox.header(ProtocolHeader::AMQP);
         Ok(())
     }
 
@@ -70,7 +70,7 @@ impl Connection {
     }
 
     fn open_frame(&self) -> Open {
-        let config = &self.config;
+        let config = &self.shared.config;
         Open {
             container_id: config.container_id.clone(),
             hostname: config.hostname.clone(),
@@ -88,11 +88,11 @@ impl Connection {
 
     fn write_open(&mut self) -> Result<(), CommandError> {
         let open = self.open_frame();
-        let max = self.remote_max_frame_size;
+        let max = self.out.max_frame_size;
         if self.state.next(ConnectionCue::SendOpen).is_none() {
             return Err(CommandError::IllegalState("the connection has been opened"));
         }
-        let written = self.outbox.frame(FrameKind::Amqp, 0, &open, max);
+        let written = self.out.outbox.frame(FrameKind::Amqp, 0, &open, max);
         written.map_err(|size| CommandError::FrameTooLarge { size, max })?;
         let applied = self.apply(ConnectionCue::SendOpen);
         debug_assert!(applied, "looked up above");
@@ -103,14 +103,15 @@ impl Connection {
         if !self.apply(ConnectionCue::RecvOpen) {
             return Err(ProtocolError::connection(ErrorCondition::IllegalState, "a second open"));
         }
-        self.timers.disarm(Due::Open);
+        self.shared.timers.disarm(Due::Open);
         if open.max_frame_size < MIN_MAX_FRAME_SIZE {
             let why = "a max-frame-size below 512";
             return Err(ProtocolError::connection(ErrorCondition::InvalidField, why));
         }
-        self.remote_max_frame_size = open.max_frame_size;
+        self.out.max_frame_size = open.max_frame_size;
         let idle = open.idle_time_out.map_or(0, Milliseconds::get);
         let missing = self
+            .shared
             .config
             .required_capabilities
             .iter()
@@ -118,7 +119,7 @@ impl Connection {
             .cloned();
         self.remote = Some(open);
         // 2.4.5: a time-out that can't be kept is refused.
-        if idle > 0 && idle < self.config.limits.idle_time_out {
+        if idle > 0 && idle < self.shared.config.limits.idle_time_out {
             let why = format!("an idle-time-out of {idle} ms is too short");
             return Err(ProtocolError::connection(ErrorCondition::NotAllowed, &why));
         }
@@ -129,12 +130,12 @@ impl Connection {
         }
         match self.state {
             ConnectionState::Opened => self.on_opened(),
-            ConnectionState::OpenRcvd if self.config.auto_accept => {
+            ConnectionState::OpenRcvd if self.shared.config.auto_accept => {
                 self.send_open().map_err(|error| {
                     ProtocolError::connection(ErrorCondition::FrameSizeTooSmall, &format!("{error}"))
                 })?;
             }
-            ConnectionState::OpenRcvd => self.events.push_back(Event::ConnectionRequested),
+            ConnectionState::OpenRcvd => self.out.events.push_back(Event::ConnectionRequested),
             _ => {}
         }
         Ok(())
@@ -143,8 +144,8 @@ impl Connection {
     /// Both ends are open: the peer's limits are known, and what waited for them goes out.
     fn on_opened(&mut self) {
         let heartbeat = self.remote.as_ref().and_then(|open| open.idle_time_out).map_or(0, Milliseconds::get);
-        self.timers.start_idle(self.config.idle_timeout, heartbeat);
-        self.events.push_back(Event::ConnectionOpen);
+        self.shared.timers.start_idle(self.shared.config.idle_timeout, heartbeat);
+        self.out.events.push_back(Event::ConnectionOpen);
         self.begin_staged();
         while self.is_open()
             && let Some((channel, performative, payload, octets)) = self.backlog.pop_front()
@@ -172,44 +173,44 @@ impl Connection {
         }
         // A server may have sent its header unasked.
         if matches!(self.state, ConnectionState::Start | ConnectionState::HeaderRcvd)
-            && self.config.side == Side::Client
+            && self.shared.config.side == Side::Client
         {
             // No header of ours has gone out that a close could follow: the transport is given up, as was asked.
             let _ = self.apply(ConnectionCue::Lost);
             self.deaf = true;
-            self.timers.stop();
+            self.shared.timers.stop();
             self.raise_end(None);
             return Ok(());
         }
         let cue = if error.is_some() { ConnectionCue::SendCloseError } else { ConnectionCue::SendClose };
-        if self.state.next(cue).is_none() || (self.closing && error.is_none()) {
+        if self.state.next(cue).is_none() || (self.out.closing && error.is_none()) {
             return Err(CommandError::IllegalState("the connection is not open, or is being closed"));
         }
-        self.timers.disarm(Due::Open);
+        self.shared.timers.disarm(Due::Open);
         if error.is_none() && self.holds_messages() {
-            self.closing = true;
+            self.out.closing = true;
         } else {
             self.send_close(error);
         }
-        self.timers.arm(Due::Close, self.config.timeouts.close);
+        self.shared.timers.arm(Due::Close, self.shared.config.timeouts.close);
         Ok(())
     }
 
     /// Writes our close, behind everything that is pending. The caller has made sure that it is legal.
     pub(super) fn send_close(&mut self, error: Option<Error>) {
-        self.closing = false;
+        self.out.closing = false;
         self.flush();
         let cue = if error.is_some() { ConnectionCue::SendCloseError } else { ConnectionCue::SendClose };
-        let max = self.remote_max_frame_size;
+        let max = self.out.max_frame_size;
         let condition = error.as_ref().map(|error| error.condition.clone());
         let close = Close { error: error.map(Box::new) };
-        if self.outbox.frame(FrameKind::Amqp, 0, &close, max).is_err() {
+        if self.out.outbox.frame(FrameKind::Amqp, 0, &close, max).is_err() {
             let bare = Close { error: condition.map(|condition| Box::new(Error::new(condition))) };
-            let _ = self.outbox.frame(FrameKind::Amqp, 0, &bare, max);
+            let _ = self.out.outbox.frame(FrameKind::Amqp, 0, &bare, max);
         }
         let _ = self.apply(cue);
         // 2.4.5: no empty frames behind close.
-        self.timers.stop_idle();
+        self.shared.timers.stop_idle();
     }
 
     pub(super) fn on_close(&mut self, close: Close) -> Result<(), ProtocolError> {
@@ -220,7 +221,7 @@ impl Connection {
         if self.state == ConnectionState::CloseRcvd {
             self.send_close(None);
         }
-        self.timers.stop();
+        self.shared.timers.stop();
         self.raise_end(failure.as_ref());
         Ok(())
     }
@@ -246,7 +247,7 @@ impl Connection {
         }
         self.backlog.clear();
         self.send_close(Some(error));
-        self.timers.arm(Due::Close, self.config.timeouts.close);
+        self.shared.timers.arm(Due::Close, self.shared.config.timeouts.close);
         self.raise_end(Some(&failure));
     }
 }

@@ -22,15 +22,12 @@ use crate::{
     config::{Config, Side},
     error::CommandError,
     event::Event,
-    frame::{Outbox, Transmit},
+    frame::Transmit,
     ids::{LinkId, LinkKey, SessionId},
     out::Out,
     places::{Places, Turns},
     session::{SessionInner, UnsettledDelivery},
-    spec::{
-        definitions::MIN_MAX_FRAME_SIZE,
-        performatives::{Open, Performative},
-    },
+    spec::performatives::{Open, Performative},
     state::{ConnectionCue, ConnectionState},
     time::Instant,
 };
@@ -60,20 +57,15 @@ pub enum Progress {
 /// [`poll_timeout`](Self::poll_timeout).
 #[derive(Debug)]
 pub struct Connection {
-    config: Arc<Config>,
     state: ConnectionState,
     security: Security,
     /// Input is beyond understanding; what follows is dropped.
     deaf: bool,
     /// The last event of the connection has been raised.
     silent: bool,
-    /// The close waits for messages in progress.
-    closing: bool,
-    outbox: Outbox,
-    events: VecDeque<Event>,
+    out: Out,
+    shared: Shared,
     remote: Option<Box<Open>>,
-    /// The largest frame that the peer accepts: the least there is until its open tells (2.4.1).
-    remote_max_frame_size: u32,
     /// Frames that came before the application answered the peer's open.
     backlog: VecDeque<(u16, Performative, Bytes, usize)>,
     backlog_octets: usize,
@@ -83,17 +75,10 @@ pub struct Connection {
     sessions: Places<SessionInner>,
     /// Our channels by the peer's.
     channels: Vec<Option<u16>>,
-    /// Sessions that have something to write.
-    dirty: Turns,
-    /// Sessions in which senders may wait for the outbox to drain.
-    blocked: Turns,
     /// Sessions that have ended and left deliveries unsettled.
     ended: VecDeque<Box<SessionInner>>,
     retained: usize,
     session_generations: u32,
-    link_generations: u32,
-    epochs: u32,
-    timers: Timers,
     /// How far it and the sessions that it has removed have come, for tests to look at.
     #[cfg(feature = "testing")]
     reached: Reached,
@@ -113,27 +98,26 @@ impl Connection {
             state: ConnectionState::Start,
             deaf: false,
             silent: false,
-            closing: false,
-            outbox: Outbox::default(),
-            events: VecDeque::new(),
+            out: Out::new(config.limits),
+            shared: Shared {
+                config,
+                timers,
+                links: 0,
+                epochs: 0,
+                dirty: Turns::default(),
+                blocked: Turns::default(),
+            },
             remote: None,
-            remote_max_frame_size: MIN_MAX_FRAME_SIZE,
             backlog: VecDeque::new(),
             backlog_octets: 0,
             frame_octets: 0,
             sessions: Places::default(),
             channels: Vec::new(),
-            dirty: Turns::default(),
-            blocked: Turns::default(),
             ended: VecDeque::new(),
             retained: 0,
             session_generations: 0,
-            link_generations: 0,
-            epochs: 0,
-            timers,
             #[cfg(feature = "testing")]
             reached: Reached::default(),
-            config,
         }
     }
 
@@ -142,41 +126,26 @@ impl Connection {
     fn apply(&mut self, cue: ConnectionCue) -> bool {
         let Some(next) = self.state.next(cue) else { return false };
         self.state = next;
+        self.out.closed = self.is_write_closed();
         #[cfg(feature = "testing")]
         self.reached.connection.insert(next);
         true
     }
 
-    /// The session on one of our channels, and its way out.
-    fn on_channel(&mut self, channel: u16) -> Option<(&mut SessionInner, Out<'_>, Counters<'_>)> {
-        let closed = self.is_write_closed();
+    /// The session on one of our channels, its way out, and what it shares with the others.
+    #[inline]
+    fn on_channel(&mut self, channel: u16) -> Option<(&mut SessionInner, &mut Out, &mut Shared)> {
         let session = self.sessions.get_mut(channel)?;
-        let out = Out {
-            closed,
-            closing: self.closing,
-            outbox: &mut self.outbox,
-            events: &mut self.events,
-            limits: &self.config.limits,
-            channel,
-            max_frame_size: self.remote_max_frame_size,
-        };
-        let counters = Counters {
-            links: &mut self.link_generations,
-            epochs: &mut self.epochs,
-            dirty: &mut self.dirty,
-            blocked: &mut self.blocked,
-            config: &self.config,
-            timers: &mut self.timers,
-        };
-        Some((session, out, counters))
+        self.out.channel = channel;
+        Some((session, &mut self.out, &mut self.shared))
     }
 
     /// The next event, if there is one.
     pub fn poll_event(&mut self) -> Option<Event> {
-        if self.events.is_empty() && !self.blocked.is_empty() {
+        if self.out.events.is_empty() && !self.shared.blocked.is_empty() {
             self.wake_senders();
         }
-        self.events.pop_front()
+        self.out.events.pop_front()
     }
 
     /// What is to be written now. Everything pending is put into frames first: dispositions, flows, heartbeats.
@@ -186,8 +155,8 @@ impl Connection {
     pub fn transmit(&mut self, now: Instant) -> Transmit<'_> {
         self.tick(now);
         self.flush();
-        self.timers.note_output(&self.outbox);
-        Transmit::new(&mut self.outbox)
+        self.shared.timers.note_output(&self.out.outbox);
+        Transmit::new(&mut self.out.outbox)
     }
 
     /// Writes what is pending in all sessions.
@@ -196,17 +165,17 @@ impl Connection {
         if self.is_write_closed() {
             return;
         }
-        for _ in 0..self.dirty.len() {
-            let Some(channel) = self.dirty.pop() else { break };
-            let Some((session, mut out, mut counters)) = self.on_channel(channel) else { continue };
-            session.flush(&mut out);
+        for _ in 0..self.shared.dirty.len() {
+            let Some(channel) = self.shared.dirty.pop() else { break };
+            let Some((session, out, shared)) = self.on_channel(channel) else { continue };
+            session.flush(out);
             // What the peer's window or the outbox has no room for waits its turn.
             if session.can_write() {
-                counters.queue(session);
+                shared.queue(session);
             }
         }
-        if self.closing && !self.holds_messages() {
-            self.closing = false;
+        if self.out.closing && !self.holds_messages() {
+            self.out.closing = false;
             self.send_close(None);
         }
     }
@@ -217,12 +186,12 @@ impl Connection {
     }
 
     fn wake_senders(&mut self) {
-        if self.outbox.len() >= self.config.limits.outbox || self.closing || self.is_write_closed() {
+        if self.out.outbox.len() >= self.out.limits.outbox || self.out.closing || self.is_write_closed() {
             return;
         }
-        while let Some(channel) = self.blocked.pop() {
-            if let Some((session, mut out, _)) = self.on_channel(channel) {
-                session.wake_senders(&mut out);
+        while let Some(channel) = self.shared.blocked.pop() {
+            if let Some((session, out, _)) = self.on_channel(channel) {
+                session.wake_senders(out);
             }
         }
     }
@@ -230,7 +199,7 @@ impl Connection {
     /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest, if nothing else happens. Exact
     /// after `transmit` or a `handle_*` call; what commands have armed since then counts from the next of those.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next(&self.outbox)
+        self.shared.timers.next(&self.out.outbox)
     }
 
     /// Whether both ends are open (2.4.6 `OPENED`).
@@ -240,7 +209,7 @@ impl Connection {
 
     /// Whether nothing is left to be read or written, so that the transport can be closed.
     pub fn is_closed(&self) -> bool {
-        (self.state == ConnectionState::End || self.deaf) && self.outbox.is_empty()
+        (self.state == ConnectionState::End || self.deaf) && self.out.outbox.is_empty()
     }
 
     /// Whether nothing more will be written once the octets that wait have been: the transport's write side can
@@ -265,12 +234,12 @@ impl Connection {
 
     /// The settings.
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.shared.config
     }
 
     /// Which end this is.
     pub fn side(&self) -> Side {
-        self.config.side
+        self.shared.config.side
     }
 
     /// The peer's open, once it has come (2.7.1).
@@ -285,7 +254,7 @@ impl Connection {
 
     /// Octets waiting to be written, not counting what is pending.
     pub fn outbox_len(&self) -> usize {
-        self.outbox.len()
+        self.out.outbox.len()
     }
 
     /// The unsettled deliveries of a link, in order, with its last known states. They can be asked for after the
@@ -319,17 +288,22 @@ impl Reached {
     }
 }
 
-/// What a session needs of its connection to make new things.
-struct Counters<'a> {
-    links: &'a mut u32,
-    epochs: &'a mut u32,
-    dirty: &'a mut Turns,
-    blocked: &'a mut Turns,
-    config: &'a Config,
-    timers: &'a mut Timers,
+/// What the sessions of a connection share.
+#[derive(Debug)]
+struct Shared {
+    config: Arc<Config>,
+    timers: Timers,
+    /// The last generation of a link's id.
+    links: u32,
+    /// The last epoch of a delivery's id.
+    epochs: u32,
+    /// Sessions that have something to write.
+    dirty: Turns,
+    /// Sessions in which senders may wait for the outbox to drain.
+    blocked: Turns,
 }
 
-impl Counters<'_> {
+impl Shared {
     /// The session has something to write, or may have.
     #[inline]
     fn queue(&mut self, session: &mut SessionInner) {

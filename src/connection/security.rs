@@ -118,11 +118,11 @@ impl Connection {
     /// Sends the SASL header; a server's mechanisms follow at once.
     pub(super) fn start_sasl(&mut self) {
         self.security.started = true;
-        self.outbox.header(ProtocolHeader::SASL);
-        self.timers.arm(Due::Sasl, self.config.timeouts.sasl);
-        if self.config.side == Side::Server {
+        self.out.outbox.header(ProtocolHeader::SASL);
+        self.shared.timers.arm(Due::Sasl, self.shared.config.timeouts.sasl);
+        if self.shared.config.side == Side::Server {
             self.security.speaking = true;
-            let names = self.config.sasl.iter().map(|offer| offer.name().clone()).collect();
+            let names = self.shared.config.sasl.iter().map(|offer| offer.name().clone()).collect();
             self.write_sasl(&SaslMechanisms { sasl_server_mechanisms: names });
             let _ = self.security.server(SaslServerCue::SendMechanisms);
         }
@@ -130,7 +130,7 @@ impl Connection {
 
     fn write_sasl(&mut self, body: &impl Encode) {
         // A frame that is too large for the peer is one that it will refuse, and so an error all the same.
-        let _ = self.outbox.frame(FrameKind::Sasl, 0, body, self.config.limits.sasl_frame);
+        let _ = self.out.outbox.frame(FrameKind::Sasl, 0, body, self.shared.config.limits.sasl_frame);
     }
 
     /// 5.3.1: whatever goes wrong in here ends the transport; there is no close yet.
@@ -150,7 +150,7 @@ impl Connection {
             return self.break_rules("an AMQP frame inside the SASL layer");
         }
         // 5.3.1: exactly one frame body, so that an empty frame is an error too.
-        match from_bytes(body, DecodeLimits { elements: 1024, ..self.config.limits.decode }) {
+        match from_bytes(body, DecodeLimits { elements: 1024, ..self.shared.config.limits.decode }) {
             Ok(frame) => self.on_sasl(frame),
             Err(error) => self.break_sasl(error.into()),
         }
@@ -182,7 +182,7 @@ impl Connection {
     /// A client takes the first of its own mechanisms that the server offers.
     fn choose(&mut self, offered: &SaslMechanisms) {
         let offered = &offered.sasl_server_mechanisms;
-        let config = self.config.clone();
+        let config = self.shared.config.clone();
         let Some(offer) = config.sasl.iter().find(|offer| offered.contains(offer.name())) else {
             return self.fail_sasl(SaslCode::Auth, "the server offers none of our SASL mechanisms");
         };
@@ -200,7 +200,7 @@ impl Connection {
     }
 
     fn on_init(&mut self, init: &SaslInit) {
-        let config = self.config.clone();
+        let config = self.shared.config.clone();
         let Some(offer) = config.sasl.iter().find(|offer| *offer.name() == init.mechanism) else {
             // 5.3.3.2: a mechanism that is not supported is an authentication failure.
             return self.finish_server(Step::Fail(SaslCode::Auth));
@@ -220,15 +220,15 @@ impl Connection {
     fn take_step(&mut self, step: Step) {
         if matches!(step, Step::Pending) {
             self.security.pending = true;
-            return self.events.push_back(Event::SaslPending);
+            return self.out.events.push_back(Event::SaslPending);
         }
         if matches!(step, Step::Reply(_)) {
             self.security.rounds = self.security.rounds.saturating_add(1);
-            if self.security.rounds > self.config.limits.sasl_rounds {
+            if self.security.rounds > self.shared.config.limits.sasl_rounds {
                 return self.break_rules("too many rounds of the SASL exchange");
             }
         }
-        match (self.config.side, step) {
+        match (self.shared.config.side, step) {
             (Side::Client, Step::Reply(response)) => {
                 self.write_sasl(&SaslResponse { response });
                 let _ = self.security.client(SaslClientCue::SendResponse);
@@ -249,7 +249,7 @@ impl Connection {
             self.write_sasl(&SaslOutcome { code: SaslCode::Ok, additional_data: success.additional_data });
             let _ = self.security.server(SaslServerCue::SendOk);
             self.security.identity = success.authorization.or(success.identity);
-            self.timers.disarm(Due::Sasl);
+            self.shared.timers.disarm(Due::Sasl);
             return;
         }
         let code = match step {
@@ -272,7 +272,7 @@ impl Connection {
             return self.fail_sasl(SaslCode::Auth, "the server's proof was not accepted");
         };
         self.security.identity = success.authorization.or(success.identity);
-        self.timers.disarm(Due::Sasl);
+        self.shared.timers.disarm(Due::Sasl);
         self.security.wanted = false;
         // 5.3.2: AMQP begins anew with its own header.
         let opened = self.send_header().and_then(|()| self.send_open());

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, format};
 
 use bytes::Bytes;
 
-use super::{Connection, Counters, gone};
+use super::{Connection, Shared, gone};
 use crate::{
     config::Begin,
     error::{CommandError, Failure, Origin, ProtocolError},
@@ -26,7 +26,7 @@ impl Connection {
     /// [`CommandError::LimitReached`] if no channel is left, [`CommandError::IllegalState`] if the connection is
     /// closing or closed, [`CommandError::FrameTooLarge`] if the begin is larger than the peer accepts.
     pub fn begin(&mut self, begin: Begin) -> Result<SessionId, CommandError> {
-        if self.closing || self.is_write_closed() {
+        if self.out.closing || self.is_write_closed() {
             return Err(CommandError::IllegalState("the connection is closed, or closing"));
         }
         let theirs = self.remote.as_ref().map_or(u16::MAX, |open| open.channel_max.get());
@@ -34,10 +34,10 @@ impl Connection {
         let opened = self.is_open();
         // 2.4.2: ahead of the peer's open, only what any peer accepts: channel 0 and small frames.
         let ahead = channel == 0 && self.can_pipeline();
-        let Some((session, mut out, _)) = self.on_channel(channel) else { return gone() };
+        let Some((session, out, _)) = self.on_channel(channel) else { return gone() };
         session.staged = true;
         if opened || ahead {
-            let written = session.write_begin(&mut out);
+            let written = session.write_begin(out);
             if opened && let Err(error) = written {
                 self.remove(channel);
                 return Err(error);
@@ -53,11 +53,11 @@ impl Connection {
 
     /// Puts a new session on the lowest free channel (2.5.1).
     fn place(&mut self, begin: Begin, max: u16) -> Option<(u16, SessionId)> {
-        let limit = max.min(self.config.channel_max);
+        let limit = max.min(self.shared.config.channel_max);
         let channel = self.sessions.lowest_free().filter(|channel| *channel <= limit)?;
         self.session_generations = self.session_generations.checked_add(1)?;
         let id = SessionId::new(self.session_generations, channel);
-        self.sessions.insert(SessionInner::new(id, channel, Box::new(begin), &mut self.epochs));
+        self.sessions.insert(SessionInner::new(id, channel, Box::new(begin), &mut self.shared.epochs));
         Some((channel, id))
     }
 
@@ -65,7 +65,7 @@ impl Connection {
     pub(super) fn begin_staged(&mut self) {
         let max = self.remote.as_ref().map_or(u16::MAX, |open| open.channel_max.get());
         for channel in self.sessions.numbers() {
-            let Some((session, mut out, _)) = self.on_channel(channel) else { continue };
+            let Some((session, out, _)) = self.on_channel(channel) else { continue };
             if session.silent && session.state == SessionState::Unmapped {
                 self.remove(channel);
                 continue;
@@ -75,13 +75,13 @@ impl Connection {
             }
             let why = if channel > max {
                 "the peer's channel-max is reached"
-            } else if session.write_begin(&mut out).is_err() {
+            } else if session.write_begin(out).is_err() {
                 "the begin does not fit the peer's frames"
             } else {
                 continue;
             };
             let failure = Failure::new(Origin::Refused, ErrorCondition::NotAllowed, why);
-            session.raise_end(Some(&failure), &mut out);
+            session.raise_end(Some(&failure), out);
             self.remove(channel);
         }
     }
@@ -96,7 +96,7 @@ impl Connection {
             return Err(CommandError::IllegalState("the connection is not open"));
         }
         let channel = id.slot();
-        let Some((session, mut out, _)) = self.on_channel(channel).filter(|(session, ..)| session.id == id)
+        let Some((session, out, _)) = self.on_channel(channel).filter(|(session, ..)| session.id == id)
         else {
             return gone();
         };
@@ -104,7 +104,7 @@ impl Connection {
             return Err(CommandError::IllegalState("the session's begin has been answered"));
         }
         session.configure(begin);
-        session.write_begin(&mut out)?;
+        session.write_begin(out)?;
         self.replay(channel);
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Connection {
     /// As [`accept_session`](Self::accept_session).
     pub fn refuse_session(&mut self, id: SessionId, error: Error) -> Result<(), CommandError> {
         let channel = id.slot();
-        let Some((session, mut out, _)) = self.on_channel(channel).filter(|(session, ..)| session.id == id)
+        let Some((session, out, _)) = self.on_channel(channel).filter(|(session, ..)| session.id == id)
         else {
             return gone();
         };
@@ -123,12 +123,12 @@ impl Connection {
             return Err(CommandError::IllegalState("the session's begin has been answered"));
         }
         let events = out.events.len();
-        session.write_begin(&mut out)?;
+        session.write_begin(out)?;
         out.events.truncate(events);
         session.silent = true;
         let bare = Error::new(error.condition.clone());
-        if session.end(Some(error), &mut out).is_err() {
-            session.end(Some(bare), &mut out)?;
+        if session.end(Some(error), out).is_err() {
+            session.end(Some(bare), out)?;
         }
         self.replay(channel);
         Ok(())
@@ -186,15 +186,15 @@ impl Connection {
         }
         if let Some(answered) = begin.remote_channel {
             let channel = answered.get();
-            let Some((session, mut out, mut counters)) = self.on_channel(channel) else {
+            let Some((session, out, shared)) = self.on_channel(channel) else {
                 return illegal("a begin that answers none");
             };
             if session.state.next(SessionCue::RecvBegin).is_none() || session.state == SessionState::Unmapped
             {
                 return illegal("a begin that answers none");
             }
-            session.on_begin(begin, remote, &mut out);
-            counters.queue(session);
+            session.on_begin(begin, remote, out);
+            shared.queue(session);
             self.map_channel(remote, Some(channel));
             return Ok(());
         }
@@ -206,11 +206,11 @@ impl Connection {
             ));
         };
         self.map_channel(remote, Some(channel));
-        let auto_accept = self.config.auto_accept;
-        let Some((session, mut out, _)) = self.on_channel(channel) else { return Ok(()) };
-        session.on_begin(begin, remote, &mut out);
+        let auto_accept = self.shared.config.auto_accept;
+        let Some((session, out, _)) = self.on_channel(channel) else { return Ok(()) };
+        session.on_begin(begin, remote, out);
         if auto_accept {
-            let written = session.write_begin(&mut out);
+            let written = session.write_begin(out);
             return written.map_err(|error| {
                 ProtocolError::connection(ErrorCondition::FrameSizeTooSmall, &format!("{error}"))
             });
@@ -222,7 +222,7 @@ impl Connection {
     pub(super) fn on_end(&mut self, remote: u16, end: End) -> Result<(), ProtocolError> {
         let channel = self.channel_of(remote)?;
         let octets = self.frame_octets;
-        let Some((session, mut out, _)) = self.on_channel(channel) else { return Ok(()) };
+        let Some((session, out, _)) = self.on_channel(channel) else { return Ok(()) };
         if session.state == SessionState::BeginRcvd {
             session.keep(Performative::End(end), Bytes::new(), octets);
             return Ok(());
@@ -232,9 +232,9 @@ impl Connection {
             return Ok(());
         }
         if session.state == SessionState::EndRcvd {
-            let _ = session.end(None, &mut out);
+            let _ = session.end(None, out);
         }
-        session.raise_end(failure.as_ref(), &mut out);
+        session.raise_end(failure.as_ref(), out);
         self.map_channel(remote, None);
         self.remove(channel);
         Ok(())
@@ -245,12 +245,12 @@ impl Connection {
     pub(super) fn in_session(
         &mut self,
         channel: u16,
-        receive: impl FnOnce(&mut SessionInner, &mut Out<'_>, &mut Counters<'_>) -> Result<(), ProtocolError>,
+        receive: impl FnOnce(&mut SessionInner, &mut Out, &mut Shared) -> Result<(), ProtocolError>,
     ) {
-        let Some((session, mut out, mut counters)) = self.on_channel(channel) else { return };
-        let received = receive(session, &mut out, &mut counters);
+        let Some((session, out, shared)) = self.on_channel(channel) else { return };
+        let received = receive(session, out, shared);
         session.purge_orphans(out.limits.retained);
-        counters.queue(session);
+        shared.queue(session);
         if let Err(error) = received {
             self.violate(error);
         }
@@ -268,13 +268,13 @@ impl Connection {
         let Some((session, ..)) = self.on_channel(channel) else { return Ok(()) };
         match session.state {
             SessionState::Mapped => {
-                self.in_session(channel, |session, out, counters| {
+                self.in_session(channel, |session, out, shared| {
                     if let Performative::Detach(detach) = &performative
                         && let Some(link) = session.link_on(detach.handle)
                     {
-                        counters.timers.forget_link(link);
+                        shared.timers.forget_link(link);
                     }
-                    session.receive(performative, payload, out, counters.links, counters.epochs)
+                    session.receive(performative, payload, out, &mut shared.links, &mut shared.epochs)
                 });
                 Ok(())
             }
@@ -290,20 +290,20 @@ impl Connection {
     /// Forgets a session, but for deliveries that it leaves unsettled.
     pub(super) fn remove(&mut self, channel: u16) {
         let session = self.sessions.remove(channel);
-        self.dirty.remove(channel);
-        self.blocked.remove(channel);
+        self.shared.dirty.remove(channel);
+        self.shared.blocked.remove(channel);
         let Some(mut session) = session else { return };
-        self.timers.forget_session(session.id);
+        self.shared.timers.forget_session(session.id);
         #[cfg(feature = "testing")]
         self.reached.note(&session);
         let left = session.unsettled_len();
-        if left == 0 || left > self.config.limits.retained {
+        if left == 0 || left > self.shared.config.limits.retained {
             return;
         }
         session.shed();
         self.retained = self.retained.saturating_add(left);
         self.ended.push_back(session);
-        while self.retained > self.config.limits.retained
+        while self.retained > self.shared.config.limits.retained
             && let Some(oldest) = self.ended.pop_front()
         {
             self.retained = self.retained.saturating_sub(oldest.unsettled_len());

@@ -156,79 +156,77 @@ fn lost(why: &'static str) -> Failure {
 
 impl Connection {
     pub(super) fn tick(&mut self, now: Instant) {
-        self.timers.tick(now);
+        self.shared.timers.tick(now);
     }
 
     /// Does what is due at this moment. Harmless when nothing is.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.tick(now);
-        while let Some(due) = self.timers.pop_past() {
+        while let Some(due) = self.shared.timers.pop_past() {
             self.on_due(due);
         }
-        let now = self.timers.now;
-        if self.timers.silence_ends().is_some_and(|at| at <= now) {
+        let now = self.shared.timers.now;
+        if self.shared.timers.silence_ends().is_some_and(|at| at <= now) {
             // 2.4.5: close with an error that says why; the transport goes once the peer does not answer either.
             let why = "no frame came within the idle-time-out";
             self.fail(Origin::TimedOut, Error::described(ErrorCondition::ResourceLimitExceeded, why));
         }
-        if self.timers.heartbeat_is_due(&self.outbox).is_some_and(|at| at <= now) {
-            self.outbox.empty_frame();
-            self.timers.last_output = now;
+        if self.shared.timers.heartbeat_is_due(&self.out.outbox).is_some_and(|at| at <= now) {
+            self.out.outbox.empty_frame();
+            self.shared.timers.last_output = now;
         }
     }
 
     fn on_due(&mut self, due: Due) {
-        let timeouts = self.config.timeouts;
+        let timeouts = self.shared.config.timeouts;
         match due {
             Due::Open => self.lose(&lost("the peer did not open in time")),
             Due::Sasl => self.lose(&lost("the SASL exchange took too long")),
-            Due::Close if self.closing => {
+            Due::Close if self.out.closing => {
                 self.send_close(None);
-                self.timers.arm(due, timeouts.close);
+                self.shared.timers.arm(due, timeouts.close);
             }
             // 2.4.3: a peer that does not answer close is not waited for.
             Due::Close => {
                 if self.state != ConnectionState::End {
                     let applied = self.apply(ConnectionCue::Lost);
                     debug_assert!(applied, "a transport can be lost in any state");
-                    self.timers.stop();
+                    self.shared.timers.stop();
                     self.deaf = true;
                     self.raise_end(None);
                 }
             }
             Due::End(id) => {
-                let Some((session, mut out, counters)) = self.on_channel(id.slot()) else { return };
+                let Some((session, out, shared)) = self.on_channel(id.slot()) else { return };
                 if session.id != id {
                     return;
                 }
                 if session.ending {
-                    let _ = session.end(None, &mut out);
-                    counters.timers.arm(due, timeouts.end);
+                    let _ = session.end(None, out);
+                    shared.timers.arm(due, timeouts.end);
                     return;
                 }
-                session.raise_end(Some(&lost("the peer did not answer end in time")), &mut out);
+                session.raise_end(Some(&lost("the peer did not answer end in time")), out);
             }
             Due::Detach(id) => {
-                let Some((session, mut out, mut counters)) = self.on_channel(LinkKey::from(id).session)
-                else {
+                let Some((session, out, shared)) = self.on_channel(LinkKey::from(id).session) else {
                     return;
                 };
                 if session.detach_waits(id) {
-                    session.detach_in_time(id, &mut out);
-                    counters.timers.arm(due, timeouts.detach);
+                    session.detach_in_time(id, out);
+                    shared.timers.arm(due, timeouts.detach);
                     return;
                 }
-                session.raise_link_lost(id, lost("the peer did not answer detach in time"), &mut out);
-                counters.queue(session);
+                session.raise_link_lost(id, lost("the peer did not answer detach in time"), out);
+                shared.queue(session);
             }
             Due::Drain(id) => {
-                let Some((session, mut out, mut counters)) =
-                    self.on_channel(LinkKey::from(LinkId::from(id)).session)
+                let Some((session, out, shared)) = self.on_channel(LinkKey::from(LinkId::from(id)).session)
                 else {
                     return;
                 };
-                session.give_up_drain(id, &mut out);
-                counters.queue(session);
+                session.give_up_drain(id, out);
+                shared.queue(session);
             }
         }
     }
@@ -243,7 +241,7 @@ impl Connection {
         // 2.4.3: a close that was sent is as good as answered.
         if self.is_write_closed() && !self.silent {
             let _ = self.apply(ConnectionCue::Lost);
-            self.timers.stop();
+            self.shared.timers.stop();
             self.raise_end(None);
         } else {
             self.lose(&Failure::new(
@@ -252,7 +250,7 @@ impl Connection {
                 "the transport was lost",
             ));
         }
-        self.outbox = Outbox::default();
+        self.out.outbox = Outbox::default();
     }
 
     /// Gives the transport up.
@@ -263,7 +261,7 @@ impl Connection {
         let applied = self.apply(ConnectionCue::Lost);
         debug_assert!(applied, "a transport can be lost in any state");
         self.deaf = true;
-        self.timers.stop();
+        self.shared.timers.stop();
         self.raise_end(Some(failure));
     }
 
@@ -273,15 +271,15 @@ impl Connection {
             return;
         }
         for channel in self.sessions.numbers() {
-            if let Some((session, mut out, _)) = self.on_channel(channel) {
-                session.raise_end(failure, &mut out);
+            if let Some((session, out, _)) = self.on_channel(channel) {
+                session.raise_end(failure, out);
             }
         }
         // Nothing of a connection lives on but what can be asked of it.
         for channel in self.sessions.numbers().rev() {
             self.remove(channel);
         }
-        self.events.push_back(match failure {
+        self.out.events.push_back(match failure {
             None => Event::ConnectionClosed,
             Some(failure) => Event::ConnectionError(alloc::boxed::Box::new(failure.clone())),
         });

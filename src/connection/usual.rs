@@ -17,7 +17,7 @@ impl Connection {
             return false;
         }
         let octets = input.octets();
-        let Ok(Some(head)) = peek(octets, self.config.max_frame_size) else { return false };
+        let Ok(Some(head)) = peek(octets, self.shared.config.max_frame_size) else { return false };
         // Of a frame in several pieces, as far as the first goes.
         let body = octets.get(head.body..head.size.min(octets.len())).unwrap_or_default();
         if head.kind != FrameKind::Amqp || head.size > input.remaining() {
@@ -34,18 +34,18 @@ impl Connection {
             let start = head.body.saturating_add(size);
             input.skip(start);
             let payload = input.take(head.size.saturating_sub(start));
-            self.timers.note_frame();
+            self.shared.timers.note_frame();
             #[cfg(feature = "testing")]
             self.reached.received.insert("Transfer");
-            self.in_session(channel, |session, out, counters| {
-                session.receive_transfer(&mut transfer, payload, out, counters.epochs)
+            self.in_session(channel, |session, out, shared| {
+                session.receive_transfer(&mut transfer, payload, out, &mut shared.epochs)
             });
             return true;
         }
         let whole = body.len() == head.size.saturating_sub(head.body);
         let Some(disposition) = usual::read_disposition(body).filter(|_| whole) else { return false };
         input.skip(head.size);
-        self.timers.note_frame();
+        self.shared.timers.note_frame();
         #[cfg(feature = "testing")]
         self.reached.received.insert("Disposition");
         self.in_session(channel, |session, out, _| session.receive_disposition(&disposition, out));

@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl SessionInner {
-    pub(super) fn on_flow(&mut self, flow: &Flow, out: &mut Out<'_>) -> Result<(), ProtocolError> {
+    pub(super) fn on_flow(&mut self, flow: &Flow, out: &mut Out) -> Result<(), ProtocolError> {
         self.window.on_flow(flow)?;
         match flow.handle {
             Some(handle) => self.on_link_flow(handle, flow, out)?,
@@ -25,7 +25,7 @@ impl SessionInner {
         Ok(())
     }
 
-    fn on_link_flow(&mut self, handle: Handle, flow: &Flow, out: &mut Out<'_>) -> Result<(), ProtocolError> {
+    fn on_link_flow(&mut self, handle: Handle, flow: &Flow, out: &mut Out) -> Result<(), ProtocolError> {
         let slot = self.slot_of(handle)?;
         let Some(link) = self.link_at(slot) else { return Ok(()) };
         if link.end.state == LinkState::AttachRcvd {
@@ -92,7 +92,7 @@ impl SessionInner {
         self.flow_due |= self.window.release(frames);
     }
 
-    pub(super) fn write_flows(&mut self, out: &mut Out<'_>) {
+    pub(super) fn write_flows(&mut self, out: &mut Out) {
         // 2.7.4: what the peer has told us must be in a flow, so none goes out before its begin has come, but
         // those of links, which it can't have seen yet either.
         while let Some(slot) = self.flows.pop() {
@@ -138,7 +138,7 @@ impl SessionInner {
     }
 
     /// A drain was not answered in time: the credit is taken back, which needs no answer.
-    pub(crate) fn give_up_drain(&mut self, id: ReceiverId, out: &mut Out<'_>) {
+    pub(crate) fn give_up_drain(&mut self, id: ReceiverId, out: &mut Out) {
         let Ok(receiver) = self.link(id.into()).and_then(Link::receiver) else { return };
         if receiver.give_up_drain() {
             out.event(Event::Drained { receiver: id, timed_out: true });
@@ -172,7 +172,7 @@ impl SessionInner {
     }
 
     /// Tells the senders that wait for it that a message can be sent.
-    pub(crate) fn wake_senders(&mut self, out: &mut Out<'_>) {
+    pub(crate) fn wake_senders(&mut self, out: &mut Out) {
         if self.waiting.is_empty()
             || self.ending
             || !self.can_write()

@@ -19,7 +19,7 @@ impl SessionInner {
         &mut self,
         transfer: &mut Transfer,
         payload: Bytes,
-        out: &mut Out<'_>,
+        out: &mut Out,
         epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
         self.window.on_transfer()?;
@@ -88,7 +88,7 @@ impl SessionInner {
         slot: u16,
         transfer: &mut Transfer,
         payload: Bytes,
-        out: &mut Out<'_>,
+        out: &mut Out,
         epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
         let ledger = Self::numbered(&mut self.incoming, self.incoming_epoch, transfer)?;
@@ -127,7 +127,7 @@ impl SessionInner {
         &mut self,
         slot: u16,
         error: ProtocolError,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), ProtocolError> {
         self.release(1);
         self.judge_link(slot, error, out)
@@ -158,7 +158,7 @@ impl SessionInner {
         octets: u64,
         streaming: bool,
         admitted: Admitted,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), ProtocolError> {
         let Some(link) = self.link_at(slot) else { return Ok(()) };
         let LinkId::Receiver(receiver) = link.end.id else { return Ok(()) };
@@ -219,7 +219,7 @@ impl SessionInner {
     }
 
     /// A drain may have come to its end by the credit being used up (2.6.7); automatic credit may be due.
-    fn after_credit_use(&mut self, slot: u16, out: &mut Out<'_>) {
+    fn after_credit_use(&mut self, slot: u16, out: &mut Out) {
         let Some(link) = self.link_at(slot) else { return };
         let LinkId::Receiver(receiver) = link.end.id else { return };
         let Ok(inner) = link.receiver() else { return };

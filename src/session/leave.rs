@@ -24,7 +24,7 @@ impl SessionInner {
         slot: u16,
         closed: bool,
         error: Option<Error>,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), CommandError> {
         let can_write = self.can_write();
         let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
@@ -60,7 +60,7 @@ impl SessionInner {
         slot: u16,
         closed: bool,
         error: Option<Error>,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), CommandError> {
         let cue = if error.is_some() { LinkCue::SendDetachError } else { LinkCue::SendDetach };
         self.check_writable()?;
@@ -94,7 +94,7 @@ impl SessionInner {
     }
 
     /// Writes a detach that waited for a message in progress, which is cut off.
-    pub(crate) fn detach_in_time(&mut self, id: LinkId, out: &mut Out<'_>) {
+    pub(crate) fn detach_in_time(&mut self, id: LinkId, out: &mut Out) {
         let leaving = self.link(id).ok().and_then(|link| link.end.leaving.take());
         if let Some(closed) = leaving {
             let _ = self.detach_now(LinkKey::from(id).slot, closed, None, out);
@@ -102,7 +102,7 @@ impl SessionInner {
     }
 
     /// The peer is no longer waited for: the link's last event comes without its detach.
-    pub(crate) fn raise_link_lost(&mut self, id: LinkId, failure: Failure, out: &mut Out<'_>) {
+    pub(crate) fn raise_link_lost(&mut self, id: LinkId, failure: Failure, out: &mut Out) {
         let Ok(link) = self.link(id) else { return };
         if core::mem::replace(&mut link.end.silent, true) {
             return;
@@ -119,7 +119,7 @@ impl SessionInner {
         &mut self,
         slot: u16,
         error: ProtocolError,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), ProtocolError> {
         match error {
             ProtocolError::Link(error) => {
@@ -131,7 +131,7 @@ impl SessionInner {
     }
 
     /// 2.6.5: the peer broke the protocol on a link, which is detached with the error and destroyed.
-    pub(super) fn fail_link(&mut self, slot: u16, error: Error, out: &mut Out<'_>) {
+    pub(super) fn fail_link(&mut self, slot: u16, error: Error, out: &mut Out) {
         let Some(link) = self.link_at(slot) else { return };
         let (id, unsettled, silent) = (link.end.id, link.end.unsettled, link.end.silent);
         let link_state = link.end.state;
@@ -151,7 +151,7 @@ impl SessionInner {
         }
     }
 
-    pub(super) fn on_detach(&mut self, detach: Detach, out: &mut Out<'_>) -> Result<(), ProtocolError> {
+    pub(super) fn on_detach(&mut self, detach: Detach, out: &mut Out) -> Result<(), ProtocolError> {
         let slot = self.slot_of(detach.handle)?;
         if let Some(place) = self.handles.get_mut(usize::try_from(detach.handle.get()).unwrap_or(usize::MAX))
         {
@@ -206,7 +206,7 @@ impl SessionInner {
         Ok(())
     }
 
-    fn raise_link_end(&mut self, slot: u16, detach: Detach, out: &mut Out<'_>) {
+    fn raise_link_end(&mut self, slot: u16, detach: Detach, out: &mut Out) {
         let Some(link) = self.link_at(slot) else { return };
         if core::mem::replace(&mut link.end.silent, true) {
             return;

@@ -81,7 +81,7 @@ impl SessionInner {
         mut local: config::Attach,
         container: &Str,
         generations: &mut u32,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<LinkId, CommandError> {
         out.check_lasting()?;
         let begun = (self.can_write() && !self.ending) || self.staged;
@@ -123,7 +123,7 @@ impl SessionInner {
     }
 
     /// Writes the attach of a link that has not been, if the peer is known to accept it.
-    pub(super) fn write_attach(&mut self, slot: u16, out: &mut Out<'_>) -> Result<(), CommandError> {
+    pub(super) fn write_attach(&mut self, slot: u16, out: &mut Out) -> Result<(), CommandError> {
         // 2.4.2: a frame sent ahead must be known to suit the peer. Any accepts handle 0.
         if !self.can_write() || (slot > 0 && self.remote.is_none()) {
             return Ok(());
@@ -139,7 +139,7 @@ impl SessionInner {
     }
 
     /// Writes an attach that answers only to end the link at once: without its termini, where they do not fit.
-    pub(super) fn write_attach_or_bare(&mut self, slot: u16, out: &mut Out<'_>) -> Result<(), CommandError> {
+    pub(super) fn write_attach_or_bare(&mut self, slot: u16, out: &mut Out) -> Result<(), CommandError> {
         let written = self.write_attach(slot, out);
         let Err(CommandError::FrameTooLarge { .. }) = written else { return written };
         if let Some(link) = self.link_at(slot) {
@@ -149,7 +149,7 @@ impl SessionInner {
     }
 
     /// Writes the attaches that waited for the peer's begin.
-    pub(super) fn write_staged(&mut self, out: &mut Out<'_>) {
+    pub(super) fn write_staged(&mut self, out: &mut Out) {
         let max = self.remote.as_ref().map_or(u32::MAX, |begin| begin.handle_max.get());
         for slot in self.links.numbers() {
             let Some(link) = self.link_at(slot).filter(|link| link.end.staged) else { continue };
@@ -173,7 +173,7 @@ impl SessionInner {
     pub(super) fn on_attach(
         &mut self,
         attach: Box<Attach>,
-        out: &mut Out<'_>,
+        out: &mut Out,
         generations: &mut u32,
     ) -> Result<(), ProtocolError> {
         let handle = attach.handle;
@@ -224,7 +224,7 @@ impl SessionInner {
         &mut self,
         key: (Str, bool),
         attach: Box<Attach>,
-        out: &mut Out<'_>,
+        out: &mut Out,
         generations: &mut u32,
     ) -> Result<(), ProtocolError> {
         let role = attach.role.opposite();
@@ -266,7 +266,7 @@ impl SessionInner {
         &mut self,
         slot: u16,
         attach: Box<Attach>,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), ProtocolError> {
         let handle = attach.handle;
         self.map_handle(handle, slot);
@@ -289,7 +289,7 @@ impl SessionInner {
         Ok(())
     }
 
-    fn raise_open(&mut self, slot: u16, out: &mut Out<'_>) {
+    fn raise_open(&mut self, slot: u16, out: &mut Out) {
         let Some(link) = self.link_at(slot) else { return };
         link.end.opened = true;
         out.event(Event::link_open(link.end.id));
@@ -305,7 +305,7 @@ impl SessionInner {
         &mut self,
         id: LinkId,
         local: config::Attach,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
         let link = self.link(id)?;
@@ -354,7 +354,7 @@ impl SessionInner {
         &mut self,
         slot: u16,
         error: Option<Error>,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
         let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;

@@ -189,7 +189,7 @@ impl SessionInner {
     }
 
     /// Whether anything new may be begun.
-    pub(crate) fn check_lasting(&self, out: &Out<'_>) -> Result<(), CommandError> {
+    pub(crate) fn check_lasting(&self, out: &Out) -> Result<(), CommandError> {
         out.check_lasting()?;
         if self.ending {
             Err(CommandError::IllegalState("the session is ending"))
@@ -208,7 +208,7 @@ impl SessionInner {
     }
 
     /// Writes our begin (2.5.1).
-    pub(crate) fn write_begin(&mut self, out: &mut Out<'_>) -> Result<(), CommandError> {
+    pub(crate) fn write_begin(&mut self, out: &mut Out) -> Result<(), CommandError> {
         let begin = Begin {
             // 2.5.1: set by the end that answers, and only by it.
             remote_channel: (self.state == SessionState::BeginRcvd)
@@ -234,7 +234,7 @@ impl SessionInner {
     }
 
     /// Takes the peer's begin: the answer to ours, or a request.
-    pub(crate) fn on_begin(&mut self, begin: Box<Begin>, channel: u16, out: &mut Out<'_>) {
+    pub(crate) fn on_begin(&mut self, begin: Box<Begin>, channel: u16, out: &mut Out) {
         let answer = self.state == SessionState::BeginSent;
         if !self.apply(SessionCue::RecvBegin) {
             return;
@@ -254,11 +254,7 @@ impl SessionInner {
     }
 
     /// Ends the session: what is pending goes first, and without an error what is in progress too.
-    pub(crate) fn end_in_order(
-        &mut self,
-        error: Option<Error>,
-        out: &mut Out<'_>,
-    ) -> Result<(), CommandError> {
+    pub(crate) fn end_in_order(&mut self, error: Option<Error>, out: &mut Out) -> Result<(), CommandError> {
         if error.is_some() || !self.holds_messages() {
             return self.end(error, out);
         }
@@ -269,7 +265,7 @@ impl SessionInner {
     }
 
     /// Ends the session: what is pending goes first.
-    pub(crate) fn end(&mut self, error: Option<Error>, out: &mut Out<'_>) -> Result<(), CommandError> {
+    pub(crate) fn end(&mut self, error: Option<Error>, out: &mut Out) -> Result<(), CommandError> {
         if core::mem::take(&mut self.staged) {
             // Nothing of it has been written, and now nothing will be.
             self.raise_end(None, out);
@@ -291,7 +287,7 @@ impl SessionInner {
     }
 
     /// 2.5.4: the peer broke the protocol; the session ends, and all that follows is discarded.
-    pub(crate) fn fail(&mut self, failure: &Failure, out: &mut Out<'_>) {
+    pub(crate) fn fail(&mut self, failure: &Failure, out: &mut Out) {
         let error = failure.error.clone();
         if self.end(Some(error), out).is_err() {
             let _ = self.end(Some(Error::new(failure.error.condition.clone())), out);
@@ -300,7 +296,7 @@ impl SessionInner {
     }
 
     /// Raises the last events of the session and its links, links first.
-    pub(crate) fn raise_end(&mut self, failure: Option<&Failure>, out: &mut Out<'_>) {
+    pub(crate) fn raise_end(&mut self, failure: Option<&Failure>, out: &mut Out) {
         if self.silent {
             return;
         }
@@ -334,7 +330,7 @@ impl SessionInner {
         &mut self,
         performative: Performative,
         payload: Bytes,
-        out: &mut Out<'_>,
+        out: &mut Out,
         generations: &mut u32,
         epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
@@ -360,7 +356,7 @@ impl SessionInner {
         &mut self,
         transfer: &mut Transfer,
         payload: Bytes,
-        out: &mut Out<'_>,
+        out: &mut Out,
         epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
         match self.on_transfer(transfer, payload, out, epochs) {
@@ -373,14 +369,14 @@ impl SessionInner {
     pub(crate) fn receive_disposition(
         &mut self,
         disposition: &Disposition,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), ProtocolError> {
         let handled = self.on_disposition(disposition, out);
         self.judge(handled, out)
     }
 
     /// Passes an error of the peer's on to whom it concerns; one of the session ends there.
-    fn judge(&mut self, handled: Result<(), ProtocolError>, out: &mut Out<'_>) -> Result<(), ProtocolError> {
+    fn judge(&mut self, handled: Result<(), ProtocolError>, out: &mut Out) -> Result<(), ProtocolError> {
         match handled {
             Err(ProtocolError::Session(error)) => {
                 self.fail(&Failure { origin: Origin::Violation, error: *error }, out);
@@ -391,7 +387,7 @@ impl SessionInner {
     }
 
     /// Writes what is pending: dispositions, then messages in progress, then flows.
-    pub(crate) fn flush(&mut self, out: &mut Out<'_>) {
+    pub(crate) fn flush(&mut self, out: &mut Out) {
         if !self.can_write() {
             return;
         }

@@ -32,7 +32,7 @@ impl SessionInner {
     pub(crate) fn send(
         &mut self,
         message: Outgoing<'_>,
-        out: &mut Out<'_>,
+        out: &mut Out,
         epochs: &mut u32,
     ) -> Result<DeliveryId, CommandError> {
         let Outgoing { link: id, tag, mut payload, options, streaming } = message;
@@ -95,7 +95,7 @@ impl SessionInner {
     }
 
     /// Writes on with the messages in progress, in turn, as far as the window and the outbox allow.
-    pub(super) fn write_held(&mut self, out: &mut Out<'_>) {
+    pub(super) fn write_held(&mut self, out: &mut Out) {
         let mut turns = self.held.len();
         while turns > 0 && self.window.remote_incoming() > 0 && !out.outbox_full() {
             let Some(slot) = self.held.pop() else { return };
@@ -111,7 +111,7 @@ impl SessionInner {
     }
 
     /// Writes one frame of the message that a link has in progress.
-    fn write_part(&mut self, slot: u16, out: &mut Out<'_>) -> Part {
+    fn write_part(&mut self, slot: u16, out: &mut Out) -> Part {
         let Some(link) = self.links.get_mut(slot) else {
             return Part::Done;
         };
@@ -145,7 +145,7 @@ impl SessionInner {
     }
 
     /// A link has no message in progress any more: another can be sent, or the detach that waited is due.
-    fn after_held(&mut self, slot: u16, out: &mut Out<'_>) {
+    fn after_held(&mut self, slot: u16, out: &mut Out) {
         if let Some(closed) = self.link_at(slot).and_then(|link| link.end.leaving.take()) {
             let _ = self.detach_now(slot, closed, None, out);
             return;
@@ -169,7 +169,7 @@ impl SessionInner {
         delivery: DeliveryId,
         chunk: Bytes,
         last: bool,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
         let slot = LinkKey::from(LinkId::from(id)).slot;
@@ -193,7 +193,7 @@ impl SessionInner {
         &mut self,
         id: SenderId,
         delivery: DeliveryId,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
         let slot = LinkKey::from(LinkId::from(id)).slot;

@@ -63,7 +63,7 @@ impl SessionInner {
     pub(super) fn on_disposition(
         &mut self,
         disposition: &Disposition,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), ProtocolError> {
         let first = disposition.first;
         let last = disposition.last.unwrap_or(first);
@@ -89,7 +89,7 @@ impl SessionInner {
         first: DeliveryNumber,
         last: DeliveryNumber,
         disposition: &Disposition,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), ProtocolError> {
         let mut runs = core::mem::take(&mut self.outgoing_runs);
         let mut errant = false;
@@ -154,7 +154,7 @@ impl SessionInner {
         first: DeliveryNumber,
         last: DeliveryNumber,
         disposition: &Disposition,
-        out: &mut Out<'_>,
+        out: &mut Out,
     ) -> Result<(), ProtocolError> {
         let Some(incoming) = &mut self.incoming else { return Ok(()) };
         let mut runs = core::mem::take(&mut self.incoming_runs);
@@ -185,7 +185,7 @@ impl SessionInner {
     }
 
     /// Raises an event of a link that has not come to its end, or is suspended.
-    fn tell(&mut self, event: Event, link: LinkId, out: &mut Out<'_>) {
+    fn tell(&mut self, event: Event, link: LinkId, out: &mut Out) {
         let alive = self.link_ref(link).is_some_and(|link| !link.end.silent);
         let left = self.suspended.get(&link).copied();
         if alive || left.is_some() {
@@ -313,7 +313,7 @@ impl SessionInner {
         }
     }
 
-    pub(super) fn write_dispositions(&mut self, out: &mut Out<'_>) {
+    pub(super) fn write_dispositions(&mut self, out: &mut Out) {
         let mut pending = core::mem::take(&mut self.pending);
         for Pending { role, first, last, settled, state } in pending.drain(..) {
             let mut disposition = Disposition {

@@ -5,7 +5,7 @@ mod receiver;
 mod sender;
 mod session;
 
-use super::{Connection, Counters, gone, timers::Due};
+use super::{Connection, Shared, gone, timers::Due};
 use crate::{
     config,
     error::CommandError,
@@ -24,8 +24,8 @@ pub use session::Session;
 /// A session, its way out, and what it needs of its connection.
 struct Parts<'a> {
     session: &'a mut SessionInner,
-    out: Out<'a>,
-    counters: Counters<'a>,
+    out: &'a mut Out,
+    shared: &'a mut Shared,
 }
 
 impl Parts<'_> {
@@ -33,21 +33,21 @@ impl Parts<'_> {
     #[inline]
     fn run<T>(
         &mut self,
-        command: impl FnOnce(&mut SessionInner, &mut Out<'_>, &mut Counters<'_>) -> Result<T, CommandError>,
+        command: impl FnOnce(&mut SessionInner, &mut Out, &mut Shared) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
         // 2.4.3: nothing follows close.
         self.out.check_open()?;
-        let done = command(self.session, &mut self.out, &mut self.counters);
-        self.counters.queue(self.session);
+        let done = command(self.session, self.out, self.shared);
+        self.shared.queue(self.session);
         done
     }
 
     fn detach(&mut self, id: LinkId, closed: bool, error: Option<Error>) -> Result<(), CommandError> {
-        self.run(|session, out, counters| {
+        self.run(|session, out, shared| {
             session.detach(LinkKey::from(id).slot, closed, error, out)?;
             // One that had not been attached is gone already.
             if session.link_ref(id).is_some() {
-                counters.timers.arm(Due::Detach(id), counters.config.timeouts.detach);
+                shared.timers.arm(Due::Detach(id), shared.config.timeouts.detach);
             }
             Ok(())
         })
@@ -56,8 +56,8 @@ impl Parts<'_> {
 
 impl Connection {
     fn parts(&mut self, channel: u16) -> Result<Parts<'_>, CommandError> {
-        let (session, out, counters) = self.on_channel(channel).ok_or(CommandError::UnknownId)?;
-        Ok(Parts { session, out, counters })
+        let (session, out, shared) = self.on_channel(channel).ok_or(CommandError::UnknownId)?;
+        Ok(Parts { session, out, shared })
     }
 
     fn link_parts(&mut self, id: LinkId) -> Result<Parts<'_>, CommandError> {

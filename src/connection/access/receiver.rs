@@ -54,9 +54,9 @@ impl Receiver<'_> {
             return Err(CommandError::IllegalState("there is no credit to drain"));
         }
         let id = self.id;
-        self.parts.run(|session, _, counters| {
+        self.parts.run(|session, _, shared| {
             session.set_credit(id, |now| now, true)?;
-            counters.timers.arm(Due::Drain(id), counters.config.timeouts.drain);
+            shared.timers.arm(Due::Drain(id), shared.config.timeouts.drain);
             Ok(())
         })
     }

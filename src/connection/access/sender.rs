@@ -37,7 +37,7 @@ impl Sender<'_> {
     pub fn is_sendable(&self) -> bool {
         self.is_open()
             && self.link().is_some_and(|link| link.end.leaving.is_none())
-            && self.parts.session.check_lasting(&self.parts.out).is_ok()
+            && self.parts.session.check_lasting(self.parts.out).is_ok()
             && self.parts.session.remote_incoming_window() > 0
             && !self.parts.out.outbox_full()
             && self.inner().is_some_and(|sender| sender.check(0).is_ok())
@@ -102,7 +102,7 @@ impl Sender<'_> {
         streaming: bool,
     ) -> Result<DeliveryId, CommandError> {
         let message = Outgoing { link: self.id, tag, payload, options, streaming };
-        self.parts.run(|session, out, counters| session.send(message, out, counters.epochs))
+        self.parts.run(|session, out, shared| session.send(message, out, &mut shared.epochs))
     }
 
     /// Adds octets to a delivery that was begun with [`start`](Self::start).

@@ -79,8 +79,8 @@ impl Session<'_> {
     }
 
     fn attach(&mut self, role: Role, attach: Attach) -> Result<LinkId, CommandError> {
-        self.parts.run(|session, out, counters| {
-            session.attach(role, attach, &counters.config.container_id, counters.links, out)
+        self.parts.run(|session, out, shared| {
+            session.attach(role, attach, &shared.config.container_id, &mut shared.links, out)
         })
     }
 
@@ -92,11 +92,11 @@ impl Session<'_> {
     /// # Errors
     /// [`CommandError::IllegalState`] if it has not begun, or is ending.
     pub fn end(&mut self, error: Option<Error>) -> Result<(), CommandError> {
-        self.parts.run(|session, out, counters| {
+        self.parts.run(|session, out, shared| {
             session.end_in_order(error, out)?;
             // One that had not begun is gone already.
             if !session.silent {
-                counters.timers.arm(Due::End(session.id), counters.config.timeouts.end);
+                shared.timers.arm(Due::End(session.id), shared.config.timeouts.end);
             }
             Ok(())
         })
