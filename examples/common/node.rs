@@ -103,8 +103,8 @@ impl Node {
     ) -> Result<(), CommandError> {
         let link = connection.sender(id)?;
         let remote = link.remote_attach();
-        let source = remote.and_then(|attach| attach.source.as_deref().cloned());
-        let mode = remote.map(|attach| attach.snd_settle_mode).unwrap_or_default();
+        let mode = remote.as_ref().map(|attach| attach.snd_settle_mode).unwrap_or_default();
+        let source = remote.and_then(|attach| attach.source).map(|source| *source);
         let Some(mut source) = source else {
             return connection
                 .refuse_sender(id, Error::described(ErrorCondition::InvalidField, "a source is due"));
@@ -135,8 +135,8 @@ impl Node {
         id: ReceiverId,
     ) -> Result<(), CommandError> {
         let link = connection.receiver(id)?;
-        let mut target = match link.remote_attach().and_then(|attach| attach.target.as_deref()) {
-            Some(TargetArchetype::Target(target)) => target.clone(),
+        let mut target = match link.remote_attach().and_then(|attach| attach.target).map(|target| *target) {
+            Some(TargetArchetype::Target(target)) => target,
             Some(TargetArchetype::Coordinator(_)) => {
                 let error =
                     Error::described(ErrorCondition::NotImplemented, "there are no transactions here");

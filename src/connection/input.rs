@@ -4,14 +4,14 @@ use bytes::{Buf as _, Bytes};
 
 use super::{Connection, Progress};
 use crate::{
-    codec::{Decode, Reader, code},
+    codec::{Decode, DecodeLimits, Reader, code, from_bytes},
     config::{SaslPolicy, Side},
     error::{Failure, Origin, ProtocolError},
     event::Event,
     frame::{FrameHead, FrameKind, HEADER_SIZE, Input, ProtocolHeader, ProtocolId, peek},
     spec::{
         definitions::ErrorCondition,
-        performatives::{Attach, Begin, Close, Detach, End, Open, Performative},
+        performatives::{Close, Detach, End, Open, Performative},
     },
     state::{ConnectionCue, ConnectionState},
     time::Instant,
@@ -223,13 +223,17 @@ impl Connection {
         if body.is_empty() {
             return Ok(());
         }
-        // What these say is kept for long, and must not keep a whole read buffer alive.
-        let copied = is_one_of(body, &KEPT).then(|| Bytes::copy_from_slice(body));
+        // What open says is kept for long, and must not keep a whole read buffer alive.
+        let copied = is_one_of(body, &[OPEN]).then(|| Bytes::copy_from_slice(body));
         let mut reader = Reader::new(copied.as_ref().unwrap_or(body), self.shared.config.limits.decode);
         let performative = Performative::decode(&mut reader)?;
         let payload = match performative {
             Performative::Transfer(_) => reader.take_rest(),
             // 2.3.2: what else a body has is for the performative to say, and only transfer does.
+            Performative::Begin(_) | Performative::Attach(_) => {
+                reader.finish()?;
+                body.clone()
+            }
             _ => {
                 reader.finish()?;
                 Bytes::new()
@@ -237,6 +241,7 @@ impl Connection {
         };
         self.frame_octets = head.size;
         if self.state == ConnectionState::OpenRcvd && !matches!(performative, Performative::Open(_)) {
+            let (performative, payload) = detached(performative, payload, self.out.limits.decode)?;
             self.backlog_octets = self.backlog_octets.saturating_add(head.size);
             self.backlog.push_back((head.channel, performative, payload, head.size));
             return Ok(());
@@ -258,7 +263,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Hands a frame to whom it concerns.
+    /// Hands a frame to whom it concerns. `payload` is a transfer's, and of begin and attach the whole body.
     pub(super) fn route(
         &mut self,
         channel: u16,
@@ -277,7 +282,7 @@ impl Connection {
             _ if !opened => illegal("a frame before open"),
             // Nothing can be answered any more, so there is no use in taking it up.
             _ if self.state == ConnectionState::CloseSent => Ok(()),
-            Performative::Begin(begin) => self.on_begin(channel, begin),
+            Performative::Begin(begin) => self.on_begin(channel, &begin, &payload),
             Performative::End(end) => self.on_end(channel, end),
             other => self.on_session_frame(channel, other, payload),
         }
@@ -303,6 +308,21 @@ fn next_header(input: &mut impl Input) -> Option<Option<ProtocolHeader>> {
     Some(ProtocolHeader::from_bytes(octets))
 }
 
+/// A begin or an attach that has to wait, with its body, so that it does not keep a whole read buffer alive.
+pub(super) fn detached(
+    performative: Performative,
+    payload: Bytes,
+    limits: DecodeLimits,
+) -> Result<(Performative, Bytes), ProtocolError> {
+    match performative {
+        Performative::Begin(_) | Performative::Attach(_) => {
+            let body = Bytes::copy_from_slice(&payload);
+            Ok((from_bytes(&body, limits)?, body))
+        }
+        other => Ok((other, payload)),
+    }
+}
+
 /// A performative by its descriptors.
 type Known = (u64, &'static str);
 
@@ -310,9 +330,7 @@ type Known = (u64, &'static str);
 const LAST: [Known; 3] =
     [(Detach::CODE, Detach::SYMBOL), (End::CODE, End::SYMBOL), (Close::CODE, Close::SYMBOL)];
 
-/// Performatives that are kept as they came.
-const KEPT: [Known; 3] =
-    [(Open::CODE, Open::SYMBOL), (Begin::CODE, Begin::SYMBOL), (Attach::CODE, Attach::SYMBOL)];
+const OPEN: Known = (Open::CODE, Open::SYMBOL);
 
 /// Whether the body of a frame is one of these, in any encoding of its descriptor that is in use.
 fn is_one_of(body: &[u8], these: &[Known]) -> bool {

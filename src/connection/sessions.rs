@@ -1,10 +1,10 @@
 //! Channels and the sessions on them (2.5.1 to 2.5.4).
 
-use alloc::{boxed::Box, format};
+use alloc::format;
 
 use bytes::Bytes;
 
-use super::{Connection, Shared, gone};
+use super::{Connection, Shared, gone, input::detached};
 use crate::{
     config::Begin,
     error::{CommandError, Failure, Origin, ProtocolError},
@@ -57,7 +57,7 @@ impl Connection {
         let channel = self.sessions.lowest_free().filter(|channel| *channel <= limit)?;
         self.session_generations = self.session_generations.checked_add(1)?;
         let id = SessionId::new(self.session_generations, channel);
-        self.sessions.insert(SessionInner::new(id, channel, Box::new(begin), &mut self.shared.epochs));
+        self.sessions.insert(SessionInner::new(id, channel, begin, &mut self.shared.epochs));
         Some((channel, id))
     }
 
@@ -137,7 +137,7 @@ impl Connection {
     /// Takes up the frames that came before the session was answered.
     fn replay(&mut self, channel: u16) {
         while let Some((session, ..)) = self.on_channel(channel)
-            && let Some((performative, payload)) = session.backlog.pop_front()
+            && let Some((performative, payload)) = session.next_kept()
         {
             session.backlog_octets = 0;
             let Some(from) = session.remote_channel else { return };
@@ -178,7 +178,8 @@ impl Connection {
     pub(super) fn on_begin(
         &mut self,
         remote: u16,
-        begin: Box<performatives::Begin>,
+        begin: &performatives::Begin,
+        body: &[u8],
     ) -> Result<(), ProtocolError> {
         let illegal = |why| Err(ProtocolError::connection(ErrorCondition::NotAllowed, why));
         if self.session_on(remote).is_some() {
@@ -193,7 +194,7 @@ impl Connection {
             {
                 return illegal("a begin that answers none");
             }
-            session.on_begin(begin, remote, out);
+            session.on_begin(begin, body, remote, out);
             shared.queue(session);
             self.map_channel(remote, Some(channel));
             return Ok(());
@@ -208,7 +209,7 @@ impl Connection {
         self.map_channel(remote, Some(channel));
         let auto_accept = self.shared.config.auto_accept;
         let Some((session, out, _)) = self.on_channel(channel) else { return Ok(()) };
-        session.on_begin(begin, remote, out);
+        session.on_begin(begin, body, remote, out);
         if auto_accept {
             let written = session.write_begin(out);
             return written.map_err(|error| {
@@ -265,7 +266,7 @@ impl Connection {
     ) -> Result<(), ProtocolError> {
         let channel = self.channel_of(remote)?;
         let octets = self.frame_octets;
-        let Some((session, ..)) = self.on_channel(channel) else { return Ok(()) };
+        let Some((session, out, _)) = self.on_channel(channel) else { return Ok(()) };
         match session.state {
             SessionState::Mapped => {
                 self.in_session(channel, |session, out, shared| {
@@ -279,6 +280,7 @@ impl Connection {
                 Ok(())
             }
             SessionState::BeginRcvd => {
+                let (performative, payload) = detached(performative, payload, out.limits.decode)?;
                 session.keep(performative, payload, octets);
                 Ok(())
             }

@@ -2,38 +2,45 @@
 
 use alloc::boxed::Box;
 
-use super::{ReceiverInner, SenderInner};
+use bytes::Bytes;
+
+use super::{ReceiverInner, SenderInner, answer::Said};
 use crate::{
-    config,
+    codec::DecodeLimits,
     error::CommandError,
     ids::LinkId,
-    spec::{definitions::Role, performatives::Attach},
+    spec::{
+        definitions::{ReceiverSettleMode, Role, SenderSettleMode},
+        performatives::Attach,
+    },
     state::{LinkCue, LinkState},
-    types::{Handle, SequenceNo, Str},
+    types::{SequenceNo, Str},
 };
 
 /// The common part of a link endpoint.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(crate) id: LinkId,
+    /// Deliveries unsettled at our end.
+    pub(crate) unsettled: u32,
     pub(crate) state: LinkState,
-    pub(crate) name: Str,
-    /// Our settings; on the peer's request, once it is answered.
-    pub(crate) local: Box<config::Attach>,
-    /// The peer's attach, once it has come.
-    pub(crate) remote: Option<Box<Attach>>,
-    /// The attach has to wait for what the peer allows.
-    pub(crate) staged: bool,
     /// The last event of this id has been raised.
     pub(crate) silent: bool,
     /// `*_OPEN` has been raised.
     pub(crate) opened: bool,
     /// Our detach closed the link.
     pub(crate) closed: bool,
+    /// We asked for the terminus that is the peer's to make, and it has not made it (2.6.3).
+    pub(crate) wanting: bool,
+    /// A sender leaves it to the application to settle on the peer's outcome.
+    pub(crate) keep_outcomes: bool,
     /// The detach waits for the message in progress; whether it closes the link.
     pub(crate) leaving: Option<bool>,
-    /// Deliveries unsettled at our end.
-    pub(crate) unsettled: u32,
+    /// When the link's receiver settles: of a sender the peer's mode, once it has come.
+    pub(crate) rcv_mode: ReceiverSettleMode,
+    /// Our attach, which has to wait for what the peer allows.
+    pub(crate) unsent: Option<Box<Attach>>,
+    said: Said,
     /// States that it has come to, for tests to look at.
     #[cfg(feature = "testing")]
     pub(crate) reached: alloc::collections::BTreeSet<LinkState>,
@@ -54,19 +61,20 @@ pub(crate) struct Link {
 }
 
 impl Endpoint {
-    pub(crate) fn new(id: LinkId, name: Str, local: Box<config::Attach>) -> Self {
+    pub(crate) fn new(id: LinkId, said: Said) -> Self {
         Self {
             id,
+            unsettled: 0,
             state: LinkState::Detached,
-            name,
-            local,
-            remote: None,
-            staged: false,
             silent: false,
             opened: false,
             closed: false,
+            wanting: false,
+            keep_outcomes: false,
             leaving: None,
-            unsettled: 0,
+            rcv_mode: ReceiverSettleMode::First,
+            unsent: None,
+            said,
             #[cfg(feature = "testing")]
             reached: alloc::collections::BTreeSet::new(),
         }
@@ -93,40 +101,36 @@ impl Endpoint {
         self.opened && self.state == LinkState::Attached
     }
 
-    /// The attach that says what we are and want.
-    pub(crate) fn attach(&self, handle: Handle, initial: SequenceNo) -> Attach {
-        let local = &*self.local;
-        Attach {
-            name: self.name.clone(),
-            handle,
-            role: self.role(),
-            snd_settle_mode: local.snd_settle_mode,
-            rcv_settle_mode: local.rcv_settle_mode,
-            source: local.source.clone(),
-            target: local.target.clone(),
-            // 2.7.3: a sender must set it, a receiver's is ignored.
-            initial_delivery_count: (self.role() == Role::Sender).then_some(initial),
-            max_message_size: (local.max_message_size > 0).then_some(local.max_message_size),
-            offered_capabilities: local.offered_capabilities.clone().into(),
-            desired_capabilities: local.desired_capabilities.clone().into(),
-            properties: local.properties.clone(),
-            ..Attach::default()
+    /// The link's name (2.6.1), as octets.
+    pub(crate) fn name_octets(&self) -> &[u8] {
+        self.said.name()
+    }
+
+    /// The link's name (2.6.1).
+    pub(crate) fn name(&self) -> Str {
+        Str::try_from(Bytes::copy_from_slice(self.said.name())).unwrap_or_default()
+    }
+
+    /// The peer's attach has come.
+    pub(crate) fn hear(&mut self, said: Said) {
+        self.said = said;
+    }
+
+    /// Whether the peer's attach has come.
+    pub(crate) fn has_heard(&self) -> bool {
+        matches!(self.said, Said::Theirs { .. })
+    }
+
+    pub(crate) fn said(&self) -> &Said {
+        &self.said
+    }
+
+    /// The peer's attach, once it has come.
+    pub(crate) fn remote(&self, limits: DecodeLimits) -> Option<Attach> {
+        match &self.said {
+            Said::Theirs { attach, .. } => attach.decode(limits),
+            Said::Name(_) => None,
         }
-    }
-
-    /// Fills in what the answer to a request left unset with what the peer asked for (2.6.3).
-    pub(crate) fn mirror_remote(&mut self) {
-        let Some(remote) = &self.remote else { return };
-        self.local.source = self.local.source.take().or_else(|| remote.source.clone());
-        self.local.target = self.local.target.take().or_else(|| remote.target.clone());
-    }
-
-    /// 2.6.3: an answer without the terminus that is the peer's to make is a refusal, and a detach follows.
-    pub(crate) fn is_refused(&self) -> bool {
-        self.remote.as_ref().is_some_and(|remote| match self.role() {
-            Role::Sender => remote.target.is_none() && self.local.target.is_some(),
-            Role::Receiver => remote.source.is_none() && self.local.source.is_some(),
-        })
     }
 }
 
@@ -150,6 +154,14 @@ impl Link {
         match &self.kind {
             LinkKind::Sender(sender) => sender.initial_count(),
             LinkKind::Receiver(_) => SequenceNo::new(0),
+        }
+    }
+
+    /// The settle modes that are in force, of sender and receiver.
+    pub(crate) fn modes(&self) -> (SenderSettleMode, ReceiverSettleMode) {
+        match &self.kind {
+            LinkKind::Sender(sender) => (sender.mode, self.end.rcv_mode),
+            LinkKind::Receiver(receiver) => (receiver.snd_mode, receiver.rcv_mode),
         }
     }
 }

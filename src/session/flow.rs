@@ -105,7 +105,7 @@ impl SessionInner {
             match &link.kind {
                 LinkKind::Sender(sender) => sender.fill(&mut flow),
                 LinkKind::Receiver(receiver) => {
-                    receiver.fill(&mut flow, link.end.remote.is_some());
+                    receiver.fill(&mut flow, link.end.has_heard());
                 }
             }
             self.flow_due &= out.frame(&flow).is_err();

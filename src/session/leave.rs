@@ -2,12 +2,13 @@
 
 use alloc::{boxed::Box, collections::VecDeque};
 
-use super::{REMEMBERED, SessionInner, find};
+use super::{REMEMBERED, Rare, SessionInner, find};
 use crate::{
+    config,
     error::{CommandError, Failure, Origin, ProtocolError},
     event::Event,
     ids::{LinkId, LinkKey},
-    link::LinkKind,
+    link::{LinkKind, Mirror},
     out::Out,
     spec::{
         definitions::{Error, ErrorCondition, Role},
@@ -28,7 +29,7 @@ impl SessionInner {
     ) -> Result<(), CommandError> {
         let can_write = self.can_write();
         let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
-        if link.end.staged {
+        if link.end.unsent.is_some() {
             let id = link.end.id;
             self.forget_link(slot);
             out.event(Event::link_closed(id, 0, None));
@@ -161,8 +162,7 @@ impl SessionInner {
         if link.end.state == LinkState::AttachRcvd {
             // The peer took its request back before it was answered; each attach is answered by one, and so is
             // each detach.
-            link.end.mirror_remote();
-            if self.write_attach_or_bare(slot, out).is_err() {
+            if self.write_answer_or_bare(slot, Mirror::BOTH, out).is_err() {
                 // Not even its name fits: all that is left is to forget it.
                 self.raise_link_end(slot, detach, out);
                 self.forget_link(slot);
@@ -175,7 +175,6 @@ impl SessionInner {
         if !link.end.apply(LinkCue::RecvDetach) {
             return Ok(());
         }
-        let key = (link.end.name.clone(), link.end.role() == Role::Sender);
         if answer_due {
             // Before our answer, which would make a refusal look like a close that we asked for.
             let closed = detach.closed;
@@ -184,7 +183,7 @@ impl SessionInner {
             self.raise_link_end(slot, detach, out);
             let _ = self.detach_now(slot, closed || closing, None, out);
             if closing && !closed {
-                remember(&mut self.reclosing, key);
+                self.remember(slot, |rare| &mut rare.reclosing);
             }
             self.forget_link(slot);
             return Ok(());
@@ -193,10 +192,10 @@ impl SessionInner {
         let closed = detach.closed;
         self.raise_link_end(slot, detach, out);
         if was_errant && !closed {
-            remember(&mut self.errant, key);
+            self.remember(slot, |rare| &mut rare.errant);
         } else if we_closed && !closed {
-            remember(&mut self.reclosing, key);
-        } else if !we_closed && closed && self.write_attach(slot, out).is_ok() {
+            self.remember(slot, |rare| &mut rare.reclosing);
+        } else if !we_closed && closed && self.attach_again(slot, out).is_ok() {
             // 2.6.6: the peer closed while we only detached. That the link is closed for us too is said by
             // attaching again and closing.
             let _ = self.detach_now(slot, true, None, out);
@@ -216,7 +215,7 @@ impl SessionInner {
             Some(error) => {
                 Some(Failure { origin: if refused { Origin::Refused } else { Origin::Peer }, error: *error })
             }
-            None if refused && link.end.is_refused() => {
+            None if refused && link.end.wanting => {
                 Some(Failure::new(Origin::Refused, ErrorCondition::NotAllowed, "the peer refused the link"))
             }
             None => None,
@@ -224,7 +223,7 @@ impl SessionInner {
         let suspended = failure.is_none() && !detach.closed && !link.end.closed;
         if suspended && link.end.unsettled > 0 {
             let (id, unsettled) = (link.end.id, link.end.unsettled);
-            self.suspended.insert(id, unsettled);
+            self.rare().suspended.insert(id, unsettled);
         }
         let Some(link) = self.link_at(slot) else { return };
         let event = match failure {
@@ -236,13 +235,10 @@ impl SessionInner {
 
     /// Frees a link's handle. Its unsettled deliveries stay, to be settled or asked for.
     pub(super) fn forget_link(&mut self, slot: u16) {
+        self.names.remove(&self.links, slot);
         let Some(mut link) = self.links.remove(slot) else { return };
         #[cfg(feature = "testing")]
         self.reached.1.append(&mut link.end.reached);
-        let key = (link.end.name.clone(), link.end.role() == Role::Sender);
-        if self.names.get(&key) == Some(&slot) {
-            self.names.remove(&key);
-        }
         self.flows.remove(slot);
         self.held.remove(slot);
         self.waiting.remove(slot);
@@ -276,14 +272,24 @@ impl SessionInner {
             incoming.purge(|slot| is_alive(slot.link.into()));
         }
         self.orphans = 0;
-        self.suspended.clear();
+        if let Some(rare) = &mut self.rare {
+            rare.suspended.clear();
+        }
     }
-}
 
-/// Remembers a name, and forgets the oldest for it.
-fn remember(names: &mut VecDeque<(Str, bool)>, name: (Str, bool)) {
-    if names.len() >= REMEMBERED {
-        names.pop_front();
+    /// Remembers the name of a link, and forgets the oldest for it.
+    fn remember(&mut self, slot: u16, names: impl FnOnce(&mut Rare) -> &mut VecDeque<(Str, Role)>) {
+        let Some(link) = self.links.get(slot) else { return };
+        let name = (link.end.name(), link.end.role());
+        let names = names(self.rare());
+        if names.len() >= REMEMBERED {
+            names.pop_front();
+        }
+        names.push_back(name);
     }
-    names.push_back(name);
+
+    /// Attaches a link again that both ends have detached, with the termini that the peer last told.
+    fn attach_again(&mut self, slot: u16, out: &mut Out) -> Result<(), CommandError> {
+        self.write_answer(slot, &config::Attach::new(), Mirror::BOTH, out)
+    }
 }

@@ -8,7 +8,7 @@ use crate::{
     error::{CommandError, Failure, Origin, ProtocolError},
     event::Event,
     ids::{LinkId, LinkKey},
-    link::{Endpoint, Link, LinkKind, ReceiverInner, SenderInner},
+    link::{Answer, Endpoint, Link, LinkKind, Mirror, ReceiverInner, Said, SenderInner},
     out::Out,
     spec::{
         definitions::{Error, ErrorCondition, Role},
@@ -50,28 +50,36 @@ impl SessionInner {
     }
 
     /// Places a new link in the lowest free slot, which is its handle.
-    fn place(
-        &mut self,
-        role: Role,
-        name: Str,
-        local: Box<config::Attach>,
-        generation: u32,
-        max: u32,
-    ) -> Option<u16> {
-        let slot = self.links.lowest_free().filter(|slot| u32::from(*slot) <= max)?;
+    fn place(&mut self, end: Endpoint, kind: LinkKind) -> u16 {
+        let slot = LinkKey::from(end.id).slot;
+        self.links.insert(Link { end, kind });
+        self.names.insert(&self.links, slot);
+        slot
+    }
+
+    /// The slot that a new link comes to lie in, as far as the peer has handles for it.
+    fn next_slot(&self) -> Option<u16> {
+        // 2.7.2: the peer's bound, where it is known; ours bounds the table.
+        self.links.lowest_free().filter(|slot| u32::from(*slot) <= self.remote_handle_max)
+    }
+
+    fn next_id(&self, role: Role, generation: u32, slot: u16) -> LinkId {
         let key = LinkKey { generation, session: self.channel, slot };
-        let (id, kind) = match role {
-            Role::Sender => {
-                (LinkId::from(key.sender()), LinkKind::Sender(SenderInner::new(local.snd_settle_mode)))
-            }
+        match role {
+            Role::Sender => key.sender().into(),
+            Role::Receiver => key.receiver().into(),
+        }
+    }
+
+    fn new_kind(&self, role: Role, local: &config::Attach) -> LinkKind {
+        match role {
+            Role::Sender => LinkKind::Sender(SenderInner::new(local.snd_settle_mode)),
             Role::Receiver => {
-                let inner = ReceiverInner::new(&local, self.local.incoming_window);
-                (LinkId::from(key.receiver()), LinkKind::Receiver(inner))
+                let mut receiver = ReceiverInner::new(local, self.window.size());
+                (receiver.snd_mode, receiver.rcv_mode) = (local.snd_settle_mode, local.rcv_settle_mode);
+                LinkKind::Receiver(receiver)
             }
-        };
-        self.names.insert((name.clone(), role == Role::Sender), slot);
-        self.links.insert(Link { end: Endpoint::new(id, name, local), kind });
-        Some(slot)
+        }
     }
 
     /// Attaches a link of our own making.
@@ -92,71 +100,103 @@ impl SessionInner {
             generation.checked_add(1).ok_or(CommandError::LimitReached("links of a connection"))
         };
         let mut generation = next(*generations)?;
-        let given = local.name.take();
-        let mut name = given.clone().unwrap_or_else(|| format!("{container}-{generation}").into());
-        // The peer may have taken a name that we would have made up.
-        while given.is_none() && self.names.contains_key(&(name.clone(), role == Role::Sender)) {
-            generation = next(generation)?;
-            name = format!("{container}-{generation}").into();
-        }
-        if self.names.contains_key(&(name.clone(), role == Role::Sender)) {
-            return Err(CommandError::IllegalState("the session has a link of this name and direction"));
-        }
-        // 2.7.2: the peer's bound, where it is known; ours bounds the table.
-        let theirs = self.remote.as_ref().map_or(u32::MAX, |begin| begin.handle_max.get());
-        let max = theirs.min(u16::MAX.into());
-        let slot = self.place(role, name.clone(), Box::new(local), generation, max);
-        let slot = slot.ok_or(CommandError::LimitReached("handle-max"))?;
-        *generations = generation;
-        self.reclosing.retain(|known| *known != (name.clone(), role == Role::Sender));
-        let Some(link) = self.link_at(slot) else { return Err(CommandError::UnknownId) };
-        let id = link.end.id;
-        link.end.staged = true;
-        match self.write_attach(slot, out) {
-            Err(CommandError::FrameTooLarge { size, max }) if self.remote.is_some() => {
-                self.forget_link(slot);
-                Err(CommandError::FrameTooLarge { size, max })
+        let is_taken = |name: &Str| self.names.find(&self.links, name.as_bytes(), role).is_some();
+        let name = match local.name.take() {
+            Some(given) if is_taken(&given) => {
+                return Err(CommandError::IllegalState("the session has a link of this name and direction"));
             }
+            Some(given) => given,
+            None => loop {
+                let made_up = Str::from(format!("{container}-{generation}"));
+                // The peer may have taken a name that we would have made up.
+                if !is_taken(&made_up) {
+                    break made_up;
+                }
+                generation = next(generation)?;
+            },
+        };
+        let slot = self.next_slot().ok_or(CommandError::LimitReached("handle-max"))?;
+        let id = self.next_id(role, generation, slot);
+        let kind = self.new_kind(role, &local);
+        let mut end = Endpoint::new(id, Said::Name(Str::empty()));
+        end.keep_outcomes = local.keep_outcomes;
+        end.rcv_mode = local.rcv_settle_mode;
+        let attach = request(name, Handle::new(slot.into()), &kind, local);
+        end.wanting = match role {
+            Role::Sender => attach.target.is_some(),
+            Role::Receiver => attach.source.is_some(),
+        };
+        // 2.4.2: a frame sent ahead must be known to suit the peer. Any accepts handle 0.
+        let may_write = self.can_write() && (slot == 0 || self.remote.is_some());
+        let written = if may_write { out.frame(&attach).map(|()| true) } else { Ok(false) };
+        match written {
+            Ok(true) => {
+                let applied = end.apply(LinkCue::SendAttach);
+                debug_assert!(applied, "a new link is detached");
+                end.hear(Said::Name(attach.name));
+            }
+            Err(error @ CommandError::FrameTooLarge { .. }) if self.remote.is_some() => return Err(error),
             // What can't go out before the peer has said what it accepts waits until it has.
-            _ => Ok(id),
+            _ => {
+                end.hear(Said::Name(attach.name.clone()));
+                end.unsent = Some(Box::new(attach));
+            }
         }
+        *generations = generation;
+        self.place(end, kind);
+        self.forget_reclosing(slot);
+        Ok(id)
     }
 
-    /// Writes the attach of a link that has not been, if the peer is known to accept it.
-    pub(super) fn write_attach(&mut self, slot: u16, out: &mut Out) -> Result<(), CommandError> {
-        // 2.4.2: a frame sent ahead must be known to suit the peer. Any accepts handle 0.
-        if !self.can_write() || (slot > 0 && self.remote.is_none()) {
-            return Ok(());
-        }
-        let Some(link) = self.link_at(slot) else { return Ok(()) };
-        let attach = link.end.attach(Handle::new(slot.into()), link.initial_count());
-        out.frame(&attach)?;
+    /// The link's name is in use again, so that it is not to be closed by attaching again.
+    fn forget_reclosing(&mut self, slot: u16) {
+        let Some(rare) = &mut self.rare else { return };
+        let Some(end) = self.links.get(slot).map(|link| &link.end) else { return };
+        rare.reclosing.retain(|(name, role)| (name.as_bytes(), *role) != (end.name_octets(), end.role()));
+    }
+
+    /// Writes the attach of a link that the peer has attached: our settings, and of what it has said the termini
+    /// that are to be given back.
+    pub(super) fn write_answer(
+        &mut self,
+        slot: u16,
+        local: &config::Attach,
+        mirror: Mirror,
+        out: &mut Out,
+    ) -> Result<(), CommandError> {
+        let can_write = self.can_write();
+        let Some(link) = self.link_at(slot).filter(|_| can_write) else { return Ok(()) };
+        let what = (Handle::new(slot.into()), link.end.role());
+        let answer = Answer::new(link.end.said(), local, what, link.modes(), link.initial_count(), mirror);
+        answer.write(out)?;
         if !link.end.apply(LinkCue::SendAttach) {
             return Err(CommandError::IllegalState("the link is attached"));
         }
-        link.end.staged = false;
         Ok(())
     }
 
     /// Writes an attach that answers only to end the link at once: without its termini, where they do not fit.
-    pub(super) fn write_attach_or_bare(&mut self, slot: u16, out: &mut Out) -> Result<(), CommandError> {
-        let written = self.write_attach(slot, out);
+    pub(super) fn write_answer_or_bare(
+        &mut self,
+        slot: u16,
+        mirror: Mirror,
+        out: &mut Out,
+    ) -> Result<(), CommandError> {
+        let local = config::Attach::new();
+        let written = self.write_answer(slot, &local, mirror, out);
         let Err(CommandError::FrameTooLarge { .. }) = written else { return written };
-        if let Some(link) = self.link_at(slot) {
-            *link.end.local = config::Attach::new();
-        }
-        self.write_attach(slot, out)
+        self.write_answer(slot, &local, Mirror::NONE, out)
     }
 
     /// Writes the attaches that waited for the peer's begin.
     pub(super) fn write_staged(&mut self, out: &mut Out) {
-        let max = self.remote.as_ref().map_or(u32::MAX, |begin| begin.handle_max.get());
         for slot in self.links.numbers() {
-            let Some(link) = self.link_at(slot).filter(|link| link.end.staged) else { continue };
+            let Some(link) = self.links.get_mut(slot) else { continue };
+            let Some(attach) = link.end.unsent.take() else { continue };
             let id = link.end.id;
-            let why = if u32::from(slot) > max {
+            let why = if u32::from(slot) > self.remote_handle_max {
                 "the peer's handle-max is reached"
-            } else if self.write_attach(slot, out).is_err() {
+            } else if out.frame(&attach).is_err() || !link.end.apply(LinkCue::SendAttach) {
                 "the attach does not fit the peer's frames"
             } else {
                 if matches!(id, LinkId::Receiver(_)) {
@@ -170,15 +210,17 @@ impl SessionInner {
         }
     }
 
+    /// `body` is what the frame had.
     pub(super) fn on_attach(
         &mut self,
-        attach: Box<Attach>,
+        attach: &Attach,
+        body: &[u8],
         out: &mut Out,
         generations: &mut u32,
     ) -> Result<(), ProtocolError> {
         let handle = attach.handle;
         // 2.7.2: a handle beyond ours closes the connection.
-        if handle.get() > self.handle_max() {
+        if handle.get() > self.handle_max {
             let why = "a handle beyond handle-max";
             return Err(ProtocolError::connection(ErrorCondition::FramingError, why));
         }
@@ -188,24 +230,31 @@ impl SessionInner {
             return Err(ProtocolError::connection(ErrorCondition::HandleInUse, why));
         }
         let role = attach.role.opposite();
-        let key = (attach.name.clone(), role == Role::Sender);
-        let known = self.names.get(&key).copied();
+        let known = self.names.find(&self.links, attach.name.as_bytes(), role);
         let state = known.and_then(|slot| self.link_at(slot)).map(|link| link.end.state);
-        let errant = state == Some(LinkState::Errant) || self.errant.contains(&key);
+        let is_this = |(name, known): &(Str, Role)| *name == attach.name && *known == role;
+        let errant = state == Some(LinkState::Errant)
+            || self.rare.as_ref().is_some_and(|rare| rare.errant.iter().any(is_this));
         // 2.6.5: an attach that its sender wrote before it knew of our error. One that resumes says so.
         if errant && attach.unsettled.is_none() {
             return Err(ProtocolError::session(ErrorCondition::ErrantLink, "an attach for a link in error"));
         }
-        self.errant.retain(|name| *name != key);
+        let mut reclosing = false;
+        if let Some(rare) = &mut self.rare {
+            rare.errant.retain(|name| !is_this(name));
+            reclosing = rare.reclosing.iter().any(is_this);
+        }
         if let (Some(slot), Some(LinkState::AttachSent | LinkState::DetachPipe)) = (known, state) {
-            return self.on_attach_answer(slot, attach, out);
+            self.on_attach_answer(slot, attach, body, out);
+            return Ok(());
         }
         if let (Some(slot), Some(LinkState::Attached | LinkState::AttachRcvd)) = (known, state) {
             // 2.6.1: the second attach succeeds, and the first is closed.
             let why = "the link has been attached again";
             self.fail_link(slot, Error::described(ErrorCondition::Stolen, why), out);
         }
-        self.on_attach_request(key, attach, out, generations)
+        *generations = generations.saturating_add(1);
+        self.on_attach_request(attach, body, *generations, reclosing, out)
     }
 
     fn map_handle(&mut self, handle: Handle, slot: u16) {
@@ -219,42 +268,39 @@ impl SessionInner {
         }
     }
 
-    /// The peer asks for a link.
+    /// The peer asks for a link; `reclosing` if only to have it closed at both ends (2.6.6).
     fn on_attach_request(
         &mut self,
-        key: (Str, bool),
-        attach: Box<Attach>,
+        attach: &Attach,
+        body: &[u8],
+        generation: u32,
+        reclosing: bool,
         out: &mut Out,
-        generations: &mut u32,
     ) -> Result<(), ProtocolError> {
         let role = attach.role.opposite();
-        let handle = attach.handle;
-        let reclosing = self.reclosing.contains(&key);
-        self.reclosing.retain(|name| *name != key);
-        *generations = generations.saturating_add(1);
-        let local = Box::new(config::Attach::new());
-        let max = self.remote.as_ref().map_or(u32::MAX, |begin| begin.handle_max.get());
-        let Some(slot) = self.place(role, attach.name.clone(), local, *generations, max) else {
+        let Some(slot) = self.next_slot() else {
             let why = "no handle is left for the link";
             return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
         };
-        self.map_handle(handle, slot);
-        let session = self.id;
-        let Some(link) = self.link_at(slot) else { return Ok(()) };
-        let applied = link.end.apply(LinkCue::RecvAttach);
+        let id = self.next_id(role, generation, slot);
+        let mut end = Endpoint::new(id, Said::theirs(body));
+        let mut kind = self.new_kind(role, &config::Attach::new());
+        let applied = end.apply(LinkCue::RecvAttach);
         debug_assert!(applied, "a new link is detached");
-        // 2.7.3: only a sender's count means anything, and it has to be there.
-        let lacks_count = attach.role == Role::Sender && attach.initial_delivery_count.is_none();
-        take_settings(link, &attach);
-        link.end.remote = Some(attach);
+        take_settings(&mut end, &mut kind, attach);
+        let lacks_count = lacks_count(attach);
+        end.silent = lacks_count || reclosing;
+        self.place(end, kind);
+        self.forget_reclosing(slot);
+        self.map_handle(attach.handle, slot);
         if lacks_count || reclosing {
-            link.end.silent = true;
             let why = "a sender's attach without initial-delivery-count";
             let error = (!reclosing).then(|| Error::described(ErrorCondition::InvalidField, why));
             let _ = self.refuse_link(slot, error, out);
             return Ok(());
         }
-        out.event(match link.end.id {
+        let session = self.id;
+        out.event(match id {
             LinkId::Sender(sender) => Event::SenderRequested { session, sender },
             LinkId::Receiver(receiver) => Event::ReceiverRequested { session, receiver },
         });
@@ -262,31 +308,27 @@ impl SessionInner {
     }
 
     /// The peer answers our attach.
-    fn on_attach_answer(
-        &mut self,
-        slot: u16,
-        attach: Box<Attach>,
-        out: &mut Out,
-    ) -> Result<(), ProtocolError> {
-        let handle = attach.handle;
-        self.map_handle(handle, slot);
-        let Some(link) = self.link_at(slot) else { return Ok(()) };
-        let applied = link.end.apply(LinkCue::RecvAttach);
+    fn on_attach_answer(&mut self, slot: u16, attach: &Attach, body: &[u8], out: &mut Out) {
+        self.map_handle(attach.handle, slot);
+        let Some(Link { end, kind }) = self.link_at(slot) else { return };
+        let applied = end.apply(LinkCue::RecvAttach);
         debug_assert!(applied, "the state was looked at");
-        let lacks_count = attach.role == Role::Sender && attach.initial_delivery_count.is_none();
-        take_settings(link, &attach);
-        link.end.remote = Some(attach);
+        take_settings(end, kind, attach);
+        end.hear(Said::theirs(body));
         // 2.6.3: a refusal; why, the detach that follows will say.
-        if link.end.state != LinkState::Attached || link.end.is_refused() {
-            return Ok(());
+        end.wanting &= match end.role() {
+            Role::Sender => attach.target.is_none(),
+            Role::Receiver => attach.source.is_none(),
+        };
+        if end.state != LinkState::Attached || end.wanting {
+            return;
         }
-        if lacks_count {
+        if lacks_count(attach) {
             let why = "a sender's attach without initial-delivery-count";
             self.fail_link(slot, Error::described(ErrorCondition::InvalidField, why), out);
-            return Ok(());
+            return;
         }
         self.raise_open(slot, out);
-        Ok(())
     }
 
     fn raise_open(&mut self, slot: u16, out: &mut Out) {
@@ -304,7 +346,7 @@ impl SessionInner {
     pub(crate) fn accept_link(
         &mut self,
         id: LinkId,
-        local: config::Attach,
+        local: &config::Attach,
         out: &mut Out,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
@@ -313,27 +355,17 @@ impl SessionInner {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
         }
         let slot = LinkKey::from(id).slot;
-        *link.end.local = local;
-        link.end.mirror_remote();
-        let remote = link.end.remote.take();
-        if let Some(remote) = &remote {
-            // 2.7.3: each end has the say of its own mode, and takes the other's as it is.
-            match link.end.role() {
-                Role::Sender => link.end.local.rcv_settle_mode = remote.rcv_settle_mode,
-                Role::Receiver => link.end.local.snd_settle_mode = remote.snd_settle_mode,
-            }
-        }
-        let local = &link.end.local;
+        // 2.7.3: each end has the say of its own mode, and takes the other's as it is.
         match &mut link.kind {
             // It may have been given credit already.
             LinkKind::Sender(sender) => sender.mode = local.snd_settle_mode,
-            LinkKind::Receiver(receiver) => receiver.configure(local),
+            LinkKind::Receiver(receiver) => {
+                receiver.configure(local);
+                receiver.rcv_mode = local.rcv_settle_mode;
+            }
         }
-        if let Some(remote) = remote {
-            take_settings(link, &remote);
-            link.end.remote = Some(remote);
-        }
-        self.write_attach(slot, out)?;
+        link.end.keep_outcomes = local.keep_outcomes;
+        self.write_answer(slot, local, Mirror::BOTH, out)?;
         if self.link(id)?.receiver().is_ok_and(|receiver| receiver.credit() > 0) {
             self.flow_later(slot);
         }
@@ -361,12 +393,9 @@ impl SessionInner {
         if link.end.state != LinkState::AttachRcvd {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
         }
-        link.end.mirror_remote();
-        match link.end.role() {
-            Role::Sender => link.end.local.source = None,
-            Role::Receiver => link.end.local.target = None,
-        }
-        self.write_attach_or_bare(slot, out)?;
+        let role = link.end.role();
+        let mirror = Mirror { source: role == Role::Receiver, target: role == Role::Sender };
+        self.write_answer_or_bare(slot, mirror, out)?;
         let bare = error.as_ref().map(|error| Error::new(error.condition.clone()));
         self.detach_now(slot, true, error, out).or_else(|_| self.detach_now(slot, true, bare, out))
     }
@@ -379,13 +408,44 @@ impl SessionInner {
 }
 
 /// Takes over what the peer's attach has the say of (2.7.3).
-fn take_settings(link: &mut Link, attach: &Attach) {
-    match &mut link.kind {
-        LinkKind::Sender(sender) => sender.max_message_size = attach.max_message_size.unwrap_or(0),
+fn take_settings(end: &mut Endpoint, kind: &mut LinkKind, attach: &Attach) {
+    match kind {
+        LinkKind::Sender(sender) => {
+            sender.max_message_size = attach.max_message_size.unwrap_or(0);
+            end.rcv_mode = attach.rcv_settle_mode;
+        }
         LinkKind::Receiver(receiver) => {
             receiver.on_attach(attach.initial_delivery_count.unwrap_or(SequenceNo::new(0)));
             receiver.snd_mode = attach.snd_settle_mode;
-            receiver.rcv_mode = link.end.local.rcv_settle_mode;
         }
+    }
+}
+
+/// 2.7.3: only a sender's count means anything, and it has to be there.
+fn lacks_count(attach: &Attach) -> bool {
+    attach.role == Role::Sender && attach.initial_delivery_count.is_none()
+}
+
+/// The attach that asks for a link.
+fn request(name: Str, handle: Handle, kind: &LinkKind, local: config::Attach) -> Attach {
+    // 2.7.3: a sender must set its count, a receiver's is ignored.
+    let (role, initial_delivery_count) = match kind {
+        LinkKind::Sender(sender) => (Role::Sender, Some(sender.initial_count())),
+        LinkKind::Receiver(_) => (Role::Receiver, None),
+    };
+    Attach {
+        name,
+        handle,
+        role,
+        snd_settle_mode: local.snd_settle_mode,
+        rcv_settle_mode: local.rcv_settle_mode,
+        source: local.source,
+        target: local.target,
+        initial_delivery_count,
+        max_message_size: (local.max_message_size > 0).then_some(local.max_message_size),
+        offered_capabilities: local.offered_capabilities.into(),
+        desired_capabilities: local.desired_capabilities.into(),
+        properties: local.properties,
+        ..Attach::default()
     }
 }

@@ -4,6 +4,7 @@ mod flow;
 mod incoming;
 mod leave;
 mod links;
+mod names;
 mod outgoing;
 mod settle;
 mod window;
@@ -26,23 +27,25 @@ use crate::state::LinkState;
 
 pub(crate) use self::outgoing::Outgoing;
 use self::{
+    names::Names,
     settle::{Pending, Run},
     window::Window,
 };
 use crate::{
+    codec::DecodeLimits,
     config,
     error::{CommandError, Failure, Origin, ProtocolError},
     event::Event,
     ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
-    link::{Ledger, Link, Slot},
+    link::{Ledger, Link, Slot, Told},
     out::Out,
     places::{Places, Turns},
     spec::{
-        definitions::Error,
+        definitions::{Error, Role},
         performatives::{Begin, Disposition, End, Performative, Transfer},
     },
     state::{SessionCue, SessionState},
-    types::{Channel, DeliveryNumber, Handle, Str},
+    types::{Channel, DeliveryNumber, Fields, Handle, Str},
 };
 
 /// A session endpoint, which knows no connection.
@@ -54,17 +57,21 @@ pub(crate) struct SessionInner {
     pub(crate) channel: u16,
     /// The channel that the peer's frames carry.
     pub(crate) remote_channel: Option<u16>,
-    local: Box<config::Begin>,
-    pub(crate) remote: Option<Box<Begin>>,
+    /// The highest handle that we announce.
+    handle_max: u32,
+    /// The highest handle that the peer accepts, as far as is known.
+    remote_handle_max: u32,
+    /// The peer's begin, once it has come.
+    remote: Option<Told>,
     /// The begin has to wait for the peer's open.
     pub(crate) staged: bool,
     /// The last event of this id has been raised.
     pub(crate) silent: bool,
     /// The end waits for messages in progress.
     pub(crate) ending: bool,
-    /// Frames that came before the application answered the begin.
-    pub(crate) backlog: VecDeque<(Performative, Bytes)>,
     pub(crate) backlog_octets: usize,
+    /// What most sessions never have.
+    rare: Option<Box<Rare>>,
 
     window: Window,
     /// Links by our handles.
@@ -72,18 +79,12 @@ pub(crate) struct SessionInner {
     /// Our handles by the peer's.
     handles: Vec<Option<u16>>,
     /// Our handles by name and direction.
-    names: BTreeMap<(Str, bool), u16>,
-    /// Links that closed while the peer only detached: it will attach again to close (2.6.6).
-    reclosing: VecDeque<(Str, bool)>,
-    /// Names of links detached with an error, whose peer had not seen it (2.6.5).
-    errant: VecDeque<(Str, bool)>,
+    names: Names,
 
     outgoing: Ledger<Slot<SenderId>>,
     /// Made with the peer's first delivery, which sets the number to begin with.
     incoming: Option<Ledger<Slot<ReceiverId>>>,
     incoming_epoch: u32,
-    /// Links that were detached but not closed, and how many deliveries they left unsettled.
-    suspended: BTreeMap<LinkId, u32>,
     /// Unsettled deliveries of links that have closed.
     orphans: usize,
     /// Octets of incomplete deliveries that nobody reads as they come.
@@ -105,6 +106,21 @@ pub(crate) struct SessionInner {
     reached: (BTreeSet<SessionState>, BTreeSet<LinkState>),
 }
 
+/// What a session only has in part of its life, or where something out of the ordinary has happened.
+#[derive(Debug, Default)]
+struct Rare {
+    /// Properties of our begin, which has not been written.
+    properties: Option<Fields>,
+    /// Frames that came before the application answered the begin.
+    backlog: VecDeque<(Performative, Bytes)>,
+    /// Links that closed while the peer only detached: it will attach again to close (2.6.6).
+    reclosing: VecDeque<(Str, Role)>,
+    /// Names of links detached with an error, whose peer had not seen it (2.6.5).
+    errant: VecDeque<(Str, Role)>,
+    /// Links that were detached but not closed, and how many deliveries they left unsettled.
+    suspended: BTreeMap<LinkId, u32>,
+}
+
 /// The link of an id, in the place that the id names.
 fn find(links: &Places<Link>, id: LinkId) -> Option<&Link> {
     links.get(LinkKey::from(id).slot).filter(|link| link.end.id == id)
@@ -119,33 +135,31 @@ fn find_mut(links: &mut Places<Link>, id: LinkId) -> Result<&mut Link, CommandEr
 const REMEMBERED: usize = 64;
 
 impl SessionInner {
-    pub(crate) fn new(id: SessionId, channel: u16, local: Box<config::Begin>, epochs: &mut u32) -> Self {
+    pub(crate) fn new(id: SessionId, channel: u16, local: config::Begin, epochs: &mut u32) -> Self {
         let mut epoch = || {
             *epochs = epochs.saturating_add(1);
             *epochs
         };
-        Self {
+        let mut this = Self {
             id,
             state: SessionState::Unmapped,
             channel,
             remote_channel: None,
             window: Window::new(&local),
-            local,
+            handle_max: 0,
+            remote_handle_max: u32::MAX,
             remote: None,
             staged: false,
             silent: false,
             ending: false,
-            backlog: VecDeque::new(),
             backlog_octets: 0,
+            rare: None,
             links: Places::default(),
             handles: Vec::new(),
-            names: BTreeMap::new(),
-            reclosing: VecDeque::new(),
-            errant: VecDeque::new(),
+            names: Names::default(),
             outgoing: Ledger::new(DeliveryNumber::new(0), epoch()),
             incoming: None,
             incoming_epoch: epoch(),
-            suspended: BTreeMap::new(),
             orphans: 0,
             buffered: 0,
             pending: Vec::new(),
@@ -157,6 +171,21 @@ impl SessionInner {
             waiting: Turns::default(),
             #[cfg(feature = "testing")]
             reached: Default::default(),
+        };
+        this.announce(local);
+        this
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Keeps what the begin is to say, as far as the window does not know it.
+    fn announce(&mut self, local: config::Begin) {
+        // Handles are places in a table, so they are bounded.
+        self.handle_max = local.handle_max.min(u16::MAX.into());
+        if local.properties.is_some() {
+            self.rare().properties = local.properties;
         }
     }
 
@@ -200,11 +229,8 @@ impl SessionInner {
 
     /// Takes the settings with which the application answers the peer's begin.
     pub(crate) fn configure(&mut self, local: config::Begin) {
-        self.window = Window::new(&local);
-        *self.local = local;
-        if let Some(remote) = &self.remote {
-            self.window.on_begin(remote);
-        }
+        self.window.configure(&local);
+        self.announce(local);
     }
 
     /// Writes our begin (2.5.1).
@@ -217,12 +243,17 @@ impl SessionInner {
                 .map(Channel::new),
             next_outgoing_id: self.window.next_outgoing_id(),
             incoming_window: self.window.incoming(),
-            outgoing_window: self.local.outgoing_window,
-            handle_max: Handle::new(self.handle_max()),
-            properties: self.local.properties.clone(),
+            outgoing_window: self.window.outgoing(),
+            handle_max: Handle::new(self.handle_max),
+            properties: self.rare.as_mut().and_then(|rare| rare.properties.take()),
             ..Begin::default()
         };
-        out.frame(&begin)?;
+        if let Err(refused) = out.frame(&begin) {
+            if begin.properties.is_some() {
+                self.rare().properties = begin.properties;
+            }
+            return Err(refused);
+        }
         if !self.apply(SessionCue::SendBegin) {
             return Err(CommandError::IllegalState("the session has begun"));
         }
@@ -234,23 +265,24 @@ impl SessionInner {
     }
 
     /// Takes the peer's begin: the answer to ours, or a request.
-    pub(crate) fn on_begin(&mut self, begin: Box<Begin>, channel: u16, out: &mut Out) {
+    pub(crate) fn on_begin(&mut self, begin: &Begin, body: &[u8], channel: u16, out: &mut Out) {
         let answer = self.state == SessionState::BeginSent;
         if !self.apply(SessionCue::RecvBegin) {
             return;
         }
         self.remote_channel = Some(channel);
-        self.window.on_begin(&begin);
-        self.remote = Some(begin);
+        self.window.on_begin(begin);
+        self.remote_handle_max = begin.handle_max.get();
+        self.remote = Some(Told::new(body));
         if answer {
             out.event(Event::SessionOpen { session: self.id });
             self.write_staged(out);
         }
     }
 
-    /// The highest handle that we announce; handles are places in a table, so it is bounded.
-    fn handle_max(&self) -> u32 {
-        self.local.handle_max.min(u16::MAX.into())
+    /// The peer's begin, once it has come.
+    pub(crate) fn remote(&self, limits: DecodeLimits) -> Option<Begin> {
+        self.remote.as_ref()?.decode(limits)
     }
 
     /// Ends the session: what is pending goes first, and without an error what is in progress too.
@@ -314,15 +346,21 @@ impl SessionInner {
     /// Keeps a frame until the application has answered the begin.
     pub(crate) fn keep(&mut self, performative: Performative, payload: Bytes, octets: usize) {
         self.backlog_octets = self.backlog_octets.saturating_add(octets);
-        self.backlog.push_back((performative, payload));
+        self.rare().backlog.push_back((performative, payload));
+    }
+
+    /// The first of the frames that have been kept.
+    pub(crate) fn next_kept(&mut self) -> Option<(Performative, Bytes)> {
+        self.rare.as_mut()?.backlog.pop_front()
     }
 
     /// Lets go of all but what can be asked of an ended session: its unsettled deliveries, not their payload.
     pub(crate) fn shed(&mut self) {
         self.links = Places::default();
-        self.names.clear();
-        self.backlog.clear();
-        self.pending.clear();
+        self.names = Names::default();
+        self.rare = None;
+        self.remote = None;
+        self.pending = Vec::new();
     }
 
     /// Routes a frame of an open session.
@@ -340,7 +378,7 @@ impl SessionInner {
             }
             Performative::Disposition(disposition) => return self.receive_disposition(&disposition, out),
             Performative::Flow(flow) => self.on_flow(&flow, out),
-            Performative::Attach(attach) => self.on_attach(attach, out, generations),
+            Performative::Attach(attach) => self.on_attach(&attach, &payload, out, generations),
             Performative::Detach(detach) => self.on_detach(detach, out),
             Performative::Open(_)
             | Performative::Begin(_)

@@ -93,7 +93,9 @@ impl SessionInner {
     ) -> Result<(), ProtocolError> {
         let mut runs = core::mem::take(&mut self.outgoing_runs);
         let mut errant = false;
-        let (links, suspended) = (&self.links, &self.suspended);
+        let (links, rare) = (&self.links, &self.rare);
+        let is_suspended =
+            |link: LinkId| rare.as_ref().is_some_and(|rare| rare.suspended.contains_key(&link));
         let state = disposition.state.as_ref();
         let terminal = state.is_some_and(DeliveryState::is_terminal);
         self.outgoing.retain(first, last, |id, slot| {
@@ -102,8 +104,7 @@ impl SessionInner {
                 errant = true;
                 return true;
             }
-            let heard =
-                link.is_some_and(|link| !link.end.silent) || suspended.contains_key(&slot.link.into());
+            let heard = link.is_some_and(|link| !link.end.silent) || is_suspended(slot.link.into());
             if !heard {
                 // The link has come to its end and its id is silent: what became of it is there to be asked for.
                 if state.is_some() && !slot.state.is_terminal() {
@@ -112,7 +113,7 @@ impl SessionInner {
                 return true;
             }
             let settles =
-                disposition.settled || (terminal && link.is_none_or(|link| !link.end.local.keep_outcomes));
+                disposition.settled || (terminal && link.is_none_or(|link| !link.end.keep_outcomes));
             // 3.4: a terminal state is the last.
             if !settles && (slot.state.is_terminal() || state.is_none()) {
                 return true;
@@ -187,12 +188,15 @@ impl SessionInner {
     /// Raises an event of a link that has not come to its end, or is suspended.
     fn tell(&mut self, event: Event, link: LinkId, out: &mut Out) {
         let alive = self.link_ref(link).is_some_and(|link| !link.end.silent);
-        let left = self.suspended.get(&link).copied();
-        if alive || left.is_some() {
-            out.event(event);
+        if alive {
+            return out.event(event);
         }
-        if left == Some(0) {
-            self.suspended.remove(&link);
+        let Some(rare) = &mut self.rare else { return };
+        if let Some(left) = rare.suspended.get(&link).copied() {
+            out.event(event);
+            if left == 0 {
+                rare.suspended.remove(&link);
+            }
         }
     }
 
@@ -202,7 +206,7 @@ impl SessionInner {
             Ok(link) => link.end.unsettled = link.end.unsettled.saturating_sub(count),
             Err(_) => {
                 self.orphans = self.orphans.saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
-                if let Some(left) = self.suspended.get_mut(&link) {
+                if let Some(left) = self.rare.as_mut().and_then(|rare| rare.suspended.get_mut(&link)) {
                     *left = left.saturating_sub(count);
                 }
             }

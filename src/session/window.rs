@@ -43,6 +43,16 @@ impl Window {
         }
     }
 
+    /// Takes other settings, as long as nothing has been sent by these.
+    pub(crate) fn configure(&mut self, local: &config::Begin) {
+        *self = Self {
+            next_incoming_id: self.next_incoming_id,
+            remote_incoming_window: self.remote_incoming_window,
+            remote_outgoing_window: self.remote_outgoing_window,
+            ..Self::new(local)
+        };
+    }
+
     pub(crate) fn on_begin(&mut self, begin: &Begin) {
         self.next_incoming_id = Some(begin.next_outgoing_id);
         self.remote_incoming_window = begin.incoming_window;
@@ -106,6 +116,14 @@ impl Window {
 
     pub(crate) fn incoming(&self) -> u32 {
         self.incoming_window
+    }
+
+    pub(crate) fn size(&self) -> u32 {
+        self.size
+    }
+
+    pub(crate) fn outgoing(&self) -> u32 {
+        self.outgoing_window
     }
 
     pub(crate) fn remote_incoming(&self) -> u32 {

@@ -168,7 +168,7 @@ impl Server {
 
     fn serve_sender(&mut self, sender: SenderId) {
         let Ok(link) = self.engine.sender(sender) else { return };
-        let attach = link.remote_attach().cloned().unwrap();
+        let attach = link.remote_attach().unwrap();
         if attach.source.and_then(|source| source.address).is_some_and(|address| address == "missing") {
             let error = Error::described(ErrorCondition::NotFound, "no such node");
             return self.engine.refuse_sender(sender, error).unwrap();
@@ -179,7 +179,7 @@ impl Server {
 
     fn serve_receiver(&mut self, receiver: ReceiverId) {
         let Ok(link) = self.engine.receiver(receiver) else { return };
-        let attach = link.remote_attach().cloned().unwrap();
+        let attach = link.remote_attach().unwrap();
         let address = match attach.target.as_deref() {
             Some(TargetArchetype::Target(target)) => target.address.as_deref().unwrap_or_default().to_owned(),
             _ => String::new(),

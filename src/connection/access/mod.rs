@@ -123,7 +123,7 @@ impl Connection {
     /// [`CommandError::UnknownId`] if the link is gone, [`CommandError::IllegalState`] if it has been answered or
     /// its session has not, [`CommandError::FrameTooLarge`] if the attach is larger than the peer accepts.
     pub fn accept_sender(&mut self, id: SenderId, attach: config::Attach) -> Result<(), CommandError> {
-        self.link_parts(id.into())?.run(|session, out, _| session.accept_link(id.into(), attach, out))
+        self.link_parts(id.into())?.run(|session, out, _| session.accept_link(id.into(), &attach, out))
     }
 
     /// Answers the peer's request for a link that we receive on (`RECEIVER_REQUESTED`).
@@ -131,7 +131,7 @@ impl Connection {
     /// # Errors
     /// As [`accept_sender`](Self::accept_sender).
     pub fn accept_receiver(&mut self, id: ReceiverId, attach: config::Attach) -> Result<(), CommandError> {
-        self.link_parts(id.into())?.run(|session, out, _| session.accept_link(id.into(), attach, out))
+        self.link_parts(id.into())?.run(|session, out, _| session.accept_link(id.into(), &attach, out))
     }
 
     /// Refuses the peer's request for a link (`SENDER_REQUESTED`): attaches it without a source, and detaches it
@@ -174,7 +174,7 @@ macro_rules! link_getters {
 
         /// The link's name (2.6.1).
         pub fn name(&self) -> Str {
-            self.link().map(|link| link.end.name.clone()).unwrap_or_default()
+            self.link().map(|link| link.end.name()).unwrap_or_default()
         }
 
         /// The session that the link is attached to.
@@ -187,9 +187,10 @@ macro_rules! link_getters {
             self.link().is_some_and(|link| link.end.is_open())
         }
 
-        /// The peer's attach, once it has come (2.7.3): its source and target, its settle modes and limits.
-        pub fn remote_attach(&self) -> Option<&Attach> {
-            self.link()?.end.remote.as_deref()
+        /// The peer's attach, once it has come (2.7.3): its source and target, its settle modes and limits. It is
+        /// kept as it came, and decoded each time.
+        pub fn remote_attach(&self) -> Option<Attach> {
+            self.link()?.end.remote(self.parts.out.limits.decode)
         }
 
         /// Deliveries that are not settled.

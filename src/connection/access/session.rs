@@ -27,9 +27,9 @@ impl Session<'_> {
         self.parts.session.is_open()
     }
 
-    /// The peer's begin, once it has come (2.7.2).
-    pub fn remote_begin(&self) -> Option<&Begin> {
-        self.parts.session.remote.as_deref()
+    /// The peer's begin, once it has come (2.7.2). It is kept as it came, and decoded each time.
+    pub fn remote_begin(&self) -> Option<Begin> {
+        self.parts.session.remote(self.parts.out.limits.decode)
     }
 
     /// Transfer frames that the peer may still send (2.5.6 `incoming-window`).

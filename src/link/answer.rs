@@ -1,0 +1,252 @@
+//! What is kept of the two attaches of a link, and the attach that answers the peer's (2.6.3).
+
+use super::told::{Encoded, Told};
+use crate::{
+    codec::{DecodeLimits, Encode, OpenCompound, Writer},
+    config,
+    error::CommandError,
+    out::Out,
+    spec::{
+        definitions::{ReceiverSettleMode, Role, SenderSettleMode},
+        performatives::Attach,
+        termini::{Source, TargetArchetype},
+    },
+    types::{Handle, SequenceNo, Str},
+};
+
+/// Places of an attach's fields (2.7.3).
+const NAME: usize = 0;
+const SOURCE: usize = 5;
+const TARGET: usize = 6;
+
+/// What has been said of a link. Our own attach is not kept once it has been written; the peer's has the name too.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// By us alone: the name.
+    Name(Str),
+    /// By the peer: its attach, and where in it the name lies.
+    Theirs { attach: Told, name: (u32, u32) },
+}
+
+impl Said {
+    /// The peer's attach, the body of whose frame this is.
+    pub(crate) fn theirs(body: &[u8]) -> Self {
+        let attach = Told::new(body);
+        let name = attach.field(NAME).and_then(|name| attach.text(&name)).unwrap_or_default();
+        Self::Theirs { attach, name }
+    }
+
+    pub(crate) fn name(&self) -> &[u8] {
+        match self {
+            Self::Name(name) => name.as_bytes(),
+            Self::Theirs { attach, name: (at, len) } => attach.octets(*at, *len),
+        }
+    }
+}
+
+/// Which termini of the peer's attach are given back with ours where we have none to say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mirror {
+    pub(crate) source: bool,
+    pub(crate) target: bool,
+}
+
+impl Mirror {
+    pub(crate) const BOTH: Self = Self { source: true, target: true };
+    pub(crate) const NONE: Self = Self { source: false, target: false };
+}
+
+/// The attach that answers the peer's. What it gives back of that is not decoded and encoded again.
+pub(crate) struct Answer<'a> {
+    said: &'a Said,
+    local: &'a config::Attach,
+    handle: Handle,
+    role: Role,
+    modes: (SenderSettleMode, ReceiverSettleMode),
+    initial_delivery_count: Option<SequenceNo>,
+    mirror: Mirror,
+}
+
+/// A value of ours, or one of the peer's.
+enum Either<'a, T> {
+    Ours(&'a T),
+    Theirs(Encoded<'a>),
+}
+
+impl<T: Encode> Encode for Either<'_, T> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        match self {
+            Self::Ours(value) => value.encode(writer),
+            Self::Theirs(value) => value.encode(writer),
+        }
+    }
+}
+
+impl<'a> Answer<'a> {
+    /// An answer with our settings, but the settle modes that are in force.
+    pub(crate) fn new(
+        said: &'a Said,
+        local: &'a config::Attach,
+        (handle, role): (Handle, Role),
+        modes: (SenderSettleMode, ReceiverSettleMode),
+        initial: SequenceNo,
+        mirror: Mirror,
+    ) -> Self {
+        // 2.7.3: a sender must set it, a receiver's is ignored.
+        let initial_delivery_count = (role == Role::Sender).then_some(initial);
+        Self { said, local, handle, role, modes, initial_delivery_count, mirror }
+    }
+
+    fn theirs(&self, at: usize, wanted: bool) -> Option<Encoded<'a>> {
+        match self.said {
+            Said::Theirs { attach, .. } if wanted => attach.field(at),
+            _ => None,
+        }
+    }
+
+    fn source(&self) -> Option<Either<'a, Source>> {
+        let ours = self.local.source.as_deref().map(Either::Ours);
+        ours.or_else(|| self.theirs(SOURCE, self.mirror.source).map(Either::Theirs))
+    }
+
+    fn target(&self) -> Option<Either<'a, TargetArchetype>> {
+        let ours = self.local.target.as_deref().map(Either::Ours);
+        ours.or_else(|| self.theirs(TARGET, self.mirror.target).map(Either::Theirs))
+    }
+
+    /// The same in the smallest encoding, for a peer whose own is not and would not fit its frames.
+    pub(crate) fn decoded(&self, limits: DecodeLimits) -> Attach {
+        let theirs = match self.said {
+            Said::Theirs { attach, .. } => attach.decode::<Attach>(limits).unwrap_or_default(),
+            Said::Name(name) => Attach { name: name.clone(), ..Attach::default() },
+        };
+        let local = self.local;
+        Attach {
+            name: theirs.name,
+            handle: self.handle,
+            role: self.role,
+            snd_settle_mode: self.modes.0,
+            rcv_settle_mode: self.modes.1,
+            source: local.source.clone().or(theirs.source.filter(|_| self.mirror.source)),
+            target: local.target.clone().or(theirs.target.filter(|_| self.mirror.target)),
+            initial_delivery_count: self.initial_delivery_count,
+            max_message_size: (local.max_message_size > 0).then_some(local.max_message_size),
+            offered_capabilities: local.offered_capabilities.clone().into(),
+            desired_capabilities: local.desired_capabilities.clone().into(),
+            properties: local.properties.clone(),
+            ..Attach::default()
+        }
+    }
+}
+
+impl Answer<'_> {
+    /// Writes the answer.
+    pub(crate) fn write(&self, out: &mut Out) -> Result<(), CommandError> {
+        let local = self.local;
+        let plain = local.offered_capabilities.is_empty()
+            && local.desired_capabilities.is_empty()
+            && local.properties.is_none();
+        if plain {
+            let written = out.frame(self);
+            let Err(CommandError::FrameTooLarge { .. }) = written else { return written };
+        }
+        out.frame(&self.decoded(out.limits.decode))
+    }
+}
+
+/// As far as a plain answer goes: without capabilities and properties.
+impl Encode for Answer<'_> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        let (snd, rcv) = self.modes;
+        writer.describe(Attach::CODE);
+        let mut list = writer.list();
+        match self.said {
+            Said::Name(name) => list.item(writer, name),
+            Said::Theirs { attach, .. } => match attach.field(NAME) {
+                Some(name) => list.item(writer, &name),
+                None => list.skip(),
+            },
+        }
+        list.item(writer, &self.handle);
+        list.item(writer, &self.role);
+        optional(&mut list, writer, (snd != SenderSettleMode::Mixed).then_some(&snd));
+        optional(&mut list, writer, (rcv != ReceiverSettleMode::First).then_some(&rcv));
+        optional(&mut list, writer, self.source().as_ref());
+        optional(&mut list, writer, self.target().as_ref());
+        // Neither `unsettled` nor `incomplete_unsettled`.
+        list.skip();
+        list.skip();
+        optional(&mut list, writer, self.initial_delivery_count.as_ref());
+        let size = self.local.max_message_size;
+        optional(&mut list, writer, (size > 0).then_some(&size));
+        list.end(writer);
+    }
+}
+
+fn optional<T: Encode>(list: &mut OpenCompound, writer: &mut Writer<'_>, item: Option<&T>) {
+    match item {
+        Some(item) => list.item(writer, item),
+        None => list.skip(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        codec::to_vec,
+        spec::{
+            Composite,
+            termini::{Source, Target},
+        },
+    };
+    use alloc::boxed::Box;
+
+    #[test]
+    fn the_places_are_those_of_the_table() {
+        let names = [(NAME, "name"), (SOURCE, "source"), (TARGET, "target")];
+        for (at, name) in names {
+            assert_eq!(<Attach as Composite>::FIELDS[at].name, name);
+        }
+    }
+
+    /// What is spliced together is what the table would write.
+    #[test]
+    fn an_answer_is_encoded_as_an_attach() {
+        let request = Attach {
+            name: "a link".into(),
+            role: Role::Sender,
+            source: Some(Box::new(Source::at("from"))),
+            target: Some(Target::at("to").into()),
+            initial_delivery_count: Some(1.into()),
+            ..Attach::default()
+        };
+        let modes = [
+            (SenderSettleMode::Mixed, ReceiverSettleMode::First),
+            (SenderSettleMode::Settled, ReceiverSettleMode::Second),
+        ];
+        let mirrors = [
+            Mirror::BOTH,
+            Mirror::NONE,
+            Mirror { source: true, target: false },
+            Mirror { source: false, target: true },
+        ];
+        let ours = config::Attach::new().source(Source::at("ours")).max_message_size(77);
+        let said = [Said::theirs(&to_vec(&request)), Said::Name(request.name.clone())];
+        for said in &said {
+            for local in [config::Attach::new(), config::Attach::to("ours"), ours.clone()] {
+                for (mirror, modes) in mirrors.into_iter().flat_map(|one| modes.map(|modes| (one, modes))) {
+                    for role in [Role::Sender, Role::Receiver] {
+                        let what = (Handle::new(300), role);
+                        let answer = Answer::new(said, &local, what, modes, 5.into(), mirror);
+                        let decoded = answer.decoded(DecodeLimits::DEFAULT);
+                        assert_eq!(to_vec(&answer), to_vec(&decoded));
+                        assert_eq!(decoded.name, request.name);
+                        let (theirs, is_ours) = (matches!(said, Said::Theirs { .. }), local.source.is_some());
+                        assert_eq!(decoded.source.is_some(), is_ours || (theirs && mirror.source));
+                    }
+                }
+            }
+        }
+    }
+}

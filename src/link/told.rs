@@ -1,0 +1,188 @@
+//! A performative of the peer's as it came, to be decoded again when somebody asks for it.
+
+use alloc::boxed::Box;
+
+use bytes::Bytes;
+
+use crate::codec::{Decode, DecodeLimits, Encode, Writer, code, from_bytes};
+
+/// The body of a frame that has been decoded and acted upon, copied to size. Its octets take up a fraction of what its
+/// fields do, and hold no read buffer alive.
+#[derive(Debug)]
+pub(crate) struct Told(Box<[u8]>);
+
+/// A value that is encoded already.
+pub(crate) struct Encoded<'a>(&'a [u8]);
+
+impl Told {
+    /// The body of a frame that has turned out to be good.
+    pub(crate) fn new(body: &[u8]) -> Self {
+        Self(Box::from(body))
+    }
+
+    /// The performative, by the limits that it has been decoded with before.
+    pub(crate) fn decode<T: Decode>(&self, limits: DecodeLimits) -> Option<T> {
+        from_bytes(&Bytes::copy_from_slice(&self.0), limits).ok()
+    }
+
+    /// A field by its place; `None` where it is null or left out.
+    pub(crate) fn field(&self, at: usize) -> Option<Encoded<'_>> {
+        let rest = self.0.split_first().filter(|(first, _)| **first == code::DESCRIBED)?.1;
+        let (mut rest, count) = enter(skip(rest)?)?;
+        if at >= count {
+            return None;
+        }
+        for _ in 0..at {
+            rest = skip(rest)?;
+        }
+        let field = rest.get(..rest.len().saturating_sub(skip(rest)?.len()))?;
+        (field != [code::NULL]).then_some(Encoded(field))
+    }
+
+    /// The octets of a string or symbol, with where they are.
+    pub(crate) fn text(&self, text: &Encoded<'_>) -> Option<(u32, u32)> {
+        let head = match *text.0.first()? {
+            code::STR8 | code::SYM8 => 2,
+            _ => 5,
+        };
+        let from = text.0.get(head..)?;
+        let at = from.as_ptr().addr().checked_sub(self.0.as_ptr().addr())?;
+        Some((u32::try_from(at).ok()?, u32::try_from(from.len()).ok()?))
+    }
+
+    /// Octets of it.
+    pub(crate) fn octets(&self, at: u32, len: u32) -> &[u8] {
+        let (at, len) =
+            (usize::try_from(at).unwrap_or(usize::MAX), usize::try_from(len).unwrap_or(usize::MAX));
+        self.0.get(at..at.saturating_add(len)).unwrap_or_default()
+    }
+}
+
+impl Encode for Encoded<'_> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.octets(self.0);
+    }
+}
+
+/// What follows the value that comes next: 1.2 lets the upper half of a format code tell how long it is.
+fn skip(octets: &[u8]) -> Option<&[u8]> {
+    let mut rest = octets;
+    // A descriptor and the value it describes are two more to come.
+    let mut due = 1_usize;
+    while let Some(left) = due.checked_sub(1) {
+        due = left;
+        let (code, after) = rest.split_first()?;
+        if *code == code::DESCRIBED {
+            due = due.saturating_add(2);
+            rest = after;
+            continue;
+        }
+        rest = match code >> 4 {
+            0x4 => after,
+            0x5 => after.get(1..)?,
+            0x6 => after.get(2..)?,
+            0x7 => after.get(4..)?,
+            0x8 => after.get(8..)?,
+            0x9 => after.get(16..)?,
+            width => {
+                let (size, after) = size(width % 2 == 1, after)?;
+                after.get(size..)?
+            }
+        };
+    }
+    Some(rest)
+}
+
+/// A size or a count of one octet or four.
+fn size(wide: bool, octets: &[u8]) -> Option<(usize, &[u8])> {
+    if wide {
+        let (size, rest) = octets.split_first_chunk()?;
+        return Some((usize::try_from(u32::from_be_bytes(*size)).ok()?, rest));
+    }
+    let (size, rest) = octets.split_first()?;
+    Some((usize::from(*size), rest))
+}
+
+/// The items of the list that comes next, and how many they are.
+fn enter(octets: &[u8]) -> Option<(&[u8], usize)> {
+    let (code, rest) = octets.split_first()?;
+    let wide = match *code {
+        code::LIST0 => return Some((rest, 0)),
+        found => found == code::LIST32,
+    };
+    let (_, rest) = size(wide, rest)?;
+    let (count, rest) = size(wide, rest)?;
+    Some((rest, count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        codec::to_vec,
+        spec::{
+            performatives::Attach,
+            termini::{Source, Target},
+        },
+        types::{Fields, Symbol, Value},
+    };
+    use alloc::{boxed::Box, vec, vec::Vec};
+
+    fn attach() -> Attach {
+        let properties = Fields::new().with(Symbol::literal("key"), Value::from(vec![Value::Null]));
+        Attach {
+            name: "a name".into(),
+            source: Some(Box::new(Source::at("x".repeat(300).as_str()))),
+            target: Some(Target::at("node").into()),
+            initial_delivery_count: Some(7.into()),
+            max_message_size: Some(u64::MAX),
+            properties: Some(properties),
+            ..Attach::default()
+        }
+    }
+
+    #[test]
+    fn fields_are_found_by_their_places_in_any_encoding() {
+        let attach = attach();
+        let small = to_vec(&attach);
+        let told = Told::new(&small);
+        assert_eq!(told.decode::<Attach>(DecodeLimits::DEFAULT), Some(attach.clone()));
+        let fields: Vec<Option<Vec<u8>>> =
+            (0..15).map(|at| told.field(at).map(|field| to_vec(&field))).collect();
+        let expected = [
+            Some(to_vec(&attach.name)),
+            Some(to_vec(&attach.handle)),
+            Some(to_vec(&attach.role)),
+            None,
+            None,
+            attach.source.as_ref().map(to_vec),
+            attach.target.as_ref().map(to_vec),
+            None,
+            None,
+            attach.initial_delivery_count.as_ref().map(to_vec),
+            attach.max_message_size.as_ref().map(to_vec),
+            None,
+            None,
+            attach.properties.as_ref().map(to_vec),
+            None,
+        ];
+        assert_eq!(fields, expected);
+        // A symbolic descriptor, a list of the wide form, and a name of the wide form.
+        let mut wide = vec![0x00, 0xa3, 3, b'a', b'b', b'c', 0xd0, 0, 0, 0, 15, 0, 0, 0, 2];
+        wide.extend([0xb1, 0, 0, 0, 4, b'n', b'a', b'm', b'e', 0x43]);
+        let told = Told::new(&wide);
+        let name = told.field(0).and_then(|name| told.text(&name)).unwrap();
+        assert_eq!(told.octets(name.0, name.1), b"name");
+        assert_eq!(told.field(1).map(|handle| to_vec(&handle)), Some(vec![0x43]));
+    }
+
+    #[test]
+    fn octets_that_are_no_performative_have_no_fields() {
+        let whole = to_vec(&attach());
+        for end in 0..whole.len() {
+            let told = Told::new(&whole[..end]);
+            assert!(told.field(13).is_none(), "{end} octets");
+        }
+        assert!(Told::new(&[0x43]).field(0).is_none());
+    }
+}
