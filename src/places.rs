@@ -10,26 +10,28 @@ use alloc::{
 #[derive(Debug)]
 pub(crate) struct Places<T> {
     places: Vec<Option<Box<T>>>,
-    /// Places before the last that are free.
-    free: BTreeSet<u16>,
+    /// Places before the last that are free, once there have been any.
+    free: Option<Box<BTreeSet<u16>>>,
 }
 
 impl<T> Default for Places<T> {
     fn default() -> Self {
-        Self { places: Vec::new(), free: BTreeSet::new() }
+        Self { places: Vec::new(), free: None }
     }
 }
 
 impl<T> Places<T> {
     /// The lowest free place, of all that a number can name.
     pub(crate) fn lowest_free(&self) -> Option<u16> {
-        self.free.first().copied().or_else(|| u16::try_from(self.places.len()).ok())
+        let hole = self.free.as_ref().and_then(|free| free.first().copied());
+        hole.or_else(|| u16::try_from(self.places.len()).ok())
     }
 
     /// Puts a thing into the [lowest free place](Self::lowest_free).
     pub(crate) fn insert(&mut self, thing: T) {
         let thing = Some(Box::new(thing));
-        match self.free.pop_first().and_then(|at| self.places.get_mut(usize::from(at))) {
+        let hole = self.free.as_mut().and_then(|free| free.pop_first());
+        match hole.and_then(|at| self.places.get_mut(usize::from(at))) {
             Some(place) => *place = thing,
             None => self.places.push(thing),
         }
@@ -38,14 +40,14 @@ impl<T> Places<T> {
     pub(crate) fn remove(&mut self, at: u16) -> Option<Box<T>> {
         let thing = self.places.get_mut(usize::from(at))?.take()?;
         if usize::from(at).saturating_add(1) < self.places.len() {
-            self.free.insert(at);
+            self.free.get_or_insert_default().insert(at);
             return Some(thing);
         }
         // Behind the last thing there are no places.
         self.places.pop();
         while let Some(None) = self.places.last() {
             self.places.pop();
-            self.free.pop_last();
+            self.free.as_mut().and_then(|free| free.pop_last());
         }
         Some(thing)
     }
@@ -76,38 +78,67 @@ impl<T> Places<T> {
 
 /// Places that wait for something, in turn, each of them once.
 #[derive(Debug, Default)]
-pub(crate) struct Turns {
+pub(crate) struct Turns(Option<Box<Queue>>);
+
+/// Made when something waits for the first time.
+#[derive(Debug, Default)]
+struct Queue {
     queue: VecDeque<u16>,
     /// By place, as many bits as are needed.
     waits: Vec<u64>,
 }
 
 impl Turns {
-    fn bit(at: u16) -> (usize, u64) {
-        (usize::from(at / 64), 1 << (at % 64))
-    }
-
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.len() == 0
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.queue.len()
+        self.0.as_ref().map_or(0, |turns| turns.queue.len())
     }
 
     /// Comes last, unless it waits already.
     #[inline]
     pub(crate) fn push(&mut self, at: u16) {
-        let (word, bit) = Self::bit(at);
-        if self.waits.get(word).is_none_or(|word| word & bit == 0) {
-            self.push_new(at);
+        let (word, bit) = bit(at);
+        let known = self.0.as_ref().and_then(|turns| turns.waits.get(word));
+        if known.is_none_or(|word| word & bit == 0) {
+            self.0.get_or_insert_default().push(at);
         }
     }
 
-    fn push_new(&mut self, at: u16) {
-        let (word, bit) = Self::bit(at);
+    /// The first.
+    pub(crate) fn pop(&mut self) -> Option<u16> {
+        let turns = self.0.as_mut()?;
+        let at = turns.queue.pop_front()?;
+        turns.clear(at);
+        Some(at)
+    }
+
+    /// No longer waits.
+    pub(crate) fn remove(&mut self, at: u16) {
+        if let Some(turns) = &mut self.0
+            && turns.clear(at)
+        {
+            turns.queue.retain(|waiting| *waiting != at);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u16> {
+        self.0.iter().flat_map(|turns| turns.queue.iter().copied())
+    }
+}
+
+/// The word and the bit in it that stand for a place.
+fn bit(at: u16) -> (usize, u64) {
+    (usize::from(at / 64), 1 << (at % 64))
+}
+
+impl Queue {
+    fn push(&mut self, at: u16) {
+        let (word, bit) = bit(at);
         if self.waits.len() <= word {
             self.waits.resize(word.saturating_add(1), 0);
         }
@@ -117,27 +148,9 @@ impl Turns {
         }
     }
 
-    /// The first.
-    pub(crate) fn pop(&mut self) -> Option<u16> {
-        let at = self.queue.pop_front()?;
-        self.clear(at);
-        Some(at)
-    }
-
-    /// No longer waits.
-    pub(crate) fn remove(&mut self, at: u16) {
-        if self.clear(at) {
-            self.queue.retain(|waiting| *waiting != at);
-        }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = u16> {
-        self.queue.iter().copied()
-    }
-
     /// Whether it waited.
     fn clear(&mut self, at: u16) -> bool {
-        let (word, bit) = Self::bit(at);
+        let (word, bit) = bit(at);
         let Some(word) = self.waits.get_mut(word) else { return false };
         let waited = *word & bit > 0;
         *word &= !bit;

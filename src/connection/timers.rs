@@ -43,6 +43,8 @@ enum Deadline {
 pub(super) struct Timers {
     now: Instant,
     due: BTreeMap<Due, Deadline>,
+    /// Some have been armed since the last moment that is known.
+    armed: bool,
     /// How long the peer may be silent, once it has opened.
     silence: Option<Duration>,
     last_frame: Instant,
@@ -55,6 +57,12 @@ impl Timers {
     /// Moves on to a moment; one that is past counts as the last.
     pub(super) fn tick(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        if core::mem::take(&mut self.armed) {
+            self.start_armed();
+        }
+    }
+
+    fn start_armed(&mut self) {
         for deadline in self.due.values_mut() {
             if let Deadline::Armed(after) = *deadline {
                 *deadline = Deadline::At(self.now.saturating_add(after));
@@ -65,6 +73,7 @@ impl Timers {
     pub(super) fn arm(&mut self, due: Due, after: Option<Duration>) {
         if let Some(after) = after {
             self.due.insert(due, Deadline::Armed(after));
+            self.armed = true;
         }
     }
 
@@ -74,6 +83,9 @@ impl Timers {
 
     /// Nothing is waited for on a link that is gone.
     pub(super) fn forget_link(&mut self, link: LinkId) {
+        if self.due.is_empty() {
+            return;
+        }
         self.due.remove(&Due::Detach(link));
         if let LinkId::Receiver(receiver) = link {
             self.due.remove(&Due::Drain(receiver));
@@ -82,6 +94,9 @@ impl Timers {
 
     /// Nothing is waited for on a session that is gone.
     pub(super) fn forget_session(&mut self, session: SessionId) {
+        if self.due.is_empty() {
+            return;
+        }
         self.due.retain(|due, _| match *due {
             Due::Open | Due::Sasl | Due::Close => true,
             Due::End(id) => id != session,

@@ -1,6 +1,7 @@
 //! Deliveries by their numbers: a ring of the recent ones, and a map for the few that stay behind.
 
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, VecDeque},
     sync::Arc,
     vec::Vec,
@@ -78,14 +79,13 @@ const SPARSE: usize = 4;
 /// A place is the delivery's number extended to 64 bits, so that order needs no serial arithmetic in here.
 #[derive(Debug)]
 pub(crate) struct Ledger<T> {
+    /// The place of the next delivery, which is the one behind the ring.
     next: u64,
-    /// The place of the ring's front.
-    base: u64,
     ring: VecDeque<Option<T>>,
-    live: usize,
-    old: BTreeMap<u64, T>,
+    old: Option<Box<BTreeMap<u64, T>>>,
+    live: u32,
     /// The high halves of the ids since the number last wrapped, and before that.
-    epochs: (u32, Option<u32>),
+    epochs: (u32, u32),
 }
 
 impl<T> Ledger<T> {
@@ -93,12 +93,24 @@ impl<T> Ledger<T> {
     pub(crate) fn new(first: DeliveryNumber, epoch: u32) -> Self {
         // Beginning one turn up leaves room for a peer to speak of numbers before the first.
         let next = (1 << 32) | u64::from(first.get());
-        Self { next, base: next, ring: VecDeque::new(), live: 0, old: BTreeMap::new(), epochs: (epoch, None) }
+        Self { next, ring: VecDeque::new(), old: None, live: 0, epochs: (epoch, epoch) }
+    }
+
+    /// The place of the ring's front.
+    #[inline]
+    fn base(&self) -> u64 {
+        self.next.saturating_sub(u64::try_from(self.ring.len()).unwrap_or(u64::MAX))
+    }
+
+    /// How many unsettled deliveries are in the ring.
+    #[inline]
+    fn live(&self) -> usize {
+        usize::try_from(self.live).unwrap_or(usize::MAX)
     }
 
     /// How many are unsettled.
     pub(crate) fn len(&self) -> usize {
-        self.live.saturating_add(self.old.len())
+        self.live().saturating_add(self.old.as_ref().map_or(0, |old| old.len()))
     }
 
     /// The number of the next delivery.
@@ -118,7 +130,7 @@ impl<T> Ledger<T> {
         self.next = self.next.saturating_add(1);
         if number(self.next).get() == 0 {
             *epochs = epochs.saturating_add(1);
-            self.epochs = (*epochs, Some(self.epochs.0));
+            self.epochs = (*epochs, self.epochs.0);
         }
         id
     }
@@ -127,9 +139,7 @@ impl<T> Ledger<T> {
     #[inline]
     pub(crate) fn skip(&mut self, epochs: &mut u32) -> DeliveryId {
         let id = self.step(epochs);
-        if self.ring.is_empty() {
-            self.base = self.next;
-        } else {
+        if !self.ring.is_empty() {
             self.ring.push_back(None);
             self.shorten();
         }
@@ -149,20 +159,20 @@ impl<T> Ledger<T> {
     /// Moves deliveries that stay behind out of the ring.
     #[inline]
     fn shorten(&mut self) {
-        while self.ring.len() > SHORT && self.ring.len() > self.live.saturating_mul(SPARSE) {
+        while self.ring.len() > SHORT && self.ring.len() > self.live().saturating_mul(SPARSE) {
+            let place = self.base();
             if let Some(Some(straggler)) = self.ring.pop_front() {
                 self.live = self.live.saturating_sub(1);
-                self.old.insert(self.base, straggler);
+                self.old.get_or_insert_default().insert(place, straggler);
             }
-            self.base = self.base.saturating_add(1);
         }
     }
 
     pub(crate) fn get_mut(&mut self, id: DeliveryId) -> Option<&mut T> {
         let place = self.place_of(id)?;
-        match place.checked_sub(self.base) {
+        match place.checked_sub(self.base()) {
             Some(at) => self.ring.get_mut(usize::try_from(at).ok()?)?.as_mut(),
-            None => self.old.get_mut(&place),
+            None => self.old.as_mut()?.get_mut(&place),
         }
     }
 
@@ -170,7 +180,9 @@ impl<T> Ledger<T> {
     #[inline]
     pub(crate) fn remove(&mut self, id: DeliveryId) -> bool {
         let Some(place) = self.place_of(id) else { return false };
-        let Some(at) = place.checked_sub(self.base) else { return self.old.remove(&place).is_some() };
+        let Some(at) = place.checked_sub(self.base()) else {
+            return self.old.as_mut().is_some_and(|old| old.remove(&place).is_some());
+        };
         let slot = usize::try_from(at).ok().and_then(|at| self.ring.get_mut(at));
         let Some(slot @ Some(_)) = slot else { return false };
         *slot = None;
@@ -192,22 +204,25 @@ impl<T> Ledger<T> {
         let epochs = self.epochs;
         let wraps = self.next >> 32;
         let id = |place: u64| id_at(place, wraps, epochs);
-        let mut gone = Vec::new();
-        for (place, delivery) in self.old.range_mut(from..=to) {
-            if !visit(id(*place), delivery) {
-                gone.push(*place);
+        if let Some(old) = &mut self.old {
+            let mut gone = Vec::new();
+            for (place, delivery) in old.range_mut(from..=to) {
+                if !visit(id(*place), delivery) {
+                    gone.push(*place);
+                }
+            }
+            for place in gone {
+                old.remove(&place);
             }
         }
-        for place in gone {
-            self.old.remove(&place);
-        }
-        let start = usize::try_from(from.saturating_sub(self.base)).unwrap_or(usize::MAX);
-        let Some(length) = to.checked_sub(self.base) else { return };
+        let base = self.base();
+        let start = usize::try_from(from.saturating_sub(base)).unwrap_or(usize::MAX);
+        let Some(length) = to.checked_sub(base) else { return };
         let end = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(1).min(self.ring.len());
         if start >= end {
             return;
         }
-        let mut place = self.base.max(from);
+        let mut place = base.max(from);
         for slot in self.ring.range_mut(start..end) {
             if slot.as_mut().is_some_and(|delivery| !visit(id(place), delivery)) {
                 *slot = None;
@@ -221,14 +236,16 @@ impl<T> Ledger<T> {
     /// All unsettled deliveries, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (DeliveryId, &T)> {
         let wraps = self.next >> 32;
-        let old = self.old.iter().map(|(place, delivery)| (*place, delivery));
-        let ring = (self.base..).zip(&self.ring).filter_map(|(place, slot)| Some((place, slot.as_ref()?)));
+        let old = self.old.iter().flat_map(|old| old.iter()).map(|(place, delivery)| (*place, delivery));
+        let ring = (self.base()..).zip(&self.ring).filter_map(|(place, slot)| Some((place, slot.as_ref()?)));
         old.chain(ring).map(move |(place, delivery)| (id_at(place, wraps, self.epochs), delivery))
     }
 
     /// Forgets the deliveries for which `keep` gives false.
     pub(crate) fn purge(&mut self, mut keep: impl FnMut(&T) -> bool) {
-        self.old.retain(|_, delivery| keep(delivery));
+        if let Some(old) = &mut self.old {
+            old.retain(|_, delivery| keep(delivery));
+        }
         for slot in &mut self.ring {
             if slot.as_ref().is_some_and(|delivery| !keep(delivery)) {
                 *slot = None;
@@ -242,10 +259,6 @@ impl<T> Ledger<T> {
         self.shorten();
         while let Some(None) = self.ring.front() {
             self.ring.pop_front();
-            self.base = self.base.saturating_add(1);
-        }
-        if self.ring.is_empty() {
-            self.base = self.next;
         }
     }
 
@@ -253,7 +266,7 @@ impl<T> Ledger<T> {
         let wraps = self.next >> 32;
         let wraps = match id.epoch() {
             epoch if epoch == self.epochs.0 => wraps,
-            epoch if Some(epoch) == self.epochs.1 => wraps.checked_sub(1)?,
+            epoch if epoch == self.epochs.1 => wraps.checked_sub(1)?,
             _ => return None,
         };
         let place = (wraps << 32) | u64::from(id.number());
@@ -267,8 +280,8 @@ fn number(place: u64) -> DeliveryNumber {
     DeliveryNumber::new(u32::from_be_bytes([a, b, c, d]))
 }
 
-fn id_at(place: u64, wraps: u64, (now, before): (u32, Option<u32>)) -> DeliveryId {
-    let epoch = if place >> 32 == wraps { now } else { before.unwrap_or(now) };
+fn id_at(place: u64, wraps: u64, (now, before): (u32, u32)) -> DeliveryId {
+    let epoch = if place >> 32 == wraps { now } else { before };
     DeliveryId::new(epoch, number(place).get())
 }
 

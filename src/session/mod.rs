@@ -92,8 +92,7 @@ pub(crate) struct SessionInner {
 
     pending: Vec<Pending>,
     /// Room for what a disposition comes to, kept from one to the next.
-    outgoing_runs: Vec<Run<SenderId>>,
-    incoming_runs: Vec<Run<ReceiverId>>,
+    runs: Vec<Run>,
     flow_due: bool,
     /// Links whose flow state the peer is to be told.
     flows: Turns,
@@ -163,8 +162,7 @@ impl SessionInner {
             orphans: 0,
             buffered: 0,
             pending: Vec::new(),
-            outgoing_runs: Vec::new(),
-            incoming_runs: Vec::new(),
+            runs: Vec::new(),
             flow_due: false,
             flows: Turns::default(),
             held: Turns::default(),

@@ -30,15 +30,15 @@ pub(super) struct Pending {
 
 /// Deliveries of one link that follow each other and share a fate.
 #[derive(Debug)]
-pub(super) struct Run<L> {
-    link: L,
+pub(super) struct Run {
+    link: LinkId,
     first: DeliveryId,
     last: DeliveryId,
     settled: bool,
 }
 
 /// Adds a delivery to the last run, or begins another.
-fn extend<L: PartialEq>(runs: &mut Vec<Run<L>>, link: L, id: DeliveryId, settled: bool) {
+fn extend(runs: &mut Vec<Run>, link: LinkId, id: DeliveryId, settled: bool) {
     match runs.last_mut() {
         Some(run) if run.link == link && run.settled == settled && follows(run.last, id) => run.last = id,
         _ => runs.push(Run { link, first: id, last: id, settled }),
@@ -91,7 +91,7 @@ impl SessionInner {
         disposition: &Disposition,
         out: &mut Out,
     ) -> Result<(), ProtocolError> {
-        let mut runs = core::mem::take(&mut self.outgoing_runs);
+        let mut runs = core::mem::take(&mut self.runs);
         let mut errant = false;
         let (links, rare) = (&self.links, &self.rare);
         let is_suspended =
@@ -121,13 +121,13 @@ impl SessionInner {
             if !settles {
                 slot.state = Kept::new(state);
             }
-            extend(&mut runs, slot.link, id, settles);
+            extend(&mut runs, slot.link.into(), id, settles);
             !settles
         });
         // The receiver knows what it said; its own details are not sent back to it, once for each run.
         let answer = state.map(without_details);
         for run in runs.drain(..) {
-            let (link, state) = (LinkId::from(run.link), disposition.state.clone());
+            let (link, state) = (run.link, disposition.state.clone());
             if run.settled {
                 self.count_settled(link, run.first, run.last);
                 if !disposition.settled {
@@ -145,7 +145,7 @@ impl SessionInner {
                 self.tell(Event::Updated { link, first: run.first, last: run.last, state }, link, out);
             }
         }
-        self.outgoing_runs = runs;
+        self.runs = runs;
         check_errant(errant)
     }
 
@@ -158,7 +158,7 @@ impl SessionInner {
         out: &mut Out,
     ) -> Result<(), ProtocolError> {
         let Some(incoming) = &mut self.incoming else { return Ok(()) };
-        let mut runs = core::mem::take(&mut self.incoming_runs);
+        let mut runs = core::mem::take(&mut self.runs);
         let mut errant = false;
         let links = &self.links;
         incoming.retain(first, last, |id, slot| {
@@ -168,12 +168,12 @@ impl SessionInner {
                 return true;
             }
             if disposition.settled || disposition.state.is_some() {
-                extend(&mut runs, slot.link, id, disposition.settled);
+                extend(&mut runs, slot.link.into(), id, disposition.settled);
             }
             !disposition.settled
         });
         for run in runs.drain(..) {
-            let (link, state) = (LinkId::from(run.link), disposition.state.clone());
+            let (link, state) = (run.link, disposition.state.clone());
             if run.settled {
                 self.count_settled(link, run.first, run.last);
                 self.tell(Event::Settled { link, first: run.first, last: run.last, state }, link, out);
@@ -181,7 +181,7 @@ impl SessionInner {
                 self.tell(Event::Updated { link, first: run.first, last: run.last, state }, link, out);
             }
         }
-        self.incoming_runs = runs;
+        self.runs = runs;
         check_errant(errant)
     }
 
@@ -263,7 +263,7 @@ impl SessionInner {
             true
         });
         allowed?;
-        let mut runs = core::mem::take(&mut self.incoming_runs);
+        let mut runs = core::mem::take(&mut self.runs);
         incoming.retain(first.number().into(), last.number().into(), |delivery, slot| {
             if slot.link != id {
                 return true;
@@ -271,7 +271,7 @@ impl SessionInner {
             if state.is_some() {
                 slot.state = Kept::new(state);
             }
-            extend(&mut runs, id, delivery, settled);
+            extend(&mut runs, id.into(), delivery, settled);
             !settled
         });
         for run in runs.drain(..) {
@@ -281,7 +281,7 @@ impl SessionInner {
             let state = state.cloned();
             self.dispose(Pending { role: Role::Receiver, first: run.first, last: run.last, settled, state });
         }
-        self.incoming_runs = runs;
+        self.runs = runs;
         Ok(())
     }
 
