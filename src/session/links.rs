@@ -23,10 +23,15 @@ impl SessionInner {
         self.links.get_mut(slot)
     }
 
+    #[inline]
+    pub(super) fn handle_at(&self, handle: Handle) -> Option<u16> {
+        let at = usize::try_from(handle.get()).unwrap_or(usize::MAX);
+        self.handles.get(at).copied().flatten()
+    }
+
     /// The link that the peer's handle stands for (2.6.2).
     pub(super) fn slot_of(&self, handle: Handle) -> Result<u16, ProtocolError> {
-        let at = usize::try_from(handle.get()).unwrap_or(usize::MAX);
-        self.handles.get(at).copied().flatten().ok_or_else(|| {
+        self.handle_at(handle).ok_or_else(|| {
             ProtocolError::session(
                 ErrorCondition::UnattachedHandle,
                 &format!("handle {handle} is not attached"),
