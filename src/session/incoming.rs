@@ -75,7 +75,13 @@ impl SessionInner {
         let streaming = receiver.streaming;
         match receiver.admit(transfer, payload, current.is_none(), out.limits.buffered_per_delivery) {
             Ok(admitted) => self.on_admitted(slot, delivery, octets, streaming, admitted, out),
-            Err(error) => self.refuse_transfer(slot, error, out),
+            Err(error) => {
+                // One that nobody has been told of is nobody's to settle.
+                if current.is_none() {
+                    self.forget_incoming(id, delivery);
+                }
+                self.refuse_transfer(slot, error, out)
+            }
         }
     }
 
