@@ -42,7 +42,7 @@ fn mostly<T: Clone + core::fmt::Debug + 'static>(
     usual: T,
     other: impl Strategy<Value = T> + 'static,
 ) -> BoxedStrategy<T> {
-    prop_oneof![20 => Just(usual), 1 => other].boxed()
+    prop_oneof![80 => Just(usual), 1 => other].boxed()
 }
 
 fn state() -> impl Strategy<Value = Option<DeliveryState>> {
@@ -65,15 +65,18 @@ fn transfer() -> impl Strategy<Value = Step> {
     );
     let rest = (
         prop_oneof![Just(None), Just(Some(true)), Just(Some(false))],
-        proptest::bool::weighted(0.1),
+        mostly(true, Just(false)),
+        proptest::bool::weighted(0.05),
         mostly(None, Just(Some(ReceiverSettleMode::Second))),
         mostly(None, state()),
         mostly(false, any::<bool>()),
         any::<bool>(),
     );
-    let handle = prop_oneof![8 => Just(0_u32), 4 => Just(1), 2 => Just(2), 1 => 3_u32..5];
+    let handle = prop_oneof![60 => Just(0_u32), 20 => Just(1), 1 => 2_u32..5];
     (handle, 0_usize..60, names, rest).prop_map(|(handle, size, (id, off, tag, tagged, format), rest)| {
-        let (settled, more, rcv_settle_mode, state, aborted, batchable) = rest;
+        let (settled, keeps, more, rcv_settle_mode, state, aborted, batchable) = rest;
+        // What comes over the link that is settled has to say so.
+        let settled = if handle == 1 && keeps { Some(true) } else { settled };
         let transfer = p::Transfer {
             handle: Handle::new(handle),
             delivery_id: id.map(|()| 0.into()),
