@@ -8,8 +8,11 @@ use crate::{
     event::Event,
     frame::{FrameKind, HEADER_SIZE, Outbox, Payload, header},
     limits::Limits,
-    spec::{definitions::MIN_MAX_FRAME_SIZE, performatives::Transfer, usual},
-    types::{DeliveryNumber, DeliveryTag, Handle, MessageFormat},
+    spec::{
+        definitions::MIN_MAX_FRAME_SIZE,
+        performatives::Transfer,
+        whole::{self, Whole},
+    },
 };
 
 /// The way out of a connection, of its sessions and of their links: to the transport, and to the application.
@@ -55,27 +58,23 @@ impl Out {
             .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
     }
 
-    /// Writes a message's only transfer, if it is of a usual shape and fits one frame; `false` where nothing has
-    /// been written and the general path is to be taken.
+    /// Writes a message's only transfer, if it fits one frame; `false` where nothing has been written and the
+    /// general path is to be taken.
     #[inline]
-    pub(crate) fn whole_transfer(
-        &mut self,
-        handle: Handle,
-        id: DeliveryNumber,
-        tag: &DeliveryTag,
-        format: MessageFormat,
-        settled: bool,
-        payload: &mut Payload,
-    ) -> bool {
-        let Some(octets) = payload.only_chunk() else { return false };
-        let header = header(FrameKind::Amqp, self.channel);
-        let head = usual::write_transfer(header, handle, id, tag, format, settled);
-        let size = head.as_bytes().len().saturating_add(octets.len());
-        if self.closed || u32::try_from(size).unwrap_or(u32::MAX) > self.max_frame_size {
+    pub(crate) fn whole_transfer(&mut self, whole: &Whole, payload: &mut Payload) -> bool {
+        let largest = u32::try_from(payload.len().saturating_add(whole::ROOM)).unwrap_or(u32::MAX);
+        if self.closed || largest > self.max_frame_size || payload.only_chunk().is_none() {
             return false;
         }
-        self.outbox.whole_frame(head.as_bytes(), payload.take_chunk(usize::MAX));
+        let header = header(FrameKind::Amqp, self.channel);
+        self.outbox.whole_frame(|room| whole::write(room, header, whole), payload);
         true
+    }
+
+    /// Whether there is room for what more input comes to.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.events.len() < self.limits.events && !self.outbox_full()
     }
 
     /// Whether anything may be written.

@@ -30,10 +30,7 @@ impl Connection {
     pub fn handle_input(&mut self, now: Instant, input: &mut impl Input) -> Progress {
         self.tick(now);
         loop {
-            if self.out.events.len() < self.out.limits.events
-                && self.out.outbox.len() < self.out.limits.outbox
-                && self.next_usual(input)
-            {
+            if self.take_usual(input) {
                 continue;
             }
             match self.expected() {

@@ -43,8 +43,8 @@ enum Deadline {
 pub(super) struct Timers {
     now: Instant,
     due: BTreeMap<Due, Deadline>,
-    /// Some have been armed since the last moment that is known.
-    armed: bool,
+    /// There are deadlines that wait for a moment to count from.
+    fresh: bool,
     /// How long the peer may be silent, once it has opened.
     silence: Option<Duration>,
     last_frame: Instant,
@@ -57,12 +57,9 @@ impl Timers {
     /// Moves on to a moment; one that is past counts as the last.
     pub(super) fn tick(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        if core::mem::take(&mut self.armed) {
-            self.start_armed();
+        if !core::mem::take(&mut self.fresh) {
+            return;
         }
-    }
-
-    fn start_armed(&mut self) {
         for deadline in self.due.values_mut() {
             if let Deadline::Armed(after) = *deadline {
                 *deadline = Deadline::At(self.now.saturating_add(after));
@@ -73,7 +70,7 @@ impl Timers {
     pub(super) fn arm(&mut self, due: Due, after: Option<Duration>) {
         if let Some(after) = after {
             self.due.insert(due, Deadline::Armed(after));
-            self.armed = true;
+            self.fresh = true;
         }
     }
 

@@ -4,51 +4,82 @@
 
 use super::Connection;
 use crate::{
-    frame::{FrameKind, Input, peek},
-    spec::usual,
-    state::{ConnectionState, SessionState},
+    error::ProtocolError,
+    frame::{HEADER_SIZE, Input, usual_header},
+    out::Out,
+    session::SessionInner,
+    spec::{usual, whole},
+    state::ConnectionState,
 };
 
 impl Connection {
-    /// Takes the next frame and acts on it, if it is one of these. `false` where nothing has been done.
+    /// Takes the frames at the front that are of these and for the same session, as many as there is room for what
+    /// they come to. `false` where there was none.
     #[inline]
-    pub(super) fn next_usual(&mut self, input: &mut impl Input) -> bool {
+    pub(super) fn take_usual(&mut self, input: &mut impl Input) -> bool {
         if self.state != ConnectionState::Opened || self.deaf {
             return false;
         }
-        let octets = input.octets();
-        let Ok(Some(head)) = peek(octets, self.shared.config.max_frame_size) else { return false };
-        // Of a frame in several pieces, as far as the first goes.
-        let body = octets.get(head.body..head.size.min(octets.len())).unwrap_or_default();
-        if head.kind != FrameKind::Amqp || head.size > input.remaining() {
-            return false;
-        }
-        let Some(channel) = self.channels.get(usize::from(head.channel)).copied().flatten() else {
-            return false;
-        };
-        let session = self.sessions.get(channel);
-        if session.is_none_or(|session| session.state != SessionState::Mapped) {
-            return false;
-        }
-        if let Some((mut transfer, size)) = usual::read_transfer(body) {
-            let start = head.body.saturating_add(size);
-            input.skip(start);
-            let payload = input.take(head.size.saturating_sub(start));
-            self.shared.timers.note_frame();
-            #[cfg(feature = "testing")]
-            self.reached.received.insert("Transfer");
-            self.in_session(channel, |session, out, shared| {
-                session.receive_transfer(&mut transfer, payload, out, &mut shared.epochs)
-            });
-            return true;
-        }
-        let whole = body.len() == head.size.saturating_sub(head.body);
-        let Some(disposition) = usual::read_disposition(body).filter(|_| whole) else { return false };
-        input.skip(head.size);
-        self.shared.timers.note_frame();
+        let max = self.shared.config.max_frame_size;
+        let Some((_, remote)) = usual_header(input.octets(), max) else { return false };
+        let Some(channel) = self.channels.get(usize::from(remote)).copied().flatten() else { return false };
         #[cfg(feature = "testing")]
-        self.reached.received.insert("Disposition");
-        self.in_session(channel, |session, out, _| session.receive_disposition(&disposition, out));
+        let reached = &mut self.reached.received;
+        let Some(session) = self.sessions.get_mut(channel) else { return false };
+        let (out, shared) = (&mut self.out, &mut self.shared);
+        out.channel = channel;
+        let (mut taken, mut received) = (false, Ok(()));
+        while received.is_ok() && session.is_open() && out.has_room() {
+            let Some((size, _)) = usual_header(input.octets(), max).filter(|(_, from)| *from == remote)
+            else {
+                break;
+            };
+            let Some((name, done)) = take_one(size, input, session, out, &mut shared.epochs) else { break };
+            #[cfg(feature = "testing")]
+            reached.insert(name);
+            let _ = name;
+            (taken, received) = (true, done);
+        }
+        if !taken {
+            return false;
+        }
+        shared.timers.note_frame();
+        session.purge_orphans(out.limits.retained);
+        shared.queue(session);
+        if let Err(error) = received {
+            self.violate(error);
+        }
         true
     }
+}
+
+/// Takes one frame, gives its performative's name and what came of it; or none, and nothing has been done.
+#[inline]
+fn take_one(
+    size: usize,
+    input: &mut impl Input,
+    session: &mut SessionInner,
+    out: &mut Out,
+    epochs: &mut u32,
+) -> Option<(&'static str, Result<(), ProtocolError>)> {
+    let octets = input.octets();
+    if size > input.remaining() {
+        return None;
+    }
+    // Of a frame in several pieces, as far as the first goes.
+    let body = octets.get(HEADER_SIZE..size.min(octets.len()))?;
+    if let Some((whole, head)) = whole::read(body) {
+        let payload = input.take_behind(HEADER_SIZE.saturating_add(head), size);
+        return Some(("Transfer", session.receive_whole(&whole, payload, out, epochs)));
+    }
+    if let Some((mut transfer, head)) = usual::read_transfer(body) {
+        let payload = input.take_behind(HEADER_SIZE.saturating_add(head), size);
+        return Some(("Transfer", session.receive_transfer(&mut transfer, payload, out, epochs)));
+    }
+    let disposition = usual::read_disposition(body)?;
+    if body.len() < size.saturating_sub(HEADER_SIZE) {
+        return None;
+    }
+    input.skip(size);
+    Some(("Disposition", session.receive_disposition(&disposition, out)))
 }

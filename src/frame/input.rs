@@ -27,6 +27,12 @@ pub trait Input: sealed::Sealed {
 
     /// Drops as many octets off the front; all of them where there are fewer.
     fn skip(&mut self, count: usize);
+
+    /// Takes those from `start` up to `end`, and drops what lies before them.
+    fn take_behind(&mut self, start: usize, end: usize) -> Bytes {
+        self.skip(start);
+        self.take(end.saturating_sub(start))
+    }
 }
 
 mod sealed {
@@ -50,6 +56,12 @@ impl Input for BytesMut {
 
     fn skip(&mut self, count: usize) {
         self.advance(count.min(self.len()));
+    }
+
+    fn take_behind(&mut self, start: usize, end: usize) -> Bytes {
+        let mut taken = Input::take(self, end);
+        taken.advance(start.min(taken.len()));
+        taken
     }
 }
 

@@ -11,5 +11,5 @@ pub use input::{Input, Segments};
 pub(crate) use outbox::header;
 pub use outbox::{Outbox, Transmit};
 pub use payload::Payload;
-pub(crate) use split::peek;
 pub use split::{FrameError, FrameHead, FrameKind, HEADER_SIZE, split};
+pub(crate) use split::{peek, usual_header};

@@ -4,7 +4,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use bytes::{Buf, Bytes};
 
-use super::{FrameKind, HEADER_SIZE, ProtocolHeader};
+use super::{FrameKind, HEADER_SIZE, Payload, ProtocolHeader};
 use crate::codec::{Encode, Writer};
 
 /// Payload chunks below this many octets are copied beside their heads: a write of its own would cost more.
@@ -101,14 +101,25 @@ impl Outbox {
         }
     }
 
-    /// Adds a frame whose head, the [`header`] first, has been put together elsewhere.
+    /// Adds a frame with the first chunk of a payload. Its head, the [`header`] first, is written in place; `write` gives
+    /// the head's size.
     #[inline]
-    pub(crate) fn whole_frame(&mut self, head: &[u8], payload: Bytes) {
+    pub(crate) fn whole_frame<const N: usize>(
+        &mut self,
+        write: impl FnOnce(&mut [u8; N]) -> usize,
+        payload: &mut Payload,
+    ) {
         self.reclaim();
-        let (start, size) = (self.heads.len(), head.len().saturating_add(payload.len()));
-        self.heads.extend_from_slice(head);
-        self.payload(payload);
-        self.end_frame(start, size);
+        let (start, octets) = (self.heads.len(), payload.chunk());
+        self.heads.extend_from_slice(&[0; N]);
+        let head = self.heads.last_chunk_mut().map_or(0, write);
+        self.heads.truncate(start.saturating_add(head));
+        self.end_frame(start, head.saturating_add(octets.len()));
+        if octets.len() < BY_REFERENCE {
+            self.heads.extend_from_slice(octets);
+        } else {
+            self.payload(payload.take_chunk(usize::MAX));
+        }
     }
 
     /// Fills in the size of the frame that began at `start`.
@@ -126,10 +137,14 @@ impl Outbox {
     }
 
     /// Gives the room of written heads back, so that it does not grow under a reader that never catches up.
+    #[inline]
     fn reclaim(&mut self) {
-        if self.read == 0 {
-            return;
+        if self.read > 0 {
+            self.give_back();
         }
+    }
+
+    fn give_back(&mut self) {
         if self.read == self.heads.len() && self.chunks.is_empty() {
             self.heads.clear();
             self.read = 0;

@@ -8,7 +8,7 @@ use super::{ReceiverInner, SenderInner, answer::Said};
 use crate::{
     codec::DecodeLimits,
     error::CommandError,
-    ids::LinkId,
+    ids::{LinkId, ReceiverId},
     spec::{
         definitions::{ReceiverSettleMode, Role, SenderSettleMode},
         performatives::Attach,
@@ -146,6 +146,20 @@ impl Link {
         match &mut self.kind {
             LinkKind::Receiver(receiver) => Ok(receiver),
             LinkKind::Sender(_) => Err(CommandError::UnknownId),
+        }
+    }
+
+    /// A receiver that is open and has no delivery in progress, and how many of its deliveries are unsettled.
+    #[inline]
+    pub(crate) fn ready_receiver(&mut self) -> Option<(ReceiverId, &mut u32, &mut ReceiverInner)> {
+        let is_open = self.end.is_open();
+        match (self.end.id, &mut self.kind) {
+            (LinkId::Receiver(id), LinkKind::Receiver(receiver))
+                if is_open && receiver.current().is_none() =>
+            {
+                Some((id, &mut self.end.unsettled, receiver))
+            }
+            _ => None,
         }
     }
 

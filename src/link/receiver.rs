@@ -13,6 +13,7 @@ use crate::{
         definitions::{ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         delivery_state::DeliveryState,
         performatives::{Flow, Transfer},
+        whole::Whole,
     },
     types::{DeliveryTag, MessageFormat, SequenceNo},
 };
@@ -119,41 +120,35 @@ impl ReceiverInner {
         self.queue.back().filter(|incoming| !incoming.complete).map(|incoming| incoming.delivery.id)
     }
 
-    /// Takes a delivery that comes whole in one transfer; gives its tag, and whether it is settled.
+    /// Takes a delivery that comes whole in one transfer.
     #[inline]
     pub(crate) fn receive_whole(
         &mut self,
         id: DeliveryId,
-        transfer: &mut Transfer,
+        whole: &Whole,
         payload: Bytes,
-    ) -> Result<(DeliveryTag, bool), ProtocolError> {
-        let tag = self.use_credit(transfer)?;
-        let settled = transfer.settled.unwrap_or(false);
-        self.check_modes(transfer, settled)?;
+    ) -> Result<(), ProtocolError> {
+        self.use_credit()?;
+        self.check_settlement(whole.settled, false)?;
         let size = octets(&payload);
         if self.max_message_size > 0 && size > self.max_message_size {
             return too_large();
         }
         let delivery = Delivery {
             id,
-            tag,
-            message_format: transfer.message_format.unwrap_or_default(),
-            settled,
-            state: transfer.state.take(),
+            tag: whole.tag,
+            message_format: whole.format,
+            settled: whole.settled,
+            state: None,
             payload: payload.into(),
         };
         self.queue.push_back(Incoming { delivery, complete: true, frames: 1, size });
-        Ok((tag, settled))
+        Ok(())
     }
 
-    /// Judges the first transfer of a delivery, which is when it uses its credit; gives the delivery's tag.
+    /// A delivery uses its credit with its first transfer.
     #[inline]
-    fn use_credit(&mut self, transfer: &Transfer) -> Result<DeliveryTag, ProtocolError> {
-        // 2.7.5
-        let Some(tag) = transfer.delivery_tag else {
-            let why = "a first transfer without delivery-tag";
-            return Err(ProtocolError::link(ErrorCondition::InvalidField, why));
-        };
+    fn use_credit(&mut self) -> Result<(), ProtocolError> {
         match (self.credit.checked_sub(1), self.grace.checked_sub(1)) {
             (Some(credit), _) => self.credit = credit,
             (None, Some(grace)) => self.grace = grace,
@@ -164,19 +159,12 @@ impl ReceiverInner {
         }
         self.count = self.count.next();
         self.available = self.available.saturating_sub(1);
-        Ok(tag)
+        Ok(())
     }
 
     /// Whether a transfer keeps to the modes of its link (2.7.5), its delivery being settled or not by now.
-    #[inline]
     fn check_modes(&self, transfer: &Transfer, settled: bool) -> Result<(), ProtocolError> {
-        let invalid = |why| Err(ProtocolError::link(ErrorCondition::InvalidField, why));
-        if self.snd_mode == SenderSettleMode::Unsettled && settled {
-            return invalid("a settled transfer on a link that sends unsettled");
-        }
-        if self.snd_mode == SenderSettleMode::Settled && !settled && !transfer.more {
-            return invalid("an unsettled delivery on a link that sends settled");
-        }
+        self.check_settlement(settled, transfer.more)?;
         if self.rcv_mode == ReceiverSettleMode::First
             && transfer.rcv_settle_mode == Some(ReceiverSettleMode::Second)
         {
@@ -185,9 +173,27 @@ impl ReceiverInner {
         Ok(())
     }
 
+    /// The same, for what the sender chooses.
+    #[inline]
+    fn check_settlement(&self, settled: bool, more: bool) -> Result<(), ProtocolError> {
+        match self.snd_mode {
+            SenderSettleMode::Unsettled if settled => {
+                invalid("a settled transfer on a link that sends unsettled")
+            }
+            SenderSettleMode::Settled if !settled && !more => {
+                invalid("an unsettled delivery on a link that sends settled")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Begins a delivery with its first transfer.
     pub(crate) fn begin(&mut self, id: DeliveryId, transfer: &Transfer) -> Result<(), ProtocolError> {
-        let tag = self.use_credit(transfer)?;
+        // 2.7.5
+        let Some(tag) = transfer.delivery_tag else {
+            return invalid("a first transfer without delivery-tag");
+        };
+        self.use_credit()?;
         let delivery = Delivery {
             id,
             tag,
@@ -208,7 +214,6 @@ impl ReceiverInner {
         first: bool,
         limit: u64,
     ) -> Result<Admitted, ProtocolError> {
-        let invalid = |why| Err(ProtocolError::link(ErrorCondition::InvalidField, why));
         // 2.7.5: aborted overrides more, and its payload is ignored.
         if transfer.aborted {
             let Some(given_up) = self.queue.pop_back() else { return invalid("nothing to abort") };
@@ -347,6 +352,11 @@ impl ReceiverInner {
 
 fn octets(payload: &Bytes) -> u64 {
     u64::try_from(payload.len()).unwrap_or(u64::MAX)
+}
+
+#[cold]
+fn invalid<T>(why: &'static str) -> Result<T, ProtocolError> {
+    Err(ProtocolError::link(ErrorCondition::InvalidField, why))
 }
 
 #[cold]

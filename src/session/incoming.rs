@@ -7,10 +7,11 @@ use crate::{
     error::{CommandError, ProtocolError},
     event::Event,
     ids::{DeliveryId, LinkId, LinkKey, ReceiverId},
-    link::{Admitted, Delivery, Kept, Ledger, Link, LinkKind, Slot},
+    link::{Admitted, Delivery, Kept, Ledger, LinkKind, Slot},
     out::Out,
-    spec::{definitions::ErrorCondition, performatives::Transfer},
+    spec::{definitions::ErrorCondition, performatives::Transfer, whole::Whole},
     state::LinkState,
+    types::DeliveryNumber,
 };
 
 impl SessionInner {
@@ -36,7 +37,7 @@ impl SessionInner {
             if transfer.delivery_id.is_some_and(|number| {
                 self.incoming.as_ref().is_none_or(|ledger| ledger.next_number() == number)
             }) {
-                Self::numbered(&mut self.incoming, self.incoming_epoch, transfer)?.skip(epochs);
+                Self::numbered(&mut self.incoming, self.incoming_epoch, transfer.delivery_id)?.skip(epochs);
             }
             if link_state == LinkState::AttachRcvd {
                 let why = "a message before the link is attached, which gives no credit";
@@ -47,9 +48,6 @@ impl SessionInner {
             return self.link_at(slot).map_or(Ok(()), |link| Self::late_input(link));
         }
         let current = receiver.current();
-        if current.is_none() && !transfer.more && !transfer.aborted {
-            return self.on_whole(slot, transfer, payload, out, epochs);
-        }
         let delivery = match current {
             Some(delivery) => {
                 // 2.7.5: a continuation may repeat the number, and must not change it.
@@ -63,7 +61,7 @@ impl SessionInner {
             None => {
                 let kept =
                     Slot { link: id, tag: transfer.delivery_tag.unwrap_or_default(), state: Kept::Unknown };
-                let ledger = Self::numbered(&mut self.incoming, self.incoming_epoch, transfer)?;
+                let ledger = Self::numbered(&mut self.incoming, self.incoming_epoch, transfer.delivery_id)?;
                 let delivery = ledger.push(kept, epochs);
                 link.end.unsettled = link.end.unsettled.saturating_add(1);
                 if let Err(error) = receiver.begin(delivery, transfer) {
@@ -77,37 +75,42 @@ impl SessionInner {
         let streaming = receiver.streaming;
         match receiver.admit(transfer, payload, current.is_none(), out.limits.buffered_per_delivery) {
             Ok(admitted) => self.on_admitted(slot, delivery, octets, streaming, admitted, out),
-            Err(error) => self.refuse_transfer(slot, error, out),
+            Err(error) => {
+                // One that nobody has been told of is nobody's to settle.
+                if current.is_none() {
+                    self.forget_incoming(id, delivery);
+                }
+                self.refuse_transfer(slot, error, out)
+            }
         }
     }
 
     /// A delivery that comes whole in one transfer, as most do: what the general path comes to, in one step.
     #[inline]
-    fn on_whole(
+    pub(super) fn on_whole(
         &mut self,
-        slot: u16,
-        transfer: &mut Transfer,
+        whole: &Whole,
         payload: Bytes,
         out: &mut Out,
         epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
-        let ledger = Self::numbered(&mut self.incoming, self.incoming_epoch, transfer)?;
-        let link = self.links.get_mut(slot);
-        let Some(Link { end, kind: LinkKind::Receiver(receiver) }) = link else { return Ok(()) };
-        let LinkId::Receiver(id) = end.id else { return Ok(()) };
-        let delivery = ledger.next_id();
-        let (tag, settled) = match receiver.receive_whole(delivery, transfer, payload) {
-            Ok(received) => received,
-            Err(error) => {
-                ledger.skip(epochs);
-                return self.refuse_transfer(slot, error, out);
-            }
+        let slot = self.handle_at(whole.handle);
+        let link = slot.and_then(|slot| self.links.get_mut(slot)?.ready_receiver().map(|link| (slot, link)));
+        let Some((slot, (id, unsettled, receiver))) = link else {
+            return self.on_transfer(&mut whole.transfer(), payload, out, epochs);
         };
-        if settled {
+        self.window.on_transfer()?;
+        let ledger = Self::numbered(&mut self.incoming, self.incoming_epoch, Some(whole.id))?;
+        let delivery = ledger.next_id();
+        if let Err(error) = receiver.receive_whole(delivery, whole, payload) {
+            ledger.skip(epochs);
+            return self.refuse_transfer(slot, error, out);
+        }
+        if whole.settled {
             ledger.skip(epochs);
         } else {
-            end.unsettled = end.unsettled.saturating_add(1);
-            ledger.push(Slot { link: id, tag, state: Kept::Unknown }, epochs);
+            *unsettled = unsettled.saturating_add(1);
+            ledger.push(Slot { link: id, tag: whole.tag, state: Kept::Unknown }, epochs);
             if ledger.len() > out.limits.unsettled {
                 return too_many_unsettled();
             }
@@ -135,13 +138,13 @@ impl SessionInner {
 
     /// The ledger, if a first transfer has the next place in the session's sequence (2.8.8: without gaps).
     #[inline]
-    fn numbered<'a>(
-        incoming: &'a mut Option<Ledger<Slot<ReceiverId>>>,
+    fn numbered(
+        incoming: &mut Option<Ledger<Slot<ReceiverId>>>,
         epoch: u32,
-        transfer: &Transfer,
-    ) -> Result<&'a mut Ledger<Slot<ReceiverId>>, ProtocolError> {
+        number: Option<DeliveryNumber>,
+    ) -> Result<&mut Ledger<Slot<ReceiverId>>, ProtocolError> {
         let invalid = |why| Err(ProtocolError::session(ErrorCondition::InvalidField, why));
-        let Some(number) = transfer.delivery_id else {
+        let Some(number) = number else {
             return invalid("a first transfer without delivery-id");
         };
         let ledger = incoming.get_or_insert_with(|| Ledger::new(number, epoch));

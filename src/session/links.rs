@@ -23,21 +23,20 @@ impl SessionInner {
         self.links.get_mut(slot)
     }
 
+    #[inline]
+    pub(super) fn handle_at(&self, handle: Handle) -> Option<u16> {
+        let at = usize::try_from(handle.get()).unwrap_or(usize::MAX);
+        self.handles.get(at).copied().flatten()
+    }
+
     /// The link that the peer's handle stands for (2.6.2).
     pub(super) fn slot_of(&self, handle: Handle) -> Result<u16, ProtocolError> {
-        self.known_slot(handle).ok_or_else(|| {
+        self.handle_at(handle).ok_or_else(|| {
             ProtocolError::session(
                 ErrorCondition::UnattachedHandle,
                 &format!("handle {handle} is not attached"),
             )
         })
-    }
-
-    /// The same, where it is no fault that there is none.
-    #[inline]
-    fn known_slot(&self, handle: Handle) -> Option<u16> {
-        let at = usize::try_from(handle.get()).unwrap_or(usize::MAX);
-        self.handles.get(at).copied().flatten()
     }
 
     /// What becomes of input for a link that is on its way out: dropped where it was in flight, and the end of
@@ -225,7 +224,7 @@ impl SessionInner {
             return Err(ProtocolError::connection(ErrorCondition::FramingError, why));
         }
         // 2.7.3: as does one in use.
-        if self.known_slot(handle).is_some() {
+        if self.handle_at(handle).is_some() {
             let why = "the handle is in use";
             return Err(ProtocolError::connection(ErrorCondition::HandleInUse, why));
         }
@@ -402,7 +401,7 @@ impl SessionInner {
 
     /// The link that one of the peer's handles stands for.
     pub(crate) fn link_on(&self, handle: Handle) -> Option<LinkId> {
-        let slot = self.known_slot(handle)?;
+        let slot = self.handle_at(handle)?;
         self.links.get(slot).map(|link| link.end.id)
     }
 }

@@ -43,6 +43,7 @@ use crate::{
     spec::{
         definitions::{Error, Role},
         performatives::{Begin, Disposition, End, Performative, Transfer},
+        whole::Whole,
     },
     state::{SessionCue, SessionState},
     types::{Channel, DeliveryNumber, Fields, Handle, Str},
@@ -396,6 +397,21 @@ impl SessionInner {
         epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
         match self.on_transfer(transfer, payload, out, epochs) {
+            Ok(()) => Ok(()),
+            error => self.judge(error, out),
+        }
+    }
+
+    /// A transfer of an open session that is a whole delivery.
+    #[inline]
+    pub(crate) fn receive_whole(
+        &mut self,
+        whole: &Whole,
+        payload: Bytes,
+        out: &mut Out,
+        epochs: &mut u32,
+    ) -> Result<(), ProtocolError> {
+        match self.on_whole(whole, payload, out, epochs) {
             Ok(()) => Ok(()),
             error => self.judge(error, out),
         }

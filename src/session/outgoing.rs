@@ -12,7 +12,7 @@ use crate::{
     ids::{DeliveryId, LinkId, LinkKey, SenderId},
     link::{Held, Kept, Link, LinkKind, SendOptions, Slot, first_transfer},
     out::Out,
-    spec::performatives::Transfer,
+    spec::{performatives::Transfer, whole::Whole},
     state::LinkState,
     types::{DeliveryTag, Handle},
 };
@@ -59,18 +59,10 @@ impl SessionInner {
             return Err(error);
         }
         let handle = Handle::new(slot.into());
-        let usual = !streaming
-            && options.is_usual()
-            && out.whole_transfer(
-                handle,
-                delivery.number().into(),
-                &tag,
-                options.message_format,
-                settled,
-                &mut payload,
-            );
         let mut left = false;
-        if !usual {
+        let whole =
+            Whole { handle, id: delivery.number().into(), tag, format: options.message_format, settled };
+        if streaming || !options.is_usual() || !out.whole_transfer(&whole, &mut payload) {
             let mut transfer = first_transfer(handle, delivery, tag, options);
             transfer.settled = settled.then_some(true);
             transfer.more = streaming;

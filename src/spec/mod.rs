@@ -1,5 +1,5 @@
 //! The standard's definitions as tables (2.7, 2.8, 3.2 to 3.5, 4.5, 5.3.3): types, descriptors, fields and
-//! defaults, with no logic; and a short way to read and write the two that come by the million.
+//! defaults, with no logic; and short ways to read and write the two that come by the million.
 
 mod composite;
 pub mod definitions;
@@ -10,6 +10,7 @@ pub mod section;
 pub mod termini;
 pub mod transaction;
 pub(crate) mod usual;
+pub(crate) mod whole;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! The usual shapes of the two performatives that come by the million, read and written field by field.
+//! The usual shapes of the two performatives that come by the million, read field by field.
 //!
 //! Each gives way, by `None`, to the general path wherever the shape is another, or is wrong: what is an error is for
 //! the general path to say. Where it does not give way its answer is the same, which the tests see to.
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     codec::code,
-    types::{DeliveryNumber, DeliveryTag, Handle, MessageFormat},
+    types::{DeliveryTag, Handle},
 };
 
 /// The fields of a list, as far as they are there.
@@ -201,74 +201,3 @@ pub(crate) fn read_disposition(body: &[u8]) -> Option<Disposition> {
     disposition.batchable = fields.boolean()?.unwrap_or_default();
     (fields.is_over() && head == body.len()).then_some(disposition)
 }
-
-/// Room for the largest head that is written here, and for the copy of a whole tag at its end.
-const ROOM: usize = 72;
-
-/// The head of a frame, put together before it is written.
-#[derive(Debug)]
-pub(crate) struct Head {
-    octets: [u8; ROOM],
-    len: usize,
-}
-
-impl Head {
-    /// Puts down so many of the octets; the next ones overwrite the others.
-    #[inline]
-    fn put<const N: usize>(&mut self, octets: [u8; N], used: usize) {
-        if let Some(place) = self.octets.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
-            *place = octets;
-            self.len = self.len.saturating_add(used);
-        }
-    }
-
-    #[inline]
-    fn uint(&mut self, value: u32) {
-        let [a, b, c, d] = value.to_be_bytes();
-        match (u8::try_from(value), value) {
-            (_, 0) => self.put([code::UINT0], 1),
-            (Ok(octet), _) => self.put([code::SMALLUINT, octet], 2),
-            _ => self.put([code::UINT, a, b, c, d], 5),
-        }
-    }
-
-    /// The octets.
-    #[inline]
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.octets.get(..self.len).unwrap_or_default()
-    }
-}
-
-/// A delivery's only transfer behind the header of its frame; the payload follows.
-#[inline]
-pub(crate) fn write_transfer(
-    header: [u8; HEADER],
-    handle: Handle,
-    id: DeliveryNumber,
-    tag: &DeliveryTag,
-    format: MessageFormat,
-    settled: bool,
-) -> Head {
-    let mut head = Head { octets: [0; ROOM], len: 0 };
-    head.put(header, HEADER);
-    // 1.4: descriptor, list, its size and count.
-    let count = if settled { 5 } else { 4 };
-    head.put([code::DESCRIBED, code::SMALLULONG, TRANSFER, code::LIST8, 0, count, 0, 0], 6);
-    head.uint(handle.get());
-    head.uint(id.get());
-    let (octets, length) = tag.padded();
-    head.put([code::VBIN8, length], 2);
-    head.put(*octets, length.into());
-    head.uint(format.get());
-    head.put([code::TRUE], settled.into());
-    let size = u8::try_from(head.len.saturating_sub(COUNT_AT)).unwrap_or(u8::MAX);
-    if let Some(place) = head.octets.get_mut(COUNT_AT.saturating_sub(1)) {
-        *place = size;
-    }
-    head
-}
-
-/// Octets of a frame's header, which is not for this module to fill in.
-const HEADER: usize = 8;
-/// Where the count of the performative's fields lies.
-const COUNT_AT: usize = HEADER + 5;

@@ -1,0 +1,166 @@
+//! A delivery that is one transfer, as most are, in the shapes in which those usually come: read and written in one go.
+//!
+//! Reading gives way, by `None`, to the general path wherever the shape is another, or is wrong: what is an error is for
+//! the general path to say. Where it does not give way the answer is the same, which the tests see to.
+
+use super::performatives::Transfer;
+use crate::{
+    codec::code,
+    types::{DeliveryNumber, DeliveryTag, Handle, MessageFormat},
+};
+
+/// What the transfer says; all else in it has its default (2.7.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Whole {
+    pub(crate) handle: Handle,
+    pub(crate) id: DeliveryNumber,
+    pub(crate) tag: DeliveryTag,
+    pub(crate) format: MessageFormat,
+    pub(crate) settled: bool,
+}
+
+impl Whole {
+    /// The same for the general path.
+    #[cold]
+    pub(crate) fn transfer(&self) -> Transfer {
+        Transfer {
+            handle: self.handle,
+            delivery_id: Some(self.id),
+            delivery_tag: Some(self.tag),
+            message_format: Some(self.format),
+            settled: Some(self.settled),
+            ..Transfer::default()
+        }
+    }
+}
+
+/// The descriptor's number, which is one octet.
+const TRANSFER: u8 = {
+    let [.., low] = Transfer::CODE.to_be_bytes();
+    low
+};
+
+/// Reads such a transfer off the front of a frame's body, and says how many octets it takes up.
+#[inline]
+pub(crate) fn read(body: &[u8]) -> Option<(Whole, usize)> {
+    let (size, count, fields) = match body {
+        [code::DESCRIBED, code::SMALLULONG, TRANSFER, code::LIST8, size, count, fields @ ..] => {
+            (usize::from(*size).checked_sub(1)?, u32::from(*count), fields)
+        }
+        [code::DESCRIBED, code::SMALLULONG, TRANSFER, code::LIST32, a, b, c, d, e, f, g, h, fields @ ..] => {
+            let size = usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).ok()?;
+            (size.checked_sub(4)?, u32::from_be_bytes([*e, *f, *g, *h]), fields)
+        }
+        _ => return None,
+    };
+    let (fields, behind) = fields.split_at_checked(size)?;
+    let (handle, fields) = uint(fields)?;
+    let (id, fields) = uint(fields)?;
+    let [code::VBIN8, length, fields @ ..] = fields else { return None };
+    let (tag, fields) = fields.split_at_checked(usize::from(*length))?;
+    let (format, fields) = uint(fields)?;
+    let settled = match (count, fields) {
+        (4, []) | (5, [code::FALSE]) => false,
+        (5, [code::TRUE]) => true,
+        _ => settled(count, fields)?,
+    };
+    let whole = Whole {
+        handle: Handle::new(handle),
+        id: DeliveryNumber::new(id),
+        tag: DeliveryTag::new(tag).ok()?,
+        format: MessageFormat::new(format),
+        settled,
+    };
+    Some((whole, body.len().saturating_sub(behind.len())))
+}
+
+#[inline(always)]
+fn uint(fields: &[u8]) -> Option<(u32, &[u8])> {
+    match fields {
+        [code::SMALLUINT, octet, rest @ ..] => Some((u32::from(*octet), rest)),
+        [code::UINT, a, b, c, d, rest @ ..] => Some((u32::from_be_bytes([*a, *b, *c, *d]), rest)),
+        [code::UINT0, rest @ ..] => Some((0, rest)),
+        _ => None,
+    }
+}
+
+/// Reads `settled` off the fields from the fifth on, if the others have their defaults, written out or not; `batchable`,
+/// the last, may be what it likes.
+fn settled(count: u32, fields: &[u8]) -> Option<bool> {
+    // In this shape each takes up one octet.
+    if usize::try_from(count).ok()?.checked_sub(4)? != fields.len() {
+        return None;
+    }
+    let (settled, rest) = fields.split_first()?;
+    let plain = rest.iter().zip(1..).all(|(octet, place)| match *octet {
+        code::NULL => place <= 6,
+        code::FALSE => matches!(place, 1 | 4 | 5 | 6),
+        code::TRUE => place == 6,
+        _ => false,
+    });
+    match *settled {
+        code::TRUE if plain => Some(true),
+        code::FALSE | code::NULL if plain => Some(false),
+        _ => None,
+    }
+}
+
+/// Room for the largest head, and for the copy of a whole tag at its end.
+pub(crate) const ROOM: usize = 72;
+
+/// Octets of a frame's header, which is not for this module to fill in.
+const HEADER: usize = 8;
+
+/// Writes the transfer behind the header of its frame, and gives how many octets the two take up; the payload follows.
+#[inline]
+pub(crate) fn write(room: &mut [u8; ROOM], header: [u8; HEADER], whole: &Whole) -> usize {
+    let mut head = Head { room, len: 0 };
+    head.put(header, HEADER);
+    // 1.4: descriptor, list, its size and count.
+    let count = if whole.settled { 5 } else { 4 };
+    head.put([code::DESCRIBED, code::SMALLULONG, TRANSFER, code::LIST8, 0, count], 6);
+    head.uint(whole.handle.get());
+    head.uint(whole.id.get());
+    let (octets, length) = whole.tag.padded();
+    head.put([code::VBIN8, length], 2);
+    head.put(*octets, length.into());
+    head.uint(whole.format.get());
+    head.put([code::TRUE], whole.settled.into());
+    // The size counts from behind itself.
+    let size = head.len.saturating_sub(SIZE_AT.saturating_add(1));
+    let len = head.len;
+    if let Some(place) = room.get_mut(SIZE_AT) {
+        *place = u8::try_from(size).unwrap_or(u8::MAX);
+    }
+    len
+}
+
+/// Where the size of the performative's fields lies.
+const SIZE_AT: usize = HEADER + 4;
+
+/// The head of a frame, being written.
+struct Head<'a> {
+    room: &'a mut [u8; ROOM],
+    len: usize,
+}
+
+impl Head<'_> {
+    /// Puts down so many of the octets; the next ones overwrite the others.
+    #[inline]
+    fn put<const N: usize>(&mut self, octets: [u8; N], used: usize) {
+        if let Some(place) = self.room.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
+            *place = octets;
+            self.len = self.len.saturating_add(used);
+        }
+    }
+
+    #[inline]
+    fn uint(&mut self, value: u32) {
+        let [a, b, c, d] = value.to_be_bytes();
+        match (u8::try_from(value), value) {
+            (_, 0) => self.put([code::UINT0], 1),
+            (Ok(octet), _) => self.put([code::SMALLUINT, octet], 2),
+            _ => self.put([code::UINT, a, b, c, d], 5),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! That a frame comes to the same by the short way, which takes the usual shapes, as by the general path: each script
+//! is played to two connections, once with descriptors in the form that everybody writes and once in the long one,
+//! which the short way leaves alone.
+#![allow(dead_code, reason = "the peer's vocabulary is shared, and this is a part of those who speak it")]
+
+#[path = "hostile/peer.rs"]
+mod peer;
+
+use amqp_proto::{
+    Attach, Config, Connection, CreditPolicy, DeliveryId, Event, Instant, Limits, LinkId, ReceiverId,
+    SendOptions, SenderId,
+    spec::{
+        definitions::{ReceiverSettleMode, Role, SenderSettleMode},
+        delivery_state::{DeliveryState, Received},
+        performatives as p,
+    },
+    types::{DeliveryTag, Handle, MessageFormat},
+};
+use bytes::{Buf, BytesMut};
+use peer::*;
+use proptest::{collection::vec, option::weighted, prelude::*};
+
+/// What the peer sends, or what the application does between.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A transfer; its number is so far from the one that is due.
+    Transfer { transfer: p::Transfer, off: u32, size: usize },
+    /// A disposition; its first is so far from a number that means something.
+    Disposition { disposition: p::Disposition, last: Option<u32> },
+    /// Messages are taken, and as many of them accepted.
+    Take { accept: usize },
+    /// A message is sent.
+    Send { settled: bool },
+    /// Credit is given anew, or asked back.
+    Credit { receiver: usize, credit: u32, drain: bool },
+    /// The link is detached at our end.
+    Detach { receiver: usize },
+}
+
+/// Mostly what is usual, so that a script gets far.
+fn mostly<T: Clone + core::fmt::Debug + 'static>(
+    usual: T,
+    other: impl Strategy<Value = T> + 'static,
+) -> BoxedStrategy<T> {
+    prop_oneof![80 => Just(usual), 1 => other].boxed()
+}
+
+fn state() -> impl Strategy<Value = Option<DeliveryState>> {
+    let received = DeliveryState::Received(Received { section_number: 0, section_offset: 1 });
+    prop_oneof![
+        6 => Just(Some(DeliveryState::ACCEPTED)),
+        2 => Just(Some(DeliveryState::RELEASED)),
+        1 => Just(Some(received)),
+        1 => Just(None),
+    ]
+}
+
+fn transfer() -> impl Strategy<Value = Step> {
+    let names = (
+        mostly(Some(()), Just(None)),
+        mostly(0_u32, prop_oneof![Just(1), Just(u32::MAX), any::<u32>()]),
+        vec(any::<u8>(), 0..33),
+        mostly(true, Just(false)),
+        mostly(Some(MessageFormat::new(0)), weighted(0.5, Just(MessageFormat::new(7)))),
+    );
+    let rest = (
+        prop_oneof![Just(None), Just(Some(true)), Just(Some(false))],
+        mostly(true, Just(false)),
+        proptest::bool::weighted(0.05),
+        mostly(None, Just(Some(ReceiverSettleMode::Second))),
+        mostly(None, state()),
+        mostly(false, any::<bool>()),
+        any::<bool>(),
+    );
+    let handle = prop_oneof![60 => Just(0_u32), 20 => Just(1), 1 => 2_u32..5];
+    (handle, 0_usize..60, names, rest).prop_map(|(handle, size, (id, off, tag, tagged, format), rest)| {
+        let (settled, keeps, more, rcv_settle_mode, state, aborted, batchable) = rest;
+        // What comes over the link that is settled has to say so.
+        let settled = if handle == 1 && keeps { Some(true) } else { settled };
+        let transfer = p::Transfer {
+            handle: Handle::new(handle),
+            delivery_id: id.map(|()| 0.into()),
+            delivery_tag: tagged.then(|| DeliveryTag::new(&tag).unwrap()),
+            message_format: format,
+            settled,
+            more,
+            rcv_settle_mode,
+            state,
+            aborted,
+            batchable,
+            ..p::Transfer::default()
+        };
+        Step::Transfer { transfer, off, size }
+    })
+}
+
+fn disposition() -> impl Strategy<Value = Step> {
+    let last = weighted(0.5, prop_oneof![8 => 0_u32..6, 1 => any::<u32>()]);
+    let receiver = prop_oneof![3 => Just(true), 1 => Just(false)];
+    (receiver, mostly(0, any::<u32>()), 0_u32..8, last, any::<bool>(), state(), any::<bool>()).prop_map(
+        |(receiver, far, first, last, settled, state, batchable)| Step::Disposition {
+            disposition: p::Disposition {
+                role: if receiver { Role::Receiver } else { Role::Sender },
+                first: far.wrapping_add(first).into(),
+                last: None,
+                settled,
+                state,
+                batchable,
+            },
+            last,
+        },
+    )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => transfer(),
+        6 => disposition(),
+        3 => (0_usize..6).prop_map(|accept| Step::Take { accept }),
+        4 => any::<bool>().prop_map(|settled| Step::Send { settled }),
+        1 => (0_usize..2, 0_u32..20, any::<bool>())
+            .prop_map(|(receiver, credit, drain)| Step::Credit { receiver, credit, drain }),
+        1 => (0_usize..2).prop_map(|receiver| Step::Detach { receiver }),
+    ]
+}
+
+/// The frame with its performative's descriptor in the form of nine octets.
+fn long(frame: &[u8]) -> Vec<u8> {
+    let [_, _, _, _, header @ .., 0, 0x53, code] = frame.first_chunk::<11>().unwrap() else {
+        panic!("a descriptor in the short form: {frame:?}");
+    };
+    let size = u32::try_from(frame.len() + 7).unwrap().to_be_bytes();
+    [&size[..], header, &[0, 0x80, 0, 0, 0, 0, 0, 0, 0, *code], &frame[11..]].concat()
+}
+
+/// A server with two links that it receives on and one that it sends on.
+struct Player {
+    conn: Connection,
+    rewrite: bool,
+    wire: BytesMut,
+    receivers: Vec<ReceiverId>,
+    senders: Vec<SenderId>,
+    waiting: Vec<(ReceiverId, DeliveryId)>,
+    number: u32,
+    sent: u32,
+    log: Vec<String>,
+}
+
+const NOW: Instant = Instant::from_millis(1);
+
+impl Player {
+    fn new(rewrite: bool) -> Self {
+        let limits = Limits { unsettled: 6, buffered_per_delivery: 90, ..Limits::default() };
+        let config = Config::server("server").auto_accept(true).limits(limits);
+        let mut player = Self {
+            conn: Connection::new(config),
+            rewrite,
+            wire: BytesMut::new(),
+            receivers: Vec::new(),
+            senders: Vec::new(),
+            waiting: Vec::new(),
+            number: 0,
+            sent: 0,
+            log: Vec::new(),
+        };
+        player.feed(AMQP);
+        player.feed(&frame(0, &open()));
+        player.feed(&frame(0, &p::Begin { incoming_window: 12, ..begin() }));
+        let settles =
+            p::Attach { snd_settle_mode: SenderSettleMode::Settled, ..attach("settled", 1, Role::Sender) };
+        player.feed(&frame(0, &attach("mixed", 0, Role::Sender)));
+        player.feed(&frame(0, &settles));
+        player.feed(&frame(0, &attach("ours", 2, Role::Receiver)));
+        player.note();
+        for (receiver, credit) in
+            player.receivers.clone().into_iter().zip([CreditPolicy::Auto(16), CreditPolicy::Manual])
+        {
+            player.conn.accept_receiver(receiver, Attach::new().credit(credit)).unwrap();
+            player.conn.receiver(receiver).unwrap().add_credit(8).unwrap();
+        }
+        player.conn.accept_sender(player.senders[0], Attach::new()).unwrap();
+        player.feed(&frame(0, &link_flow(2, 10)));
+        player.note();
+        player
+    }
+
+    fn feed(&mut self, octets: &[u8]) {
+        self.wire.extend_from_slice(octets);
+        let progress = self.conn.handle_input(NOW, &mut self.wire);
+        self.log.push(format!("{progress:?}"));
+    }
+
+    fn say(&mut self, frame: &[u8]) {
+        if self.rewrite { self.feed(&long(frame)) } else { self.feed(frame) }
+    }
+
+    fn play(&mut self, step: &Step) {
+        match step {
+            Step::Transfer { transfer, off, size } => {
+                let mut transfer = transfer.clone();
+                transfer.delivery_id = transfer.delivery_id.map(|_| self.number.wrapping_add(*off).into());
+                if !transfer.more {
+                    self.number += 1;
+                }
+                self.say(&with_payload(0, &transfer, &vec![7; *size]));
+            }
+            Step::Disposition { disposition, last } => {
+                let first = disposition.first.get();
+                let last = last.map(|last| first.wrapping_add(last).into());
+                self.say(&frame(0, &p::Disposition { last, ..disposition.clone() }));
+            }
+            Step::Take { accept } => {
+                for (at, (receiver, delivery)) in core::mem::take(&mut self.waiting).into_iter().enumerate() {
+                    let Ok(mut receiver) = self.conn.receiver(receiver) else { continue };
+                    self.log.push(format!("{:?}", receiver.take(delivery)));
+                    if at <= *accept {
+                        self.log.push(format!("{:?}", receiver.accept(delivery)));
+                    }
+                }
+            }
+            Step::Send { settled } => {
+                let options = SendOptions::new().settled(*settled);
+                let sent = self
+                    .conn
+                    .sender(self.senders[0])
+                    .and_then(|mut sender| sender.send_with(self.sent, b"out".as_slice(), &options));
+                self.sent += 1;
+                self.log.push(format!("{sent:?}"));
+            }
+            Step::Credit { receiver, credit, drain } => {
+                let done = self.conn.receiver(self.receivers[*receiver]).and_then(|mut receiver| {
+                    receiver.set_credit(*credit)?;
+                    if *drain { receiver.drain() } else { Ok(()) }
+                });
+                self.log.push(format!("{done:?}"));
+            }
+            Step::Detach { receiver } => {
+                let done =
+                    self.conn.receiver(self.receivers[*receiver]).and_then(|mut link| link.detach(None));
+                self.log.push(format!("{done:?}"));
+            }
+        }
+        self.note();
+    }
+
+    /// Puts down all that can be seen of the connection.
+    fn note(&mut self) {
+        while let Some(event) = self.conn.poll_event() {
+            match event {
+                Event::ReceiverRequested { receiver, .. } => self.receivers.push(receiver),
+                Event::SenderRequested { sender, .. } => self.senders.push(sender),
+                Event::Delivery { receiver, delivery } => self.waiting.push((receiver, delivery)),
+                _ => {}
+            }
+            self.log.push(format!("{event:?}"));
+        }
+        let mut transmit = self.conn.transmit(NOW);
+        let octets = transmit.copy_to_bytes(transmit.remaining());
+        self.log.push(format!("{octets:?}"));
+        let links = self
+            .receivers
+            .iter()
+            .map(|id| LinkId::from(*id))
+            .chain(self.senders.iter().map(|id| LinkId::from(*id)));
+        for link in links.collect::<Vec<_>>() {
+            self.log.push(format!("{:?}", self.conn.unsettled(link)));
+        }
+        for receiver in self.receivers.clone() {
+            let credit = self.conn.receiver(receiver).map(|link| (link.credit(), link.unsettled_len()));
+            self.log.push(format!("{credit:?}"));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(800))]
+
+    #[test]
+    fn both_ways_come_to_the_same(steps in vec(step(), 1..60)) {
+        let (mut short, mut general) = (Player::new(false), Player::new(true));
+        for step in &steps {
+            short.play(step);
+            general.play(step);
+            let differs = short.log.iter().zip(&general.log).find(|(short, general)| short != general);
+            prop_assert_eq!(differs, None);
+            prop_assert_eq!(short.log.len(), general.log.len());
+            short.log.clear();
+            general.log.clear();
+        }
+    }
+}
