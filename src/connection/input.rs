@@ -220,6 +220,10 @@ impl Connection {
         if body.is_empty() {
             return Ok(());
         }
+        self.frame_octets = head.size;
+        if let Some(done) = self.on_direct(head.channel, body) {
+            return done;
+        }
         // What open says is kept for long, and must not keep a whole read buffer alive.
         let copied = is_one_of(body, &[OPEN]).then(|| Bytes::copy_from_slice(body));
         let mut reader = Reader::new(copied.as_ref().unwrap_or(body), self.shared.config.limits.decode);
@@ -236,7 +240,6 @@ impl Connection {
                 Bytes::new()
             }
         };
-        self.frame_octets = head.size;
         if self.state == ConnectionState::OpenRcvd && !matches!(performative, Performative::Open(_)) {
             let (performative, payload) = detached(performative, payload, self.out.limits.decode)?;
             self.backlog_octets = self.backlog_octets.saturating_add(head.size);
@@ -330,6 +333,7 @@ const LAST: [Known; 3] =
 const OPEN: Known = (Open::CODE, Open::SYMBOL);
 
 /// Whether the body of a frame is one of these, in any encoding of its descriptor that is in use.
+#[inline]
 fn is_one_of(body: &[u8], these: &[Known]) -> bool {
     match body {
         [code::DESCRIBED, code::SMALLULONG, number, ..]

@@ -1,6 +1,7 @@
 //! The owner (2.4, 5.3): bytes and time in, bytes and events out, commands in between.
 
 mod access;
+mod direct;
 mod input;
 mod lifecycle;
 mod security;

@@ -14,7 +14,7 @@ use crate::{
     session::SessionInner,
     spec::{
         definitions::{Error, ErrorCondition},
-        performatives::{self, End, Performative},
+        performatives::{self, Detach, End, Performative},
     },
     state::{SessionCue, SessionState},
 };
@@ -257,6 +257,16 @@ impl Connection {
         }
     }
 
+    /// A detach of an open session.
+    pub(super) fn on_detach(&mut self, channel: u16, detach: Detach) {
+        self.in_session(channel, |session, out, shared| {
+            if let Some(link) = session.link_on(detach.handle) {
+                shared.timers.forget_link(link);
+            }
+            session.receive_detach(detach, out)
+        });
+    }
+
     /// A frame of a session that has begun.
     pub(super) fn on_session_frame(
         &mut self,
@@ -269,14 +279,12 @@ impl Connection {
         let Some((session, out, _)) = self.on_channel(channel) else { return Ok(()) };
         match session.state {
             SessionState::Mapped => {
-                self.in_session(channel, |session, out, shared| {
-                    if let Performative::Detach(detach) = &performative
-                        && let Some(link) = session.link_on(detach.handle)
-                    {
-                        shared.timers.forget_link(link);
-                    }
-                    session.receive(performative, payload, out, &mut shared.links, &mut shared.epochs)
-                });
+                match performative {
+                    Performative::Detach(detach) => self.on_detach(channel, detach),
+                    other => self.in_session(channel, |session, out, shared| {
+                        session.receive(other, payload, out, &mut shared.links, &mut shared.epochs)
+                    }),
+                }
                 Ok(())
             }
             SessionState::BeginRcvd => {

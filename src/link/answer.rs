@@ -14,11 +14,6 @@ use crate::{
     types::{Handle, SequenceNo, Str},
 };
 
-/// Places of an attach's fields (2.7.3).
-const NAME: usize = 0;
-const SOURCE: usize = 5;
-const TARGET: usize = 6;
-
 /// What has been said of a link. Our own attach is not kept once it has been written; the peer's has the name too.
 #[derive(Debug)]
 pub(crate) enum Said {
@@ -32,7 +27,9 @@ impl Said {
     /// The peer's attach, the body of whose frame this is.
     pub(crate) fn theirs(body: &[u8]) -> Self {
         let attach = Told::new(body);
-        let name = attach.field(NAME).and_then(|name| attach.text(&name)).unwrap_or_default();
+        // 2.7.3: the first field.
+        let [name] = attach.fields();
+        let name = name.and_then(|name| attach.text(&name)).unwrap_or_default();
         Self::Theirs { attach, name }
     }
 
@@ -73,6 +70,8 @@ enum Either<'a, T> {
     Theirs(Encoded<'a>),
 }
 
+type Parts<'a> = (Option<Either<'a, Str>>, Option<Either<'a, Source>>, Option<Either<'a, TargetArchetype>>);
+
 impl<T: Encode> Encode for Either<'_, T> {
     fn encode(&self, writer: &mut Writer<'_>) {
         match self {
@@ -97,21 +96,20 @@ impl<'a> Answer<'a> {
         Self { said, local, handle, role, modes, initial_delivery_count, mirror }
     }
 
-    fn theirs(&self, at: usize, wanted: bool) -> Option<Encoded<'a>> {
-        match self.said {
-            Said::Theirs { attach, .. } if wanted => attach.field(at),
-            _ => None,
-        }
-    }
-
-    fn source(&self) -> Option<Either<'a, Source>> {
-        let ours = self.local.source.as_deref().map(Either::Ours);
-        ours.or_else(|| self.theirs(SOURCE, self.mirror.source).map(Either::Theirs))
-    }
-
-    fn target(&self) -> Option<Either<'a, TargetArchetype>> {
-        let ours = self.local.target.as_deref().map(Either::Ours);
-        ours.or_else(|| self.theirs(TARGET, self.mirror.target).map(Either::Theirs))
+    /// The name and the termini, ours where we have them to say.
+    fn parts(&self) -> Parts<'a> {
+        let (name, source, target) = match self.said {
+            Said::Name(name) => (Some(Either::Ours(name)), None, None),
+            Said::Theirs { attach, .. } => {
+                // 2.7.3: name, handle, role, both settle modes, source and target come first.
+                let [name, _, _, _, _, source, target] = attach.fields();
+                (name.map(Either::Theirs), source, target)
+            }
+        };
+        let source = source.filter(|_| self.mirror.source).map(Either::Theirs);
+        let target = target.filter(|_| self.mirror.target).map(Either::Theirs);
+        let (local_source, local_target) = (self.local.source.as_deref(), self.local.target.as_deref());
+        (name, local_source.map(Either::Ours).or(source), local_target.map(Either::Ours).or(target))
     }
 
     /// The same in the smallest encoding, for a peer whose own is not and would not fit its frames.
@@ -158,21 +156,16 @@ impl Answer<'_> {
 impl Encode for Answer<'_> {
     fn encode(&self, writer: &mut Writer<'_>) {
         let (snd, rcv) = self.modes;
+        let (name, source, target) = self.parts();
         writer.describe(Attach::CODE);
         let mut list = writer.list();
-        match self.said {
-            Said::Name(name) => list.item(writer, name),
-            Said::Theirs { attach, .. } => match attach.field(NAME) {
-                Some(name) => list.item(writer, &name),
-                None => list.skip(),
-            },
-        }
+        optional(&mut list, writer, name.as_ref());
         list.item(writer, &self.handle);
         list.item(writer, &self.role);
         optional(&mut list, writer, (snd != SenderSettleMode::Mixed).then_some(&snd));
         optional(&mut list, writer, (rcv != ReceiverSettleMode::First).then_some(&rcv));
-        optional(&mut list, writer, self.source().as_ref());
-        optional(&mut list, writer, self.target().as_ref());
+        optional(&mut list, writer, source.as_ref());
+        optional(&mut list, writer, target.as_ref());
         // Neither `unsettled` nor `incomplete_unsettled`.
         list.skip();
         list.skip();
@@ -200,14 +193,12 @@ mod tests {
             termini::{Source, Target},
         },
     };
-    use alloc::boxed::Box;
+    use alloc::{boxed::Box, vec::Vec};
 
     #[test]
     fn the_places_are_those_of_the_table() {
-        let names = [(NAME, "name"), (SOURCE, "source"), (TARGET, "target")];
-        for (at, name) in names {
-            assert_eq!(<Attach as Composite>::FIELDS[at].name, name);
-        }
+        let names: Vec<_> = <Attach as Composite>::FIELDS.iter().map(|field| field.name).collect();
+        assert_eq!((names[0], names[5], names[6]), ("name", "source", "target"));
     }
 
     /// What is spliced together is what the table would write.

@@ -12,6 +12,7 @@ use crate::codec::{Decode, DecodeLimits, Encode, Writer, code, from_bytes};
 pub(crate) struct Told(Box<[u8]>);
 
 /// A value that is encoded already.
+#[derive(Clone, Copy)]
 pub(crate) struct Encoded<'a>(&'a [u8]);
 
 impl Told {
@@ -25,18 +26,29 @@ impl Told {
         from_bytes(&Bytes::copy_from_slice(&self.0), limits).ok()
     }
 
-    /// A field by its place; `None` where it is null or left out.
-    pub(crate) fn field(&self, at: usize) -> Option<Encoded<'_>> {
-        let rest = self.0.split_first().filter(|(first, _)| **first == code::DESCRIBED)?.1;
-        let (mut rest, count) = enter(skip(rest)?)?;
-        if at >= count {
-            return None;
+    /// The first fields; `None` for those that are null or left out.
+    pub(crate) fn fields<const N: usize>(&self) -> [Option<Encoded<'_>>; N] {
+        let mut fields = [None; N];
+        let Some((mut rest, count)) = self.list() else { return fields };
+        for field in fields.iter_mut().take(count) {
+            let Some(after) = skip(rest) else { break };
+            let octets = rest.get(..rest.len().saturating_sub(after.len())).unwrap_or_default();
+            *field = (octets != [code::NULL]).then_some(Encoded(octets));
+            rest = after;
         }
-        for _ in 0..at {
-            rest = skip(rest)?;
+        fields
+    }
+
+    /// The list that carries the fields, and how many they are.
+    fn list(&self) -> Option<(&[u8], usize)> {
+        match &*self.0 {
+            // Nearly every peer writes it so.
+            [code::DESCRIBED, code::SMALLULONG, _, code::LIST8, _, count, rest @ ..] => {
+                Some((rest, usize::from(*count)))
+            }
+            [code::DESCRIBED, rest @ ..] => enter(skip(rest)?),
+            _ => None,
         }
-        let field = rest.get(..rest.len().saturating_sub(skip(rest)?.len()))?;
-        (field != [code::NULL]).then_some(Encoded(field))
     }
 
     /// The octets of a string or symbol, with where they are.
@@ -126,7 +138,7 @@ mod tests {
         },
         types::{Fields, Symbol, Value},
     };
-    use alloc::{boxed::Box, vec, vec::Vec};
+    use alloc::{boxed::Box, vec};
 
     fn attach() -> Attach {
         let properties = Fields::new().with(Symbol::literal("key"), Value::from(vec![Value::Null]));
@@ -147,8 +159,7 @@ mod tests {
         let small = to_vec(&attach);
         let told = Told::new(&small);
         assert_eq!(told.decode::<Attach>(DecodeLimits::DEFAULT), Some(attach.clone()));
-        let fields: Vec<Option<Vec<u8>>> =
-            (0..15).map(|at| told.field(at).map(|field| to_vec(&field))).collect();
+        let fields = told.fields::<15>().map(|field| field.map(|field| to_vec(&field)));
         let expected = [
             Some(to_vec(&attach.name)),
             Some(to_vec(&attach.handle)),
@@ -171,9 +182,10 @@ mod tests {
         let mut wide = vec![0x00, 0xa3, 3, b'a', b'b', b'c', 0xd0, 0, 0, 0, 15, 0, 0, 0, 2];
         wide.extend([0xb1, 0, 0, 0, 4, b'n', b'a', b'm', b'e', 0x43]);
         let told = Told::new(&wide);
-        let name = told.field(0).and_then(|name| told.text(&name)).unwrap();
+        let [name, handle, role] = told.fields();
+        let name = name.and_then(|name| told.text(&name)).unwrap();
         assert_eq!(told.octets(name.0, name.1), b"name");
-        assert_eq!(told.field(1).map(|handle| to_vec(&handle)), Some(vec![0x43]));
+        assert_eq!((handle.map(|handle| to_vec(&handle)), role.is_none()), (Some(vec![0x43]), true));
     }
 
     #[test]
@@ -181,8 +193,8 @@ mod tests {
         let whole = to_vec(&attach());
         for end in 0..whole.len() {
             let told = Told::new(&whole[..end]);
-            assert!(told.field(13).is_none(), "{end} octets");
+            assert!(told.fields::<14>()[13].is_none(), "{end} octets");
         }
-        assert!(Told::new(&[0x43]).field(0).is_none());
+        assert!(Told::new(&[0x43]).fields::<1>()[0].is_none());
     }
 }

@@ -42,7 +42,7 @@ use crate::{
     places::{Places, Turns},
     spec::{
         definitions::{Error, Role},
-        performatives::{Begin, Disposition, End, Performative, Transfer},
+        performatives::{Attach, Begin, Detach, Disposition, End, Performative, Transfer},
         whole::Whole,
     },
     state::{SessionCue, SessionState},
@@ -377,13 +377,33 @@ impl SessionInner {
             }
             Performative::Disposition(disposition) => return self.receive_disposition(&disposition, out),
             Performative::Flow(flow) => self.on_flow(&flow, out),
-            Performative::Attach(attach) => self.on_attach(&attach, &payload, out, generations),
-            Performative::Detach(detach) => self.on_detach(detach, out),
+            Performative::Attach(attach) => {
+                return self.receive_attach(&attach, &payload, out, generations);
+            }
+            Performative::Detach(detach) => return self.receive_detach(detach, out),
             Performative::Open(_)
             | Performative::Begin(_)
             | Performative::End(_)
             | Performative::Close(_) => Ok(()),
         };
+        self.judge(handled, out)
+    }
+
+    /// An attach of an open session; `body` is what its frame had.
+    pub(crate) fn receive_attach(
+        &mut self,
+        attach: &Attach,
+        body: &[u8],
+        out: &mut Out,
+        generations: &mut u32,
+    ) -> Result<(), ProtocolError> {
+        let handled = self.on_attach(attach, body, out, generations);
+        self.judge(handled, out)
+    }
+
+    /// A detach of an open session.
+    pub(crate) fn receive_detach(&mut self, detach: Detach, out: &mut Out) -> Result<(), ProtocolError> {
+        let handled = self.on_detach(detach, out);
         self.judge(handled, out)
     }
 
