@@ -43,6 +43,8 @@ enum Deadline {
 pub(super) struct Timers {
     now: Instant,
     due: BTreeMap<Due, Deadline>,
+    /// There are deadlines that wait for a moment to count from.
+    fresh: bool,
     /// How long the peer may be silent, once it has opened.
     silence: Option<Duration>,
     last_frame: Instant,
@@ -55,6 +57,9 @@ impl Timers {
     /// Moves on to a moment; one that is past counts as the last.
     pub(super) fn tick(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        if !core::mem::take(&mut self.fresh) {
+            return;
+        }
         for deadline in self.due.values_mut() {
             if let Deadline::Armed(after) = *deadline {
                 *deadline = Deadline::At(self.now.saturating_add(after));
@@ -65,6 +70,7 @@ impl Timers {
     pub(super) fn arm(&mut self, due: Due, after: Option<Duration>) {
         if let Some(after) = after {
             self.due.insert(due, Deadline::Armed(after));
+            self.fresh = true;
         }
     }
 
