@@ -10,7 +10,9 @@ use crate::{
     limits::Limits,
     spec::{
         definitions::MIN_MAX_FRAME_SIZE,
-        performatives::Transfer,
+        head::Room,
+        performatives::{Disposition, Transfer},
+        usual,
         whole::{self, Whole},
     },
 };
@@ -62,13 +64,24 @@ impl Out {
     /// general path is to be taken.
     #[inline]
     pub(crate) fn whole_transfer(&mut self, whole: &Whole, payload: &mut Payload) -> bool {
-        let largest = u32::try_from(payload.len().saturating_add(whole::ROOM)).unwrap_or(u32::MAX);
+        let largest = u32::try_from(payload.len().saturating_add(size_of::<Room>())).unwrap_or(u32::MAX);
         if self.closed || largest > self.max_frame_size || payload.only_chunk().is_none() {
             return false;
         }
         let header = header(FrameKind::Amqp, self.channel);
         self.outbox.whole_frame(|room| whole::write(room, header, whole), payload);
         true
+    }
+
+    /// Writes a disposition.
+    pub(crate) fn disposition(&mut self, disposition: &Disposition) -> Result<(), CommandError> {
+        self.check_open()?;
+        let header = header(FrameKind::Amqp, self.channel);
+        // Any peer takes frames of the size of the room (2.4.1).
+        if self.outbox.small_frame(|room| usual::write_disposition(room, header, disposition)) {
+            return Ok(());
+        }
+        self.frame(disposition)
     }
 
     /// Whether there is room for what more input comes to.

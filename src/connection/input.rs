@@ -31,6 +31,10 @@ impl Connection {
         self.tick(now);
         loop {
             if self.take_usual(input) {
+                // The most common end of it, said at once.
+                if input.remaining() == 0 && self.is_open() && self.out.has_room() {
+                    return Progress::NeedInput;
+                }
                 continue;
             }
             match self.expected() {

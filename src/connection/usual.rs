@@ -68,11 +68,12 @@ fn take_one(
     }
     // Of a frame in several pieces, as far as the first goes.
     let body = octets.get(HEADER_SIZE..size.min(octets.len()))?;
-    if let Some((whole, head)) = whole::read(body) {
-        let payload = input.take_behind(HEADER_SIZE.saturating_add(head), size);
-        return Some(("Transfer", session.receive_whole(&whole, payload, out, epochs)));
-    }
-    if let Some((mut transfer, head)) = usual::read_transfer(body) {
+    if usual::is_transfer(body) {
+        if let Some((whole, head)) = whole::read(body) {
+            let payload = input.take_behind(HEADER_SIZE.saturating_add(head), size);
+            return Some(("Transfer", session.receive_whole(&whole, payload, out, epochs)));
+        }
+        let (mut transfer, head) = usual::read_transfer(body)?;
         let payload = input.take_behind(HEADER_SIZE.saturating_add(head), size);
         return Some(("Transfer", session.receive_transfer(&mut transfer, payload, out, epochs)));
     }

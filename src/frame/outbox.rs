@@ -109,17 +109,41 @@ impl Outbox {
         write: impl FnOnce(&mut [u8; N]) -> usize,
         payload: &mut Payload,
     ) {
-        self.reclaim();
-        let (start, octets) = (self.heads.len(), payload.chunk());
-        self.heads.extend_from_slice(&[0; N]);
-        let head = self.heads.last_chunk_mut().map_or(0, write);
-        self.heads.truncate(start.saturating_add(head));
-        self.end_frame(start, head.saturating_add(octets.len()));
+        let octets = payload.chunk();
+        if let Some((start, head)) = self.place(|room| Some(write(room))) {
+            self.end_frame(start, head.saturating_add(octets.len()));
+        }
         if octets.len() < BY_REFERENCE {
             self.heads.extend_from_slice(octets);
         } else {
             self.payload(payload.take_chunk(usize::MAX));
         }
+    }
+
+    /// Adds a frame that is written in place, the [`header`] first; `write` gives its size. `false` where it gives none,
+    /// and nothing has been added.
+    #[inline]
+    pub(crate) fn small_frame<const N: usize>(
+        &mut self,
+        write: impl FnOnce(&mut [u8; N]) -> Option<usize>,
+    ) -> bool {
+        let Some((start, size)) = self.place(write) else { return false };
+        self.end_frame(start, size);
+        true
+    }
+
+    /// Adds as many octets as `write` says that it has put into the room, and gives their place and their number.
+    #[inline]
+    fn place<const N: usize>(
+        &mut self,
+        write: impl FnOnce(&mut [u8; N]) -> Option<usize>,
+    ) -> Option<(usize, usize)> {
+        self.reclaim();
+        let start = self.heads.len();
+        self.heads.extend_from_slice(&[0; N]);
+        let size = self.heads.last_chunk_mut().and_then(write);
+        self.heads.truncate(start.saturating_add(size.unwrap_or(0)));
+        size.map(|size| (start, size))
     }
 
     /// Fills in the size of the frame that began at `start`.

@@ -159,6 +159,12 @@ impl<T> Ledger<T> {
     /// Moves deliveries that stay behind out of the ring.
     #[inline]
     fn shorten(&mut self) {
+        if self.ring.len() > SHORT {
+            self.move_stragglers();
+        }
+    }
+
+    fn move_stragglers(&mut self) {
         while self.ring.len() > SHORT && self.ring.len() > self.live().saturating_mul(SPARSE) {
             let place = self.base();
             if let Some(Some(straggler)) = self.ring.pop_front() {
@@ -177,18 +183,34 @@ impl<T> Ledger<T> {
     }
 
     /// Forgets a delivery; says whether there was one.
-    #[inline]
     pub(crate) fn remove(&mut self, id: DeliveryId) -> bool {
-        let Some(place) = self.place_of(id) else { return false };
+        self.visit(id, |_| (false, ())).is_some()
+    }
+
+    /// Visits a delivery, if it is there, and forgets it if `visit` gives false.
+    #[inline]
+    pub(crate) fn visit<R>(&mut self, id: DeliveryId, visit: impl FnOnce(&mut T) -> (bool, R)) -> Option<R> {
+        self.visit_place(self.place_of(id)?, visit)
+    }
+
+    #[inline]
+    fn visit_place<R>(&mut self, place: u64, visit: impl FnOnce(&mut T) -> (bool, R)) -> Option<R> {
         let Some(at) = place.checked_sub(self.base()) else {
-            return self.old.as_mut().is_some_and(|old| old.remove(&place).is_some());
+            let old = self.old.as_mut()?;
+            let (keep, result) = visit(old.get_mut(&place)?);
+            if !keep {
+                old.remove(&place);
+            }
+            return Some(result);
         };
-        let slot = usize::try_from(at).ok().and_then(|at| self.ring.get_mut(at));
-        let Some(slot @ Some(_)) = slot else { return false };
-        *slot = None;
-        self.live = self.live.saturating_sub(1);
-        self.trim();
-        true
+        let slot = self.ring.get_mut(usize::try_from(at).ok()?)?;
+        let (keep, result) = visit(slot.as_mut()?);
+        if !keep {
+            *slot = None;
+            self.live = self.live.saturating_sub(1);
+            self.trim();
+        }
+        Some(result)
     }
 
     /// Visits the unsettled deliveries from one number to another, in order, and forgets those for which `visit`
@@ -204,6 +226,10 @@ impl<T> Ledger<T> {
         let epochs = self.epochs;
         let wraps = self.next >> 32;
         let id = |place: u64| id_at(place, wraps, epochs);
+        if from == to {
+            self.visit_place(from, |delivery| (visit(id(from), delivery), ()));
+            return;
+        }
         if let Some(old) = &mut self.old {
             let mut gone = Vec::new();
             for (place, delivery) in old.range_mut(from..=to) {

@@ -2,13 +2,14 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::{SessionInner, find, find_mut};
+use super::{Rare, SessionInner, find, find_mut};
 use crate::{
     error::{CommandError, ProtocolError},
     event::Event,
     ids::{DeliveryId, LinkId, ReceiverId, SenderId},
-    link::{Kept, LinkKind},
+    link::{Kept, Link, LinkKind},
     out::Out,
+    places::Places,
     spec::{
         definitions::{Error, ErrorCondition, ReceiverSettleMode, Role},
         delivery_state::{DeliveryState, Modified, Rejected},
@@ -59,6 +60,30 @@ fn follows(last: DeliveryId, next: DeliveryId) -> bool {
     last.epoch() == next.epoch() && last.number().checked_add(1) == Some(next.number())
 }
 
+/// Whether a link's application hears what becomes of its deliveries.
+#[derive(Clone, Copy)]
+enum Hearing {
+    /// The link is in error.
+    Errant,
+    /// It has come to its end, and its id is silent.
+    Silent,
+    /// It hears of them, and settles what has come to its outcome, or leaves that to the application.
+    Heard { keeps_outcomes: bool },
+}
+
+impl Hearing {
+    fn of(id: LinkId, links: &Places<Link>, rare: Option<&Rare>) -> Self {
+        match find(links, id) {
+            Some(link) if link.end.state == LinkState::Errant => Self::Errant,
+            Some(link) if !link.end.silent => Self::Heard { keeps_outcomes: link.end.keep_outcomes },
+            link if rare.is_some_and(|rare| rare.suspended.contains_key(&id)) => {
+                Self::Heard { keeps_outcomes: link.is_some_and(|link| link.end.keep_outcomes) }
+            }
+            _ => Self::Silent,
+        }
+    }
+}
+
 impl SessionInner {
     pub(super) fn on_disposition(
         &mut self,
@@ -94,26 +119,31 @@ impl SessionInner {
         let mut runs = core::mem::take(&mut self.runs);
         let mut errant = false;
         let (links, rare) = (&self.links, &self.rare);
-        let is_suspended =
-            |link: LinkId| rare.as_ref().is_some_and(|rare| rare.suspended.contains_key(&link));
         let state = disposition.state.as_ref();
         let terminal = state.is_some_and(DeliveryState::is_terminal);
+        // The deliveries of a range are mostly of one link.
+        let mut last_hearing = None;
         self.outgoing.retain(first, last, |id, slot| {
-            let link = find(links, slot.link.into());
-            if link.is_some_and(|link| link.end.state == LinkState::Errant) {
-                errant = true;
-                return true;
-            }
-            let heard = link.is_some_and(|link| !link.end.silent) || is_suspended(slot.link.into());
-            if !heard {
-                // The link has come to its end and its id is silent: what became of it is there to be asked for.
-                if state.is_some() && !slot.state.is_terminal() {
-                    slot.state = Kept::new(state);
+            let hearing = match last_hearing {
+                Some((link, hearing)) if link == slot.link => hearing,
+                _ => Hearing::of(slot.link.into(), links, rare.as_deref()),
+            };
+            last_hearing = Some((slot.link, hearing));
+            let keeps_outcomes = match hearing {
+                Hearing::Errant => {
+                    errant = true;
+                    return true;
                 }
-                return true;
-            }
-            let settles =
-                disposition.settled || (terminal && link.is_none_or(|link| !link.end.keep_outcomes));
+                Hearing::Silent => {
+                    // What became of it is there to be asked for.
+                    if state.is_some() && !slot.state.is_terminal() {
+                        slot.state = Kept::new(state);
+                    }
+                    return true;
+                }
+                Hearing::Heard { keeps_outcomes } => keeps_outcomes,
+            };
+            let settles = disposition.settled || (terminal && !keeps_outcomes);
             // 3.4: a terminal state is the last.
             if !settles && (slot.state.is_terminal() || state.is_none()) {
                 return true;
@@ -226,17 +256,24 @@ impl SessionInner {
         // 2.7.5: in mode second the sender settles first.
         let settled = settle.unwrap_or(receiver.rcv_mode == ReceiverSettleMode::First);
         let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
-        let Some(slot) = incoming.get_mut(delivery).filter(|slot| slot.link == id) else {
+        let changed = incoming.visit(delivery, |slot| {
+            if slot.link != id {
+                return (true, None);
+            }
+            let allowed = slot.state.check_change(state.as_ref());
+            if allowed.is_ok() && !settled && state.is_some() {
+                slot.state = Kept::new(state.as_ref());
+            }
+            (allowed.is_err() || !settled, Some(allowed))
+        });
+        let Some(allowed) = changed.flatten() else {
             // Settled by its sender already, so that there is nobody to be told.
             let known = delivery < incoming.next_id();
             return if known { Ok(()) } else { Err(CommandError::UnknownId) };
         };
-        slot.state.check_change(state.as_ref())?;
+        allowed?;
         if settled {
-            incoming.remove(delivery);
             link.end.unsettled = link.end.unsettled.saturating_sub(1);
-        } else if state.is_some() {
-            slot.state = Kept::new(state.as_ref());
         }
         self.dispose(Pending { role: Role::Receiver, first: delivery, last: delivery, settled, state });
         Ok(())
@@ -309,7 +346,7 @@ impl SessionInner {
             && last.role == next.role
             && last.settled == next.settled
             && follows(last.last, next.first)
-            && last.state == next.state
+            && are_same(last.state.as_ref(), next.state.as_ref())
         {
             last.last = next.last;
         } else {
@@ -328,14 +365,21 @@ impl SessionInner {
                 state,
                 batchable: false,
             };
-            if out.frame(&disposition).is_err() {
+            if out.disposition(&disposition).is_err() {
                 // Details that do not fit the peer's frames are left out; the outcome is what counts.
                 disposition.state = disposition.state.as_ref().map(without_details);
-                let _ = out.frame(&disposition);
+                let _ = out.disposition(&disposition);
             }
         }
         self.pending = pending;
     }
+}
+
+#[inline]
+fn are_same(one: Option<&DeliveryState>, other: Option<&DeliveryState>) -> bool {
+    // Nearly all are these.
+    matches!((one, other), (Some(DeliveryState::Accepted(_)), Some(DeliveryState::Accepted(_))))
+        || one == other
 }
 
 /// The state without what may be long in it.

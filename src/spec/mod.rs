@@ -4,6 +4,7 @@
 mod composite;
 pub mod definitions;
 pub mod delivery_state;
+pub(crate) mod head;
 pub mod performatives;
 pub mod sasl;
 pub mod section;

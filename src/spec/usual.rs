@@ -1,4 +1,4 @@
-//! The usual shapes of the two performatives that come by the million, read field by field.
+//! The usual shapes of the two performatives that come by the million, read and written field by field.
 //!
 //! Each gives way, by `None`, to the general path wherever the shape is another, or is wrong: what is an error is for
 //! the general path to say. Where it does not give way its answer is the same, which the tests see to.
@@ -6,6 +6,7 @@
 use super::{
     definitions::Role,
     delivery_state::DeliveryState,
+    head::{HEADER, Head, Room, number},
     performatives::{Disposition, Transfer},
 };
 use crate::{
@@ -152,16 +153,16 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A descriptor's number, which for these is one octet.
-const fn number(code: u64) -> u8 {
-    let [.., low] = code.to_be_bytes();
-    low
-}
-
 const TRANSFER: u8 = number(Transfer::CODE);
 const DISPOSITION: u8 = number(Disposition::CODE);
 const ACCEPTED: u8 = number(super::delivery_state::Accepted::CODE);
 const RELEASED: u8 = number(super::delivery_state::Released::CODE);
+
+/// Whether a frame's body begins as a transfer usually does.
+#[inline]
+pub(crate) fn is_transfer(body: &[u8]) -> bool {
+    matches!(body, [code::DESCRIBED, code::SMALLULONG, TRANSFER, ..])
+}
 
 /// Reads a transfer off the front of a frame's body, and says how many octets it takes up.
 #[inline]
@@ -200,4 +201,42 @@ pub(crate) fn read_disposition(body: &[u8]) -> Option<Disposition> {
     disposition.state = fields.outcome()?;
     disposition.batchable = fields.boolean()?.unwrap_or_default();
     (fields.is_over() && head == body.len()).then_some(disposition)
+}
+
+/// Writes a disposition behind the header of its frame, and gives how many octets the two take up.
+#[inline]
+pub(crate) fn write_disposition(
+    room: &mut Room,
+    header: [u8; HEADER],
+    disposition: &Disposition,
+) -> Option<usize> {
+    let outcome = match disposition.state {
+        Some(DeliveryState::Accepted(_)) => Some(ACCEPTED),
+        Some(DeliveryState::Released(_)) => Some(RELEASED),
+        None => None,
+        _ => return None,
+    };
+    if disposition.batchable {
+        return None;
+    }
+    // What has its default at the end is left out.
+    let count = match (disposition.last, disposition.settled, outcome) {
+        (_, _, Some(_)) => 5,
+        (_, true, None) => 4,
+        (Some(_), false, None) => 3,
+        (None, false, None) => 2,
+    };
+    let mut head = Head::new(room, header, DISPOSITION, count);
+    head.put([if disposition.role == Role::Receiver { code::TRUE } else { code::FALSE }], 1);
+    head.uint(disposition.first.get());
+    match disposition.last {
+        Some(last) => head.uint(last.get()),
+        None => head.put([code::NULL], (count > 3).into()),
+    }
+    let settled = if disposition.settled { code::TRUE } else { code::NULL };
+    head.put([settled], (count > 3).into());
+    if let Some(outcome) = outcome {
+        head.put([code::DESCRIBED, code::SMALLULONG, outcome, code::LIST0], 4);
+    }
+    Some(head.finish())
 }

@@ -3,7 +3,10 @@
 //! Reading gives way, by `None`, to the general path wherever the shape is another, or is wrong: what is an error is for
 //! the general path to say. Where it does not give way the answer is the same, which the tests see to.
 
-use super::performatives::Transfer;
+use super::{
+    head::{HEADER, Head, Room, number},
+    performatives::Transfer,
+};
 use crate::{
     codec::code,
     types::{DeliveryNumber, DeliveryTag, Handle, MessageFormat},
@@ -34,11 +37,7 @@ impl Whole {
     }
 }
 
-/// The descriptor's number, which is one octet.
-const TRANSFER: u8 = {
-    let [.., low] = Transfer::CODE.to_be_bytes();
-    low
-};
+const TRANSFER: u8 = number(Transfer::CODE);
 
 /// Reads such a transfer off the front of a frame's body, and says how many octets it takes up.
 #[inline]
@@ -105,20 +104,10 @@ fn settled(count: u32, fields: &[u8]) -> Option<bool> {
     }
 }
 
-/// Room for the largest head, and for the copy of a whole tag at its end.
-pub(crate) const ROOM: usize = 72;
-
-/// Octets of a frame's header, which is not for this module to fill in.
-const HEADER: usize = 8;
-
 /// Writes the transfer behind the header of its frame, and gives how many octets the two take up; the payload follows.
 #[inline]
-pub(crate) fn write(room: &mut [u8; ROOM], header: [u8; HEADER], whole: &Whole) -> usize {
-    let mut head = Head { room, len: 0 };
-    head.put(header, HEADER);
-    // 1.4: descriptor, list, its size and count.
-    let count = if whole.settled { 5 } else { 4 };
-    head.put([code::DESCRIBED, code::SMALLULONG, TRANSFER, code::LIST8, 0, count], 6);
+pub(crate) fn write(room: &mut Room, header: [u8; HEADER], whole: &Whole) -> usize {
+    let mut head = Head::new(room, header, TRANSFER, if whole.settled { 5 } else { 4 });
     head.uint(whole.handle.get());
     head.uint(whole.id.get());
     let (octets, length) = whole.tag.padded();
@@ -126,41 +115,5 @@ pub(crate) fn write(room: &mut [u8; ROOM], header: [u8; HEADER], whole: &Whole) 
     head.put(*octets, length.into());
     head.uint(whole.format.get());
     head.put([code::TRUE], whole.settled.into());
-    // The size counts from behind itself.
-    let size = head.len.saturating_sub(SIZE_AT.saturating_add(1));
-    let len = head.len;
-    if let Some(place) = room.get_mut(SIZE_AT) {
-        *place = u8::try_from(size).unwrap_or(u8::MAX);
-    }
-    len
-}
-
-/// Where the size of the performative's fields lies.
-const SIZE_AT: usize = HEADER + 4;
-
-/// The head of a frame, being written.
-struct Head<'a> {
-    room: &'a mut [u8; ROOM],
-    len: usize,
-}
-
-impl Head<'_> {
-    /// Puts down so many of the octets; the next ones overwrite the others.
-    #[inline]
-    fn put<const N: usize>(&mut self, octets: [u8; N], used: usize) {
-        if let Some(place) = self.room.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
-            *place = octets;
-            self.len = self.len.saturating_add(used);
-        }
-    }
-
-    #[inline]
-    fn uint(&mut self, value: u32) {
-        let [a, b, c, d] = value.to_be_bytes();
-        match (u8::try_from(value), value) {
-            (_, 0) => self.put([code::UINT0], 1),
-            (Ok(octet), _) => self.put([code::SMALLUINT, octet], 2),
-            _ => self.put([code::UINT, a, b, c, d], 5),
-        }
-    }
+    head.finish()
 }

@@ -9,6 +9,7 @@ use crate::{
     spec::{
         definitions::{ReceiverSettleMode, Role},
         delivery_state::{DeliveryState, Received},
+        head::Room,
         performatives::{Disposition, Transfer},
         usual,
         whole::{self, Whole},
@@ -168,7 +169,7 @@ proptest! {
 
     #[test]
     fn a_whole_delivery_is_written_the_same(whole in whole(), header: [u8; 8]) {
-        let mut room = [0; whole::ROOM];
+        let mut room: Room = [0; _];
         let size = whole::write(&mut room, header, &whole);
         let transfer = Transfer { settled: whole.settled.then_some(true), ..whole.transfer() };
         prop_assert_eq!(&room[..size], [&header[..], &to_vec(&transfer)].concat());
@@ -192,5 +193,17 @@ proptest! {
         }
         let octets = rewritten(&to_vec(&disposition), wide, 0);
         prop_assert_eq!(usual::read_disposition(&octets), Some(disposition));
+    }
+
+    #[test]
+    fn a_disposition_is_written_the_same(disposition in disposition(), header: [u8; 8]) {
+        let mut room: Room = [0; _];
+        let usual = matches!(disposition.state, None | Some(DeliveryState::Accepted(_) | DeliveryState::Released(_)))
+            && !disposition.batchable;
+        let written = usual::write_disposition(&mut room, header, &disposition);
+        prop_assert_eq!(written.is_some(), usual);
+        if let Some(size) = written {
+            prop_assert_eq!(&room[..size], [&header[..], &to_vec(&disposition)].concat());
+        }
     }
 }
