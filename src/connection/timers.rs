@@ -55,11 +55,15 @@ pub(super) struct Timers {
 
 impl Timers {
     /// Moves on to a moment; one that is past counts as the last.
+    #[inline]
     pub(super) fn tick(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        if !core::mem::take(&mut self.fresh) {
-            return;
+        if core::mem::take(&mut self.fresh) {
+            self.start_fresh();
         }
+    }
+
+    fn start_fresh(&mut self) {
         for deadline in self.due.values_mut() {
             if let Deadline::Armed(after) = *deadline {
                 *deadline = Deadline::At(self.now.saturating_add(after));
@@ -167,6 +171,7 @@ fn lost(why: &'static str) -> Failure {
 }
 
 impl Connection {
+    #[inline]
     pub(super) fn tick(&mut self, now: Instant) {
         self.shared.timers.tick(now);
     }

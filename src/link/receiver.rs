@@ -249,6 +249,10 @@ impl ReceiverInner {
         if front.is_some_and(|incoming| incoming.delivery.id == id && incoming.complete)
             && let Some(incoming) = self.queue.pop_front()
         {
+            if self.queue.is_empty() {
+                // Else the queue of each of many links would be gone round, and none of it be in the cache.
+                self.queue.clear();
+            }
             return Ok((incoming.delivery, incoming.frames));
         }
         let at = self.find(id)?;
