@@ -79,6 +79,10 @@ impl Encode for Encoded<'_> {
 /// What follows the value that comes next: 1.2 lets the upper half of a format code tell how long it is.
 fn skip(octets: &[u8]) -> Option<&[u8]> {
     let mut rest = octets;
+    // Nearly every descriptor is a small number.
+    while let [code::DESCRIBED, code::SMALLULONG, _, described @ ..] = rest {
+        rest = described;
+    }
     // A descriptor and the value it describes are two more to come.
     let mut due = 1_usize;
     while let Some(left) = due.checked_sub(1) {

@@ -355,6 +355,9 @@ impl SessionInner {
     }
 
     pub(super) fn write_dispositions(&mut self, out: &mut Out) {
+        if self.pending.is_empty() {
+            return;
+        }
         let mut pending = core::mem::take(&mut self.pending);
         for Pending { role, first, last, settled, state } in pending.drain(..) {
             let mut disposition = Disposition {
