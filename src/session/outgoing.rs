@@ -12,7 +12,7 @@ use crate::{
     ids::{DeliveryId, LinkId, LinkKey, SenderId},
     link::{Held, Kept, Link, LinkKind, SendOptions, Slot, first_transfer},
     out::Out,
-    spec::{performatives::Transfer, whole::Whole},
+    spec::{part::Part, performatives::Transfer, whole::Whole},
     state::LinkState,
     types::{DeliveryTag, Handle},
 };
@@ -62,18 +62,28 @@ impl SessionInner {
         let mut left = false;
         let whole =
             Whole { handle, id: delivery.number().into(), tag, format: options.message_format, settled };
-        if streaming || !options.is_usual() || !out.whole_transfer(&whole, &mut payload) {
+        if !options.is_usual() {
             let mut transfer = first_transfer(handle, delivery, tag, options);
             transfer.settled = settled.then_some(true);
             transfer.more = streaming;
             left = out.transfer(&mut transfer, &mut payload)?;
+        } else if streaming || !out.whole_transfer(&whole, &mut payload) {
+            left = out.part(&Part { handle, first: Some(&whole), settled, more: streaming }, &mut payload);
         }
         sender.on_first_frame();
+        self.window.on_send();
+        if left && !streaming && self.held.is_empty() {
+            // Nobody else's turn comes between.
+            let part = Part { handle, first: None, settled, more: false };
+            while left && self.window.remote_incoming() > 0 && !out.outbox_full() {
+                left = out.part(&part, &mut payload);
+                self.window.on_send();
+            }
+        }
         if left || streaming {
             sender.held = Some(Box::new(Held { id: delivery, settled, payload, streaming }));
             self.held.push(slot);
         }
-        self.window.on_send();
         if settled {
             self.outgoing.skip(epochs);
         } else {
@@ -89,51 +99,46 @@ impl SessionInner {
     /// Writes on with the messages in progress, in turn, as far as the window and the outbox allow.
     pub(super) fn write_held(&mut self, out: &mut Out) {
         let mut turns = self.held.len();
-        while turns > 0 && self.window.remote_incoming() > 0 && !out.outbox_full() {
+        while turns > 0 && self.window.remote_incoming() > 0 && !out.outbox_full() && !out.closed {
             let Some(slot) = self.held.pop() else { return };
             match self.write_part(slot, out) {
-                Part::Done => turns = turns.saturating_sub(1),
-                Part::Waits => {
+                Written::Done => turns = turns.saturating_sub(1),
+                Written::Waits => {
                     self.held.push(slot);
                     turns = turns.saturating_sub(1);
                 }
-                Part::Written => self.held.push(slot),
+                Written::More => self.held.push(slot),
             }
         }
     }
 
     /// Writes one frame of the message that a link has in progress.
-    fn write_part(&mut self, slot: u16, out: &mut Out) -> Part {
+    fn write_part(&mut self, slot: u16, out: &mut Out) -> Written {
         let Some(link) = self.links.get_mut(slot) else {
-            return Part::Done;
+            return Written::Done;
         };
-        let Link { end, kind: LinkKind::Sender(sender) } = link else { return Part::Done };
-        let (Some(held), LinkId::Sender(id)) = (&mut sender.held, end.id) else { return Part::Done };
+        let Link { end, kind: LinkKind::Sender(sender) } = link else { return Written::Done };
+        let (Some(held), LinkId::Sender(id)) = (&mut sender.held, end.id) else { return Written::Done };
         if end.state != LinkState::Attached {
             sender.held = None;
-            return Part::Done;
+            return Written::Done;
         }
         if held.payload.is_empty() && held.streaming {
-            return Part::Waits;
+            return Written::Waits;
         }
-        let mut transfer = Transfer {
-            handle: Handle::new(slot.into()),
-            settled: held.settled.then_some(true),
-            more: held.streaming,
-            ..Transfer::default()
-        };
-        // A continuation's head is smaller than the first frame's, which has fitted.
-        let Ok(left) = out.transfer(&mut transfer, &mut held.payload) else { return Part::Waits };
+        let handle = Handle::new(slot.into());
+        let part = Part { handle, first: None, settled: held.settled, more: held.streaming };
+        let left = out.part(&part, &mut held.payload);
         self.window.on_send();
         if held.streaming && held.payload.is_empty() && core::mem::take(&mut sender.wants_ready) {
             out.event(Event::SenderReady { sender: id });
         }
         if left || sender.held.as_ref().is_some_and(|held| held.streaming) {
-            return Part::Written;
+            return Written::More;
         }
         sender.held = None;
         self.after_held(slot, out);
-        Part::Done
+        Written::Done
     }
 
     /// A link has no message in progress any more: another can be sent, or the detach that waited is due.
@@ -218,9 +223,9 @@ impl SessionInner {
 }
 
 /// How far a message in progress has come.
-enum Part {
-    /// A frame was written, and more is there.
-    Written,
+enum Written {
+    /// A frame, and more is there.
+    More,
     /// More is to come from the application.
     Waits,
     /// There is nothing more.
