@@ -35,12 +35,12 @@ impl SessionInner {
         out: &mut Out,
         epochs: &mut u32,
     ) -> Result<DeliveryId, CommandError> {
-        let Outgoing { link: id, tag, mut payload, options, streaming } = message;
-        let slot = LinkKey::from(LinkId::from(id)).slot;
+        let Outgoing { link: sender_id, tag, mut payload, options, streaming } = message;
+        let slot = LinkKey::from(LinkId::from(sender_id)).slot;
         let (window, full) = (self.window.remote_incoming(), out.outbox_full());
         self.check_lasting(out)?;
         let delivery = self.outgoing.next_id();
-        let link = find_mut(&mut self.links, id.into())?;
+        let link = find_mut(&mut self.links, sender_id.into())?;
         if link.end.state != LinkState::Attached || link.end.leaving.is_some() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }
@@ -58,21 +58,51 @@ impl SessionInner {
             }
             return Err(error);
         }
-        let handle = Handle::new(slot.into());
-        let mut left = false;
-        let whole =
-            Whole { handle, id: delivery.number().into(), tag, format: options.message_format, settled };
-        if !options.is_usual() {
+        let (handle, id) = (Handle::new(slot.into()), delivery.number().into());
+        let whole = Whole { handle, id, tag, format: options.message_format, settled };
+        if streaming || !options.is_usual() || !out.whole_transfer(&whole, &mut payload) {
+            self.send_in_parts(slot, (delivery, &whole), payload, options, streaming, out)?;
+        } else {
+            sender.on_first_frame();
+            self.window.on_send();
+        }
+        if settled {
+            self.outgoing.skip(epochs);
+        } else {
+            if let Some(link) = self.links.get_mut(slot) {
+                link.end.unsettled = link.end.unsettled.saturating_add(1);
+            }
+            self.outgoing.push(Slot { link: sender_id, tag, state: Kept::Unknown }, epochs);
+        }
+        Ok(delivery)
+    }
+
+    /// Writes the first frames of a message that is not usual, or is too large for one, or comes in pieces.
+    #[inline(never)]
+    fn send_in_parts(
+        &mut self,
+        slot: u16,
+        (delivery, whole): (DeliveryId, &Whole),
+        mut payload: Payload,
+        options: &SendOptions,
+        streaming: bool,
+        out: &mut Out,
+    ) -> Result<(), CommandError> {
+        let Whole { handle, settled, tag, .. } = *whole;
+        let mut left = if options.is_usual() {
+            out.part(&Part { handle, first: Some(whole), settled, more: streaming }, &mut payload)
+        } else {
             let mut transfer = first_transfer(handle, delivery, tag, options);
             transfer.settled = settled.then_some(true);
             transfer.more = streaming;
-            left = out.transfer(&mut transfer, &mut payload)?;
-        } else if streaming || !out.whole_transfer(&whole, &mut payload) {
-            left = out.part(&Part { handle, first: Some(&whole), settled, more: streaming }, &mut payload);
-        }
+            out.transfer(&mut transfer, &mut payload)?
+        };
+        let Some(Link { kind: LinkKind::Sender(sender), .. }) = self.links.get_mut(slot) else {
+            return Ok(());
+        };
         sender.on_first_frame();
         self.window.on_send();
-        if left && !streaming && self.held.is_empty() {
+        if !streaming && self.held.is_empty() {
             // Nobody else's turn comes between.
             let part = Part { handle, first: None, settled, more: false };
             while left && self.window.remote_incoming() > 0 && !out.outbox_full() {
@@ -84,16 +114,10 @@ impl SessionInner {
             sender.held = Some(Box::new(Held { id: delivery, settled, payload, streaming }));
             self.held.push(slot);
         }
-        if settled {
-            self.outgoing.skip(epochs);
-        } else {
-            link.end.unsettled = link.end.unsettled.saturating_add(1);
-            self.outgoing.push(Slot { link: id, tag, state: Kept::Unknown }, epochs);
-        }
         if left {
             self.write_held(out);
         }
-        Ok(delivery)
+        Ok(())
     }
 
     /// Writes on with the messages in progress, in turn, as far as the window and the outbox allow.
