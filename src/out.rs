@@ -11,6 +11,7 @@ use crate::{
     spec::{
         definitions::MIN_MAX_FRAME_SIZE,
         head::Room,
+        part::{self, Part},
         performatives::{Disposition, Transfer},
         usual,
         whole::{self, Whole},
@@ -60,17 +61,28 @@ impl Out {
             .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
     }
 
-    /// Writes a message's only transfer, if it fits one frame; `false` where nothing has been written and the
-    /// general path is to be taken.
+    /// Writes a message's only transfer, if it fits one frame; `false` where nothing has been written and it takes
+    /// [parts](Self::part).
     #[inline]
     pub(crate) fn whole_transfer(&mut self, whole: &Whole, payload: &mut Payload) -> bool {
         let largest = u32::try_from(payload.len().saturating_add(size_of::<Room>())).unwrap_or(u32::MAX);
-        if self.closed || largest > self.max_frame_size || payload.only_chunk().is_none() {
+        if largest > self.max_frame_size || payload.only_chunk().is_none() {
             return false;
         }
         let header = header(FrameKind::Amqp, self.channel);
         self.outbox.whole_frame(|room| whole::write(room, header, whole), payload);
         true
+    }
+
+    /// Writes one transfer with as much of the payload as fits, and says whether payload is left over.
+    pub(crate) fn part(&mut self, part: &Part<'_>, payload: &mut Payload) -> bool {
+        let header = header(FrameKind::Amqp, self.channel);
+        let max = usize::try_from(self.max_frame_size).unwrap_or(usize::MAX);
+        self.outbox.frame_in_part(
+            max,
+            |room, left_over| part::write(room, header, &Part { more: part.more || left_over, ..*part }),
+            payload,
+        )
     }
 
     /// Writes a disposition.

@@ -2,13 +2,16 @@
 
 use alloc::{collections::VecDeque, vec::Vec};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::{FrameKind, HEADER_SIZE, Payload, ProtocolHeader};
 use crate::codec::{Encode, Writer};
 
 /// Payload chunks below this many octets are copied beside their heads: a write of its own would cost more.
 const BY_REFERENCE: usize = 1024;
+
+/// Octets of the blocks from which heads are handed out one by one.
+const LOOSE: usize = 4096;
 
 /// A frame header (2.3.1) without the size, which is known at the end.
 #[inline]
@@ -27,6 +30,8 @@ pub struct Outbox {
     chunks: VecDeque<(usize, Bytes)>,
     /// Octets of the chunks together.
     referenced: usize,
+    /// Room for heads that are handed out one by one, behind those that have been.
+    loose: BytesMut,
 }
 
 impl Outbox {
@@ -118,6 +123,32 @@ impl Outbox {
         } else {
             self.payload(payload.take_chunk(usize::MAX));
         }
+    }
+
+    /// Adds a frame of at most `max` octets with as much of a payload as it has room for, and says whether some is left
+    /// over. `write` puts the frame's head in place, the [`header`] first, knowing whether that is so, and gives its
+    /// size, which must leave room for payload.
+    pub(crate) fn frame_in_part<const N: usize>(
+        &mut self,
+        max: usize,
+        write: impl Fn(&mut [u8; N], bool) -> usize,
+        payload: &mut Payload,
+    ) -> bool {
+        let whole = self.place(|room| Some(write(room, false)));
+        let Some((start, mut head)) = whole else { return !payload.is_empty() };
+        let left_over = head.saturating_add(payload.len()) > max;
+        if left_over {
+            self.heads.truncate(start);
+            head = self.place(|room| Some(write(room, true))).map_or(head, |(_, head)| head);
+        }
+        let mut to_go = max.saturating_sub(head).min(payload.len());
+        self.end_frame(start, head.saturating_add(to_go));
+        while to_go > 0 {
+            let chunk = payload.take_chunk(to_go);
+            to_go = to_go.saturating_sub(chunk.len());
+            self.payload(chunk);
+        }
+        left_over
     }
 
     /// Adds a frame that is written in place, the [`header`] first; `write` gives its size. `false` where it gives none,
@@ -222,7 +253,13 @@ impl Outbox {
         } else if self.read == 0 && self.chunks.is_empty() {
             Bytes::from(core::mem::take(&mut self.heads))
         } else {
-            let chunk = Bytes::copy_from_slice(self.front());
+            let end = self.chunks.front().map_or(self.heads.len(), |(place, _)| *place);
+            let front = self.heads.get(self.read..end).unwrap_or_default();
+            if self.loose.capacity() < front.len() {
+                self.loose = BytesMut::with_capacity(front.len().max(LOOSE));
+            }
+            self.loose.extend_from_slice(front);
+            let chunk = self.loose.split().freeze();
             self.read = self.read.saturating_add(chunk.len());
             chunk
         };

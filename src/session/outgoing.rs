@@ -12,7 +12,7 @@ use crate::{
     ids::{DeliveryId, LinkId, LinkKey, SenderId},
     link::{Held, Kept, Link, LinkKind, SendOptions, Slot, first_transfer},
     out::Out,
-    spec::{performatives::Transfer, whole::Whole},
+    spec::{part::Part, performatives::Transfer, whole::Whole},
     state::LinkState,
     types::{DeliveryTag, Handle},
 };
@@ -35,12 +35,12 @@ impl SessionInner {
         out: &mut Out,
         epochs: &mut u32,
     ) -> Result<DeliveryId, CommandError> {
-        let Outgoing { link: id, tag, mut payload, options, streaming } = message;
-        let slot = LinkKey::from(LinkId::from(id)).slot;
+        let Outgoing { link: sender_id, tag, mut payload, options, streaming } = message;
+        let slot = LinkKey::from(LinkId::from(sender_id)).slot;
         let (window, full) = (self.window.remote_incoming(), out.outbox_full());
         self.check_lasting(out)?;
         let delivery = self.outgoing.next_id();
-        let link = find_mut(&mut self.links, id.into())?;
+        let link = find_mut(&mut self.links, sender_id.into())?;
         if link.end.state != LinkState::Attached || link.end.leaving.is_some() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }
@@ -58,82 +58,111 @@ impl SessionInner {
             }
             return Err(error);
         }
-        let handle = Handle::new(slot.into());
-        let mut left = false;
-        let whole =
-            Whole { handle, id: delivery.number().into(), tag, format: options.message_format, settled };
+        let (handle, id) = (Handle::new(slot.into()), delivery.number().into());
+        let whole = Whole { handle, id, tag, format: options.message_format, settled };
         if streaming || !options.is_usual() || !out.whole_transfer(&whole, &mut payload) {
+            self.send_in_parts(slot, (delivery, &whole), payload, options, streaming, out)?;
+        } else {
+            sender.on_first_frame();
+            self.window.on_send();
+        }
+        if settled {
+            self.outgoing.skip(epochs);
+        } else {
+            if let Some(link) = self.links.get_mut(slot) {
+                link.end.unsettled = link.end.unsettled.saturating_add(1);
+            }
+            self.outgoing.push(Slot { link: sender_id, tag, state: Kept::Unknown }, epochs);
+        }
+        Ok(delivery)
+    }
+
+    /// Writes the first frames of a message that is not usual, or is too large for one, or comes in pieces.
+    #[inline(never)]
+    fn send_in_parts(
+        &mut self,
+        slot: u16,
+        (delivery, whole): (DeliveryId, &Whole),
+        mut payload: Payload,
+        options: &SendOptions,
+        streaming: bool,
+        out: &mut Out,
+    ) -> Result<(), CommandError> {
+        let Whole { handle, settled, tag, .. } = *whole;
+        let mut left = if options.is_usual() {
+            out.part(&Part { handle, first: Some(whole), settled, more: streaming }, &mut payload)
+        } else {
             let mut transfer = first_transfer(handle, delivery, tag, options);
             transfer.settled = settled.then_some(true);
             transfer.more = streaming;
-            left = out.transfer(&mut transfer, &mut payload)?;
-        }
+            out.transfer(&mut transfer, &mut payload)?
+        };
+        let Some(Link { kind: LinkKind::Sender(sender), .. }) = self.links.get_mut(slot) else {
+            return Ok(());
+        };
         sender.on_first_frame();
+        self.window.on_send();
+        if !streaming && self.held.is_empty() {
+            // Nobody else's turn comes between.
+            let part = Part { handle, first: None, settled, more: false };
+            while left && self.window.remote_incoming() > 0 && !out.outbox_full() {
+                left = out.part(&part, &mut payload);
+                self.window.on_send();
+            }
+        }
         if left || streaming {
             sender.held = Some(Box::new(Held { id: delivery, settled, payload, streaming }));
             self.held.push(slot);
         }
-        self.window.on_send();
-        if settled {
-            self.outgoing.skip(epochs);
-        } else {
-            link.end.unsettled = link.end.unsettled.saturating_add(1);
-            self.outgoing.push(Slot { link: id, tag, state: Kept::Unknown }, epochs);
-        }
         if left {
             self.write_held(out);
         }
-        Ok(delivery)
+        Ok(())
     }
 
     /// Writes on with the messages in progress, in turn, as far as the window and the outbox allow.
     pub(super) fn write_held(&mut self, out: &mut Out) {
         let mut turns = self.held.len();
-        while turns > 0 && self.window.remote_incoming() > 0 && !out.outbox_full() {
+        while turns > 0 && self.window.remote_incoming() > 0 && !out.outbox_full() && !out.closed {
             let Some(slot) = self.held.pop() else { return };
             match self.write_part(slot, out) {
-                Part::Done => turns = turns.saturating_sub(1),
-                Part::Waits => {
+                Written::Done => turns = turns.saturating_sub(1),
+                Written::Waits => {
                     self.held.push(slot);
                     turns = turns.saturating_sub(1);
                 }
-                Part::Written => self.held.push(slot),
+                Written::More => self.held.push(slot),
             }
         }
     }
 
     /// Writes one frame of the message that a link has in progress.
-    fn write_part(&mut self, slot: u16, out: &mut Out) -> Part {
+    fn write_part(&mut self, slot: u16, out: &mut Out) -> Written {
         let Some(link) = self.links.get_mut(slot) else {
-            return Part::Done;
+            return Written::Done;
         };
-        let Link { end, kind: LinkKind::Sender(sender) } = link else { return Part::Done };
-        let (Some(held), LinkId::Sender(id)) = (&mut sender.held, end.id) else { return Part::Done };
+        let Link { end, kind: LinkKind::Sender(sender) } = link else { return Written::Done };
+        let (Some(held), LinkId::Sender(id)) = (&mut sender.held, end.id) else { return Written::Done };
         if end.state != LinkState::Attached {
             sender.held = None;
-            return Part::Done;
+            return Written::Done;
         }
         if held.payload.is_empty() && held.streaming {
-            return Part::Waits;
+            return Written::Waits;
         }
-        let mut transfer = Transfer {
-            handle: Handle::new(slot.into()),
-            settled: held.settled.then_some(true),
-            more: held.streaming,
-            ..Transfer::default()
-        };
-        // A continuation's head is smaller than the first frame's, which has fitted.
-        let Ok(left) = out.transfer(&mut transfer, &mut held.payload) else { return Part::Waits };
+        let handle = Handle::new(slot.into());
+        let part = Part { handle, first: None, settled: held.settled, more: held.streaming };
+        let left = out.part(&part, &mut held.payload);
         self.window.on_send();
         if held.streaming && held.payload.is_empty() && core::mem::take(&mut sender.wants_ready) {
             out.event(Event::SenderReady { sender: id });
         }
         if left || sender.held.as_ref().is_some_and(|held| held.streaming) {
-            return Part::Written;
+            return Written::More;
         }
         sender.held = None;
         self.after_held(slot, out);
-        Part::Done
+        Written::Done
     }
 
     /// A link has no message in progress any more: another can be sent, or the detach that waited is due.
@@ -218,9 +247,9 @@ impl SessionInner {
 }
 
 /// How far a message in progress has come.
-enum Part {
-    /// A frame was written, and more is there.
-    Written,
+enum Written {
+    /// A frame, and more is there.
+    More,
     /// More is to come from the application.
     Waits,
     /// There is nothing more.

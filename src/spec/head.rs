@@ -1,5 +1,6 @@
 //! The head of a frame with a performative of few fields, written where it is to lie.
 
+use super::whole::Whole;
 use crate::codec::code;
 
 /// Octets of a frame's header, which is not for this module to fill in.
@@ -51,6 +52,16 @@ impl<'a> Head<'a> {
             (Ok(octet), _) => self.put([code::SMALLUINT, octet], 2),
             _ => self.put([code::UINT, a, b, c, d], 5),
         }
+    }
+
+    /// What names a delivery.
+    #[inline]
+    pub(super) fn delivery(&mut self, whole: &Whole) {
+        self.uint(whole.id.get());
+        let (octets, length) = whole.tag.padded();
+        self.put([code::VBIN8, length], 2);
+        self.put(*octets, length.into());
+        self.uint(whole.format.get());
     }
 
     /// Fills in the size of the fields, and gives that of the head.

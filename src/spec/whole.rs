@@ -109,11 +109,7 @@ fn settled(count: u32, fields: &[u8]) -> Option<bool> {
 pub(crate) fn write(room: &mut Room, header: [u8; HEADER], whole: &Whole) -> usize {
     let mut head = Head::new(room, header, TRANSFER, if whole.settled { 5 } else { 4 });
     head.uint(whole.handle.get());
-    head.uint(whole.id.get());
-    let (octets, length) = whole.tag.padded();
-    head.put([code::VBIN8, length], 2);
-    head.put(*octets, length.into());
-    head.uint(whole.format.get());
+    head.delivery(whole);
     head.put([code::TRUE], whole.settled.into());
     head.finish()
 }

@@ -10,6 +10,7 @@ use crate::{
         definitions::{ReceiverSettleMode, Role},
         delivery_state::{DeliveryState, Received},
         head::Room,
+        part::{self, Part},
         performatives::{Disposition, Transfer},
         usual,
         whole::{self, Whole},
@@ -172,6 +173,17 @@ proptest! {
         let mut room: Room = [0; _];
         let size = whole::write(&mut room, header, &whole);
         let transfer = Transfer { settled: whole.settled.then_some(true), ..whole.transfer() };
+        prop_assert_eq!(&room[..size], [&header[..], &to_vec(&transfer)].concat());
+    }
+
+    #[test]
+    fn a_part_of_a_delivery_is_written_the_same(whole in whole(), first: bool, more: bool, header: [u8; 8]) {
+        let mut room: Room = [0; _];
+        let Whole { handle, settled, .. } = whole;
+        let part = Part { handle, first: first.then_some(&whole), settled, more };
+        let size = part::write(&mut room, header, &part);
+        let named = if first { whole.transfer() } else { Transfer { handle, ..Transfer::default() } };
+        let transfer = Transfer { settled: settled.then_some(true), more, ..named };
         prop_assert_eq!(&room[..size], [&header[..], &to_vec(&transfer)].concat());
     }
 
