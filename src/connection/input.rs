@@ -69,12 +69,6 @@ impl Connection {
         }
     }
 
-    /// Whether the connection is open, and there is room for what frames come to.
-    #[inline]
-    fn takes_frames(&self) -> bool {
-        self.state == ConnectionState::Opened && !self.deaf && self.out.has_room()
-    }
-
     /// 2.4.5: a peer whose frames have to wait for the application is not silent.
     fn stall(&mut self, progress: Progress, input: &impl Input) -> Progress {
         if input.remaining() > 0 {

@@ -48,3 +48,56 @@ impl Names {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config,
+        ids::{LinkId, LinkKey},
+        link::{Endpoint, LinkKind, ReceiverInner, Said, SenderInner},
+    };
+    use alloc::{collections::BTreeMap, format, string::String};
+
+    fn link(slot: u16, name: &str, role: Role) -> Link {
+        let key = LinkKey { generation: 1, session: 0, slot };
+        let (id, kind) = match role {
+            Role::Sender => (LinkId::from(key.sender()), LinkKind::Sender(SenderInner::default())),
+            Role::Receiver => {
+                let receiver = ReceiverInner::new(&config::Attach::new(), 1);
+                (LinkId::from(key.receiver()), LinkKind::Receiver(receiver))
+            }
+        };
+        Link { end: Endpoint::new(id, Said::Name(name.into())), kind }
+    }
+
+    /// What a map from names to handles would say.
+    #[test]
+    fn links_are_found_by_name_and_direction() {
+        let (mut links, mut names) = (Places::default(), Names::default());
+        let mut model: BTreeMap<(String, bool), u16> = BTreeMap::new();
+        let mut random = 88_172_645_463_325_252_u64;
+        for _ in 0..5000 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            // Names of which some begin with others, and come to be used again.
+            let name = format!("{:b}", random % 64);
+            let role = if random & (1 << 20) == 0 { Role::Sender } else { Role::Receiver };
+            let key = (name.clone(), role == Role::Sender);
+            assert_eq!(names.find(&links, name.as_bytes(), role), model.get(&key).copied());
+            if random & (3 << 30) > 0 {
+                let slot = links.lowest_free().unwrap();
+                links.insert(link(slot, &name, role));
+                names.insert(&links, slot);
+                model.insert(key, slot);
+            } else if let Some(slot) = links.numbers().find(|slot| links.get(*slot).is_some()) {
+                // Of two links of a name only the later one is known by it.
+                names.remove(&links, slot);
+                links.remove(slot);
+                model.retain(|_, known| *known != slot);
+            }
+        }
+        assert!(model.len() > 64 && names.0.len() == model.len());
+    }
+}

@@ -1,0 +1,209 @@
+//! What is kept of the peer's begin and attach, and given back in the attach that answers it.
+
+#[allow(dead_code, reason = "the other peers need more")]
+#[path = "hostile/peer.rs"]
+mod peer;
+
+use amqp_proto::{
+    Attach, Begin, Config, Connection, Event, Instant, Progress, ReceiverId, SessionId,
+    codec::{DecodeLimits, from_bytes, to_vec},
+    spec::{
+        definitions::{ReceiverSettleMode, Role, SenderSettleMode},
+        performatives as p,
+        termini::{FilterSet, Source, Target, TargetArchetype},
+    },
+    types::{Fields, Symbol, Value},
+};
+use bytes::{Buf, Bytes};
+use peer::{AMQP, attach, begin, frame, open, raw};
+
+const NOW: Instant = Instant::from_millis(1);
+
+/// A server whose peer has opened its connection, and accepts frames of so many octets.
+fn opened(max_frame_size: u32) -> Connection {
+    let mut server = Connection::new(Config::server("server"));
+    let open = p::Open { max_frame_size, ..open() };
+    for octets in [AMQP.to_vec(), frame(0, &open)] {
+        assert_eq!(server.handle_input(NOW, &mut octets.as_slice()), Progress::NeedInput);
+    }
+    server.open().unwrap();
+    output(&mut server);
+    server
+}
+
+fn output(server: &mut Connection) -> Vec<u8> {
+    let mut transmit = server.transmit(NOW);
+    let octets = transmit.copy_to_bytes(transmit.remaining());
+    octets.to_vec()
+}
+
+fn feed(server: &mut Connection, octets: &[u8]) {
+    let mut octets = octets;
+    assert_eq!(server.handle_input(NOW, &mut octets), Progress::NeedInput);
+}
+
+fn requested(server: &mut Connection) -> (Vec<SessionId>, Vec<ReceiverId>) {
+    let (mut sessions, mut receivers) = (Vec::new(), Vec::new());
+    while let Some(event) = server.poll_event() {
+        match event {
+            Event::SessionRequested { session } => sessions.push(session),
+            Event::ReceiverRequested { receiver, .. } => receivers.push(receiver),
+            _ => {}
+        }
+    }
+    (sessions, receivers)
+}
+
+/// The attach in the frame that is all of the output.
+fn answer(octets: &[u8]) -> p::Attach {
+    from_bytes(&Bytes::copy_from_slice(&octets[8..]), DecodeLimits::DEFAULT).unwrap()
+}
+
+fn symbol(text: &str) -> Symbol {
+    Symbol::try_from(text).unwrap()
+}
+
+fn rich() -> p::Attach {
+    let filter = FilterSet::new().with(symbol("filter"), Value::from("expression"));
+    p::Attach {
+        source: Some(Box::new(Source {
+            filter: Some(filter),
+            outcomes: vec![symbol("amqp:accepted:list"), symbol("amqp:rejected:list")].into(),
+            ..Source::at("from")
+        })),
+        target: Some(
+            Target { dynamic: true, capabilities: symbol("queue").into(), ..Target::default() }.into(),
+        ),
+        max_message_size: Some(1 << 40),
+        snd_settle_mode: SenderSettleMode::Unsettled,
+        rcv_settle_mode: ReceiverSettleMode::Second,
+        properties: Some(Fields::new().with(symbol("key"), Value::from("value"))),
+        ..attach("a link", 3, Role::Sender)
+    }
+}
+
+/// What waits for an answer holds no block alive that was read, and neither does what is kept after it.
+#[test]
+fn begin_and_attach_can_be_asked_for_and_hold_no_input() {
+    for waits in [true, false] {
+        let mut server = opened(4096);
+        let begin = p::Begin {
+            properties: Some(Fields::new().with(symbol("who"), Value::from("peer"))),
+            offered_capabilities: symbol("more").into(),
+            ..begin()
+        };
+        let block = Bytes::from([frame(5, &begin), frame(5, &rich())].concat());
+        let mut input = block.clone();
+        let accept = |server: &mut Connection| {
+            let (sessions, _) = requested(server);
+            server.accept_session(sessions[0], Begin::new()).unwrap();
+            sessions[0]
+        };
+        let session = if waits {
+            assert_eq!(server.handle_input(NOW, &mut input), Progress::NeedInput);
+            drop(input);
+            assert!(block.is_unique(), "what waits holds the block");
+            accept(&mut server)
+        } else {
+            let mut first = input.split_to(frame(5, &begin).len());
+            assert_eq!(server.handle_input(NOW, &mut first), Progress::NeedInput);
+            let session = accept(&mut server);
+            assert_eq!(server.handle_input(NOW, &mut input), Progress::NeedInput);
+            drop((first, input));
+            session
+        };
+        let (_, receivers) = requested(&mut server);
+        assert!(block.is_unique(), "what is kept holds the block");
+        assert_eq!(server.session(session).unwrap().remote_begin(), Some(begin));
+        output(&mut server);
+        server.accept_receiver(receivers[0], Attach::new()).unwrap();
+        let link = server.receiver(receivers[0]).unwrap();
+        assert_eq!(link.remote_attach(), Some(rich()));
+        assert_eq!(link.name(), "a link");
+        // What the answer leaves open is as it was asked for, and each end has the say of its own settle mode.
+        let answer = answer(&output(&mut server));
+        assert_eq!((&answer.source, &answer.target), (&rich().source, &rich().target));
+        assert_eq!(answer.snd_settle_mode, SenderSettleMode::Unsettled);
+        assert_eq!(answer.rcv_settle_mode, ReceiverSettleMode::First);
+        assert_eq!((answer.role, answer.name.as_str()), (Role::Receiver, "a link"));
+        assert_eq!((answer.max_message_size, answer.properties), (None, None));
+    }
+}
+
+/// What an answer says itself is not taken from the request.
+#[test]
+fn an_answer_says_its_own() {
+    let mut server = opened(4096);
+    feed(&mut server, &frame(0, &begin()));
+    let (sessions, _) = requested(&mut server);
+    server.accept_session(sessions[0], Begin::new()).unwrap();
+    feed(&mut server, &frame(0, &rich()));
+    let (_, receivers) = requested(&mut server);
+    output(&mut server);
+    let ours = Attach::new().target(Target::at("made")).rcv_settle_mode(ReceiverSettleMode::Second);
+    let ours = ours.max_message_size(9).offered_capabilities(vec![symbol("ours")]);
+    server.accept_receiver(receivers[0], ours).unwrap();
+    let answer = answer(&output(&mut server));
+    let Some(TargetArchetype::Target(target)) = answer.target.as_deref() else { panic!("{answer:?}") };
+    assert_eq!(*target, Target::at("made"));
+    assert_eq!((answer.source, answer.max_message_size), (rich().source, Some(9)));
+    assert_eq!(answer.rcv_settle_mode, ReceiverSettleMode::Second);
+    assert_eq!(*answer.offered_capabilities, [symbol("ours")]);
+}
+
+/// A composite in the widest encoding there is, with a null for each field that it could have.
+fn wide(descriptor: u64, fields: &[Vec<u8>], all: usize) -> Vec<u8> {
+    let nulls = vec![vec![0x40]; all - fields.len()].concat();
+    let body = [fields.concat(), nulls].concat();
+    let (size, count) = (u32::try_from(body.len() + 4).unwrap(), u32::try_from(all).unwrap());
+    let mut octets = vec![0x00, 0x80];
+    octets.extend(descriptor.to_be_bytes());
+    octets.push(0xd0);
+    octets.extend(size.to_be_bytes());
+    octets.extend(count.to_be_bytes());
+    octets.extend(body);
+    octets
+}
+
+fn wide_str(text: &str) -> Vec<u8> {
+    let mut octets = vec![0xb1];
+    octets.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
+    octets.extend(text.as_bytes());
+    octets
+}
+
+/// A request whose encoding is larger than it has to be is given back in one that fits the peer's own frames.
+#[test]
+fn what_is_given_back_is_no_larger_than_it_has_to_be() {
+    let (from, to) = ("f".repeat(220), "t".repeat(210));
+    let source = wide(Source::CODE, &[wide_str(&from)], 11);
+    let target = wide(Target::CODE, &[wide_str(&to)], 7);
+    let fields = [
+        wide_str("link"),
+        vec![0x70, 0, 0, 0, 0],
+        to_vec(&Role::Sender),
+        vec![0x40],
+        vec![0x40],
+        source,
+        target,
+        vec![0x40],
+        vec![0x40],
+        vec![0x70, 0, 0, 0, 0],
+    ];
+    let body = wide(p::Attach::CODE, &fields, 14);
+    assert!(body.len() > 512);
+    let mut server = opened(512);
+    feed(&mut server, &frame(0, &begin()));
+    let (sessions, _) = requested(&mut server);
+    server.accept_session(sessions[0], Begin::new()).unwrap();
+    output(&mut server);
+    feed(&mut server, &raw(0, 0, &body));
+    let (_, receivers) = requested(&mut server);
+    assert_eq!(server.receiver(receivers[0]).unwrap().name(), "link");
+    server.accept_receiver(receivers[0], Attach::new()).unwrap();
+    let written = output(&mut server);
+    assert!(written.len() <= 512, "{} octets", written.len());
+    let answer = answer(&written);
+    assert_eq!(answer.source, Some(Box::new(Source::at(from))));
+    assert_eq!(answer.target, Some(Target::at(to).into()));
+}

@@ -1,0 +1,130 @@
+//! What an end of a connection, a session and a link keeps of the heap.
+//!
+//! Not with the testing kit, for which the engine notes the states that everything comes to.
+#![cfg(not(feature = "testing"))]
+
+use amqp_proto::{
+    Attach, Begin, Config, Connection, Event, Instant, Progress, SessionId, spec::termini::Source,
+};
+use bytes::Buf;
+
+const NOW: Instant = Instant::from_millis(1);
+
+/// Two ends, and the octets between them, which the engine copies and keeps nothing of.
+struct Pair {
+    client: Connection,
+    server: Connection,
+    wire: Vec<u8>,
+}
+
+fn carry(from: &mut Connection, wire: &mut Vec<u8>, to: &mut Connection) -> bool {
+    wire.clear();
+    let mut transmit = from.transmit(NOW);
+    while transmit.has_remaining() {
+        let count = transmit.chunk().len();
+        wire.extend_from_slice(transmit.chunk());
+        transmit.advance(count);
+    }
+    assert_eq!(to.handle_input(NOW, &mut wire.as_slice()), Progress::NeedInput);
+    !wire.is_empty()
+}
+
+impl Pair {
+    fn new() -> Self {
+        let client = Config::client("client").channel_max(9999);
+        let server = Config::server("server").channel_max(9999).auto_accept(true);
+        let (client, server) = (Connection::new(client), Connection::new(server));
+        let mut pair = Self { client, server, wire: Vec::with_capacity(4096) };
+        pair.client.open().unwrap();
+        pair.turn();
+        assert!(pair.client.is_open() && pair.server.is_open());
+        pair
+    }
+
+    /// Until nothing moves; all requests are granted.
+    fn turn(&mut self) {
+        loop {
+            let up = carry(&mut self.client, &mut self.wire, &mut self.server);
+            while let Some(event) = self.server.poll_event() {
+                if let Event::ReceiverRequested { receiver, .. } = event {
+                    self.server.accept_receiver(receiver, Attach::new()).unwrap();
+                }
+            }
+            let down = carry(&mut self.server, &mut self.wire, &mut self.client);
+            while self.client.poll_event().is_some() {}
+            if !up && !down {
+                return;
+            }
+        }
+    }
+
+    fn begin(&mut self) -> SessionId {
+        let session = self.client.begin(Begin::new()).unwrap();
+        self.turn();
+        session
+    }
+
+    fn attach(&mut self, session: SessionId, number: usize) {
+        let attach = Attach::to("queue/orders").source(Source::at("src")).name(format!("link-{number:08}"));
+        let sender = self.client.session(session).unwrap().attach_sender(attach).unwrap();
+        self.turn();
+        assert!(self.client.sender_is_open(sender));
+    }
+}
+
+/// Octets that are still in use, for each of so many things and each of two ends.
+fn kept(count: usize, mut make: impl FnMut(usize)) -> i64 {
+    let counted = allocation_counter::measure(|| (0..count).for_each(&mut make));
+    counted.bytes_current / i64::try_from(2 * count).unwrap()
+}
+
+#[test]
+fn a_connection_takes_two_kibibytes() {
+    let mut pairs = Vec::new();
+    let octets = kept(100, |_| {
+        let mut pair = Pair::new();
+        pair.wire = Vec::new();
+        pairs.push(Box::new(pair));
+    });
+    assert!((1000..2048).contains(&octets), "{octets}");
+}
+
+#[test]
+fn a_session_takes_half_a_kibibyte() {
+    let mut pair = Pair::new();
+    pair.begin();
+    let octets = kept(1000, |_| {
+        pair.begin();
+    });
+    assert!((200..480).contains(&octets), "{octets}");
+}
+
+#[test]
+fn a_link_takes_a_third_of_a_kibibyte() {
+    let mut pair = Pair::new();
+    let session = pair.begin();
+    pair.attach(session, 0);
+    // Nearly as many as the default settings allow.
+    let octets = kept(200, |number| pair.attach(session, number + 1));
+    assert!((100..340).contains(&octets), "{octets}");
+}
+
+/// A session or a link that has gone leaves nothing.
+#[test]
+fn what_is_gone_leaves_nothing() {
+    let mut pair = Pair::new();
+    let session = pair.begin();
+    let live = |pair: &mut Pair, number: usize| {
+        let other = pair.begin();
+        pair.attach(session, number);
+        pair.attach(other, number);
+        let link = pair.client.session(session).unwrap().links().next().unwrap();
+        let amqp_proto::LinkId::Sender(sender) = link else { panic!("{link}") };
+        pair.client.sender(sender).unwrap().close(None).unwrap();
+        pair.client.session(other).unwrap().end(None).unwrap();
+        pair.turn();
+    };
+    live(&mut pair, 0);
+    let counted = allocation_counter::measure(|| (1..100).for_each(|number| live(&mut pair, number)));
+    assert_eq!((counted.count_current, counted.bytes_current), (0, 0));
+}
