@@ -300,9 +300,12 @@ impl ReceiverInner {
     #[inline]
     pub(crate) fn top_up(&mut self) -> bool {
         let CreditPolicy::Auto(full) = self.policy else { return false };
+        if self.credit > full / 2 || self.drain {
+            return false;
+        }
         let waiting = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
         let wanted = full.saturating_sub(waiting);
-        if self.drain || self.credit > full / 2 || wanted <= self.credit {
+        if wanted <= self.credit {
             return false;
         }
         self.set_credit(wanted);
@@ -324,9 +327,11 @@ impl ReceiverInner {
 
     /// Whether a drain has come to its end; it then is over.
     pub(crate) fn end_drain(&mut self) -> bool {
-        let over = self.drain && self.credit == 0;
-        self.drain &= !over;
-        over
+        if !self.drain || self.credit > 0 {
+            return false;
+        }
+        self.drain = false;
+        true
     }
 
     /// 2.6.7: what the sender says of its count. Its credit is what we gave it, so that field is not read.
