@@ -11,7 +11,10 @@ use alloc::{
 pub(crate) struct Places<T> {
     places: Vec<Option<Box<T>>>,
     /// Places before the last that are free, once there have been any.
-    #[expect(clippy::box_collection, reason = "mostly there are none, and then it takes a third of the room")]
+    #[expect(
+        clippy::box_collection,
+        reason = "mostly there are none, and then it takes a third of the room"
+    )]
     free: Option<Box<BTreeSet<u16>>>,
 }
 

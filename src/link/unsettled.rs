@@ -82,7 +82,10 @@ pub(crate) struct Ledger<T> {
     /// The place of the next delivery, which is the one behind the ring.
     next: u64,
     ring: VecDeque<Option<T>>,
-    #[expect(clippy::box_collection, reason = "mostly there are none, and then it takes a third of the room")]
+    #[expect(
+        clippy::box_collection,
+        reason = "mostly there are none, and then it takes a third of the room"
+    )]
     old: Option<Box<BTreeMap<u64, T>>>,
     live: u32,
     /// The high halves of the ids since the number last wrapped, and before that.

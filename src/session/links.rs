@@ -59,7 +59,7 @@ impl SessionInner {
     /// The slot that a new link comes to lie in, as far as the peer has handles for it.
     fn next_slot(&self) -> Option<u16> {
         // 2.7.2: the peer's bound, where it is known; ours bounds the table.
-        self.links.lowest_free().filter(|slot| u32::from(*slot) <= self.remote_handle_max)
+        self.links.lowest_free().filter(|slot| u32::from(*slot) <= self.remote_handle_max())
     }
 
     fn next_id(&self, role: Role, generation: u32, slot: u16) -> LinkId {
@@ -189,11 +189,12 @@ impl SessionInner {
 
     /// Writes the attaches that waited for the peer's begin.
     pub(super) fn write_staged(&mut self, out: &mut Out) {
+        let max = self.remote_handle_max();
         for slot in self.links.numbers() {
             let Some(link) = self.links.get_mut(slot) else { continue };
             let Some(attach) = link.end.unsent.take() else { continue };
             let id = link.end.id;
-            let why = if u32::from(slot) > self.remote_handle_max {
+            let why = if u32::from(slot) > max {
                 "the peer's handle-max is reached"
             } else if out.frame(&attach).is_err() || !link.end.apply(LinkCue::SendAttach) {
                 "the attach does not fit the peer's frames"

@@ -1,5 +1,6 @@
 //! One session endpoint (2.5): its window, its links, its deliveries.
 
+mod begun;
 mod flow;
 mod incoming;
 mod leave;
@@ -27,6 +28,7 @@ use crate::state::LinkState;
 
 pub(crate) use self::outgoing::Outgoing;
 use self::{
+    begun::Begun,
     names::Names,
     settle::{Pending, Run},
     window::Window,
@@ -37,7 +39,7 @@ use crate::{
     error::{CommandError, Failure, Origin, ProtocolError},
     event::Event,
     ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
-    link::{Ledger, Link, Slot, Told},
+    link::{Ledger, Link, Slot},
     out::Out,
     places::{Places, Turns},
     spec::{
@@ -60,10 +62,8 @@ pub(crate) struct SessionInner {
     pub(crate) remote_channel: Option<u16>,
     /// The highest handle that we announce.
     handle_max: u32,
-    /// The highest handle that the peer accepts, as far as is known.
-    remote_handle_max: u32,
     /// The peer's begin, once it has come.
-    remote: Option<Told>,
+    remote: Option<Begun>,
     /// The begin has to wait for the peer's open.
     pub(crate) staged: bool,
     /// The last event of this id has been raised.
@@ -147,7 +147,6 @@ impl SessionInner {
             remote_channel: None,
             window: Window::new(&local),
             handle_max: 0,
-            remote_handle_max: u32::MAX,
             remote: None,
             staged: false,
             silent: false,
@@ -271,8 +270,7 @@ impl SessionInner {
         }
         self.remote_channel = Some(channel);
         self.window.on_begin(begin);
-        self.remote_handle_max = begin.handle_max.get();
-        self.remote = Some(Told::new(body));
+        self.remote = Some(Begun::new(begin, body));
         if answer {
             out.event(Event::SessionOpen { session: self.id });
             self.write_staged(out);
@@ -281,7 +279,12 @@ impl SessionInner {
 
     /// The peer's begin, once it has come.
     pub(crate) fn remote(&self, limits: DecodeLimits) -> Option<Begin> {
-        self.remote.as_ref()?.decode(limits)
+        self.remote.as_ref()?.get(limits)
+    }
+
+    /// The highest handle that the peer accepts, as far as is known.
+    fn remote_handle_max(&self) -> u32 {
+        self.remote.as_ref().map_or(u32::MAX, Begun::handle_max)
     }
 
     /// Ends the session: what is pending goes first, and without an error what is in progress too.
