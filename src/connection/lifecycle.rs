@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, format};
 
-use super::{Connection, timers::Due};
+use super::{Connection, deadlines::Due};
 use crate::{
     codec::to_vec,
     config::Side,

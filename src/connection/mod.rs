@@ -1,6 +1,7 @@
 //! The owner (2.4, 5.3): bytes and time in, bytes and events out, commands in between.
 
 mod access;
+mod deadlines;
 mod direct;
 mod input;
 mod lifecycle;
@@ -15,10 +16,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
 use bytes::Bytes;
 
-use self::{
-    security::Security,
-    timers::{Due, Timers},
-};
+use self::{deadlines::Due, security::Security, timers::Timers};
 use crate::{
     config::{Config, Side},
     error::CommandError,

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use bytes::Bytes;
 
-use super::{Connection, timers::Due};
+use super::{Connection, deadlines::Due};
 use crate::{
     codec::{DecodeLimits, Encode, from_bytes},
     config::{Config, Side},

@@ -1,50 +1,26 @@
 //! Deadlines: the peer's silence, our own, and answers that are due (2.4.3, 2.4.5).
 
-use alloc::collections::BTreeMap;
 use core::time::Duration;
 
-use super::Connection;
+use super::{
+    Connection,
+    deadlines::{Deadlines, Due},
+};
 use crate::{
     error::{Failure, Origin},
     event::Event,
     frame::Outbox,
-    ids::{LinkId, LinkKey, ReceiverId, SessionId},
+    ids::{LinkId, LinkKey, SessionId},
     spec::definitions::{Error, ErrorCondition},
     state::{ConnectionCue, ConnectionState},
     time::Instant,
 };
 
-/// What has its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Due {
-    /// The peer's open.
-    Open,
-    /// The end of the SASL exchange.
-    Sasl,
-    /// The peer's close.
-    Close,
-    /// The peer's end.
-    End(SessionId),
-    /// The peer's detach.
-    Detach(LinkId),
-    /// The end of a drain.
-    Drain(ReceiverId),
-}
-
-/// A deadline: so long after it was armed, which is the first moment that is known since.
-#[derive(Clone, Copy, Debug)]
-enum Deadline {
-    Armed(Duration),
-    At(Instant),
-}
-
 /// The deadlines of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     now: Instant,
-    due: BTreeMap<Due, Deadline>,
-    /// There are deadlines that wait for a moment to count from.
-    fresh: bool,
+    due: Deadlines,
     /// How long the peer may be silent, once it has opened.
     silence: Option<Duration>,
     last_frame: Instant,
@@ -58,52 +34,30 @@ impl Timers {
     #[inline]
     pub(super) fn tick(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        if core::mem::take(&mut self.fresh) {
-            self.start_fresh();
-        }
-    }
-
-    fn start_fresh(&mut self) {
-        for deadline in self.due.values_mut() {
-            if let Deadline::Armed(after) = *deadline {
-                *deadline = Deadline::At(self.now.saturating_add(after));
-            }
-        }
+        self.due.start(self.now);
     }
 
     pub(super) fn arm(&mut self, due: Due, after: Option<Duration>) {
         if let Some(after) = after {
-            self.due.insert(due, Deadline::Armed(after));
-            self.fresh = true;
+            self.due.arm(due, after);
         }
     }
 
     pub(super) fn disarm(&mut self, due: Due) {
-        self.due.remove(&due);
+        self.due.disarm(due);
     }
 
     /// Nothing is waited for on a link that is gone.
     pub(super) fn forget_link(&mut self, link: LinkId) {
-        if self.due.is_empty() {
-            return;
-        }
-        self.due.remove(&Due::Detach(link));
+        self.due.disarm(Due::Detach(link));
         if let LinkId::Receiver(receiver) = link {
-            self.due.remove(&Due::Drain(receiver));
+            self.due.disarm(Due::Drain(receiver));
         }
     }
 
     /// Nothing is waited for on a session that is gone.
     pub(super) fn forget_session(&mut self, session: SessionId) {
-        if self.due.is_empty() {
-            return;
-        }
-        self.due.retain(|due, _| match *due {
-            Due::Open | Due::Sasl | Due::Close => true,
-            Due::End(id) => id != session,
-            Due::Detach(link) => LinkKey::from(link).session != session.slot(),
-            Due::Drain(receiver) => LinkKey::from(LinkId::from(receiver)).session != session.slot(),
-        });
+        self.due.disarm_session(session.slot());
     }
 
     pub(super) fn note_frame(&mut self) {
@@ -149,19 +103,12 @@ impl Timers {
     }
 
     pub(super) fn next(&self, outbox: &Outbox) -> Option<Instant> {
-        let due = self.due.values().map(|deadline| match deadline {
-            Deadline::Armed(after) => self.now.saturating_add(*after),
-            Deadline::At(at) => *at,
-        });
+        let due = self.due.next(self.now).into_iter();
         due.chain(self.silence_ends()).chain(self.heartbeat_is_due(outbox)).min()
     }
 
     fn pop_past(&mut self) -> Option<Due> {
-        let now = self.now;
-        let past = self.due.iter().find(|(_, deadline)| matches!(deadline, Deadline::At(at) if *at <= now));
-        let due = past.map(|(due, _)| *due)?;
-        self.due.remove(&due);
-        Some(due)
+        self.due.pop_past(self.now)
     }
 }
 

@@ -5,7 +5,7 @@ mod receiver;
 mod sender;
 mod session;
 
-use super::{Connection, Shared, gone, timers::Due};
+use super::{Connection, Shared, deadlines::Due, gone};
 use crate::{
     config,
     error::CommandError,

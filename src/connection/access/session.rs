@@ -1,6 +1,6 @@
 //! A session, to be spoken to.
 
-use super::{super::timers::Due, Parts};
+use super::{super::deadlines::Due, Parts};
 use crate::{
     config::Attach,
     error::CommandError,
