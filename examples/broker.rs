@@ -12,24 +12,25 @@
 mod node;
 #[path = "common/peer.rs"]
 mod peer;
+#[path = "common/peers.rs"]
+mod peers;
 #[path = "common/queue.rs"]
 mod queue;
 
 use std::{
-    collections::BTreeMap,
     error::Error,
     io::{self, ErrorKind, Write as _},
     net::SocketAddr,
     process::ExitCode,
     sync::Arc,
-    time::Duration,
 };
 
 use amqp_proto::{Config, SaslPolicy, sasl::Offer};
 use clap::Parser;
 use mio::{Events, Interest, Poll, Token, net::TcpListener};
 use node::Node;
-use peer::{LINGER, Peer};
+use peer::{Peer, READ};
+use peers::Peers;
 
 const LISTENER: Token = Token(usize::MAX);
 
@@ -75,9 +76,9 @@ struct Broker {
     config: Arc<Config>,
     poll: Poll,
     listener: TcpListener,
-    peers: BTreeMap<usize, Peer>,
-    next: usize,
+    peers: Peers,
     node: Node,
+    block: Box<[u8]>,
 }
 
 impl Broker {
@@ -86,7 +87,8 @@ impl Broker {
         let mut listener = TcpListener::bind(arguments.listen)?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let (config, node) = (Arc::new(config(arguments)), Node::default());
-        Ok(Self { config, poll, listener, peers: BTreeMap::new(), next: 0, node })
+        let block = vec![0; READ].into();
+        Ok(Self { config, poll, listener, peers: Peers::default(), node, block })
     }
 
     fn accept(&mut self) -> io::Result<()> {
@@ -104,38 +106,45 @@ impl Broker {
             };
             let Ok(mut peer) = Peer::new(socket, Arc::clone(&self.config)) else { continue };
             let interest = Interest::READABLE | Interest::WRITABLE;
-            self.poll.registry().register(peer.source(), Token(self.next), interest)?;
-            self.peers.insert(self.next, peer);
-            self.next += 1;
+            self.poll.registry().register(peer.source(), Token(self.peers.next_key()), interest)?;
+            self.peers.add(peer);
         }
+    }
+
+    /// Answers what the connection tells of; says whether it told of anything.
+    fn answer(&mut self, key: usize) -> bool {
+        let Some(peer) = self.peers.get_mut(key) else { return false };
+        let mut told = false;
+        while let Some(event) = peer.connection.poll_event() {
+            told = true;
+            if let Some(detail) = event.error_detail() {
+                let _ = writeln!(io::stderr(), "connection {key}: {}: {detail}", event.name());
+            }
+            if let Err(error) = self.node.handle(key, &mut peer.connection, event) {
+                let _ = writeln!(io::stderr(), "connection {key}: {error}");
+            }
+        }
+        told
     }
 
     /// Answers events and writes until neither brings about more of the other.
     fn settle_down(&mut self) {
-        let mut busy = true;
-        while busy {
-            busy = false;
-            for (key, peer) in &mut self.peers {
-                while let Some(event) = peer.connection.poll_event() {
-                    busy = true;
-                    if let Some(detail) = event.error_detail() {
-                        let _ = writeln!(io::stderr(), "connection {key}: {}: {detail}", event.name());
-                    }
-                    if let Err(error) = self.node.handle(*key, &mut peer.connection, event) {
-                        let _ = writeln!(io::stderr(), "connection {key}: {error}");
-                    }
-                }
-            }
+        let mut busy = self.peers.take_busy();
+        let mut met = busy.clone();
+        while !busy.is_empty() {
+            let mut again = busy.clone();
+            again.retain(|key| self.answer(*key));
             self.node.serve(&mut self.peers);
-            for peer in self.peers.values_mut() {
-                busy |= peer.transmit();
-            }
+            // Those that a queue has handed something to are among them now.
+            busy.append(&mut self.peers.take_busy());
+            met.extend(&busy);
+            busy.retain(|key| self.peers.get_mut(*key).is_some_and(Peer::transmit) || again.contains(key));
         }
+        self.peers.rest(met);
     }
 
     fn turn(&mut self, ready: &mut Events) -> io::Result<()> {
-        let timeout: Option<Duration> = self.peers.values().filter_map(Peer::timeout).min();
-        match self.poll.poll(ready, timeout) {
+        match self.poll.poll(ready, self.peers.timeout()) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
@@ -143,17 +152,14 @@ impl Broker {
             match event.token() {
                 LISTENER => self.accept()?,
                 Token(key) => {
-                    if let Some(peer) = self.peers.get_mut(&key) {
+                    if let Some(peer) = self.peers.touch(key) {
                         peer.wake(event);
                     }
                 }
             }
         }
-        self.peers.values_mut().for_each(Peer::receive);
+        self.peers.receive(&mut self.block);
         self.settle_down();
-        // Dropping a socket takes it out of the poll.
-        self.peers
-            .retain(|_, peer| !peer.closed_at.is_some_and(|at| peer.read_over || at.elapsed() >= LINGER));
         Ok(())
     }
 }

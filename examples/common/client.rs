@@ -8,7 +8,7 @@ use mio::{Events, Interest, Poll, Token, net};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::peer::Peer;
+use crate::peer::{Peer, READ};
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -30,6 +30,7 @@ pub struct Client {
     pub session: SessionId,
     poll: Poll,
     ready: Events,
+    block: Box<[u8]>,
 }
 
 /// `amqp://[user:password@]host[:port]/address`, taken apart.
@@ -88,7 +89,7 @@ impl Client {
         let session = peer.connection.begin(Begin::new())?;
         let poll = Poll::new()?;
         poll.registry().register(peer.source(), Token(0), Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self { peer, session, poll, ready: Events::with_capacity(8) })
+        Ok(Self { peer, session, poll, ready: Events::with_capacity(8), block: vec![0; READ].into() })
     }
 
     /// The next event, moving octets until there is one; `None` at `until`, or when the connection is over.
@@ -117,7 +118,7 @@ impl Client {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
             _ => self.ready.iter().for_each(|event| self.peer.wake(event)),
         }
-        self.peer.receive();
+        self.peer.receive(&mut self.block);
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use amqp_proto::{
 };
 
 use crate::{
-    peer::Peer,
+    peers::Peers,
     queue::{Consumer, Queue, Stored},
 };
 
@@ -87,7 +87,7 @@ impl Node {
     }
 
     /// Hands out what can be handed out.
-    pub fn serve(&mut self, peers: &mut BTreeMap<usize, Peer>) {
+    pub fn serve(&mut self, peers: &mut Peers) {
         for address in std::mem::take(&mut self.ready) {
             if let Some(queue) = self.queues.get_mut(address.as_slice()) {
                 queue.serve(peers);

@@ -11,8 +11,8 @@ use amqp_proto::{Config, Connection, Instant, Progress};
 use bytes::{Buf as _, BytesMut};
 use mio::{event, net::TcpStream};
 
-/// Octets read at a time.
-const READ: usize = 64 << 10;
+/// Octets read at a time: the size of the block that a program lends to each of its connections in turn.
+pub const READ: usize = 64 << 10;
 
 /// How long the peer may take to close its end of the transport once all is said.
 pub const LINGER: Duration = Duration::from_secs(1);
@@ -21,6 +21,7 @@ pub const LINGER: Duration = Duration::from_secs(1);
 pub struct Peer {
     pub connection: Connection,
     socket: TcpStream,
+    /// What has been read and not been taken. A connection that has nothing there has no memory for it either.
     input: BytesMut,
     progress: Progress,
     start: time::Instant,
@@ -62,23 +63,27 @@ impl Peer {
         self.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
     }
 
-    /// Reads what is there, at most one block of it, and hands it to the engine.
-    pub fn receive(&mut self) {
+    /// Reads what is there, at most a block, and hands it to the engine.
+    pub fn receive(&mut self, block: &mut [u8]) {
         let now = self.now();
         self.connection.handle_timeout(now);
         if self.can_read() {
-            let held = self.input.len();
-            self.input.resize(held + READ, 0);
-            let read = self.socket.read(&mut self.input[held..]);
-            self.input.truncate(held + read.as_ref().unwrap_or(&0));
-            match read {
+            match self.socket.read(block) {
                 Ok(0) => self.end_of_input(),
+                Ok(count) => {
+                    // A block that was not filled has emptied the socket: the poll tells when there is more.
+                    self.readable = count == block.len();
+                    self.input.extend_from_slice(&block[..count]);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
-                Err(error) if error.kind() != ErrorKind::Interrupted => self.end_of_input(),
-                _ => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => self.end_of_input(),
             }
         }
         self.progress = self.connection.handle_input(now, &mut self.input);
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
     }
 
     fn end_of_input(&mut self) {

@@ -6,7 +6,7 @@ use amqp_proto::{
     CommandError, Connection, DeliveryId, SendOptions, SenderId, frame::Payload, types::MessageFormat,
 };
 
-use crate::peer::Peer;
+use crate::peers::Peers;
 
 /// A sending link of one of the connections.
 pub type Outlet = (usize, SenderId);
@@ -87,12 +87,12 @@ impl Queue {
     }
 
     /// Hands out messages, one per link in turn, for as long as any link takes one.
-    pub fn serve(&mut self, peers: &mut BTreeMap<usize, Peer>) {
+    pub fn serve(&mut self, peers: &mut Peers) {
         let mut idle = 0;
         while idle < self.turns.len() {
             let Some(outlet) = self.turns.pop_front() else { break };
             self.turns.push_back(outlet);
-            let peer = peers.get_mut(&outlet.0);
+            let peer = peers.touch(outlet.0);
             let sent = peer.is_some_and(|peer| self.serve_one(outlet, &mut peer.connection));
             idle = if sent { 0 } else { idle + 1 };
         }

@@ -1,0 +1,101 @@
+//! All connections of a program, and those among them that there is something to do for: what a turn costs goes by
+//! these, however many others there are.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use crate::peer::{LINGER, Peer};
+
+/// A connection, and when to look at it again even if nothing happens.
+struct Entry {
+    peer: Peer,
+    due: Option<Instant>,
+}
+
+/// Connections by a key that is never given to another.
+#[derive(Default)]
+pub struct Peers {
+    all: BTreeMap<usize, Entry>,
+    next: usize,
+    busy: BTreeSet<usize>,
+    due: BTreeSet<(Instant, usize)>,
+}
+
+impl Peers {
+    /// The key that the next connection will have.
+    pub fn next_key(&self) -> usize {
+        self.next
+    }
+
+    pub fn add(&mut self, peer: Peer) {
+        self.all.insert(self.next, Entry { peer, due: None });
+        self.busy.insert(self.next);
+        self.next += 1;
+    }
+
+    pub fn get_mut(&mut self, key: usize) -> Option<&mut Peer> {
+        self.all.get_mut(&key).map(|entry| &mut entry.peer)
+    }
+
+    /// A connection that is busy from now on.
+    pub fn touch(&mut self, key: usize) -> Option<&mut Peer> {
+        let entry = self.all.get_mut(&key)?;
+        self.busy.insert(key);
+        Some(&mut entry.peer)
+    }
+
+    /// Those that have been touched since they were last asked for, or that are to be looked at anew.
+    pub fn take_busy(&mut self) -> BTreeSet<usize> {
+        std::mem::take(&mut self.busy)
+    }
+
+    /// How long to wait for a socket at most.
+    pub fn timeout(&self) -> Option<Duration> {
+        if !self.busy.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let (due, _) = self.due.first()?;
+        Some(due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Reads for those that are busy, among them those whose time has come.
+    pub fn receive(&mut self, block: &mut [u8]) {
+        let now = Instant::now();
+        self.busy.extend(self.due.iter().take_while(|(due, _)| *due <= now).map(|(_, key)| *key));
+        for key in &self.busy {
+            if let Some(entry) = self.all.get_mut(key) {
+                entry.peer.receive(block);
+            }
+        }
+    }
+
+    /// Lets these go until something happens to them, or their time comes; for good those that are over.
+    pub fn rest(&mut self, keys: BTreeSet<usize>) {
+        self.busy.clear();
+        for key in keys {
+            let Some(entry) = self.all.get_mut(&key) else { continue };
+            if let Some(due) = entry.due.take() {
+                self.due.remove(&(due, key));
+            }
+            let closed_at = entry.peer.closed_at;
+            if closed_at.is_some_and(|at| entry.peer.read_over || at.elapsed() >= LINGER) {
+                // Dropping a socket takes it out of the poll.
+                self.all.remove(&key);
+                continue;
+            }
+            match entry.peer.timeout() {
+                Some(Duration::ZERO) => {
+                    self.busy.insert(key);
+                }
+                Some(timeout) => {
+                    let due = Instant::now() + timeout;
+                    entry.due = Some(due);
+                    self.due.insert((due, key));
+                }
+                None => {}
+            }
+        }
+    }
+}
