@@ -1,0 +1,49 @@
+"""What a process has cost: its processor time and its memory."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+from harness.process import Failed
+
+
+def cpu_of(pid):
+    """Seconds that all threads of a running process have run, user and system."""
+    nanoseconds = 0
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            nanoseconds += int((thread / "schedstat").read_text().split()[0])
+        except OSError:  # it has just ended
+            continue
+    return nanoseconds / 1e9
+
+
+def memory_of(pid):
+    """Octets of a running process's memory that are resident."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) << 10
+    raise Failed(f"process {pid} has no memory")
+
+
+def kill(process):
+    try:
+        os.killpg(process.child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def finished(process, limit):
+    """Waits for a process's own end; returns the seconds that it has run, user and system."""
+    timer = threading.Timer(limit, kill, [process])
+    timer.start()
+    try:
+        _, status, usage = os.wait4(process.child.pid, 0)
+    finally:
+        timer.cancel()
+    process.child.returncode = os.waitstatus_to_exitcode(status)
+    process.stop()
+    if process.child.returncode:
+        raise Failed(f"{process.name} ends with {process.child.returncode}: {process.complaint()}")
+    return usage.ru_utime + usage.ru_stime
