@@ -1,9 +1,11 @@
 //! The performatives of the steady state to octets and back, and two engines in memory that move messages.
 
-use std::hint::black_box;
+#[expect(dead_code, reason = "the comparison with peers has other rows too")]
+mod ours;
+
+use std::{hint::black_box, time::Instant};
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, ReceiverId, SendOptions, SenderId,
     codec::{Decode, DecodeLimits, Encode, Reader, Writer, to_vec},
     spec::{
         definitions::Role,
@@ -12,8 +14,14 @@ use amqp_proto::{
     },
     types::{Handle, MessageFormat},
 };
-use bytes::{Buf, Bytes, BytesMut};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use bytes::Bytes;
+use criterion::{
+    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+};
+use ours::{
+    Transfers, Wire,
+    load::{FRAME, Load, Shape, Standing},
+};
 
 /// Encodes into a buffer that is kept, and decodes as the engine does.
 fn both_ways(c: &mut Criterion, name: &str, value: &impl Encode) {
@@ -73,107 +81,74 @@ fn codec(c: &mut Criterion) {
     both_ways(c, "attach", &attach);
 }
 
-/// Two engines with a link between them, and the octets on their way.
-struct Pair {
-    client: Connection,
-    server: Connection,
-    sender: SenderId,
-    receiver: Option<ReceiverId>,
-    up: BytesMut,
-    down: BytesMut,
-    next_tag: u32,
+/// Work that is done so many times, on a state that was set up beforehand, in multiples of `step`.
+fn timed(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, step: u64, mut work: impl FnMut(u64)) {
+    group.throughput(Throughput::Elements(1));
+    group.bench_function(name, |b| {
+        b.iter_custom(|times| {
+            let count = times.next_multiple_of(step);
+            let start = Instant::now();
+            work(count);
+            start.elapsed().mul_f64(times as f64 / count as f64)
+        });
+    });
 }
 
-fn carry(from: &mut Connection, to: &mut Connection, wire: &mut BytesMut) {
-    let mut transmit = from.transmit(Instant::from_millis(0));
-    while transmit.has_remaining() {
-        let count = transmit.chunk().len();
-        wire.extend_from_slice(transmit.chunk());
-        transmit.advance(count);
-    }
-    let _ = to.handle_input(Instant::from_millis(0), wire);
+fn transfers(load: Load, shape: Shape, wire: Wire) -> impl FnMut(u64) {
+    let mut transfers = Transfers::new(load, shape, wire);
+    // Whatever is held is held before anything is measured.
+    transfers.run(shape.held as u64);
+    move |count| transfers.run(count)
 }
 
-impl Pair {
-    /// Messages that are moved between two turns of the wire.
-    const BATCH: u32 = 100;
-
-    fn new() -> Self {
-        let mut client = Connection::new(Config::client("client"));
-        let server = Connection::new(Config::server("server").auto_accept(true));
-        client.open().unwrap();
-        let session = client.begin(Begin::new()).unwrap();
-        let sender = client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
-        let (up, down) = (BytesMut::new(), BytesMut::new());
-        let mut pair = Self { client, server, sender, receiver: None, up, down, next_tag: 0 };
-        for _ in 0..8 {
-            pair.turn();
-        }
-        assert!(pair.receiver.is_some());
-        pair
+fn messages(c: &mut Criterion) {
+    let mut group = c.benchmark_group("message");
+    for (payload, settled, batch) in
+        [(32, true, 64), (32, false, 64), (32, true, 1), (32, false, 1), (1024, true, 64), (1024, false, 64)]
+    {
+        let load = Load { payload, settled, batch, max_frame_size: FRAME };
+        let name = format!("{payload} B {}, batch {batch}", if settled { "settled" } else { "unsettled" });
+        timed(&mut group, &name, batch, transfers(load, Shape::PLAIN, Wire::Copied));
     }
-
-    /// Both ways once, with every delivery taken and accepted. Counts the deliveries, and those settled.
-    fn turn(&mut self) -> (u32, u32) {
-        let (mut arrived, mut settled) = (0, 0);
-        carry(&mut self.client, &mut self.server, &mut self.up);
-        while let Some(event) = self.server.poll_event() {
-            match event {
-                Event::Delivery { receiver, delivery } => {
-                    let mut link = self.server.receiver(receiver).unwrap();
-                    black_box(link.take(delivery).unwrap());
-                    link.accept(delivery).unwrap();
-                    arrived += 1;
-                }
-                Event::ReceiverRequested { receiver, .. } => {
-                    let credit = CreditPolicy::Auto(4 * Self::BATCH);
-                    self.server.accept_receiver(receiver, Attach::new().credit(credit)).unwrap();
-                    self.receiver = Some(receiver);
-                }
-                _ => {}
-            }
-        }
-        carry(&mut self.server, &mut self.client, &mut self.down);
-        while let Some(event) = self.client.poll_event() {
-            if let Event::Settled { first, last, .. } = event {
-                settled += u32::try_from(u64::from(last) - u64::from(first)).unwrap() + 1;
-            }
-        }
-        (arrived, settled)
-    }
-
-    /// A batch from `send` to its outcomes, in as many turns as the outbox and the window make it.
-    fn batch(&mut self, payload: &Bytes, settled: bool) {
-        let options = SendOptions::new().settled(settled);
-        let (mut sent, mut arrived, mut done) = (0, 0, 0);
-        while arrived < Self::BATCH || (!settled && done < Self::BATCH) {
-            while sent < Self::BATCH {
-                let mut link = self.client.sender(self.sender).unwrap();
-                if link.send_with(self.next_tag, payload.clone(), &options).is_err() {
-                    break;
-                }
-                self.next_tag = self.next_tag.wrapping_add(1);
-                sent += 1;
-            }
-            let (more, outcomes) = self.turn();
-            arrived += more;
-            done += outcomes;
-        }
-    }
-}
-
-fn engines(c: &mut Criterion) {
-    let mut group = c.benchmark_group("100 messages");
-    group.throughput(Throughput::Elements(Pair::BATCH.into()));
-    for size in [32, 1024, 64 * 1024] {
-        let payload = Bytes::from(vec![7; size]);
-        for (name, settled) in [("settled", true), ("unsettled", false)] {
-            let mut pair = Pair::new();
-            group.bench_function(format!("{size} B {name}"), |b| b.iter(|| pair.batch(&payload, settled)));
+    for (payload, frame) in [(64 << 10, 16 << 10), (64 << 10, 128 << 10), (1 << 10, 128 << 10)] {
+        let load = Load { payload, settled: true, batch: 8, max_frame_size: frame };
+        for (how, wire) in [("copied", Wire::Copied), ("handed over", Wire::HandedOver)] {
+            let name = format!("{} KiB in frames of {} KiB, {how}", payload >> 10, frame >> 10);
+            timed(&mut group, &name, load.batch, transfers(load, Shape::PLAIN, wire));
         }
     }
     group.finish();
 }
 
-criterion_group!(benches, codec, engines);
+/// What a message costs beside many links and unsettled deliveries.
+fn scaling(c: &mut Criterion) {
+    const LOAD: Load = Load { payload: 32, settled: false, batch: 64, max_frame_size: FRAME };
+    let mut group = c.benchmark_group("scaling");
+    for links in [1, 10_000] {
+        let shape = Shape { links, ..Shape::PLAIN };
+        let work = transfers(LOAD, shape, Wire::Copied);
+        timed(&mut group, &format!("{links} links in turn"), LOAD.batch, work);
+    }
+    for (at_random, how) in [(false, "in order"), (true, "at random")] {
+        for held in [1, 1000, 100_000] {
+            let shape = Shape { held, at_random, ..Shape::PLAIN };
+            let work = transfers(LOAD, shape, Wire::Copied);
+            timed(&mut group, &format!("{held} unsettled, {how}"), LOAD.batch, work);
+        }
+    }
+    group.finish();
+}
+
+fn churn(c: &mut Criterion) {
+    let mut group = c.benchmark_group("churn");
+    for standing in [0, 10_000] {
+        let sessions = ours::churn::begin_end(Standing(standing));
+        timed(&mut group, &format!("begin and end beside {standing} sessions"), 1, sessions);
+        let links = ours::churn::attach_detach(Standing(standing));
+        timed(&mut group, &format!("attach and detach beside {standing} links"), 1, links);
+    }
+    group.finish();
+}
+
+criterion_group!(benches, codec, messages, scaling, churn);
 criterion_main!(benches);

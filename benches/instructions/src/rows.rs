@@ -9,9 +9,10 @@ use amqp_proto::{
     types::Handle,
 };
 
-use crate::{
-    ours::{Transfers, Wire, churn, message, performatives},
-    plan::{CREDIT, FRAME, Load, Shape, Standing},
+use crate::ours::{
+    Transfers, Wire, churn,
+    load::{CREDIT, FRAME, Load, Shape, Standing},
+    message, performatives,
 };
 
 /// Does the work so many times, on a state that was set up beforehand.
@@ -51,7 +52,7 @@ pub const ROWS: &[Row] = &[
     row("flow: decode", CODINGS, || Box::new(performatives::decode(flow()))),
     row("attach: encode", CODINGS, || Box::new(performatives::encode_attach())),
     row("attach: decode", CODINGS, || Box::new(performatives::decode_attach())),
-    row("begin and end", LIVES, || Box::new(churn::begin_end())),
+    row("begin and end", LIVES, || Box::new(churn::begin_end(Standing(0)))),
     row("attach and detach", LIVES, || Box::new(churn::attach_detach(Standing(0)))),
 ];
 

@@ -6,10 +6,12 @@ pub mod heap;
 pub mod instructions;
 mod measure;
 mod ntex;
+#[path = "../../ours/mod.rs"]
 mod ours;
 pub mod plan;
 mod proton;
 pub mod report;
 mod row;
 pub mod run;
+mod target;
 mod versions;

@@ -1,5 +1,7 @@
 //! A row of the comparison: one kind of work, and everybody who does it.
 
+use crate::target::Target;
+
 /// Does the work so many times, on a state that was set up beforehand.
 pub type Bench = Box<dyn FnMut(u64)>;
 
@@ -25,6 +27,7 @@ pub struct Point {
 pub enum Curve {
     Links,
     OpenLinks,
+    OpenSessions,
     Sessions,
     UnsettledInOrder,
     UnsettledAtRandom,
@@ -44,6 +47,8 @@ pub struct Row {
     /// The work is done in multiples of this.
     pub step: u64,
     pub point: Option<Point>,
+    /// What it is to come to.
+    pub targets: Vec<Target>,
 }
 
 impl Row {
@@ -57,6 +62,7 @@ impl Row {
             counted: false,
             step: 1,
             point: None,
+            targets: Vec::new(),
         }
     }
 
@@ -85,6 +91,13 @@ impl Row {
     #[must_use]
     pub fn step(mut self, step: u64) -> Self {
         self.step = step;
+        self
+    }
+
+    /// Sets what it is to come to.
+    #[must_use]
+    pub fn target(mut self, target: Target) -> Self {
+        self.targets.push(target);
         self
     }
 

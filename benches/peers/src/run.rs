@@ -39,10 +39,10 @@ impl Request<'_> {
 
 fn run_row(row: Row, request: &Request<'_>) -> Option<Found> {
     let costs = measure(&row, request.effort());
-    // Each count takes two processes: a quick run leaves all peers but the first out.
+    // Each count takes two processes: a quick run leaves the peers out.
     let counted = match (request.instructions && row.counted, request.quick) {
         (false, _) => 0,
-        (true, true) => 2,
+        (true, true) => 1,
         (true, false) => usize::MAX,
     };
     let sides = costs.into_iter().enumerate().map(|(side, cost)| {
@@ -60,6 +60,7 @@ fn run_row(row: Row, request: &Request<'_>) -> Option<Found> {
         peers: peers.collect(),
         main: row.main,
         point: row.point,
+        targets: row.targets,
     })
 }
 

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use fe2o3_amqp_types::{
     definitions::{DeliveryTag, Handle, ReceiverSettleMode, Role, SenderSettleMode},
-    messaging::{Source, Target},
+    messaging::{Accepted, DeliveryState, Source, Target},
     performatives::{Attach, Performative, Transfer},
 };
 use serde::Serialize;
@@ -23,6 +23,15 @@ fn transfer() -> Transfer {
         resume: false,
         aborted: false,
         batchable: false,
+    }
+}
+
+fn resumed() -> Transfer {
+    Transfer {
+        rcv_settle_mode: Some(ReceiverSettleMode::First),
+        state: Some(DeliveryState::Accepted(Accepted {})),
+        batchable: true,
+        ..transfer()
     }
 }
 
@@ -73,6 +82,14 @@ pub fn encode_transfer() -> impl FnMut(u64) {
 
 pub fn decode_transfer() -> impl FnMut(u64) {
     decode(transfer())
+}
+
+pub fn encode_resumed() -> impl FnMut(u64) {
+    encode(resumed())
+}
+
+pub fn decode_resumed() -> impl FnMut(u64) {
+    decode(resumed())
 }
 
 pub fn encode_attach() -> impl FnMut(u64) {

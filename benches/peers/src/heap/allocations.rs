@@ -1,7 +1,7 @@
 //! How often the allocator is asked, both ends together, each time the work of a row is done in steady state.
 
 use super::{Counter, Found};
-use crate::{plan, row::Setup};
+use crate::{plan, row::Setup, target::Target};
 
 /// How often the work is done before anything is counted, and then, in steps of the row.
 const STEPS: u64 = 1000;
@@ -18,9 +18,14 @@ pub fn all(counter: Counter) -> Vec<Found> {
     let mut found = Vec::new();
     for row in plan::rows().into_iter().filter(|row| row.counted) {
         let ours = per_time(counter, &row.ours, row.step);
+        let target = row.targets.iter().find_map(|target| match target {
+            Target::Allocations(most) => Some(*most as f64),
+            _ => None,
+        });
         for peer in row.peers {
             let theirs = per_time(counter, &peer.setup, row.step);
-            found.push(Found { what: format!("allocations, {}", row.work), ours, peer: peer.name, theirs });
+            let what = format!("allocations, {}", row.work);
+            found.push(Found { what, ours, peer: peer.name, theirs, target });
         }
     }
     found

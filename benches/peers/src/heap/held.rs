@@ -86,21 +86,28 @@ pub fn all(counter: Counter, quick: bool) -> Vec<Found> {
         true => Many { connections: 100, sessions: 1000, links: 1000, deliveries: 100_000 },
         false => Many { connections: 1000, sessions: 10_000, links: 10_000, deliveries: 100_000 },
     };
-    let found = |what: &str, count: usize, (ours, theirs)| Found {
+    let found = |what: &str, count: usize, target, (ours, theirs)| Found {
         what: format!("octets per end, {what}, {count} at once"),
         ours,
         peer: versions::proton(),
         theirs,
+        target,
     };
     vec![
-        found("idle connection", many.connections, connections(counter, many.connections, Wire::Lent)),
+        found(
+            "idle connection",
+            many.connections,
+            Some(2048.0),
+            connections(counter, many.connections, Wire::Lent),
+        ),
         found(
             "idle connection whose input was shared, not copied",
             many.connections,
+            None,
             connections(counter, many.connections, Wire::Copied),
         ),
-        found("session", many.sessions, sessions(counter, many.sessions)),
-        found("link", many.links, links(counter, many.links)),
-        found("unsettled delivery", many.deliveries, deliveries(counter, many.deliveries)),
+        found("session", many.sessions, Some(512.0), sessions(counter, many.sessions)),
+        found("link", many.links, Some(512.0), links(counter, many.links)),
+        found("unsettled delivery", many.deliveries, Some(96.0), deliveries(counter, many.deliveries)),
     ]
 }

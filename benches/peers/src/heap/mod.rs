@@ -20,6 +20,8 @@ pub struct Found {
     pub ours: f64,
     pub peer: String,
     pub theirs: f64,
+    /// What ours is to be at most.
+    pub target: Option<f64>,
 }
 
 /// The name of the file that the results go to.
@@ -29,10 +31,11 @@ pub const FILE: &str = "heap.tsv";
 /// allocates through the C library is counted alike.
 pub fn run(counter: Counter, quick: bool, out: &Path) -> io::Result<()> {
     let found = held::all(counter, quick).into_iter().chain(allocations::all(counter));
-    let mut text = String::from("what\tours\tpeer\tpeer_value\n");
-    for Found { what, ours, peer, theirs } in found {
+    let mut text = String::from("what\tours\tpeer\tpeer_value\ttarget\n");
+    for Found { what, ours, peer, theirs, target } in found {
         println!("{what}: {ours:.2}; {peer} {theirs:.2}");
-        text.push_str(&format!("{what}\t{ours:.2}\t{peer}\t{theirs:.2}\n"));
+        let target = target.map(|most| most.to_string()).unwrap_or_default();
+        text.push_str(&format!("{what}\t{ours:.2}\t{peer}\t{theirs:.2}\t{target}\n"));
     }
     fs::create_dir_all(out)?;
     fs::write(out.join(FILE), text)

@@ -5,8 +5,8 @@ use std::hint::black_box;
 use ntex_amqp_codec::{
     Decode, Encode,
     protocol::{
-        Attach, AttachInner, Frame, Role, Source, Target, TerminusDurability, TerminusExpiryPolicy, Transfer,
-        TransferInner,
+        Accepted, Attach, AttachInner, DeliveryState, Frame, ReceiverSettleMode, Role, Source, Target,
+        TerminusDurability, TerminusExpiryPolicy, Transfer, TransferInner,
     },
 };
 use ntex_bytes::{BytePages, ByteString, Bytes};
@@ -21,6 +21,16 @@ fn transfer() -> Transfer {
         message_format: Some(0),
         settled: Some(false),
         ..TransferInner::default()
+    }))
+}
+
+fn resumed() -> Transfer {
+    let Transfer(usual) = transfer();
+    Transfer(Box::new(TransferInner {
+        rcv_settle_mode: Some(ReceiverSettleMode::First),
+        state: Some(DeliveryState::Accepted(Accepted {})),
+        batchable: true,
+        ..*usual
     }))
 }
 
@@ -92,6 +102,14 @@ pub fn encode_transfer() -> impl FnMut(u64) {
 
 pub fn decode_transfer() -> impl FnMut(u64) {
     decode(transfer())
+}
+
+pub fn encode_resumed() -> impl FnMut(u64) {
+    encode(resumed())
+}
+
+pub fn decode_resumed() -> impl FnMut(u64) {
+    decode(resumed())
 }
 
 pub fn encode_attach() -> impl FnMut(u64) {

@@ -4,6 +4,7 @@ use crate::{
     fe2o3, ntex, ours,
     proton::Messages,
     row::{Bench, Row},
+    target::Target::{Instructions, Nanoseconds},
     versions,
 };
 
@@ -29,23 +30,27 @@ fn messages() -> Vec<Row> {
         .against(versions::proton(), proton(Messages::decode_one))
         .against(versions::SERDE_AMQP, || Box::new(fe2o3::message::decode()))
         .against(versions::NTEX, || Box::new(ntex::message::decode()));
-    vec![encode, all, one]
+    let targets = [(encode, 130.0), (all, 150.0), (one, 40.0)];
+    targets.map(|(row, most)| row.target(Nanoseconds(most)).target(Instructions(1500))).into()
 }
 
 /// Performatives alone, which Proton does not offer.
 fn performatives() -> Vec<Row> {
     macro_rules! row {
-        ($work:literal, $function:ident) => {
+        ($work:literal, $function:ident, $most:literal) => {
             Row::new($work, || Box::new(ours::performatives::$function()))
                 .against(versions::SERDE_AMQP, || Box::new(fe2o3::codec::$function()))
                 .against(versions::NTEX, || Box::new(ntex::codec::$function()))
+                .target(Nanoseconds($most))
         };
     }
     vec![
-        row!("transfer: encode", encode_transfer),
-        row!("transfer: decode", decode_transfer),
-        row!("attach: encode", encode_attach),
-        row!("attach: decode", decode_attach),
+        row!("transfer: encode", encode_transfer, 12.0),
+        row!("transfer: decode", decode_transfer, 10.0),
+        row!("transfer with a state: encode", encode_resumed, 25.0),
+        row!("transfer with a state: decode", decode_resumed, 25.0),
+        row!("attach: encode", encode_attach, 100.0),
+        row!("attach: decode", decode_attach, 150.0),
     ]
 }
 

@@ -2,13 +2,12 @@
 
 mod churn;
 mod codecs;
-mod load;
 mod scaling;
 mod transfers;
 
-pub use load::{CREDIT, FRAME, Load, Shape, Standing};
-
 use crate::row::Row;
+
+pub use crate::ours::load::{CREDIT, FRAME, Load, Shape, Standing};
 
 /// All rows, in the order of the table.
 pub fn rows() -> Vec<Row> {

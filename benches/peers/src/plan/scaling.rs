@@ -7,6 +7,7 @@ use super::{
 use crate::{
     ours::Wire,
     row::{Curve, Row},
+    target::Target,
     versions,
 };
 
@@ -19,9 +20,13 @@ fn row(work: String, shape: Shape, curve: Curve, at: usize) -> Row {
         .point(curve, at as u64)
 }
 
+fn links_words(count: usize) -> String {
+    format!("32 B unsettled over {count} links in turn")
+}
+
 fn links(count: usize) -> Row {
     let shape = Shape { links: count, ..Shape::PLAIN };
-    row(format!("32 B unsettled over {count} links in turn"), shape, Curve::Links, count)
+    row(links_words(count), shape, Curve::Links, count)
 }
 
 fn sessions(count: usize) -> Row {
@@ -29,25 +34,36 @@ fn sessions(count: usize) -> Row {
     row(format!("32 B unsettled over {count} sessions in turn"), shape, Curve::Sessions, count)
 }
 
+fn in_order_words(count: usize) -> String {
+    format!("{count} unsettled, settled in order")
+}
+
 fn in_order(count: usize) -> Row {
     let shape = Shape { held: count, ..Shape::PLAIN };
-    row(format!("{count} unsettled, settled in order"), shape, Curve::UnsettledInOrder, count)
+    row(in_order_words(count), shape, Curve::UnsettledInOrder, count)
+}
+
+fn at_random_words(count: usize) -> String {
+    format!("{count} unsettled, settled at random")
 }
 
 fn at_random(count: usize) -> Row {
     let shape = Shape { held: count, at_random: true, ..Shape::PLAIN };
-    row(format!("{count} unsettled, settled at random"), shape, Curve::UnsettledAtRandom, count)
+    row(at_random_words(count), shape, Curve::UnsettledAtRandom, count)
 }
 
 pub fn rows() -> Vec<Row> {
-    let mut rows: Vec<Row> = [1, 10, 100, 1000].map(links).into();
-    rows.push(links(10_000).main());
+    let mut rows = vec![links(1).main()];
+    rows.extend([10, 100, 1000].map(links));
+    rows.push(links(10_000).main().target(Target::TimesRow(1.15, links_words(1))));
     rows.extend([1, 10, 100, 1000].map(sessions));
-    rows.extend([1, 10, 100, 1000, 10_000].map(in_order));
-    rows.push(in_order(100_000).main());
+    rows.push(in_order(1).main());
+    rows.extend([10, 100, 1000, 10_000].map(in_order));
+    rows.push(in_order(100_000).main().target(Target::TimesRow(1.15, in_order_words(1))));
+    rows.push(at_random(1).main());
     rows.extend([10, 100].map(at_random));
-    rows.push(at_random(1000).main());
+    rows.push(at_random(1000).main().target(Target::TimesRow(1.3, at_random_words(1))));
     rows.push(at_random(10_000));
-    rows.push(at_random(100_000).main());
+    rows.push(at_random(100_000).main().target(Target::TimesRow(3.0, at_random_words(1))));
     rows
 }

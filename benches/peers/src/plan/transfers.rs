@@ -9,6 +9,7 @@ use crate::{
     ours::{Transfers, Wire},
     proton,
     row::{Bench, Curve, Row},
+    target::Target,
     versions,
 };
 
@@ -16,6 +17,8 @@ use crate::{
 const FEW: u64 = 8;
 
 const LARGE: usize = 64 << 10;
+
+const MEMCPY: &str = "memcpy of the payload";
 
 pub fn ours(load: Load, shape: Shape, wire: Wire) -> impl Fn() -> Bench {
     move || {
@@ -78,33 +81,57 @@ fn words(load: Load) -> String {
 
 fn small() -> Vec<Row> {
     let load = |payload, settled, batch| Load { payload, settled, batch, max_frame_size: FRAME };
-    let loads = [
-        load(32, true, 64),
-        load(32, false, 64),
-        load(32, true, 1),
-        load(32, false, 1),
-        load(1024, true, 64),
-    ];
-    loads.map(|load| row(words(load), load).against(versions::FE2O3, fe2o3(load)).main().counted()).into()
+    let plain = |load| {
+        let row = row(words(load), load).against(versions::FE2O3, fe2o3(load));
+        row.main().counted().target(Target::Allocations(0))
+    };
+    vec![
+        plain(load(32, true, 64)).target(Target::Nanoseconds(80.0)).target(Target::Instructions(900)),
+        plain(load(32, false, 64)).target(Target::Nanoseconds(110.0)),
+        plain(load(32, true, 1)),
+        plain(load(32, false, 1)).target(Target::Nanoseconds(220.0)),
+        plain(load(1024, true, 64)).target(Target::Nanoseconds(115.0)),
+    ]
+}
+
+fn frames(load: Load) -> String {
+    format!("{}, frames of {} KiB", words(load), load.max_frame_size >> 10)
+}
+
+fn copied(load: Load) -> Row {
+    row(format!("{}, copied", frames(load)), load)
+        .against(MEMCPY, memcpy(load))
+        .main()
+        .target(Target::TimesPeer(1.15, MEMCPY))
+}
+
+fn handed_over_words(load: Load) -> String {
+    format!("{}, handed over", frames(load))
+}
+
+fn handed_over(load: Load) -> Row {
+    Row::new(handed_over_words(load), ours(load, Shape::PLAIN, Wire::HandedOver))
+        .against(format!("{} (copied)", versions::proton()), proton(load, Shape::PLAIN))
+        .step(load.batch)
+        .main()
 }
 
 fn large() -> Vec<Row> {
-    let mut rows = Vec::new();
-    for frame in [16_u32 << 10, 128 << 10] {
-        let load = Load { payload: LARGE, settled: true, batch: FEW, max_frame_size: frame };
-        let words = format!("{}, frames of {} KiB", words(load), frame >> 10);
-        rows.push(
-            row(format!("{words}, copied"), load).against("memcpy of the payload", memcpy(load)).main(),
-        );
-        let handed_over = ours(load, Shape::PLAIN, Wire::HandedOver);
-        rows.push(
-            Row::new(format!("{words}, handed over"), handed_over)
-                .against(format!("{} (copied)", versions::proton()), proton(load, Shape::PLAIN))
-                .step(load.batch)
-                .main(),
-        );
-    }
-    rows
+    let load = |payload, frame| Load { payload, settled: true, batch: FEW, max_frame_size: frame };
+    let (several, one) = (load(LARGE, 16 << 10), load(LARGE, 128 << 10));
+    // What is handed over is not touched: 1 KiB and 64 KiB in one frame each take the same.
+    let small = load(1024, 128 << 10);
+    vec![
+        copied(several),
+        handed_over(several).target(Target::Nanoseconds(550.0)),
+        copied(one),
+        handed_over(small).counted(),
+        handed_over(one)
+            .counted()
+            .target(Target::Nanoseconds(120.0))
+            .target(Target::Allocations(0))
+            .target(Target::TimesInstructions(1.05, handed_over_words(small))),
+    ]
 }
 
 /// The cost against the size of the payload.

@@ -7,46 +7,62 @@ use std::{
 
 use plotters::prelude::*;
 
-use super::Found;
+use super::{
+    Found,
+    style::{colour, number},
+};
 use crate::row::Curve;
 
-/// A plot: its file, what it shows, and the curves in it with what sets each apart.
+/// A plot: its file, what it shows, what is done once, and the curves in it with what sets each apart.
 struct Plot {
     file: &'static str,
     title: &'static str,
     axis: &'static str,
+    once: &'static str,
     curves: &'static [(Curve, &'static str)],
 }
 
-const PLOTS: [Plot; 5] = [
+const PLOTS: [Plot; 6] = [
     Plot {
         file: "links.svg",
         title: "A message of 32 B, over links in turn",
         axis: "links",
+        once: "message",
         curves: &[(Curve::Links, "")],
     },
     Plot {
         file: "open-links.svg",
         title: "Attach and detach, beside links that stay",
         axis: "links that stay",
+        once: "link",
         curves: &[(Curve::OpenLinks, "")],
+    },
+    Plot {
+        file: "open-sessions.svg",
+        title: "Begin and end, beside sessions that stay",
+        axis: "sessions that stay",
+        once: "session",
+        curves: &[(Curve::OpenSessions, "")],
     },
     Plot {
         file: "sessions.svg",
         title: "A message of 32 B, over sessions in turn",
         axis: "sessions",
+        once: "message",
         curves: &[(Curve::Sessions, "")],
     },
     Plot {
         file: "unsettled.svg",
         title: "A message of 32 B, beside unsettled deliveries",
         axis: "unsettled deliveries",
+        once: "message",
         curves: &[(Curve::UnsettledInOrder, ", in order"), (Curve::UnsettledAtRandom, ", at random")],
     },
     Plot {
         file: "payload.svg",
         title: "A pre-settled message, by the size of its payload",
         axis: "octets",
+        once: "message",
         curves: &[(Curve::Payload, "")],
     },
 ];
@@ -80,27 +96,42 @@ fn span(numbers: impl Iterator<Item = f64>) -> std::ops::Range<f64> {
     least / 1.5..most * 1.5
 }
 
+/// The same with room for the legend above.
+fn tall_span(numbers: impl Iterator<Item = f64>) -> std::ops::Range<f64> {
+    let span = span(numbers);
+    let room = (span.end / span.start).powf(0.35);
+    span.start..span.end * room
+}
+
 fn draw(plot: &Plot, lines: &[Line], path: &Path) -> Result<(), Box<dyn Error>> {
     let points = || lines.iter().flat_map(|line| &line.1);
     let area = SVGBackend::new(path, (800, 480)).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
-        .caption(plot.title, ("sans-serif", 20))
+        .caption(plot.title, ("sans-serif", 18))
         .margin(15)
-        .x_label_area_size(45)
-        .y_label_area_size(80)
+        .margin_right(30)
+        .x_label_area_size(50)
+        .y_label_area_size(85)
         .build_cartesian_2d(
             span(points().map(|point| point.0)).log_scale(),
-            span(points().map(|point| point.1)).log_scale(),
+            tall_span(points().map(|point| point.1)).log_scale(),
         )?;
     chart
         .configure_mesh()
-        .x_desc(plot.axis)
-        .y_desc("ns, logarithmic")
-        .light_line_style(TRANSPARENT)
+        .x_desc(format!("{}, logarithmic", plot.axis))
+        .y_desc(format!("ns for each {}, logarithmic", plot.once))
+        .x_label_formatter(&|value| number(*value))
+        .y_label_formatter(&|value| number(*value))
+        .label_style(("sans-serif", 13))
+        .axis_desc_style(("sans-serif", 14))
+        .bold_line_style(RGBColor(200, 200, 200))
+        .light_line_style(RGBColor(235, 235, 235))
         .draw()?;
-    for (index, (name, points)) in lines.iter().enumerate() {
-        let colour = Palette99::pick(index).to_rgba();
+    for (name, points) in lines {
+        // Of two lines of the same one, the second is lighter.
+        let lighter = name.ends_with("at random");
+        let colour = colour(name).mix(if lighter { 0.55 } else { 1.0 });
         chart
             .draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)).point_size(3))?
             .label(name)
@@ -109,8 +140,8 @@ fn draw(plot: &Plot, lines: &[Line], path: &Path) -> Result<(), Box<dyn Error>> 
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperLeft)
+        .label_font(("sans-serif", 14))
         .background_style(WHITE.mix(0.8))
-        .border_style(BLACK)
         .draw()?;
     area.present()?;
     Ok(())

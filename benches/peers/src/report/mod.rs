@@ -1,7 +1,10 @@
 //! What was found: tab-separated values, a table, plots.
 
 mod curves;
+mod growth;
+mod missed;
 mod ratios;
+mod style;
 mod table;
 mod tsv;
 
@@ -9,7 +12,7 @@ use std::{io, path::Path};
 
 pub use tsv::Results;
 
-use crate::{measure::Cost, row::Point};
+use crate::{measure::Cost, row::Point, target::Target};
 
 /// What one row came to.
 pub struct Found {
@@ -19,6 +22,7 @@ pub struct Found {
     pub peers: Vec<FoundPeer>,
     pub main: bool,
     pub point: Option<Point>,
+    pub targets: Vec<Target>,
 }
 
 /// What a row came to for a peer.

@@ -6,8 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Found;
-use crate::{heap, versions};
+use super::{Found, growth, missed};
+use crate::{heap, target::Target, versions};
 
 /// How `Cargo.toml` has the program built: this engine, and the peers that are in Rust, alike.
 const PROFILE: &str = "release, fat LTO, one codegen unit";
@@ -37,15 +37,28 @@ fn optional(number: Option<u64>) -> String {
     number.map(|number| number.to_string()).unwrap_or_default()
 }
 
+/// In words, what the table's own figures are held to.
+pub fn target(found: &Found) -> String {
+    let shown = found.targets.iter().filter(|target| !matches!(target, Target::Allocations(_)));
+    shown.map(Target::words).collect::<Vec<_>>().join("; ")
+}
+
 fn rows(text: &mut String, all: &[Found]) -> std::fmt::Result {
     writeln!(
         text,
-        "| work | ours, ns [least, most] | peer | peer, ns [least, most] | ratio | ours, instructions | peer, instructions |"
+        "| work | target | ours, ns [least, most] | peer | peer, ns [least, most] | ratio | ours, instructions | peer, instructions |"
     )?;
-    writeln!(text, "|---|---:|---|---:|---:|---:|---:|")?;
+    writeln!(text, "|---|---|---:|---|---:|---:|---:|---:|")?;
     for found in all {
         let ours = found.ours;
-        let mine = format!("{} | {:.0} [{:.0}, {:.0}]", found.work, ours.median, ours.least, ours.most);
+        let mine = format!(
+            "{} | {} | {:.0} [{:.0}, {:.0}]",
+            found.work,
+            target(found),
+            ours.median,
+            ours.least,
+            ours.most
+        );
         let counted = optional(found.ours_instructions);
         for peer in &found.peers {
             let (cost, ratio) = (peer.cost, peer.ratio(ours));
@@ -61,9 +74,9 @@ fn rows(text: &mut String, all: &[Found]) -> std::fmt::Result {
 }
 
 /// What the program that measures memory has left in the folder, if it has run.
-fn memory(text: &mut String, out: &Path) -> std::fmt::Result {
-    let Ok(found) = fs::read_to_string(out.join(heap::FILE)) else { return Ok(()) };
-    writeln!(text, "\n## Memory\n\n| what | ours | peer | peer's |\n|---|---:|---|---:|")?;
+fn memory(text: &mut String, found: Option<&str>) -> std::fmt::Result {
+    let Some(found) = found else { return Ok(()) };
+    writeln!(text, "\n## Memory\n\n| what | ours | peer | peer's | target |\n|---|---:|---|---:|---:|")?;
     for line in found.lines().skip(1) {
         writeln!(text, "| {} |", line.replace('\t', " | "))?;
     }
@@ -85,10 +98,13 @@ fn pictures(text: &mut String, plots: &[PathBuf]) -> std::fmt::Result {
 
 /// Writes `table.md`.
 pub fn write(all: &[Found], plots: &[PathBuf], out: &Path) -> io::Result<()> {
+    let found = fs::read_to_string(out.join(heap::FILE)).ok();
     let mut text = String::new();
     let written = head(&mut text)
         .and_then(|()| rows(&mut text, all))
-        .and_then(|()| memory(&mut text, out))
+        .and_then(|()| growth::write(&mut text, all))
+        .and_then(|()| memory(&mut text, found.as_deref()))
+        .and_then(|()| missed::write(&mut text, all, found.as_deref()))
         .and_then(|()| pictures(&mut text, plots));
     written.map_err(io::Error::other)?;
     fs::write(out.join("table.md"), text)

@@ -6,7 +6,8 @@ use amqp_proto::{
     DecodeLimits,
     codec::{Decode, Encode, Reader, Writer, to_vec},
     spec::{
-        definitions::Role,
+        definitions::{ReceiverSettleMode, Role},
+        delivery_state::DeliveryState,
         performatives::{Attach, Performative, Transfer},
         termini::{Source, Target},
     },
@@ -22,6 +23,16 @@ fn transfer() -> Transfer {
         message_format: Some(MessageFormat::default()),
         settled: Some(false),
         ..Transfer::default()
+    }
+}
+
+/// A shape that is not the usual one: with a state, as where a delivery is resumed.
+fn resumed() -> Transfer {
+    Transfer {
+        rcv_settle_mode: Some(ReceiverSettleMode::First),
+        state: Some(DeliveryState::ACCEPTED),
+        batchable: true,
+        ..transfer()
     }
 }
 
@@ -65,6 +76,14 @@ pub fn encode_transfer() -> impl FnMut(u64) {
 
 pub fn decode_transfer() -> impl FnMut(u64) {
     decode(transfer())
+}
+
+pub fn encode_resumed() -> impl FnMut(u64) {
+    encode(resumed())
+}
+
+pub fn decode_resumed() -> impl FnMut(u64) {
+    decode(resumed())
 }
 
 pub fn encode_attach() -> impl FnMut(u64) {

@@ -9,7 +9,7 @@ use super::pipe::Pipe;
 pub const NOW: Instant = Instant::from_millis(0);
 
 /// Octets that are read at a time, as from a socket.
-const READ: usize = 128 << 10;
+const READ: usize = 256 << 10;
 
 /// How octets get from one end to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +50,14 @@ impl Wire {
 fn copy(from: &mut Connection, pipe: &mut Pipe) -> bool {
     let mut transmit = from.transmit(NOW);
     let mut read = 0;
-    while read < READ && transmit.has_remaining() {
+    while transmit.has_remaining() {
         let chunk = transmit.chunk();
-        let count = chunk.len().min(READ - read);
-        pipe.push(&chunk[..count]);
+        let count = chunk.len();
+        // A frame that was cut in two would have to be copied once more, to the block that its rest is read to.
+        if read > 0 && read + count > READ {
+            break;
+        }
+        pipe.push(chunk);
         transmit.advance(count);
         read += count;
     }

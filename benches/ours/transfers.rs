@@ -4,8 +4,10 @@ use amqp_proto::{Connection, DeliveryId, ReceiverId, SendOptions};
 use bytes::Bytes;
 use std::hint::black_box;
 
-use super::{Pair, Wire};
-use crate::plan::{CREDIT, Load, Shape};
+use super::{
+    Pair, Wire,
+    load::{CREDIT, Load, Shape},
+};
 
 /// The deliveries that the receiver holds unsettled: a new one takes the place of the oldest, or of any.
 struct Held {

@@ -36,6 +36,6 @@ impl Shape {
     pub const PLAIN: Self = Self { sessions: 1, links: 1, held: 0, at_random: false };
 }
 
-/// Links that stay open beside what is measured.
+/// Sessions or links that stay open beside what is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing(pub usize);

@@ -1,18 +1,16 @@
 //! Sessions and links that come and go.
 
-use super::{Pair, Wire};
-use crate::plan::{FRAME, Standing};
+use super::{
+    Pair, Wire,
+    load::{FRAME, Standing},
+};
 
-/// Two ends of a connection with a session on it, on which so many links stay open.
-fn standing(links: Standing) -> (Pair, amqp_proto::SessionId) {
+/// Begins a session and ends it, one after the other, beside those that stay.
+pub fn begin_end(sessions: Standing) -> impl FnMut(u64) {
     let mut pair = Pair::new(FRAME, 0, Wire::Copied);
-    let session = pair.add_session(links.0);
-    (pair, session)
-}
-
-/// Begins a session and ends it, one after the other.
-pub fn begin_end() -> impl FnMut(u64) {
-    let (mut pair, _) = standing(Standing(0));
+    for _ in 0..sessions.0 {
+        pair.add_session(0);
+    }
     move |count| {
         let goal = pair.closed + count;
         for _ in 0..count {
@@ -27,7 +25,8 @@ pub fn begin_end() -> impl FnMut(u64) {
 
 /// Attaches a link and closes it, one after the other, beside those that stay.
 pub fn attach_detach(links: Standing) -> impl FnMut(u64) {
-    let (mut pair, session) = standing(links);
+    let mut pair = Pair::new(FRAME, 0, Wire::Copied);
+    let session = pair.add_session(links.0);
     move |count| {
         let goal = pair.closed + count;
         for _ in 0..count {
