@@ -22,9 +22,14 @@ impl Pipe {
         self.block.is_empty() && self.segments.is_empty()
     }
 
+    /// Octets that the block has room for.
+    pub fn room(&self) -> usize {
+        self.block.capacity() - self.block.len()
+    }
+
     /// Copies octets in.
     pub fn push(&mut self, octets: &[u8]) {
-        if self.block.capacity() - self.block.len() < octets.len() {
+        if self.room() < octets.len() {
             self.turn_over(octets.len());
         }
         self.block.extend_from_slice(octets);

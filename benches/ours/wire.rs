@@ -8,8 +8,8 @@ use super::pipe::Pipe;
 /// The one moment at which everything happens.
 pub const NOW: Instant = Instant::from_millis(0);
 
-/// Octets that are read at a time, as from a socket.
-const READ: usize = 256 << 10;
+/// Octets that are handed over at a time, at least.
+const READ: usize = 128 << 10;
 
 /// How octets get from one end to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +53,9 @@ fn copy(from: &mut Connection, pipe: &mut Pipe) -> bool {
     while transmit.has_remaining() {
         let chunk = transmit.chunk();
         let count = chunk.len();
-        // A frame that was cut in two would have to be copied once more, to the block that its rest is read to.
-        if read > 0 && read + count > READ {
+        // A read ends with its block. What does not fit as a whole waits for the next: a frame that was cut in two
+        // would have to be copied once more, to the block that its rest is read to.
+        if read > 0 && count > pipe.room() {
             break;
         }
         pipe.push(chunk);

@@ -20,8 +20,13 @@ fn row(work: String, shape: Shape, curve: Curve, at: usize) -> Row {
         .point(curve, at as u64)
 }
 
+/// So many of a thing, in words.
+fn some(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 fn links_words(count: usize) -> String {
-    format!("32 B unsettled over {count} links in turn")
+    format!("32 B unsettled over {} in turn", some(count, "link"))
 }
 
 fn links(count: usize) -> Row {
@@ -31,7 +36,7 @@ fn links(count: usize) -> Row {
 
 fn sessions(count: usize) -> Row {
     let shape = Shape { sessions: count, ..Shape::PLAIN };
-    row(format!("32 B unsettled over {count} sessions in turn"), shape, Curve::Sessions, count)
+    row(format!("32 B unsettled over {} in turn", some(count, "session")), shape, Curve::Sessions, count)
 }
 
 fn in_order_words(count: usize) -> String {
