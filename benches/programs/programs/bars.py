@@ -3,7 +3,7 @@
 import math
 from xml.sax.saxutils import escape
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 800, 150, 60, 70, 60
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 800, 160, 60, 70, 60
 BAR, GAP = 14, 10
 COLOURS = ["#1f4e79", "#4f8fc0", "#a9cce3"]
 FONT = 'font-family="sans-serif"'

@@ -43,7 +43,8 @@ def traffic_rows(found):
         cost, own = one.cost, ours(found, one.connections)
         times = f"{cost.all / own.all:.2f}" if own else ""
         yield [one.pairing.name, str(one.connections), f"{1 / cost.seconds:,.0f}",
-               *(micro(getattr(cost, role)) for role in ROLES), micro(cost.all), times]
+               *(micro(getattr(cost, role)) for role in ROLES), micro(cost.all), times,
+               "" if one.calls is None else f"{one.calls * 1000:,.0f}"]
 
 
 def side_by_side(found):
@@ -74,9 +75,11 @@ def markdown(found, held, built):
         lines += ["", "## Messages", "",
                   f"{SIZE} octets each, unsettled and accepted, from n senders over a broker to n receivers, a queue for "
                   "each pair. Processor time is user and system, in seconds for a million messages; the medians of "
-                  "rounds in turn, less what starting and connecting takes. Two cores are shared by all programs: look "
+                  "rounds in turn, less what starting and connecting takes. System calls are the broker's, for a "
+                  "thousand messages. Two cores are shared by all programs: look "
                   "at the ratios.", ""]
-        heads = ["clients over broker", "n", "messages/s", "send, s", "broker, s", "receive, s", "all, s", "times ours"]
+        heads = ["clients over broker", "n", "messages/s", "send, s", "broker, s", "receive, s", "all, s", "times ours",
+                 "system calls"]
         lines += table(heads, traffic_rows(found))
         beside = side_by_side(found)
         if beside:
@@ -108,9 +111,10 @@ def write(found, held, built, out):
             own = ours(found, one.connections)
             ratio = f"{one.cost.all / own.all:.2f}" if own else ""
             rows.append([one.pairing.clients, one.pairing.broker, one.connections, f"{1 / one.cost.seconds:.0f}",
-                         *seconds, ratio])
+                         *seconds, ratio,
+                         "" if one.calls is None else f"{one.calls * 1000:.1f}"])
         write_tsv(out / "programs.tsv", ["clients", "broker", "connections", "messages_per_s", "send_s", "broker_s",
-                                         "receive_s", "all_s", "ratio"], rows)
+                                         "receive_s", "all_s", "ratio", "broker_calls_per_1000"], rows)
         bars = [(one.pairing.name, one.connections, one.cost.all * 1e6) for one in found]
         draw(out / "programs.svg", "Processor time of sender, broker and receiver",
              f"seconds for a million messages of {SIZE} octets, logarithmic", bars)

@@ -12,7 +12,7 @@ from statistics import median
 from harness import process
 from harness.process import Failed
 
-from .cost import cpu_of, finished
+from .cost import SystemCalls, cpu_of, finished
 
 SIZE = 100
 LIMIT = 120
@@ -74,14 +74,18 @@ class Found:
     pairing: Pairing
     connections: int
     cost: Cost
+    # Of the broker, for each message; none where they can't be counted.
+    calls: float | None
 
 
-def run(built, pairing, connections, count):
-    """So many messages over each pair of a sending and a receiving connection, with a queue between them."""
+def run(built, pairing, connections, count, counts_calls=False):
+    """So many messages over each pair of a sending and a receiving connection, with a queue between them. Gives what
+    that cost; or, as it would cost more with them counted, the system calls of the broker."""
     process.use_logs(built.cache / "logs")
     kit = built.kits[pairing.clients]
     broker, port = built.kits[pairing.broker].broker()
     with broker:
+        calls = SystemCalls(broker.child.pid) if counts_calls else None
         before, start = cpu_of(broker.child.pid), time.monotonic()
         receivers = kit.receivers(port, connections, count)
         senders = kit.senders(port, connections, count, SIZE)
@@ -90,7 +94,7 @@ def run(built, pairing, connections, count):
         seconds = time.monotonic() - start
         if not broker.running():
             raise Failed(f"{broker.name} ended with {broker.child.returncode}: {broker.complaint()}")
-        cost = Cost(seconds, send, cpu_of(broker.child.pid) - before, receive)
+        cost = calls.count() if calls else Cost(seconds, send, cpu_of(broker.child.pid) - before, receive)
     # What each says of itself at its end: all have been sent and accepted, all have been received.
     for which, pattern in ((senders, rb"(?:sent )?(\d+) (?:accepted|messages sent)"), (receivers, rb"(?:received )?(\d+)")):
         told = sum(int(re.match(pattern, member.out().splitlines()[-1]).group(1)) for member in which)
@@ -117,7 +121,10 @@ def measure(built, pairings, quick, rounds=None):
                 costs[pairing].append(many.over(few, (count - 1) * connections))
         for pairing, each in costs.items():
             cost = medians(each)
-            found.append(Found(pairing, connections, cost))
+            count = pairing.worth(quick) // connections
+            calls = run(built, pairing, connections, count, counts_calls=True)
+            calls = calls / (count * connections) if calls is not None else None
+            found.append(Found(pairing, connections, cost, calls))
             print(f"{pairing.name}, {connections} of each: {1 / cost.seconds:,.0f} a second, "
                   f"{cost.all * 1e6:.2f} s of processor time for a million (send {cost.send * 1e6:.2f}, "
                   f"broker {cost.broker * 1e6:.2f}, receive {cost.receive * 1e6:.2f})", flush=True)
