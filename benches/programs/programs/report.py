@@ -74,8 +74,9 @@ def markdown(found, held, built):
     if found:
         lines += ["", "## Messages", "",
                   f"{SIZE} octets each, unsettled and accepted, from n senders over a broker to n receivers, a queue for "
-                  "each pair. Processor time is user and system, in seconds for a million messages; the medians of "
-                  "rounds in turn, less what starting and connecting takes. System calls are the broker's, for a "
+                  "each pair; the medians of rounds in turn. The rate is that of whole runs, with the clients' "
+                  "start in it. Processor time is user and system, in seconds for a million messages, less what "
+                  "starting and connecting takes. System calls are the broker's, for a "
                   "thousand messages. Two cores are shared by all programs: look "
                   "at the ratios.", ""]
         heads = ["clients over broker", "n", "messages/s", "send, s", "broker, s", "receive, s", "all, s", "times ours",

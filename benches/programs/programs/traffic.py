@@ -1,7 +1,8 @@
 """Messages from senders over a broker to receivers: how many a second, and what they cost each program.
 
-Each figure is the difference between a run with many messages and a run with one for each connection, so that what
-starting a program takes, and opening a connection, is no part of it.
+What a message costs is the difference between a run with many messages and a run with one for each connection, so
+that what starting a program takes, and opening a connection, is no part of it. The rate is that of the whole run with
+many, from the start of the first client to the end of the last: while one starts, others are at work.
 """
 
 import re
@@ -61,10 +62,10 @@ class Cost:
     def all(self):
         return self.send + self.broker + self.receive
 
-    def over(self, other, messages):
-        """What so many messages more than in the other run have cost, for each of them."""
-        names = ("seconds", "send", "broker", "receive")
-        return Cost(*((getattr(self, name) - getattr(other, name)) / messages for name in names))
+    def of_each(self, few, messages, more):
+        """For each message: of the clock what so many took, and of processor time what `more` took above `few`."""
+        names = ("send", "broker", "receive")
+        return Cost(self.seconds / messages, *((getattr(self, name) - getattr(few, name)) / more for name in names))
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def measure(built, pairings, quick, rounds=None):
                 count = pairing.worth(quick) // connections
                 few = run(built, pairing, connections, 1)
                 many = run(built, pairing, connections, count)
-                costs[pairing].append(many.over(few, (count - 1) * connections))
+                costs[pairing].append(many.of_each(few, count * connections, (count - 1) * connections))
         for pairing, each in costs.items():
             cost = medians(each)
             count = pairing.worth(quick) // connections

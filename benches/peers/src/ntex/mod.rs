@@ -1,7 +1,8 @@
-//! ntex-amqp-codec: octets in memory. The library around it needs a runtime and sockets of its own.
+//! ntex-amqp-codec, and the whole library around it, ntex-amqp, on a tokio runtime of one thread.
 
 pub mod codec;
 pub mod message;
+pub mod transfers;
 
 use ntex_amqp_codec::Encode;
 use ntex_bytes::{BytePages, Bytes};
