@@ -183,10 +183,10 @@ impl Node {
                 Error::described(ErrorCondition::NotFound, "the message does not say where it is to go");
             return receiver.reject(delivery, Some(error));
         };
-        // The map keeps the address for long, and not the block that the message was read into.
-        self.ready.insert(address.as_bytes().to_vec());
+        note(&mut self.ready, &address);
         match self.queues.get_mut(address.as_bytes()) {
             Some(queue) => queue.push(message),
+            // The map keeps the address for long, and not the block that the message was read into.
             None => self.queues.entry(address.detach()).or_default().push(message),
         }
         receiver.accept(delivery)
@@ -223,7 +223,7 @@ impl Node {
 
     fn mark(&mut self, peer: usize, link: LinkId) {
         if let Some(Some(address)) = self.addresses.get(&(peer, link)) {
-            self.ready.insert(address.as_bytes().to_vec());
+            note(&mut self.ready, address);
         }
     }
 
@@ -232,6 +232,13 @@ impl Node {
         if let Some(address) = self.owners.remove(&(peer, link)) {
             self.queues.remove(address.as_bytes());
         }
+    }
+}
+
+/// Puts an address among those of queues that may have something to hand out: mostly it is there.
+fn note(ready: &mut BTreeSet<Vec<u8>>, address: &Str) {
+    if !ready.contains(address.as_bytes()) {
+        ready.insert(address.as_bytes().to_vec());
     }
 }
 
