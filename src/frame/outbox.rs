@@ -10,8 +10,9 @@ use crate::codec::{Encode, Writer};
 /// Payload chunks below this many octets are copied beside their heads: a write of its own would cost more.
 const BY_REFERENCE: usize = 1024;
 
-/// Octets of the blocks from which heads are handed out one by one.
-const LOOSE: usize = 4096;
+/// Octets of the blocks from which heads are handed out: the first, and the largest. What is larger goes as it is.
+const SMALLEST_BLOCK: usize = 256;
+const LARGEST_BLOCK: usize = 4096;
 
 /// A frame header (2.3.1) without the size, which is known at the end.
 #[inline]
@@ -30,8 +31,10 @@ pub struct Outbox {
     chunks: VecDeque<(usize, Bytes)>,
     /// Octets of the chunks together.
     referenced: usize,
-    /// Room for heads that are handed out one by one, behind those that have been.
-    loose: BytesMut,
+    /// Room for heads that are handed out, behind those that have been.
+    block: BytesMut,
+    /// How large it was made; each is twice as large as the last.
+    block_size: usize,
 }
 
 impl Outbox {
@@ -243,6 +246,19 @@ impl Outbox {
         self.reclaim();
     }
 
+    /// The heads at the front, copied into a block that many of them share.
+    fn pop_heads(&mut self) -> Bytes {
+        let end = self.chunks.front().map_or(self.heads.len(), |(place, _)| *place);
+        let heads = self.heads.get(self.read..end).unwrap_or_default();
+        if self.block.capacity() < heads.len() && !self.block.try_reclaim(heads.len()) {
+            self.block_size = self.block_size.saturating_mul(2).clamp(SMALLEST_BLOCK, LARGEST_BLOCK);
+            self.block = BytesMut::with_capacity(self.block_size.max(heads.len()));
+        }
+        self.block.extend_from_slice(heads);
+        self.read = self.read.saturating_add(heads.len());
+        self.block.split().freeze()
+    }
+
     /// The next octets, owned.
     fn pop(&mut self) -> Option<Bytes> {
         let by_reference = self.chunks.front().is_some_and(|(place, _)| *place <= self.read);
@@ -250,18 +266,10 @@ impl Outbox {
             let (_, chunk) = self.chunks.pop_front()?;
             self.referenced = self.referenced.saturating_sub(chunk.len());
             chunk
-        } else if self.read == 0 && self.chunks.is_empty() {
+        } else if self.read == 0 && self.chunks.is_empty() && self.heads.len() >= LARGEST_BLOCK {
             Bytes::from(core::mem::take(&mut self.heads))
         } else {
-            let end = self.chunks.front().map_or(self.heads.len(), |(place, _)| *place);
-            let front = self.heads.get(self.read..end).unwrap_or_default();
-            if self.loose.capacity() < front.len() {
-                self.loose = BytesMut::with_capacity(front.len().max(LOOSE));
-            }
-            self.loose.extend_from_slice(front);
-            let chunk = self.loose.split().freeze();
-            self.read = self.read.saturating_add(chunk.len());
-            chunk
+            self.pop_heads()
         };
         self.reclaim();
         (!chunk.is_empty()).then_some(chunk)
