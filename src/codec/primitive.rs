@@ -111,8 +111,8 @@ decodes! {
     }
     Timestamp, "timestamp" {
         TIMESTAMP => |reader| reader.u64().map(|millis| Self::from_millis(millis.cast_signed()));
-    }
-    Uuid, "uuid" { UUID => |reader| reader.octets().map(Self::from_bytes); }
+    } => |rest| usual::timestamp(rest);
+    Uuid, "uuid" { UUID => |reader| reader.octets().map(Self::from_bytes); } => |rest| usual::uuid(rest);
     Bytes, "binary" {
         VBIN8 => |reader| reader.variable(false);
         VBIN32 => |reader| reader.variable(true);

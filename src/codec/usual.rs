@@ -9,7 +9,7 @@
 use bytes::Bytes;
 
 use super::{Decode, Element, Reader, code};
-use crate::types::{DeliveryTag, Multiple, Str, Symbol};
+use crate::types::{DeliveryTag, Multiple, Str, Symbol, Timestamp, Uuid};
 
 /// A value and the octets behind it.
 pub(crate) type Taken<'a, T> = Option<(T, &'a [u8])>;
@@ -23,7 +23,7 @@ pub(crate) fn general<'a, T: Decode>(rest: &'a [u8], reader: &mut Reader<'a>) ->
 }
 
 #[inline(always)]
-pub(super) fn boolean(rest: &[u8]) -> Taken<'_, bool> {
+pub(crate) fn boolean(rest: &[u8]) -> Taken<'_, bool> {
     match rest {
         [code::TRUE, rest @ ..] | [code::BOOLEAN, 1, rest @ ..] => Some((true, rest)),
         [code::FALSE, rest @ ..] | [code::BOOLEAN, 0, rest @ ..] => Some((false, rest)),
@@ -40,7 +40,7 @@ pub(super) fn ubyte(rest: &[u8]) -> Taken<'_, u8> {
 }
 
 #[inline(always)]
-pub(super) fn uint(rest: &[u8]) -> Taken<'_, u32> {
+pub(crate) fn uint(rest: &[u8]) -> Taken<'_, u32> {
     match rest {
         [code::SMALLUINT, value, rest @ ..] => Some(((*value).into(), rest)),
         [code::UINT0, rest @ ..] => Some((0, rest)),
@@ -53,7 +53,7 @@ pub(super) fn uint(rest: &[u8]) -> Taken<'_, u32> {
 }
 
 #[inline(always)]
-pub(super) fn ulong(rest: &[u8]) -> Taken<'_, u64> {
+pub(crate) fn ulong(rest: &[u8]) -> Taken<'_, u64> {
     match rest {
         [code::SMALLULONG, value, rest @ ..] => Some(((*value).into(), rest)),
         [code::ULONG0, rest @ ..] => Some((0, rest)),
@@ -65,9 +65,23 @@ pub(super) fn ulong(rest: &[u8]) -> Taken<'_, u64> {
     }
 }
 
+#[inline(always)]
+pub(crate) fn timestamp(rest: &[u8]) -> Taken<'_, Timestamp> {
+    let [code::TIMESTAMP, rest @ ..] = rest else { return None };
+    let (octets, rest) = rest.split_first_chunk()?;
+    Some((Timestamp::from_millis(i64::from_be_bytes(*octets)), rest))
+}
+
+#[inline(always)]
+pub(crate) fn uuid(rest: &[u8]) -> Taken<'_, Uuid> {
+    let [code::UUID, rest @ ..] = rest else { return None };
+    let (octets, rest) = rest.split_first_chunk()?;
+    Some((Uuid::from_bytes(*octets), rest))
+}
+
 /// The octets of a binary, a string or a symbol.
 #[inline]
-pub(super) fn variable(rest: &[u8], narrow: u8, wide: u8) -> Taken<'_, &[u8]> {
+pub(crate) fn variable(rest: &[u8], narrow: u8, wide: u8) -> Taken<'_, &[u8]> {
     let [found, rest @ ..] = rest else { return None };
     let (length, rest) = if *found == narrow {
         let (length, rest) = rest.split_first()?;
@@ -155,12 +169,18 @@ impl<'a> Fields<'a> {
     /// The next of the fields that are left, or `None` within where it is null.
     #[inline(always)]
     pub(crate) fn next<T: Decode>(&mut self, reader: &mut Reader<'a>) -> Option<Option<T>> {
+        self.next_by(|rest| T::usual(rest, reader))
+    }
+
+    /// The next of the fields that are left, as it is read by `read`.
+    #[inline(always)]
+    pub(crate) fn next_by<T>(&mut self, read: impl FnOnce(&'a [u8]) -> Taken<'a, T>) -> Option<Option<T>> {
         self.left = self.left.wrapping_sub(1);
         if let [code::NULL, rest @ ..] = self.rest {
             self.rest = rest;
             return Some(None);
         }
-        let (value, rest) = T::usual(self.rest, reader)?;
+        let (value, rest) = read(self.rest)?;
         self.rest = rest;
         Some(Some(value))
     }

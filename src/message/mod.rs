@@ -32,6 +32,7 @@
 //! ```
 
 mod body;
+mod borrowed;
 mod builder;
 mod cursor;
 mod encoded;
@@ -45,6 +46,7 @@ mod section;
 mod simple;
 
 pub use body::Body;
+pub use borrowed::{ApplicationPropertiesRef, MessageIdRef, PropertiesRef, SimpleRef};
 pub use builder::{BodyState, DataBody, MessageBuilder, NoBody, SequenceBody, ValueBody};
 pub use error::{MessageError, MessageErrorKind};
 pub use forward::Forward;
