@@ -12,8 +12,8 @@ use crate::{
     },
     spec::{Composite, Field, section::Properties},
     types::{
-        Decimal32, Decimal64, Decimal128, Double, Float, NotAscii, SequenceNo, Symbol, TextRef,
-        Timestamp, Uuid,
+        Decimal32, Decimal64, Decimal128, Double, Float, NotAscii, SequenceNo, Symbol, TextRef, Timestamp,
+        Uuid,
     },
 };
 
@@ -434,9 +434,7 @@ impl Message {
         };
         match map.and_then(|map| ApplicationPropertiesRef::enter(self, source, map)) {
             Some(properties) => Ok(properties),
-            None => {
-                Err(self.error_of(SectionKind::ApplicationProperties, Self::application_properties))
-            }
+            None => Err(self.error_of(SectionKind::ApplicationProperties, Self::application_properties)),
         }
     }
 

@@ -45,6 +45,9 @@ mod scan;
 mod section;
 mod simple;
 
+#[cfg(test)]
+mod tests;
+
 pub use body::Body;
 pub use borrowed::{ApplicationPropertiesRef, MessageIdRef, PropertiesRef, SimpleRef};
 pub use builder::{BodyState, DataBody, MessageBuilder, NoBody, SequenceBody, ValueBody};

@@ -80,7 +80,7 @@ impl Message {
     }
 
     #[inline]
-    fn property<T: Decode>(&self, index: usize) -> Result<Option<T>, MessageError> {
+    pub(super) fn property<T: Decode>(&self, index: usize) -> Result<Option<T>, MessageError> {
         match self.usual_property(index) {
             Some(property) => Ok(property),
             None => self.any_property(index),
@@ -89,10 +89,11 @@ impl Message {
 
     /// A property on a short way, or `None` where the section is not as nearly every sender writes it or is wrong.
     #[inline]
-    fn usual_property<T: Decode>(&self, index: usize) -> Option<Option<T>> {
+    pub(super) fn usual_property<T: Decode>(&self, index: usize) -> Option<Option<T>> {
         let Some(range) = self.range(SectionKind::Properties) else { return Some(None) };
         let (source, _) = self.source(SectionKind::Properties);
-        let [code::DESCRIBED, code::SMALLULONG, _, code::LIST8, _, count, rest @ ..] = source.get(range)? else {
+        let [code::DESCRIBED, code::SMALLULONG, _, code::LIST8, _, count, rest @ ..] = source.get(range)?
+        else {
             return None;
         };
         if index >= usize::from(*count) {
@@ -109,7 +110,7 @@ impl Message {
     }
 
     #[cold]
-    fn any_property<T: Decode>(&self, index: usize) -> Result<Option<T>, MessageError> {
+    pub(super) fn any_property<T: Decode>(&self, index: usize) -> Result<Option<T>, MessageError> {
         let Some((source, mut cursor)) = self.section_cursor(SectionKind::Properties)? else {
             return Ok(None);
         };

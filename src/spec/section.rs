@@ -86,7 +86,9 @@ impl Decode for MessageId {
             &(code::ULONG | code::SMALLULONG | code::ULONG0) => {
                 u64::usual(rest, reader).map(|(id, rest)| (Self::Ulong(id), rest))
             }
-            &(code::STR8 | code::STR32) => Str::usual(rest, reader).map(|(id, rest)| (Self::String(id), rest)),
+            &(code::STR8 | code::STR32) => {
+                Str::usual(rest, reader).map(|(id, rest)| (Self::String(id), rest))
+            }
             _ => usual::general(rest, reader),
         }
     }
