@@ -44,6 +44,30 @@ macro_rules! composites {
                 list.end(reader)?;
                 Ok(this)
             }
+
+            /// The fields on the short way, and the octets behind them.
+            // Each is a variable of its own until all are there: so they need no place in memory before that.
+            #[inline(always)]
+            pub(crate) fn usual_fields<'a>(
+                rest: &'a [u8],
+                reader: &mut $crate::codec::Reader<'a>,
+            ) -> Option<(Self, &'a [u8])> {
+                const BOUNDS: (u32, u32) = $crate::spec::Field::bounds($name::FIELDS);
+                #[allow(unused_mut, reason = "a composite without fields reads none")]
+                let (mut list, after) = $crate::codec::usual::Fields::enter(rest, BOUNDS.0, BOUNDS.1)?;
+                let _ = &reader;
+                $(let mut $field: composites!(@type $ty $(, $kind)?) = composites!(@default $($kind $($default)?)?);)*
+                #[allow(unused_labels, reason = "a composite without fields reads none")]
+                'fields: {
+                    $(
+                        if list.is_done() {
+                            break 'fields;
+                        }
+                        composites!(@usual list, reader, $field: $ty $(, $kind $($default)?)?);
+                    )*
+                }
+                if list.is_over() { Some((Self { $($field,)* }, after)) } else { None }
+            }
         }
 
         impl $crate::spec::Composite for $name {
@@ -68,6 +92,33 @@ macro_rules! composites {
                 reader.described(code, stringify!($name), |descriptor, reader| {
                     descriptor.is(Self::CODE, Self::SYMBOL).then(|| Self::decode_fields(reader))
                 })
+            }
+
+            #[inline]
+            fn decode(reader: &mut $crate::codec::Reader<'_>) -> Result<Self, $crate::codec::DecodeError> {
+                let before = reader.place();
+                if let Some((Self::CODE, rest)) = $crate::codec::usual::descriptor(before.rest())
+                    && reader.descend().is_some()
+                    && let Some((this, rest)) = Self::usual_fields(rest, reader)
+                {
+                    reader.resume(before, rest);
+                    return Ok(this);
+                }
+                reader.generally(before)
+            }
+
+            #[inline]
+            fn usual<'a>(
+                rest: &'a [u8],
+                reader: &mut $crate::codec::Reader<'a>,
+            ) -> Option<(Self, &'a [u8])> {
+                let Some((Self::CODE, rest)) = $crate::codec::usual::descriptor(rest) else {
+                    return $crate::codec::usual::general(rest, reader);
+                };
+                reader.descend()?;
+                let (this, rest) = Self::usual_fields(rest, reader)?;
+                reader.ascend();
+                Some((this, rest))
             }
         }
 
@@ -114,6 +165,22 @@ macro_rules! composites {
     };
     (@decode $list:ident, $reader:ident, $field:ident: $ty:ty, default $default:expr) => {
         match $list.optional::<$ty>($reader)? { Some(value) => value, None => $default }
+    };
+
+    (@usual $list:ident, $reader:ident, $field:ident: $ty:ty) => {
+        $field = $list.next::<$ty>($reader)?
+    };
+    (@usual $list:ident, $reader:ident, $field:ident: $ty:ty, mandatory) => {
+        $field = $list.next::<$ty>($reader)??
+    };
+    (@usual $list:ident, $reader:ident, $field:ident: $ty:ty, multiple_mandatory) => {
+        $field = $list.next::<$crate::types::Multiple<$ty>>($reader)?.filter(|values| !values.is_empty())?
+    };
+    (@usual $list:ident, $reader:ident, $field:ident: $ty:ty, multiple) => {
+        if let Some(values) = $list.next::<$crate::types::Multiple<$ty>>($reader)? { $field = values }
+    };
+    (@usual $list:ident, $reader:ident, $field:ident: $ty:ty, default $default:expr) => {
+        if let Some(value) = $list.next::<$ty>($reader)? { $field = value }
     };
 
     (@encode $list:ident, $writer:ident, $this:ident.$field:ident) => {
@@ -172,6 +239,18 @@ macro_rules! restricted {
                     $($value => Ok(Self::$choice),)*
                     #[allow(unreachable_patterns, reason = "both booleans may be choices")]
                     _ => Err($crate::codec::DecodeErrorKind::InvalidChoice(stringify!($name)).at(at)),
+                }
+            }
+
+            #[inline]
+            fn usual<'a>(
+                rest: &'a [u8],
+                reader: &mut $crate::codec::Reader<'a>,
+            ) -> Option<(Self, &'a [u8])> {
+                match <$source as $crate::codec::Decode>::usual(rest, reader)? {
+                    $(($value, rest) => Some((Self::$choice, rest)),)*
+                    #[allow(unreachable_patterns, reason = "both booleans may be choices")]
+                    _ => None,
                 }
             }
         }
@@ -242,6 +321,15 @@ macro_rules! restricted {
             ) -> Result<Self, $crate::codec::DecodeError> {
                 <$crate::types::Symbol as $crate::codec::Decode>::decode_as(code, reader).map(Self::from)
             }
+
+            #[inline]
+            fn usual<'a>(
+                rest: &'a [u8],
+                reader: &mut $crate::codec::Reader<'a>,
+            ) -> Option<(Self, &'a [u8])> {
+                let (symbol, rest) = <$crate::types::Symbol as $crate::codec::Decode>::usual(rest, reader)?;
+                Some((symbol.into(), rest))
+            }
         }
 
         impl $crate::codec::Encode for $name {
@@ -310,6 +398,41 @@ macro_rules! archetypes {
                         _ => archetypes!(@other descriptor, reader $(, $other)?),
                     }
                 })
+            }
+
+            #[inline]
+            fn decode(reader: &mut $crate::codec::Reader<'_>) -> Result<Self, $crate::codec::DecodeError> {
+                let before = reader.place();
+                if let Some((number, rest)) = $crate::codec::usual::descriptor(before.rest())
+                    && reader.descend().is_some()
+                {
+                    match number {
+                        $($ty::CODE => {
+                            if let Some((value, rest)) = $ty::usual_fields(rest, reader) {
+                                reader.resume(before, rest);
+                                return Ok(Self::$ty(value.into()));
+                            }
+                        })*
+                        _ => {}
+                    }
+                }
+                reader.generally(before)
+            }
+
+            #[inline]
+            fn usual<'a>(
+                rest: &'a [u8],
+                reader: &mut $crate::codec::Reader<'a>,
+            ) -> Option<(Self, &'a [u8])> {
+                match $crate::codec::usual::descriptor(rest) {
+                    $(Some(($ty::CODE, rest)) => {
+                        reader.descend()?;
+                        let (value, rest) = $ty::usual_fields(rest, reader)?;
+                        reader.ascend();
+                        Some((Self::$ty(value.into()), rest))
+                    })*
+                    _ => $crate::codec::usual::general(rest, reader),
+                }
             }
         }
 

@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 
-use super::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer, code, compound, writer::length32};
+use super::{
+    Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer, code, compound, usual, writer::length32,
+};
 use crate::types::{Array, Kind, Multiple, Symbol, Value};
 
 /// A type whose values can be the elements of an array.
@@ -266,6 +268,11 @@ impl<T: Decode + Element> Decode for Multiple<T> {
             }),
             single => T::decode_as(single, reader).map(Self::from),
         }
+    }
+
+    #[inline]
+    fn usual<'a>(rest: &'a [u8], reader: &mut Reader<'a>) -> Option<(Self, &'a [u8])> {
+        usual::multiple(rest, reader)
     }
 }
 

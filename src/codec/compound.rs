@@ -7,6 +7,7 @@ use crate::types::{Map, Multiple, Value};
 
 /// Reads a size and a count of one octet or four each, checks them against each other and against the bytes,
 /// and narrows the reader to the elements. Gives the count and what follows the compound.
+#[inline]
 pub(super) fn enter<'a>(wide: bool, reader: &mut Reader<'a>) -> Result<(u32, &'a [u8]), DecodeError> {
     let size = if wide { reader.u32()? } else { reader.u8()?.into() };
     let at = reader.offset();
@@ -24,6 +25,7 @@ pub(super) fn enter<'a>(wide: bool, reader: &mut Reader<'a>) -> Result<(u32, &'a
 }
 
 /// Enters a list or a map, whose elements each take at least one octet.
+#[inline]
 fn enter_elements<'a>(wide: bool, reader: &mut Reader<'a>) -> Result<(u32, &'a [u8]), DecodeError> {
     let (count, after) = enter(wide, reader)?;
     if usize::try_from(count).is_ok_and(|count| count <= reader.remaining()) {
@@ -125,6 +127,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::TooManyFields`] for more than `max` fields, or what is wrong with the list itself.
+    #[inline]
     pub fn fields(&mut self, composite: &'static str, max: usize) -> Result<ListReader<'a>, DecodeError> {
         let wide = match self.code()? {
             code::LIST0 => {
@@ -150,6 +153,7 @@ impl<'a> ListReader<'a> {
     ///
     /// # Errors
     /// [`DecodeError`] where it is there but not a `T`.
+    #[inline]
     pub fn optional<T: Decode>(&mut self, reader: &mut Reader<'a>) -> Result<Option<T>, DecodeError> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
@@ -160,6 +164,7 @@ impl<'a> ListReader<'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::MissingField`] where it is null or left out.
+    #[inline]
     pub fn mandatory<T: Decode>(
         &mut self,
         reader: &mut Reader<'a>,
@@ -190,6 +195,7 @@ impl<'a> ListReader<'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::SizeMismatch`] where octets are left over inside the list.
+    #[inline]
     pub fn end(self, reader: &mut Reader<'a>) -> Result<(), DecodeError> {
         reader.leave(self.after)
     }

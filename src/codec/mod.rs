@@ -9,6 +9,7 @@ mod compound;
 mod error;
 mod primitive;
 mod reader;
+pub(crate) mod usual;
 mod value;
 mod writer;
 
@@ -39,9 +40,19 @@ pub trait Decode: Sized {
     ///
     /// # Errors
     /// [`DecodeError`] where the bytes are not a value of this type.
+    #[inline]
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let code = reader.code()?;
         Self::decode_as(code, reader)
+    }
+
+    /// Reads a value with its constructor off the front of what is left of the reader's octets, and gives what is
+    /// left behind it. `None` stands for an error, which [`decode`](Self::decode) tells; what the reader is at then,
+    /// and how much of its limits is used up, is not said.
+    ///
+    /// This is for types that have a shorter way to read their usual encodings; others leave it as it is.
+    fn usual<'a>(rest: &'a [u8], reader: &mut Reader<'a>) -> Option<(Self, &'a [u8])> {
+        usual::general(rest, reader)
     }
 }
 
@@ -52,8 +63,14 @@ pub trait Encode {
 }
 
 impl<T: Decode> Decode for Box<T> {
+    #[inline]
     fn decode_as(code: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         T::decode_as(code, reader).map(Self::new)
+    }
+
+    #[inline]
+    fn usual<'a>(rest: &'a [u8], reader: &mut Reader<'a>) -> Option<(Self, &'a [u8])> {
+        T::usual(rest, reader).map(|(value, rest)| (Self::new(value), rest))
     }
 }
 
@@ -64,8 +81,14 @@ impl<T: Encode + ?Sized> Encode for Box<T> {
 }
 
 impl<T: Decode> Decode for Arc<T> {
+    #[inline]
     fn decode_as(code: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         T::decode_as(code, reader).map(Self::new)
+    }
+
+    #[inline]
+    fn usual<'a>(rest: &'a [u8], reader: &mut Reader<'a>) -> Option<(Self, &'a [u8])> {
+        T::usual(rest, reader).map(|(value, rest)| (Self::new(value), rest))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer, code};
+use super::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer, code, usual};
 use crate::types::{
     AnnotationKey, Channel, Decimal32, Decimal64, Decimal128, DeliveryNumber, DeliveryTag, Double, Float,
     Handle, MessageFormat, Milliseconds, Seconds, SequenceNo, Str, Symbol, Timestamp, TransactionId,
@@ -10,6 +10,7 @@ use crate::types::{
 };
 
 impl Reader<'_> {
+    #[cold]
     pub(crate) fn wrong_type(&self, expected: &'static str, found: u8) -> DecodeError {
         let kind = match found {
             code::DESCRIBED => DecodeErrorKind::WrongType { expected, found },
@@ -20,11 +21,13 @@ impl Reader<'_> {
         kind.at(self.offset().saturating_sub(1))
     }
 
+    #[inline]
     fn variable(&mut self, wide: bool) -> Result<Bytes, DecodeError> {
         let count = self.length(wide)?;
         self.share(count)
     }
 
+    #[inline]
     fn length(&mut self, wide: bool) -> Result<usize, DecodeError> {
         let at = self.offset();
         let length = if wide { self.u32()? } else { self.u8()?.into() };
@@ -32,9 +35,13 @@ impl Reader<'_> {
     }
 }
 
-/// One row a type: its standard name, then each code with how to read what follows it.
+/// One row a type: its standard name, then each code with how to read what follows it, and the short way if there is
+/// one.
 macro_rules! decodes {
-    ($($name:ty, $standard:literal { $($code:ident => |$reader:ident| $read:expr;)* })*) => {$(
+    ($(
+        $name:ty, $standard:literal { $($code:ident => |$reader:ident| $read:expr;)* }
+        $(=> |$rest:ident $(, $shared:ident)?| $usual:expr;)?
+    )*) => {$(
         impl Decode for $name {
             #[inline]
             fn decode_as(code: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -43,6 +50,14 @@ macro_rules! decodes {
                     found => Err(reader.wrong_type($standard, found)),
                 }
             }
+
+            $(
+                #[inline(always)]
+                fn usual<'a>($rest: &'a [u8], _reader: &mut Reader<'a>) -> Option<(Self, &'a [u8])> {
+                    $(let $shared = &*_reader;)?
+                    $usual
+                }
+            )?
         }
     )*};
 }
@@ -59,19 +74,19 @@ decodes! {
                 octet => Err(DecodeErrorKind::InvalidBoolean(octet).at(at)),
             }
         };
-    }
-    u8, "ubyte" { UBYTE => |reader| reader.u8(); }
+    } => |rest| usual::boolean(rest);
+    u8, "ubyte" { UBYTE => |reader| reader.u8(); } => |rest| usual::ubyte(rest);
     u16, "ushort" { USHORT => |reader| reader.u16(); }
     u32, "uint" {
         SMALLUINT => |reader| reader.u8().map(Self::from);
         UINT0 => |_reader| Ok(0);
         UINT => |reader| reader.u32();
-    }
+    } => |rest| usual::uint(rest);
     u64, "ulong" {
         SMALLULONG => |reader| reader.u8().map(Self::from);
         ULONG0 => |_reader| Ok(0);
         ULONG => |reader| reader.u64();
-    }
+    } => |rest| usual::ulong(rest);
     i8, "byte" { BYTE => |reader| reader.u8().map(u8::cast_signed); }
     i16, "short" { SHORT => |reader| reader.u16().map(u16::cast_signed); }
     i32, "int" {
@@ -96,24 +111,24 @@ decodes! {
     }
     Timestamp, "timestamp" {
         TIMESTAMP => |reader| reader.u64().map(|millis| Self::from_millis(millis.cast_signed()));
-    }
-    Uuid, "uuid" { UUID => |reader| reader.octets().map(Self::from_bytes); }
+    } => |rest| usual::timestamp(rest);
+    Uuid, "uuid" { UUID => |reader| reader.octets().map(Self::from_bytes); } => |rest| usual::uuid(rest);
     Bytes, "binary" {
         VBIN8 => |reader| reader.variable(false);
         VBIN32 => |reader| reader.variable(true);
-    }
+    } => |rest, reader| usual::binary(rest, reader);
     Str, "string" {
         STR8 => |reader| string(false, reader);
         STR32 => |reader| string(true, reader);
-    }
+    } => |rest, reader| usual::string(rest, reader);
     Symbol, "symbol" {
         SYM8 => |reader| symbol(false, reader);
         SYM32 => |reader| symbol(true, reader);
-    }
+    } => |rest, reader| usual::symbol(rest, reader);
     DeliveryTag, "delivery-tag" {
         VBIN8 => |reader| short(false, reader, "delivery-tag");
         VBIN32 => |reader| short(true, reader, "delivery-tag");
-    }
+    } => |rest| usual::delivery_tag(rest);
     TransactionId, "transaction-id" {
         VBIN8 => |reader| short(false, reader, "transaction-id");
         VBIN32 => |reader| short(true, reader, "transaction-id");
@@ -156,6 +171,11 @@ macro_rules! wrappers {
             #[inline]
             fn decode_as(code: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 <$inner>::decode_as(code, reader).map(Self::new)
+            }
+
+            #[inline(always)]
+            fn usual<'a>(rest: &'a [u8], reader: &mut Reader<'a>) -> Option<(Self, &'a [u8])> {
+                <$inner>::usual(rest, reader).map(|(value, rest)| (Self::new(value), rest))
             }
         }
 

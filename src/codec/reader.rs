@@ -21,6 +21,21 @@ pub struct Reader<'a> {
     budget: DecodeLimits,
 }
 
+/// Where a reader is, and what is left of its limits there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place<'a> {
+    rest: &'a [u8],
+    budget: DecodeLimits,
+}
+
+impl<'a> Place<'a> {
+    /// What is left of the octets.
+    #[inline(always)]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+}
+
 /// What a described value says it is (1.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Descriptor {
@@ -37,22 +52,26 @@ type Parsed<'a, T> = Result<(&'a [u8], T), nom::Err<NomError<&'a [u8]>>>;
 
 impl<'a> Reader<'a> {
     /// A reader at the start of the bytes.
+    #[inline]
     pub fn new(source: &'a Bytes, limits: DecodeLimits) -> Self {
         Self { source, rest: source, budget: limits }
     }
 
     /// Octets read so far.
+    #[inline]
     pub fn offset(&self) -> usize {
         // `rest` is always a part of `source`, so the difference of their addresses is the offset.
         self.rest.as_ptr().addr().wrapping_sub(self.source.as_ptr().addr())
     }
 
     /// The error `kind` at the current offset.
+    #[cold]
     pub fn error(&self, kind: DecodeErrorKind) -> DecodeError {
         kind.at(self.offset())
     }
 
     /// Whether nothing is left.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
@@ -68,64 +87,133 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::TrailingOctets`].
+    #[inline]
     pub fn finish(&self) -> Result<(), DecodeError> {
         if self.is_empty() { Ok(()) } else { Err(self.error(DecodeErrorKind::TrailingOctets)) }
     }
 
+    #[inline]
     fn run<T>(&mut self, parse: impl FnOnce(&'a [u8]) -> Parsed<'a, T>) -> Result<T, DecodeError> {
         match parse(self.rest) {
             Ok((rest, value)) => {
                 self.rest = rest;
                 Ok(value)
             }
-            Err(_) => Err(self.error(DecodeErrorKind::Truncated)),
+            Err(_) => Err(self.truncated()),
         }
+    }
+
+    #[cold]
+    fn truncated(&self) -> DecodeError {
+        self.error(DecodeErrorKind::Truncated)
     }
 
     /// The next octet.
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`] at the end.
+    #[inline]
     pub fn u8(&mut self) -> Result<u8, DecodeError> {
         self.run(be_u8)
     }
 
+    #[inline]
     pub(crate) fn u16(&mut self) -> Result<u16, DecodeError> {
         self.run(be_u16)
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self) -> Result<u32, DecodeError> {
         self.run(be_u32)
     }
 
+    #[inline]
     pub(crate) fn u64(&mut self) -> Result<u64, DecodeError> {
         self.run(be_u64)
     }
 
+    #[inline]
     pub(crate) fn octets<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let at = self.offset();
         self.take(N)?.try_into().map_err(|_| DecodeErrorKind::Truncated.at(at))
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
         self.run(take(count))
     }
 
     /// As many octets, shared with the source.
+    #[inline]
     pub(crate) fn share(&mut self, count: usize) -> Result<Bytes, DecodeError> {
         let octets = self.take(count)?;
         Ok(self.source.slice_ref(octets))
+    }
+
+    /// A part of the source, shared with it.
+    #[inline]
+    pub(super) fn shared(&self, octets: &[u8]) -> Bytes {
+        self.source.slice_ref(octets)
+    }
+
+    /// What is left.
+    #[inline]
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Puts the reader at another part of its source.
+    #[inline]
+    pub(super) fn set_rest(&mut self, rest: &'a [u8]) {
+        self.rest = rest;
+    }
+
+    /// Where the reader is, to come back to.
+    #[inline(always)]
+    pub(crate) fn place(&self) -> Place<'a> {
+        Place { rest: self.rest, budget: self.budget }
+    }
+
+    /// Goes on behind a value that was read on the short way, with the depth there was before it.
+    #[inline(always)]
+    pub(crate) fn resume(&mut self, before: Place<'a>, rest: &'a [u8]) {
+        self.rest = rest;
+        self.budget.depth = before.budget.depth;
+    }
+
+    /// Reads a value on the general way, which the short one has given way to.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn generally<T: Decode>(&mut self, before: Place<'a>) -> Result<T, DecodeError> {
+        (self.rest, self.budget) = (before.rest, before.budget);
+        let code = self.code()?;
+        T::decode_as(code, self)
+    }
+
+    /// Goes one level down, on the short way.
+    #[inline(always)]
+    pub(crate) fn descend(&mut self) -> Option<()> {
+        self.budget.depth = self.budget.depth.checked_sub(1)?;
+        Some(())
+    }
+
+    /// Comes back up.
+    #[inline(always)]
+    pub(crate) fn ascend(&mut self) {
+        self.budget.depth = self.budget.depth.saturating_add(1);
     }
 
     /// The next constructor's format code; [`code::DESCRIBED`] where a descriptor follows.
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`] at the end.
+    #[inline]
     pub fn code(&mut self) -> Result<u8, DecodeError> {
         self.u8()
     }
 
     /// Takes a null if one comes next, and says whether it did.
+    #[inline]
     pub fn skip_null(&mut self) -> bool {
         match self.rest.split_first() {
             Some((&code::NULL, rest)) => {
@@ -154,6 +242,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Runs `read` one level down.
+    #[inline]
     pub(crate) fn nested<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
@@ -168,6 +257,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes `count` elements out of the budget before anything is reserved for them.
+    #[inline]
     pub(crate) fn spend(&mut self, count: u32) -> Result<(), DecodeError> {
         match self.budget.elements.checked_sub(count) {
             Some(left) => {
@@ -190,12 +280,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Narrows the reader to the next `size` octets; [`leave`](Self::leave) goes back to what follows them.
+    #[inline]
     pub(crate) fn enter(&mut self, size: usize) -> Result<&'a [u8], DecodeError> {
         let body = self.take(size)?;
         Ok(core::mem::replace(&mut self.rest, body))
     }
 
     /// Goes back to what follows a compound, which must have been read to its end.
+    #[inline]
     pub(crate) fn leave(&mut self, after: &'a [u8]) -> Result<(), DecodeError> {
         if !self.rest.is_empty() {
             return Err(self.error(DecodeErrorKind::SizeMismatch));
@@ -204,6 +296,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn remaining(&self) -> usize {
         self.rest.len()
     }

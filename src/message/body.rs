@@ -63,6 +63,30 @@ impl Message {
         })
     }
 
+    /// The octets of all data sections one after the other, borrowed, in as many pieces as they lie in: one, where
+    /// there is one section in one chunk. Nothing where the body has another form, or no octets.
+    ///
+    /// ```
+    /// use amqp_proto::message::{Message, MessageSettings};
+    /// let payload = Message::builder().data("hel").data("").data("lo").build();
+    /// let message = Message::parse(payload, &MessageSettings::default())?;
+    /// assert_eq!(message.data_pieces().collect::<Vec<_>>(), [b"hel".as_slice(), b"lo"]);
+    /// # Ok::<(), amqp_proto::message::MessageError>(())
+    /// ```
+    #[inline]
+    pub fn data_pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let mut cursor = self.cursor_at(SectionKind::Data);
+        let mut left = 0;
+        core::iter::from_fn(move || {
+            while left == 0 {
+                left = cursor.as_mut()?.data_section().ok()?;
+            }
+            let piece = cursor.as_mut()?.piece(left);
+            left = left.checked_sub(piece.len())?;
+            (!piece.is_empty()).then_some(piece)
+        })
+    }
+
     fn body_sections(&self) -> impl Iterator<Item = Section> + '_ {
         self.sections().filter(|section| section.kind.is_body())
     }

@@ -113,6 +113,38 @@ impl<'a> Cursor<'a> {
         Ok(octets)
     }
 
+    /// Lets the octets end earlier.
+    pub(super) fn stop_at(&mut self, end: usize) {
+        self.end = self.end.min(end);
+    }
+
+    /// The next octets up to so many, as far as they lie in one chunk. None only where nothing is left.
+    #[inline]
+    pub(super) fn piece(&mut self, most: usize) -> &'a [u8] {
+        while self.chunk.is_empty() {
+            let Some(chunk) = self.rest.next() else { return &[] };
+            self.chunk = chunk;
+        }
+        let (piece, chunk) = self.chunk.split_at_checked(most).unwrap_or((self.chunk, &[]));
+        self.chunk = chunk;
+        self.offset = self.offset.saturating_add(piece.len());
+        piece
+    }
+
+    /// Reads the start of a data section, and gives how many octets it has.
+    #[inline]
+    pub(super) fn data_section(&mut self) -> Result<usize, DecodeError> {
+        if self.left() == 0 {
+            return Err(self.truncated());
+        }
+        self.section_kind()?;
+        match self.u8()? {
+            code::VBIN8 => self.size(false),
+            code::VBIN32 => self.size(true),
+            found => Err(wrong_type("binary", found).at(self.offset)),
+        }
+    }
+
     /// Skips a value whose format code has been read: 1.2 lets the upper half of the code tell how long it is, so
     /// this takes the same time whatever is inside.
     #[inline]
@@ -223,21 +255,51 @@ impl<'a> Cursor<'a> {
     /// Skips the value of a section, which is of the type that the section is a restriction of (3.2.1 to 3.2.9).
     #[inline]
     pub(super) fn section_value(&mut self, kind: SectionKind) -> Result<(), DecodeError> {
-        use SectionKind as Kind;
-        let (fits, expected): (fn(u8) -> bool, _) = match kind {
-            Kind::Header | Kind::Properties | Kind::Sequence => {
-                (|code| matches!(code, code::LIST0 | code::LIST8 | code::LIST32), "list")
-            }
-            Kind::Data => (|code| matches!(code, code::VBIN8 | code::VBIN32), "binary"),
-            Kind::Value => return self.skip_value(),
-            _ => (|code| matches!(code, code::MAP8 | code::MAP32), "map"),
-        };
+        if kind == SectionKind::Value {
+            return self.skip_value();
+        }
         let at = self.offset;
         let found = self.u8()?;
-        if !fits(found) {
-            return Err(wrong_type(expected, found).at(at));
+        if !kind.holds(found) {
+            return Err(wrong_type(kind.value_type(), found).at(at));
         }
         self.skip_body(found)
+    }
+}
+
+/// The octets behind a value that lie in one piece, on a short way: `None` where it has a descriptor or is wrong.
+#[inline]
+pub(super) fn behind(rest: &[u8]) -> Option<&[u8]> {
+    let (code, rest) = rest.split_first()?;
+    behind_body(*code, rest)
+}
+
+/// The octets behind a value whose format code has been read.
+#[inline]
+pub(super) fn behind_body(code: u8, rest: &[u8]) -> Option<&[u8]> {
+    // 1.2: the upper half of the code tells how long the value is.
+    match code >> 4 {
+        0x4 => Some(rest),
+        0x5 => rest.get(1..),
+        0x6 => rest.get(2..),
+        0x7 => rest.get(4..),
+        0x8 => rest.get(8..),
+        0x9 => rest.get(16..),
+        0xa => {
+            let (size, rest) = rest.split_first()?;
+            rest.get(usize::from(*size)..)
+        }
+        0xc | 0xe => {
+            let (size, rest) = rest.split_first()?;
+            // 1.2.3, 1.2.4: the size counts the field that holds the count.
+            if *size == 0 { None } else { rest.get(usize::from(*size)..) }
+        }
+        0xb | 0xd | 0xf => {
+            let (size, rest) = rest.split_first_chunk()?;
+            let size = usize::try_from(u32::from_be_bytes(*size)).ok()?;
+            if code >> 4 != 0xb && size < 4 { None } else { rest.get(size..) }
+        }
+        _ => None,
     }
 }
 

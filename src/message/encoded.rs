@@ -1,9 +1,9 @@
 //! Fields and pairs that have been encoded already and wait for their section's head.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::ops::Range;
 
-use super::cursor::Cursor;
+use super::{borrowed::name_bit, cursor::Cursor};
 use crate::{
     codec::{Encode, Writer, code},
     spec::{Composite, Field, section::Properties},
@@ -11,12 +11,15 @@ use crate::{
 
 const FIELD_COUNT: usize = Properties::FIELDS.len();
 
-/// The fields of the properties section (3.2.4), each encoded, in the order in which they were set.
+/// The fields of the properties section (3.2.4), each encoded. As long as they are set in the order of the section,
+/// which is nearly always, their octets are the list as it is to be written, with nulls where a field is not set.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fields {
     octets: Vec<u8>,
-    /// Where each field lies; empty where it is not set.
-    places: [Range<usize>; FIELD_COUNT],
+    /// How many fields the octets are, in their order.
+    count: u8,
+    /// Where each field lies, once one has been set out of order; empty where it is not set.
+    places: Option<Box<[Range<usize>; FIELD_COUNT]>>,
 }
 
 /// Octets that are a value already.
@@ -48,9 +51,22 @@ impl Fields {
     #[inline]
     pub(super) fn set(&mut self, index: usize, value: &(impl Encode + ?Sized)) {
         reserve_first(&mut self.octets);
-        let start = self.octets.len();
+        let skipped = index.checked_sub(self.count.into()).filter(|_| self.places.is_none());
+        let Some(skipped) = skipped else { return self.set_again(index, |writer| value.encode(writer)) };
+        for _ in 0..skipped {
+            self.octets.push(code::NULL);
+        }
         value.encode(&mut Writer::new(&mut self.octets));
-        if let Some(place) = self.places.get_mut(index) {
+        self.count = u8::try_from(index).unwrap_or(u8::MAX).saturating_add(1);
+    }
+
+    /// Sets a field out of order, or after one that was.
+    #[cold]
+    fn set_again(&mut self, index: usize, encode: impl FnOnce(&mut Writer<'_>)) {
+        let places = self.places.get_or_insert_with(|| Box::new(places_of(&self.octets)));
+        let start = self.octets.len();
+        encode(&mut Writer::new(&mut self.octets));
+        if let Some(place) = places.get_mut(index) {
             *place = start..self.octets.len();
         }
     }
@@ -61,7 +77,8 @@ impl Fields {
 
     pub(super) fn clear(&mut self) {
         self.octets.clear();
-        self.places = Default::default();
+        self.count = 0;
+        self.places = None;
     }
 
     /// Writes the section, or nothing where no field is set.
@@ -70,14 +87,47 @@ impl Fields {
             return;
         }
         writer.describe(Properties::CODE);
+        let Some(places) = &self.places else {
+            compound_head([code::LIST8, code::LIST32], self.octets.len(), self.count.into(), writer);
+            return writer.octets(&self.octets);
+        };
         let mut list = writer.list();
-        for place in &self.places {
+        for place in places.iter() {
             match self.octets.get(place.clone()) {
                 Some(field) if !field.is_empty() => list.item(writer, &Encoded(field)),
                 _ => list.skip(),
             }
         }
         list.end(writer);
+    }
+}
+
+/// Where each field lies in a list of them.
+fn places_of(octets: &[u8]) -> [Range<usize>; FIELD_COUNT] {
+    let mut places: [Range<usize>; FIELD_COUNT] = Default::default();
+    let mut cursor = Cursor::within(octets, 0..octets.len());
+    for place in &mut places {
+        let start = cursor.offset();
+        let is_null = cursor.clone().u8().is_ok_and(|found| found == code::NULL);
+        // What has been written here can be skipped, as far as there is something left.
+        if cursor.skip_value().is_ok() && !is_null {
+            *place = start..cursor.offset();
+        }
+    }
+    places
+}
+
+/// Writes the head of a list or map in its smallest form; `codes` are the small and the wide format code.
+#[inline]
+fn compound_head(codes: [u8; 2], size: usize, count: usize, writer: &mut Writer<'_>) {
+    let [narrow, wide_code] = codes;
+    match (u8::try_from(size.saturating_add(1)), u8::try_from(count)) {
+        (Ok(size), Ok(count)) => writer.octets(&[narrow, size, count]),
+        _ => {
+            writer.octets(&[wide_code]);
+            writer.octets(&wide(size.saturating_add(4)));
+            writer.octets(&wide(count));
+        }
     }
 }
 
@@ -96,6 +146,8 @@ const fn equal(mut one: &[u8], mut other: &[u8]) -> bool {
 pub(super) struct Pairs {
     octets: Vec<u8>,
     count: usize,
+    /// Bits for the keys there are.
+    keys: u64,
 }
 
 impl Pairs {
@@ -105,7 +157,9 @@ impl Pairs {
         reserve_first(&mut self.octets);
         let start = self.octets.len();
         key.encode(&mut Writer::new(&mut self.octets));
-        let twin = self.find(start);
+        let bit = self.octets.get(start..).map_or(0, name_bit);
+        let twin = if self.keys & bit == 0 { None } else { self.find(start) };
+        self.keys |= bit;
         value.encode(&mut Writer::new(&mut self.octets));
         match twin {
             // 1.6.23: a key stands once.
@@ -115,6 +169,7 @@ impl Pairs {
     }
 
     /// The pair before `start` that has the key which begins there.
+    #[cold]
     fn find(&self, start: usize) -> Option<Range<usize>> {
         let key = self.octets.get(start..)?;
         let mut cursor = Cursor::within(&self.octets, 0..start);
@@ -137,23 +192,18 @@ impl Pairs {
     pub(super) fn clear(&mut self) {
         self.octets.clear();
         self.count = 0;
+        self.keys = 0;
     }
 
     /// Writes the section, or nothing where there is no pair.
+    #[inline]
     pub(super) fn write(&self, descriptor: u64, writer: &mut Writer<'_>) {
         if self.count == 0 {
             return;
         }
         writer.describe(descriptor);
-        let (size, count) = (self.octets.len(), self.count.saturating_mul(2));
-        match (u8::try_from(size.saturating_add(1)), u8::try_from(count)) {
-            (Ok(size), Ok(count)) => writer.octets(&[code::MAP8, size, count]),
-            _ => {
-                writer.octets(&[code::MAP32]);
-                writer.octets(&wide(size.saturating_add(4)));
-                writer.octets(&wide(count));
-            }
-        }
+        let count = self.count.saturating_mul(2);
+        compound_head([code::MAP8, code::MAP32], self.octets.len(), count, writer);
         writer.octets(&self.octets);
     }
 }

@@ -32,6 +32,7 @@
 //! ```
 
 mod body;
+mod borrowed;
 mod builder;
 mod cursor;
 mod encoded;
@@ -44,7 +45,11 @@ mod scan;
 mod section;
 mod simple;
 
+#[cfg(test)]
+mod tests;
+
 pub use body::Body;
+pub use borrowed::{ApplicationPropertiesRef, MessageIdRef, PropertiesRef, SimpleRef};
 pub use builder::{BodyState, DataBody, MessageBuilder, NoBody, SequenceBody, ValueBody};
 pub use error::{MessageError, MessageErrorKind};
 pub use forward::Forward;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Message, MessageError, MessageErrorKind, SectionKind, SimpleValue,
-    cursor::{Cursor, wrong_type},
+    cursor::{Cursor, behind, wrong_type},
     encoded::Fields,
 };
 use crate::{
@@ -80,7 +80,37 @@ impl Message {
     }
 
     #[inline]
-    fn property<T: Decode>(&self, index: usize) -> Result<Option<T>, MessageError> {
+    pub(super) fn property<T: Decode>(&self, index: usize) -> Result<Option<T>, MessageError> {
+        match self.usual_property(index) {
+            Some(property) => Ok(property),
+            None => self.any_property(index),
+        }
+    }
+
+    /// A property on a short way, or `None` where the section is not as nearly every sender writes it or is wrong.
+    #[inline]
+    pub(super) fn usual_property<T: Decode>(&self, index: usize) -> Option<Option<T>> {
+        let Some(range) = self.range(SectionKind::Properties) else { return Some(None) };
+        let (source, _) = self.source(SectionKind::Properties);
+        let [code::DESCRIBED, code::SMALLULONG, _, code::LIST8, _, count, rest @ ..] = source.get(range)?
+        else {
+            return None;
+        };
+        if index >= usize::from(*count) {
+            return Some(None);
+        }
+        let mut rest = rest;
+        for _ in 0..index {
+            rest = behind(rest)?;
+        }
+        match rest.first()? {
+            &code::NULL => Some(None),
+            _ => T::usual(rest, &mut self.reader(source)).map(|(property, _)| Some(property)),
+        }
+    }
+
+    #[cold]
+    pub(super) fn any_property<T: Decode>(&self, index: usize) -> Result<Option<T>, MessageError> {
         let Some((source, mut cursor)) = self.section_cursor(SectionKind::Properties)? else {
             return Ok(None);
         };

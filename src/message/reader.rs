@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{
     Forward, MessageBuilder, MessageError, MessageErrorKind, NoBody, Section, SectionKind,
     cursor::Cursor,
-    scan::{Layout, next_section, scan},
+    scan::{Layout, next_section, scan, scan_usual},
 };
 use crate::{
     codec::{DecodeError, DecodeErrorKind, DecodeLimits, Reader},
@@ -48,16 +48,17 @@ impl Default for MessageSettings {
 /// (see the [module](crate::message)).
 #[derive(Clone, Debug)]
 pub struct Message {
-    first: Bytes,
-    rest: Vec<Bytes>,
-    joined: Option<Box<Joined>>,
+    pub(super) first: Bytes,
+    more: Option<Box<More>>,
     layout: Layout,
-    settings: MessageSettings,
+    pub(super) limits: DecodeLimits,
 }
 
-/// The sections around the body of a message in several chunks, each group in one piece.
+/// What a message in several chunks has beside the first: the other chunks, and the sections around the body, each
+/// group in one piece.
 #[derive(Clone, Debug)]
-struct Joined {
+struct More {
+    rest: Vec<Bytes>,
     /// From the start of the payload up to the body at least.
     head: Bytes,
     /// The footer.
@@ -75,28 +76,43 @@ impl Message {
     }
 
     #[inline]
-    fn from_payload(mut payload: Payload, settings: &MessageSettings) -> Result<Self, MessageError> {
-        let first = payload.take_chunk(usize::MAX);
-        let mut rest = Vec::new();
-        while !payload.is_empty() {
-            rest.push(payload.take_chunk(usize::MAX));
+    fn from_payload(payload: Payload, settings: &MessageSettings) -> Result<Self, MessageError> {
+        if payload.only_chunk().is_none() {
+            return Self::from_chunks(payload, settings);
         }
-        let layout = scan(&mut Cursor::over(&first, &rest), settings)?;
-        let mut message = Self { first, rest, joined: None, layout, settings: *settings };
-        if !message.rest.is_empty() {
-            message.join();
+        let first = payload.into_bytes();
+        let mut message = Self { first, more: None, layout: Layout::default(), limits: settings.decode };
+        if !scan_usual(&message.first, settings, &mut message.layout) {
+            message.layout = scan(&mut Cursor::over(&message.first, &[]), settings)?;
         }
         Ok(message)
     }
 
     /// Sees to it that the sections before the body lie in one piece, and so does the footer.
     #[cold]
-    fn join(&mut self) {
-        let body = self.layout.start(SectionKind::Data);
-        let head =
-            if body <= self.first.len() { self.first.clone() } else { self.slice(0..body).into_bytes() };
-        let foot = self.slice(self.foot_start()..self.len()).into_bytes();
-        self.joined = Some(Box::new(Joined { head, foot }));
+    fn from_chunks(mut payload: Payload, settings: &MessageSettings) -> Result<Self, MessageError> {
+        let first = payload.take_chunk(usize::MAX);
+        let mut rest = Vec::new();
+        while !payload.is_empty() {
+            rest.push(payload.take_chunk(usize::MAX));
+        }
+        let layout = scan(&mut Cursor::over(&first, &rest), settings)?;
+        let more = More { rest, head: first.clone(), foot: Bytes::new() };
+        let mut message = Self { first, more: Some(Box::new(more)), layout, limits: settings.decode };
+        let body = message.layout.start(SectionKind::Data);
+        let head = (body > message.first.len()).then(|| message.slice(0..body).into_bytes());
+        let foot = message.slice(message.foot_start()..message.len()).into_bytes();
+        if let Some(more) = &mut message.more {
+            more.foot = foot;
+            more.head = head.unwrap_or_else(|| message.first.clone());
+        }
+        Ok(message)
+    }
+
+    /// The chunks after the first.
+    #[inline]
+    fn rest(&self) -> &[Bytes] {
+        self.more.as_ref().map(|more| more.rest.as_slice()).unwrap_or_default()
     }
 
     /// Starts a new message.
@@ -133,8 +149,21 @@ impl Message {
     /// The sections in order, each with its place in the payload. Their numbers, from 0, are those that a delivery
     /// in the state `received` counts by (3.4.1).
     pub fn sections(&self) -> impl Iterator<Item = Section> + '_ {
-        let mut cursor = Cursor::over(&self.first, &self.rest);
+        let mut cursor = Cursor::over(&self.first, self.rest());
         core::iter::from_fn(move || next_section(&mut cursor))
+    }
+
+    /// A cursor over the sections of a kind, if there are any.
+    #[inline]
+    pub(super) fn cursor_at(&self, kind: SectionKind) -> Option<Cursor<'_>> {
+        let range = self.layout.range(kind)?;
+        let mut cursor = match &self.more {
+            None => return Some(Cursor::within(&self.first, range)),
+            Some(more) => Cursor::over(&self.first, &more.rest),
+        };
+        cursor.skip(range.start).ok()?;
+        cursor.stop_at(range.end);
+        Some(cursor)
     }
 
     /// The message as it came, sharing its octets.
@@ -168,10 +197,9 @@ impl Message {
     pub fn detach(&self) -> Self {
         Self {
             first: self.payload().detach().into_bytes(),
-            rest: Vec::new(),
-            joined: None,
+            more: None,
             layout: self.layout.clone(),
-            settings: self.settings,
+            limits: self.limits,
         }
     }
 
@@ -200,7 +228,7 @@ impl Message {
     pub(super) fn slice(&self, range: Range<usize>) -> Payload {
         let mut part = Payload::new();
         let mut start = 0_usize;
-        for chunk in core::iter::once(&self.first).chain(&self.rest) {
+        for chunk in core::iter::once(&self.first).chain(self.rest()) {
             let end = start.saturating_add(chunk.len());
             let (from, to) = (range.start.max(start), range.end.min(end));
             if from < to {
@@ -217,10 +245,10 @@ impl Message {
     /// The octets in which a section other than the body lies, and their offset in the payload.
     #[inline]
     pub(super) fn source(&self, kind: SectionKind) -> (&Bytes, usize) {
-        match &self.joined {
+        match &self.more {
             None => (&self.first, 0),
-            Some(joined) if kind == SectionKind::Footer => (&joined.foot, self.foot_start()),
-            Some(joined) => (&joined.head, 0),
+            Some(more) if kind == SectionKind::Footer => (&more.foot, self.foot_start()),
+            Some(more) => (&more.head, 0),
         }
     }
 
@@ -236,8 +264,9 @@ impl Message {
         self.read_in(source, base, range, read).map(Some)
     }
 
+    #[inline]
     pub(super) fn reader<'a>(&self, source: &'a Bytes) -> Reader<'a> {
-        Reader::new(source, self.settings.decode)
+        Reader::new(source, self.limits)
     }
 
     /// Decodes a range of the payload that lies in `source`, which begins at the offset `base`.

@@ -3,14 +3,16 @@
 use core::ops::Range;
 
 use super::{
-    MessageError, MessageErrorKind, MessageSettings, Section, SectionKind, cursor::Cursor, section::PLACES,
+    MessageError, MessageErrorKind, MessageSettings, Section, SectionKind,
+    cursor::{Cursor, behind_body},
+    section::PLACES,
 };
+use crate::codec::code;
 
 /// Where the sections of a message are. They follow each other without gaps, so their ends say it all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Layout {
-    /// For each place in the order of a message, where its sections end; where it has none, where the place
-    /// before it ends.
+    /// For each place in the order of a message, where its sections end; 0 where it has none.
     ends: [usize; PLACES],
     /// Which form the body has.
     pub(super) body: Option<SectionKind>,
@@ -18,15 +20,25 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Where the place's sections end.
+    /// Where the place's sections end, or those before it where it has none.
+    #[inline]
     pub(super) fn end(&self, kind: SectionKind) -> usize {
-        self.ends.get(kind.place()).copied().unwrap_or_default()
+        self.end_of(self.ends.get(..=kind.place()))
     }
 
     /// Where the place's sections begin, or would.
+    #[inline]
     pub(super) fn start(&self, kind: SectionKind) -> usize {
-        let before = kind.place().checked_sub(1).and_then(|place| self.ends.get(place));
-        before.copied().unwrap_or_default()
+        self.end_of(self.ends.get(..kind.place()))
+    }
+
+    #[inline]
+    fn end_of(&self, places: Option<&[usize]>) -> usize {
+        places.unwrap_or(&self.ends).iter().rev().find(|end| **end > 0).copied().unwrap_or_default()
+    }
+
+    fn has(&self, kind: SectionKind) -> bool {
+        self.ends.get(kind.place()).is_some_and(|end| *end > 0)
     }
 
     /// The octets of all sections of a kind.
@@ -35,8 +47,8 @@ impl Layout {
         if kind.is_body() && self.body != Some(kind) {
             return None;
         }
-        let range = self.start(kind)..self.end(kind);
-        (!range.is_empty()).then_some(range)
+        let end = *self.ends.get(kind.place())?;
+        (end > 0).then(|| self.start(kind)..end)
     }
 
     /// Whether a section may come here (3.2).
@@ -52,7 +64,7 @@ impl Layout {
                 Some(_) if !kind.is_repeatable() => return Err(MessageErrorKind::Duplicate(kind)),
                 Some(_) => {}
             }
-        } else if self.end(kind) > 0 {
+        } else if self.has(kind) {
             return Err(MessageErrorKind::Duplicate(kind));
         }
         match last {
@@ -64,8 +76,37 @@ impl Layout {
     }
 }
 
-/// Goes over all sections; fails at the first octet that does not fit.
+/// Finds the sections of a payload in one piece where they are as nearly every sender writes them, each of them once,
+/// and says whether they are. Otherwise it is left to [`scan`], which finds the same and says what is wrong.
 #[inline]
+pub(super) fn scan_usual(octets: &[u8], settings: &MessageSettings, layout: &mut Layout) -> bool {
+    let mut sections = 0_u32;
+    // The place that the next section has at least.
+    let mut due = 0;
+    let mut rest = octets;
+    while let [code::DESCRIBED, code::SMALLULONG, number, code, behind @ ..] = rest {
+        let Some(kind) = SectionKind::from_code(u64::from(*number)) else { return false };
+        // 3.2: in this order, and one form of the body.
+        if kind.place() < due || !kind.holds(*code) {
+            return false;
+        }
+        let Some(behind) = behind_body(*code, behind) else { return false };
+        rest = behind;
+        if let Some(end) = layout.ends.get_mut(kind.place()) {
+            *end = octets.len().saturating_sub(rest.len());
+        }
+        due = kind.place().saturating_add(1);
+        sections = sections.saturating_add(1);
+        if kind.is_body() {
+            layout.body = Some(kind);
+        }
+    }
+    layout.count = sections;
+    rest.is_empty() && sections <= settings.sections && (layout.body.is_some() || !settings.body_required)
+}
+
+/// Goes over all sections; fails at the first octet that does not fit.
+#[cold]
 pub(super) fn scan(cursor: &mut Cursor<'_>, settings: &MessageSettings) -> Result<Layout, MessageError> {
     let mut layout = Layout::default();
     let mut last = None;
@@ -87,10 +128,6 @@ pub(super) fn scan(cursor: &mut Cursor<'_>, settings: &MessageSettings) -> Resul
     if layout.body.is_none() && settings.body_required {
         return Err(MessageErrorKind::NoBody.at(cursor.offset()));
     }
-    layout.ends.iter_mut().fold(0, |before, end| {
-        *end = before.max(*end);
-        *end
-    });
     Ok(layout)
 }
 

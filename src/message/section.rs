@@ -2,9 +2,12 @@
 
 use core::{fmt, ops::Range};
 
-use crate::spec::section::{
-    AMQP_SEQUENCE, AMQP_VALUE, APPLICATION_PROPERTIES, DATA, DELIVERY_ANNOTATIONS, FOOTER, Header,
-    MESSAGE_ANNOTATIONS, Properties, SECTIONS,
+use crate::{
+    codec::code,
+    spec::section::{
+        AMQP_SEQUENCE, AMQP_VALUE, APPLICATION_PROPERTIES, DATA, DELIVERY_ANNOTATIONS, FOOTER, Header,
+        MESSAGE_ANNOTATIONS, Properties, SECTIONS,
+    },
 };
 
 /// A kind of section, in the order of a message (3.2).
@@ -108,6 +111,36 @@ impl SectionKind {
     /// Whether a message may have several of them (3.2).
     pub const fn is_repeatable(self) -> bool {
         matches!(self, Self::Data | Self::Sequence)
+    }
+
+    /// Whether the section's value may have this format code, by the type that the section is a restriction of (3.2.1
+    /// to 3.2.9). Any value can be the one of amqp-value; only what has no descriptor is told here.
+    #[inline]
+    pub(super) const fn holds(self, code: u8) -> bool {
+        match self {
+            Self::Header | Self::Properties | Self::Sequence => {
+                matches!(code, code::LIST0 | code::LIST8 | code::LIST32)
+            }
+            Self::Data => matches!(code, code::VBIN8 | code::VBIN32),
+            Self::Value => code != code::DESCRIBED,
+            Self::DeliveryAnnotations
+            | Self::MessageAnnotations
+            | Self::ApplicationProperties
+            | Self::Footer => matches!(code, code::MAP8 | code::MAP32),
+        }
+    }
+
+    /// The type that the section is a restriction of.
+    pub(super) const fn value_type(self) -> &'static str {
+        match self {
+            Self::Header | Self::Properties | Self::Sequence => "list",
+            Self::Data => "binary",
+            Self::Value => "value",
+            Self::DeliveryAnnotations
+            | Self::MessageAnnotations
+            | Self::ApplicationProperties
+            | Self::Footer => "map",
+        }
     }
 
     /// Where in the order of a message the section stands.

@@ -30,6 +30,21 @@ pub struct Field {
     pub presence: Presence,
 }
 
+impl Field {
+    /// How many fields a list of them must have at least, for the mandatory ones not to be left out, and at most.
+    pub(crate) const fn bounds(mut fields: &[Self]) -> (u32, u32) {
+        let (mut least, mut most) = (0, 0_u32);
+        while let [field, rest @ ..] = fields {
+            most = most.saturating_add(1);
+            if matches!(field.presence, Presence::Mandatory | Presence::MandatoryMultiple) {
+                least = most;
+            }
+            fields = rest;
+        }
+        (least, most)
+    }
+}
+
 /// Whether a field may be left out, and what that means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {

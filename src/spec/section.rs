@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer, code},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, code, usual},
     types::{MessageFormat, Milliseconds, SequenceNo, Str, Symbol, Timestamp, Uuid},
 };
 
@@ -77,6 +77,19 @@ impl Decode for MessageId {
             code::VBIN8 | code::VBIN32 => Bytes::decode_as(code, reader).map(Self::Binary),
             code::STR8 | code::STR32 => Str::decode_as(code, reader).map(Self::String),
             found => Err(reader.wrong_type("message-id", found)),
+        }
+    }
+
+    #[inline]
+    fn usual<'a>(rest: &'a [u8], reader: &mut Reader<'a>) -> Option<(Self, &'a [u8])> {
+        match rest.first()? {
+            &(code::ULONG | code::SMALLULONG | code::ULONG0) => {
+                u64::usual(rest, reader).map(|(id, rest)| (Self::Ulong(id), rest))
+            }
+            &(code::STR8 | code::STR32) => {
+                Str::usual(rest, reader).map(|(id, rest)| (Self::String(id), rest))
+            }
+            _ => usual::general(rest, reader),
         }
     }
 }

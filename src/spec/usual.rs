@@ -81,7 +81,7 @@ impl<'a> Fields<'a> {
         let (value, rest) = match self.rest {
             [code::VBIN8, length, rest @ ..] => {
                 let (octets, rest) = rest.split_at_checked((*length).into())?;
-                (Some(DeliveryTag::new(octets).ok()?), rest)
+                (Some(DeliveryTag::fitting(octets)?), rest)
             }
             [code::NULL, rest @ ..] => (None, rest),
             _ => return None,

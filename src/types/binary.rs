@@ -1,6 +1,6 @@
 //! Short binaries that are copied, not shared: delivery tags and transaction ids (2.8.7, 4.5.4).
 
-use core::fmt;
+use core::{fmt, num::NonZeroU8};
 
 use thiserror::Error;
 
@@ -12,13 +12,51 @@ const MAX: usize = 32;
 #[error("{0} octets; the standard allows 32")]
 pub struct TooLong(pub usize);
 
+/// The octets with zeros behind them, if they are not too many. Four and eight are the most common, and not worth a
+/// call.
+#[inline(always)]
+fn padded(octets: &[u8]) -> Option<[u8; MAX]> {
+    if let Ok(octets) = octets.try_into() {
+        return Some(words(u64::from_le_bytes(octets)));
+    }
+    if let Ok(octets) = octets.try_into() {
+        return Some(words(u32::from_le_bytes(octets).into()));
+    }
+    let mut padded = [0; MAX];
+    copied(octets, &mut padded)?;
+    Some(padded)
+}
+
+#[inline(always)]
+fn words(low: u64) -> [u8; MAX] {
+    let mut padded = [0; MAX];
+    if let Some(place) = padded.first_chunk_mut() {
+        *place = low.to_le_bytes();
+    }
+    padded
+}
+
+#[inline(never)]
+fn copied(octets: &[u8], padded: &mut [u8; MAX]) -> Option<()> {
+    padded.get_mut(..octets.len())?.copy_from_slice(octets);
+    Some(())
+}
+
 macro_rules! short_binaries {
     ($($(#[$meta:meta])* $name:ident;)*) => {$(
         $(#[$meta])*
-        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name {
             octets: [u8; MAX],
-            len: u8,
+            /// One more than the octets there are, so that `None` has a place in it.
+            end: NonZeroU8,
+        }
+
+        impl Default for $name {
+            #[inline]
+            fn default() -> Self {
+                Self { octets: [0; MAX], end: NonZeroU8::MIN }
+            }
         }
 
         impl $name {
@@ -29,21 +67,21 @@ macro_rules! short_binaries {
             ///
             /// # Errors
             /// [`TooLong`] for more than 32.
+            #[inline]
             pub fn new(octets: &[u8]) -> Result<Self, TooLong> {
-                let mut this = Self::default();
-                let place = this.octets.get_mut(..octets.len()).ok_or(TooLong(octets.len()))?;
-                // Eight octets are the most common, and not worth a call.
-                match <&mut [u8; 8]>::try_from(&mut *place).ok().zip(octets.first_chunk()) {
-                    Some((place, octets)) => *place = *octets,
-                    None => place.copy_from_slice(octets),
-                }
-                this.len = u8::try_from(octets.len()).unwrap_or(u8::MAX);
-                Ok(this)
+                Self::fitting(octets).ok_or(TooLong(octets.len()))
+            }
+
+            /// Copies the octets, if they are not too many.
+            #[inline(always)]
+            pub(crate) fn fitting(octets: &[u8]) -> Option<Self> {
+                let end = NonZeroU8::MIN.checked_add(u8::try_from(octets.len()).ok()?)?;
+                Some(Self { octets: padded(octets)?, end })
             }
 
             /// The octets.
             pub fn as_bytes(&self) -> &[u8] {
-                self.octets.get(..usize::from(self.len)).unwrap_or_default()
+                self.octets.get(..usize::from(self.end.get().saturating_sub(1))).unwrap_or_default()
             }
         }
 
@@ -100,6 +138,6 @@ impl DeliveryTag {
     /// The octets with zeros behind them, and how many they are.
     #[inline]
     pub(crate) const fn padded(&self) -> (&[u8; MAX], u8) {
-        (&self.octets, self.len)
+        (&self.octets, self.end.get().saturating_sub(1))
     }
 }

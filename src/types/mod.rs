@@ -31,7 +31,7 @@ pub use number::{
     Channel, DeliveryNumber, Handle, MessageFormat, Milliseconds, Seconds, SequenceNo, TransferNumber,
 };
 pub use serial::Serial;
-pub use text::{NotAscii, NotUtf8, Str, Symbol};
+pub use text::{NotAscii, NotUtf8, Str, Symbol, TextRef};
 pub use timestamp::Timestamp;
 pub use uuid::Uuid;
 pub use value::{Kind, Value};

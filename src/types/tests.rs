@@ -3,6 +3,8 @@ use core::cmp::Ordering;
 use super::*;
 use alloc::{vec, vec::Vec};
 
+use bytes::Bytes;
+
 #[test]
 fn serial_numbers_wrap_and_compare_across_the_wrap() {
     let last = Serial::new(u32::MAX);
@@ -91,4 +93,19 @@ fn floats_keep_their_bits() {
 fn a_uuid_prints_in_groups() {
     let uuid = Uuid::from_bytes(*b"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff");
     assert_eq!(alloc::format!("{uuid}"), "00112233-4455-6677-8899-aabbccddeeff");
+}
+
+#[test]
+fn ascii_is_told_wherever_the_other_octet_lies() {
+    for length in 0..40_usize {
+        let text = "x".repeat(length);
+        assert!(Symbol::try_from(Bytes::from(text.clone())).is_ok());
+        for at in 0..length {
+            let mut octets = text.clone().into_bytes();
+            octets[at] = 0x80;
+            let octets = Bytes::from(octets);
+            assert_eq!(Symbol::try_from(octets.clone()), Err(NotAscii), "{at} of {length}");
+            assert_eq!(Str::try_from(octets), Err(NotUtf8), "{at} of {length}");
+        }
+    }
 }

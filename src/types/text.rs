@@ -57,6 +57,7 @@ macro_rules! text {
         impl TryFrom<Bytes> for $name {
             type Error = $error;
 
+            #[inline]
             fn try_from(bytes: Bytes) -> Result<Self, $error> {
                 if $valid(&bytes) { Ok(Self(bytes)) } else { Err($error) }
             }
@@ -108,12 +109,26 @@ macro_rules! text {
     )*};
 }
 
+#[inline]
 fn is_utf8(bytes: &[u8]) -> bool {
-    str::from_utf8(bytes).is_ok()
+    is_ascii(bytes) || str::from_utf8(bytes).is_ok()
 }
 
+/// Whether no octet has its upper bit set. Most texts are short, and so this goes by words without aligning them.
+#[inline]
 fn is_ascii(bytes: &[u8]) -> bool {
-    bytes.is_ascii()
+    const UPPER: u64 = 0x8080_8080_8080_8080;
+    let upper = |word: &[u8; 8]| u64::from_ne_bytes(*word) & UPPER;
+    // The last word overlaps the one before it.
+    if let Some(last) = bytes.last_chunk() {
+        // Ending early keeps the compiler from unrolling this for long texts, which does short ones no good.
+        let (words, _) = bytes.as_chunks();
+        return words.iter().all(|word| upper(word) == 0) && upper(last) == 0;
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return u64::from(u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last)) & UPPER == 0;
+    }
+    bytes.iter().all(|octet| *octet < 0x80)
 }
 
 text! {
@@ -153,5 +168,74 @@ impl TryFrom<&str> for Symbol {
 
     fn try_from(text: &str) -> Result<Self, NotAscii> {
         if text.is_ascii() { Ok(Self(Bytes::copy_from_slice(text.as_bytes()))) } else { Err(NotAscii) }
+    }
+}
+
+/// A string or a symbol borrowed from where it lies, in a hurry: its octets have been checked to be UTF-8.
+///
+/// It compares with text as it is. [`as_str`](Self::as_str) goes over the octets once more, which many a reader can do
+/// without.
+///
+/// ```
+/// use amqp_proto::types::TextRef;
+/// let text = TextRef::from("blue");
+/// assert!(text == "blue" && text.as_bytes() == b"blue");
+/// assert_eq!(text.as_str(), "blue");
+/// ```
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TextRef<'a>(&'a [u8]);
+
+impl<'a> TextRef<'a> {
+    /// A string's octets, if they are UTF-8.
+    #[inline]
+    pub(crate) fn string(octets: &'a [u8]) -> Option<Self> {
+        is_utf8(octets).then_some(Self(octets))
+    }
+
+    /// A symbol's octets, if they are ASCII.
+    #[inline]
+    pub(crate) fn symbol(octets: &'a [u8]) -> Option<Self> {
+        is_ascii(octets).then_some(Self(octets))
+    }
+
+    /// The text.
+    pub fn as_str(self) -> &'a str {
+        // Every constructor has checked the octets, so the fallback is never taken.
+        str::from_utf8(self.0).unwrap_or_default()
+    }
+
+    /// The text's octets.
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+impl<'a> From<&'a str> for TextRef<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(text.as_bytes())
+    }
+}
+
+impl PartialEq<str> for TextRef<'_> {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for TextRef<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == other.as_bytes()
+    }
+}
+
+impl fmt::Display for TextRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for TextRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }

@@ -3,3 +3,4 @@
 mod composites;
 mod standard;
 mod usual;
+mod ways;

@@ -1,0 +1,347 @@
+//! That the short ways through a message agree with the general ones: on values, on errors and where they are.
+
+use alloc::{vec, vec::Vec};
+
+use bytes::Bytes;
+use proptest::{collection, prelude::*, sample::select};
+
+use super::{
+    cursor::Cursor,
+    scan::{Layout, scan, scan_usual},
+    *,
+};
+use crate::{
+    codec::{Decode, DecodeLimits, code},
+    frame::Payload,
+    spec::section::MessageId,
+    types::{Str, Symbol, TextRef, Value},
+};
+
+type Octets = BoxedStrategy<Vec<u8>>;
+
+fn variable(narrow: u8, wide: u8, most: usize) -> Octets {
+    let octets = prop_oneof![
+        6 => "[a-e]{0,3}".prop_map(alloc::string::String::into_bytes),
+        2 => "\\PC{0,20}".prop_map(alloc::string::String::into_bytes),
+        1 => collection::vec(any::<u8>(), 0..most),
+    ];
+    (octets, proptest::bool::weighted(0.2))
+        .prop_map(move |(octets, is_wide)| {
+            let length = u32::try_from(octets.len()).unwrap();
+            let small = u8::try_from(length).ok().filter(|_| !is_wide);
+            let wide_head = || [&[wide][..], &length.to_be_bytes()].concat();
+            [small.map_or_else(wide_head, |length| vec![narrow, length]), octets].concat()
+        })
+        .boxed()
+}
+
+fn compound(narrow: u8, wide: u8, items: impl Strategy<Value = Vec<Vec<u8>>> + 'static) -> Octets {
+    (items, proptest::bool::weighted(0.2))
+        .prop_map(move |(items, is_wide)| {
+            let body = items.concat();
+            if is_wide || body.len() > 254 {
+                let size = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+                let count = u32::try_from(items.len()).unwrap().to_be_bytes();
+                [&[wide][..], &size, &count, &body].concat()
+            } else {
+                let (size, count) =
+                    (u8::try_from(body.len() + 1).unwrap(), u8::try_from(items.len()).unwrap());
+                [&[narrow, size, count][..], &body].concat()
+            }
+        })
+        .boxed()
+}
+
+fn fixed(codes: &'static [(u8, usize)]) -> Octets {
+    (select(codes), any::<[u8; 16]>())
+        .prop_map(|((code, width), octets)| [&[code], octets.get(..width).unwrap()].concat())
+        .boxed()
+}
+
+/// Every simple type in every form, chars and booleans that are none, and now and then what is not simple.
+fn simple() -> Octets {
+    let forms = &[
+        (0x40, 0),
+        (0x41, 0),
+        (0x42, 0),
+        (0x50, 1),
+        (0x60, 2),
+        (0x70, 4),
+        (0x52, 1),
+        (0x43, 0),
+        (0x80, 8),
+        (0x53, 1),
+        (0x44, 0),
+        (0x51, 1),
+        (0x61, 2),
+        (0x71, 4),
+        (0x54, 1),
+        (0x81, 8),
+        (0x55, 1),
+        (0x72, 4),
+        (0x82, 8),
+        (0x74, 4),
+        (0x84, 8),
+        (0x94, 16),
+        (0x73, 4),
+        (0x83, 8),
+        (0x98, 16),
+        (0x56, 1),
+    ];
+    prop_oneof![
+        12 => fixed(forms),
+        2 => Just(vec![0x73, 0, 0, 0, 0x41]),
+        2 => Just(vec![0x56, 1]),
+        4 => variable(code::STR8, code::STR32, 12),
+        2 => variable(code::SYM8, code::SYM32, 12),
+        2 => variable(code::VBIN8, code::VBIN32, 12),
+        2 => simple_described(),
+        1 => select(&[0x45_u8, 0x99][..]).prop_map(|code| vec![code]),
+        1 => Just(vec![0xc0, 2, 1, 0x41]),
+    ]
+    .boxed()
+}
+
+fn simple_described() -> Octets {
+    let value = prop_oneof![Just(vec![0x41]), Just(vec![0xc0, 1, 0]), Just(vec![0xa1, 1, b'x'])];
+    (any::<u8>(), value).prop_map(|(number, value)| [&[0, 0x53, number][..], &value].concat()).boxed()
+}
+
+fn properties() -> Octets {
+    let string = || variable(code::STR8, code::STR32, 30);
+    let symbol = || variable(code::SYM8, code::SYM32, 30);
+    let id = || {
+        let number = fixed(&[(0x44, 0), (0x53, 1), (0x80, 8), (0x98, 16)]);
+        prop_oneof![number, string(), variable(code::VBIN8, code::VBIN32, 30)].boxed()
+    };
+    let time = || fixed(&[(0x83, 8)]);
+    let binary = variable(code::VBIN8, code::VBIN32, 30);
+    let number = fixed(&[(0x43, 0), (0x52, 1), (0x70, 4)]);
+    let fields = vec![
+        id(),
+        binary,
+        string(),
+        string(),
+        string(),
+        id(),
+        symbol(),
+        symbol(),
+        time(),
+        time(),
+        string(),
+        number,
+        string(),
+    ];
+    let fields: Vec<_> = fields
+        .into_iter()
+        .map(|field| prop_oneof![12 => field, 6 => Just(vec![code::NULL]), 1 => simple()].boxed())
+        .collect();
+    let list = (fields, 0..=14_usize).prop_map(|(mut fields, count)| {
+        fields.resize(count, vec![code::NULL]);
+        fields
+    });
+    prop_oneof![9 => compound(code::LIST8, code::LIST32, list), 1 => Just(vec![code::LIST0])].boxed()
+}
+
+fn map() -> Octets {
+    let name = prop_oneof![
+        12 => variable(code::STR8, code::STR32, 12),
+        4 => "[a-z]{4,12}".prop_map(|name| [&[0xa1, u8::try_from(name.len()).unwrap()], name.as_bytes()].concat()),
+        1 => simple(),
+    ];
+    let few = prop_oneof![4 => 0..4_usize, 1 => 15..40_usize];
+    let pairs = few.prop_flat_map(move |count| collection::vec((name.clone(), simple()), count));
+    let odd = proptest::bool::weighted(0.05);
+    let items = (pairs, odd).prop_map(|(pairs, odd)| {
+        let mut items: Vec<_> = pairs.into_iter().flat_map(<[_; 2]>::from).collect();
+        items.extend(odd.then(|| vec![code::NULL]));
+        items
+    });
+    compound(code::MAP8, code::MAP32, items)
+}
+
+fn section(kind: SectionKind) -> Octets {
+    let value = match kind {
+        SectionKind::Header => Just(vec![0xc0, 3, 2, 0x41, 0x40]).boxed(),
+        SectionKind::Properties => properties(),
+        SectionKind::Sequence => compound(code::LIST8, code::LIST32, collection::vec(simple(), 0..3)),
+        SectionKind::Data => variable(code::VBIN8, code::VBIN32, 300),
+        SectionKind::Value => simple(),
+        _ => map(),
+    };
+    let value = prop_oneof![30 => value, 1 => simple()];
+    let number = u8::try_from(kind.code()).unwrap();
+    let descriptor = prop_oneof![
+        20 => Just(vec![0, 0x53, number]),
+        1 => Just(vec![0, 0x80, 0, 0, 0, 0, 0, 0, 0, number]),
+        1 => any::<u8>().prop_map(|number| vec![0, 0x53, number]),
+    ];
+    (descriptor, value).prop_map(|(descriptor, value)| [descriptor, value].concat()).boxed()
+}
+
+/// A message most of the time: sections in their order, or one of them elsewhere, or an octet changed.
+fn message() -> impl Strategy<Value = Bytes> {
+    let body = select(&[SectionKind::Data, SectionKind::Sequence, SectionKind::Value][..]);
+    let body = (body, 0..4_usize).prop_flat_map(|(kind, count)| {
+        let count = if kind.is_repeatable() { count } else { count.min(1) };
+        collection::vec(section(kind), count)
+    });
+    let others: Vec<_> = SectionKind::ALL
+        .iter()
+        .filter(|kind| !kind.is_body())
+        .map(|kind| proptest::option::of(section(*kind)).boxed())
+        .collect();
+    let swap = proptest::option::weighted(0.1, any::<(prop::sample::Index, prop::sample::Index)>());
+    let change = proptest::option::weighted(0.3, any::<(prop::sample::Index, u8, bool)>());
+    (others, body, swap, change).prop_map(|(mut others, body, swap, change)| {
+        let footer = others.pop().flatten();
+        let mut sections: Vec<_> = others.into_iter().flatten().chain(body).chain(footer).collect();
+        if let Some((one, other)) = swap
+            && !sections.is_empty()
+        {
+            let (one, other) = (one.index(sections.len()), other.index(sections.len()));
+            sections.swap(one, other);
+        }
+        let mut octets = sections.concat();
+        if let Some((at, octet, cut)) = change
+            && !octets.is_empty()
+        {
+            let at = at.index(octets.len());
+            if cut { octets.truncate(at) } else { octets[at] = octet }
+        }
+        octets.into()
+    })
+}
+
+fn settings() -> impl Strategy<Value = MessageSettings> {
+    let tight = (0_u16..4, 0_u32..8).prop_map(|(depth, elements)| DecodeLimits {
+        depth,
+        elements,
+        zero_width_elements: 0,
+    });
+    let decode = prop_oneof![4 => Just(DecodeLimits::DEFAULT), 1 => tight];
+    let sections = prop_oneof![6 => Just(100_u32), 1 => 0_u32..6];
+    (decode, sections, any::<bool>()).prop_map(|(decode, sections, body_required)| MessageSettings {
+        decode,
+        sections,
+        body_required,
+    })
+}
+
+fn text(text: Option<TextRef<'_>>) -> Option<Str> {
+    text.map(|text| Str::from(text.as_str()))
+}
+
+fn symbol(text: Option<TextRef<'_>>) -> Option<Symbol> {
+    text.map(|text| Symbol::try_from(text.as_str()).unwrap())
+}
+
+fn id(id: Option<MessageIdRef<'_>>) -> Option<MessageId> {
+    id.map(|id| match id {
+        MessageIdRef::Ulong(id) => MessageId::Ulong(id),
+        MessageIdRef::Uuid(id) => MessageId::Uuid(id),
+        MessageIdRef::Binary(id) => MessageId::Binary(Bytes::copy_from_slice(id)),
+        MessageIdRef::String(id) => MessageId::String(id.as_str().into()),
+    })
+}
+
+fn owned(properties: PropertiesRef<'_>) -> crate::spec::section::Properties {
+    crate::spec::section::Properties {
+        message_id: id(properties.message_id),
+        user_id: properties.user_id.map(Bytes::copy_from_slice),
+        to: text(properties.to),
+        subject: text(properties.subject),
+        reply_to: text(properties.reply_to),
+        correlation_id: id(properties.correlation_id),
+        content_type: symbol(properties.content_type),
+        content_encoding: symbol(properties.content_encoding),
+        absolute_expiry_time: properties.absolute_expiry_time,
+        creation_time: properties.creation_time,
+        group_id: text(properties.group_id),
+        group_sequence: properties.group_sequence,
+        reply_to_group_id: text(properties.reply_to_group_id),
+    }
+}
+
+/// The short way to one property, where it takes it, against the general one.
+fn one_property<T: Decode + core::fmt::Debug + PartialEq>(message: &Message, index: usize) {
+    let general = message.any_property::<T>(index);
+    if let Some(property) = message.usual_property::<T>(index) {
+        assert_eq!(general, Ok(property));
+    }
+    assert_eq!(message.property::<T>(index), general);
+}
+
+fn lent_as_given(message: &Message) {
+    let lent = message.properties_ref().map(|properties| properties.map(owned));
+    assert_eq!(lent, message.properties());
+    let pairs = message.application_properties_ref().and_then(|pairs| {
+        pairs
+            .map(|pair| {
+                pair.map(|(name, value)| (Str::from(name.as_str()), SimpleValue::try_from(value).unwrap()))
+            })
+            .collect::<Result<Vec<_>, _>>()
+    });
+    let given = message.application_properties();
+    assert_eq!(pairs, given.map(|given| given.unwrap_or_default().into_pairs()));
+    for index in 0..15 {
+        one_property::<Str>(message, index);
+        one_property::<Value>(message, index);
+        one_property::<MessageId>(message, index);
+    }
+    if let Ok(Body::Data(data)) = message.body() {
+        assert_eq!(message.data_pieces().collect::<Vec<_>>().concat(), data.into_bytes());
+    } else {
+        assert_eq!(message.data_pieces().count(), 0);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1200))]
+
+    #[test]
+    fn short_ways_through_a_message_agree(octets in message(), settings in settings(), cuts: [prop::sample::Index; 3]) {
+        let general = scan(&mut Cursor::over(&octets, &[]), &settings);
+        let mut layout = Layout::default();
+        if scan_usual(&octets, &settings, &mut layout) {
+            prop_assert_eq!(general.as_ref(), Ok(&layout));
+        }
+        let whole = Message::parse(octets.clone(), &settings);
+        prop_assert_eq!(whole.as_ref().err(), general.as_ref().err());
+        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(octets.len() + 1)).collect();
+        cuts.extend([0, octets.len()]);
+        cuts.sort_unstable();
+        let chunks: Payload = cuts.windows(2).map(|ends| octets.slice(ends[0]..ends[1])).collect();
+        let pieces = Message::parse(chunks, &settings);
+        prop_assert_eq!(pieces.as_ref().err(), whole.as_ref().err());
+        if let (Ok(whole), Ok(pieces)) = (whole, pieces) {
+            prop_assert!(whole.sections().eq(pieces.sections()));
+            lent_as_given(&whole);
+            lent_as_given(&pieces);
+        }
+    }
+}
+
+#[test]
+fn names_that_stand_twice_are_told_at_the_end() {
+    // One pair more than are compared one by one, and two that differ but share a bit.
+    for count in [2_u8, 16, 17, 40] {
+        for twin in [false, true] {
+            let mut pairs: Vec<u8> =
+                (0..count).flat_map(|n| [0xa1, 2, b'a' + n / 8, b'a' + n % 8, 0x52, n]).collect();
+            if twin {
+                pairs.extend([0xa1, 2, b'a', b'b', 0x41]);
+            }
+            let size = u32::try_from(pairs.len() + 4).unwrap().to_be_bytes();
+            let items = (u32::from(count) + u32::from(twin)) * 2;
+            let head = [&[0, 0x53, 0x74, 0xd1][..], &size, &items.to_be_bytes()].concat();
+            let octets = Bytes::from([head, pairs, vec![0, 0x53, 0x77, 0x40]].concat());
+            let message = Message::parse(octets, &MessageSettings::default()).unwrap();
+            let lent: Vec<_> = message.application_properties_ref().unwrap().collect();
+            assert_eq!(lent.len(), usize::from(count) + 2 * usize::from(twin));
+            assert_eq!(lent.iter().filter(|pair| pair.is_err()).count(), usize::from(twin));
+            assert_eq!(lent.last().unwrap().is_err(), twin);
+            lent_as_given(&message);
+        }
+    }
+}
