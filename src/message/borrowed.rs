@@ -97,10 +97,10 @@ fn symbol(rest: &[u8]) -> Taken<'_, TextRef<'_>> {
 
 #[inline]
 fn message_id(rest: &[u8]) -> Taken<'_, MessageIdRef<'_>> {
-    match rest.first()? {
-        &(code::STR8 | code::STR32) => string(rest).map(|(id, rest)| (MessageIdRef::String(id), rest)),
-        &(code::VBIN8 | code::VBIN32) => octets(rest).map(|(id, rest)| (MessageIdRef::Binary(id), rest)),
-        &code::UUID => usual::uuid(rest).map(|(id, rest)| (MessageIdRef::Uuid(id), rest)),
+    match *rest.first()? {
+        code::STR8 | code::STR32 => string(rest).map(|(id, rest)| (MessageIdRef::String(id), rest)),
+        code::VBIN8 | code::VBIN32 => octets(rest).map(|(id, rest)| (MessageIdRef::Binary(id), rest)),
+        code::UUID => usual::uuid(rest).map(|(id, rest)| (MessageIdRef::Uuid(id), rest)),
         _ => usual::ulong(rest).map(|(id, rest)| (MessageIdRef::Ulong(id), rest)),
     }
 }
@@ -153,15 +153,15 @@ impl<'a> SimpleRef<'a> {
     /// Reads one; `None` where it is broken or of another type.
     #[inline]
     fn read(rest: &'a [u8], reader: &mut Reader<'a>) -> Taken<'a, Self> {
-        match rest.first()? {
-            &(code::STR8 | code::STR32) => string(rest).map(|(text, rest)| (Self::String(text), rest)),
-            &(code::TRUE | code::FALSE | code::BOOLEAN) => {
+        match *rest.first()? {
+            code::STR8 | code::STR32 => string(rest).map(|(text, rest)| (Self::String(text), rest)),
+            code::TRUE | code::FALSE | code::BOOLEAN => {
                 usual::boolean(rest).map(|(value, rest)| (Self::Boolean(value), rest))
             }
-            &(code::ULONG | code::SMALLULONG | code::ULONG0) => {
+            code::ULONG | code::SMALLULONG | code::ULONG0 => {
                 usual::ulong(rest).map(|(value, rest)| (Self::Ulong(value), rest))
             }
-            &(code::UINT | code::SMALLUINT | code::UINT0) => {
+            code::UINT | code::SMALLUINT | code::UINT0 => {
                 usual::uint(rest).map(|(value, rest)| (Self::Uint(value), rest))
             }
             _ => Self::read_other(rest, reader),

@@ -82,13 +82,11 @@ impl Decode for MessageId {
 
     #[inline]
     fn usual<'a>(rest: &'a [u8], reader: &mut Reader<'a>) -> Option<(Self, &'a [u8])> {
-        match rest.first()? {
-            &(code::ULONG | code::SMALLULONG | code::ULONG0) => {
+        match *rest.first()? {
+            code::ULONG | code::SMALLULONG | code::ULONG0 => {
                 u64::usual(rest, reader).map(|(id, rest)| (Self::Ulong(id), rest))
             }
-            &(code::STR8 | code::STR32) => {
-                Str::usual(rest, reader).map(|(id, rest)| (Self::String(id), rest))
-            }
+            code::STR8 | code::STR32 => Str::usual(rest, reader).map(|(id, rest)| (Self::String(id), rest)),
             _ => usual::general(rest, reader),
         }
     }
