@@ -35,8 +35,9 @@ pub struct Delivery {
     pub payload: Payload,
 }
 
-/// A delivery that has come, or is coming.
+/// A delivery that has come, or is coming. It does not lie across more cache lines than it fills.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Incoming {
     pub(crate) delivery: Delivery,
     pub(crate) complete: bool,

@@ -14,8 +14,10 @@ use crate::{
     types::{DeliveryNumber, DeliveryTag},
 };
 
-/// What is kept of an unsettled delivery: whose it is, its tag and its state, never its payload.
+/// What is kept of an unsettled delivery: whose it is, its tag and its state, never its payload. It is as large as a
+/// cache line, and does not lie across two.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Slot<L> {
     pub(crate) link: L,
     pub(crate) tag: DeliveryTag,
