@@ -446,8 +446,10 @@ impl SessionInner {
         disposition: &Disposition,
         out: &mut Out,
     ) -> Result<(), ProtocolError> {
-        let handled = self.on_disposition(disposition, out);
-        self.judge(handled, out)
+        match self.on_disposition(disposition, out) {
+            Ok(()) => Ok(()),
+            error => self.judge(error, out),
+        }
     }
 
     /// Passes an error of the peer's on to whom it concerns; one of the session ends there.

@@ -155,7 +155,7 @@ impl SessionInner {
             !settles
         });
         // The receiver knows what it said; its own details are not sent back to it, once for each run.
-        let answer = state.map(without_details);
+        let answer = if disposition.settled { None } else { state.map(without_details) };
         for run in runs.drain(..) {
             let (link, state) = (run.link, disposition.state.clone());
             if run.settled {
