@@ -123,6 +123,8 @@ impl Connection {
             return Err(CommandError::IllegalState("the session's begin has been answered"));
         }
         let events = out.events.len();
+        // Not what an accept has said that did not fit.
+        session.configure(Begin::new());
         session.write_begin(out)?;
         out.events.truncate(events);
         session.silent = true;

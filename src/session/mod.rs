@@ -182,7 +182,8 @@ impl SessionInner {
     fn announce(&mut self, local: config::Begin) {
         // Handles are places in a table, so they are bounded.
         self.handle_max = local.handle_max.min(u16::MAX.into());
-        if local.properties.is_some() {
+        // Also none: an earlier begin may have been too large to be written.
+        if local.properties.is_some() || self.rare.is_some() {
             self.rare().properties = local.properties;
         }
     }
