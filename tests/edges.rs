@@ -329,3 +329,18 @@ fn properties_that_did_not_fit_are_not_in_the_next_answer() {
         }
     }
 }
+
+/// The last of all channels has its end like the others.
+#[test]
+fn every_session_of_a_lost_connection_ends() {
+    let mut conn = Connection::new(Config::client("c").channel_max(u16::MAX));
+    let all = usize::from(u16::MAX) + 1;
+    for _ in 0..all {
+        conn.begin(Begin::new()).unwrap();
+    }
+    conn.open().unwrap();
+    conn.handle_eof(NOW);
+    let ends = core::iter::from_fn(|| conn.poll_event());
+    assert_eq!(ends.filter(|event| matches!(event, Event::SessionError { .. })).count(), all);
+    assert_eq!(conn.session_ids().count(), 0);
+}
