@@ -531,3 +531,39 @@ fn a_suspended_link_is_forgotten_with_its_last_delivery() {
     assert_eq!(names(&pair.client_events()), ["SETTLED", "SETTLED"]);
     assert_eq!(pair.client.unsettled(sender), []);
 }
+
+/// A drain that is given up once its link has come to its end is nobody's to hear of.
+#[test]
+fn a_drain_in_time_out_says_nothing_behind_the_end_of_its_link() {
+    for end in ["link", "session", "detach"] {
+        let timeouts = Timeouts {
+            end: Some(Duration::from_secs(1)),
+            detach: Some(Duration::from_secs(1)),
+            ..timeouts()
+        };
+        let (mut bench, id) = Bench::linked(server().timeouts(timeouts), 10);
+        let session = bench.conn.session_ids().next().unwrap();
+        bench.conn.receiver(id).unwrap().drain().unwrap();
+        bench.output();
+        match end {
+            // 2.7.5: a first transfer without a tag.
+            "link" => {
+                let bad = p::Transfer { delivery_tag: None, ..transfer(0, 0) };
+                let _ = bench.feed(&with_payload(0, &bad, b"x"));
+            }
+            "session" => bench.conn.session(session).unwrap().end(None).unwrap(),
+            _ => bench.conn.receiver(id).unwrap().close(None).unwrap(),
+        }
+        bench.output();
+        let mut said = bench.events();
+        for _ in 0..5 {
+            bench.now += 1000;
+            let now = bench.at();
+            bench.conn.handle_timeout(now);
+            said.extend(bench.events());
+        }
+        let said = names(&said);
+        assert_eq!(said.iter().position(|name| name.starts_with("RECEIVER_")), Some(0), "{end}: {said:?}");
+        assert!(!said.contains(&"DRAINED"), "{end}: {said:?}");
+    }
+}
