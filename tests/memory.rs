@@ -4,7 +4,7 @@
 #![cfg(not(feature = "testing"))]
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, Event, Instant, Progress, SessionId, spec::termini::Source,
+    Attach, Begin, Config, Connection, Event, Instant, LinkId, Progress, SessionId, spec::termini::Source,
 };
 use bytes::Buf;
 
@@ -127,4 +127,31 @@ fn what_is_gone_leaves_nothing() {
     live(&mut pair, 0);
     let counted = allocation_counter::measure(|| (1..100).for_each(|number| live(&mut pair, number)));
     assert_eq!((counted.count_current, counted.bytes_current), (0, 0));
+}
+
+/// Of a session that has ended only its unsettled deliveries are kept, however high its handles were.
+#[test]
+fn an_ended_session_keeps_no_handles() {
+    let mut pair = Pair::new();
+    let mut live = |_| {
+        let session = pair.client.begin(Begin::new()).unwrap();
+        pair.turn();
+        for number in 0..200 {
+            pair.attach(session, number);
+        }
+        let link = pair.client.session(session).unwrap().links().last().unwrap();
+        let LinkId::Sender(sender) = link else { panic!("{link}") };
+        let other = pair.server.session_ids().next().unwrap();
+        let link = pair.server.session(other).unwrap().links().last().unwrap();
+        let LinkId::Receiver(receiver) = link else { panic!("{link}") };
+        pair.server.receiver(receiver).unwrap().set_credit(1).unwrap();
+        pair.turn();
+        pair.client.sender(sender).unwrap().send(1_u32, b"x".as_slice()).unwrap();
+        pair.turn();
+        pair.client.session(session).unwrap().end(None).unwrap();
+        pair.turn();
+    };
+    live(0);
+    let octets = kept(50, live);
+    assert!((100..1024).contains(&octets), "{octets}");
 }

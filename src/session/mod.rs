@@ -360,10 +360,13 @@ impl SessionInner {
     /// Lets go of all but what can be asked of an ended session: its unsettled deliveries, not their payload.
     pub(crate) fn shed(&mut self) {
         self.links = Places::default();
+        self.handles = Vec::new();
         self.names = Names::default();
         self.rare = None;
         self.remote = None;
         self.pending = Vec::new();
+        self.runs = Vec::new();
+        (self.flows, self.held, self.waiting) = Default::default();
     }
 
     /// Routes a frame of an open session.
