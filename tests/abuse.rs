@@ -567,3 +567,30 @@ fn a_drain_in_time_out_says_nothing_behind_the_end_of_its_link() {
         assert!(!said.contains(&"DRAINED"), "{end}: {said:?}");
     }
 }
+
+/// What waits for the application's answer holds no read buffer alive.
+#[test]
+fn a_frame_that_waits_for_an_answer_keeps_no_read_buffer() {
+    let told = Error::described(ErrorCondition::InternalError, "for a reason that is kept");
+    let frames = [
+        with_payload(0, &settled(0, 0), b"a message"),
+        frame(0, &p::Detach { error: Some(Box::new(told.clone())), ..detach(0, true) }),
+        frame(0, &p::End { error: Some(Box::new(told)) }),
+        frame(0, &attach("a name that is too long to lie anywhere else", 0, Role::Sender)),
+    ];
+    for (opened, waiting) in
+        [true, false].into_iter().flat_map(|opened| frames.iter().map(move |one| (opened, one)))
+    {
+        let mut bench = Bench::bare(Config::server("server"));
+        let _ = bench.feed(AMQP);
+        let _ = bench.say(0, &open());
+        if opened {
+            bench.conn.open().unwrap();
+        }
+        let _ = bench.say(0, &begin());
+        bench.buffer = BytesMut::with_capacity(4096);
+        let _ = bench.feed(waiting);
+        assert!(bench.buffer.is_empty());
+        assert!(bench.buffer.try_reclaim(4096), "{opened} {waiting:?}");
+    }
+}
