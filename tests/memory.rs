@@ -4,7 +4,10 @@
 #![cfg(not(feature = "testing"))]
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, Event, Instant, LinkId, Progress, SessionId, spec::termini::Source,
+    Attach, Begin, Config, Connection, Event, Instant, LinkId, Progress, SessionId,
+    codec::to_vec,
+    spec::{definitions::Role, delivery_state::DeliveryState, performatives::Disposition, termini::Source},
+    types::{Described, Value},
 };
 use bytes::Buf;
 
@@ -154,4 +157,42 @@ fn an_ended_session_keeps_no_handles() {
     live(0);
     let octets = kept(50, live);
     assert!((100..1024).contains(&octets), "{octets}");
+}
+
+/// A disposition is not multiplied by its deliveries, even if it tells a state that the standard does not define.
+#[test]
+fn a_state_is_kept_once() {
+    let mut pair = Pair::new();
+    let session = pair.begin();
+    (0..2).for_each(|number| pair.attach(session, number));
+    let other = pair.server.session_ids().next().unwrap();
+    let links: Vec<_> = pair.server.session(other).unwrap().links().collect();
+    for link in &links {
+        let LinkId::Receiver(receiver) = *link else { panic!("{link}") };
+        pair.server.receiver(receiver).unwrap().set_credit(100).unwrap();
+    }
+    pair.turn();
+    let senders: Vec<_> = pair.client.session(session).unwrap().links().collect();
+    for tag in 0..100_u32 {
+        for link in &senders {
+            let LinkId::Sender(sender) = *link else { panic!("{link}") };
+            pair.client.sender(sender).unwrap().send(tag, b"x".as_slice()).unwrap();
+        }
+    }
+    pair.turn();
+    let list = Value::from(vec![Value::Null; 2000]);
+    let told = Disposition {
+        role: Role::Receiver,
+        last: Some(199.into()),
+        state: Some(DeliveryState::Other(Described::new(0x99_u64, list).into())),
+        ..Disposition::default()
+    };
+    let body = to_vec(&told);
+    let size = u32::try_from(body.len() + 8).unwrap().to_be_bytes();
+    let frame = [&size[..], &[2, 0, 0, 0], &body].concat();
+    let counted = allocation_counter::measure(|| {
+        assert_eq!(pair.client.handle_input(NOW, &mut frame.as_slice()), Progress::NeedInput);
+    });
+    let (octets, max) = (u64::try_from(frame.len()).unwrap(), counted.bytes_max);
+    assert!(max > octets && max < 200 * octets, "{octets} octets take up {max}");
 }
