@@ -19,7 +19,7 @@ use amqp_proto::{
         sasl::SaslInit,
         termini::Source,
     },
-    types::{Fields, SequenceNo, Symbol, Value},
+    types::{Described, Fields, SequenceNo, Symbol, Value},
 };
 use bytes::{Buf, Bytes, BytesMut};
 use common::{Linked, Pair, names};
@@ -592,5 +592,33 @@ fn a_frame_that_waits_for_an_answer_keeps_no_read_buffer() {
         let _ = bench.feed(waiting);
         assert!(bench.buffer.is_empty());
         assert!(bench.buffer.try_reclaim(4096), "{opened} {waiting:?}");
+    }
+}
+
+/// A state of the peer's that is kept, on a link that is there or is gone, holds no read buffer alive.
+#[test]
+fn a_state_that_is_kept_keeps_no_read_buffer() {
+    let told = || Error::described(ErrorCondition::InternalError, "for a reason that is kept");
+    let states: [DeliveryState; 2] = [
+        Rejected { error: Some(told()) }.into(),
+        DeliveryState::Other(Described::new(0x99_u64, "a state that nobody knows").into()),
+    ];
+    for (state, gone) in states.into_iter().flat_map(|state| [(state.clone(), false), (state, true)]) {
+        let keeps = Attach::to("q").settle_on_outcome(false);
+        let credit = Attach::new().credit(CreditPolicy::Auto(10));
+        let Linked { mut pair, sender, .. } = Linked::new(keeps, credit);
+        pair.client.sender(sender).unwrap().send(1_u32, b"x".as_slice()).unwrap();
+        if gone {
+            pair.client.sender(sender).unwrap().close(None).unwrap();
+        }
+        pair.run();
+        pair.client_events();
+        let told = p::Disposition { settled: false, state: Some(state.clone()), ..outcome(0, None) };
+        let mut buffer = BytesMut::with_capacity(4096);
+        buffer.extend_from_slice(&frame(0, &told));
+        let _ = pair.client.handle_input(Instant::from_millis(pair.now), &mut buffer);
+        pair.client_events();
+        assert_eq!(pair.client.unsettled(sender)[0].state, Some(state));
+        assert!(buffer.is_empty() && buffer.try_reclaim(4096));
     }
 }
