@@ -354,7 +354,7 @@ macro_rules! archetypes {
             $($(#[$variant_meta])* $ty($inner),)*
             $(
                 /// A type that the standard does not define, kept as it came.
-                $other(alloc::boxed::Box<$crate::types::Described>),
+                $other(alloc::sync::Arc<$crate::types::Described>),
             )?
         }
 
@@ -450,7 +450,7 @@ macro_rules! archetypes {
     (@other $descriptor:ident, $reader:ident) => { None };
     (@other $descriptor:ident, $reader:ident, $other:ident) => {
         Some(<$crate::types::Value as $crate::codec::Decode>::decode($reader).map(|value| {
-            Self::$other(alloc::boxed::Box::new($crate::types::Described {
+            Self::$other(alloc::sync::Arc::new($crate::types::Described {
                 descriptor: $descriptor.into(),
                 value,
             }))

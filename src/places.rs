@@ -67,8 +67,8 @@ impl<T> Places<T> {
     }
 
     /// The numbers up to the highest in use.
-    pub(crate) fn numbers(&self) -> core::ops::Range<u16> {
-        0..u16::try_from(self.places.len()).unwrap_or(u16::MAX)
+    pub(crate) fn numbers(&self) -> impl DoubleEndedIterator<Item = u16> + use<T> {
+        (0..self.places.len()).filter_map(|at| u16::try_from(at).ok())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!((places.get(1), places.lowest_free()), (Some(&10), Some(3)));
         // Behind the last thing there are no places.
         places.remove(4);
-        assert_eq!((places.numbers(), places.lowest_free()), (0..3, Some(3)));
+        assert_eq!((places.numbers().collect(), places.lowest_free()), (Vec::from([0, 1, 2]), Some(3)));
         places.insert(11);
         assert_eq!(places.get(3), Some(&11));
         assert_eq!(places.iter().copied().collect::<Vec<_>>(), [0, 10, 2, 11]);
@@ -194,6 +194,7 @@ mod tests {
             places.insert(());
         }
         assert_eq!(places.lowest_free(), None);
+        assert!(places.numbers().eq(0..=u16::MAX) && places.numbers().next_back() == Some(u16::MAX));
         places.remove(7);
         assert_eq!(places.lowest_free(), Some(7));
     }

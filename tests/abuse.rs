@@ -19,7 +19,7 @@ use amqp_proto::{
         sasl::SaslInit,
         termini::Source,
     },
-    types::{Fields, SequenceNo, Symbol, Value},
+    types::{Described, Fields, SequenceNo, Symbol, Value},
 };
 use bytes::{Buf, Bytes, BytesMut};
 use common::{Linked, Pair, names};
@@ -530,4 +530,95 @@ fn a_suspended_link_is_forgotten_with_its_last_delivery() {
     }
     assert_eq!(names(&pair.client_events()), ["SETTLED", "SETTLED"]);
     assert_eq!(pair.client.unsettled(sender), []);
+}
+
+/// A drain that is given up once its link has come to its end is nobody's to hear of.
+#[test]
+fn a_drain_in_time_out_says_nothing_behind_the_end_of_its_link() {
+    for end in ["link", "session", "detach"] {
+        let timeouts = Timeouts {
+            end: Some(Duration::from_secs(1)),
+            detach: Some(Duration::from_secs(1)),
+            ..timeouts()
+        };
+        let (mut bench, id) = Bench::linked(server().timeouts(timeouts), 10);
+        let session = bench.conn.session_ids().next().unwrap();
+        bench.conn.receiver(id).unwrap().drain().unwrap();
+        bench.output();
+        match end {
+            // 2.7.5: a first transfer without a tag.
+            "link" => {
+                let bad = p::Transfer { delivery_tag: None, ..transfer(0, 0) };
+                let _ = bench.feed(&with_payload(0, &bad, b"x"));
+            }
+            "session" => bench.conn.session(session).unwrap().end(None).unwrap(),
+            _ => bench.conn.receiver(id).unwrap().close(None).unwrap(),
+        }
+        bench.output();
+        let mut said = bench.events();
+        for _ in 0..5 {
+            bench.now += 1000;
+            let now = bench.at();
+            bench.conn.handle_timeout(now);
+            said.extend(bench.events());
+        }
+        let said = names(&said);
+        assert_eq!(said.iter().position(|name| name.starts_with("RECEIVER_")), Some(0), "{end}: {said:?}");
+        assert!(!said.contains(&"DRAINED"), "{end}: {said:?}");
+    }
+}
+
+/// What waits for the application's answer holds no read buffer alive.
+#[test]
+fn a_frame_that_waits_for_an_answer_keeps_no_read_buffer() {
+    let told = Error::described(ErrorCondition::InternalError, "for a reason that is kept");
+    let frames = [
+        with_payload(0, &settled(0, 0), b"a message"),
+        frame(0, &p::Detach { error: Some(Box::new(told.clone())), ..detach(0, true) }),
+        frame(0, &p::End { error: Some(Box::new(told)) }),
+        frame(0, &attach("a name that is too long to lie anywhere else", 0, Role::Sender)),
+    ];
+    for (opened, waiting) in
+        [true, false].into_iter().flat_map(|opened| frames.iter().map(move |one| (opened, one)))
+    {
+        let mut bench = Bench::bare(Config::server("server"));
+        let _ = bench.feed(AMQP);
+        let _ = bench.say(0, &open());
+        if opened {
+            bench.conn.open().unwrap();
+        }
+        let _ = bench.say(0, &begin());
+        bench.buffer = BytesMut::with_capacity(4096);
+        let _ = bench.feed(waiting);
+        assert!(bench.buffer.is_empty());
+        assert!(bench.buffer.try_reclaim(4096), "{opened} {waiting:?}");
+    }
+}
+
+/// A state of the peer's that is kept, on a link that is there or is gone, holds no read buffer alive.
+#[test]
+fn a_state_that_is_kept_keeps_no_read_buffer() {
+    let told = || Error::described(ErrorCondition::InternalError, "for a reason that is kept");
+    let states: [DeliveryState; 2] = [
+        Rejected { error: Some(told()) }.into(),
+        DeliveryState::Other(Described::new(0x99_u64, "a state that nobody knows").into()),
+    ];
+    for (state, gone) in states.into_iter().flat_map(|state| [(state.clone(), false), (state, true)]) {
+        let keeps = Attach::to("q").settle_on_outcome(false);
+        let credit = Attach::new().credit(CreditPolicy::Auto(10));
+        let Linked { mut pair, sender, .. } = Linked::new(keeps, credit);
+        pair.client.sender(sender).unwrap().send(1_u32, b"x".as_slice()).unwrap();
+        if gone {
+            pair.client.sender(sender).unwrap().close(None).unwrap();
+        }
+        pair.run();
+        pair.client_events();
+        let told = p::Disposition { settled: false, state: Some(state.clone()), ..outcome(0, None) };
+        let mut buffer = BytesMut::with_capacity(4096);
+        buffer.extend_from_slice(&frame(0, &told));
+        let _ = pair.client.handle_input(Instant::from_millis(pair.now), &mut buffer);
+        pair.client_events();
+        assert_eq!(pair.client.unsettled(sender)[0].state, Some(state));
+        assert!(buffer.is_empty() && buffer.try_reclaim(4096));
+    }
 }

@@ -8,6 +8,7 @@ use amqp_proto::{
         definitions::{Error, ErrorCondition, ReceiverSettleMode},
         delivery_state::DeliveryState,
     },
+    types::{Fields, Symbol, Value},
 };
 use bytes::{Buf, BytesMut};
 use common::{Linked, Pair, names};
@@ -296,4 +297,50 @@ fn a_disposition_for_a_link_in_error_leaves_its_deliveries_unsettled() {
     let ids = |link| pair.client.unsettled(link).into_iter().map(|left| left.id).collect::<Vec<_>>();
     assert_eq!(ids(sender), [left]);
     assert_eq!(ids(other), []);
+}
+
+/// An accept that was refused has changed nothing: what it said is not said by the next answer.
+#[test]
+fn properties_that_did_not_fit_are_not_in_the_next_answer() {
+    for refuse in [false, true] {
+        let mut pair = Pair::new(Config::client("c").max_frame_size(512), Config::server("s"));
+        pair.client.open().unwrap();
+        let session = pair.client.begin(Begin::new()).unwrap();
+        pair.run();
+        pair.server.open().unwrap();
+        let Some(Event::SessionRequested { session: asked }) = pair.server_events().pop() else {
+            panic!("a session is asked for")
+        };
+        let key = Symbol::try_from("key").unwrap();
+        let large = Begin::new().properties(Fields::new().with(key, Value::from("x".repeat(600).as_str())));
+        let error = pair.server.accept_session(asked, large).unwrap_err();
+        assert!(matches!(error, CommandError::FrameTooLarge { .. }), "{error:?}");
+        if refuse {
+            pair.server.refuse_session(asked, Error::new(ErrorCondition::NotAllowed)).unwrap();
+        } else {
+            pair.server.accept_session(asked, Begin::new()).unwrap();
+        }
+        pair.run();
+        if refuse {
+            assert!(pair.client.session(session).is_err());
+        } else {
+            let begin = pair.client.session(session).unwrap().remote_begin().unwrap();
+            assert_eq!(begin.properties, None);
+        }
+    }
+}
+
+/// The last of all channels has its end like the others.
+#[test]
+fn every_session_of_a_lost_connection_ends() {
+    let mut conn = Connection::new(Config::client("c").channel_max(u16::MAX));
+    let all = usize::from(u16::MAX) + 1;
+    for _ in 0..all {
+        conn.begin(Begin::new()).unwrap();
+    }
+    conn.open().unwrap();
+    conn.handle_eof(NOW);
+    let ends = core::iter::from_fn(|| conn.poll_event());
+    assert_eq!(ends.filter(|event| matches!(event, Event::SessionError { .. })).count(), all);
+    assert_eq!(conn.session_ids().count(), 0);
 }

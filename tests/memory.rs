@@ -4,7 +4,10 @@
 #![cfg(not(feature = "testing"))]
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, Event, Instant, Progress, SessionId, spec::termini::Source,
+    Attach, Begin, Config, Connection, Event, Instant, LinkId, Progress, SessionId,
+    codec::to_vec,
+    spec::{definitions::Role, delivery_state::DeliveryState, performatives::Disposition, termini::Source},
+    types::{Described, Value},
 };
 use bytes::Buf;
 
@@ -127,4 +130,69 @@ fn what_is_gone_leaves_nothing() {
     live(&mut pair, 0);
     let counted = allocation_counter::measure(|| (1..100).for_each(|number| live(&mut pair, number)));
     assert_eq!((counted.count_current, counted.bytes_current), (0, 0));
+}
+
+/// Of a session that has ended only its unsettled deliveries are kept, however high its handles were.
+#[test]
+fn an_ended_session_keeps_no_handles() {
+    let mut pair = Pair::new();
+    let mut live = |_| {
+        let session = pair.client.begin(Begin::new()).unwrap();
+        pair.turn();
+        for number in 0..200 {
+            pair.attach(session, number);
+        }
+        let link = pair.client.session(session).unwrap().links().last().unwrap();
+        let LinkId::Sender(sender) = link else { panic!("{link}") };
+        let other = pair.server.session_ids().next().unwrap();
+        let link = pair.server.session(other).unwrap().links().last().unwrap();
+        let LinkId::Receiver(receiver) = link else { panic!("{link}") };
+        pair.server.receiver(receiver).unwrap().set_credit(1).unwrap();
+        pair.turn();
+        pair.client.sender(sender).unwrap().send(1_u32, b"x".as_slice()).unwrap();
+        pair.turn();
+        pair.client.session(session).unwrap().end(None).unwrap();
+        pair.turn();
+    };
+    live(0);
+    let octets = kept(50, live);
+    assert!((100..1024).contains(&octets), "{octets}");
+}
+
+/// A disposition is not multiplied by its deliveries, even if it tells a state that the standard does not define.
+#[test]
+fn a_state_is_kept_once() {
+    let mut pair = Pair::new();
+    let session = pair.begin();
+    (0..2).for_each(|number| pair.attach(session, number));
+    let other = pair.server.session_ids().next().unwrap();
+    let links: Vec<_> = pair.server.session(other).unwrap().links().collect();
+    for link in &links {
+        let LinkId::Receiver(receiver) = *link else { panic!("{link}") };
+        pair.server.receiver(receiver).unwrap().set_credit(100).unwrap();
+    }
+    pair.turn();
+    let senders: Vec<_> = pair.client.session(session).unwrap().links().collect();
+    for tag in 0..100_u32 {
+        for link in &senders {
+            let LinkId::Sender(sender) = *link else { panic!("{link}") };
+            pair.client.sender(sender).unwrap().send(tag, b"x".as_slice()).unwrap();
+        }
+    }
+    pair.turn();
+    let list = Value::from(vec![Value::Null; 2000]);
+    let told = Disposition {
+        role: Role::Receiver,
+        last: Some(199.into()),
+        state: Some(DeliveryState::Other(Described::new(0x99_u64, list).into())),
+        ..Disposition::default()
+    };
+    let body = to_vec(&told);
+    let size = u32::try_from(body.len() + 8).unwrap().to_be_bytes();
+    let frame = [&size[..], &[2, 0, 0, 0], &body].concat();
+    let counted = allocation_counter::measure(|| {
+        assert_eq!(pair.client.handle_input(NOW, &mut frame.as_slice()), Progress::NeedInput);
+    });
+    let (octets, max) = (u64::try_from(frame.len()).unwrap(), counted.bytes_max);
+    assert!(max > octets && max < 200 * octets, "{octets} octets take up {max}");
 }

@@ -3,20 +3,25 @@
 //! which the short way leaves alone.
 #![allow(dead_code, reason = "the peer's vocabulary is shared, and this is a part of those who speak it")]
 
+#[path = "paths/links.rs"]
+mod links;
 #[path = "hostile/peer.rs"]
 mod peer;
 
 use amqp_proto::{
-    Attach, Config, Connection, CreditPolicy, DeliveryId, Event, Instant, Limits, LinkId, ReceiverId,
-    SendOptions, SenderId,
+    Attach, Begin, Config, Connection, CreditPolicy, DecodeLimits, DeliveryId, Event, Instant, Limits,
+    LinkId, Progress, ReceiverId, SendOptions, SenderId, SessionId,
+    codec::{Decode, Reader},
+    frame::{Payload, split},
     spec::{
-        definitions::{ReceiverSettleMode, Role, SenderSettleMode},
+        definitions::{Error, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
         delivery_state::{DeliveryState, Received},
         performatives as p,
+        termini::{Source, Target},
     },
-    types::{DeliveryTag, Handle, MessageFormat},
+    types::{DeliveryTag, Fields, Handle, MessageFormat, Symbol, Value},
 };
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use peer::*;
 use proptest::{collection::vec, option::weighted, prelude::*};
 
@@ -286,6 +291,138 @@ proptest! {
             prop_assert_eq!(short.log.len(), general.log.len());
             short.log.clear();
             general.log.clear();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(800))]
+
+    /// Nor does it matter how many frames are given at a time.
+    #[test]
+    fn frames_together_come_to_what_they_do_one_by_one(
+        steps in vec(prop_oneof![9 => transfer(), 3 => disposition()], 1..60),
+        turns in vec(links::turn(), 0..6),
+    ) {
+        let (mut together, mut single) = (Player::new(false), Player::new(false));
+        let mut all = Vec::new();
+        let mut number = 0_u32;
+        let mut frames: Vec<_> = steps.iter().map(|step| match step {
+            Step::Transfer { transfer, off, size } => {
+                let mut transfer = transfer.clone();
+                transfer.delivery_id = transfer.delivery_id.map(|_| number.wrapping_add(*off).into());
+                number += u32::from(!transfer.more);
+                with_payload(0, &transfer, &vec![7; *size])
+            }
+            Step::Disposition { disposition, last } => {
+                let first = disposition.first.get();
+                let last = last.map(|last| first.wrapping_add(last).into());
+                frame(0, &p::Disposition { last, ..disposition.clone() })
+            }
+            _ => Vec::new(),
+        }).collect();
+        for (at, turn) in turns.iter().enumerate() {
+            let said = match turn {
+                links::Turn::Begin { channel, .. } => frame(*channel, &begin()),
+                links::Turn::Attach { attach, .. } => frame(0, &**attach),
+                links::Turn::Detach { handle, closed, .. } => frame(0, &detach(*handle, *closed)),
+                _ => continue,
+            };
+            frames.insert((at * 7).min(frames.len()), said);
+        }
+        for said in &frames {
+            all.extend_from_slice(said);
+            single.feed(said);
+        }
+        together.feed(&all);
+        // The application has to see its messages before their link goes.
+        loop {
+            let left = together.wire.len();
+            prop_assert_eq!(left, single.wire.len());
+            prop_assert_eq!(together.log.pop(), single.log.pop());
+            (together.log.clear(), single.log.clear());
+            together.note();
+            single.note();
+            prop_assert_eq!(&together.log, &single.log);
+            together.feed(&[]);
+            single.feed(&[]);
+            if together.wire.len() == left {
+                break;
+            }
+        }
+    }
+
+    /// A message is sent the same in its usual shape, which is written in place, and in another.
+    #[test]
+    fn a_message_is_cut_into_the_same_frames(
+        (size, cut) in (0_usize..3000, 0_usize..3000),
+        (tag, format) in (vec(any::<u8>(), 0..33), any::<u32>()),
+        (settled, max, window) in (any::<bool>(), 512_u32..700, 1_u32..8),
+    ) {
+        let payload = Bytes::from((0..size).map(|at| at.to_le_bytes()[0]).collect::<Vec<_>>());
+        let sent = |batchable: bool| {
+            let mut conn = Connection::new(Config::server("server").auto_accept(true));
+            let first = [frame(0, &p::Open { max_frame_size: max, ..open() }), frame(0, &p::Begin { incoming_window: window, ..begin() })];
+            let wire = [AMQP, &first.concat(), &frame(0, &attach("link", 0, Role::Receiver)), &frame(0, &link_flow(0, 9))].concat();
+            assert_eq!(conn.handle_input(NOW, &mut wire.as_slice()), Progress::NeedInput);
+            let sender = core::iter::from_fn(|| conn.poll_event()).find_map(|event| match event {
+                Event::SenderRequested { sender, .. } => Some(sender),
+                _ => None,
+            }).unwrap();
+            conn.accept_sender(sender, Attach::new()).unwrap();
+            // The window is what is left of it now.
+            let flow = p::Flow { incoming_window: window, ..flow() };
+            let _ = conn.handle_input(NOW, &mut frame(0, &flow).as_slice());
+            let _ = conn.transmit(NOW).copy_to_bytes(0);
+            let mut transmit = conn.transmit(NOW);
+            transmit.advance(transmit.remaining());
+            let mut chunks = Payload::from(payload.slice(..cut.min(size)));
+            chunks.push(payload.slice(cut.min(size)..));
+            let options = SendOptions::new().settled(settled).batchable(batchable).message_format(MessageFormat::new(format));
+            let tag = DeliveryTag::new(&tag).unwrap();
+            conn.sender(sender).unwrap().send_with(tag, chunks, &options).unwrap();
+            let (mut octets, mut went) = (BytesMut::new(), 0);
+            for _ in 0..20 {
+                let mut transmit = conn.transmit(NOW);
+                octets.put(transmit.copy_to_bytes(transmit.remaining()));
+                let mut frames = 0;
+                let mut rest = &octets[..];
+                while let Some(head) = split(rest, max).unwrap() {
+                    frames += 1;
+                    rest = &rest[head.size..];
+                }
+                assert!(frames <= went + window, "beyond the window");
+                went = frames;
+                let flow = p::Flow { next_incoming_id: Some(frames.into()), incoming_window: window, ..flow.clone() };
+                let _ = conn.handle_input(NOW, &mut frame(0, &flow).as_slice());
+            }
+            let (mut all, mut whole, mut rest) = (Vec::new(), Vec::new(), octets.freeze());
+            while let Some(head) = split(&rest, max).unwrap() {
+                let body = rest.split_to(head.size).slice(head.body..);
+                let mut reader = Reader::new(&body, DecodeLimits::DEFAULT);
+                let transfer = p::Transfer::decode(&mut reader).unwrap();
+                all.push((head.size, transfer));
+                whole.extend_from_slice(&body[reader.offset()..]);
+            }
+            assert!(rest.is_empty());
+            assert_eq!(whole, payload);
+            all
+        };
+        let (usual, other) = (sent(false), sent(true));
+        // `batchable` makes the others' heads larger, by the fields up to it.
+        let (last, parts) = usual.split_last().unwrap();
+        let named = |(_, transfer): &(usize, p::Transfer)| {
+            (transfer.delivery_id, transfer.delivery_tag, transfer.message_format)
+        };
+        prop_assert_eq!(named(&usual[0]), named(&other[0]));
+        prop_assert_eq!(usual[0].1.delivery_tag.map(|tag| tag.as_bytes().to_vec()), Some(tag.clone()));
+        for part in parts {
+            prop_assert!(part.1.more && part.0 == usize::try_from(max).unwrap());
+        }
+        prop_assert!(!last.1.more && last.0 <= usize::try_from(max).unwrap());
+        for (at, part) in usual.iter().enumerate() {
+            prop_assert!(at == 0 || named(part) == (None, None, None));
+            prop_assert_eq!(part.1.settled.unwrap_or_default(), settled);
         }
     }
 }

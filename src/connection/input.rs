@@ -4,7 +4,7 @@ use bytes::{Buf as _, Bytes};
 
 use super::{Connection, Progress};
 use crate::{
-    codec::{Decode, DecodeLimits, Reader, code, from_bytes},
+    codec::{Decode, Reader, code},
     config::{SaslPolicy, Side},
     error::{Failure, Origin, ProtocolError},
     event::Event,
@@ -13,7 +13,7 @@ use crate::{
         definitions::ErrorCondition,
         performatives::{Close, Detach, End, Open, Performative},
     },
-    state::{ConnectionCue, ConnectionState},
+    state::{ConnectionCue, ConnectionState, SessionState},
     time::Instant,
 };
 
@@ -225,12 +225,14 @@ impl Connection {
             return Ok(());
         }
         self.frame_octets = head.size;
+        // What open says, and what waits for an answer, is kept for long and must not keep a whole read buffer alive.
+        let stays = self.has_to_wait(head.channel) || is_one_of(body, &[OPEN]);
+        let copied = stays.then(|| Bytes::copy_from_slice(body));
+        let body = copied.as_ref().unwrap_or(body);
         if let Some(done) = self.on_direct(head.channel, body) {
             return done;
         }
-        // What open says is kept for long, and must not keep a whole read buffer alive.
-        let copied = is_one_of(body, &[OPEN]).then(|| Bytes::copy_from_slice(body));
-        let mut reader = Reader::new(copied.as_ref().unwrap_or(body), self.shared.config.limits.decode);
+        let mut reader = Reader::new(body, self.shared.config.limits.decode);
         let performative = Performative::decode(&mut reader)?;
         let payload = match performative {
             Performative::Transfer(_) => reader.take_rest(),
@@ -245,12 +247,17 @@ impl Connection {
             }
         };
         if self.state == ConnectionState::OpenRcvd && !matches!(performative, Performative::Open(_)) {
-            let (performative, payload) = detached(performative, payload, self.out.limits.decode)?;
             self.backlog_octets = self.backlog_octets.saturating_add(head.size);
             self.backlog.push_back((head.channel, performative, payload, head.size));
             return Ok(());
         }
         self.route(head.channel, performative, payload)
+    }
+
+    /// Whether a frame on this channel of the peer's waits until the application has answered its open or its begin.
+    fn has_to_wait(&self, remote: u16) -> bool {
+        self.state == ConnectionState::OpenRcvd
+            || self.session_on(remote).is_some_and(|session| session.state == SessionState::BeginRcvd)
     }
 
     /// 2.4.6: after an error of ours everything is discarded, undecoded, but the peer's close.
@@ -310,21 +317,6 @@ fn next_header(input: &mut impl Input) -> Option<Option<ProtocolHeader>> {
     let octets = *input.octets().first_chunk()?;
     input.skip(octets.len());
     Some(ProtocolHeader::from_bytes(octets))
-}
-
-/// A begin or an attach that has to wait, with its body, so that it does not keep a whole read buffer alive.
-pub(super) fn detached(
-    performative: Performative,
-    payload: Bytes,
-    limits: DecodeLimits,
-) -> Result<(Performative, Bytes), ProtocolError> {
-    match performative {
-        Performative::Begin(_) | Performative::Attach(_) => {
-            let body = Bytes::copy_from_slice(&payload);
-            Ok((from_bytes(&body, limits)?, body))
-        }
-        other => Ok((other, payload)),
-    }
 }
 
 /// A performative by its descriptors.

@@ -4,7 +4,7 @@ use alloc::format;
 
 use bytes::Bytes;
 
-use super::{Connection, Shared, gone, input::detached};
+use super::{Connection, Shared, gone};
 use crate::{
     config::Begin,
     error::{CommandError, Failure, Origin, ProtocolError},
@@ -123,6 +123,8 @@ impl Connection {
             return Err(CommandError::IllegalState("the session's begin has been answered"));
         }
         let events = out.events.len();
+        // Not what an accept has said that did not fit.
+        session.configure(Begin::new());
         session.write_begin(out)?;
         out.events.truncate(events);
         session.silent = true;
@@ -276,7 +278,7 @@ impl Connection {
     ) -> Result<(), ProtocolError> {
         let channel = self.channel_of(remote)?;
         let octets = self.frame_octets;
-        let Some((session, out, _)) = self.on_channel(channel) else { return Ok(()) };
+        let Some((session, ..)) = self.on_channel(channel) else { return Ok(()) };
         match session.state {
             SessionState::Mapped => {
                 match performative {
@@ -288,7 +290,6 @@ impl Connection {
                 Ok(())
             }
             SessionState::BeginRcvd => {
-                let (performative, payload) = detached(performative, payload, out.limits.decode)?;
                 session.keep(performative, payload, octets);
                 Ok(())
             }

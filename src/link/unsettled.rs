@@ -8,6 +8,7 @@ use alloc::{
 };
 
 use crate::{
+    codec::{DecodeLimits, from_bytes, to_vec},
     error::CommandError,
     ids::DeliveryId,
     spec::delivery_state::{Accepted, DeliveryState, Released},
@@ -42,6 +43,14 @@ impl Kept {
             Some(DeliveryState::Released(_)) => Self::Released,
             Some(other) => Self::Other(Arc::new(other.clone())),
         }
+    }
+
+    /// A state of the peer's that has been decoded by these limits. Its octets are copied, so that it keeps no read
+    /// buffer alive.
+    pub(crate) fn copied(state: Option<&DeliveryState>, limits: DecodeLimits) -> Self {
+        let kept = Self::new(state);
+        let Self::Other(shared) = &kept else { return kept };
+        from_bytes(&to_vec(&**shared).into(), limits).map_or(kept, |copy| Self::Other(Arc::new(copy)))
     }
 
     pub(crate) fn get(&self) -> Option<DeliveryState> {

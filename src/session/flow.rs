@@ -5,7 +5,7 @@ use crate::{
     error::{CommandError, ProtocolError},
     event::Event,
     ids::{LinkId, LinkKey, ReceiverId, SenderId},
-    link::{Link, LinkKind},
+    link::{Link, LinkKind, ReceiverInner},
     out::Out,
     spec::{definitions::ErrorCondition, performatives::Flow},
     state::LinkState,
@@ -139,8 +139,11 @@ impl SessionInner {
 
     /// A drain was not answered in time: the credit is taken back, which needs no answer.
     pub(crate) fn give_up_drain(&mut self, id: ReceiverId, out: &mut Out) {
-        let Ok(receiver) = self.link(id.into()).and_then(Link::receiver) else { return };
-        if receiver.give_up_drain() {
+        let Ok(link) = self.link(id.into()) else { return };
+        if link.end.silent {
+            return;
+        }
+        if link.receiver().is_ok_and(ReceiverInner::give_up_drain) {
             out.event(Event::Drained { receiver: id, timed_out: true });
             self.flow_later(LinkKey::from(LinkId::from(id)).slot);
         }

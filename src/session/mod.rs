@@ -182,7 +182,8 @@ impl SessionInner {
     fn announce(&mut self, local: config::Begin) {
         // Handles are places in a table, so they are bounded.
         self.handle_max = local.handle_max.min(u16::MAX.into());
-        if local.properties.is_some() {
+        // Also none: an earlier begin may have been too large to be written.
+        if local.properties.is_some() || self.rare.is_some() {
             self.rare().properties = local.properties;
         }
     }
@@ -359,10 +360,13 @@ impl SessionInner {
     /// Lets go of all but what can be asked of an ended session: its unsettled deliveries, not their payload.
     pub(crate) fn shed(&mut self) {
         self.links = Places::default();
+        self.handles = Vec::new();
         self.names = Names::default();
         self.rare = None;
         self.remote = None;
         self.pending = Vec::new();
+        self.runs = Vec::new();
+        (self.flows, self.held, self.waiting) = Default::default();
     }
 
     /// Routes a frame of an open session.

@@ -121,6 +121,9 @@ impl SessionInner {
         let (links, rare) = (&self.links, &self.rare);
         let state = disposition.state.as_ref();
         let terminal = state.is_some_and(DeliveryState::is_terminal);
+        // One copy for all of them.
+        let mut copy = None;
+        let mut kept = || copy.get_or_insert_with(|| Kept::copied(state, out.limits.decode)).clone();
         // The deliveries of a range are mostly of one link.
         let mut last_hearing = None;
         self.outgoing.retain(first, last, |id, slot| {
@@ -137,7 +140,7 @@ impl SessionInner {
                 Hearing::Silent => {
                     // What became of it is there to be asked for.
                     if state.is_some() && !slot.state.is_terminal() {
-                        slot.state = Kept::new(state);
+                        slot.state = kept();
                     }
                     return true;
                 }
@@ -149,7 +152,7 @@ impl SessionInner {
                 return true;
             }
             if !settles {
-                slot.state = Kept::new(state);
+                slot.state = kept();
             }
             extend(&mut runs, slot.link.into(), id, settles);
             !settles
@@ -301,12 +304,13 @@ impl SessionInner {
         });
         allowed?;
         let mut runs = core::mem::take(&mut self.runs);
+        let kept = Kept::new(state);
         incoming.retain(first.number().into(), last.number().into(), |delivery, slot| {
             if slot.link != id {
                 return true;
             }
             if state.is_some() {
-                slot.state = Kept::new(state);
+                slot.state = kept.clone();
             }
             extend(&mut runs, id.into(), delivery, settled);
             !settled

@@ -130,7 +130,7 @@ macro_rules! archetypes {
                     let known = $name::TYPES.iter().any(|(_, code, symbol)| {
                         described.descriptor == Value::Ulong(*code) || described.descriptor == **symbol
                     });
-                    if known { Self::from(Accepted {}) } else { Self::Other(Box::new(described)) }
+                    if known { Self::from(Accepted {}) } else { Self::Other(described.into()) }
                 }),
             ];
         )*}
