@@ -1,6 +1,6 @@
 //! Strategies for the types of the standard.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 use proptest::{collection::vec as vec_of, prelude::*};
