@@ -340,7 +340,8 @@ proptest! {
             let left = together.wire.len();
             prop_assert_eq!(left, single.wire.len());
             prop_assert_eq!(together.log.pop(), single.log.pop());
-            (together.log.clear(), single.log.clear());
+            together.log.clear();
+            single.log.clear();
             together.note();
             single.note();
             prop_assert_eq!(&together.log, &single.log);
