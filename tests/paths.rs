@@ -277,6 +277,57 @@ impl Player {
     }
 }
 
+/// What a server writes of a message, over a window that opens again and again.
+fn sent(max: u32, window: u32, tag: DeliveryTag, payload: Payload, options: &SendOptions) -> Bytes {
+    let mut conn = Connection::new(Config::server("server").auto_accept(true));
+    let said = [
+        AMQP.to_vec(),
+        frame(0, &p::Open { max_frame_size: max, ..open() }),
+        frame(0, &p::Begin { incoming_window: window, ..begin() }),
+        frame(0, &attach("link", 0, Role::Receiver)),
+        frame(0, &link_flow(0, 9)),
+    ];
+    assert_eq!(conn.handle_input(NOW, &mut said.concat().as_slice()), Progress::NeedInput);
+    let sender = core::iter::from_fn(|| conn.poll_event()).find_map(|event| match event {
+        Event::SenderRequested { sender, .. } => Some(sender),
+        _ => None,
+    });
+    let sender = sender.expect("a link is asked for");
+    conn.accept_sender(sender, Attach::new()).unwrap();
+    let mut transmit = conn.transmit(NOW);
+    transmit.advance(transmit.remaining());
+    let flow =
+        |frames: u32| p::Flow { next_incoming_id: Some(frames.into()), incoming_window: window, ..flow() };
+    let _ = conn.handle_input(NOW, &mut frame(0, &flow(0)).as_slice());
+    conn.sender(sender).unwrap().send_with(tag, payload, options).unwrap();
+    let (mut all, mut frames) = (BytesMut::new(), 0);
+    loop {
+        let mut transmit = conn.transmit(NOW);
+        let octets = transmit.copy_to_bytes(transmit.remaining());
+        if octets.is_empty() {
+            return all.freeze();
+        }
+        let went = u32::try_from(parts_of(octets.clone(), max).0.len()).unwrap();
+        assert!(went <= window, "beyond the window");
+        frames += went;
+        all.put(octets);
+        let _ = conn.handle_input(NOW, &mut frame(0, &flow(frames)).as_slice());
+    }
+}
+
+/// Transfers with the sizes of their frames, and their payload together.
+fn parts_of(mut octets: Bytes, max: u32) -> (Vec<(usize, p::Transfer)>, Vec<u8>) {
+    let (mut parts, mut payload) = (Vec::new(), Vec::new());
+    while let Some(head) = split(&octets, max).unwrap() {
+        let body = octets.split_to(head.size).slice(head.body..);
+        let mut reader = Reader::new(&body, DecodeLimits::DEFAULT);
+        parts.push((head.size, p::Transfer::decode(&mut reader).unwrap()));
+        payload.extend_from_slice(&body[reader.offset()..]);
+    }
+    assert!(octets.is_empty());
+    (parts, payload)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(800))]
 
@@ -361,55 +412,16 @@ proptest! {
         (settled, max, window) in (any::<bool>(), 512_u32..700, 1_u32..8),
     ) {
         let payload = Bytes::from((0..size).map(|at| at.to_le_bytes()[0]).collect::<Vec<_>>());
-        let sent = |batchable: bool| {
-            let mut conn = Connection::new(Config::server("server").auto_accept(true));
-            let first = [frame(0, &p::Open { max_frame_size: max, ..open() }), frame(0, &p::Begin { incoming_window: window, ..begin() })];
-            let wire = [AMQP, &first.concat(), &frame(0, &attach("link", 0, Role::Receiver)), &frame(0, &link_flow(0, 9))].concat();
-            assert_eq!(conn.handle_input(NOW, &mut wire.as_slice()), Progress::NeedInput);
-            let sender = core::iter::from_fn(|| conn.poll_event()).find_map(|event| match event {
-                Event::SenderRequested { sender, .. } => Some(sender),
-                _ => None,
-            }).unwrap();
-            conn.accept_sender(sender, Attach::new()).unwrap();
-            // The window is what is left of it now.
-            let flow = p::Flow { incoming_window: window, ..flow() };
-            let _ = conn.handle_input(NOW, &mut frame(0, &flow).as_slice());
-            let mut transmit = conn.transmit(NOW);
-            transmit.advance(transmit.remaining());
+        let named = DeliveryTag::new(&tag).unwrap();
+        let options = SendOptions::new().settled(settled).message_format(MessageFormat::new(format));
+        let sent = |options: &SendOptions| {
             let mut chunks = Payload::from(payload.slice(..cut.min(size)));
             chunks.push(payload.slice(cut.min(size)..));
-            let options = SendOptions::new().settled(settled).batchable(batchable).message_format(MessageFormat::new(format));
-            let tag = DeliveryTag::new(&tag).unwrap();
-            conn.sender(sender).unwrap().send_with(tag, chunks, &options).unwrap();
-            let (mut octets, mut went) = (BytesMut::new(), 0);
-            for _ in 0..20 {
-                let mut transmit = conn.transmit(NOW);
-                octets.put(transmit.copy_to_bytes(transmit.remaining()));
-                let mut frames = 0;
-                let mut rest = &octets[..];
-                while let Some(head) = split(rest, max).unwrap() {
-                    frames += 1;
-                    rest = &rest[head.size..];
-                }
-                assert!(frames <= went + window, "beyond the window");
-                went = frames;
-                let flow = p::Flow { next_incoming_id: Some(frames.into()), incoming_window: window, ..flow.clone() };
-                let _ = conn.handle_input(NOW, &mut frame(0, &flow).as_slice());
-            }
-            let (mut all, mut whole, mut rest) = (Vec::new(), Vec::new(), octets.freeze());
-            while let Some(head) = split(&rest, max).unwrap() {
-                let body = rest.split_to(head.size).slice(head.body..);
-                let mut reader = Reader::new(&body, DecodeLimits::DEFAULT);
-                let transfer = p::Transfer::decode(&mut reader).unwrap();
-                all.push((head.size, transfer));
-                whole.extend_from_slice(&body[reader.offset()..]);
-            }
-            assert!(rest.is_empty());
+            let (parts, whole) = parts_of(sent(max, window, named, chunks, options), max);
             assert_eq!(whole, payload);
-            all
+            parts
         };
-        let (usual, other) = (sent(false), sent(true));
-        // `batchable` makes the others' heads larger, by the fields up to it.
+        let (usual, other) = (sent(&options), sent(&options.clone().batchable(true)));
         let (last, parts) = usual.split_last().unwrap();
         let named = |(_, transfer): &(usize, p::Transfer)| {
             (transfer.delivery_id, transfer.delivery_tag, transfer.message_format)
