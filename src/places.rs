@@ -88,8 +88,12 @@ pub(crate) struct Turns(Option<Box<Queue>>);
 #[derive(Debug, Default)]
 struct Queue {
     queue: VecDeque<u16>,
-    /// By place, as many bits as are needed.
-    waits: Vec<u64>,
+    /// Which places are in the queue.
+    queued: Bits,
+    /// Which of those no longer wait: to look for them would take as long as the queue is.
+    gone: Bits,
+    /// How many those are.
+    left: usize,
 }
 
 impl Turns {
@@ -100,65 +104,87 @@ impl Turns {
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |turns| turns.queue.len())
+        self.0.as_ref().map_or(0, |turns| turns.queue.len().saturating_sub(turns.left))
     }
 
-    /// Comes last, unless it waits already.
+    /// Comes last, unless it waits already, or has not been passed over since it did.
     #[inline]
     pub(crate) fn push(&mut self, at: u16) {
-        let (word, bit) = bit(at);
-        let known = self.0.as_ref().and_then(|turns| turns.waits.get(word));
-        if known.is_none_or(|word| word & bit == 0) {
-            self.0.get_or_insert_default().push(at);
-        }
+        self.0.get_or_insert_default().push(at);
     }
 
     /// The first.
     pub(crate) fn pop(&mut self) -> Option<u16> {
         let turns = self.0.as_mut()?;
-        let at = turns.queue.pop_front()?;
-        turns.clear(at);
-        Some(at)
+        loop {
+            let at = turns.queue.pop_front()?;
+            turns.queued.clear(at);
+            if turns.left == 0 || !turns.gone.clear(at) {
+                return Some(at);
+            }
+            turns.left = turns.left.saturating_sub(1);
+        }
     }
 
     /// No longer waits.
     pub(crate) fn remove(&mut self, at: u16) {
         if let Some(turns) = &mut self.0
-            && turns.clear(at)
+            && turns.queued.has(at)
+            && turns.gone.set(at)
         {
-            turns.queue.retain(|waiting| *waiting != at);
+            turns.left = turns.left.saturating_add(1);
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = u16> {
-        self.0.iter().flat_map(|turns| turns.queue.iter().copied())
+        self.0.iter().flat_map(|turns| turns.queue.iter().copied().filter(|at| !turns.gone.has(*at)))
     }
-}
-
-/// The word and the bit in it that stand for a place.
-fn bit(at: u16) -> (usize, u64) {
-    (usize::from(at / 64), 1 << (at % 64))
 }
 
 impl Queue {
     fn push(&mut self, at: u16) {
-        let (word, bit) = bit(at);
-        if self.waits.len() <= word {
-            self.waits.resize(word.saturating_add(1), 0);
-        }
-        if let Some(word) = self.waits.get_mut(word) {
-            *word |= bit;
+        if self.queued.set(at) {
             self.queue.push_back(at);
+        } else if self.left > 0 && self.gone.clear(at) {
+            self.left = self.left.saturating_sub(1);
         }
     }
+}
 
-    /// Whether it waited.
+/// Places, as many bits as are needed.
+#[derive(Debug, Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    /// The word and the bit in it that stand for a place.
+    fn bit(at: u16) -> (usize, u64) {
+        (usize::from(at / 64), 1 << (at % 64))
+    }
+
+    fn has(&self, at: u16) -> bool {
+        let (word, bit) = Self::bit(at);
+        self.0.get(word).is_some_and(|word| word & bit > 0)
+    }
+
+    /// Whether it was not in there.
+    fn set(&mut self, at: u16) -> bool {
+        let (word, bit) = Self::bit(at);
+        if self.0.len() <= word {
+            self.0.resize(word.saturating_add(1), 0);
+        }
+        let Some(word) = self.0.get_mut(word) else { return false };
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
+    }
+
+    /// Whether it was in there.
     fn clear(&mut self, at: u16) -> bool {
-        let (word, bit) = bit(at);
-        let Some(word) = self.waits.get_mut(word) else { return false };
-        let waited = *word & bit > 0;
+        let (word, bit) = Self::bit(at);
+        let Some(word) = self.0.get_mut(word) else { return false };
+        let was = *word & bit > 0;
         *word &= !bit;
-        waited
+        was
     }
 }
 
@@ -211,5 +237,15 @@ mod tests {
         assert_eq!((turns.pop(), turns.pop(), turns.pop()), (Some(700), Some(64), None));
         turns.push(3);
         assert_eq!((turns.pop(), turns.is_empty()), (Some(3), true));
+        // Those that no longer wait are passed over, and wait again once they are to.
+        (0..5).for_each(|at| turns.push(at));
+        [0, 2, 2, 4].into_iter().for_each(|at| turns.remove(at));
+        turns.push(4);
+        turns.push(0);
+        turns.remove(0);
+        assert_eq!((turns.len(), turns.iter().collect::<Vec<_>>()), (3, [1, 3, 4].into()));
+        assert_eq!([(); 4].map(|()| turns.pop()), [Some(1), Some(3), Some(4), None]);
+        turns.push(2);
+        assert_eq!((turns.len(), turns.pop(), turns.pop(), turns.len()), (1, Some(2), None, 0));
     }
 }
