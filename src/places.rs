@@ -142,7 +142,15 @@ impl Turns {
 }
 
 impl Queue {
+    #[inline]
     fn push(&mut self, at: u16) {
+        // Mostly it waits.
+        if self.left > 0 || !self.queued.has(at) {
+            self.push_again(at);
+        }
+    }
+
+    fn push_again(&mut self, at: u16) {
         if self.queued.set(at) {
             self.queue.push_back(at);
         } else if self.left > 0 && self.gone.clear(at) {
@@ -157,10 +165,12 @@ struct Bits(Vec<u64>);
 
 impl Bits {
     /// The word and the bit in it that stand for a place.
+    #[inline]
     fn bit(at: u16) -> (usize, u64) {
         (usize::from(at / 64), 1 << (at % 64))
     }
 
+    #[inline]
     fn has(&self, at: u16) -> bool {
         let (word, bit) = Self::bit(at);
         self.0.get(word).is_some_and(|word| word & bit > 0)
