@@ -126,7 +126,7 @@ fn draw(plot: &Plot, lines: &[Line], path: &Path) -> Result<(), Box<dyn Error>> 
         .label_style(("sans-serif", 13))
         .axis_desc_style(("sans-serif", 14))
         .bold_line_style(RGBColor(200, 200, 200))
-        .light_line_style(RGBColor(235, 235, 235))
+        .light_line_style(TRANSPARENT)
         .draw()?;
     for (name, points) in lines {
         // Of two lines of the same one, the second is lighter.

@@ -27,6 +27,9 @@ const BOTTOM: i32 = 55;
 const BAR: i32 = 13;
 const GAP: i32 = 8;
 
+/// Pixels that a letter of the legend takes, or somewhat less.
+const LETTER: i32 = 7;
+
 const GREY: RGBColor = RGBColor(221, 221, 221);
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -94,10 +97,11 @@ fn legend(area: &Area<'_>, groups: &[Group<'_>]) -> Outcome {
             names.push(bare(name));
         }
     }
-    for (at, name) in (0..).zip(names) {
-        let x = 40 + at * 190;
+    let mut x = 40;
+    for name in names {
         area.draw(&Rectangle::new([(x, 42), (x + 12, 54)], colour(name).filled()))?;
         text(area, name, (x + 18, 48), 13, HPos::Left)?;
+        x += 40 + LETTER * i32::try_from(name.chars().count())?;
     }
     Ok(())
 }
