@@ -13,11 +13,12 @@ use super::{
 use crate::{
     codec::{Decode, DecodeLimits, code},
     frame::Payload,
-    spec::section::MessageId,
+    spec::{
+        section::MessageId,
+        tests::octets::{Octets, compound, fixed},
+    },
     types::{Str, Symbol, TextRef, Value},
 };
-
-type Octets = BoxedStrategy<Vec<u8>>;
 
 fn variable(narrow: u8, wide: u8, most: usize) -> Octets {
     let octets = prop_oneof![
@@ -32,29 +33,6 @@ fn variable(narrow: u8, wide: u8, most: usize) -> Octets {
             let wide_head = || [&[wide][..], &length.to_be_bytes()].concat();
             [small.map_or_else(wide_head, |length| vec![narrow, length]), octets].concat()
         })
-        .boxed()
-}
-
-fn compound(narrow: u8, wide: u8, items: impl Strategy<Value = Vec<Vec<u8>>> + 'static) -> Octets {
-    (items, proptest::bool::weighted(0.2))
-        .prop_map(move |(items, is_wide)| {
-            let body = items.concat();
-            if is_wide || body.len() > 254 {
-                let size = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
-                let count = u32::try_from(items.len()).unwrap().to_be_bytes();
-                [&[wide][..], &size, &count, &body].concat()
-            } else {
-                let (size, count) =
-                    (u8::try_from(body.len() + 1).unwrap(), u8::try_from(items.len()).unwrap());
-                [&[narrow, size, count][..], &body].concat()
-            }
-        })
-        .boxed()
-}
-
-fn fixed(codes: &'static [(u8, usize)]) -> Octets {
-    (select(codes), any::<[u8; 16]>())
-        .prop_map(|((code, width), octets)| [&[code], octets.get(..width).unwrap()].concat())
         .boxed()
 }
 

@@ -15,6 +15,6 @@ pub(crate) mod usual;
 pub(crate) mod whole;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use composite::{Composite, Field, Presence};

@@ -17,12 +17,11 @@ use crate::{
         sasl::{SaslFrame, SaslInit, SaslMechanisms, SaslOutcome},
         section::{Header, MessageId, Properties},
         termini::{LifetimePolicy, Source, Target, TargetArchetype},
+        tests::octets::{Octets, compound, fixed},
         transaction::{Coordinator, CoordinatorRequest, Declare, Declared, Discharge, TransactionalState},
     },
     types::{Handle, Multiple, Symbol, Timestamp},
 };
-
-type Octets = BoxedStrategy<Vec<u8>>;
 
 /// What a reader makes of the octets, where it is then and what is left of its limits.
 fn read<T: Decode>(
@@ -68,30 +67,6 @@ fn variable(narrow: u8, wide: u8) -> Octets {
             let head = if is_wide { vec![wide, 0, 0, 0, length] } else { vec![narrow, length] };
             [head, octets].concat()
         })
-        .boxed()
-}
-
-/// Items behind a size and a count, in one form or the other.
-fn compound(narrow: u8, wide: u8, items: impl Strategy<Value = Vec<Vec<u8>>> + 'static) -> Octets {
-    (items, proptest::bool::weighted(0.3))
-        .prop_map(move |(items, is_wide)| {
-            let body = items.concat();
-            if is_wide || body.len() > 254 || items.len() > 255 {
-                let size = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
-                let count = u32::try_from(items.len()).unwrap().to_be_bytes();
-                [&[wide][..], &size, &count, &body].concat()
-            } else {
-                let (size, count) =
-                    (u8::try_from(body.len() + 1).unwrap(), u8::try_from(items.len()).unwrap());
-                [&[narrow, size, count][..], &body].concat()
-            }
-        })
-        .boxed()
-}
-
-fn fixed(codes: &'static [(u8, usize)]) -> Octets {
-    (select(codes), any::<[u8; 16]>())
-        .prop_map(|((code, width), octets)| [&[code], octets.get(..width).unwrap()].concat())
         .boxed()
 }
 
