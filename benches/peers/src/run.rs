@@ -67,13 +67,13 @@ fn run_row(row: Row, request: &Request<'_>) -> Option<Found> {
 /// One line for whoever watches.
 fn tell(found: &Found, took: Duration) {
     let ours = found.ours;
-    print!("{}: {:.1} ns [{:.1} to {:.1}]", found.work, ours.median, ours.least, ours.most);
+    eprint!("{}: {:.1} ns [{:.1} to {:.1}]", found.work, ours.median, ours.least, ours.most);
     for peer in &found.peers {
         let cost = peer.cost;
-        print!("; {} {:.1} ns [{:.1} to {:.1}]", peer.name, cost.median, cost.least, cost.most);
-        print!(", {:.2} times", peer.ratio(ours));
+        eprint!("; {} {:.1} ns [{:.1} to {:.1}]", peer.name, cost.median, cost.least, cost.most);
+        eprint!(", {:.2} times", peer.ratio(ours));
     }
-    println!(" ({:.1} s)", took.as_secs_f64());
+    eprintln!(" ({:.1} s)", took.as_secs_f64());
 }
 
 /// Measures, and writes down what is found.

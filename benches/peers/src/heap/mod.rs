@@ -33,7 +33,7 @@ pub fn run(counter: Counter, quick: bool, out: &Path) -> io::Result<()> {
     let found = held::all(counter, quick).into_iter().chain(allocations::all(counter));
     let mut text = String::from("what\tours\tpeer\tpeer_value\ttarget\n");
     for Found { what, ours, peer, theirs, target } in found {
-        println!("{what}: {ours:.2}; {peer} {theirs:.2}");
+        eprintln!("{what}: {ours:.2}; {peer} {theirs:.2}");
         let target = target.map(|most| most.to_string()).unwrap_or_default();
         text.push_str(&format!("{what}\t{ours:.2}\t{peer}\t{theirs:.2}\t{target}\n"));
     }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::{Found, table};
+use super::Found;
 
 /// The file that the results go to.
 pub struct Results(File);
@@ -19,7 +19,7 @@ impl Results {
     /// Starts the file.
     pub fn create(path: &Path) -> io::Result<Self> {
         let mut file = File::create(path)?;
-        writeln!(file, "work\tours_ns\tpeer\tpeer_ns\tratio\tours_instr\tpeer_instr\ttarget")?;
+        writeln!(file, "work\tours_ns\tpeer\tpeer_ns\tratio\tours_instr\tpeer_instr")?;
         Ok(Self(file))
     }
 
@@ -27,17 +27,13 @@ impl Results {
     pub fn add(&mut self, found: &Found) -> io::Result<()> {
         let (work, ours) = (&found.work, found.ours.median);
         let instructions = optional(found.ours_instructions);
-        let target = table::target(found);
         for peer in &found.peers {
             let (name, ns, ratio) = (&peer.name, peer.cost.median, peer.ratio(found.ours));
             let theirs = optional(peer.instructions);
-            writeln!(
-                self.0,
-                "{work}\t{ours:.1}\t{name}\t{ns:.1}\t{ratio:.2}\t{instructions}\t{theirs}\t{target}"
-            )?;
+            writeln!(self.0, "{work}\t{ours:.1}\t{name}\t{ns:.1}\t{ratio:.2}\t{instructions}\t{theirs}")?;
         }
         if found.peers.is_empty() {
-            writeln!(self.0, "{work}\t{ours:.1}\t\t\t\t{instructions}\t\t{target}")?;
+            writeln!(self.0, "{work}\t{ours:.1}\t\t\t\t{instructions}\t")?;
         }
         self.0.flush()
     }
