@@ -76,9 +76,18 @@ fn rows(text: &mut String, all: &[Found]) -> std::fmt::Result {
 /// What the program that measures memory has left in the folder, if it has run.
 fn memory(text: &mut String, found: Option<&str>) -> std::fmt::Result {
     let Some(found) = found else { return Ok(()) };
-    writeln!(text, "\n## Memory\n\n| what | ours | peer | peer's | target |\n|---|---:|---|---:|---:|")?;
+    writeln!(
+        text,
+        "\n## Memory\n\n| what | ours | peer | peer's | ratio | target |\n|---|---:|---|---:|---:|---:|"
+    )?;
     for line in found.lines().skip(1) {
-        writeln!(text, "| {} |", line.replace('\t', " | "))?;
+        let mut cells: Vec<&str> = line.split('\t').collect();
+        let figure = |at: usize| cells.get(at).and_then(|cell| cell.parse::<f64>().ok());
+        // Where we have none of it there is no ratio.
+        let ratio = figure(1).filter(|ours| *ours > 0.0).zip(figure(3)).map(|(ours, theirs)| theirs / ours);
+        let ratio = ratio.map(|ratio| format!("{ratio:.1}")).unwrap_or_default();
+        cells.insert(4.min(cells.len()), &ratio);
+        writeln!(text, "| {} |", cells.join(" | "))?;
     }
     writeln!(
         text,
