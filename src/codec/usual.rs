@@ -160,6 +160,12 @@ impl<'a> Fields<'a> {
         Some((Self { rest, left }, after))
     }
 
+    /// How many fields are left, and their octets.
+    #[inline(always)]
+    pub(crate) fn rest(&self) -> (u32, &'a [u8]) {
+        (self.left, self.rest)
+    }
+
     /// Whether no field is left.
     #[inline(always)]
     pub(crate) fn is_done(&self) -> bool {
@@ -183,6 +189,12 @@ impl<'a> Fields<'a> {
         let (value, rest) = read(self.rest)?;
         self.rest = rest;
         Some(Some(value))
+    }
+
+    /// The next field, or `None` within where it is null or left out.
+    #[inline(always)]
+    pub(crate) fn optional<T>(&mut self, read: impl FnOnce(&'a [u8]) -> Taken<'a, T>) -> Option<Option<T>> {
+        if self.is_done() { Some(None) } else { self.next_by(read) }
     }
 
     /// Whether the list has been read to its end.

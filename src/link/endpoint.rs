@@ -100,6 +100,12 @@ impl Endpoint {
         }
     }
 
+    /// A delivery has been begun, settled by that or not.
+    #[inline]
+    pub(crate) fn count_sent(&mut self, settled: bool) {
+        self.unsettled = self.unsettled.saturating_add((!settled).into());
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.opened && self.state == LinkState::Attached
     }

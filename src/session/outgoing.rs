@@ -64,14 +64,12 @@ impl SessionInner {
             self.send_in_parts(slot, (delivery, &whole), payload, options, streaming, out)?;
         } else {
             sender.on_first_frame();
+            link.end.count_sent(settled);
             self.window.on_send();
         }
         if settled {
             self.outgoing.skip(epochs);
         } else {
-            if let Some(link) = self.links.get_mut(slot) {
-                link.end.unsettled = link.end.unsettled.saturating_add(1);
-            }
             self.outgoing.push(Slot { link: sender_id, tag, state: Kept::Unknown }, epochs);
         }
         Ok(delivery)
@@ -97,10 +95,10 @@ impl SessionInner {
             transfer.more = streaming;
             out.transfer(&mut transfer, &mut payload)?
         };
-        let Some(Link { kind: LinkKind::Sender(sender), .. }) = self.links.get_mut(slot) else {
-            return Ok(());
-        };
+        let link = self.links.get_mut(slot);
+        let Some(Link { end, kind: LinkKind::Sender(sender) }) = link else { return Ok(()) };
         sender.on_first_frame();
+        end.count_sent(settled);
         self.window.on_send();
         if !streaming && self.held.is_empty() {
             // Nobody else's turn comes between.

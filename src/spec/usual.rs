@@ -10,146 +10,38 @@ use super::{
     performatives::{Disposition, Transfer},
 };
 use crate::{
-    codec::code,
-    types::{DeliveryTag, Handle},
+    codec::{
+        code,
+        usual::{Fields, Taken, boolean, delivery_tag, descriptor, uint},
+    },
+    types::Handle,
 };
 
-/// The fields of a list, as far as they are there.
-struct Fields<'a> {
-    rest: &'a [u8],
-    left: u32,
+/// Enters the list behind a descriptor of one octet.
+#[inline]
+fn fields(number: u64, body: &[u8], min: u32, max: u32) -> Taken<'_, Fields<'_>> {
+    let (found, list) = descriptor(body)?;
+    if found == number { Fields::enter(list, min, max) } else { None }
 }
 
-impl<'a> Fields<'a> {
-    /// Enters the list behind a descriptor of one octet, and gives the octets up to its end.
-    #[inline]
-    fn of(descriptor: u8, body: &'a [u8]) -> Option<(Self, usize)> {
-        let [code::DESCRIBED, code::SMALLULONG, found, list @ ..] = body else { return None };
-        if *found != descriptor {
-            return None;
-        }
-        let (size, left, rest) = match list {
-            [code::LIST8, size, count, rest @ ..] => {
-                (usize::from(*size).checked_sub(1)?, u32::from(*count), rest)
-            }
-            [code::LIST32, a, b, c, d, e, f, g, h, rest @ ..] => {
-                let size = usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).ok()?;
-                (size.checked_sub(4)?, u32::from_be_bytes([*e, *f, *g, *h]), rest)
-            }
-            _ => return None,
-        };
-        let head = body.len().checked_sub(rest.len())?.checked_add(size)?;
-        Some((Self { rest: rest.get(..size)?, left }, head))
-    }
+/// A field that is usually left out.
+#[inline]
+fn null(fields: &mut Fields<'_>) -> Option<()> {
+    fields.optional(|_| None::<((), &[u8])>).map(|_| ())
+}
 
-    /// Takes one field off the count; `false` where there is none left.
-    #[inline]
-    fn next(&mut self) -> bool {
-        match self.left.checked_sub(1) {
-            Some(left) => {
-                self.left = left;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// A field that is known to be there.
-    #[inline]
-    fn uint(&mut self) -> Option<Option<u32>> {
-        let (format, rest) = self.rest.split_first()?;
-        let (value, rest) = match *format {
-            code::UINT0 => (Some(0), rest),
-            code::SMALLUINT => {
-                let (octet, rest) = rest.split_first()?;
-                (Some(u32::from(*octet)), rest)
-            }
-            code::UINT => {
-                let (octets, rest) = rest.split_first_chunk()?;
-                (Some(u32::from_be_bytes(*octets)), rest)
-            }
-            code::NULL => (None, rest),
-            _ => return None,
-        };
-        self.rest = rest;
-        Some(value)
-    }
-
-    /// A field that is known to be there.
-    #[inline]
-    fn tag(&mut self) -> Option<Option<DeliveryTag>> {
-        let (value, rest) = match self.rest {
-            [code::VBIN8, length, rest @ ..] => {
-                let (octets, rest) = rest.split_at_checked((*length).into())?;
-                (Some(DeliveryTag::fitting(octets)?), rest)
-            }
-            [code::NULL, rest @ ..] => (None, rest),
-            _ => return None,
-        };
-        self.rest = rest;
-        Some(value)
-    }
-
-    #[inline]
-    fn boolean(&mut self) -> Option<Option<bool>> {
-        if !self.next() {
-            return Some(None);
-        }
-        let (format, rest) = self.rest.split_first()?;
-        let (value, rest) = match *format {
-            code::TRUE => (Some(true), rest),
-            code::FALSE => (Some(false), rest),
-            code::NULL => (None, rest),
-            code::BOOLEAN => {
-                let (octet, rest) = rest.split_first()?;
-                let value = match *octet {
-                    0 => false,
-                    1 => true,
-                    _ => return None,
-                };
-                (Some(value), rest)
-            }
-            _ => return None,
-        };
-        self.rest = rest;
-        Some(value)
-    }
-
-    /// A field that is usually left out.
-    #[inline]
-    fn null(&mut self) -> Option<()> {
-        if self.next() {
-            let [code::NULL, rest @ ..] = self.rest else { return None };
-            self.rest = rest;
-        }
-        Some(())
-    }
-
-    #[inline]
-    fn outcome(&mut self) -> Option<Option<DeliveryState>> {
-        if !self.next() {
-            return Some(None);
-        }
-        let (number, rest) = match self.rest {
-            [code::DESCRIBED, code::SMALLULONG, number, code::LIST0, rest @ ..]
-            | [code::DESCRIBED, code::SMALLULONG, number, code::LIST8, 1, 0, rest @ ..] => (*number, rest),
-            [code::NULL, rest @ ..] => {
-                self.rest = rest;
-                return Some(None);
-            }
-            _ => return None,
-        };
-        self.rest = rest;
-        match number {
-            ACCEPTED => Some(Some(DeliveryState::ACCEPTED)),
-            RELEASED => Some(Some(DeliveryState::RELEASED)),
-            _ => None,
-        }
-    }
-
-    #[inline]
-    fn is_over(&self) -> bool {
-        self.left == 0 && self.rest.is_empty()
+/// An outcome without details.
+#[inline]
+fn outcome(rest: &[u8]) -> Taken<'_, DeliveryState> {
+    let (number, rest) = match rest {
+        [code::DESCRIBED, code::SMALLULONG, number, code::LIST0, rest @ ..]
+        | [code::DESCRIBED, code::SMALLULONG, number, code::LIST8, 1, 0, rest @ ..] => (*number, rest),
+        _ => return None,
+    };
+    match number {
+        ACCEPTED => Some((DeliveryState::ACCEPTED, rest)),
+        RELEASED => Some((DeliveryState::RELEASED, rest)),
+        _ => None,
     }
 }
 
@@ -167,40 +59,41 @@ pub(crate) fn is_transfer(body: &[u8]) -> bool {
 /// Reads a transfer off the front of a frame's body, and says how many octets it takes up.
 #[inline]
 pub(crate) fn read_transfer(body: &[u8]) -> Option<(Transfer, usize)> {
-    let (mut fields, head) = Fields::of(TRANSFER, body)?;
     // Whole deliveries have the first four fields, and later frames of a delivery usually the sixth.
-    fields.left = fields.left.checked_sub(4)?;
+    let (mut fields, behind) = fields(Transfer::CODE, body, 4, 11)?;
     let mut transfer = Transfer {
-        handle: Handle::new(fields.uint()??),
-        delivery_id: fields.uint()?.map(Into::into),
-        delivery_tag: fields.tag()?,
-        message_format: fields.uint()?.map(Into::into),
-        settled: fields.boolean()?,
+        handle: Handle::new(fields.next_by(uint)??),
+        delivery_id: fields.next_by(uint)?.map(Into::into),
+        delivery_tag: fields.next_by(delivery_tag)?,
+        message_format: fields.next_by(uint)?.map(Into::into),
+        settled: fields.optional(boolean)?,
         ..Transfer::default()
     };
-    if fields.left > 0 {
-        transfer.more = fields.boolean()?.unwrap_or_default();
-        fields.null()?;
-        fields.null()?;
-        transfer.resume = fields.boolean()?.unwrap_or_default();
-        transfer.aborted = fields.boolean()?.unwrap_or_default();
-        transfer.batchable = fields.boolean()?.unwrap_or_default();
+    if !fields.is_done() {
+        transfer.more = fields.optional(boolean)?.unwrap_or_default();
+        null(&mut fields)?;
+        null(&mut fields)?;
+        transfer.resume = fields.optional(boolean)?.unwrap_or_default();
+        transfer.aborted = fields.optional(boolean)?.unwrap_or_default();
+        transfer.batchable = fields.optional(boolean)?.unwrap_or_default();
     }
-    fields.is_over().then_some((transfer, head))
+    fields.is_over().then(|| (transfer, body.len().saturating_sub(behind.len())))
 }
 
 /// Reads a disposition that is all of a frame's body.
 #[inline]
 pub(crate) fn read_disposition(body: &[u8]) -> Option<Disposition> {
-    let (mut fields, head) = Fields::of(DISPOSITION, body)?;
-    let role = if fields.boolean()?? { Role::Receiver } else { Role::Sender };
-    let mut disposition = Disposition { role, ..Disposition::default() };
-    disposition.first = if fields.next() { fields.uint()??.into() } else { return None };
-    disposition.last = if fields.next() { fields.uint()?.map(Into::into) } else { None };
-    disposition.settled = fields.boolean()?.unwrap_or_default();
-    disposition.state = fields.outcome()?;
-    disposition.batchable = fields.boolean()?.unwrap_or_default();
-    (fields.is_over() && head == body.len()).then_some(disposition)
+    let (mut fields, behind) = fields(Disposition::CODE, body, 2, 6)?;
+    let role = if fields.next_by(boolean)?? { Role::Receiver } else { Role::Sender };
+    let disposition = Disposition {
+        role,
+        first: fields.next_by(uint)??.into(),
+        last: fields.optional(uint)?.map(Into::into),
+        settled: fields.optional(boolean)?.unwrap_or_default(),
+        state: fields.optional(outcome)?,
+        batchable: fields.optional(boolean)?.unwrap_or_default(),
+    };
+    (fields.is_over() && behind.is_empty()).then_some(disposition)
 }
 
 /// Writes a disposition behind the header of its frame, and gives how many octets the two take up.

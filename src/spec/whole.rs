@@ -8,7 +8,10 @@ use super::{
     performatives::Transfer,
 };
 use crate::{
-    codec::code,
+    codec::{
+        code,
+        usual::{Fields, delivery_tag, descriptor, uint},
+    },
     types::{DeliveryNumber, DeliveryTag, Handle, MessageFormat},
 };
 
@@ -42,45 +45,29 @@ const TRANSFER: u8 = number(Transfer::CODE);
 /// Reads such a transfer off the front of a frame's body, and says how many octets it takes up.
 #[inline]
 pub(crate) fn read(body: &[u8]) -> Option<(Whole, usize)> {
-    let (size, count, fields) = match body {
-        [code::DESCRIBED, code::SMALLULONG, TRANSFER, code::LIST8, size, count, fields @ ..] => {
-            (usize::from(*size).checked_sub(1)?, u32::from(*count), fields)
-        }
-        [code::DESCRIBED, code::SMALLULONG, TRANSFER, code::LIST32, a, b, c, d, e, f, g, h, fields @ ..] => {
-            let size = usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).ok()?;
-            (size.checked_sub(4)?, u32::from_be_bytes([*e, *f, *g, *h]), fields)
-        }
-        _ => return None,
-    };
-    let (fields, behind) = fields.split_at_checked(size)?;
-    let (handle, fields) = uint(fields)?;
-    let (id, fields) = uint(fields)?;
-    let [code::VBIN8, length, fields @ ..] = fields else { return None };
-    let (tag, fields) = fields.split_at_checked(usize::from(*length))?;
-    let (format, fields) = uint(fields)?;
-    let settled = match (count, fields) {
+    let (found, list) = descriptor(body)?;
+    if found != Transfer::CODE {
+        return None;
+    }
+    let (fields, behind) = Fields::enter(list, 4, 11)?;
+    let (count, rest) = fields.rest();
+    let (handle, rest) = uint(rest)?;
+    let (id, rest) = uint(rest)?;
+    let (tag, rest) = delivery_tag(rest)?;
+    let (format, rest) = uint(rest)?;
+    let settled = match (count, rest) {
         (4, []) | (5, [code::FALSE]) => false,
         (5, [code::TRUE]) => true,
-        _ => settled(count, fields)?,
+        _ => settled(count, rest)?,
     };
     let whole = Whole {
         handle: Handle::new(handle),
         id: DeliveryNumber::new(id),
-        tag: DeliveryTag::new(tag).ok()?,
+        tag,
         format: MessageFormat::new(format),
         settled,
     };
     Some((whole, body.len().saturating_sub(behind.len())))
-}
-
-#[inline(always)]
-fn uint(fields: &[u8]) -> Option<(u32, &[u8])> {
-    match fields {
-        [code::SMALLUINT, octet, rest @ ..] => Some((u32::from(*octet), rest)),
-        [code::UINT, a, b, c, d, rest @ ..] => Some((u32::from_be_bytes([*a, *b, *c, *d]), rest)),
-        [code::UINT0, rest @ ..] => Some((0, rest)),
-        _ => None,
-    }
 }
 
 /// Reads `settled` off the fields from the fifth on, if the others have their defaults, written out or not; `batchable`,
