@@ -1,4 +1,4 @@
-//! The performatives of the steady state to octets and back, and two engines in memory that move messages.
+//! The performatives of the steady state to bytes and back, and two engines in memory that move messages.
 
 #[expect(dead_code, reason = "the comparison with peers has other rows too")]
 mod ours;
@@ -6,7 +6,7 @@ mod ours;
 use std::{hint::black_box, time::Instant};
 
 use amqp_proto::{
-    codec::{Decode, DecodeLimits, Encode, Reader, Writer, to_vec},
+    codec::{Decode, DecodeLimits, Decoder, Encode, Encoder, to_vec},
     spec::{
         definitions::Role,
         delivery_state::DeliveryState,
@@ -29,14 +29,14 @@ fn both_ways(c: &mut Criterion, name: &str, value: &impl Encode) {
     c.bench_function(&format!("encode/{name}"), |b| {
         b.iter(|| {
             out.clear();
-            black_box(value).encode(&mut Writer::new(&mut out));
+            black_box(value).encode(&mut Encoder::new(&mut out));
             out.len()
         });
     });
-    let octets = Bytes::from(to_vec(value));
+    let bytes = Bytes::from(to_vec(value));
     c.bench_function(&format!("decode/{name}"), |b| {
         b.iter(|| {
-            let mut reader = Reader::new(black_box(&octets), DecodeLimits::default());
+            let mut reader = Decoder::new(black_box(&bytes), DecodeLimits::default());
             Performative::decode(&mut reader).unwrap()
         });
     });

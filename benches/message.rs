@@ -1,4 +1,4 @@
-//! Building, encoding and reading a typical message: properties, four application-properties, 256 octets of data.
+//! Building, encoding and reading a typical message: properties, four application-properties, 256 bytes of data.
 
 use std::hint::black_box;
 

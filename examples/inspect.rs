@@ -1,4 +1,4 @@
-//! Decodes AMQP octets and prints a line for each protocol header, frame or message section, with its offset.
+//! Decodes AMQP bytes and prints a line for each protocol header, frame or message section, with its offset.
 //!
 //! ```sh
 //! cargo run --example inspect -- capture.bin             # one direction of a connection
@@ -20,8 +20,8 @@ use std::{
 
 use amqp_proto::{
     DecodeLimits,
-    codec::{Decode as _, DecodeError, Reader, from_bytes},
-    frame::{FrameError, FrameKind, ProtocolHeader, split},
+    codec::{Decode as _, DecodeError, Decoder, from_bytes},
+    frame::{FrameError, FrameKind, ProtocolHeader, parse_header},
     message::{Message, MessageError, MessageSettings, Section, SectionKind},
     spec::{definitions::ErrorCondition, performatives::Performative, sasl::SaslFrame},
     types::Value,
@@ -30,7 +30,7 @@ use bytes::Bytes;
 use clap::Parser;
 use serde_json::{Map, Value as Json};
 
-/// Decode raw AMQP octets: one direction of a connection, or one message.
+/// Decode raw AMQP bytes: one direction of a connection, or one message.
 #[derive(Parser)]
 struct Arguments {
     /// Read one encoded message, not frames.
@@ -55,7 +55,7 @@ impl Error for Invalid {}
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at octet {} ({})", self.what, self.offset, self.condition)
+        write!(f, "{} at byte {} ({})", self.what, self.offset, self.condition)
     }
 }
 
@@ -112,7 +112,7 @@ impl Line {
 
 /// A frame's body as its performative or SASL frame, checked, and the payload behind it.
 fn body(kind: FrameKind, body: &Bytes) -> Result<(String, Json), DecodeError> {
-    let mut reader = Reader::new(body, DecodeLimits::DEFAULT);
+    let mut reader = Decoder::new(body, DecodeLimits::DEFAULT);
     let name = match kind {
         // 2.4.5: an empty frame keeps the connection alive.
         FrameKind::Amqp if body.is_empty() => return Ok(("empty".into(), Json::Null)),
@@ -134,21 +134,21 @@ fn body(kind: FrameKind, body: &Bytes) -> Result<(String, Json), DecodeError> {
     let described = body.slice(..body.len().saturating_sub(payload.len()));
     let mut content = json::fields(&from_bytes::<Value>(&described, DecodeLimits::DEFAULT)?);
     if let (Json::Object(content), false) = (&mut content, payload.is_empty()) {
-        content.insert("payload".into(), format!("{} octets", payload.len()).into());
+        content.insert("payload".into(), format!("{} bytes", payload.len()).into());
     }
     Ok((name, content))
 }
 
 /// The header or frame at an offset.
-fn next(octets: &Bytes, offset: usize) -> Result<Line, Invalid> {
-    let rest = octets.slice(offset..);
+fn next(bytes: &Bytes, offset: usize) -> Result<Line, Invalid> {
+    let rest = bytes.slice(offset..);
     if ProtocolHeader::may_begin(&rest) {
-        let header = rest.first_chunk().and_then(|octets| ProtocolHeader::from_bytes(*octets));
+        let header = rest.first_chunk().and_then(|bytes| ProtocolHeader::from_bytes(*bytes));
         let header = header.ok_or_else(|| Invalid::framing("a protocol header is cut short", offset))?;
         let (name, content) = (header.to_string(), Json::Null);
         return Ok(Line { offset, size: 8, kind: "header", name, channel: None, content });
     }
-    let head = split(&rest, u32::MAX)
+    let head = parse_header(&rest, u32::MAX)
         .map_err(|error: FrameError| Invalid::framing(error, offset))?
         .ok_or_else(|| Invalid::framing("a frame is cut short", offset))?;
     let (name, content) = body(head.kind, &rest.slice(head.body..head.size))
@@ -160,14 +160,14 @@ fn next(octets: &Bytes, offset: usize) -> Result<Line, Invalid> {
     Ok(Line { offset, size: head.size, kind, name, channel, content })
 }
 
-fn section(octets: &Bytes, section: &Section) -> Result<Line, Invalid> {
+fn section(bytes: &Bytes, section: &Section) -> Result<Line, Invalid> {
     let invalid = |error| Invalid::decoding(error, section.range.start);
     let content = if section.kind == SectionKind::Data {
         let data: Bytes =
-            from_bytes(&octets.slice(section.value.clone()), DecodeLimits::DEFAULT).map_err(invalid)?;
-        json::octets(&data)
+            from_bytes(&bytes.slice(section.value.clone()), DecodeLimits::DEFAULT).map_err(invalid)?;
+        json::bytes(&data)
     } else {
-        let whole = octets.slice(section.range.clone());
+        let whole = bytes.slice(section.range.clone());
         json::fields(&from_bytes::<Value>(&whole, DecodeLimits::DEFAULT).map_err(invalid)?)
     };
     let (offset, size) = (section.range.start, section.range.len());
@@ -175,24 +175,24 @@ fn section(octets: &Bytes, section: &Section) -> Result<Line, Invalid> {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     if arguments.file.as_os_str() == "-" {
-        io::stdin().lock().read_to_end(&mut octets)?;
+        io::stdin().lock().read_to_end(&mut bytes)?;
     } else {
-        octets = fs::read(&arguments.file)?;
+        bytes = fs::read(&arguments.file)?;
     }
-    let octets = Bytes::from(octets);
+    let bytes = Bytes::from(bytes);
     let mut out = BufWriter::new(io::stdout().lock());
     if arguments.message {
-        let message = Message::parse(octets.clone(), &MessageSettings::default()).map_err(Invalid::from)?;
+        let message = Message::parse(bytes.clone(), &MessageSettings::default()).map_err(Invalid::from)?;
         for each in message.sections() {
-            section(&octets, &each)?.print(arguments.json, &mut out)?;
+            section(&bytes, &each)?.print(arguments.json, &mut out)?;
         }
         message.validate().map_err(Invalid::from)?;
     } else {
         let mut offset = 0;
-        while offset < octets.len() {
-            let line = next(&octets, offset)?;
+        while offset < bytes.len() {
+            let line = next(&bytes, offset)?;
             offset += line.size;
             line.print(arguments.json, &mut out)?;
         }

@@ -22,7 +22,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 /// How many messages go each way.
 const COUNT: u64 = 3;
 
-/// Moves octets between socket and engine and hands events to `handle`, until the connection is closed.
+/// Moves bytes between socket and engine and hands events to `handle`, until the connection is closed.
 fn run(
     mut socket: TcpStream,
     mut connection: Connection,
@@ -54,7 +54,7 @@ fn run(
         if connection.is_closed() {
             break;
         }
-        // 3. Time and input: wait for octets no longer than to the next deadline. Nothing is read where the engine
+        // 3. Time and input: wait for bytes no longer than to the next deadline. Nothing is read where the engine
         //    has stopped short, for events to be polled or output to be written first.
         if progress == Progress::NeedInput {
             let left = connection.poll_timeout().map(|deadline| deadline.saturating_since(now()));

@@ -19,7 +19,7 @@ use std::{
 use amqp_proto::{
     Attach, Delivery, Event, ReceiverId,
     message::{Body, Message, MessageSettings},
-    spec::{definitions::SenderSettleMode, section::MESSAGE_FORMAT},
+    spec::{definitions::SenderSettleMode, messaging::MESSAGE_FORMAT},
     types::Value,
 };
 use clap::Parser;
@@ -66,9 +66,9 @@ fn print(delivery: Delivery, out: &mut impl Write) -> Result<()> {
     } else {
         let message = Message::parse(delivery.payload, &settings)?;
         match message.body_kind().map(|_| message.body()).transpose()? {
-            Some(Body::Data(octets)) => octets.chunks().try_for_each(|chunk| out.write_all(chunk))?,
+            Some(Body::Data(bytes)) => bytes.chunks().try_for_each(|chunk| out.write_all(chunk))?,
             Some(Body::Value(Value::String(text))) => out.write_all(text.as_bytes())?,
-            Some(Body::Value(Value::Binary(octets))) => out.write_all(&octets)?,
+            Some(Body::Value(Value::Binary(bytes))) => out.write_all(&bytes)?,
             Some(Body::Value(value)) => write!(out, "{value:?}")?,
             Some(Body::Sequence(sections)) => write!(out, "{sections:?}")?,
             None => {}

@@ -33,7 +33,7 @@ struct Arguments {
     /// How many messages.
     #[arg(long, default_value_t = 1)]
     count: u64,
-    /// Octets of each body, which begins with the message's number.
+    /// Bytes of each body, which begins with the message's number.
     #[arg(long, value_name = "BYTES", default_value_t = 100, conflicts_with = "body")]
     size: usize,
     /// The same text as every body.

@@ -8,7 +8,7 @@ use crate::{
     sasl::Offer,
     spec::{
         definitions::{MIN_MAX_FRAME_SIZE, ReceiverSettleMode, SenderSettleMode},
-        termini::{Source, Target, TargetArchetype},
+        terminus::{Source, Target, TargetArchetype},
         transaction::Coordinator,
     },
     types::{Fields, Str, Symbol},

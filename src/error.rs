@@ -29,23 +29,23 @@ pub enum CommandError {
     #[error("the session's window is closed")]
     WindowClosed,
     /// Too much waits to be written. `SENDER_READY` follows once it has drained.
-    #[error("too many octets wait to be written")]
+    #[error("too many bytes wait to be written")]
     OutboxFull,
     /// The link is still sending an earlier message. `SENDER_READY` follows once that is done.
     #[error("an earlier message is still being sent")]
     Busy,
     /// The message is larger than the peer's max-message-size (2.7.3).
-    #[error("the message is larger than the peer's maximum of {max} octets")]
+    #[error("the message is larger than the peer's maximum of {max} bytes")]
     TooLarge {
-        /// The peer's max-message-size, in octets.
+        /// The peer's max-message-size, in bytes.
         max: u64,
     },
     /// The frame would be larger than the peer accepts (2.8.15 `frame-size-too-small`).
-    #[error("a frame of {size} octets does not fit the peer's maximum of {max}")]
+    #[error("a frame of {size} bytes does not fit the peer's maximum of {max}")]
     FrameTooLarge {
-        /// The frame's size, in octets.
+        /// The frame's size, in bytes.
         size: usize,
-        /// The largest allowed, in octets.
+        /// The largest allowed, in bytes.
         max: u32,
     },
     /// A limit that was negotiated or set is reached.

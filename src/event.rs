@@ -151,14 +151,14 @@ events! {
         /// The link.
         receiver: ReceiverId,
     };
-    /// A delivery is there to be taken; on a streaming link, its first octets are.
+    /// A delivery is there to be taken; on a streaming link, its first bytes are.
     Delivery = "DELIVERY" {
         /// The link.
         receiver: ReceiverId,
         /// The delivery.
         delivery: DeliveryId,
     };
-    /// More octets of a delivery on a streaming link.
+    /// More bytes of a delivery on a streaming link.
     DeliveryData = "DELIVERY_DATA" {
         /// The link.
         receiver: ReceiverId,
@@ -167,7 +167,7 @@ events! {
         /// Whether these are the last.
         complete: bool,
     };
-    /// The sender gave a delivery up whose first octets had come (2.6.14); it is settled.
+    /// The sender gave a delivery up whose first bytes had come (2.6.14); it is settled.
     DeliveryAborted = "DELIVERY_ABORTED" {
         /// The link.
         receiver: ReceiverId,

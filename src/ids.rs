@@ -82,12 +82,12 @@ impl SessionId {
 pub(crate) struct LinkKey {
     pub(crate) generation: u32,
     pub(crate) session: u16,
-    pub(crate) slot: u16,
+    pub(crate) handle: u16,
 }
 
 impl LinkKey {
     const fn pack(self) -> u64 {
-        ((self.generation as u64) << 32) | ((self.session as u64) << 16) | self.slot as u64
+        ((self.generation as u64) << 32) | ((self.session as u64) << 16) | self.handle as u64
     }
 
     const fn unpack(id: u64) -> Self {
@@ -95,7 +95,7 @@ impl LinkKey {
         Self {
             generation: u32::from_be_bytes([a, b, c, d]),
             session: u16::from_be_bytes([e, f]),
-            slot: u16::from_be_bytes([g, h]),
+            handle: u16::from_be_bytes([g, h]),
         }
     }
 
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn ids_give_back_their_parts() {
         assert_eq!(SessionId::new(7, 65535).slot(), 65535);
-        let key = LinkKey { generation: u32::MAX, session: 1, slot: 2 };
+        let key = LinkKey { generation: u32::MAX, session: 1, handle: 2 };
         assert_eq!(LinkKey::from(LinkId::from(key.sender())), key);
         let id = DeliveryId::new(3, u32::MAX);
         assert_eq!((id.epoch(), id.number()), (3, u32::MAX));

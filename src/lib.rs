@@ -73,7 +73,7 @@
 //! # }
 //! ```
 //!
-//! Payloads are octets to the engine; [`message`] reads and builds the standard's own format. [`codec`], [`frame`] and
+//! Payloads are bytes to the engine; [`message`] reads and builds the standard's own format. [`codec`], [`frame`] and
 //! [`spec`] stand alone, for those who only want to take AMQP apart.
 //!
 //! # Panics
@@ -82,7 +82,7 @@
 //!
 //! # Memory
 //!
-//! What is received is a slice of the buffer that was handed in, so keeping a few octets can keep a whole read buffer
+//! What is received is a slice of the buffer that was handed in, so keeping a few bytes can keep a whole read buffer
 //! alive; [`frame::Payload::detach`] copies them out. All that a peer can make the engine keep has a bound in
 //! [`Limits`], [`Config`], [`Begin`] and [`Attach`].
 #![no_std]
@@ -116,7 +116,8 @@ mod time;
 
 mod ids;
 mod limits;
-mod places;
+mod ready_queue;
+mod slab;
 
 pub mod types;
 
@@ -132,7 +133,7 @@ pub mod sasl;
 mod config;
 mod event;
 
-mod out;
+mod context;
 
 mod link;
 

@@ -2,16 +2,16 @@
 
 /// Bounds on the values read from one piece of input, be it a frame body or a message section.
 ///
-/// The standard sets none; without them a few octets could nest or multiply without end.
+/// The standard sets none; without them a few bytes could nest or multiply without end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeLimits {
     /// Levels of lists, maps, arrays and descriptors within each other. Default 32: the standard's own types
     /// need 6, and each level costs stack.
     pub depth: u16,
     /// Values in all lists, maps and arrays together. Default 1 048 576. Outside arrays each takes at least one
-    /// octet of input, and about 40 octets of memory where it becomes a [`Value`](crate::types::Value).
+    /// byte of input, and about 40 bytes of memory where it becomes a [`Value`](crate::types::Value).
     pub elements: u32,
-    /// Array elements that take up no octets, such as null or true, together. Default 4 096: a count of them
+    /// Array elements that take up no bytes, such as null or true, together. Default 4 096: a count of them
     /// is the only thing in the encoding that multiplies memory without paying for it in input.
     pub zero_width_elements: u32,
 }
@@ -36,16 +36,16 @@ pub struct Limits {
     /// Events queued before input is no longer taken. Default 4 096. One frame can exceed it by as many events as
     /// it settles runs of deliveries.
     pub events: usize,
-    /// Octets queued for output before input is no longer taken and messages are refused or held. Default 1 MiB.
+    /// Bytes queued for output before input is no longer taken and messages are refused or held. Default 1 MiB.
     /// Replies that the standard demands can exceed it by the size of their frames.
     pub outbox: usize,
-    /// Octets of frames kept while the application has not answered an open or a begin, for the connection and
+    /// Bytes of frames kept while the application has not answered an open or a begin, for the connection and
     /// for each session. Default 64 KiB; beyond it input is no longer taken.
     pub unanswered: usize,
-    /// Octets of a delivery that is not complete yet, on a link that is not read as a stream. Default 64 MiB;
+    /// Bytes of a delivery that is not complete yet, on a link that is not read as a stream. Default 64 MiB;
     /// beyond it the link is detached with `amqp:link:message-size-exceeded`.
     pub buffered_per_delivery: u64,
-    /// Octets of all such deliveries of a session. Default 256 MiB; beyond it the session is ended with
+    /// Bytes of all such deliveries of a session. Default 256 MiB; beyond it the session is ended with
     /// `amqp:resource-limit-exceeded`.
     pub buffered_per_session: u64,
     /// Unsettled incoming deliveries of a session. Default 1 048 576; beyond it the session is ended with
@@ -54,7 +54,7 @@ pub struct Limits {
     /// Unsettled deliveries of ended sessions and closed links that are kept to be asked for. Default 65 536; the
     /// oldest go first, their number having been told by an event.
     pub retained: usize,
-    /// Octets of a SASL frame. Default 4 096: the standard's 512 (5.3.1) are too few for the tokens of some
+    /// Bytes of a SASL frame. Default 4 096: the standard's 512 (5.3.1) are too few for the tokens of some
     /// mechanisms.
     pub sasl_frame: u32,
     /// Challenges in one SASL exchange. Default 16.

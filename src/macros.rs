@@ -34,28 +34,28 @@ macro_rules! composites {
 
             #[inline]
             pub(crate) fn decode_fields(
-                reader: &mut $crate::codec::Reader<'_>,
+                decoder: &mut $crate::codec::Decoder<'_>,
             ) -> Result<Self, $crate::codec::DecodeError> {
                 #[allow(unused_mut, reason = "a composite without fields reads none")]
-                let mut list = reader.fields(stringify!($name), Self::FIELDS.len())?;
+                let mut list = decoder.fields(stringify!($name), Self::FIELDS.len())?;
                 let this = Self {
-                    $($field: composites!(@decode list, reader, $field: $ty $(, $kind $($default)?)?),)*
+                    $($field: composites!(@decode list, decoder, $field: $ty $(, $kind $($default)?)?),)*
                 };
-                list.end(reader)?;
+                list.end(decoder)?;
                 Ok(this)
             }
 
-            /// The fields on the short way, and the octets behind them.
+            /// The fields on the short way, and the bytes behind them.
             // Each is a variable of its own until all are there: so they need no place in memory before that.
             #[inline(always)]
             pub(crate) fn usual_fields<'a>(
                 rest: &'a [u8],
-                reader: &mut $crate::codec::Reader<'a>,
+                decoder: &mut $crate::codec::Decoder<'a>,
             ) -> Option<(Self, &'a [u8])> {
                 const BOUNDS: (u32, u32) = $crate::spec::Field::bounds($name::FIELDS);
                 #[allow(unused_mut, reason = "a composite without fields reads none")]
                 let (mut list, after) = $crate::codec::usual::Fields::enter(rest, BOUNDS.0, BOUNDS.1)?;
-                let _ = &reader;
+                let _ = &decoder;
                 $(let mut $field: composites!(@type $ty $(, $kind)?) = composites!(@default $($kind $($default)?)?);)*
                 #[allow(unused_labels, reason = "a composite without fields reads none")]
                 'fields: {
@@ -63,7 +63,7 @@ macro_rules! composites {
                         if list.is_done() {
                             break 'fields;
                         }
-                        composites!(@usual list, reader, $field: $ty $(, $kind $($default)?)?);
+                        composites!(@usual list, decoder, $field: $ty $(, $kind $($default)?)?);
                     )*
                 }
                 if list.is_over() { Some((Self { $($field,)* }, after)) } else { None }
@@ -87,49 +87,49 @@ macro_rules! composites {
         impl $crate::codec::Decode for $name {
             fn decode_as(
                 code: u8,
-                reader: &mut $crate::codec::Reader<'_>,
+                decoder: &mut $crate::codec::Decoder<'_>,
             ) -> Result<Self, $crate::codec::DecodeError> {
-                reader.described(code, stringify!($name), |descriptor, reader| {
-                    descriptor.is(Self::CODE, Self::SYMBOL).then(|| Self::decode_fields(reader))
+                decoder.described(code, stringify!($name), |descriptor, decoder| {
+                    descriptor.is(Self::CODE, Self::SYMBOL).then(|| Self::decode_fields(decoder))
                 })
             }
 
             #[inline]
-            fn decode(reader: &mut $crate::codec::Reader<'_>) -> Result<Self, $crate::codec::DecodeError> {
-                let before = reader.place();
+            fn decode(decoder: &mut $crate::codec::Decoder<'_>) -> Result<Self, $crate::codec::DecodeError> {
+                let before = decoder.place();
                 if let Some((Self::CODE, rest)) = $crate::codec::usual::descriptor(before.rest())
-                    && reader.descend().is_some()
-                    && let Some((this, rest)) = Self::usual_fields(rest, reader)
+                    && decoder.descend().is_some()
+                    && let Some((this, rest)) = Self::usual_fields(rest, decoder)
                 {
-                    reader.resume(before, rest);
+                    decoder.resume(before, rest);
                     return Ok(this);
                 }
-                reader.generally(before)
+                decoder.generally(before)
             }
 
             #[inline]
             fn usual<'a>(
                 rest: &'a [u8],
-                reader: &mut $crate::codec::Reader<'a>,
+                decoder: &mut $crate::codec::Decoder<'a>,
             ) -> Option<(Self, &'a [u8])> {
                 let Some((Self::CODE, rest)) = $crate::codec::usual::descriptor(rest) else {
-                    return $crate::codec::usual::general(rest, reader);
+                    return $crate::codec::usual::general(rest, decoder);
                 };
-                reader.descend()?;
-                let (this, rest) = Self::usual_fields(rest, reader)?;
-                reader.ascend();
+                decoder.descend()?;
+                let (this, rest) = Self::usual_fields(rest, decoder)?;
+                decoder.ascend();
                 Some((this, rest))
             }
         }
 
         impl $crate::codec::Encode for $name {
             #[inline]
-            fn encode(&self, writer: &mut $crate::codec::Writer<'_>) {
-                writer.describe(Self::CODE);
+            fn encode(&self, encoder: &mut $crate::codec::Encoder<'_>) {
+                encoder.describe(Self::CODE);
                 #[allow(unused_mut, reason = "a composite without fields writes none")]
-                let mut list = writer.list();
-                $(composites!(@encode list, writer, self.$field $(, $kind $($default)?)?);)*
-                list.end(writer);
+                let mut list = encoder.list();
+                $(composites!(@encode list, encoder, self.$field $(, $kind $($default)?)?);)*
+                list.end(encoder);
             }
         }
 
@@ -153,50 +153,50 @@ macro_rules! composites {
     (@presence multiple_mandatory) => { $crate::spec::Presence::MandatoryMultiple };
     (@presence default $default:expr) => { $crate::spec::Presence::Default(stringify!($default)) };
 
-    (@decode $list:ident, $reader:ident, $field:ident: $ty:ty) => { $list.optional::<$ty>($reader)? };
-    (@decode $list:ident, $reader:ident, $field:ident: $ty:ty, mandatory) => {
-        $list.mandatory::<$ty>($reader, stringify!($field))?
+    (@decode $list:ident, $decoder:ident, $field:ident: $ty:ty) => { $list.optional::<$ty>($decoder)? };
+    (@decode $list:ident, $decoder:ident, $field:ident: $ty:ty, mandatory) => {
+        $list.mandatory::<$ty>($decoder, stringify!($field))?
     };
-    (@decode $list:ident, $reader:ident, $field:ident: $ty:ty, multiple) => {
-        $list.optional::<$crate::types::Multiple<$ty>>($reader)?.unwrap_or_default()
+    (@decode $list:ident, $decoder:ident, $field:ident: $ty:ty, multiple) => {
+        $list.optional::<$crate::types::Multiple<$ty>>($decoder)?.unwrap_or_default()
     };
-    (@decode $list:ident, $reader:ident, $field:ident: $ty:ty, multiple_mandatory) => {
-        $list.mandatory_multiple::<$ty>($reader, stringify!($field))?
+    (@decode $list:ident, $decoder:ident, $field:ident: $ty:ty, multiple_mandatory) => {
+        $list.mandatory_multiple::<$ty>($decoder, stringify!($field))?
     };
-    (@decode $list:ident, $reader:ident, $field:ident: $ty:ty, default $default:expr) => {
-        match $list.optional::<$ty>($reader)? { Some(value) => value, None => $default }
-    };
-
-    (@usual $list:ident, $reader:ident, $field:ident: $ty:ty) => {
-        $field = $list.next::<$ty>($reader)?
-    };
-    (@usual $list:ident, $reader:ident, $field:ident: $ty:ty, mandatory) => {
-        $field = $list.next::<$ty>($reader)??
-    };
-    (@usual $list:ident, $reader:ident, $field:ident: $ty:ty, multiple_mandatory) => {
-        $field = $list.next::<$crate::types::Multiple<$ty>>($reader)?.filter(|values| !values.is_empty())?
-    };
-    (@usual $list:ident, $reader:ident, $field:ident: $ty:ty, multiple) => {
-        if let Some(values) = $list.next::<$crate::types::Multiple<$ty>>($reader)? { $field = values }
-    };
-    (@usual $list:ident, $reader:ident, $field:ident: $ty:ty, default $default:expr) => {
-        if let Some(value) = $list.next::<$ty>($reader)? { $field = value }
+    (@decode $list:ident, $decoder:ident, $field:ident: $ty:ty, default $default:expr) => {
+        match $list.optional::<$ty>($decoder)? { Some(value) => value, None => $default }
     };
 
-    (@encode $list:ident, $writer:ident, $this:ident.$field:ident) => {
-        match &$this.$field { Some(value) => $list.item($writer, value), None => $list.skip() }
+    (@usual $list:ident, $decoder:ident, $field:ident: $ty:ty) => {
+        $field = $list.next::<$ty>($decoder)?
     };
-    (@encode $list:ident, $writer:ident, $this:ident.$field:ident, mandatory) => {
-        $list.item($writer, &$this.$field)
+    (@usual $list:ident, $decoder:ident, $field:ident: $ty:ty, mandatory) => {
+        $field = $list.next::<$ty>($decoder)??
     };
-    (@encode $list:ident, $writer:ident, $this:ident.$field:ident, multiple_mandatory) => {
-        $list.item($writer, &$this.$field)
+    (@usual $list:ident, $decoder:ident, $field:ident: $ty:ty, multiple_mandatory) => {
+        $field = $list.next::<$crate::types::Multiple<$ty>>($decoder)?.filter(|values| !values.is_empty())?
     };
-    (@encode $list:ident, $writer:ident, $this:ident.$field:ident, multiple) => {
-        if $this.$field.is_empty() { $list.skip() } else { $list.item($writer, &$this.$field) }
+    (@usual $list:ident, $decoder:ident, $field:ident: $ty:ty, multiple) => {
+        if let Some(values) = $list.next::<$crate::types::Multiple<$ty>>($decoder)? { $field = values }
     };
-    (@encode $list:ident, $writer:ident, $this:ident.$field:ident, default $default:expr) => {
-        if $this.$field == $default { $list.skip() } else { $list.item($writer, &$this.$field) }
+    (@usual $list:ident, $decoder:ident, $field:ident: $ty:ty, default $default:expr) => {
+        if let Some(value) = $list.next::<$ty>($decoder)? { $field = value }
+    };
+
+    (@encode $list:ident, $encoder:ident, $this:ident.$field:ident) => {
+        match &$this.$field { Some(value) => $list.item($encoder, value), None => $list.skip() }
+    };
+    (@encode $list:ident, $encoder:ident, $this:ident.$field:ident, mandatory) => {
+        $list.item($encoder, &$this.$field)
+    };
+    (@encode $list:ident, $encoder:ident, $this:ident.$field:ident, multiple_mandatory) => {
+        $list.item($encoder, &$this.$field)
+    };
+    (@encode $list:ident, $encoder:ident, $this:ident.$field:ident, multiple) => {
+        if $this.$field.is_empty() { $list.skip() } else { $list.item($encoder, &$this.$field) }
+    };
+    (@encode $list:ident, $encoder:ident, $this:ident.$field:ident, default $default:expr) => {
+        if $this.$field == $default { $list.skip() } else { $list.item($encoder, &$this.$field) }
     };
 }
 
@@ -232,10 +232,10 @@ macro_rules! restricted {
             #[inline]
             fn decode_as(
                 code: u8,
-                reader: &mut $crate::codec::Reader<'_>,
+                decoder: &mut $crate::codec::Decoder<'_>,
             ) -> Result<Self, $crate::codec::DecodeError> {
-                let at = reader.offset();
-                match <$source as $crate::codec::Decode>::decode_as(code, reader)? {
+                let at = decoder.offset();
+                match <$source as $crate::codec::Decode>::decode_as(code, decoder)? {
                     $($value => Ok(Self::$choice),)*
                     #[allow(unreachable_patterns, reason = "both booleans may be choices")]
                     _ => Err($crate::codec::DecodeErrorKind::InvalidChoice(stringify!($name)).at(at)),
@@ -245,9 +245,9 @@ macro_rules! restricted {
             #[inline]
             fn usual<'a>(
                 rest: &'a [u8],
-                reader: &mut $crate::codec::Reader<'a>,
+                decoder: &mut $crate::codec::Decoder<'a>,
             ) -> Option<(Self, &'a [u8])> {
-                match <$source as $crate::codec::Decode>::usual(rest, reader)? {
+                match <$source as $crate::codec::Decode>::usual(rest, decoder)? {
                     $(($value, rest) => Some((Self::$choice, rest)),)*
                     #[allow(unreachable_patterns, reason = "both booleans may be choices")]
                     _ => None,
@@ -257,9 +257,9 @@ macro_rules! restricted {
 
         impl $crate::codec::Encode for $name {
             #[inline]
-            fn encode(&self, writer: &mut $crate::codec::Writer<'_>) {
+            fn encode(&self, encoder: &mut $crate::codec::Encoder<'_>) {
                 let value: $source = match self { $(Self::$choice => $value,)* };
-                $crate::codec::Encode::encode(&value, writer);
+                $crate::codec::Encode::encode(&value, encoder);
             }
         }
     };
@@ -317,24 +317,24 @@ macro_rules! restricted {
         impl $crate::codec::Decode for $name {
             fn decode_as(
                 code: u8,
-                reader: &mut $crate::codec::Reader<'_>,
+                decoder: &mut $crate::codec::Decoder<'_>,
             ) -> Result<Self, $crate::codec::DecodeError> {
-                <$crate::types::Symbol as $crate::codec::Decode>::decode_as(code, reader).map(Self::from)
+                <$crate::types::Symbol as $crate::codec::Decode>::decode_as(code, decoder).map(Self::from)
             }
 
             #[inline]
             fn usual<'a>(
                 rest: &'a [u8],
-                reader: &mut $crate::codec::Reader<'a>,
+                decoder: &mut $crate::codec::Decoder<'a>,
             ) -> Option<(Self, &'a [u8])> {
-                let (symbol, rest) = <$crate::types::Symbol as $crate::codec::Decode>::usual(rest, reader)?;
+                let (symbol, rest) = <$crate::types::Symbol as $crate::codec::Decode>::usual(rest, decoder)?;
                 Some((symbol.into(), rest))
             }
         }
 
         impl $crate::codec::Encode for $name {
-            fn encode(&self, writer: &mut $crate::codec::Writer<'_>) {
-                $crate::codec::Encode::encode(&$crate::types::Symbol::from(self.clone()), writer);
+            fn encode(&self, encoder: &mut $crate::codec::Encoder<'_>) {
+                $crate::codec::Encode::encode(&$crate::types::Symbol::from(self.clone()), encoder);
             }
         }
     };
@@ -382,9 +382,9 @@ macro_rules! archetypes {
             #[inline]
             fn decode_as(
                 code: u8,
-                reader: &mut $crate::codec::Reader<'_>,
+                decoder: &mut $crate::codec::Decoder<'_>,
             ) -> Result<Self, $crate::codec::DecodeError> {
-                reader.described(code, $archetype, |descriptor, reader| {
+                decoder.described(code, $archetype, |descriptor, decoder| {
                     let number = match &descriptor {
                         $crate::codec::Descriptor::Code(number) => Some(*number),
                         $crate::codec::Descriptor::Symbol(symbol) => Self::TYPES
@@ -394,62 +394,62 @@ macro_rules! archetypes {
                         $crate::codec::Descriptor::Reserved(_) => None,
                     };
                     match number {
-                        $(Some($ty::CODE) => Some($ty::decode_fields(reader).map(|value| Self::$ty(value.into()))),)*
-                        _ => archetypes!(@other descriptor, reader $(, $other)?),
+                        $(Some($ty::CODE) => Some($ty::decode_fields(decoder).map(|value| Self::$ty(value.into()))),)*
+                        _ => archetypes!(@other descriptor, decoder $(, $other)?),
                     }
                 })
             }
 
             #[inline]
-            fn decode(reader: &mut $crate::codec::Reader<'_>) -> Result<Self, $crate::codec::DecodeError> {
-                let before = reader.place();
+            fn decode(decoder: &mut $crate::codec::Decoder<'_>) -> Result<Self, $crate::codec::DecodeError> {
+                let before = decoder.place();
                 if let Some((number, rest)) = $crate::codec::usual::descriptor(before.rest())
-                    && reader.descend().is_some()
+                    && decoder.descend().is_some()
                 {
                     match number {
                         $($ty::CODE => {
-                            if let Some((value, rest)) = $ty::usual_fields(rest, reader) {
-                                reader.resume(before, rest);
+                            if let Some((value, rest)) = $ty::usual_fields(rest, decoder) {
+                                decoder.resume(before, rest);
                                 return Ok(Self::$ty(value.into()));
                             }
                         })*
                         _ => {}
                     }
                 }
-                reader.generally(before)
+                decoder.generally(before)
             }
 
             #[inline]
             fn usual<'a>(
                 rest: &'a [u8],
-                reader: &mut $crate::codec::Reader<'a>,
+                decoder: &mut $crate::codec::Decoder<'a>,
             ) -> Option<(Self, &'a [u8])> {
                 match $crate::codec::usual::descriptor(rest) {
                     $(Some(($ty::CODE, rest)) => {
-                        reader.descend()?;
-                        let (value, rest) = $ty::usual_fields(rest, reader)?;
-                        reader.ascend();
+                        decoder.descend()?;
+                        let (value, rest) = $ty::usual_fields(rest, decoder)?;
+                        decoder.ascend();
                         Some((Self::$ty(value.into()), rest))
                     })*
-                    _ => $crate::codec::usual::general(rest, reader),
+                    _ => $crate::codec::usual::general(rest, decoder),
                 }
             }
         }
 
         impl $crate::codec::Encode for $name {
             #[inline]
-            fn encode(&self, writer: &mut $crate::codec::Writer<'_>) {
+            fn encode(&self, encoder: &mut $crate::codec::Encoder<'_>) {
                 match self {
-                    $(Self::$ty(value) => $crate::codec::Encode::encode(value, writer),)*
-                    $(Self::$other(value) => $crate::codec::Encode::encode(value, writer),)?
+                    $(Self::$ty(value) => $crate::codec::Encode::encode(value, encoder),)*
+                    $(Self::$other(value) => $crate::codec::Encode::encode(value, encoder),)?
                 }
             }
         }
     )*};
 
-    (@other $descriptor:ident, $reader:ident) => { None };
-    (@other $descriptor:ident, $reader:ident, $other:ident) => {
-        Some(<$crate::types::Value as $crate::codec::Decode>::decode($reader).map(|value| {
+    (@other $descriptor:ident, $decoder:ident) => { None };
+    (@other $descriptor:ident, $decoder:ident, $other:ident) => {
+        Some(<$crate::types::Value as $crate::codec::Decode>::decode($decoder).map(|value| {
             Self::$other(alloc::sync::Arc::new($crate::types::Described {
                 descriptor: $descriptor.into(),
                 value,

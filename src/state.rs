@@ -5,7 +5,7 @@
 
 transitions! {
     /// The states of a connection.
-    ConnectionState on ConnectionCue in "2.4.6" {
+    ConnectionState on ConnectionTrigger in "2.4.6" {
         Start = "START" { SendHeader => HeaderSent, RecvHeader => HeaderRcvd, Lost => End }
         HeaderRcvd = "HDR_RCVD" { SendHeader => HeaderExch, HeaderMismatch => End, Lost => End }
         HeaderSent = "HDR_SENT" {
@@ -53,7 +53,7 @@ transitions! {
     }
 
     /// The states of a session endpoint.
-    SessionState on SessionCue in "2.5.5" {
+    SessionState on SessionTrigger in "2.5.5" {
         Unmapped = "UNMAPPED" { SendBegin => BeginSent, RecvBegin => BeginRcvd }
         BeginSent = "BEGIN_SENT" { RecvBegin => Mapped, SendEnd => EndPipe, SendEndError => EndPipe }
         BeginRcvd = "BEGIN_RCVD" { SendBegin => Mapped }
@@ -78,7 +78,7 @@ transitions! {
     }
 
     /// The states of a link endpoint, by the handles assigned: half attached, attached, half detached, detached.
-    LinkState on LinkCue in "2.6.2" {
+    LinkState on LinkTrigger in "2.6.2" {
         Detached = "DETACHED" { SendAttach => AttachSent, RecvAttach => AttachRcvd }
         AttachSent = "ATTACH_SENT" { RecvAttach => Attached, SendDetach => DetachPipe, SendDetachError => DetachPipe }
         AttachRcvd = "ATTACH_RCVD" { SendAttach => Attached }
@@ -104,7 +104,7 @@ transitions! {
     }
 
     /// The states of the SASL exchange at a client.
-    SaslClientState on SaslClientCue in "5.3.2" {
+    SaslClientState on SaslClientTrigger in "5.3.2" {
         Start = "START" { RecvMechanisms => Offered }
         Offered = "OFFERED" { SendInit => Initiated }
         Initiated = "INITIATED" { RecvChallenge => Challenged, RecvOk => Done, RecvFailure => Failed }
@@ -128,7 +128,7 @@ transitions! {
     }
 
     /// The states of the SASL exchange at a server.
-    SaslServerState on SaslServerCue in "5.3.2" {
+    SaslServerState on SaslServerTrigger in "5.3.2" {
         Start = "START" { SendMechanisms => Offered }
         Offered = "OFFERED" { RecvInit => Stepping }
         Stepping = "STEPPING" { SendChallenge => Challenging, SendOk => Done, SendFailure => Failed }

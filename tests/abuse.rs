@@ -17,7 +17,7 @@ use amqp_proto::{
         delivery_state::{DeliveryState, Rejected},
         performatives as p,
         sasl::SaslInit,
-        termini::Source,
+        terminus::Source,
     },
     types::{Described, Fields, SequenceNo, Symbol, Value},
 };
@@ -48,8 +48,8 @@ impl Bench {
     fn at(&self) -> Instant {
         Instant::from_millis(self.now)
     }
-    fn feed(&mut self, octets: &[u8]) -> Progress {
-        self.buffer.extend_from_slice(octets);
+    fn feed(&mut self, bytes: &[u8]) -> Progress {
+        self.buffer.extend_from_slice(bytes);
         self.conn.handle_input(Instant::from_millis(self.now), &mut self.buffer)
     }
     fn say(&mut self, channel: u16, performative: &impl Encode) -> Progress {
@@ -178,8 +178,8 @@ fn taken_unanswered(frames: impl Fn(u32) -> Vec<u8>) -> usize {
     bench.conn.open().unwrap();
     let _ = bench.say(0, &begin());
     bench.events();
-    let taken = (0..200).map(frames).take_while(|octets| bench.feed(octets) == Progress::NeedInput);
-    taken.map(|octets| octets.len()).sum()
+    let taken = (0..200).map(frames).take_while(|bytes| bench.feed(bytes) == Progress::NeedInput);
+    taken.map(|bytes| bytes.len()).sum()
 }
 
 /// What waits for the answer of a begin is counted with all that is in it: 64 KiB by default, and the first.
@@ -187,12 +187,12 @@ fn taken_unanswered(frames: impl Fn(u32) -> Vec<u8>) -> usize {
 fn frames_of_an_unanswered_session_are_bounded() {
     let end = frame(0, &p::End { error: Some(Box::new(large_info(2000))) });
     let taken = taken_unanswered(|_| end.clone());
-    assert!((end.len()..=64 << 10).contains(&taken), "{taken} octets of ends are kept");
+    assert!((end.len()..=64 << 10).contains(&taken), "{taken} bytes of ends are kept");
     let taken = taken_unanswered(|n| {
         let properties = large_info(2000).info;
         frame(0, &p::Attach { properties, ..attach("link", n, Role::Sender) })
     });
-    assert!((end.len()..=64 << 10).contains(&taken), "{taken} octets of attaches are kept");
+    assert!((end.len()..=64 << 10).contains(&taken), "{taken} bytes of attaches are kept");
 }
 
 /// What is held of an ended session is its unsettled deliveries, not their payload.
@@ -244,18 +244,18 @@ fn a_disposition_is_not_multiplied_by_its_runs() {
     pair.run();
     // Every other one is settled, so that the rest are runs of one.
     for n in 0..200 {
-        let octets = frame(0, &outcome(2 * n, None));
-        let _ = pair.client.handle_input(Instant::from_millis(pair.now), &mut octets.as_slice());
+        let bytes = frame(0, &outcome(2 * n, None));
+        let _ = pair.client.handle_input(Instant::from_millis(pair.now), &mut bytes.as_slice());
     }
     pair.run();
     pair.client_events();
     let state = DeliveryState::from(Rejected { error: Some(large_info(2000)) });
     let disposition = p::Disposition { settled: false, state: Some(state), ..outcome(0, Some(399)) };
-    let octets = frame(0, &disposition);
-    let mut input = octets.as_slice();
+    let bytes = frame(0, &disposition);
+    let mut input = bytes.as_slice();
     let _ = pair.client.handle_input(Instant::from_millis(pair.now), &mut input);
     let answered = pair.client.transmit(Instant::from_millis(pair.now)).remaining();
-    assert!(answered < 10 * octets.len(), "{} octets are answered with {answered}", octets.len());
+    assert!(answered < 10 * bytes.len(), "{} bytes are answered with {answered}", bytes.len());
 }
 
 /// A link given up after its time-out gives back what it held of the session's window.
@@ -525,8 +525,8 @@ fn a_suspended_link_is_forgotten_with_its_last_delivery() {
     pair.run();
     assert_eq!(names(&pair.client_events()), ["SENDER_DETACHED"]);
     for n in [0, 1, 1] {
-        let octets = frame(0, &p::Disposition { settled: true, ..outcome(n, None) });
-        let _ = pair.client.handle_input(Instant::from_millis(pair.now), &mut octets.as_slice());
+        let bytes = frame(0, &p::Disposition { settled: true, ..outcome(n, None) });
+        let _ = pair.client.handle_input(Instant::from_millis(pair.now), &mut bytes.as_slice());
     }
     assert_eq!(names(&pair.client_events()), ["SETTLED", "SETTLED"]);
     assert_eq!(pair.client.unsettled(sender), []);

@@ -10,7 +10,7 @@ use amqp_proto::{
     spec::{
         definitions::{ReceiverSettleMode, Role, SenderSettleMode},
         performatives as p,
-        termini::{FilterSet, Source, Target, TargetArchetype},
+        terminus::{FilterSet, Source, Target, TargetArchetype},
     },
     types::{Fields, Symbol, Value},
 };
@@ -19,12 +19,12 @@ use peer::{AMQP, attach, begin, frame, open, raw};
 
 const NOW: Instant = Instant::from_millis(1);
 
-/// A server whose peer has opened its connection, and accepts frames of so many octets.
+/// A server whose peer has opened its connection, and accepts frames of so many bytes.
 fn opened(max_frame_size: u32) -> Connection {
     let mut server = Connection::new(Config::server("server"));
     let open = p::Open { max_frame_size, ..open() };
-    for octets in [AMQP.to_vec(), frame(0, &open)] {
-        assert_eq!(server.handle_input(NOW, &mut octets.as_slice()), Progress::NeedInput);
+    for bytes in [AMQP.to_vec(), frame(0, &open)] {
+        assert_eq!(server.handle_input(NOW, &mut bytes.as_slice()), Progress::NeedInput);
     }
     server.open().unwrap();
     output(&mut server);
@@ -33,13 +33,13 @@ fn opened(max_frame_size: u32) -> Connection {
 
 fn output(server: &mut Connection) -> Vec<u8> {
     let mut transmit = server.transmit(NOW);
-    let octets = transmit.copy_to_bytes(transmit.remaining());
-    octets.to_vec()
+    let bytes = transmit.copy_to_bytes(transmit.remaining());
+    bytes.to_vec()
 }
 
-fn feed(server: &mut Connection, octets: &[u8]) {
-    let mut octets = octets;
-    assert_eq!(server.handle_input(NOW, &mut octets), Progress::NeedInput);
+fn feed(server: &mut Connection, bytes: &[u8]) {
+    let mut bytes = bytes;
+    assert_eq!(server.handle_input(NOW, &mut bytes), Progress::NeedInput);
 }
 
 fn requested(server: &mut Connection) -> (Vec<SessionId>, Vec<ReceiverId>) {
@@ -55,8 +55,8 @@ fn requested(server: &mut Connection) -> (Vec<SessionId>, Vec<ReceiverId>) {
 }
 
 /// The attach in the frame that is all of the output.
-fn answer(octets: &[u8]) -> p::Attach {
-    from_bytes(&Bytes::copy_from_slice(&octets[8..]), DecodeLimits::DEFAULT).unwrap()
+fn answer(bytes: &[u8]) -> p::Attach {
+    from_bytes(&Bytes::copy_from_slice(&bytes[8..]), DecodeLimits::DEFAULT).unwrap()
 }
 
 fn symbol(text: &str) -> Symbol {
@@ -156,20 +156,20 @@ fn wide(descriptor: u64, fields: &[Vec<u8>], all: usize) -> Vec<u8> {
     let nulls = vec![vec![0x40]; all - fields.len()].concat();
     let body = [fields.concat(), nulls].concat();
     let (size, count) = (u32::try_from(body.len() + 4).unwrap(), u32::try_from(all).unwrap());
-    let mut octets = vec![0x00, 0x80];
-    octets.extend(descriptor.to_be_bytes());
-    octets.push(0xd0);
-    octets.extend(size.to_be_bytes());
-    octets.extend(count.to_be_bytes());
-    octets.extend(body);
-    octets
+    let mut bytes = vec![0x00, 0x80];
+    bytes.extend(descriptor.to_be_bytes());
+    bytes.push(0xd0);
+    bytes.extend(size.to_be_bytes());
+    bytes.extend(count.to_be_bytes());
+    bytes.extend(body);
+    bytes
 }
 
 fn wide_str(text: &str) -> Vec<u8> {
-    let mut octets = vec![0xb1];
-    octets.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
-    octets.extend(text.as_bytes());
-    octets
+    let mut bytes = vec![0xb1];
+    bytes.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
+    bytes.extend(text.as_bytes());
+    bytes
 }
 
 /// A request whose encoding is larger than it has to be is given back in one that fits the peer's own frames.
@@ -202,7 +202,7 @@ fn what_is_given_back_is_no_larger_than_it_has_to_be() {
     assert_eq!(server.receiver(receivers[0]).unwrap().name(), "link");
     server.accept_receiver(receivers[0], Attach::new()).unwrap();
     let written = output(&mut server);
-    assert!(written.len() <= 512, "{} octets", written.len());
+    assert!(written.len() <= 512, "{} bytes", written.len());
     let answer = answer(&written);
     assert_eq!(answer.source, Some(Box::new(Source::at(from))));
     assert_eq!(answer.target, Some(Target::at(to).into()));

@@ -569,7 +569,7 @@ fn a_message_that_can_never_go_ends_its_sender_with_an_error() {
     let log = bench.log();
     assert_eq!(
         log.last().unwrap(),
-        "sender SENDER_ERROR the message is larger than the peer's maximum of 64 octets"
+        "sender SENDER_ERROR the message is larger than the peer's maximum of 64 bytes"
     );
     assert!(!sender.is_open() && session.is_open());
 }

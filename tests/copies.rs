@@ -4,7 +4,7 @@ mod common;
 
 use amqp_proto::{
     Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, Progress, SendOptions,
-    frame::{self, Segments, Transmit},
+    frame::{self, Chunks, Transmit},
 };
 use bytes::{Buf, Bytes, BytesMut};
 use common::{Linked, Pair};
@@ -28,7 +28,7 @@ impl Wire for BytesMut {
 }
 
 /// As within one process.
-impl Wire for Segments {
+impl Wire for Chunks {
     fn fill(&mut self, mut transmit: Transmit<'_>) {
         while let Some(chunk) = transmit.next_chunk() {
             self.push(chunk);
@@ -87,12 +87,12 @@ fn nothing_is_allocated_in_steady_state() {
     assert_eq!(counted.count_total, 1, "the counter counts");
     for (size, settled) in [(32, true), (32, false), (900, true), (900, false), (4096, true), (4096, false)] {
         let buffers = [BytesMut::with_capacity(1 << 20), BytesMut::with_capacity(1 << 20)];
-        assert_eq!(allocations(size, settled, buffers), 0, "{size} octets, settled: {settled}");
+        assert_eq!(allocations(size, settled, buffers), 0, "{size} bytes, settled: {settled}");
         // Handed over, heads and small payloads are copied into blocks, each of which is given away when it is full.
         let copied = 64 + if size < 1024 { size as u64 } else { 0 };
         let blocks = 64 * 100 * copied / 4096;
-        let handed = allocations(size, settled, [Segments::new(), Segments::new()]);
-        assert!(handed <= 2 * blocks, "{handed} for {size} octets handed over, settled: {settled}");
+        let handed = allocations(size, settled, [Chunks::new(), Chunks::new()]);
+        assert!(handed <= 2 * blocks, "{handed} for {size} bytes handed over, settled: {settled}");
     }
 }
 
@@ -134,7 +134,7 @@ fn segments_are_handed_over_without_a_copy() {
     let body = Bytes::from((0..64 << 10).map(|n| (n % 251) as u8).collect::<Vec<u8>>());
     pair.client.sender(sender).unwrap().send(1_u32, body.clone()).unwrap();
     let mut transmit = pair.client.transmit(NOW);
-    let mut segments = Segments::new();
+    let mut segments = Chunks::new();
     while let Some(chunk) = transmit.next_chunk() {
         segments.push(chunk);
         let progress = pair.server.handle_input(NOW, &mut segments);
@@ -151,13 +151,13 @@ fn segments_are_handed_over_without_a_copy() {
     assert_eq!(taken.payload.into_bytes(), body);
 }
 
-/// What a server says to rounds of octets that come in pieces of so many, and the names of its events.
+/// What a server says to rounds of bytes that come in pieces of so many, and the names of its events.
 fn heard(rounds: &[BytesMut], size: usize) -> (BytesMut, Vec<&'static str>) {
     let mut server = Connection::new(Config::server("s").auto_accept(true));
-    let (mut segments, mut names, mut said) = (Segments::new(), Vec::new(), BytesMut::new());
-    for octets in rounds {
+    let (mut segments, mut names, mut said) = (Chunks::new(), Vec::new(), BytesMut::new());
+    for bytes in rounds {
         let mut progress = Progress::NeedInput;
-        for piece in octets.chunks(size) {
+        for piece in bytes.chunks(size) {
             segments.push(Bytes::copy_from_slice(piece));
             progress = server.handle_input(NOW, &mut segments);
         }
@@ -191,12 +191,12 @@ fn conversation() -> Vec<BytesMut> {
     let sender = client.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
     let (mut rounds, mut up, mut down) = (Vec::new(), BytesMut::new(), BytesMut::new());
     for round in 0..6 {
-        let (mut octets, mut transmit) = (BytesMut::new(), client.transmit(NOW));
+        let (mut bytes, mut transmit) = (BytesMut::new(), client.transmit(NOW));
         while let Some(chunk) = transmit.next_chunk() {
-            octets.extend_from_slice(&chunk);
+            bytes.extend_from_slice(&chunk);
             up.extend_from_slice(&chunk);
         }
-        rounds.push(octets);
+        rounds.push(bytes);
         let _ = server.handle_input(NOW, &mut up);
         while let Some(event) = server.poll_event() {
             if let Event::ReceiverRequested { receiver, .. } = event {
@@ -241,9 +241,9 @@ fn pieces_of_any_size_say_the_same() {
 #[test]
 fn a_read_buffer_is_let_go_of() {
     let mut server = Connection::new(Config::server("s").auto_accept(true));
-    for octets in conversation().into_iter().take(4) {
-        let octets = octets.freeze();
-        let mut input = octets.clone();
+    for bytes in conversation().into_iter().take(4) {
+        let bytes = bytes.freeze();
+        let mut input = bytes.clone();
         assert_eq!(server.handle_input(NOW, &mut input), Progress::NeedInput);
         while let Some(event) = server.poll_event() {
             if let Event::ReceiverRequested { receiver, .. } = event {
@@ -253,7 +253,7 @@ fn a_read_buffer_is_let_go_of() {
         }
         while server.transmit(NOW).next_chunk().is_some() {}
         drop(input);
-        assert!(octets.is_unique() || octets.is_empty());
+        assert!(bytes.is_unique() || bytes.is_empty());
     }
     assert!(server.is_open() && server.session_ids().count() == 1);
 }

@@ -1,4 +1,4 @@
-//! A whole conversation, with the pipe cut behind every octet of it, either way.
+//! A whole conversation, with the pipe cut behind every byte of it, either way.
 
 use std::collections::BTreeSet;
 
@@ -181,28 +181,28 @@ fn the_conversation_comes_to_its_end() {
 }
 
 #[test]
-fn a_cut_behind_any_octet_is_told_once_and_loses_no_delivery() {
+fn a_cut_behind_any_byte_is_told_once_and_loses_no_delivery() {
     let mut whole = Conversation::new();
     assert!(whole.run());
     let (up, down) = (whole.pair.server.arrived(), whole.pair.client.arrived());
-    assert!(up > 2000 && down > 2000, "{up} octets up, {down} down");
+    assert!(up > 2000 && down > 2000, "{up} bytes up, {down} down");
     for (name, length) in [("up", up), ("down", down)] {
-        for octets in 0..length {
+        for bytes in 0..length {
             let mut cut = Conversation::new();
             let end = if name == "up" { &mut cut.pair.server } else { &mut cut.pair.client };
-            end.cut_after(octets);
+            end.cut_after(bytes);
             let ended = cut.run();
-            assert!(!ended, "{name} {octets}");
+            assert!(!ended, "{name} {bytes}");
             cut.lose();
-            cut.check(&format!("{name} cut behind {octets} of {length}"));
+            cut.check(&format!("{name} cut behind {bytes} of {length}"));
             let ends = [&cut.client, &cut.server].map(|app| app.events.last().copied());
             if name == "up" {
                 // The client's close has not come whole.
-                assert_eq!(ends[1], Some("CONNECTION_ERROR"), "{octets}");
+                assert_eq!(ends[1], Some("CONNECTION_ERROR"), "{bytes}");
             }
             for app in [&cut.client, &cut.server] {
                 let is_end = |name: &&&str| matches!(**name, "CONNECTION_CLOSED" | "CONNECTION_ERROR");
-                assert_eq!(app.events.iter().filter(is_end).count(), 1, "{name} {octets}: {:?}", app.events);
+                assert_eq!(app.events.iter().filter(is_end).count(), 1, "{name} {bytes}: {:?}", app.events);
             }
         }
     }

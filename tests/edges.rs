@@ -20,19 +20,19 @@ fn linked() -> Linked {
 }
 
 fn output(connection: &mut Connection) -> BytesMut {
-    let mut octets = BytesMut::new();
+    let mut bytes = BytesMut::new();
     let mut transmit = connection.transmit(NOW);
     while transmit.has_remaining() {
         let count = transmit.chunk().len();
-        octets.extend_from_slice(transmit.chunk());
+        bytes.extend_from_slice(transmit.chunk());
         transmit.advance(count);
     }
-    octets
+    bytes
 }
 
-fn input(connection: &mut Connection, mut octets: BytesMut) {
-    let _ = connection.handle_input(NOW, &mut octets);
-    assert!(octets.is_empty());
+fn input(connection: &mut Connection, mut bytes: BytesMut) {
+    let _ = connection.handle_input(NOW, &mut bytes);
+    assert!(bytes.is_empty());
 }
 
 /// What asks for an answer of the sender: a drain, and more credit before it.
@@ -63,7 +63,7 @@ fn nothing_is_written_behind_end() {
     let asked = ask(&mut pair, &receiver);
     pair.client.session(session).unwrap().end(None).unwrap();
     let last = output(&mut pair.client);
-    // 2.7.7: end is the last frame; its descriptor's number is the third octet of its body.
+    // 2.7.7: end is the last frame; its descriptor's number is the third byte of its body.
     assert_eq!((last[4], last[10]), (2, 0x17));
     assert_eq!(usize::try_from(u32::from_be_bytes(*last.first_chunk().unwrap())).unwrap(), last.len());
     input(&mut pair.client, asked);
@@ -108,8 +108,8 @@ fn a_client_may_open_when_the_servers_header_has_come() {
     let mut pair = Pair::new(Config::client("c"), Config::server("s").auto_accept(true));
     input(&mut pair.client, BytesMut::from(&b"AMQP\x00\x01\x00\x00"[..]));
     pair.client.open().unwrap();
-    let mut octets = output(&mut pair.client);
-    let _ = pair.server.handle_input(NOW, &mut octets);
+    let mut bytes = output(&mut pair.client);
+    let _ = pair.server.handle_input(NOW, &mut bytes);
     // The server answers with a header of its own, which the client has had.
     let mut answer = output(&mut pair.server);
     assert_eq!(answer.split_to(8), b"AMQP\x00\x01\x00\x00".as_slice());
@@ -216,9 +216,9 @@ fn an_open_that_no_peer_need_accept_is_not_begun() {
     assert_eq!(output(&mut connection), b"".as_slice());
 }
 
-/// 2.4.5: what is announced is the longest silence, counted from when octets were taken to when the next were.
+/// 2.4.5: what is announced is the longest silence, counted from when bytes were taken to when the next were.
 #[test]
-fn a_heartbeat_counts_from_the_last_octets_taken() {
+fn a_heartbeat_counts_from_the_last_bytes_taken() {
     let mut pair = Pair::new(Config::client("c"), Config::server("s").auto_accept(true).idle_timeout(1000));
     pair.client.open().unwrap();
     pair.run();

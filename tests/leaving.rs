@@ -12,7 +12,7 @@ use amqp_proto::{
 use bytes::{Buf, Bytes};
 use common::{Linked, Pair, names};
 
-/// Far more octets than the client's outbox takes, in frames of 512.
+/// Far more bytes than the client's outbox takes, in frames of 512.
 const LARGE: usize = 100_000;
 
 fn timeouts() -> Timeouts {
@@ -20,7 +20,7 @@ fn timeouts() -> Timeouts {
     Timeouts { open: None, sasl: None, close: some, end: some, detach: some, drain: some }
 }
 
-/// A link from a client that has room for few octets at a time.
+/// A link from a client that has room for few bytes at a time.
 fn linked() -> Linked {
     let limits = Limits { outbox: 4096, ..Limits::default() };
     let client = Config::client("c").limits(limits).timeouts(timeouts());
@@ -36,7 +36,7 @@ fn send_large(linked: &mut Linked) {
     assert!(linked.pair.client.sender(linked.sender).unwrap().is_sending());
 }
 
-/// Carries octets until nothing moves, takes what is delivered, and gives the server's events.
+/// Carries bytes until nothing moves, takes what is delivered, and gives the server's events.
 fn run(pair: &mut Pair, receiver: ReceiverId) -> (Vec<Event>, Vec<usize>) {
     let (mut events, mut sizes) = (Vec::new(), Vec::new());
     for _ in 0..10 {

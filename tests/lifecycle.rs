@@ -198,8 +198,8 @@ fn converse(steps: &[Step]) {
             Step::End { client: false, which, error } => server.end(&mut pair.server, which, error, ledger),
             Step::Answer { client: true, refuse } => client.answer(&mut pair.client, refuse, ledger),
             Step::Answer { client: false, refuse } => server.answer(&mut pair.server, refuse, ledger),
-            Step::Up(octets) => drop(pair.up(octets)),
-            Step::Down(octets) => drop(pair.down(octets)),
+            Step::Up(bytes) => drop(pair.up(bytes)),
+            Step::Down(bytes) => drop(pair.down(bytes)),
         }
         client.events(&mut pair.client, ledger);
         server.events(&mut pair.server, ledger);

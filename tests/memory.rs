@@ -6,14 +6,14 @@
 use amqp_proto::{
     Attach, Begin, Config, Connection, Event, Instant, LinkId, Progress, SessionId,
     codec::to_vec,
-    spec::{definitions::Role, delivery_state::DeliveryState, performatives::Disposition, termini::Source},
+    spec::{definitions::Role, delivery_state::DeliveryState, performatives::Disposition, terminus::Source},
     types::{Described, Value},
 };
 use bytes::Buf;
 
 const NOW: Instant = Instant::from_millis(1);
 
-/// Two ends, and the octets between them, which the engine copies and keeps nothing of.
+/// Two ends, and the bytes between them, which the engine copies and keeps nothing of.
 struct Pair {
     client: Connection,
     server: Connection,
@@ -75,7 +75,7 @@ impl Pair {
     }
 }
 
-/// Octets that are still in use, for each of so many things and each of two ends.
+/// Bytes that are still in use, for each of so many things and each of two ends.
 fn kept(count: usize, mut make: impl FnMut(usize)) -> i64 {
     let counted = allocation_counter::measure(|| (0..count).for_each(&mut make));
     counted.bytes_current / i64::try_from(2 * count).unwrap()
@@ -84,22 +84,22 @@ fn kept(count: usize, mut make: impl FnMut(usize)) -> i64 {
 #[test]
 fn a_connection_takes_two_kibibytes() {
     let mut pairs = Vec::new();
-    let octets = kept(100, |_| {
+    let bytes = kept(100, |_| {
         let mut pair = Pair::new();
         pair.wire = Vec::new();
         pairs.push(Box::new(pair));
     });
-    assert!((1000..2048).contains(&octets), "{octets}");
+    assert!((1000..2048).contains(&bytes), "{bytes}");
 }
 
 #[test]
 fn a_session_takes_half_a_kibibyte() {
     let mut pair = Pair::new();
     pair.begin();
-    let octets = kept(1000, |_| {
+    let bytes = kept(1000, |_| {
         pair.begin();
     });
-    assert!((200..480).contains(&octets), "{octets}");
+    assert!((200..480).contains(&bytes), "{bytes}");
 }
 
 #[test]
@@ -108,8 +108,8 @@ fn a_link_takes_a_third_of_a_kibibyte() {
     let session = pair.begin();
     pair.attach(session, 0);
     // Nearly as many as the default settings allow.
-    let octets = kept(200, |number| pair.attach(session, number + 1));
-    assert!((100..340).contains(&octets), "{octets}");
+    let bytes = kept(200, |number| pair.attach(session, number + 1));
+    assert!((100..340).contains(&bytes), "{bytes}");
 }
 
 /// A session or a link that has gone leaves nothing.
@@ -155,8 +155,8 @@ fn an_ended_session_keeps_no_handles() {
         pair.turn();
     };
     live(0);
-    let octets = kept(50, live);
-    assert!((100..1024).contains(&octets), "{octets}");
+    let bytes = kept(50, live);
+    assert!((100..1024).contains(&bytes), "{bytes}");
 }
 
 /// A disposition is not multiplied by its deliveries, even if it tells a state that the standard does not define.
@@ -193,6 +193,6 @@ fn a_state_is_kept_once() {
     let counted = allocation_counter::measure(|| {
         assert_eq!(pair.client.handle_input(NOW, &mut frame.as_slice()), Progress::NeedInput);
     });
-    let (octets, max) = (u64::try_from(frame.len()).unwrap(), counted.bytes_max);
-    assert!(max > octets && max < 200 * octets, "{octets} octets take up {max}");
+    let (bytes, max) = (u64::try_from(frame.len()).unwrap(), counted.bytes_max);
+    assert!(max > bytes && max < 200 * bytes, "{bytes} bytes take up {max}");
 }

@@ -12,7 +12,7 @@ mod round_trip;
 use amqp_proto::{
     frame::Payload,
     message::{ApplicationProperties, Body, Message, MessageError, MessageSettings, Section},
-    spec::section::{Header, MessageId, Properties},
+    spec::messaging::{Header, MessageId, Properties},
     types::{Annotations, SequenceNo, Str, Symbol, Timestamp, Value},
 };
 use bytes::Bytes;
@@ -92,14 +92,14 @@ fn single(message: &Message) -> Single {
     }
 }
 
-/// The octets of a payload.
-fn octets(payload: &Payload) -> Vec<u8> {
+/// The bytes of a payload.
+fn bytes(payload: &Payload) -> Vec<u8> {
     payload.chunks().flat_map(|chunk| chunk.to_vec()).collect()
 }
 
-/// The octets in chunks of these sizes, and what is left over in one more.
-fn in_chunks(octets: &[u8], sizes: &[usize]) -> Payload {
-    let mut rest = Bytes::copy_from_slice(octets);
+/// The bytes in chunks of these sizes, and what is left over in one more.
+fn in_chunks(bytes: &[u8], sizes: &[usize]) -> Payload {
+    let mut rest = Bytes::copy_from_slice(bytes);
     let mut payload = Payload::new();
     for size in sizes {
         payload.push(rest.split_to((*size).min(rest.len())));
@@ -108,23 +108,23 @@ fn in_chunks(octets: &[u8], sizes: &[usize]) -> Payload {
     payload
 }
 
-/// Asserts that the octets read the same however they are cut in two or three, and octet by octet.
-fn same_in_all_chunks(name: &str, octets: &[u8], settings: &MessageSettings) {
-    let whole = see(octets.to_vec(), settings);
-    for cut in 1..octets.len() {
-        assert_eq!(see(in_chunks(octets, &[cut]), settings), whole, "{name}: cut at {cut}");
-        let middle = in_chunks(octets, &[cut, 3]);
-        assert_eq!(see(middle, settings), whole, "{name}: cut at {cut} and 3 octets later");
+/// Asserts that the bytes read the same however they are cut in two or three, and byte by byte.
+fn same_in_all_chunks(name: &str, bytes: &[u8], settings: &MessageSettings) {
+    let whole = see(bytes.to_vec(), settings);
+    for cut in 1..bytes.len() {
+        assert_eq!(see(in_chunks(bytes, &[cut]), settings), whole, "{name}: cut at {cut}");
+        let middle = in_chunks(bytes, &[cut, 3]);
+        assert_eq!(see(middle, settings), whole, "{name}: cut at {cut} and 3 bytes later");
     }
-    let each = in_chunks(octets, &vec![1; octets.len()]);
-    assert_eq!(see(each, settings), whole, "{name}: octet by octet");
+    let each = in_chunks(bytes, &vec![1; bytes.len()]);
+    assert_eq!(see(each, settings), whole, "{name}: byte by byte");
 }
 
 fn hex(text: &str) -> Vec<u8> {
     text.lines()
         .filter(|line| !line.starts_with('#'))
         .flat_map(str::split_whitespace)
-        .map(|octet| u8::from_str_radix(octet, 16).unwrap())
+        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
         .collect()
 }
 

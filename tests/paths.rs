@@ -11,13 +11,13 @@ mod peer;
 use amqp_proto::{
     Attach, Begin, Config, Connection, CreditPolicy, DecodeLimits, DeliveryId, Event, Instant, Limits,
     LinkId, Progress, ReceiverId, SendOptions, SenderId, SessionId,
-    codec::{Decode, Reader},
-    frame::{Payload, split},
+    codec::{Decode, Decoder},
+    frame::{Payload, parse_header},
     spec::{
         definitions::{Error, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
         delivery_state::{DeliveryState, Received},
         performatives as p,
-        termini::{Source, Target},
+        terminus::{Source, Target},
     },
     types::{DeliveryTag, Fields, Handle, MessageFormat, Symbol, Value},
 };
@@ -129,7 +129,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The frame with its performative's descriptor in the form of nine octets.
+/// The frame with its performative's descriptor in the form of nine bytes.
 fn long(frame: &[u8]) -> Vec<u8> {
     let [_, _, _, _, header @ .., 0, 0x53, code] = frame.first_chunk::<11>().unwrap() else {
         panic!("a descriptor in the short form: {frame:?}");
@@ -189,8 +189,8 @@ impl Player {
         player
     }
 
-    fn feed(&mut self, octets: &[u8]) {
-        self.wire.extend_from_slice(octets);
+    fn feed(&mut self, bytes: &[u8]) {
+        self.wire.extend_from_slice(bytes);
         let progress = self.conn.handle_input(NOW, &mut self.wire);
         self.log.push(format!("{progress:?}"));
     }
@@ -260,8 +260,8 @@ impl Player {
             self.log.push(format!("{event:?}"));
         }
         let mut transmit = self.conn.transmit(NOW);
-        let octets = transmit.copy_to_bytes(transmit.remaining());
-        self.log.push(format!("{octets:?}"));
+        let bytes = transmit.copy_to_bytes(transmit.remaining());
+        self.log.push(format!("{bytes:?}"));
         let links = self
             .receivers
             .iter()
@@ -303,28 +303,28 @@ fn sent(max: u32, window: u32, tag: DeliveryTag, payload: Payload, options: &Sen
     let (mut all, mut frames) = (BytesMut::new(), 0);
     loop {
         let mut transmit = conn.transmit(NOW);
-        let octets = transmit.copy_to_bytes(transmit.remaining());
-        if octets.is_empty() {
+        let bytes = transmit.copy_to_bytes(transmit.remaining());
+        if bytes.is_empty() {
             return all.freeze();
         }
-        let went = u32::try_from(parts_of(octets.clone(), max).0.len()).unwrap();
+        let went = u32::try_from(parts_of(bytes.clone(), max).0.len()).unwrap();
         assert!(went <= window, "beyond the window");
         frames += went;
-        all.put(octets);
+        all.put(bytes);
         let _ = conn.handle_input(NOW, &mut frame(0, &flow(frames)).as_slice());
     }
 }
 
 /// Transfers with the sizes of their frames, and their payload together.
-fn parts_of(mut octets: Bytes, max: u32) -> (Vec<(usize, p::Transfer)>, Vec<u8>) {
+fn parts_of(mut bytes: Bytes, max: u32) -> (Vec<(usize, p::Transfer)>, Vec<u8>) {
     let (mut parts, mut payload) = (Vec::new(), Vec::new());
-    while let Some(head) = split(&octets, max).unwrap() {
-        let body = octets.split_to(head.size).slice(head.body..);
-        let mut reader = Reader::new(&body, DecodeLimits::DEFAULT);
+    while let Some(head) = parse_header(&bytes, max).unwrap() {
+        let body = bytes.split_to(head.size).slice(head.body..);
+        let mut reader = Decoder::new(&body, DecodeLimits::DEFAULT);
         parts.push((head.size, p::Transfer::decode(&mut reader).unwrap()));
         payload.extend_from_slice(&body[reader.offset()..]);
     }
-    assert!(octets.is_empty());
+    assert!(bytes.is_empty());
     (parts, payload)
 }
 

@@ -48,9 +48,9 @@ impl Client {
         Self { connection, receiver, events: Vec::new(), taken: 0 }
     }
 
-    fn feed(&mut self, octets: &[u8]) {
+    fn feed(&mut self, bytes: &[u8]) {
         let now = Instant::from_millis(1);
-        let mut input = BytesMut::from(octets);
+        let mut input = BytesMut::from(bytes);
         loop {
             let progress = self.connection.handle_input(now, &mut input);
             while let Some(event) = self.connection.poll_event() {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use amqp_proto::state::{
-    ConnectionCue, ConnectionState, LinkCue, LinkState, SaslClientCue, SaslClientState, SaslServerCue,
-    SaslServerState, SessionCue, SessionState,
+    ConnectionState, ConnectionTrigger, LinkState, LinkTrigger, SaslClientState, SaslClientTrigger,
+    SaslServerState, SaslServerTrigger, SessionState, SessionTrigger,
 };
 
 /// A table as text: from, cue, to.
@@ -45,11 +45,11 @@ macro_rules! walk {
 
 fn tables() -> [(&'static str, Rows); 5] {
     [
-        ("Connection (2.4.6)", walk!(ConnectionState, ConnectionCue, ends: [End])),
-        ("Session (2.5.5)", walk!(SessionState, SessionCue, ends: [])),
-        ("Link (2.6.2 to 2.6.6)", walk!(LinkState, LinkCue, ends: [])),
-        ("SASL client (5.3.2)", walk!(SaslClientState, SaslClientCue, ends: [Done, Failed])),
-        ("SASL server (5.3.2)", walk!(SaslServerState, SaslServerCue, ends: [Done, Failed])),
+        ("Connection (2.4.6)", walk!(ConnectionState, ConnectionTrigger, ends: [End])),
+        ("Session (2.5.5)", walk!(SessionState, SessionTrigger, ends: [])),
+        ("Link (2.6.2 to 2.6.6)", walk!(LinkState, LinkTrigger, ends: [])),
+        ("SASL client (5.3.2)", walk!(SaslClientState, SaslClientTrigger, ends: [Done, Failed])),
+        ("SASL server (5.3.2)", walk!(SaslServerState, SaslServerTrigger, ends: [Done, Failed])),
     ]
 }
 

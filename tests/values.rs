@@ -4,18 +4,18 @@
 use core::fmt::Debug;
 
 use amqp_proto::{
-    codec::{Decode, DecodeErrorKind, DecodeErrorKind::*, DecodeLimits, Encode, Reader, from_bytes, to_vec},
+    codec::{Decode, DecodeErrorKind, DecodeErrorKind::*, DecodeLimits, Decoder, Encode, from_bytes, to_vec},
     spec::{
         definitions::{Error, ErrorCondition},
         delivery_state::DeliveryState,
         performatives::{Attach, Close, Detach, Flow, Open, Performative, Transfer},
-        termini::Source,
+        terminus::Source,
     },
     types::*,
 };
 use bytes::Bytes;
 
-fn octets(hex: &str) -> Bytes {
+fn bytes(hex: &str) -> Bytes {
     let digits: Vec<u8> = hex.bytes().filter(|digit| *digit != b' ').collect();
     assert_eq!(digits.len() % 2, 0, "{hex}");
     digits
@@ -25,8 +25,8 @@ fn octets(hex: &str) -> Bytes {
         .into()
 }
 
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn symbol(text: &str) -> Symbol {
@@ -68,7 +68,7 @@ impl Rows {
     where
         T: Decode + Encode + Debug + PartialEq,
     {
-        self.bytes(id, &octets(input), expected);
+        self.bytes(id, &bytes(input), expected);
     }
 
     fn accept(&mut self, id: &'static str, input: &str, expected: impl Into<Value>) {
@@ -124,7 +124,7 @@ fn primitives() {
     rows.accept("V27", "a10100", "\0");
     rows.reject("V28", "a30180", InvalidSymbol);
     rows.accept("V29", "b300000000", Symbol::empty());
-    rows.reject("V30", "b1000000016100", TrailingOctets);
+    rows.reject("V30", "b1000000016100", TrailingBytes);
     rows.accept("V30", "b10000000161", "a");
     rows.judge('V', 1..=30);
 }
@@ -178,7 +178,7 @@ fn maps() {
     rows.reject("V53", "c10504a1016140a1016140", Truncated);
     rows.reject("V54", "c10904a1016140a1016140", DuplicateKey);
     rows.reject("V55", "c1050254014054015401", SizeMismatch);
-    rows.reject("V55", "c10402540140 5401", TrailingOctets);
+    rows.reject("V55", "c10402540140 5401", TrailingBytes);
     rows.row::<Fields>("V56", "c103024040", Err(wrong("symbol", 0x40)));
     rows.row::<Fields>("V57", "c10402540040", Err(wrong("symbol", 0x54)));
     rows.row::<Fields>("V58", "c10502a1016140", Err(wrong("symbol", 0xa1)));
@@ -206,7 +206,7 @@ fn arrays() {
     rows.reject("V70", "e0030141ff", SizeMismatch);
     rows.reject("V71", "e003013f00", UnknownCode(0x3f));
     rows.reject("V72", "e0050200a1014140", Truncated);
-    let mut nested = octets("e0020040").to_vec();
+    let mut nested = bytes("e0020040").to_vec();
     for _ in 0..40 {
         nested = [&[0xe0, u8::try_from(nested.len() + 1).unwrap(), 1], &nested[..]].concat();
     }
@@ -221,7 +221,7 @@ fn arrays() {
 
 /// The fields of a composite as its encoding: descriptor, then a list8.
 fn composite(code: u8, count: u8, fields: &str) -> String {
-    let fields = octets(fields);
+    let fields = bytes(fields);
     format!("0053{code:02x}c0{:02x}{count:02x}{}", fields.len() + 1, hex(&fields))
 }
 
@@ -295,8 +295,8 @@ fn other_composites() {
 #[test]
 fn what_follows_a_value_is_left_alone() {
     for (input, ends) in [("b1000000016100", 6), ("c104025401405401", 6), ("e0020040ff", 4), ("4041", 1)] {
-        let input = octets(input);
-        let mut reader = Reader::new(&input, DecodeLimits::DEFAULT);
+        let input = bytes(input);
+        let mut reader = Decoder::new(&input, DecodeLimits::DEFAULT);
         Value::decode(&mut reader).unwrap();
         assert_eq!(reader.offset(), ends);
         assert_eq!(reader.take_rest(), input.slice(ends..));

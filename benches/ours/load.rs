@@ -3,17 +3,17 @@
 /// The credit that a receiver keeps each of its links topped up to, here and at the peers.
 pub const CREDIT: u32 = 1000;
 
-/// The max-frame-size of both ends where nothing else is said, in octets.
+/// The max-frame-size of both ends where nothing else is said, in bytes.
 pub const FRAME: u32 = 64 << 10;
 
 /// Messages of one kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// Octets of each message.
+    /// Bytes of each message.
     pub payload: usize,
     /// Whether they are settled by being sent.
     pub settled: bool,
-    /// Messages that are sent before octets are carried.
+    /// Messages that are sent before bytes are carried.
     pub batch: u64,
     /// The max-frame-size of both ends.
     pub max_frame_size: u32,

@@ -44,7 +44,7 @@ pub fn encode() -> impl FnMut(u64) {
     }
 }
 
-/// Decodes all of the message, and leaves its texts and octets where they are.
+/// Decodes all of the message, and leaves its texts and bytes where they are.
 pub fn decode_all() -> impl FnMut(u64) {
     let payload = encoded();
     move |count| {

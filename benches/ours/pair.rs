@@ -2,7 +2,7 @@
 
 use amqp_proto::{
     Attach, Begin, Config, Connection, CreditPolicy, DeliveryId, Event, ReceiverId, SenderId, SessionId,
-    spec::termini::Source,
+    spec::terminus::Source,
 };
 
 use super::{Wire, pipe::Pipe};

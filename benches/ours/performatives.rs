@@ -1,15 +1,15 @@
-//! Transfer and attach to octets and back.
+//! Transfer and attach to bytes and back.
 
 use std::hint::black_box;
 
 use amqp_proto::{
     DecodeLimits,
-    codec::{Decode, Encode, Reader, Writer, to_vec},
+    codec::{Decode, Decoder, Encode, Encoder, to_vec},
     spec::{
         definitions::{ReceiverSettleMode, Role},
         delivery_state::DeliveryState,
         performatives::{Attach, Performative, Transfer},
-        termini::{Source, Target},
+        terminus::{Source, Target},
     },
     types::{Handle, MessageFormat},
 };
@@ -53,7 +53,7 @@ pub fn encode(value: impl Encode) -> impl FnMut(u64) {
     move |count| {
         for _ in 0..count {
             out.clear();
-            black_box(&value).encode(&mut Writer::new(&mut out));
+            black_box(&value).encode(&mut Encoder::new(&mut out));
             black_box(&out);
         }
     }
@@ -61,10 +61,10 @@ pub fn encode(value: impl Encode) -> impl FnMut(u64) {
 
 /// Decodes as the engine does: whichever performative comes.
 pub fn decode(value: impl Encode) -> impl FnMut(u64) {
-    let octets = Bytes::from(to_vec(&value));
+    let bytes = Bytes::from(to_vec(&value));
     move |count| {
         for _ in 0..count {
-            let mut reader = Reader::new(black_box(&octets), DecodeLimits::default());
+            let mut reader = Decoder::new(black_box(&bytes), DecodeLimits::default());
             black_box(Performative::decode(&mut reader)).expect("it was encoded here");
         }
     }

@@ -1,10 +1,10 @@
-//! Where one end's octets are read to: two blocks of memory in turn. The engine's payloads are slices of a block, so
+//! Where one end's bytes are read to: two blocks of memory in turn. The engine's payloads are slices of a block, so
 //! one is filled while what lies in the other is still being used, and neither has to be allocated anew.
 
-use amqp_proto::frame::Segments;
+use amqp_proto::frame::Chunks;
 use bytes::BytesMut;
 
-/// Octets of a block: more than the messages under way take up.
+/// Bytes of a block: more than the messages under way take up.
 const BLOCK: usize = 256 << 10;
 
 /// What has been read and not been taken, and the block that is filled next.
@@ -12,7 +12,7 @@ const BLOCK: usize = 256 << 10;
 pub struct Pipe {
     pub block: BytesMut,
     /// What is handed over and not copied.
-    pub segments: Segments,
+    pub segments: Chunks,
     spare: BytesMut,
 }
 
@@ -22,17 +22,17 @@ impl Pipe {
         self.block.is_empty() && self.segments.is_empty()
     }
 
-    /// Octets that the block has room for.
+    /// Bytes that the block has room for.
     pub fn room(&self) -> usize {
         self.block.capacity() - self.block.len()
     }
 
-    /// Copies octets in.
-    pub fn push(&mut self, octets: &[u8]) {
-        if self.room() < octets.len() {
-            self.turn_over(octets.len());
+    /// Copies bytes in.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.room() < bytes.len() {
+            self.turn_over(bytes.len());
         }
-        self.block.extend_from_slice(octets);
+        self.block.extend_from_slice(bytes);
     }
 
     /// Goes on in the other block, with what has not been taken of this one.

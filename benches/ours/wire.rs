@@ -8,15 +8,15 @@ use super::pipe::Pipe;
 /// The one moment at which everything happens.
 pub const NOW: Instant = Instant::from_millis(0);
 
-/// Octets that are handed over at a time, at least.
+/// Bytes that are handed over at a time, at least.
 const READ: usize = 128 << 10;
 
-/// How octets get from one end to the other.
+/// How bytes get from one end to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
-    /// Each octet is copied once.
+    /// Each byte is copied once.
     Copied,
-    /// Each octet is copied once, and once more by the engine, which then keeps nothing of what was read.
+    /// Each byte is copied once, and once more by the engine, which then keeps nothing of what was read.
     Lent,
     /// Owned segments are handed over.
     HandedOver,

@@ -92,7 +92,7 @@ impl Client {
         Ok(Self { peer, session, poll, ready: Events::with_capacity(8), block: vec![0; READ].into() })
     }
 
-    /// The next event, moving octets until there is one; `None` at `until`, or when the connection is over.
+    /// The next event, moving bytes until there is one; `None` at `until`, or when the connection is over.
     pub fn next_event(&mut self, until: Option<Instant>) -> Result<Option<Event>> {
         loop {
             if let Some(event) = self.peer.connection.poll_event() {

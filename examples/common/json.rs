@@ -2,14 +2,14 @@
 
 use amqp_proto::{
     spec::{
-        Composite, Field, definitions, delivery_state::*, performatives::*, sasl::*, section::*, termini::*,
-        transaction::*,
+        Composite, Field, definitions, delivery_state::*, messaging::*, performatives::*, sasl::*,
+        terminus::*, transaction::*,
     },
     types::{Described, Value},
 };
 use serde_json::{Map, Value as Json, json};
 
-/// Longer runs of octets are cut, with their number told.
+/// Longer runs of bytes are cut, with their number told.
 const SHOWN: usize = 64;
 
 macro_rules! composites {
@@ -74,16 +74,16 @@ fn composite(described: &Described) -> Option<Json> {
     Some(set.map(|(field, item)| (field.name.to_string(), value(item))).collect::<Map<_, _>>().into())
 }
 
-/// Octets: as text where they are printable, as hexadecimal digits otherwise.
-pub fn octets(octets: &[u8]) -> Json {
-    let shown = octets.get(..SHOWN).unwrap_or(octets);
+/// Bytes: as text where they are printable, as hexadecimal digits otherwise.
+pub fn bytes(bytes: &[u8]) -> Json {
+    let shown = bytes.get(..SHOWN).unwrap_or(bytes);
     let text = std::str::from_utf8(shown).ok().filter(|text| !text.chars().any(char::is_control));
     let text = text.map_or_else(
-        || shown.iter().fold("0x".into(), |text: String, octet| text + &format!("{octet:02x}")),
+        || shown.iter().fold("0x".into(), |text: String, byte| text + &format!("{byte:02x}")),
         str::to_owned,
     );
-    let cut = octets.len().saturating_sub(shown.len());
-    if cut == 0 { text.into() } else { format!("{text}.. and {cut} octets more").into() }
+    let cut = bytes.len().saturating_sub(shown.len());
+    if cut == 0 { text.into() } else { format!("{text}.. and {cut} bytes more").into() }
 }
 
 fn value(value: &Value) -> Json {
@@ -103,7 +103,7 @@ fn value(value: &Value) -> Json {
         Value::Double(number) if number.get().is_finite() => json!(number.get()),
         Value::Timestamp(moment) => json!(moment.as_millis()),
         Value::Char(char) => json!(char.to_string()),
-        Value::Binary(binary) => octets(binary),
+        Value::Binary(binary) => bytes(binary),
         Value::String(text) => json!(text.as_str()),
         Value::Symbol(text) => json!(text.as_str()),
         Value::List(items) => items.iter().map(self::value).collect(),

@@ -8,8 +8,8 @@ use amqp_proto::{
     spec::{
         definitions::{Error, ErrorCondition, SenderSettleMode},
         delivery_state::DeliveryState,
-        section::MESSAGE_FORMAT,
-        termini::{DistributionMode, Source, TargetArchetype},
+        messaging::MESSAGE_FORMAT,
+        terminus::{DistributionMode, Source, TargetArchetype},
     },
     types::Str,
 };

@@ -1,4 +1,4 @@
-//! A connection and its socket: moves octets between the two, never waits.
+//! A connection and its socket: moves bytes between the two, never waits.
 
 use std::{
     io::{self, ErrorKind, IoSlice, Read as _, Write as _},
@@ -11,7 +11,7 @@ use amqp_proto::{Config, Connection, Instant, Progress};
 use bytes::{Buf as _, BytesMut};
 use mio::{event, net::TcpStream};
 
-/// Octets read at a time: the size of the block that a program lends to each of its connections in turn.
+/// Bytes read at a time: the size of the block that a program lends to each of its connections in turn.
 pub const READ: usize = 64 << 10;
 
 /// How long the peer may take to close its end of the transport once all is said.
@@ -116,7 +116,7 @@ impl Peer {
             }
         }
         if self.connection.is_closed() && self.closed_at.is_none() {
-            // A socket dropped with octets unread resets the transport, and the peer may lose our last words.
+            // A socket dropped with bytes unread resets the transport, and the peer may lose our last words.
             let _ = self.socket.shutdown(Shutdown::Write);
             self.closed_at = Some(time::Instant::now());
         }

@@ -4,11 +4,11 @@ use thiserror::Error;
 
 /// Bytes that are not what they should be: `amqp:decode-error` on the wire (2.8.15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("{kind} at octet {offset}")]
+#[error("{kind} at byte {offset}")]
 pub struct DecodeError {
     /// What is wrong.
     pub kind: DecodeErrorKind,
-    /// Where, in octets from the start of the bytes given to the reader.
+    /// Where, in bytes from the start of the bytes given to the decoder.
     pub offset: usize,
 }
 
@@ -30,8 +30,8 @@ pub enum DecodeErrorKind {
         /// The format code found.
         found: u8,
     },
-    /// A boolean's octet is neither 0 nor 1 (1.6.2).
-    #[error("a boolean's octet is 0 or 1, not {0}")]
+    /// A boolean's byte is neither 0 nor 1 (1.6.2).
+    #[error("a boolean's byte is 0 or 1, not {0}")]
     InvalidBoolean(u8),
     /// A char is no Unicode scalar value (1.6.16).
     #[error("{0:#x} is not a Unicode character")]
@@ -45,8 +45,8 @@ pub enum DecodeErrorKind {
     /// A compound's or array's size does not fit its elements (1.2.3, 1.2.4).
     #[error("the declared size does not fit the elements")]
     SizeMismatch,
-    /// A compound declares more elements than octets (1.2.3).
-    #[error("more elements are declared than there are octets")]
+    /// A compound declares more elements than bytes (1.2.3).
+    #[error("more elements are declared than there are bytes")]
     CountExceedsData,
     /// A map with an odd number of elements (1.6.23).
     #[error("a map has a key without a value")]
@@ -78,11 +78,11 @@ pub enum DecodeErrorKind {
     #[error("the value is not one of those defined for {0}")]
     InvalidChoice(&'static str),
     /// A binary longer than its type allows (2.8.7, 4.5.4).
-    #[error("a {0} is longer than 32 octets")]
+    #[error("a {0} is longer than 32 bytes")]
     TooLong(&'static str),
-    /// Octets are left over where the value should have been the last thing.
-    #[error("octets are left over")]
-    TrailingOctets,
+    /// Bytes are left over where the value should have been the last thing.
+    #[error("bytes are left over")]
+    TrailingBytes,
 }
 
 impl DecodeErrorKind {

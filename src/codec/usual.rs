@@ -4,29 +4,29 @@
 //! again on the general way, which says what is wrong and where. What it does not give way to it reads as the general
 //! way would; the tests of [`spec`](crate::spec) see to that for every type there is.
 //!
-//! It is quick because there is nothing in it but the octets left: no error to hold, no place to note.
+//! It is quick because there is nothing in it but the bytes left: no error to hold, no place to note.
 
 use bytes::Bytes;
 
-use super::{Decode, Element, Reader, code};
+use super::{Decode, Decoder, Element, format_code};
 use crate::types::{DeliveryTag, Multiple, Str, Symbol, Timestamp, Uuid};
 
-/// A value and the octets behind it.
+/// A value and the bytes behind it.
 pub(crate) type Taken<'a, T> = Option<(T, &'a [u8])>;
 
 /// Reads the value on the general way, and forgets the reason where it fails.
-pub(crate) fn general<'a, T: Decode>(rest: &'a [u8], reader: &mut Reader<'a>) -> Taken<'a, T> {
-    reader.set_rest(rest);
-    let code = reader.code().ok()?;
-    let value = T::decode_as(code, reader).ok()?;
-    Some((value, reader.rest()))
+pub(crate) fn general<'a, T: Decode>(rest: &'a [u8], decoder: &mut Decoder<'a>) -> Taken<'a, T> {
+    decoder.set_rest(rest);
+    let code = decoder.code().ok()?;
+    let value = T::decode_as(code, decoder).ok()?;
+    Some((value, decoder.rest()))
 }
 
 #[inline(always)]
 pub(crate) fn boolean(rest: &[u8]) -> Taken<'_, bool> {
     match rest {
-        [code::TRUE, rest @ ..] | [code::BOOLEAN, 1, rest @ ..] => Some((true, rest)),
-        [code::FALSE, rest @ ..] | [code::BOOLEAN, 0, rest @ ..] => Some((false, rest)),
+        [format_code::TRUE, rest @ ..] | [format_code::BOOLEAN, 1, rest @ ..] => Some((true, rest)),
+        [format_code::FALSE, rest @ ..] | [format_code::BOOLEAN, 0, rest @ ..] => Some((false, rest)),
         _ => None,
     }
 }
@@ -34,7 +34,7 @@ pub(crate) fn boolean(rest: &[u8]) -> Taken<'_, bool> {
 #[inline(always)]
 pub(super) fn ubyte(rest: &[u8]) -> Taken<'_, u8> {
     match rest {
-        [code::UBYTE, value, rest @ ..] => Some((*value, rest)),
+        [format_code::UBYTE, value, rest @ ..] => Some((*value, rest)),
         _ => None,
     }
 }
@@ -42,11 +42,11 @@ pub(super) fn ubyte(rest: &[u8]) -> Taken<'_, u8> {
 #[inline(always)]
 pub(crate) fn uint(rest: &[u8]) -> Taken<'_, u32> {
     match rest {
-        [code::SMALLUINT, value, rest @ ..] => Some(((*value).into(), rest)),
-        [code::UINT0, rest @ ..] => Some((0, rest)),
-        [code::UINT, rest @ ..] => {
-            let (octets, rest) = rest.split_first_chunk()?;
-            Some((u32::from_be_bytes(*octets), rest))
+        [format_code::SMALLUINT, value, rest @ ..] => Some(((*value).into(), rest)),
+        [format_code::UINT0, rest @ ..] => Some((0, rest)),
+        [format_code::UINT, rest @ ..] => {
+            let (bytes, rest) = rest.split_first_chunk()?;
+            Some((u32::from_be_bytes(*bytes), rest))
         }
         _ => None,
     }
@@ -55,11 +55,11 @@ pub(crate) fn uint(rest: &[u8]) -> Taken<'_, u32> {
 #[inline(always)]
 pub(crate) fn ulong(rest: &[u8]) -> Taken<'_, u64> {
     match rest {
-        [code::SMALLULONG, value, rest @ ..] => Some(((*value).into(), rest)),
-        [code::ULONG0, rest @ ..] => Some((0, rest)),
-        [code::ULONG, rest @ ..] => {
-            let (octets, rest) = rest.split_first_chunk()?;
-            Some((u64::from_be_bytes(*octets), rest))
+        [format_code::SMALLULONG, value, rest @ ..] => Some(((*value).into(), rest)),
+        [format_code::ULONG0, rest @ ..] => Some((0, rest)),
+        [format_code::ULONG, rest @ ..] => {
+            let (bytes, rest) = rest.split_first_chunk()?;
+            Some((u64::from_be_bytes(*bytes), rest))
         }
         _ => None,
     }
@@ -67,19 +67,19 @@ pub(crate) fn ulong(rest: &[u8]) -> Taken<'_, u64> {
 
 #[inline(always)]
 pub(crate) fn timestamp(rest: &[u8]) -> Taken<'_, Timestamp> {
-    let [code::TIMESTAMP, rest @ ..] = rest else { return None };
-    let (octets, rest) = rest.split_first_chunk()?;
-    Some((Timestamp::from_millis(i64::from_be_bytes(*octets)), rest))
+    let [format_code::TIMESTAMP, rest @ ..] = rest else { return None };
+    let (bytes, rest) = rest.split_first_chunk()?;
+    Some((Timestamp::from_millis(i64::from_be_bytes(*bytes)), rest))
 }
 
 #[inline(always)]
 pub(crate) fn uuid(rest: &[u8]) -> Taken<'_, Uuid> {
-    let [code::UUID, rest @ ..] = rest else { return None };
-    let (octets, rest) = rest.split_first_chunk()?;
-    Some((Uuid::from_bytes(*octets), rest))
+    let [format_code::UUID, rest @ ..] = rest else { return None };
+    let (bytes, rest) = rest.split_first_chunk()?;
+    Some((Uuid::from_bytes(*bytes), rest))
 }
 
-/// The octets of a binary, a string or a symbol.
+/// The bytes of a binary, a string or a symbol.
 #[inline]
 pub(crate) fn variable(rest: &[u8], narrow: u8, wide: u8) -> Taken<'_, &[u8]> {
     let [found, rest @ ..] = rest else { return None };
@@ -96,39 +96,39 @@ pub(crate) fn variable(rest: &[u8], narrow: u8, wide: u8) -> Taken<'_, &[u8]> {
 }
 
 #[inline]
-pub(super) fn binary<'a>(rest: &'a [u8], reader: &Reader<'a>) -> Taken<'a, Bytes> {
-    let (octets, rest) = variable(rest, code::VBIN8, code::VBIN32)?;
-    Some((reader.shared(octets), rest))
+pub(super) fn binary<'a>(rest: &'a [u8], decoder: &Decoder<'a>) -> Taken<'a, Bytes> {
+    let (bytes, rest) = variable(rest, format_code::VBIN8, format_code::VBIN32)?;
+    Some((decoder.shared(bytes), rest))
 }
 
 #[inline]
-pub(super) fn string<'a>(rest: &'a [u8], reader: &Reader<'a>) -> Taken<'a, Str> {
-    let (octets, rest) = variable(rest, code::STR8, code::STR32)?;
-    Some((Str::try_from(reader.shared(octets)).ok()?, rest))
+pub(super) fn string<'a>(rest: &'a [u8], decoder: &Decoder<'a>) -> Taken<'a, Str> {
+    let (bytes, rest) = variable(rest, format_code::STR8, format_code::STR32)?;
+    Some((Str::try_from(decoder.shared(bytes)).ok()?, rest))
 }
 
 #[inline]
-pub(super) fn symbol<'a>(rest: &'a [u8], reader: &Reader<'a>) -> Taken<'a, Symbol> {
-    let (octets, rest) = variable(rest, code::SYM8, code::SYM32)?;
-    Some((Symbol::try_from(reader.shared(octets)).ok()?, rest))
+pub(super) fn symbol<'a>(rest: &'a [u8], decoder: &Decoder<'a>) -> Taken<'a, Symbol> {
+    let (bytes, rest) = variable(rest, format_code::SYM8, format_code::SYM32)?;
+    Some((Symbol::try_from(decoder.shared(bytes)).ok()?, rest))
 }
 
 #[inline(always)]
 pub(crate) fn delivery_tag(rest: &[u8]) -> Taken<'_, DeliveryTag> {
-    let [code::VBIN8, length, rest @ ..] = rest else { return None };
-    let (octets, rest) = rest.split_at_checked((*length).into())?;
-    Some((DeliveryTag::fitting(octets)?, rest))
+    let [format_code::VBIN8, length, rest @ ..] = rest else { return None };
+    let (bytes, rest) = rest.split_at_checked((*length).into())?;
+    Some((DeliveryTag::fitting(bytes)?, rest))
 }
 
 /// What a field declared `multiple` holds most often, beside nothing: one value.
 #[inline]
 pub(super) fn multiple<'a, T: Decode + Element>(
     rest: &'a [u8],
-    reader: &mut Reader<'a>,
+    decoder: &mut Decoder<'a>,
 ) -> Taken<'a, Multiple<T>> {
     match rest.first() {
-        Some(&(code::ARRAY8 | code::ARRAY32)) => general(rest, reader),
-        _ => T::usual(rest, reader).map(|(one, rest)| (one.into(), rest)),
+        Some(&(format_code::ARRAY8 | format_code::ARRAY32)) => general(rest, decoder),
+        _ => T::usual(rest, decoder).map(|(one, rest)| (one.into(), rest)),
     }
 }
 
@@ -139,15 +139,15 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Enters a list of `min` to `max` fields, and gives the octets behind it.
+    /// Enters a list of `min` to `max` fields, and gives the bytes behind it.
     #[inline(always)]
     pub(crate) fn enter(rest: &'a [u8], min: u32, max: u32) -> Option<(Self, &'a [u8])> {
         let (size, left, rest) = match rest {
-            [code::LIST8, size, count, rest @ ..] => {
+            [format_code::LIST8, size, count, rest @ ..] => {
                 (usize::from(*size).checked_sub(1)?, u32::from(*count), rest)
             }
-            [code::LIST0, rest @ ..] => (0, 0, rest),
-            [code::LIST32, a, b, c, d, e, f, g, h, rest @ ..] => {
+            [format_code::LIST0, rest @ ..] => (0, 0, rest),
+            [format_code::LIST32, a, b, c, d, e, f, g, h, rest @ ..] => {
                 let size = usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).ok()?;
                 (size.checked_sub(4)?, u32::from_be_bytes([*e, *f, *g, *h]), rest)
             }
@@ -160,7 +160,7 @@ impl<'a> Fields<'a> {
         Some((Self { rest, left }, after))
     }
 
-    /// How many fields are left, and their octets.
+    /// How many fields are left, and their bytes.
     #[inline(always)]
     pub(crate) fn rest(&self) -> (u32, &'a [u8]) {
         (self.left, self.rest)
@@ -174,15 +174,15 @@ impl<'a> Fields<'a> {
 
     /// The next of the fields that are left, or `None` within where it is null.
     #[inline(always)]
-    pub(crate) fn next<T: Decode>(&mut self, reader: &mut Reader<'a>) -> Option<Option<T>> {
-        self.next_by(|rest| T::usual(rest, reader))
+    pub(crate) fn next<T: Decode>(&mut self, decoder: &mut Decoder<'a>) -> Option<Option<T>> {
+        self.next_by(|rest| T::usual(rest, decoder))
     }
 
     /// The next of the fields that are left, as it is read by `read`.
     #[inline(always)]
     pub(crate) fn next_by<T>(&mut self, read: impl FnOnce(&'a [u8]) -> Taken<'a, T>) -> Option<Option<T>> {
         self.left = self.left.wrapping_sub(1);
-        if let [code::NULL, rest @ ..] = self.rest {
+        if let [format_code::NULL, rest @ ..] = self.rest {
             self.rest = rest;
             return Some(None);
         }
@@ -208,7 +208,9 @@ impl<'a> Fields<'a> {
 #[inline(always)]
 pub(crate) fn descriptor(rest: &[u8]) -> Taken<'_, u64> {
     match rest {
-        [code::DESCRIBED, code::SMALLULONG, number, rest @ ..] => Some((u64::from(*number), rest)),
+        [format_code::DESCRIBED, format_code::SMALLULONG, number, rest @ ..] => {
+            Some((u64::from(*number), rest))
+        }
         _ => None,
     }
 }

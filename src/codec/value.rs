@@ -4,29 +4,29 @@ use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
 
-use super::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer, code};
+use super::{Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder, format_code};
 use crate::types::{Described, Kind, Map, Str, Symbol, Value};
 
 /// Reads by the kind that a format code belongs to.
 macro_rules! by_kind {
-    ($kind:expr, $code:expr, $reader:expr, { $($variant:ident: $ty:ty,)* }) => {
+    ($kind:expr, $code:expr, $decoder:expr, { $($variant:ident: $ty:ty,)* }) => {
         match $kind {
-            $(Kind::$variant => <$ty>::decode_as($code, $reader).map(|value| Value::$variant(value.into())),)*
+            $(Kind::$variant => <$ty>::decode_as($code, $decoder).map(|value| Value::$variant(value.into())),)*
             Kind::Null => Ok(Value::Null),
-            Kind::Described => described($reader),
+            Kind::Described => described($decoder),
         }
     };
 }
 
 impl Decode for Value {
-    fn decode_as(code: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        if code == code::DESCRIBED {
-            return described(reader);
+    fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        if code == format_code::DESCRIBED {
+            return described(decoder);
         }
-        let Some(row) = code::lookup(code) else {
-            return Err(DecodeErrorKind::UnknownCode(code).at(reader.offset().saturating_sub(1)));
+        let Some(row) = format_code::lookup(code) else {
+            return Err(DecodeErrorKind::UnknownCode(code).at(decoder.offset().saturating_sub(1)));
         };
-        by_kind!(row.kind, code, reader, {
+        by_kind!(row.kind, code, decoder, {
             Boolean: bool,
             Ubyte: u8,
             Ushort: u16,
@@ -54,55 +54,57 @@ impl Decode for Value {
     }
 }
 
-fn described(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
-    Described::decode_as(code::DESCRIBED, reader).map(|value| Value::Described(Box::new(value)))
+fn described(decoder: &mut Decoder<'_>) -> Result<Value, DecodeError> {
+    Described::decode_as(format_code::DESCRIBED, decoder).map(|value| Value::Described(Box::new(value)))
 }
 
 impl Decode for Described {
-    fn decode_as(code: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        if code != code::DESCRIBED {
-            return Err(reader.wrong_type("described value", code));
+    fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        if code != format_code::DESCRIBED {
+            return Err(decoder.wrong_type("described value", code));
         }
-        reader.nested(|reader| Ok(Self { descriptor: Value::decode(reader)?, value: Value::decode(reader)? }))
+        decoder.nested(|decoder| {
+            Ok(Self { descriptor: Value::decode(decoder)?, value: Value::decode(decoder)? })
+        })
     }
 }
 
 impl Encode for Described {
-    fn encode(&self, writer: &mut Writer<'_>) {
-        writer.u8(code::DESCRIBED);
-        self.descriptor.encode(writer);
-        self.value.encode(writer);
+    fn encode(&self, encoder: &mut Encoder<'_>) {
+        encoder.u8(format_code::DESCRIBED);
+        self.descriptor.encode(encoder);
+        self.value.encode(encoder);
     }
 }
 
 impl Encode for Value {
-    fn encode(&self, writer: &mut Writer<'_>) {
+    fn encode(&self, encoder: &mut Encoder<'_>) {
         match self {
-            Self::Null => writer.null(),
-            Self::Boolean(value) => value.encode(writer),
-            Self::Ubyte(value) => value.encode(writer),
-            Self::Ushort(value) => value.encode(writer),
-            Self::Uint(value) => value.encode(writer),
-            Self::Ulong(value) => value.encode(writer),
-            Self::Byte(value) => value.encode(writer),
-            Self::Short(value) => value.encode(writer),
-            Self::Int(value) => value.encode(writer),
-            Self::Long(value) => value.encode(writer),
-            Self::Float(value) => value.encode(writer),
-            Self::Double(value) => value.encode(writer),
-            Self::Decimal32(value) => value.encode(writer),
-            Self::Decimal64(value) => value.encode(writer),
-            Self::Decimal128(value) => value.encode(writer),
-            Self::Char(value) => value.encode(writer),
-            Self::Timestamp(value) => value.encode(writer),
-            Self::Uuid(value) => value.encode(writer),
-            Self::Binary(value) => value.encode(writer),
-            Self::String(value) => value.encode(writer),
-            Self::Symbol(value) => value.encode(writer),
-            Self::List(value) => value.encode(writer),
-            Self::Map(value) => value.encode(writer),
-            Self::Array(value) => value.encode(writer),
-            Self::Described(value) => value.encode(writer),
+            Self::Null => encoder.null(),
+            Self::Boolean(value) => value.encode(encoder),
+            Self::Ubyte(value) => value.encode(encoder),
+            Self::Ushort(value) => value.encode(encoder),
+            Self::Uint(value) => value.encode(encoder),
+            Self::Ulong(value) => value.encode(encoder),
+            Self::Byte(value) => value.encode(encoder),
+            Self::Short(value) => value.encode(encoder),
+            Self::Int(value) => value.encode(encoder),
+            Self::Long(value) => value.encode(encoder),
+            Self::Float(value) => value.encode(encoder),
+            Self::Double(value) => value.encode(encoder),
+            Self::Decimal32(value) => value.encode(encoder),
+            Self::Decimal64(value) => value.encode(encoder),
+            Self::Decimal128(value) => value.encode(encoder),
+            Self::Char(value) => value.encode(encoder),
+            Self::Timestamp(value) => value.encode(encoder),
+            Self::Uuid(value) => value.encode(encoder),
+            Self::Binary(value) => value.encode(encoder),
+            Self::String(value) => value.encode(encoder),
+            Self::Symbol(value) => value.encode(encoder),
+            Self::List(value) => value.encode(encoder),
+            Self::Map(value) => value.encode(encoder),
+            Self::Array(value) => value.encode(encoder),
+            Self::Described(value) => value.encode(encoder),
         }
     }
 }

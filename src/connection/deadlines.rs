@@ -130,7 +130,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn link(session: u16, generation: u32) -> LinkId {
-        LinkKey { generation, session, slot: 0 }.sender().into()
+        LinkKey { generation, session, handle: 0 }.sender().into()
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
     fn those_of_a_session_go_with_it_and_no_others() {
         let mut deadlines = Deadlines::default();
         let all = [0_u16, 1, 2].into_iter().flat_map(|channel| {
-            let drain = LinkKey { generation: 7, session: channel, slot: 3 }.receiver();
+            let drain = LinkKey { generation: 7, session: channel, handle: 3 }.receiver();
             [
                 Due::End(SessionId::new(u32::MAX, channel)),
                 Due::Detach(link(channel, u32::MAX)),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Connection;
 use crate::{
-    codec::{Decode, code, from_bytes},
+    codec::{Decode, format_code, from_bytes},
     error::ProtocolError,
     spec::performatives::{Attach, Begin, Detach, End},
     state::{ConnectionState, SessionState},
@@ -15,7 +15,7 @@ use crate::{
 impl Connection {
     /// Acts on the body of a frame, if it is one of these; `None` where nothing has been done.
     pub(super) fn on_direct(&mut self, remote: u16, body: &Bytes) -> Option<Result<(), ProtocolError>> {
-        let [code::DESCRIBED, code::SMALLULONG, number, ..] = **body else { return None };
+        let [format_code::DESCRIBED, format_code::SMALLULONG, number, ..] = **body else { return None };
         if self.state != ConnectionState::Opened {
             return None;
         }
@@ -31,8 +31,8 @@ impl Connection {
             Attach::CODE => self.open_channel(remote).map(|channel| {
                 self.decoded(body).map(|attach: Attach| {
                     self.note_direct("Attach");
-                    self.in_session(channel, |session, out, shared| {
-                        session.receive_attach(&attach, body, out, &mut shared.links)
+                    self.in_session(channel, |session, cx, shared| {
+                        session.receive_attach(&attach, body, cx, &mut shared.links)
                     });
                 })
             }),
@@ -47,7 +47,7 @@ impl Connection {
     }
 
     fn decoded<T: Decode>(&self, body: &Bytes) -> Result<T, ProtocolError> {
-        Ok(from_bytes(body, self.out.limits.decode)?)
+        Ok(from_bytes(body, self.cx.limits.decode)?)
     }
 
     /// Our channel of the session that the peer's stands for, if both ends have begun it.

@@ -1,12 +1,12 @@
 //! The owner (2.4, 5.3): bytes and time in, bytes and events out, commands in between.
 
-mod access;
+mod begin_end;
 mod deadlines;
 mod direct;
-mod input;
-mod lifecycle;
+mod handles;
+mod open_close;
+mod receive;
 mod security;
-mod sessions;
 mod timers;
 mod usual;
 
@@ -19,19 +19,20 @@ use bytes::Bytes;
 use self::{deadlines::Due, security::Security, timers::Timers};
 use crate::{
     config::{Config, Side},
+    context::Context,
     error::CommandError,
     event::Event,
     frame::Transmit,
     ids::{LinkId, LinkKey, SessionId},
-    out::Out,
-    places::{Places, Turns},
-    session::{SessionInner, UnsettledDelivery},
+    ready_queue::ReadyQueue,
+    session::{SessionEndpoint, UnsettledDelivery},
+    slab::Slab,
     spec::performatives::{Open, Performative},
-    state::{ConnectionCue, ConnectionState},
+    state::{ConnectionState, ConnectionTrigger},
     time::Instant,
 };
 
-pub use access::{Receiver, Sender, Session};
+pub use handles::{Receiver, Sender, Session};
 
 /// What to do next for a connection's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,23 +60,23 @@ pub struct Connection {
     state: ConnectionState,
     security: Security,
     /// Input is beyond understanding; what follows is dropped.
-    deaf: bool,
+    input_closed: bool,
     /// The last event of the connection has been raised.
-    silent: bool,
-    out: Out,
+    end_raised: bool,
+    cx: Context,
     shared: Shared,
     remote: Option<Box<Open>>,
     /// Frames that came before the application answered the peer's open.
     backlog: VecDeque<(u16, Performative, Bytes, usize)>,
-    backlog_octets: usize,
-    /// Octets of the frame at hand.
-    frame_octets: usize,
+    backlog_bytes: usize,
+    /// Bytes of the frame at hand.
+    frame_bytes: usize,
     /// Sessions by our channels.
-    sessions: Places<SessionInner>,
+    sessions: Slab<SessionEndpoint>,
     /// Our channels by the peer's.
     channels: Vec<Option<u16>>,
     /// Sessions that have ended and left deliveries unsettled.
-    ended: VecDeque<Box<SessionInner>>,
+    ended: VecDeque<Box<SessionEndpoint>>,
     retained: usize,
     session_generations: u32,
     /// How far it and the sessions that it has removed have come, for tests to look at.
@@ -89,28 +90,28 @@ impl Connection {
         let config = config.into();
         let mut timers = Timers::default();
         if config.side == Side::Server {
-            // A client's begins with its first octet, a server's with the first moment that it knows of.
+            // A client's begins with its first byte, a server's with the first moment that it knows of.
             timers.arm(Due::Open, config.timeouts.open);
         }
         Self {
             security: Security::new(&config),
             state: ConnectionState::Start,
-            deaf: false,
-            silent: false,
-            out: Out::new(config.limits),
+            input_closed: false,
+            end_raised: false,
+            cx: Context::new(config.limits),
             shared: Shared {
                 config,
                 timers,
                 links: 0,
                 epochs: 0,
-                dirty: Turns::default(),
-                blocked: Turns::default(),
+                dirty: ReadyQueue::default(),
+                blocked: ReadyQueue::default(),
             },
             remote: None,
             backlog: VecDeque::new(),
-            backlog_octets: 0,
-            frame_octets: 0,
-            sessions: Places::default(),
+            backlog_bytes: 0,
+            frame_bytes: 0,
+            sessions: Slab::default(),
             channels: Vec::new(),
             ended: VecDeque::new(),
             retained: 0,
@@ -120,12 +121,12 @@ impl Connection {
         }
     }
 
-    /// Whether the cue is legal now; if so, it has happened.
+    /// Whether the trigger is legal now; if so, it has happened.
     #[must_use]
-    fn apply(&mut self, cue: ConnectionCue) -> bool {
-        let Some(next) = self.state.next(cue) else { return false };
+    fn apply(&mut self, trigger: ConnectionTrigger) -> bool {
+        let Some(next) = self.state.next(trigger) else { return false };
         self.state = next;
-        self.out.closed = self.is_write_closed();
+        self.cx.closed = self.is_write_closed();
         #[cfg(feature = "testing")]
         self.reached.connection.insert(next);
         true
@@ -133,29 +134,29 @@ impl Connection {
 
     /// The session on one of our channels, its way out, and what it shares with the others.
     #[inline]
-    fn on_channel(&mut self, channel: u16) -> Option<(&mut SessionInner, &mut Out, &mut Shared)> {
+    fn on_channel(&mut self, channel: u16) -> Option<(&mut SessionEndpoint, &mut Context, &mut Shared)> {
         let session = self.sessions.get_mut(channel)?;
-        self.out.channel = channel;
-        Some((session, &mut self.out, &mut self.shared))
+        self.cx.channel = channel;
+        Some((session, &mut self.cx, &mut self.shared))
     }
 
     /// The next event, if there is one.
     pub fn poll_event(&mut self) -> Option<Event> {
-        if self.out.events.is_empty() && !self.shared.blocked.is_empty() {
+        if self.cx.events.is_empty() && !self.shared.blocked.is_empty() {
             self.wake_senders();
         }
-        self.out.events.pop_front()
+        self.cx.events.pop_front()
     }
 
     /// What is to be written now. Everything pending is put into frames first: dispositions, flows, heartbeats.
     ///
-    /// Call it until it is empty: a large message is put into frames as the octets before it are written. Then poll
+    /// Call it until it is empty: a large message is put into frames as the bytes before it are written. Then poll
     /// events once more before waiting, since `SENDER_READY` comes when there is room again.
     pub fn transmit(&mut self, now: Instant) -> Transmit<'_> {
         self.tick(now);
         self.flush();
-        self.shared.timers.note_output(&self.out.outbox);
-        Transmit::new(&mut self.out.outbox)
+        self.shared.timers.note_output(&self.cx.outbox);
+        Transmit::new(&mut self.cx.outbox)
     }
 
     /// Writes what is pending in all sessions.
@@ -166,15 +167,15 @@ impl Connection {
         }
         for _ in 0..self.shared.dirty.len() {
             let Some(channel) = self.shared.dirty.pop() else { break };
-            let Some((session, out, shared)) = self.on_channel(channel) else { continue };
-            session.flush(out);
+            let Some((session, cx, shared)) = self.on_channel(channel) else { continue };
+            session.flush(cx);
             // What the peer's window or the outbox has no room for waits its turn.
             if session.can_write() {
                 shared.queue(session);
             }
         }
-        if self.out.closing && !self.holds_messages() {
-            self.out.closing = false;
+        if self.cx.closing && !self.holds_messages() {
+            self.cx.closing = false;
             self.send_close(None);
         }
     }
@@ -185,12 +186,12 @@ impl Connection {
     }
 
     fn wake_senders(&mut self) {
-        if self.out.outbox.len() >= self.out.limits.outbox || self.out.closing || self.is_write_closed() {
+        if self.cx.outbox.len() >= self.cx.limits.outbox || self.cx.closing || self.is_write_closed() {
             return;
         }
         while let Some(channel) = self.shared.blocked.pop() {
-            if let Some((session, out, _)) = self.on_channel(channel) {
-                session.wake_senders(out);
+            if let Some((session, cx, _)) = self.on_channel(channel) {
+                session.wake_senders(cx);
             }
         }
     }
@@ -198,7 +199,7 @@ impl Connection {
     /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest, if nothing else happens. Exact
     /// after `transmit` or a `handle_*` call; what commands have armed since then counts from the next of those.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.shared.timers.next(&self.out.outbox)
+        self.shared.timers.next(&self.cx.outbox)
     }
 
     /// Whether both ends are open (2.4.6 `OPENED`).
@@ -208,10 +209,10 @@ impl Connection {
 
     /// Whether nothing is left to be read or written, so that the transport can be closed.
     pub fn is_closed(&self) -> bool {
-        (self.state == ConnectionState::End || self.deaf) && self.out.outbox.is_empty()
+        (self.state == ConnectionState::End || self.input_closed) && self.cx.outbox.is_empty()
     }
 
-    /// Whether nothing more will be written once the octets that wait have been: the transport's write side can
+    /// Whether nothing more will be written once the bytes that wait have been: the transport's write side can
     /// be shut down then (2.4.7).
     pub fn is_write_closed(&self) -> bool {
         use ConnectionState::{ClosePipe, CloseSent, Discarding, End, OcPipe};
@@ -251,9 +252,9 @@ impl Connection {
         self.sessions.iter().map(|session| session.id)
     }
 
-    /// Octets waiting to be written, not counting what is pending.
+    /// Bytes waiting to be written, not counting what is pending.
     pub fn outbox_len(&self) -> usize {
-        self.out.outbox.len()
+        self.cx.outbox.len()
     }
 
     /// The unsettled deliveries of a link, in order, with its last known states. They can be asked for after the
@@ -280,7 +281,7 @@ pub(crate) struct Reached {
 
 #[cfg(feature = "testing")]
 impl Reached {
-    fn note(&mut self, session: &SessionInner) {
+    fn note(&mut self, session: &SessionEndpoint) {
         let (sessions, links) = session.reached();
         self.sessions.extend(sessions);
         self.links.extend(links);
@@ -297,15 +298,15 @@ struct Shared {
     /// The last epoch of a delivery's id.
     epochs: u32,
     /// Sessions that have something to write.
-    dirty: Turns,
+    dirty: ReadyQueue,
     /// Sessions in which senders may wait for the outbox to drain.
-    blocked: Turns,
+    blocked: ReadyQueue,
 }
 
 impl Shared {
     /// The session has something to write, or may have.
     #[inline]
-    fn queue(&mut self, session: &mut SessionInner) {
+    fn queue(&mut self, session: &mut SessionEndpoint) {
         if session.has_waiting() {
             self.blocked.push(session.channel);
         }
@@ -316,7 +317,7 @@ impl Shared {
 }
 
 /// A command for a session that is not there.
-fn gone<T>() -> Result<T, CommandError> {
+fn unknown_id<T>() -> Result<T, CommandError> {
     Err(CommandError::UnknownId)
 }
 

@@ -10,13 +10,13 @@ use crate::{
     config::{Config, Side},
     error::{CommandError, Failure, Origin, ProtocolError},
     event::Event,
-    frame::{FrameHead, FrameKind, ProtocolHeader},
+    frame::{FrameHeader, FrameKind, ProtocolHeader},
     sasl::{Credentials, Input, Mechanism, Step},
     spec::{
         definitions::{Error, ErrorCondition},
         sasl::{SaslChallenge, SaslCode, SaslFrame, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
     },
-    state::{SaslClientCue, SaslClientState, SaslServerCue, SaslServerState},
+    state::{SaslClientState, SaslClientTrigger, SaslServerState, SaslServerTrigger},
     types::{Str, Symbol},
 };
 
@@ -99,16 +99,16 @@ impl Security {
         self.wanted = false;
     }
 
-    fn client(&mut self, cue: SaslClientCue) -> bool {
+    fn client(&mut self, trigger: SaslClientTrigger) -> bool {
         let Exchange::Client(state) = self.exchange else { return false };
-        let Some(next) = state.next(cue) else { return false };
+        let Some(next) = state.next(trigger) else { return false };
         self.exchange = Exchange::Client(next);
         true
     }
 
-    fn server(&mut self, cue: SaslServerCue) -> bool {
+    fn server(&mut self, trigger: SaslServerTrigger) -> bool {
         let Exchange::Server(state) = self.exchange else { return false };
-        let Some(next) = state.next(cue) else { return false };
+        let Some(next) = state.next(trigger) else { return false };
         self.exchange = Exchange::Server(next);
         true
     }
@@ -118,19 +118,19 @@ impl Connection {
     /// Sends the SASL header; a server's mechanisms follow at once.
     pub(super) fn start_sasl(&mut self) {
         self.security.started = true;
-        self.out.outbox.header(ProtocolHeader::SASL);
+        self.cx.outbox.header(ProtocolHeader::SASL);
         self.shared.timers.arm(Due::Sasl, self.shared.config.timeouts.sasl);
         if self.shared.config.side == Side::Server {
             self.security.speaking = true;
             let names = self.shared.config.sasl.iter().map(|offer| offer.name().clone()).collect();
             self.write_sasl(&SaslMechanisms { sasl_server_mechanisms: names });
-            let _ = self.security.server(SaslServerCue::SendMechanisms);
+            let _ = self.security.server(SaslServerTrigger::SendMechanisms);
         }
     }
 
     fn write_sasl(&mut self, body: &impl Encode) {
         // A frame that is too large for the peer is one that it will refuse, and so an error all the same.
-        let _ = self.out.outbox.frame(FrameKind::Sasl, 0, body, self.shared.config.limits.sasl_frame);
+        let _ = self.cx.outbox.frame(FrameKind::Sasl, 0, body, self.shared.config.limits.sasl_frame);
     }
 
     /// 5.3.1: whatever goes wrong in here ends the transport; there is no close yet.
@@ -145,7 +145,7 @@ impl Connection {
         self.break_sasl(ProtocolError::connection(ErrorCondition::NotAllowed, why));
     }
 
-    pub(super) fn on_sasl_frame(&mut self, head: FrameHead, body: &Bytes) {
+    pub(super) fn on_sasl_frame(&mut self, head: FrameHeader, body: &Bytes) {
         if head.kind != FrameKind::Sasl {
             return self.break_rules("an AMQP frame inside the SASL layer");
         }
@@ -158,14 +158,14 @@ impl Connection {
 
     fn on_sasl(&mut self, frame: SaslFrame) {
         let legal = match &frame {
-            SaslFrame::SaslMechanisms(_) => self.security.client(SaslClientCue::RecvMechanisms),
-            SaslFrame::SaslChallenge(_) => self.security.client(SaslClientCue::RecvChallenge),
+            SaslFrame::SaslMechanisms(_) => self.security.client(SaslClientTrigger::RecvMechanisms),
+            SaslFrame::SaslChallenge(_) => self.security.client(SaslClientTrigger::RecvChallenge),
             SaslFrame::SaslOutcome(outcome) if outcome.code == SaslCode::Ok => {
-                self.security.client(SaslClientCue::RecvOk)
+                self.security.client(SaslClientTrigger::RecvOk)
             }
-            SaslFrame::SaslOutcome(_) => self.security.client(SaslClientCue::RecvFailure),
-            SaslFrame::SaslInit(_) => self.security.server(SaslServerCue::RecvInit),
-            SaslFrame::SaslResponse(_) => self.security.server(SaslServerCue::RecvResponse),
+            SaslFrame::SaslOutcome(_) => self.security.client(SaslClientTrigger::RecvFailure),
+            SaslFrame::SaslInit(_) => self.security.server(SaslServerTrigger::RecvInit),
+            SaslFrame::SaslResponse(_) => self.security.server(SaslServerTrigger::RecvResponse),
         };
         if !legal || self.security.pending {
             return self.break_rules("a SASL frame out of turn");
@@ -196,7 +196,7 @@ impl Connection {
         };
         let (mechanism, hostname): (Symbol, _) = (offer.name().clone(), config.hostname.clone());
         self.write_sasl(&SaslInit { mechanism, initial_response, hostname });
-        let _ = self.security.client(SaslClientCue::SendInit);
+        let _ = self.security.client(SaslClientTrigger::SendInit);
     }
 
     fn on_init(&mut self, init: &SaslInit) {
@@ -220,7 +220,7 @@ impl Connection {
     fn take_step(&mut self, step: Step) {
         if matches!(step, Step::Pending) {
             self.security.pending = true;
-            return self.out.events.push_back(Event::SaslPending);
+            return self.cx.events.push_back(Event::SaslPending);
         }
         if matches!(step, Step::Reply(_)) {
             self.security.rounds = self.security.rounds.saturating_add(1);
@@ -231,12 +231,12 @@ impl Connection {
         match (self.shared.config.side, step) {
             (Side::Client, Step::Reply(response)) => {
                 self.write_sasl(&SaslResponse { response });
-                let _ = self.security.client(SaslClientCue::SendResponse);
+                let _ = self.security.client(SaslClientTrigger::SendResponse);
             }
             (Side::Client, _) => self.fail_sasl(SaslCode::Auth, "the SASL mechanism gave up"),
             (Side::Server, Step::Reply(challenge)) => {
                 self.write_sasl(&SaslChallenge { challenge });
-                let _ = self.security.server(SaslServerCue::SendChallenge);
+                let _ = self.security.server(SaslServerTrigger::SendChallenge);
             }
             (Side::Server, step) => self.finish_server(step),
         }
@@ -247,7 +247,7 @@ impl Connection {
         self.security.mechanism = None;
         if let Step::Done(success) = step {
             self.write_sasl(&SaslOutcome { code: SaslCode::Ok, additional_data: success.additional_data });
-            let _ = self.security.server(SaslServerCue::SendOk);
+            let _ = self.security.server(SaslServerTrigger::SendOk);
             self.security.identity = success.authorization.or(success.identity);
             self.shared.timers.disarm(Due::Sasl);
             return;
@@ -257,7 +257,7 @@ impl Connection {
             _ => SaslCode::Sys,
         };
         self.write_sasl(&SaslOutcome { code, additional_data: None });
-        let _ = self.security.server(SaslServerCue::SendFailure);
+        let _ = self.security.server(SaslServerTrigger::SendFailure);
         self.fail_sasl(code, "the client was not authenticated");
     }
 
@@ -297,7 +297,7 @@ impl Connection {
     /// # Errors
     /// [`CommandError::IllegalState`] if none waits, or for [`Step::Pending`].
     pub fn sasl_answer(&mut self, step: Step) -> Result<(), CommandError> {
-        if !self.security.pending || self.silent || matches!(step, Step::Pending) {
+        if !self.security.pending || self.end_raised || matches!(step, Step::Pending) {
             return Err(CommandError::IllegalState("no SASL mechanism waits for an answer"));
         }
         self.security.pending = false;

@@ -12,7 +12,7 @@ use crate::{
     frame::Outbox,
     ids::{LinkId, LinkKey, SessionId},
     spec::definitions::{Error, ErrorCondition},
-    state::{ConnectionCue, ConnectionState},
+    state::{ConnectionState, ConnectionTrigger},
     time::Instant,
 };
 
@@ -21,7 +21,7 @@ use crate::{
 pub(super) struct Timers {
     now: Instant,
     due: Deadlines,
-    /// How long the peer may be silent, once it has opened.
+    /// How long the peer may be end_raised, once it has opened.
     silence: Option<Duration>,
     last_frame: Instant,
     /// How long we may be: half of what the peer announced, so that a frame comes in time (2.4.5).
@@ -95,7 +95,7 @@ impl Timers {
         self.silence.map(|silence| self.last_frame.saturating_add(silence))
     }
 
-    /// While octets wait to be written there is no need of a heartbeat, and no use for one.
+    /// While bytes wait to be written there is no need of a heartbeat, and no use for one.
     fn heartbeat_is_due(&self, outbox: &Outbox) -> Option<Instant> {
         self.heartbeat
             .filter(|_| outbox.is_empty())
@@ -135,8 +135,8 @@ impl Connection {
             let why = "no frame came within the idle-time-out";
             self.fail(Origin::TimedOut, Error::described(ErrorCondition::ResourceLimitExceeded, why));
         }
-        if self.shared.timers.heartbeat_is_due(&self.out.outbox).is_some_and(|at| at <= now) {
-            self.out.outbox.empty_frame();
+        if self.shared.timers.heartbeat_is_due(&self.cx.outbox).is_some_and(|at| at <= now) {
+            self.cx.outbox.empty_frame();
             self.shared.timers.last_output = now;
         }
     }
@@ -146,50 +146,50 @@ impl Connection {
         match due {
             Due::Open => self.lose(&lost("the peer did not open in time")),
             Due::Sasl => self.lose(&lost("the SASL exchange took too long")),
-            Due::Close if self.out.closing => {
+            Due::Close if self.cx.closing => {
                 self.send_close(None);
                 self.shared.timers.arm(due, timeouts.close);
             }
             // 2.4.3: a peer that does not answer close is not waited for.
             Due::Close => {
                 if self.state != ConnectionState::End {
-                    let applied = self.apply(ConnectionCue::Lost);
+                    let applied = self.apply(ConnectionTrigger::Lost);
                     debug_assert!(applied, "a transport can be lost in any state");
                     self.shared.timers.stop();
-                    self.deaf = true;
+                    self.input_closed = true;
                     self.raise_end(None);
                 }
             }
             Due::End(id) => {
-                let Some((session, out, shared)) = self.on_channel(id.slot()) else { return };
+                let Some((session, cx, shared)) = self.on_channel(id.slot()) else { return };
                 if session.id != id {
                     return;
                 }
                 if session.ending {
-                    let _ = session.end(None, out);
+                    let _ = session.end(None, cx);
                     shared.timers.arm(due, timeouts.end);
                     return;
                 }
-                session.raise_end(Some(&lost("the peer did not answer end in time")), out);
+                session.raise_end(Some(&lost("the peer did not answer end in time")), cx);
             }
             Due::Detach(id) => {
-                let Some((session, out, shared)) = self.on_channel(LinkKey::from(id).session) else {
+                let Some((session, cx, shared)) = self.on_channel(LinkKey::from(id).session) else {
                     return;
                 };
                 if session.detach_waits(id) {
-                    session.detach_in_time(id, out);
+                    session.detach_in_time(id, cx);
                     shared.timers.arm(due, timeouts.detach);
                     return;
                 }
-                session.raise_link_lost(id, lost("the peer did not answer detach in time"), out);
+                session.raise_link_lost(id, lost("the peer did not answer detach in time"), cx);
                 shared.queue(session);
             }
             Due::Drain(id) => {
-                let Some((session, out, shared)) = self.on_channel(LinkKey::from(LinkId::from(id)).session)
+                let Some((session, cx, shared)) = self.on_channel(LinkKey::from(LinkId::from(id)).session)
                 else {
                     return;
                 };
-                session.give_up_drain(id, out);
+                session.give_up_drain(id, cx);
                 shared.queue(session);
             }
         }
@@ -203,8 +203,8 @@ impl Connection {
             return;
         }
         // 2.4.3: a close that was sent is as good as answered.
-        if self.is_write_closed() && !self.silent {
-            let _ = self.apply(ConnectionCue::Lost);
+        if self.is_write_closed() && !self.end_raised {
+            let _ = self.apply(ConnectionTrigger::Lost);
             self.shared.timers.stop();
             self.raise_end(None);
         } else {
@@ -214,7 +214,7 @@ impl Connection {
                 "the transport was lost",
             ));
         }
-        self.out.outbox = Outbox::default();
+        self.cx.outbox = Outbox::default();
     }
 
     /// Gives the transport up.
@@ -222,28 +222,28 @@ impl Connection {
         if self.state == ConnectionState::End {
             return;
         }
-        let applied = self.apply(ConnectionCue::Lost);
+        let applied = self.apply(ConnectionTrigger::Lost);
         debug_assert!(applied, "a transport can be lost in any state");
-        self.deaf = true;
+        self.input_closed = true;
         self.shared.timers.stop();
         self.raise_end(Some(failure));
     }
 
     /// Raises the last events: links, sessions, then the connection's own.
     pub(super) fn raise_end(&mut self, failure: Option<&Failure>) {
-        if core::mem::replace(&mut self.silent, true) {
+        if core::mem::replace(&mut self.end_raised, true) {
             return;
         }
         for channel in self.sessions.numbers() {
-            if let Some((session, out, _)) = self.on_channel(channel) {
-                session.raise_end(failure, out);
+            if let Some((session, cx, _)) = self.on_channel(channel) {
+                session.raise_end(failure, cx);
             }
         }
         // Nothing of a connection lives on but what can be asked of it.
         for channel in self.sessions.numbers().rev() {
             self.remove(channel);
         }
-        self.out.events.push_back(match failure {
+        self.cx.events.push_back(match failure {
             None => Event::ConnectionClosed,
             Some(failure) => Event::ConnectionError(alloc::boxed::Box::new(failure.clone())),
         });

@@ -4,10 +4,10 @@
 
 use super::Connection;
 use crate::{
+    context::Context,
     error::ProtocolError,
     frame::{HEADER_SIZE, Input, usual_header},
-    out::Out,
-    session::SessionInner,
+    session::SessionEndpoint,
     spec::{usual, whole},
     state::ConnectionState,
 };
@@ -17,24 +17,23 @@ impl Connection {
     /// they come to. `false` where there was none.
     #[inline]
     pub(super) fn take_usual(&mut self, input: &mut impl Input) -> bool {
-        if self.state != ConnectionState::Opened || self.deaf {
+        if self.state != ConnectionState::Opened || self.input_closed {
             return false;
         }
         let max = self.shared.config.max_frame_size;
-        let Some((_, remote)) = usual_header(input.octets(), max) else { return false };
+        let Some((_, remote)) = usual_header(input.chunk(), max) else { return false };
         let Some(channel) = self.channels.get(usize::from(remote)).copied().flatten() else { return false };
         #[cfg(feature = "testing")]
         let reached = &mut self.reached.received;
         let Some(session) = self.sessions.get_mut(channel) else { return false };
-        let (out, shared) = (&mut self.out, &mut self.shared);
-        out.channel = channel;
+        let (cx, shared) = (&mut self.cx, &mut self.shared);
+        cx.channel = channel;
         let (mut taken, mut received) = (false, Ok(()));
-        while received.is_ok() && session.is_open() && out.has_room() {
-            let Some((size, _)) = usual_header(input.octets(), max).filter(|(_, from)| *from == remote)
-            else {
+        while received.is_ok() && session.is_open() && cx.has_room() {
+            let Some((size, _)) = usual_header(input.chunk(), max).filter(|(_, from)| *from == remote) else {
                 break;
             };
-            let Some((name, done)) = take_one(size, input, session, out, &mut shared.epochs) else { break };
+            let Some((name, done)) = take_one(size, input, session, cx, &mut shared.epochs) else { break };
             #[cfg(feature = "testing")]
             reached.insert(name);
             let _ = name;
@@ -44,7 +43,7 @@ impl Connection {
             return false;
         }
         shared.timers.note_frame();
-        session.purge_orphans(out.limits.retained);
+        session.purge_orphans(cx.limits.retained);
         shared.queue(session);
         if let Err(error) = received {
             self.violate(error);
@@ -58,29 +57,29 @@ impl Connection {
 fn take_one(
     size: usize,
     input: &mut impl Input,
-    session: &mut SessionInner,
-    out: &mut Out,
+    session: &mut SessionEndpoint,
+    cx: &mut Context,
     epochs: &mut u32,
 ) -> Option<(&'static str, Result<(), ProtocolError>)> {
-    let octets = input.octets();
+    let bytes = input.chunk();
     if size > input.remaining() {
         return None;
     }
     // Of a frame in several pieces, as far as the first goes.
-    let body = octets.get(HEADER_SIZE..size.min(octets.len()))?;
+    let body = bytes.get(HEADER_SIZE..size.min(bytes.len()))?;
     if usual::is_transfer(body) {
         if let Some((whole, head)) = whole::read(body) {
             let payload = input.take_behind(HEADER_SIZE.saturating_add(head), size);
-            return Some(("Transfer", session.receive_whole(&whole, payload, out, epochs)));
+            return Some(("Transfer", session.receive_whole(&whole, payload, cx, epochs)));
         }
         let (mut transfer, head) = usual::read_transfer(body)?;
         let payload = input.take_behind(HEADER_SIZE.saturating_add(head), size);
-        return Some(("Transfer", session.receive_transfer(&mut transfer, payload, out, epochs)));
+        return Some(("Transfer", session.receive_transfer(&mut transfer, payload, cx, epochs)));
     }
     let disposition = usual::read_disposition(body)?;
     if body.len() < size.saturating_sub(HEADER_SIZE) {
         return None;
     }
     input.skip(size);
-    Some(("Disposition", session.receive_disposition(&disposition, out)))
+    Some(("Disposition", session.receive_disposition(&disposition, cx)))
 }

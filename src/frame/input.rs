@@ -4,28 +4,28 @@ use alloc::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// Octets read from a transport, from which whole frames are taken off the front.
+/// Bytes read from a transport, from which whole frames are taken off the front.
 ///
-/// Implemented for [`BytesMut`], [`Bytes`] and [`Segments`], whose octets are shared and not copied, and for `&[u8]`,
+/// Implemented for [`BytesMut`], [`Bytes`] and [`Chunks`], whose bytes are shared and not copied, and for `&[u8]`,
 /// from which each frame is copied once. What is not a whole frame yet stays where it is.
 pub trait Input: sealed::Sealed {
-    /// Octets not taken yet: all of them, or as many as lie together.
-    fn octets(&self) -> &[u8];
+    /// Bytes not taken yet: all of them, or as many as lie together.
+    fn chunk(&self) -> &[u8];
 
-    /// How many octets have not been taken.
+    /// How many bytes have not been taken.
     fn remaining(&self) -> usize {
-        self.octets().len()
+        self.chunk().len()
     }
 
-    /// Sees to it that the first `count` octets lie together, or all where there are fewer.
+    /// Sees to it that the first `count` bytes lie together, or all where there are fewer.
     fn gather(&mut self, count: usize) {
         let _ = count;
     }
 
-    /// Takes as many octets off the front; all of them where there are fewer.
+    /// Takes as many bytes off the front; all of them where there are fewer.
     fn take(&mut self, count: usize) -> Bytes;
 
-    /// Drops as many octets off the front; all of them where there are fewer.
+    /// Drops as many bytes off the front; all of them where there are fewer.
     fn skip(&mut self, count: usize);
 
     /// Takes those from `start` up to `end`, and drops what lies before them.
@@ -39,14 +39,14 @@ mod sealed {
     use bytes::{Bytes, BytesMut};
 
     pub trait Sealed {}
-    impl Sealed for super::Segments {}
+    impl Sealed for super::Chunks {}
     impl Sealed for BytesMut {}
     impl Sealed for Bytes {}
     impl Sealed for &[u8] {}
 }
 
 impl Input for BytesMut {
-    fn octets(&self) -> &[u8] {
+    fn chunk(&self) -> &[u8] {
         self
     }
 
@@ -66,7 +66,7 @@ impl Input for BytesMut {
 }
 
 impl Input for Bytes {
-    fn octets(&self) -> &[u8] {
+    fn chunk(&self) -> &[u8] {
         self
     }
 
@@ -80,7 +80,7 @@ impl Input for Bytes {
 }
 
 impl Input for &[u8] {
-    fn octets(&self) -> &[u8] {
+    fn chunk(&self) -> &[u8] {
         self
     }
 
@@ -95,24 +95,24 @@ impl Input for &[u8] {
     }
 }
 
-/// Octets in several pieces, such as another connection hands out by
+/// Bytes in several pieces, such as another connection hands out by
 /// [`Transmit::next_chunk`](super::Transmit::next_chunk).
 ///
 /// The payload of a transfer that is a piece of its own, or lies within one, is shared and not copied. Other frames
 /// that lie in several pieces are put together first.
 #[derive(Clone, Debug, Default)]
-pub struct Segments {
+pub struct Chunks {
     pieces: VecDeque<Bytes>,
     len: usize,
 }
 
-impl Segments {
-    /// No octets.
+impl Chunks {
+    /// No bytes.
     pub const fn new() -> Self {
         Self { pieces: VecDeque::new(), len: 0 }
     }
 
-    /// Adds octets at the end.
+    /// Adds bytes at the end.
     pub fn push(&mut self, piece: Bytes) {
         if !piece.is_empty() {
             self.len = self.len.saturating_add(piece.len());
@@ -120,19 +120,19 @@ impl Segments {
         }
     }
 
-    /// How many octets.
+    /// How many bytes.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is no octet.
+    /// Whether there is no byte.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 }
 
-impl Input for Segments {
-    fn octets(&self) -> &[u8] {
+impl Input for Chunks {
+    fn chunk(&self) -> &[u8] {
         self.pieces.front().map(|piece| &**piece).unwrap_or_default()
     }
 
@@ -142,7 +142,7 @@ impl Input for Segments {
 
     fn gather(&mut self, count: usize) {
         let count = count.min(self.len);
-        if self.octets().len() < count {
+        if self.chunk().len() < count {
             let gathered = self.take(count);
             self.len = self.len.saturating_add(gathered.len());
             self.pieces.push_front(gathered);
@@ -162,7 +162,7 @@ impl Input for Segments {
         }
         let mut joined = BytesMut::with_capacity(count);
         while joined.len() < count {
-            let piece = self.take(count.saturating_sub(joined.len()).min(self.octets().len()));
+            let piece = self.take(count.saturating_sub(joined.len()).min(self.chunk().len()));
             joined.extend_from_slice(&piece);
         }
         joined.freeze()
@@ -187,31 +187,31 @@ impl Input for Segments {
 mod tests {
     use super::*;
 
-    fn pieces(cuts: &[&'static [u8]]) -> Segments {
-        let mut segments = Segments::new();
-        cuts.iter().for_each(|piece| segments.push(Bytes::from_static(piece)));
-        segments
+    fn pieces(cuts: &[&'static [u8]]) -> Chunks {
+        let mut chunks = Chunks::new();
+        cuts.iter().for_each(|piece| chunks.push(Bytes::from_static(piece)));
+        chunks
     }
 
     #[test]
     fn pieces_are_taken_as_they_are_and_joined_where_they_must_be() {
         let whole: &'static [u8] = b"payload";
-        let mut segments = pieces(&[b"head", b"", whole, b"tail"]);
-        assert_eq!((segments.len(), segments.octets()), (15, b"head".as_slice()));
-        assert_eq!(segments.take(2), b"he".as_slice());
-        segments.skip(2);
-        assert_eq!(segments.take(7).as_ptr(), whole.as_ptr());
-        assert_eq!(segments.take(99), b"tail".as_slice());
-        assert!(segments.is_empty());
+        let mut chunks = pieces(&[b"head", b"", whole, b"tail"]);
+        assert_eq!((chunks.len(), chunks.chunk()), (15, b"head".as_slice()));
+        assert_eq!(chunks.take(2), b"he".as_slice());
+        chunks.skip(2);
+        assert_eq!(chunks.take(7).as_ptr(), whole.as_ptr());
+        assert_eq!(chunks.take(99), b"tail".as_slice());
+        assert!(chunks.is_empty());
 
-        let mut segments = pieces(&[b"ab", b"cd", b"ef"]);
-        segments.gather(3);
-        assert_eq!((segments.octets(), segments.remaining()), (b"abc".as_slice(), 6));
-        assert_eq!(segments.take(5), b"abcde".as_slice());
-        segments.gather(9);
-        assert_eq!(segments.octets(), b"f");
-        segments.skip(9);
-        assert_eq!(segments.octets(), b"");
-        assert!(segments.take(1).is_empty());
+        let mut chunks = pieces(&[b"ab", b"cd", b"ef"]);
+        chunks.gather(3);
+        assert_eq!((chunks.chunk(), chunks.remaining()), (b"abc".as_slice(), 6));
+        assert_eq!(chunks.take(5), b"abcde".as_slice());
+        chunks.gather(9);
+        assert_eq!(chunks.chunk(), b"f");
+        chunks.skip(9);
+        assert_eq!(chunks.chunk(), b"");
+        assert!(chunks.take(1).is_empty());
     }
 }

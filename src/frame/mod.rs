@@ -1,15 +1,15 @@
 //! Bytes to frames and back (2.2, 2.3).
 
-mod header;
+mod frame_header;
 mod input;
 mod outbox;
 mod payload;
-mod split;
+mod protocol_header;
 
-pub use header::{ProtocolHeader, ProtocolId};
-pub use input::{Input, Segments};
+pub use frame_header::{FrameError, FrameHeader, FrameKind, HEADER_SIZE, parse_header};
+pub(crate) use frame_header::{peek_header, usual_header};
+pub use input::{Chunks, Input};
 pub(crate) use outbox::header;
 pub use outbox::{Outbox, Transmit};
 pub use payload::Payload;
-pub use split::{FrameError, FrameHead, FrameKind, HEADER_SIZE, split};
-pub(crate) use split::{peek, usual_header};
+pub use protocol_header::{ProtocolHeader, ProtocolId};

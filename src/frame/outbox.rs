@@ -5,12 +5,12 @@ use alloc::{collections::VecDeque, vec::Vec};
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::{FrameKind, HEADER_SIZE, Payload, ProtocolHeader};
-use crate::codec::{Encode, Writer};
+use crate::codec::{Encode, Encoder};
 
-/// Payload chunks below this many octets are copied beside their heads: a write of its own would cost more.
+/// Payload chunks below this many bytes are copied beside their heads: a write of its own would cost more.
 const BY_REFERENCE: usize = 1024;
 
-/// Octets of the blocks from which heads are handed out: the first, and the largest. What is larger goes as it is.
+/// Bytes of the blocks from which heads are handed out: the first, and the largest. What is larger goes as it is.
 const SMALLEST_BLOCK: usize = 256;
 const LARGEST_BLOCK: usize = 4096;
 
@@ -21,7 +21,7 @@ pub(crate) const fn header(kind: FrameKind, channel: u16) -> [u8; HEADER_SIZE] {
     [0, 0, 0, 0, 2, kind.code(), high, low]
 }
 
-/// Octets waiting to be written, in order.
+/// Bytes waiting to be written, in order.
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// Frame heads and small payloads, those before `read` written already.
@@ -29,7 +29,7 @@ pub struct Outbox {
     read: usize,
     /// Chunks by reference, each with the place in `heads` that it follows.
     chunks: VecDeque<(usize, Bytes)>,
-    /// Octets of the chunks together.
+    /// Bytes of the chunks together.
     referenced: usize,
     /// Room for heads that are handed out, behind those that have been.
     block: BytesMut,
@@ -38,7 +38,7 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Octets waiting.
+    /// Bytes waiting.
     pub fn len(&self) -> usize {
         self.heads.len().saturating_sub(self.read).saturating_add(self.referenced)
     }
@@ -62,7 +62,7 @@ impl Outbox {
         max: u32,
     ) -> Result<usize, usize> {
         let start = self.start_frame(kind, channel);
-        body.encode(&mut self.writer());
+        body.encode(&mut self.encoder());
         let size = self.since(start);
         if u32::try_from(size).is_ok_and(|size| size <= max) {
             self.end_frame(start, size);
@@ -88,11 +88,11 @@ impl Outbox {
         start
     }
 
-    pub(crate) fn writer(&mut self) -> Writer<'_> {
-        Writer::new(&mut self.heads)
+    pub(crate) fn encoder(&mut self) -> Encoder<'_> {
+        Encoder::new(&mut self.heads)
     }
 
-    /// Octets of heads since `start`.
+    /// Bytes of heads since `start`.
     #[inline]
     pub(crate) fn since(&self, start: usize) -> usize {
         self.heads.len().saturating_sub(start)
@@ -117,18 +117,18 @@ impl Outbox {
         write: impl FnOnce(&mut [u8; N]) -> usize,
         payload: &mut Payload,
     ) {
-        let octets = payload.chunk();
+        let bytes = payload.chunk();
         if let Some((start, head)) = self.place(|room| Some(write(room))) {
-            self.end_frame(start, head.saturating_add(octets.len()));
+            self.end_frame(start, head.saturating_add(bytes.len()));
         }
-        if octets.len() < BY_REFERENCE {
-            self.heads.extend_from_slice(octets);
+        if bytes.len() < BY_REFERENCE {
+            self.heads.extend_from_slice(bytes);
         } else {
             self.payload(payload.take_chunk(usize::MAX));
         }
     }
 
-    /// Adds a frame of at most `max` octets with as much of a payload as it has room for, and says whether some is left
+    /// Adds a frame of at most `max` bytes with as much of a payload as it has room for, and says whether some is left
     /// over. `write` puts the frame's head in place, the [`header`] first, knowing whether that is so, and gives its
     /// size, which must leave room for payload.
     pub(crate) fn frame_in_part<const N: usize>(
@@ -166,7 +166,7 @@ impl Outbox {
         true
     }
 
-    /// Adds as many octets as `write` says that it has put into the room, and gives their place and their number.
+    /// Adds as many bytes as `write` says that it has put into the room, and gives their place and their number.
     #[inline]
     fn place<const N: usize>(
         &mut self,
@@ -194,7 +194,7 @@ impl Outbox {
         self.heads.truncate(start);
     }
 
-    /// Gives the room of written heads back, so that it does not grow under a reader that never catches up.
+    /// Gives the room of written heads back, so that it does not grow under a decoder that never catches up.
     #[inline]
     fn reclaim(&mut self) {
         if self.read > 0 {
@@ -215,7 +215,7 @@ impl Outbox {
         }
     }
 
-    /// The octets up to the next chunk by reference, or that chunk.
+    /// The bytes up to the next chunk by reference, or that chunk.
     fn front(&self) -> &[u8] {
         match self.chunks.front() {
             Some((place, chunk)) if *place <= self.read => chunk,
@@ -259,7 +259,7 @@ impl Outbox {
         self.block.split().freeze()
     }
 
-    /// The next octets, owned.
+    /// The next bytes, owned.
     fn pop(&mut self) -> Option<Bytes> {
         let by_reference = self.chunks.front().is_some_and(|(place, _)| *place <= self.read);
         let chunk = if by_reference {
@@ -276,7 +276,7 @@ impl Outbox {
     }
 }
 
-/// Octets to write to the transport; what is advanced over counts as written.
+/// Bytes to write to the transport; what is advanced over counts as written.
 ///
 /// Read it as a [`Buf`], with [`chunks_vectored`](Buf::chunks_vectored) for a gathering write, or take
 /// owned pieces with [`next_chunk`](Self::next_chunk) for I/O that keeps buffers while it writes. Nothing more is
@@ -297,7 +297,7 @@ impl<'a> Transmit<'a> {
         self.outbox.pop()
     }
 
-    /// Octets waiting.
+    /// Bytes waiting.
     pub fn len(&self) -> usize {
         self.outbox.len()
     }
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn octets_come_out_in_order_in_steps_of_any_size() {
+    fn bytes_come_out_in_order_in_steps_of_any_size() {
         for step in [1, 7, 4096] {
             let (mut outbox, expected, _) = filled();
             assert_eq!(outbox.len(), expected.len());

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// The octets of a message as they came or are to go: shared chunks, in order.
+/// The bytes of a message as they came or are to go: shared chunks, in order.
 ///
 /// A message that came in one frame is one chunk, a slice of the read buffer; a message of several frames has a
 /// chunk for each. Reading through [`Buf`] consumes it; a clone shares the chunks.
@@ -18,7 +18,7 @@ pub struct Payload {
 #[derive(Clone, Debug, Default)]
 struct Rest {
     chunks: VecDeque<Bytes>,
-    /// Octets of them all.
+    /// Bytes of them all.
     len: usize,
 }
 
@@ -31,17 +31,17 @@ impl Rest {
 }
 
 impl Payload {
-    /// No octets.
+    /// No bytes.
     pub const fn new() -> Self {
         Self { first: Bytes::new(), rest: None }
     }
 
-    /// How many octets.
+    /// How many bytes.
     pub fn len(&self) -> usize {
         self.first.len().saturating_add(self.rest.as_ref().map_or(0, |rest| rest.len))
     }
 
-    /// Whether there is no octet.
+    /// Whether there is no byte.
     pub fn is_empty(&self) -> bool {
         self.first.is_empty()
     }
@@ -50,7 +50,7 @@ impl Payload {
         self.rest.as_ref().is_none_or(|rest| rest.chunks.is_empty())
     }
 
-    /// All octets, where they are one chunk.
+    /// All bytes, where they are one chunk.
     #[inline]
     pub(crate) fn only_chunk(&self) -> Option<&Bytes> {
         self.is_one_chunk().then_some(&self.first)
@@ -62,7 +62,7 @@ impl Payload {
         core::iter::once(&self.first).chain(rest).filter(|chunk| !chunk.is_empty())
     }
 
-    /// Adds octets at the end.
+    /// Adds bytes at the end.
     pub fn push(&mut self, chunk: Bytes) {
         if self.first.is_empty() {
             self.first = chunk;
@@ -73,7 +73,7 @@ impl Payload {
         }
     }
 
-    /// Takes up to `max` octets off the front: those of the first chunk, or as many of them as fit.
+    /// Takes up to `max` bytes off the front: those of the first chunk, or as many of them as fit.
     pub fn take_chunk(&mut self, max: usize) -> Bytes {
         if max >= self.first.len() {
             let next = self.rest.as_mut().map(|rest| rest.pop()).unwrap_or_default();
@@ -82,7 +82,7 @@ impl Payload {
         self.first.split_to(max)
     }
 
-    /// All octets as one: shared where they are one chunk, copied together where they are several.
+    /// All bytes as one: shared where they are one chunk, copied together where they are several.
     pub fn into_bytes(mut self) -> Bytes {
         if self.is_one_chunk() {
             return self.first;
@@ -96,7 +96,7 @@ impl Payload {
 
     /// A copy in one chunk that holds nothing else alive.
     ///
-    /// What was received shares the block that it was read into, so keeping a few octets can keep a whole read
+    /// What was received shares the block that it was read into, so keeping a few bytes can keep a whole read
     /// buffer alive; a detached copy does not.
     #[must_use]
     pub fn detach(&self) -> Self {
@@ -123,20 +123,20 @@ impl Buf for Payload {
 }
 
 impl From<Bytes> for Payload {
-    fn from(octets: Bytes) -> Self {
-        Self { first: octets, rest: None }
+    fn from(bytes: Bytes) -> Self {
+        Self { first: bytes, rest: None }
     }
 }
 
 impl From<Vec<u8>> for Payload {
-    fn from(octets: Vec<u8>) -> Self {
-        Bytes::from(octets).into()
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes::from(bytes).into()
     }
 }
 
 impl From<&'static [u8]> for Payload {
-    fn from(octets: &'static [u8]) -> Self {
-        Bytes::from_static(octets).into()
+    fn from(bytes: &'static [u8]) -> Self {
+        Bytes::from_static(bytes).into()
     }
 }
 
@@ -149,10 +149,10 @@ impl FromIterator<Bytes> for Payload {
 }
 
 impl PartialEq for Payload {
-    /// Whether the octets are the same, however they are cut into chunks.
+    /// Whether the bytes are the same, however they are cut into chunks.
     fn eq(&self, other: &Self) -> bool {
-        let octets = |payload: &Self| payload.chunks().flat_map(|chunk| chunk.to_vec()).collect::<Vec<u8>>();
-        self.len() == other.len() && octets(self) == octets(other)
+        let bytes = |payload: &Self| payload.chunks().flat_map(|chunk| chunk.to_vec()).collect::<Vec<u8>>();
+        self.len() == other.len() && bytes(self) == bytes(other)
     }
 }
 

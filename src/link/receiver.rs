@@ -38,22 +38,22 @@ pub struct Delivery {
 /// A delivery that has come, or is coming. It does not lie across more cache lines than it fills.
 #[derive(Debug)]
 #[repr(align(64))]
-pub(crate) struct Incoming {
+pub(crate) struct IncomingDelivery {
     pub(crate) delivery: Delivery,
     pub(crate) complete: bool,
-    /// Transfer frames whose octets the application has not taken.
+    /// Transfer frames whose bytes the application has not taken.
     pub(crate) frames: u32,
-    /// Octets so far, taken or not.
+    /// Bytes so far, taken or not.
     size: u64,
 }
 
 /// The receiving end of a link.
 #[derive(Debug, Default)]
-pub(crate) struct ReceiverInner {
+pub(crate) struct ReceiverEndpoint {
     count: SequenceNo,
     credit: u32,
     /// Messages that may still come on credit since taken back or replaced (2.6.7).
-    grace: u32,
+    revoked_credit: u32,
     /// A window of the session: more can't be on its way.
     window: u32,
     strict: bool,
@@ -65,21 +65,21 @@ pub(crate) struct ReceiverInner {
     pub(crate) snd_mode: SenderSettleMode,
     pub(crate) rcv_mode: ReceiverSettleMode,
     /// In the order they came; only the last can be incomplete.
-    pub(crate) queue: VecDeque<Incoming>,
+    pub(crate) queue: VecDeque<IncomingDelivery>,
 }
 
 /// What a transfer frame came to.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Admitted {
+pub(crate) enum TransferResult {
     /// It is part of a delivery that is still incomplete.
     Partial { first: bool },
-    /// It completes a delivery, of which so many octets had come before.
+    /// It completes a delivery, of which so many bytes had come before.
     Complete { first: bool, earlier: u64 },
     /// It gives its delivery up; so many frames of it had not been taken.
-    Aborted { frames: u32, octets: u64, first: bool },
+    Aborted { frames: u32, bytes: u64, first: bool },
 }
 
-impl ReceiverInner {
+impl ReceiverEndpoint {
     /// A receiver of a session with such an incoming window.
     pub(crate) fn new(local: &config::Attach, window: u32) -> Self {
         let mut this = Self { window, ..Self::default() };
@@ -111,7 +111,7 @@ impl ReceiverInner {
             None if self.strict => 0,
             None => self.credit,
         };
-        self.grace = self.grace.saturating_add(late).min(self.window);
+        self.revoked_credit = self.revoked_credit.saturating_add(late).min(self.window);
         self.credit = credit;
     }
 
@@ -131,7 +131,7 @@ impl ReceiverInner {
     ) -> Result<(), ProtocolError> {
         self.use_credit()?;
         self.check_settlement(whole.settled, false)?;
-        let size = octets(&payload);
+        let size = len_u64(&payload);
         if self.max_message_size > 0 && size > self.max_message_size {
             return too_large();
         }
@@ -143,16 +143,16 @@ impl ReceiverInner {
             state: None,
             payload: payload.into(),
         };
-        self.queue.push_back(Incoming { delivery, complete: true, frames: 1, size });
+        self.queue.push_back(IncomingDelivery { delivery, complete: true, frames: 1, size });
         Ok(())
     }
 
     /// A delivery uses its credit with its first transfer.
     #[inline]
     fn use_credit(&mut self) -> Result<(), ProtocolError> {
-        match (self.credit.checked_sub(1), self.grace.checked_sub(1)) {
+        match (self.credit.checked_sub(1), self.revoked_credit.checked_sub(1)) {
             (Some(credit), _) => self.credit = credit,
-            (None, Some(grace)) => self.grace = grace,
+            (None, Some(revoked_credit)) => self.revoked_credit = revoked_credit,
             (None, None) => {
                 let why = "a message beyond the link's credit";
                 return Err(ProtocolError::link(ErrorCondition::TransferLimitExceeded, why));
@@ -203,7 +203,7 @@ impl ReceiverInner {
             state: None,
             payload: Payload::new(),
         };
-        self.queue.push_back(Incoming { delivery, complete: false, frames: 0, size: 0 });
+        self.queue.push_back(IncomingDelivery { delivery, complete: false, frames: 0, size: 0 });
         Ok(())
     }
 
@@ -214,12 +214,12 @@ impl ReceiverInner {
         payload: Bytes,
         first: bool,
         limit: u64,
-    ) -> Result<Admitted, ProtocolError> {
+    ) -> Result<TransferResult, ProtocolError> {
         // 2.7.5: aborted overrides more, and its payload is ignored.
         if transfer.aborted {
             let Some(given_up) = self.queue.pop_back() else { return invalid("nothing to abort") };
-            let octets = u64::try_from(given_up.delivery.payload.len()).unwrap_or(u64::MAX);
-            return Ok(Admitted::Aborted { frames: given_up.frames, octets, first });
+            let bytes = u64::try_from(given_up.delivery.payload.len()).unwrap_or(u64::MAX);
+            return Ok(TransferResult::Aborted { frames: given_up.frames, bytes, first });
         }
         // 2.7.5: once true it stays true.
         let was_settled = self.queue.back().is_some_and(|last| last.delivery.settled);
@@ -233,14 +233,18 @@ impl ReceiverInner {
             delivery.state = transfer.state.take();
         }
         let earlier = incoming.size;
-        incoming.size = incoming.size.saturating_add(octets(&payload));
+        incoming.size = incoming.size.saturating_add(len_u64(&payload));
         if (max > 0 && incoming.size > max) || (!streaming && transfer.more && incoming.size > limit) {
             return too_large();
         }
         delivery.payload.push(payload);
         incoming.frames = incoming.frames.saturating_add(1);
         incoming.complete = !transfer.more;
-        Ok(if transfer.more { Admitted::Partial { first } } else { Admitted::Complete { first, earlier } })
+        Ok(if transfer.more {
+            TransferResult::Partial { first }
+        } else {
+            TransferResult::Complete { first, earlier }
+        })
     }
 
     /// Hands a complete delivery over, with the number of its frames that leave the window now.
@@ -277,13 +281,13 @@ impl ReceiverInner {
         Ok(((!chunk.is_empty()).then_some(chunk), frames))
     }
 
-    /// Drops what has come and not been taken: so many frames of the window, so many octets of incomplete
+    /// Drops what has come and not been taken: so many frames of the window, so many bytes of incomplete
     /// deliveries.
     pub(crate) fn abandon(&mut self) -> (u32, u64) {
         let streaming = self.streaming;
-        self.queue.drain(..).fold((0, 0), |(frames, octets): (u32, u64), incoming| {
+        self.queue.drain(..).fold((0, 0), |(frames, bytes): (u32, u64), incoming| {
             let buffered = if incoming.complete || streaming { 0 } else { incoming.size };
-            (frames.saturating_add(incoming.frames), octets.saturating_add(buffered))
+            (frames.saturating_add(incoming.frames), bytes.saturating_add(buffered))
         })
     }
 
@@ -347,7 +351,7 @@ impl ReceiverInner {
         {
             self.credit = self.credit.saturating_sub(ahead);
             self.count = theirs;
-            self.grace = 0;
+            self.revoked_credit = 0;
         }
     }
 
@@ -360,7 +364,7 @@ impl ReceiverInner {
     }
 }
 
-fn octets(payload: &Bytes) -> u64 {
+fn len_u64(payload: &Bytes) -> u64 {
     u64::try_from(payload.len()).unwrap_or(u64::MAX)
 }
 

@@ -66,7 +66,7 @@ impl SendOptions {
 
 /// A delivery whose last frame has not been written.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct UnsentMessage {
     pub(crate) id: DeliveryId,
     pub(crate) settled: bool,
     /// What is left to write.
@@ -77,18 +77,18 @@ pub(crate) struct Held {
 
 /// The sending end of a link.
 #[derive(Debug, Default)]
-pub(crate) struct SenderInner {
+pub(crate) struct SenderEndpoint {
     count: SequenceNo,
     pub(crate) credit: u32,
     drain: bool,
     /// `SENDER_DRAIN` has been raised for the credit there is.
-    drain_told: bool,
+    drain_raised: bool,
     /// `SENDER_DRAIN` is owed once the peer's attach is answered.
-    pub(crate) drain_due: bool,
+    pub(crate) drain_event_owed: bool,
     pub(crate) available: u32,
     /// `SENDER_READY` is owed as soon as a message can be sent.
     pub(crate) wants_ready: bool,
-    pub(crate) held: Option<Box<Held>>,
+    pub(crate) held: Option<Box<UnsentMessage>>,
     pub(crate) max_message_size: u64,
     pub(crate) mode: SenderSettleMode,
 }
@@ -100,7 +100,7 @@ pub(crate) struct FlowEffect {
 
 const INITIAL_COUNT: SequenceNo = SequenceNo::new(0);
 
-impl SenderInner {
+impl SenderEndpoint {
     pub(crate) fn new(mode: SenderSettleMode) -> Self {
         Self { wants_ready: true, mode, ..Self::default() }
     }
@@ -126,8 +126,8 @@ impl SenderInner {
         }
         self.drain = flow.drain;
         let asked = flow.drain && self.credit > 0;
-        let drain = asked && !self.drain_told;
-        self.drain_told = asked;
+        let drain = asked && !self.drain_raised;
+        self.drain_raised = asked;
         Ok(FlowEffect { drain })
     }
 
@@ -140,7 +140,7 @@ impl SenderInner {
     pub(crate) fn give_up_credit(&mut self) {
         self.count = self.count.plus(self.credit);
         self.credit = 0;
-        self.drain_told = false;
+        self.drain_raised = false;
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -183,7 +183,7 @@ impl SenderInner {
     pub(crate) fn on_first_frame(&mut self) {
         self.count = self.count.next();
         self.credit = self.credit.saturating_sub(1);
-        self.drain_told &= self.credit > 0;
+        self.drain_raised &= self.credit > 0;
         self.available = self.available.saturating_sub(1);
     }
 

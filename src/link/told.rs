@@ -4,9 +4,9 @@ use alloc::boxed::Box;
 
 use bytes::Bytes;
 
-use crate::codec::{Decode, DecodeLimits, Encode, Writer, code, from_bytes};
+use crate::codec::{Decode, DecodeLimits, Encode, Encoder, format_code, from_bytes};
 
-/// The body of a frame that has been decoded and acted upon, copied to size. Its octets take up a fraction of what its
+/// The body of a frame that has been decoded and acted upon, copied to size. Its bytes take up a fraction of what its
 /// fields do, and hold no read buffer alive.
 #[derive(Debug)]
 pub(crate) struct Told(Box<[u8]>);
@@ -32,8 +32,8 @@ impl Told {
         let Some((mut rest, count)) = self.list() else { return fields };
         for field in fields.iter_mut().take(count) {
             let Some(after) = skip(rest) else { break };
-            let octets = rest.get(..rest.len().saturating_sub(after.len())).unwrap_or_default();
-            *field = (octets != [code::NULL]).then_some(Encoded(octets));
+            let bytes = rest.get(..rest.len().saturating_sub(after.len())).unwrap_or_default();
+            *field = (bytes != [format_code::NULL]).then_some(Encoded(bytes));
             rest = after;
         }
         fields
@@ -43,18 +43,18 @@ impl Told {
     fn list(&self) -> Option<(&[u8], usize)> {
         match &*self.0 {
             // Nearly every peer writes it so.
-            [code::DESCRIBED, code::SMALLULONG, _, code::LIST8, _, count, rest @ ..] => {
+            [format_code::DESCRIBED, format_code::SMALLULONG, _, format_code::LIST8, _, count, rest @ ..] => {
                 Some((rest, usize::from(*count)))
             }
-            [code::DESCRIBED, rest @ ..] => enter(skip(rest)?),
+            [format_code::DESCRIBED, rest @ ..] => enter(skip(rest)?),
             _ => None,
         }
     }
 
-    /// The octets of a string or symbol, with where they are.
+    /// The bytes of a string or symbol, with where they are.
     pub(crate) fn text(&self, text: &Encoded<'_>) -> Option<(u32, u32)> {
         let head = match *text.0.first()? {
-            code::STR8 | code::SYM8 => 2,
+            format_code::STR8 | format_code::SYM8 => 2,
             _ => 5,
         };
         let from = text.0.get(head..)?;
@@ -62,8 +62,8 @@ impl Told {
         Some((u32::try_from(at).ok()?, u32::try_from(from.len()).ok()?))
     }
 
-    /// Octets of it.
-    pub(crate) fn octets(&self, at: u32, len: u32) -> &[u8] {
+    /// Bytes of it.
+    pub(crate) fn raw(&self, at: u32, len: u32) -> &[u8] {
         let (at, len) =
             (usize::try_from(at).unwrap_or(usize::MAX), usize::try_from(len).unwrap_or(usize::MAX));
         self.0.get(at..at.saturating_add(len)).unwrap_or_default()
@@ -71,16 +71,16 @@ impl Told {
 }
 
 impl Encode for Encoded<'_> {
-    fn encode(&self, writer: &mut Writer<'_>) {
-        writer.octets(self.0);
+    fn encode(&self, encoder: &mut Encoder<'_>) {
+        encoder.raw(self.0);
     }
 }
 
 /// What follows the value that comes next: 1.2 lets the upper half of a format code tell how long it is.
-fn skip(octets: &[u8]) -> Option<&[u8]> {
-    let mut rest = octets;
+fn skip(bytes: &[u8]) -> Option<&[u8]> {
+    let mut rest = bytes;
     // Nearly every descriptor is a small number.
-    while let [code::DESCRIBED, code::SMALLULONG, _, described @ ..] = rest {
+    while let [format_code::DESCRIBED, format_code::SMALLULONG, _, described @ ..] = rest {
         rest = described;
     }
     // A descriptor and the value it describes are two more to come.
@@ -88,7 +88,7 @@ fn skip(octets: &[u8]) -> Option<&[u8]> {
     while let Some(left) = due.checked_sub(1) {
         due = left;
         let (code, after) = rest.split_first()?;
-        if *code == code::DESCRIBED {
+        if *code == format_code::DESCRIBED {
             due = due.saturating_add(2);
             rest = after;
             continue;
@@ -109,22 +109,22 @@ fn skip(octets: &[u8]) -> Option<&[u8]> {
     Some(rest)
 }
 
-/// A size or a count of one octet or four.
-fn size(wide: bool, octets: &[u8]) -> Option<(usize, &[u8])> {
+/// A size or a count of one byte or four.
+fn size(wide: bool, bytes: &[u8]) -> Option<(usize, &[u8])> {
     if wide {
-        let (size, rest) = octets.split_first_chunk()?;
+        let (size, rest) = bytes.split_first_chunk()?;
         return Some((usize::try_from(u32::from_be_bytes(*size)).ok()?, rest));
     }
-    let (size, rest) = octets.split_first()?;
+    let (size, rest) = bytes.split_first()?;
     Some((usize::from(*size), rest))
 }
 
 /// The items of the list that comes next, and how many they are.
-fn enter(octets: &[u8]) -> Option<(&[u8], usize)> {
-    let (code, rest) = octets.split_first()?;
+fn enter(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let (code, rest) = bytes.split_first()?;
     let wide = match *code {
-        code::LIST0 => return Some((rest, 0)),
-        found => found == code::LIST32,
+        format_code::LIST0 => return Some((rest, 0)),
+        found => found == format_code::LIST32,
     };
     let (_, rest) = size(wide, rest)?;
     let (count, rest) = size(wide, rest)?;
@@ -138,7 +138,7 @@ mod tests {
         codec::to_vec,
         spec::{
             performatives::Attach,
-            termini::{Source, Target},
+            terminus::{Source, Target},
         },
         types::{Fields, Symbol, Value},
     };
@@ -188,16 +188,16 @@ mod tests {
         let told = Told::new(&wide);
         let [name, handle, role] = told.fields();
         let name = name.and_then(|name| told.text(&name)).unwrap();
-        assert_eq!(told.octets(name.0, name.1), b"name");
+        assert_eq!(told.raw(name.0, name.1), b"name");
         assert_eq!((handle.map(|handle| to_vec(&handle)), role.is_none()), (Some(vec![0x43]), true));
     }
 
     #[test]
-    fn octets_that_are_no_performative_have_no_fields() {
+    fn bytes_that_are_no_performative_have_no_fields() {
         let whole = to_vec(&attach());
         for end in 0..whole.len() {
             let told = Told::new(&whole[..end]);
-            assert!(told.fields::<14>()[13].is_none(), "{end} octets");
+            assert!(told.fields::<14>()[13].is_none(), "{end} bytes");
         }
         assert!(Told::new(&[0x43]).fields::<1>()[0].is_none());
     }

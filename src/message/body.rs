@@ -6,7 +6,7 @@ use bytes::Buf;
 
 use super::{Message, MessageError, Section, SectionKind, reader::enter_section};
 use crate::{
-    codec::{Decode, code},
+    codec::{Decode, format_code},
     frame::Payload,
     types::Value,
 };
@@ -14,7 +14,7 @@ use crate::{
 /// The body of a message, in one of its three forms (3.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// The octets of all data sections, one after the other, shared with the message (3.2.6).
+    /// The bytes of all data sections, one after the other, shared with the message (3.2.6).
     /// [`Message::data_sections`] tells them apart.
     Data(Payload),
     /// The elements of each amqp-sequence section (3.2.7).
@@ -32,11 +32,11 @@ impl Message {
     pub fn body(&self) -> Result<Body, MessageError> {
         match self.body_kind() {
             Some(SectionKind::Data) => {
-                let mut octets = Payload::new();
+                let mut bytes = Payload::new();
                 for section in self.data_sections() {
-                    section.chunks().for_each(|chunk| octets.push(chunk.clone()));
+                    section.chunks().for_each(|chunk| bytes.push(chunk.clone()));
                 }
-                Ok(Body::Data(octets))
+                Ok(Body::Data(bytes))
             }
             Some(SectionKind::Sequence) => self
                 .body_sections()
@@ -51,20 +51,20 @@ impl Message {
         }
     }
 
-    /// The octets of each data section, shared with the message: chunks as they came, one unless the section
+    /// The bytes of each data section, shared with the message: chunks as they came, one unless the section
     /// spans several. Nothing where the body has another form.
     pub fn data_sections(&self) -> impl Iterator<Item = Payload> + '_ {
         self.body_sections().filter(|section| section.kind == SectionKind::Data).map(|section| {
-            let mut octets = self.slice(section.value.clone());
-            // Code and size: a small size up to 255, else four octets.
-            let wide = octets.chunk().first() == Some(&code::VBIN32);
-            octets.advance(if wide { 5 } else { 2 });
-            octets
+            let mut bytes = self.slice(section.value.clone());
+            // Code and size: a small size up to 255, else four bytes.
+            let wide = bytes.chunk().first() == Some(&format_code::VBIN32);
+            bytes.advance(if wide { 5 } else { 2 });
+            bytes
         })
     }
 
-    /// The octets of all data sections one after the other, borrowed, in as many pieces as they lie in: one, where
-    /// there is one section in one chunk. Nothing where the body has another form, or no octets.
+    /// The bytes of all data sections one after the other, borrowed, in as many pieces as they lie in: one, where
+    /// there is one section in one chunk. Nothing where the body has another form, or no bytes.
     ///
     /// ```
     /// use amqp_proto::message::{Message, MessageSettings};
@@ -93,8 +93,8 @@ impl Message {
 
     /// Decodes one section of the body, joining its chunks if it has several.
     fn structured<T: Decode>(&self, section: &Section) -> Result<T, MessageError> {
-        let octets = self.slice(section.range.clone()).into_bytes();
-        self.read_in(&octets, section.range.start, section.range.clone(), |reader| {
+        let bytes = self.slice(section.range.clone()).into_bytes();
+        self.read_in(&bytes, section.range.start, section.range.clone(), |reader| {
             enter_section(reader)?;
             T::decode(reader)
         })

@@ -1,4 +1,4 @@
-//! The sections read in a hurry: texts and octets are borrowed from the message, and nothing is counted or allocated.
+//! The sections read in a hurry: texts and bytes are borrowed from the message, and nothing is counted or allocated.
 
 use alloc::{boxed::Box, vec::Vec};
 
@@ -7,10 +7,10 @@ use bytes::Bytes;
 use super::{Message, MessageError, MessageErrorKind, SectionKind, SimpleValue, cursor::Cursor};
 use crate::{
     codec::{
-        DecodeErrorKind, Reader, code,
+        DecodeErrorKind, Decoder, format_code,
         usual::{self, Fields, Taken},
     },
-    spec::{Composite, Field, section::Properties},
+    spec::{Composite, Field, messaging::Properties},
     types::{
         Decimal32, Decimal64, Decimal128, Double, Float, NotAscii, SequenceNo, Symbol, TextRef, Timestamp,
         Uuid,
@@ -36,7 +36,7 @@ pub struct PropertiesRef<'a> {
     pub reply_to_group_id: Option<TextRef<'a>>,
 }
 
-/// A [`MessageId`](crate::spec::section::MessageId), borrowed from its message.
+/// A [`MessageId`](crate::spec::messaging::MessageId), borrowed from its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageIdRef<'a> {
     /// `message-id-ulong`
@@ -79,28 +79,32 @@ pub enum SimpleRef<'a> {
 }
 
 #[inline]
-fn octets(rest: &[u8]) -> Taken<'_, &[u8]> {
-    usual::variable(rest, code::VBIN8, code::VBIN32)
+fn binary(rest: &[u8]) -> Taken<'_, &[u8]> {
+    usual::variable(rest, format_code::VBIN8, format_code::VBIN32)
 }
 
 #[inline]
 fn string(rest: &[u8]) -> Taken<'_, TextRef<'_>> {
-    let (octets, rest) = usual::variable(rest, code::STR8, code::STR32)?;
-    Some((TextRef::string(octets)?, rest))
+    let (bytes, rest) = usual::variable(rest, format_code::STR8, format_code::STR32)?;
+    Some((TextRef::string(bytes)?, rest))
 }
 
 #[inline]
 fn symbol(rest: &[u8]) -> Taken<'_, TextRef<'_>> {
-    let (octets, rest) = usual::variable(rest, code::SYM8, code::SYM32)?;
-    Some((TextRef::symbol(octets)?, rest))
+    let (bytes, rest) = usual::variable(rest, format_code::SYM8, format_code::SYM32)?;
+    Some((TextRef::symbol(bytes)?, rest))
 }
 
 #[inline]
 fn message_id(rest: &[u8]) -> Taken<'_, MessageIdRef<'_>> {
     match *rest.first()? {
-        code::STR8 | code::STR32 => string(rest).map(|(id, rest)| (MessageIdRef::String(id), rest)),
-        code::VBIN8 | code::VBIN32 => octets(rest).map(|(id, rest)| (MessageIdRef::Binary(id), rest)),
-        code::UUID => usual::uuid(rest).map(|(id, rest)| (MessageIdRef::Uuid(id), rest)),
+        format_code::STR8 | format_code::STR32 => {
+            string(rest).map(|(id, rest)| (MessageIdRef::String(id), rest))
+        }
+        format_code::VBIN8 | format_code::VBIN32 => {
+            binary(rest).map(|(id, rest)| (MessageIdRef::Binary(id), rest))
+        }
+        format_code::UUID => usual::uuid(rest).map(|(id, rest)| (MessageIdRef::Uuid(id), rest)),
         _ => usual::ulong(rest).map(|(id, rest)| (MessageIdRef::Ulong(id), rest)),
     }
 }
@@ -126,7 +130,7 @@ impl<'a> PropertiesRef<'a> {
         }
         read! {
             message_id: message_id;
-            user_id: octets;
+            user_id: binary;
             to: string;
             subject: string;
             reply_to: string;
@@ -143,60 +147,68 @@ impl<'a> PropertiesRef<'a> {
     }
 }
 
-/// The octets that are as many as the value of a format code takes.
+/// The bytes that are as many as the value of a format code takes.
 #[inline]
 fn fixed<const N: usize>(rest: &[u8]) -> Taken<'_, [u8; N]> {
-    rest.split_first_chunk().map(|(octets, rest)| (*octets, rest))
+    rest.split_first_chunk().map(|(bytes, rest)| (*bytes, rest))
 }
 
 impl<'a> SimpleRef<'a> {
     /// Reads one; `None` where it is broken or of another type.
     #[inline]
-    fn read(rest: &'a [u8], reader: &mut Reader<'a>) -> Taken<'a, Self> {
+    fn read(rest: &'a [u8], reader: &mut Decoder<'a>) -> Taken<'a, Self> {
         match *rest.first()? {
-            code::STR8 | code::STR32 => string(rest).map(|(text, rest)| (Self::String(text), rest)),
-            code::TRUE | code::FALSE | code::BOOLEAN => {
+            format_code::STR8 | format_code::STR32 => {
+                string(rest).map(|(text, rest)| (Self::String(text), rest))
+            }
+            format_code::TRUE | format_code::FALSE | format_code::BOOLEAN => {
                 usual::boolean(rest).map(|(value, rest)| (Self::Boolean(value), rest))
             }
-            code::ULONG | code::SMALLULONG | code::ULONG0 => {
+            format_code::ULONG | format_code::SMALLULONG | format_code::ULONG0 => {
                 usual::ulong(rest).map(|(value, rest)| (Self::Ulong(value), rest))
             }
-            code::UINT | code::SMALLUINT | code::UINT0 => {
+            format_code::UINT | format_code::SMALLUINT | format_code::UINT0 => {
                 usual::uint(rest).map(|(value, rest)| (Self::Uint(value), rest))
             }
             _ => Self::read_other(rest, reader),
         }
     }
 
-    fn read_other(rest: &'a [u8], reader: &mut Reader<'a>) -> Taken<'a, Self> {
+    fn read_other(rest: &'a [u8], reader: &mut Decoder<'a>) -> Taken<'a, Self> {
         let (found, behind) = rest.split_first()?;
         macro_rules! fixed {
-            (|$octets:ident| $value:expr) => {{
-                let ($octets, behind) = fixed(behind)?;
+            (|$bytes:ident| $value:expr) => {{
+                let ($bytes, behind) = fixed(behind)?;
                 Some(($value, behind))
             }};
         }
         match *found {
-            code::NULL => Some((Self::Null, behind)),
-            code::SMALLINT => fixed!(|octets| Self::Int(i8::from_be_bytes(octets).into())),
-            code::INT => fixed!(|octets| Self::Int(i32::from_be_bytes(octets))),
-            code::SMALLLONG => fixed!(|octets| Self::Long(i8::from_be_bytes(octets).into())),
-            code::LONG => fixed!(|octets| Self::Long(i64::from_be_bytes(octets))),
-            code::UBYTE => fixed!(|octets| Self::Ubyte(u8::from_be_bytes(octets))),
-            code::USHORT => fixed!(|octets| Self::Ushort(u16::from_be_bytes(octets))),
-            code::BYTE => fixed!(|octets| Self::Byte(i8::from_be_bytes(octets))),
-            code::SHORT => fixed!(|octets| Self::Short(i16::from_be_bytes(octets))),
-            code::FLOAT => fixed!(|octets| Self::Float(Float::from_bits(u32::from_be_bytes(octets)))),
-            code::DOUBLE => fixed!(|octets| Self::Double(Double::from_bits(u64::from_be_bytes(octets)))),
-            code::DECIMAL32 => fixed!(|octets| Self::Decimal32(Decimal32::from_be_bytes(octets))),
-            code::DECIMAL64 => fixed!(|octets| Self::Decimal64(Decimal64::from_be_bytes(octets))),
-            code::DECIMAL128 => fixed!(|octets| Self::Decimal128(Decimal128::from_be_bytes(octets))),
-            code::CHAR => fixed!(|octets| Self::Char(char::from_u32(u32::from_be_bytes(octets))?)),
-            code::TIMESTAMP => usual::timestamp(rest).map(|(time, rest)| (Self::Timestamp(time), rest)),
-            code::UUID => usual::uuid(rest).map(|(uuid, rest)| (Self::Uuid(uuid), rest)),
-            code::VBIN8 | code::VBIN32 => octets(rest).map(|(octets, rest)| (Self::Binary(octets), rest)),
-            code::SYM8 | code::SYM32 => symbol(rest).map(|(text, rest)| (Self::Symbol(text), rest)),
-            code::DESCRIBED => {
+            format_code::NULL => Some((Self::Null, behind)),
+            format_code::SMALLINT => fixed!(|bytes| Self::Int(i8::from_be_bytes(bytes).into())),
+            format_code::INT => fixed!(|bytes| Self::Int(i32::from_be_bytes(bytes))),
+            format_code::SMALLLONG => fixed!(|bytes| Self::Long(i8::from_be_bytes(bytes).into())),
+            format_code::LONG => fixed!(|bytes| Self::Long(i64::from_be_bytes(bytes))),
+            format_code::UBYTE => fixed!(|bytes| Self::Ubyte(u8::from_be_bytes(bytes))),
+            format_code::USHORT => fixed!(|bytes| Self::Ushort(u16::from_be_bytes(bytes))),
+            format_code::BYTE => fixed!(|bytes| Self::Byte(i8::from_be_bytes(bytes))),
+            format_code::SHORT => fixed!(|bytes| Self::Short(i16::from_be_bytes(bytes))),
+            format_code::FLOAT => fixed!(|bytes| Self::Float(Float::from_bits(u32::from_be_bytes(bytes)))),
+            format_code::DOUBLE => fixed!(|bytes| Self::Double(Double::from_bits(u64::from_be_bytes(bytes)))),
+            format_code::DECIMAL32 => fixed!(|bytes| Self::Decimal32(Decimal32::from_be_bytes(bytes))),
+            format_code::DECIMAL64 => fixed!(|bytes| Self::Decimal64(Decimal64::from_be_bytes(bytes))),
+            format_code::DECIMAL128 => fixed!(|bytes| Self::Decimal128(Decimal128::from_be_bytes(bytes))),
+            format_code::CHAR => fixed!(|bytes| Self::Char(char::from_u32(u32::from_be_bytes(bytes))?)),
+            format_code::TIMESTAMP => {
+                usual::timestamp(rest).map(|(time, rest)| (Self::Timestamp(time), rest))
+            }
+            format_code::UUID => usual::uuid(rest).map(|(uuid, rest)| (Self::Uuid(uuid), rest)),
+            format_code::VBIN8 | format_code::VBIN32 => {
+                binary(rest).map(|(bytes, rest)| (Self::Binary(bytes), rest))
+            }
+            format_code::SYM8 | format_code::SYM32 => {
+                symbol(rest).map(|(text, rest)| (Self::Symbol(text), rest))
+            }
+            format_code::DESCRIBED => {
                 usual::general(rest, reader).map(|(value, rest)| (Self::Described(Box::new(value)), rest))
             }
             _ => None,
@@ -228,7 +240,7 @@ impl TryFrom<SimpleRef<'_>> for SimpleValue {
             SimpleRef::Char(value) => value.into(),
             SimpleRef::Timestamp(value) => value.into(),
             SimpleRef::Uuid(value) => value.into(),
-            SimpleRef::Binary(octets) => Bytes::copy_from_slice(octets).into(),
+            SimpleRef::Binary(bytes) => Bytes::copy_from_slice(bytes).into(),
             SimpleRef::String(text) => text.as_str().into(),
             SimpleRef::Symbol(text) => Symbol::try_from(text.as_str())?.into(),
             SimpleRef::Described(value) => *value,
@@ -243,7 +255,7 @@ impl TryFrom<SimpleRef<'_>> for SimpleValue {
 #[derive(Debug)]
 pub struct ApplicationPropertiesRef<'a> {
     message: &'a Message,
-    reader: Reader<'a>,
+    reader: Decoder<'a>,
     /// All pairs.
     pairs: &'a [u8],
     /// Those that are still to come, and how many they are.
@@ -264,10 +276,10 @@ impl<'a> ApplicationPropertiesRef<'a> {
     #[inline]
     fn enter(message: &'a Message, source: &'a Bytes, map: &'a [u8]) -> Option<Self> {
         let (size, count, pairs) = match map {
-            [code::MAP8, size, count, pairs @ ..] => {
+            [format_code::MAP8, size, count, pairs @ ..] => {
                 (usize::from(*size).checked_sub(1)?, u32::from(*count), pairs)
             }
-            [code::MAP32, a, b, c, d, e, f, g, h, pairs @ ..] => {
+            [format_code::MAP32, a, b, c, d, e, f, g, h, pairs @ ..] => {
                 let size = usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).ok()?;
                 (size.checked_sub(4)?, u32::from_be_bytes([*e, *f, *g, *h]), pairs)
             }
@@ -308,7 +320,7 @@ impl<'a> ApplicationPropertiesRef<'a> {
     fn read_names(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.pairs;
         core::iter::from_fn(move || {
-            let (name, value) = usual::variable(rest, code::STR8, code::STR32)?;
+            let (name, value) = usual::variable(rest, format_code::STR8, format_code::STR32)?;
             rest = behind_any(value)?;
             Some(name)
         })
@@ -319,7 +331,7 @@ impl<'a> ApplicationPropertiesRef<'a> {
     fn was(&self, name: TextRef<'_>) -> bool {
         let before = self.pairs.len().saturating_sub(self.rest.len());
         let mut rest = self.pairs.get(..before).unwrap_or_default();
-        while let Some((other, value)) = usual::variable(rest, code::STR8, code::STR32) {
+        while let Some((other, value)) = usual::variable(rest, format_code::STR8, format_code::STR32) {
             if other == name.as_bytes() {
                 return true;
             }
@@ -372,7 +384,7 @@ pub(super) fn name_bit(name: &[u8]) -> u64 {
     1_u64.rotate_left(u32::from(mixed.wrapping_add(length)))
 }
 
-/// The octets behind a value that has been read before, with or without a descriptor.
+/// The bytes behind a value that has been read before, with or without a descriptor.
 fn behind_any(rest: &[u8]) -> Option<&[u8]> {
     let mut cursor = Cursor::within(rest, 0..rest.len());
     cursor.skip_value().ok()?;
@@ -438,7 +450,7 @@ impl Message {
         }
     }
 
-    /// The source that a section lies in, and in it the octets of the section's value: none where the section's
+    /// The source that a section lies in, and in it the bytes of the section's value: none where the section's
     /// descriptor may not even be read.
     #[inline]
     fn section_value(&self, kind: SectionKind) -> Option<(&Bytes, Option<&[u8]>)> {
@@ -448,7 +460,7 @@ impl Message {
         let value = match section {
             // A descriptor is one level down.
             _ if self.limits.depth == 0 => None,
-            Some([code::DESCRIBED, code::SMALLULONG, _, value @ ..]) => Some(value),
+            Some([format_code::DESCRIBED, format_code::SMALLULONG, _, value @ ..]) => Some(value),
             Some(section) => behind_descriptor(section),
             None => None,
         };

@@ -9,16 +9,16 @@ use super::{
     encoded::{Fields, Pairs, binary_head},
 };
 use crate::{
-    codec::{Encode, Writer},
+    codec::{Encode, Encoder},
     frame::Payload,
-    spec::section::{
+    spec::messaging::{
         AMQP_SEQUENCE, AMQP_VALUE, APPLICATION_PROPERTIES, DATA, DELIVERY_ANNOTATIONS, FOOTER, Header,
         MESSAGE_ANNOTATIONS, MessageId, Properties,
     },
     types::{AnnotationKey, Annotations, Milliseconds, SequenceNo, Symbol, Timestamp, Value},
 };
 
-/// From this size on a data section's octets are shared by the payload instead of copied.
+/// From this size on a data section's bytes are shared by the payload instead of copied.
 const BY_REFERENCE: usize = 1024;
 
 /// What the head of a message takes beyond its fields and pairs, as a rule: descriptors, sizes and the header.
@@ -98,9 +98,9 @@ mod sealed {
     use bytes::Bytes;
 
     pub trait Sections {
-        /// Octets of all sections, or a little more.
+        /// Bytes of all sections, or a little more.
         fn size(&self) -> usize;
-        /// Writes all sections; octets may go to `share` instead, with what has been written before them.
+        /// Writes all sections; bytes may go to `share` instead, with what has been written before them.
         fn write(&self, out: &mut Vec<u8>, share: &mut dyn FnMut(&mut Vec<u8>, &Bytes));
     }
 }
@@ -117,7 +117,7 @@ impl sealed::Sections for DataBody {
 
     fn write(&self, out: &mut Vec<u8>, share: &mut dyn FnMut(&mut Vec<u8>, &Bytes)) {
         for data in core::iter::once(&self.first).chain(&self.rest) {
-            let mut writer = Writer::new(out);
+            let mut writer = Encoder::new(out);
             writer.describe(DATA);
             if data.len() < BY_REFERENCE {
                 data.encode(&mut writer);
@@ -158,8 +158,8 @@ impl MessageBuilder<NoBody> {
 
     /// Makes the body a data section; more may follow.
     #[must_use]
-    pub fn data(self, octets: impl Into<Bytes>) -> MessageBuilder<DataBody> {
-        MessageBuilder { head: self.head, body: DataBody { first: octets.into(), rest: Vec::new() } }
+    pub fn data(self, bytes: impl Into<Bytes>) -> MessageBuilder<DataBody> {
+        MessageBuilder { head: self.head, body: DataBody { first: bytes.into(), rest: Vec::new() } }
     }
 
     /// Makes the body an amqp-sequence section; more may follow.
@@ -171,19 +171,19 @@ impl MessageBuilder<NoBody> {
     /// Makes the body an amqp-value section.
     #[must_use]
     pub fn value(self, value: impl Encode) -> MessageBuilder<ValueBody> {
-        let mut octets = Vec::new();
-        let mut writer = Writer::new(&mut octets);
+        let mut bytes = Vec::new();
+        let mut writer = Encoder::new(&mut bytes);
         writer.describe(AMQP_VALUE);
         value.encode(&mut writer);
-        MessageBuilder { head: self.head, body: ValueBody(octets) }
+        MessageBuilder { head: self.head, body: ValueBody(bytes) }
     }
 }
 
 impl MessageBuilder<DataBody> {
     /// Adds a data section.
     #[must_use]
-    pub fn data(mut self, octets: impl Into<Bytes>) -> Self {
-        self.body.rest.push(octets.into());
+    pub fn data(mut self, bytes: impl Into<Bytes>) -> Self {
+        self.body.rest.push(bytes.into());
         self
     }
 }
@@ -192,7 +192,7 @@ impl MessageBuilder<SequenceBody> {
     /// Adds an amqp-sequence section.
     #[must_use]
     pub fn sequence(mut self, elements: &[Value]) -> Self {
-        let mut writer = Writer::new(&mut self.body.0);
+        let mut writer = Encoder::new(&mut self.body.0);
         writer.describe(AMQP_SEQUENCE);
         elements.encode(&mut writer);
         self
@@ -403,7 +403,7 @@ impl<B: BodyState> MessageBuilder<B> {
 
 impl Head {
     fn write(&self, out: &mut Vec<u8>) {
-        let mut writer = Writer::new(out);
+        let mut writer = Encoder::new(out);
         if self.has_header {
             self.header.encode(&mut writer);
         }
@@ -414,6 +414,6 @@ impl Head {
     }
 
     fn write_footer(&self, out: &mut Vec<u8>) {
-        self.footer.write(FOOTER, &mut Writer::new(out));
+        self.footer.write(FOOTER, &mut Encoder::new(out));
     }
 }

@@ -1,9 +1,9 @@
-//! A cursor that skips over values, in octets that may lie in several chunks.
+//! A cursor that skips over values, in bytes that may lie in several chunks.
 
 use bytes::Bytes;
 
 use super::SectionKind;
-use crate::codec::{DecodeError, DecodeErrorKind, code};
+use crate::codec::{DecodeError, DecodeErrorKind, format_code};
 
 /// The longest symbolic descriptor of a section, `amqp:application-properties:map`, and some more.
 const LONGEST_SYMBOL: usize = 40;
@@ -26,11 +26,11 @@ impl<'a> Cursor<'a> {
         Self { chunk: first, rest: rest.iter(), offset: 0, end }
     }
 
-    /// Over one range of octets that lie in one piece; offsets count from the start of `octets`.
+    /// Over one range of bytes that lie in one piece; offsets count from the start of `bytes`.
     #[inline]
-    pub(super) fn within(octets: &'a [u8], range: core::ops::Range<usize>) -> Self {
+    pub(super) fn within(bytes: &'a [u8], range: core::ops::Range<usize>) -> Self {
         let (offset, end) = (range.start, range.end);
-        Self { chunk: octets.get(range).unwrap_or_default(), rest: [].iter(), offset, end }
+        Self { chunk: bytes.get(range).unwrap_or_default(), rest: [].iter(), offset, end }
     }
 
     pub(super) const fn offset(&self) -> usize {
@@ -47,10 +47,10 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(super) fn u8(&mut self) -> Result<u8, DecodeError> {
-        let Some((&octet, chunk)) = self.chunk.split_first() else { return self.u8_of_next_chunk() };
+        let Some((&byte, chunk)) = self.chunk.split_first() else { return self.u8_of_next_chunk() };
         self.chunk = chunk;
         self.offset = self.offset.saturating_add(1);
-        Ok(octet)
+        Ok(byte)
     }
 
     #[cold]
@@ -61,25 +61,25 @@ impl<'a> Cursor<'a> {
         self.u8()
     }
 
-    fn octets<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         if self.left() < N {
             return Err(self.truncated());
         }
-        let mut octets = [0; N];
-        for octet in &mut octets {
-            *octet = self.u8()?;
+        let mut bytes = [0; N];
+        for byte in &mut bytes {
+            *byte = self.u8()?;
         }
-        Ok(octets)
+        Ok(bytes)
     }
 
-    /// A size of one octet or four.
+    /// A size of one byte or four.
     #[inline]
     pub(super) fn size(&mut self, wide: bool) -> Result<usize, DecodeError> {
         if !wide {
             return self.u8().map(usize::from);
         }
         let at = self.offset;
-        usize::try_from(u32::from_be_bytes(self.octets()?)).map_err(|_| DecodeErrorKind::Truncated.at(at))
+        usize::try_from(u32::from_be_bytes(self.array()?)).map_err(|_| DecodeErrorKind::Truncated.at(at))
     }
 
     #[inline]
@@ -106,19 +106,19 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// The next octets, where they lie in the current chunk.
+    /// The next bytes, where they lie in the current chunk.
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
-        let octets = self.chunk.get(..count).ok_or_else(|| self.truncated())?;
+        let bytes = self.chunk.get(..count).ok_or_else(|| self.truncated())?;
         self.skip(count)?;
-        Ok(octets)
+        Ok(bytes)
     }
 
-    /// Lets the octets end earlier.
+    /// Lets the bytes end earlier.
     pub(super) fn stop_at(&mut self, end: usize) {
         self.end = self.end.min(end);
     }
 
-    /// The next octets up to so many, as far as they lie in one chunk. None only where nothing is left.
+    /// The next bytes up to so many, as far as they lie in one chunk. None only where nothing is left.
     #[inline]
     pub(super) fn piece(&mut self, most: usize) -> &'a [u8] {
         while self.chunk.is_empty() {
@@ -131,7 +131,7 @@ impl<'a> Cursor<'a> {
         piece
     }
 
-    /// Reads the start of a data section, and gives how many octets it has.
+    /// Reads the start of a data section, and gives how many bytes it has.
     #[inline]
     pub(super) fn data_section(&mut self) -> Result<usize, DecodeError> {
         if self.left() == 0 {
@@ -139,8 +139,8 @@ impl<'a> Cursor<'a> {
         }
         self.section_kind()?;
         match self.u8()? {
-            code::VBIN8 => self.size(false),
-            code::VBIN32 => self.size(true),
+            format_code::VBIN8 => self.size(false),
+            format_code::VBIN32 => self.size(true),
             found => Err(wrong_type("binary", found).at(self.offset)),
         }
     }
@@ -184,7 +184,7 @@ impl<'a> Cursor<'a> {
         while let Some(left) = due.checked_sub(1) {
             due = left;
             match self.u8()? {
-                code::DESCRIBED => due = due.saturating_add(2),
+                format_code::DESCRIBED => due = due.saturating_add(2),
                 code => self.skip_body(code)?,
             }
         }
@@ -201,7 +201,7 @@ impl<'a> Cursor<'a> {
         let is_wide = found == wide;
         if found != narrow && !is_wide {
             // The empty list has a code of its own (1.6.22).
-            let empty = found == code::LIST0 && wide == code::LIST32;
+            let empty = found == format_code::LIST0 && wide == format_code::LIST32;
             return if empty { Ok(0) } else { Err(wrong_type(expected, found).at(at)) };
         }
         self.size(is_wide)?;
@@ -212,7 +212,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(super) fn section_kind(&mut self) -> Result<SectionKind, DecodeError> {
         // Nearly every sender writes the descriptor in its smallest form.
-        if let [code::DESCRIBED, code::SMALLULONG, number, chunk @ ..] = self.chunk
+        if let [format_code::DESCRIBED, format_code::SMALLULONG, number, chunk @ ..] = self.chunk
             && let Some(kind) = SectionKind::from_code(u64::from(*number))
         {
             self.chunk = chunk;
@@ -225,15 +225,15 @@ impl<'a> Cursor<'a> {
     fn any_section_kind(&mut self) -> Result<SectionKind, DecodeError> {
         let at = self.offset;
         let found = self.u8()?;
-        if found != code::DESCRIBED {
+        if found != format_code::DESCRIBED {
             return Err(wrong_type("section", found).at(at));
         }
         let at = self.offset;
         let kind = match self.u8()? {
-            code::SMALLULONG => SectionKind::from_code(self.u8()?.into()),
-            code::ULONG => SectionKind::from_code(u64::from_be_bytes(self.octets()?)),
-            code::SYM8 => self.symbol(false)?,
-            code::SYM32 => self.symbol(true)?,
+            format_code::SMALLULONG => SectionKind::from_code(self.u8()?.into()),
+            format_code::ULONG => SectionKind::from_code(u64::from_be_bytes(self.array()?)),
+            format_code::SYM8 => self.symbol(false)?,
+            format_code::SYM32 => self.symbol(true)?,
             _ => None,
         };
         kind.ok_or(DecodeErrorKind::UnknownDescriptor("section").at(at))
@@ -246,8 +246,8 @@ impl<'a> Cursor<'a> {
         }
         let mut symbol = [0; LONGEST_SYMBOL];
         let Some(symbol) = symbol.get_mut(..count) else { return Ok(None) };
-        for octet in symbol.iter_mut() {
-            *octet = self.u8()?;
+        for byte in symbol.iter_mut() {
+            *byte = self.u8()?;
         }
         Ok(SectionKind::from_symbol(symbol))
     }
@@ -267,14 +267,14 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The octets behind a value that lie in one piece, on a short way: `None` where it has a descriptor or is wrong.
+/// The bytes behind a value that lie in one piece, on a short way: `None` where it has a descriptor or is wrong.
 #[inline]
 pub(super) fn behind(rest: &[u8]) -> Option<&[u8]> {
     let (code, rest) = rest.split_first()?;
     behind_body(*code, rest)
 }
 
-/// The octets behind a value whose format code has been read.
+/// The bytes behind a value whose format code has been read.
 #[inline]
 pub(super) fn behind_body(code: u8, rest: &[u8]) -> Option<&[u8]> {
     // 1.2: the upper half of the code tells how long the value is.
@@ -304,7 +304,7 @@ pub(super) fn behind_body(code: u8, rest: &[u8]) -> Option<&[u8]> {
 }
 
 pub(super) fn wrong_type(expected: &'static str, found: u8) -> DecodeErrorKind {
-    if found != code::DESCRIBED && code::lookup(found).is_none() {
+    if found != format_code::DESCRIBED && format_code::lookup(found).is_none() {
         return DecodeErrorKind::UnknownCode(found);
     }
     DecodeErrorKind::WrongType { expected, found }

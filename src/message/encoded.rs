@@ -5,29 +5,29 @@ use core::ops::Range;
 
 use super::{borrowed::name_bit, cursor::Cursor};
 use crate::{
-    codec::{Encode, Writer, code},
-    spec::{Composite, Field, section::Properties},
+    codec::{Encode, Encoder, format_code},
+    spec::{Composite, Field, messaging::Properties},
 };
 
 const FIELD_COUNT: usize = Properties::FIELDS.len();
 
 /// The fields of the properties section (3.2.4), each encoded. As long as they are set in the order of the section,
-/// which is nearly always, their octets are the list as it is to be written, with nulls where a field is not set.
+/// which is nearly always, their bytes are the list as it is to be written, with nulls where a field is not set.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fields {
-    octets: Vec<u8>,
-    /// How many fields the octets are, in their order.
+    bytes: Vec<u8>,
+    /// How many fields the bytes are, in their order.
     count: u8,
     /// Where each field lies, once one has been set out of order; empty where it is not set.
     places: Option<Box<[Range<usize>; FIELD_COUNT]>>,
 }
 
-/// Octets that are a value already.
+/// Bytes that are a value already.
 struct Encoded<'a>(&'a [u8]);
 
 impl Encode for Encoded<'_> {
-    fn encode(&self, writer: &mut Writer<'_>) {
-        writer.octets(self.0);
+    fn encode(&self, writer: &mut Encoder<'_>) {
+        writer.raw(self.0);
     }
 }
 
@@ -50,50 +50,55 @@ impl Fields {
 
     #[inline]
     pub(super) fn set(&mut self, index: usize, value: &(impl Encode + ?Sized)) {
-        reserve_first(&mut self.octets);
+        reserve_first(&mut self.bytes);
         let skipped = index.checked_sub(self.count.into()).filter(|_| self.places.is_none());
         let Some(skipped) = skipped else { return self.set_again(index, |writer| value.encode(writer)) };
         for _ in 0..skipped {
-            self.octets.push(code::NULL);
+            self.bytes.push(format_code::NULL);
         }
-        value.encode(&mut Writer::new(&mut self.octets));
+        value.encode(&mut Encoder::new(&mut self.bytes));
         self.count = u8::try_from(index).unwrap_or(u8::MAX).saturating_add(1);
     }
 
     /// Sets a field out of order, or after one that was.
     #[cold]
-    fn set_again(&mut self, index: usize, encode: impl FnOnce(&mut Writer<'_>)) {
-        let places = self.places.get_or_insert_with(|| Box::new(places_of(&self.octets)));
-        let start = self.octets.len();
-        encode(&mut Writer::new(&mut self.octets));
+    fn set_again(&mut self, index: usize, encode: impl FnOnce(&mut Encoder<'_>)) {
+        let places = self.places.get_or_insert_with(|| Box::new(places_of(&self.bytes)));
+        let start = self.bytes.len();
+        encode(&mut Encoder::new(&mut self.bytes));
         if let Some(place) = places.get_mut(index) {
-            *place = start..self.octets.len();
+            *place = start..self.bytes.len();
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.octets.len()
+        self.bytes.len()
     }
 
     pub(super) fn clear(&mut self) {
-        self.octets.clear();
+        self.bytes.clear();
         self.count = 0;
         self.places = None;
     }
 
     /// Writes the section, or nothing where no field is set.
-    pub(super) fn write(&self, writer: &mut Writer<'_>) {
-        if self.octets.is_empty() {
+    pub(super) fn write(&self, writer: &mut Encoder<'_>) {
+        if self.bytes.is_empty() {
             return;
         }
         writer.describe(Properties::CODE);
         let Some(places) = &self.places else {
-            compound_head([code::LIST8, code::LIST32], self.octets.len(), self.count.into(), writer);
-            return writer.octets(&self.octets);
+            compound_head(
+                [format_code::LIST8, format_code::LIST32],
+                self.bytes.len(),
+                self.count.into(),
+                writer,
+            );
+            return writer.raw(&self.bytes);
         };
         let mut list = writer.list();
         for place in places.iter() {
-            match self.octets.get(place.clone()) {
+            match self.bytes.get(place.clone()) {
                 Some(field) if !field.is_empty() => list.item(writer, &Encoded(field)),
                 _ => list.skip(),
             }
@@ -103,12 +108,12 @@ impl Fields {
 }
 
 /// Where each field lies in a list of them.
-fn places_of(octets: &[u8]) -> [Range<usize>; FIELD_COUNT] {
+fn places_of(bytes: &[u8]) -> [Range<usize>; FIELD_COUNT] {
     let mut places: [Range<usize>; FIELD_COUNT] = Default::default();
-    let mut cursor = Cursor::within(octets, 0..octets.len());
+    let mut cursor = Cursor::within(bytes, 0..bytes.len());
     for place in &mut places {
         let start = cursor.offset();
-        let is_null = cursor.clone().u8().is_ok_and(|found| found == code::NULL);
+        let is_null = cursor.clone().u8().is_ok_and(|found| found == format_code::NULL);
         // What has been written here can be skipped, as far as there is something left.
         if cursor.skip_value().is_ok() && !is_null {
             *place = start..cursor.offset();
@@ -119,14 +124,14 @@ fn places_of(octets: &[u8]) -> [Range<usize>; FIELD_COUNT] {
 
 /// Writes the head of a list or map in its smallest form; `codes` are the small and the wide format code.
 #[inline]
-fn compound_head(codes: [u8; 2], size: usize, count: usize, writer: &mut Writer<'_>) {
+fn compound_head(codes: [u8; 2], size: usize, count: usize, writer: &mut Encoder<'_>) {
     let [narrow, wide_code] = codes;
     match (u8::try_from(size.saturating_add(1)), u8::try_from(count)) {
-        (Ok(size), Ok(count)) => writer.octets(&[narrow, size, count]),
+        (Ok(size), Ok(count)) => writer.raw(&[narrow, size, count]),
         _ => {
-            writer.octets(&[wide_code]);
-            writer.octets(&wide(size.saturating_add(4)));
-            writer.octets(&wide(count));
+            writer.raw(&[wide_code]);
+            writer.raw(&wide(size.saturating_add(4)));
+            writer.raw(&wide(count));
         }
     }
 }
@@ -144,7 +149,7 @@ const fn equal(mut one: &[u8], mut other: &[u8]) -> bool {
 /// The pairs of a map, encoded, with distinct keys.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pairs {
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     count: usize,
     /// Bits for the keys there are.
     keys: u64,
@@ -154,16 +159,16 @@ impl Pairs {
     /// Sets the value of a key. Keys are compared as they are encoded: equal keys have the same smallest encoding.
     #[inline]
     pub(super) fn set(&mut self, key: &(impl Encode + ?Sized), value: &(impl Encode + ?Sized)) {
-        reserve_first(&mut self.octets);
-        let start = self.octets.len();
-        key.encode(&mut Writer::new(&mut self.octets));
-        let bit = self.octets.get(start..).map_or(0, name_bit);
+        reserve_first(&mut self.bytes);
+        let start = self.bytes.len();
+        key.encode(&mut Encoder::new(&mut self.bytes));
+        let bit = self.bytes.get(start..).map_or(0, name_bit);
         let twin = if self.keys & bit == 0 { None } else { self.find(start) };
         self.keys |= bit;
-        value.encode(&mut Writer::new(&mut self.octets));
+        value.encode(&mut Encoder::new(&mut self.bytes));
         match twin {
             // 1.6.23: a key stands once.
-            Some(old) => drop(self.octets.drain(old)),
+            Some(old) => drop(self.bytes.drain(old)),
             None => self.count = self.count.saturating_add(1),
         }
     }
@@ -171,12 +176,12 @@ impl Pairs {
     /// The pair before `start` that has the key which begins there.
     #[cold]
     fn find(&self, start: usize) -> Option<Range<usize>> {
-        let key = self.octets.get(start..)?;
-        let mut cursor = Cursor::within(&self.octets, 0..start);
+        let key = self.bytes.get(start..)?;
+        let mut cursor = Cursor::within(&self.bytes, 0..start);
         while cursor.left() > 0 {
             let from = cursor.offset();
             cursor.skip_value().ok()?;
-            let same = self.octets.get(from..cursor.offset()) == Some(key);
+            let same = self.bytes.get(from..cursor.offset()) == Some(key);
             cursor.skip_value().ok()?;
             if same {
                 return Some(from..cursor.offset());
@@ -186,43 +191,43 @@ impl Pairs {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.octets.len()
+        self.bytes.len()
     }
 
     pub(super) fn clear(&mut self) {
-        self.octets.clear();
+        self.bytes.clear();
         self.count = 0;
         self.keys = 0;
     }
 
     /// Writes the section, or nothing where there is no pair.
     #[inline]
-    pub(super) fn write(&self, descriptor: u64, writer: &mut Writer<'_>) {
+    pub(super) fn write(&self, descriptor: u64, writer: &mut Encoder<'_>) {
         if self.count == 0 {
             return;
         }
         writer.describe(descriptor);
         let count = self.count.saturating_mul(2);
-        compound_head([code::MAP8, code::MAP32], self.octets.len(), count, writer);
-        writer.octets(&self.octets);
+        compound_head([format_code::MAP8, format_code::MAP32], self.bytes.len(), count, writer);
+        writer.raw(&self.bytes);
     }
 }
 
 /// Gives a buffer room for a usual section at once, so that it does not grow by doubling from nothing.
 #[inline]
-fn reserve_first(octets: &mut Vec<u8>) {
-    if octets.capacity() == 0 {
-        octets.reserve(128);
+fn reserve_first(bytes: &mut Vec<u8>) {
+    if bytes.capacity() == 0 {
+        bytes.reserve(128);
     }
 }
 
-/// A size in four octets. A message of 4 GiB does not come to be in one buffer, so saturating hides nothing.
+/// A size in four bytes. A message of 4 GiB does not come to be in one buffer, so saturating hides nothing.
 fn wide(size: usize) -> [u8; 4] {
     u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes()
 }
 
-/// Writes the head of a binary whose octets follow elsewhere.
+/// Writes the head of a binary whose bytes follow elsewhere.
 pub(super) fn binary_head(size: usize, out: &mut Vec<u8>) {
-    out.push(code::VBIN32);
+    out.push(format_code::VBIN32);
     out.extend_from_slice(&wide(size));
 }

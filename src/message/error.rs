@@ -7,11 +7,11 @@ use crate::codec::{DecodeError, DecodeErrorKind};
 
 /// A payload that is no message of the standard's format: `amqp:decode-error` on the wire (2.8.15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("{kind} at octet {offset}")]
+#[error("{kind} at byte {offset}")]
 pub struct MessageError {
     /// What is wrong.
     pub kind: MessageErrorKind,
-    /// Where, in octets from the start of the payload.
+    /// Where, in bytes from the start of the payload.
     pub offset: usize,
 }
 
@@ -19,7 +19,7 @@ pub struct MessageError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MessageErrorKind {
-    /// The octets are not the value due at this place.
+    /// The bytes are not the value due at this place.
     #[error("{0}")]
     Decode(DecodeErrorKind),
     /// A section that may come once comes again (3.2).

@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use super::{Message, SectionKind};
 use crate::{
-    codec::{Encode, Writer},
+    codec::{Encode, Encoder},
     frame::Payload,
-    spec::section::{DELIVERY_ANNOTATIONS, Header, MESSAGE_ANNOTATIONS},
+    spec::messaging::{DELIVERY_ANNOTATIONS, Header, MESSAGE_ANNOTATIONS},
     types::Annotations,
 };
 
@@ -20,7 +20,7 @@ enum Change<T> {
 
 /// A message for the next hop, made by [`Message::forward`].
 ///
-/// The bare message and the footer are shared, octet for octet: 3.2 forbids an intermediary to re-encode them. If not
+/// The bare message and the footer are shared, byte for byte: 3.2 forbids an intermediary to re-encode them. If not
 /// said otherwise, the header and the message-annotations are kept (3.2.3), and the delivery-annotations are left
 /// out: they are from the previous hop to this one (3.2.2).
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ impl<'a> Forward<'a> {
 
     /// The message for the next hop: new and kept sections of the head, then the untouched rest.
     pub fn payload(&self) -> Payload {
-        let mut parts = Parts { message: self.message, payload: Payload::new(), octets: Vec::new() };
+        let mut parts = Parts { message: self.message, payload: Payload::new(), bytes: Vec::new() };
         parts.add(SectionKind::Header, &self.header, Header::encode);
         parts.add(SectionKind::DeliveryAnnotations, &self.delivery_annotations, |annotations, writer| {
             writer.describe(DELIVERY_ANNOTATIONS);
@@ -94,14 +94,14 @@ impl<'a> Forward<'a> {
 struct Parts<'a> {
     message: &'a Message,
     payload: Payload,
-    /// New octets that are not in the payload yet.
-    octets: Vec<u8>,
+    /// New bytes that are not in the payload yet.
+    bytes: Vec<u8>,
 }
 
 impl Parts<'_> {
-    fn add<T>(&mut self, kind: SectionKind, change: &Change<T>, encode: impl FnOnce(&T, &mut Writer<'_>)) {
+    fn add<T>(&mut self, kind: SectionKind, change: &Change<T>, encode: impl FnOnce(&T, &mut Encoder<'_>)) {
         match change {
-            Change::Replace(new) => encode(new, &mut Writer::new(&mut self.octets)),
+            Change::Replace(new) => encode(new, &mut Encoder::new(&mut self.bytes)),
             Change::Omit => {}
             Change::Keep => {
                 if let Some(range) = self.message.range(kind) {
@@ -113,7 +113,7 @@ impl Parts<'_> {
     }
 
     fn flush(&mut self) {
-        self.payload.push(core::mem::take(&mut self.octets).into());
+        self.payload.push(core::mem::take(&mut self.bytes).into());
     }
 
     fn share(&mut self, range: core::ops::Range<usize>) {

@@ -3,13 +3,13 @@
 //! [`Message::parse`] finds the sections of a payload and checks their order; what is in them is decoded when it is
 //! asked for. [`Message::builder`] goes the other way. The engine itself never looks into a payload: it carries one
 //! of any message-format (2.8.11) untouched. This module reads message-format 0 only
-//! ([`MESSAGE_FORMAT`](crate::spec::section::MESSAGE_FORMAT)); the payload of any other format stays opaque, so
+//! ([`MESSAGE_FORMAT`](crate::spec::messaging::MESSAGE_FORMAT)); the payload of any other format stays opaque, so
 //! look at the delivery's message-format before parsing.
 //!
 //! # What keeps memory alive
 //! Nothing is copied out of a payload that lies in one chunk: strings, symbols, binaries and data sections are
 //! slices of it, and a received payload is itself a slice of the block that it was read into. Keeping a property
-//! of ten octets can therefore keep a read block of 64 KiB. To keep a part for long, copy it out:
+//! of ten bytes can therefore keep a read block of 64 KiB. To keep a part for long, copy it out:
 //! [`Str::detach`](crate::types::Str::detach), [`Symbol::detach`](crate::types::Symbol::detach),
 //! [`Payload::detach`](crate::frame::Payload::detach), [`Message::detach`].
 //!

@@ -3,7 +3,7 @@
 use super::{ApplicationProperties, Message, MessageError, SectionKind, reader::enter_section};
 use crate::{
     codec::Decode,
-    spec::section::{Header, Properties},
+    spec::messaging::{Header, Properties},
     types::Annotations,
 };
 

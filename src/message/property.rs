@@ -8,15 +8,15 @@ use super::{
     encoded::Fields,
 };
 use crate::{
-    codec::{Decode, DecodeError, code},
-    spec::section::MessageId,
+    codec::{Decode, DecodeError, format_code},
+    spec::messaging::MessageId,
     types::{SequenceNo, Str, Symbol, Timestamp, Value},
 };
 
-const LIST: [u8; 2] = [code::LIST8, code::LIST32];
-const MAP: [u8; 2] = [code::MAP8, code::MAP32];
-const STRING: [u8; 2] = [code::STR8, code::STR32];
-const SYMBOL: [u8; 2] = [code::SYM8, code::SYM32];
+const LIST: [u8; 2] = [format_code::LIST8, format_code::LIST32];
+const MAP: [u8; 2] = [format_code::MAP8, format_code::MAP32];
+const STRING: [u8; 2] = [format_code::STR8, format_code::STR32];
+const SYMBOL: [u8; 2] = [format_code::SYM8, format_code::SYM32];
 
 macro_rules! properties {
     ($($name:ident: $ty:ty;)*) => {
@@ -24,7 +24,7 @@ macro_rules! properties {
         /// those after it are not looked at.
         impl Message {
             $(
-                #[doc = concat!("[`", stringify!($name), "`](crate::spec::section::Properties::", stringify!($name), ") alone.")]
+                #[doc = concat!("[`", stringify!($name), "`](crate::spec::messaging::Properties::", stringify!($name), ") alone.")]
                 ///
                 /// # Errors
                 /// [`MessageError`] where it is there but of another type, or cannot be reached.
@@ -92,7 +92,8 @@ impl Message {
     pub(super) fn usual_property<T: Decode>(&self, index: usize) -> Option<Option<T>> {
         let Some(range) = self.range(SectionKind::Properties) else { return Some(None) };
         let (source, _) = self.source(SectionKind::Properties);
-        let [code::DESCRIBED, code::SMALLULONG, _, code::LIST8, _, count, rest @ ..] = source.get(range)?
+        let [format_code::DESCRIBED, format_code::SMALLULONG, _, format_code::LIST8, _, count, rest @ ..] =
+            source.get(range)?
         else {
             return None;
         };
@@ -104,7 +105,7 @@ impl Message {
             rest = behind(rest)?;
         }
         match rest.first()? {
-            &code::NULL => Some(None),
+            &format_code::NULL => Some(None),
             _ => T::usual(rest, &mut self.reader(source)).map(|(property, _)| Some(property)),
         }
     }
@@ -121,7 +122,7 @@ impl Message {
         for _ in 0..index {
             cursor.skip_value()?;
         }
-        if cursor.clone().u8()? == code::NULL {
+        if cursor.clone().u8()? == format_code::NULL {
             return Ok(None);
         }
         self.value_at(source, &cursor).map(Some)
@@ -179,7 +180,9 @@ impl Message {
 fn skip_other_key(kind: SectionKind, found: u8, cursor: &mut Cursor<'_>) -> Result<(), DecodeError> {
     let expected = match (kind, found) {
         (SectionKind::ApplicationProperties, _) => "string",
-        (_, code::SMALLULONG | code::ULONG | code::ULONG0) => return cursor.skip_body(found),
+        (_, format_code::SMALLULONG | format_code::ULONG | format_code::ULONG0) => {
+            return cursor.skip_body(found);
+        }
         _ => "symbol or ulong",
     };
     Err(wrong_type(expected, found).at(cursor.offset()))

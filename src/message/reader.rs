@@ -11,7 +11,7 @@ use super::{
     scan::{Layout, next_section, scan, scan_usual},
 };
 use crate::{
-    codec::{DecodeError, DecodeErrorKind, DecodeLimits, Reader},
+    codec::{DecodeError, DecodeErrorKind, DecodeLimits, Decoder},
     frame::Payload,
 };
 
@@ -20,7 +20,7 @@ use crate::{
 pub struct MessageSettings {
     /// Bounds on the values of each section.
     pub decode: DecodeLimits,
-    /// How many sections a message may have. Default 10 000: an empty data section takes five octets, so a
+    /// How many sections a message may have. Default 10 000: an empty data section takes five bytes, so a
     /// payload could have very many.
     pub sections: u32,
     /// Whether a message without a body is refused. Default true, as 3.2 has it; some senders leave the body out
@@ -44,7 +44,7 @@ impl Default for MessageSettings {
 /// footer not in one chunk, `parse` joins those sections alone. A body of data is given as its chunks; an amqp-value
 /// or amqp-sequence that spans chunks is joined by the call that decodes it.
 ///
-/// Everything taken out of a message shares its octets, and so keeps the block alive that they were read into
+/// Everything taken out of a message shares its bytes, and so keeps the block alive that they were read into
 /// (see the [module](crate::message)).
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -121,12 +121,12 @@ impl Message {
         MessageBuilder::new()
     }
 
-    /// How many octets the message has.
+    /// How many bytes the message has.
     pub fn len(&self) -> usize {
         self.layout.end(SectionKind::Footer)
     }
 
-    /// Whether the message has no octet, which only [`MessageSettings::body_required`] = false lets pass.
+    /// Whether the message has no byte, which only [`MessageSettings::body_required`] = false lets pass.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -136,7 +136,7 @@ impl Message {
         self.layout.count
     }
 
-    /// The octets of the sections of a kind: of one, or of all the data or amqp-sequence sections together.
+    /// The bytes of the sections of a kind: of one, or of all the data or amqp-sequence sections together.
     pub fn range(&self, kind: SectionKind) -> Option<Range<usize>> {
         self.layout.range(kind)
     }
@@ -166,17 +166,17 @@ impl Message {
         Some(cursor)
     }
 
-    /// The message as it came, sharing its octets.
+    /// The message as it came, sharing its bytes.
     pub fn payload(&self) -> Payload {
         self.slice(0..self.len())
     }
 
-    /// The octets of the bare message (3.2): properties, application-properties and body.
+    /// The bytes of the bare message (3.2): properties, application-properties and body.
     pub fn bare_range(&self) -> Range<usize> {
         self.layout.start(SectionKind::Properties)..self.layout.start(SectionKind::Footer)
     }
 
-    /// The bare message (3.2), which no intermediary may change, sharing its octets.
+    /// The bare message (3.2), which no intermediary may change, sharing its bytes.
     pub fn bare(&self) -> Payload {
         self.slice(self.bare_range())
     }
@@ -188,7 +188,7 @@ impl Message {
 
     /// The message with another header for the next hop, and without delivery-annotations, which are for one hop
     /// (3.2.2). The rest is shared, not copied. See [`forward`](Self::forward) for other changes.
-    pub fn with_header(&self, header: crate::spec::section::Header) -> Payload {
+    pub fn with_header(&self, header: crate::spec::messaging::Header) -> Payload {
         self.forward().header(header).payload()
     }
 
@@ -224,7 +224,7 @@ impl Message {
         self.layout.start(SectionKind::Footer)
     }
 
-    /// A part of the message, sharing its octets.
+    /// A part of the message, sharing its bytes.
     pub(super) fn slice(&self, range: Range<usize>) -> Payload {
         let mut part = Payload::new();
         let mut start = 0_usize;
@@ -242,7 +242,7 @@ impl Message {
         part
     }
 
-    /// The octets in which a section other than the body lies, and their offset in the payload.
+    /// The bytes in which a section other than the body lies, and their offset in the payload.
     #[inline]
     pub(super) fn source(&self, kind: SectionKind) -> (&Bytes, usize) {
         match &self.more {
@@ -257,7 +257,7 @@ impl Message {
     pub(super) fn read<T>(
         &self,
         kind: SectionKind,
-        read: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
+        read: impl FnOnce(&mut Decoder<'_>) -> Result<T, DecodeError>,
     ) -> Result<Option<T>, MessageError> {
         let Some(range) = self.layout.range(kind) else { return Ok(None) };
         let (source, base) = self.source(kind);
@@ -265,8 +265,8 @@ impl Message {
     }
 
     #[inline]
-    pub(super) fn reader<'a>(&self, source: &'a Bytes) -> Reader<'a> {
-        Reader::new(source, self.limits)
+    pub(super) fn reader<'a>(&self, source: &'a Bytes) -> Decoder<'a> {
+        Decoder::new(source, self.limits)
     }
 
     /// Decodes a range of the payload that lies in `source`, which begins at the offset `base`.
@@ -275,14 +275,14 @@ impl Message {
         source: &Bytes,
         base: usize,
         range: Range<usize>,
-        read: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
+        read: impl FnOnce(&mut Decoder<'_>) -> Result<T, DecodeError>,
     ) -> Result<T, MessageError> {
         let mut reader = self.reader(source);
-        let whole = |reader: &mut Reader<'_>| {
+        let whole = |reader: &mut Decoder<'_>| {
             reader.take(range.start.saturating_sub(base))?;
             reader.enter(range.len())?;
             let value = read(reader)?;
-            // 1.2: a section that says it is longer than its value hides octets.
+            // 1.2: a section that says it is longer than its value hides bytes.
             reader.finish()?;
             Ok(value)
         };
@@ -306,9 +306,9 @@ impl TryFrom<Payload> for Message {
 }
 
 /// Reads the descriptor of a section whose kind is known from the scan.
-pub(super) fn enter_section(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+pub(super) fn enter_section(reader: &mut Decoder<'_>) -> Result<(), DecodeError> {
     let code = reader.code()?;
-    if code != crate::codec::code::DESCRIBED {
+    if code != crate::codec::format_code::DESCRIBED {
         return Err(reader.error(DecodeErrorKind::WrongType { expected: "section", found: code }));
     }
     reader.descriptor().map(|_| ())

@@ -7,7 +7,7 @@ use super::{
     cursor::{Cursor, behind_body},
     section::PLACES,
 };
-use crate::codec::code;
+use crate::codec::format_code;
 
 /// Where the sections of a message are. They follow each other without gaps, so their ends say it all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Layout {
         self.ends.get(kind.place()).is_some_and(|end| *end > 0)
     }
 
-    /// The octets of all sections of a kind.
+    /// The bytes of all sections of a kind.
     #[inline]
     pub(super) fn range(&self, kind: SectionKind) -> Option<Range<usize>> {
         if kind.is_body() && self.body != Some(kind) {
@@ -79,12 +79,12 @@ impl Layout {
 /// Finds the sections of a payload in one piece where they are as nearly every sender writes them, each of them once,
 /// and says whether they are. Otherwise it is left to [`scan`], which finds the same and says what is wrong.
 #[inline]
-pub(super) fn scan_usual(octets: &[u8], settings: &MessageSettings, layout: &mut Layout) -> bool {
+pub(super) fn scan_usual(bytes: &[u8], settings: &MessageSettings, layout: &mut Layout) -> bool {
     let mut sections = 0_u32;
     // The place that the next section has at least.
     let mut due = 0;
-    let mut rest = octets;
-    while let [code::DESCRIBED, code::SMALLULONG, number, code, behind @ ..] = rest {
+    let mut rest = bytes;
+    while let [format_code::DESCRIBED, format_code::SMALLULONG, number, code, behind @ ..] = rest {
         let Some(kind) = SectionKind::from_code(u64::from(*number)) else { return false };
         // 3.2: in this order, and one form of the body.
         if kind.place() < due || !kind.holds(*code) {
@@ -93,7 +93,7 @@ pub(super) fn scan_usual(octets: &[u8], settings: &MessageSettings, layout: &mut
         let Some(behind) = behind_body(*code, behind) else { return false };
         rest = behind;
         if let Some(end) = layout.ends.get_mut(kind.place()) {
-            *end = octets.len().saturating_sub(rest.len());
+            *end = bytes.len().saturating_sub(rest.len());
         }
         due = kind.place().saturating_add(1);
         sections = sections.saturating_add(1);
@@ -105,7 +105,7 @@ pub(super) fn scan_usual(octets: &[u8], settings: &MessageSettings, layout: &mut
     rest.is_empty() && sections <= settings.sections && (layout.body.is_some() || !settings.body_required)
 }
 
-/// Goes over all sections; fails at the first octet that does not fit.
+/// Goes over all sections; fails at the first byte that does not fit.
 #[cold]
 pub(super) fn scan(cursor: &mut Cursor<'_>, settings: &MessageSettings) -> Result<Layout, MessageError> {
     let mut layout = Layout::default();

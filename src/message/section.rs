@@ -3,8 +3,8 @@
 use core::{fmt, ops::Range};
 
 use crate::{
-    codec::code,
-    spec::section::{
+    codec::format_code,
+    spec::messaging::{
         AMQP_SEQUENCE, AMQP_VALUE, APPLICATION_PROPERTIES, DATA, DELIVERY_ANNOTATIONS, FOOTER, Header,
         MESSAGE_ANNOTATIONS, Properties, SECTIONS,
     },
@@ -33,14 +33,14 @@ pub enum SectionKind {
     Footer,
 }
 
-/// One section of a message: its kind and which octets of the payload it takes.
+/// One section of a message: its kind and which bytes of the payload it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
     /// The kind.
     pub kind: SectionKind,
-    /// The octets of the whole section, descriptor and value.
+    /// The bytes of the whole section, descriptor and value.
     pub range: Range<usize>,
-    /// The octets of the section's value, from its format code on.
+    /// The bytes of the section's value, from its format code on.
     pub value: Range<usize>,
 }
 
@@ -119,14 +119,14 @@ impl SectionKind {
     pub(super) const fn holds(self, code: u8) -> bool {
         match self {
             Self::Header | Self::Properties | Self::Sequence => {
-                matches!(code, code::LIST0 | code::LIST8 | code::LIST32)
+                matches!(code, format_code::LIST0 | format_code::LIST8 | format_code::LIST32)
             }
-            Self::Data => matches!(code, code::VBIN8 | code::VBIN32),
-            Self::Value => code != code::DESCRIBED,
+            Self::Data => matches!(code, format_code::VBIN8 | format_code::VBIN32),
+            Self::Value => code != format_code::DESCRIBED,
             Self::DeliveryAnnotations
             | Self::MessageAnnotations
             | Self::ApplicationProperties
-            | Self::Footer => matches!(code, code::MAP8 | code::MAP32),
+            | Self::Footer => matches!(code, format_code::MAP8 | format_code::MAP32),
         }
     }
 

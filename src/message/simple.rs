@@ -7,7 +7,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::{
-    codec::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer, code},
+    codec::{Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder, format_code},
     types::{
         Decimal32, Decimal64, Decimal128, Double, Float, Kind, Map, Str, Symbol, Timestamp, Uuid, Value,
     },
@@ -115,30 +115,32 @@ impl TryFrom<Value> for SimpleValue {
 }
 
 impl Decode for SimpleValue {
-    fn decode_as(code: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn decode_as(code: u8, reader: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         let not_simple = DecodeErrorKind::WrongType { expected: "value of a simple type", found: code };
         let error = not_simple.at(reader.offset().saturating_sub(1));
         match code {
-            code::LIST0
-            | code::LIST8
-            | code::LIST32
-            | code::MAP8
-            | code::MAP32
-            | code::ARRAY8
-            | code::ARRAY32 => Err(error),
+            format_code::LIST0
+            | format_code::LIST8
+            | format_code::LIST32
+            | format_code::MAP8
+            | format_code::MAP32
+            | format_code::ARRAY8
+            | format_code::ARRAY32 => Err(error),
             // The usual types directly, without looking the code up.
-            code::STR8 | code::STR32 => Str::decode_as(code, reader).map(Self::from),
-            code::TRUE | code::FALSE | code::BOOLEAN => bool::decode_as(code, reader).map(Self::from),
-            code::SMALLINT | code::INT => i32::decode_as(code, reader).map(Self::from),
-            code::SMALLLONG | code::LONG => i64::decode_as(code, reader).map(Self::from),
-            code::SMALLULONG | code::ULONG => u64::decode_as(code, reader).map(Self::from),
+            format_code::STR8 | format_code::STR32 => Str::decode_as(code, reader).map(Self::from),
+            format_code::TRUE | format_code::FALSE | format_code::BOOLEAN => {
+                bool::decode_as(code, reader).map(Self::from)
+            }
+            format_code::SMALLINT | format_code::INT => i32::decode_as(code, reader).map(Self::from),
+            format_code::SMALLLONG | format_code::LONG => i64::decode_as(code, reader).map(Self::from),
+            format_code::SMALLULONG | format_code::ULONG => u64::decode_as(code, reader).map(Self::from),
             _ => Self::try_from(Value::decode_as(code, reader)?).map_err(|_| error),
         }
     }
 }
 
 impl Encode for SimpleValue {
-    fn encode(&self, writer: &mut Writer<'_>) {
+    fn encode(&self, writer: &mut Encoder<'_>) {
         self.0.encode(writer);
     }
 }

@@ -11,33 +11,33 @@ use super::{
     *,
 };
 use crate::{
-    codec::{Decode, DecodeLimits, code},
+    codec::{Decode, DecodeLimits, format_code},
     frame::Payload,
     spec::{
-        section::MessageId,
-        tests::octets::{Octets, compound, fixed},
+        messaging::MessageId,
+        tests::encodings::{EncodedStrategy, compound, fixed},
     },
     types::{Str, Symbol, TextRef, Value},
 };
 
-fn variable(narrow: u8, wide: u8, most: usize) -> Octets {
-    let octets = prop_oneof![
+fn variable(narrow: u8, wide: u8, most: usize) -> EncodedStrategy {
+    let bytes = prop_oneof![
         6 => "[a-e]{0,3}".prop_map(alloc::string::String::into_bytes),
         2 => "\\PC{0,20}".prop_map(alloc::string::String::into_bytes),
         1 => collection::vec(any::<u8>(), 0..most),
     ];
-    (octets, proptest::bool::weighted(0.2))
-        .prop_map(move |(octets, is_wide)| {
-            let length = u32::try_from(octets.len()).unwrap();
+    (bytes, proptest::bool::weighted(0.2))
+        .prop_map(move |(bytes, is_wide)| {
+            let length = u32::try_from(bytes.len()).unwrap();
             let small = u8::try_from(length).ok().filter(|_| !is_wide);
             let wide_head = || [&[wide][..], &length.to_be_bytes()].concat();
-            [small.map_or_else(wide_head, |length| vec![narrow, length]), octets].concat()
+            [small.map_or_else(wide_head, |length| vec![narrow, length]), bytes].concat()
         })
         .boxed()
 }
 
 /// Every simple type in every form, chars and booleans that are none, and now and then what is not simple.
-fn simple() -> Octets {
+fn simple() -> EncodedStrategy {
     let forms = &[
         (0x40, 0),
         (0x41, 0),
@@ -70,9 +70,9 @@ fn simple() -> Octets {
         12 => fixed(forms),
         2 => Just(vec![0x73, 0, 0, 0, 0x41]),
         2 => Just(vec![0x56, 1]),
-        4 => variable(code::STR8, code::STR32, 12),
-        2 => variable(code::SYM8, code::SYM32, 12),
-        2 => variable(code::VBIN8, code::VBIN32, 12),
+        4 => variable(format_code::STR8, format_code::STR32, 12),
+        2 => variable(format_code::SYM8, format_code::SYM32, 12),
+        2 => variable(format_code::VBIN8, format_code::VBIN32, 12),
         2 => simple_described(),
         1 => select(&[0x45_u8, 0x99][..]).prop_map(|code| vec![code]),
         1 => Just(vec![0xc0, 2, 1, 0x41]),
@@ -80,20 +80,20 @@ fn simple() -> Octets {
     .boxed()
 }
 
-fn simple_described() -> Octets {
+fn simple_described() -> EncodedStrategy {
     let value = prop_oneof![Just(vec![0x41]), Just(vec![0xc0, 1, 0]), Just(vec![0xa1, 1, b'x'])];
     (any::<u8>(), value).prop_map(|(number, value)| [&[0, 0x53, number][..], &value].concat()).boxed()
 }
 
-fn properties() -> Octets {
-    let string = || variable(code::STR8, code::STR32, 30);
-    let symbol = || variable(code::SYM8, code::SYM32, 30);
+fn properties() -> EncodedStrategy {
+    let string = || variable(format_code::STR8, format_code::STR32, 30);
+    let symbol = || variable(format_code::SYM8, format_code::SYM32, 30);
     let id = || {
         let number = fixed(&[(0x44, 0), (0x53, 1), (0x80, 8), (0x98, 16)]);
-        prop_oneof![number, string(), variable(code::VBIN8, code::VBIN32, 30)].boxed()
+        prop_oneof![number, string(), variable(format_code::VBIN8, format_code::VBIN32, 30)].boxed()
     };
     let time = || fixed(&[(0x83, 8)]);
-    let binary = variable(code::VBIN8, code::VBIN32, 30);
+    let binary = variable(format_code::VBIN8, format_code::VBIN32, 30);
     let number = fixed(&[(0x43, 0), (0x52, 1), (0x70, 4)]);
     let fields = vec![
         id(),
@@ -112,18 +112,18 @@ fn properties() -> Octets {
     ];
     let fields: Vec<_> = fields
         .into_iter()
-        .map(|field| prop_oneof![12 => field, 6 => Just(vec![code::NULL]), 1 => simple()].boxed())
+        .map(|field| prop_oneof![12 => field, 6 => Just(vec![format_code::NULL]), 1 => simple()].boxed())
         .collect();
     let list = (fields, 0..=14_usize).prop_map(|(mut fields, count)| {
-        fields.resize(count, vec![code::NULL]);
+        fields.resize(count, vec![format_code::NULL]);
         fields
     });
-    prop_oneof![9 => compound(code::LIST8, code::LIST32, list), 1 => Just(vec![code::LIST0])].boxed()
+    prop_oneof![9 => compound(format_code::LIST8, format_code::LIST32, list), 1 => Just(vec![format_code::LIST0])].boxed()
 }
 
-fn map() -> Octets {
+fn map() -> EncodedStrategy {
     let name = prop_oneof![
-        12 => variable(code::STR8, code::STR32, 12),
+        12 => variable(format_code::STR8, format_code::STR32, 12),
         4 => "[a-z]{4,12}".prop_map(|name| [&[0xa1, u8::try_from(name.len()).unwrap()], name.as_bytes()].concat()),
         1 => simple(),
     ];
@@ -132,18 +132,20 @@ fn map() -> Octets {
     let odd = proptest::bool::weighted(0.05);
     let items = (pairs, odd).prop_map(|(pairs, odd)| {
         let mut items: Vec<_> = pairs.into_iter().flat_map(<[_; 2]>::from).collect();
-        items.extend(odd.then(|| vec![code::NULL]));
+        items.extend(odd.then(|| vec![format_code::NULL]));
         items
     });
-    compound(code::MAP8, code::MAP32, items)
+    compound(format_code::MAP8, format_code::MAP32, items)
 }
 
-fn section(kind: SectionKind) -> Octets {
+fn section(kind: SectionKind) -> EncodedStrategy {
     let value = match kind {
         SectionKind::Header => Just(vec![0xc0, 3, 2, 0x41, 0x40]).boxed(),
         SectionKind::Properties => properties(),
-        SectionKind::Sequence => compound(code::LIST8, code::LIST32, collection::vec(simple(), 0..3)),
-        SectionKind::Data => variable(code::VBIN8, code::VBIN32, 300),
+        SectionKind::Sequence => {
+            compound(format_code::LIST8, format_code::LIST32, collection::vec(simple(), 0..3))
+        }
+        SectionKind::Data => variable(format_code::VBIN8, format_code::VBIN32, 300),
         SectionKind::Value => simple(),
         _ => map(),
     };
@@ -157,7 +159,7 @@ fn section(kind: SectionKind) -> Octets {
     (descriptor, value).prop_map(|(descriptor, value)| [descriptor, value].concat()).boxed()
 }
 
-/// A message most of the time: sections in their order, or one of them elsewhere, or an octet changed.
+/// A message most of the time: sections in their order, or one of them elsewhere, or an byte changed.
 fn message() -> impl Strategy<Value = Bytes> {
     let body = select(&[SectionKind::Data, SectionKind::Sequence, SectionKind::Value][..]);
     let body = (body, 0..4_usize).prop_flat_map(|(kind, count)| {
@@ -180,14 +182,14 @@ fn message() -> impl Strategy<Value = Bytes> {
             let (one, other) = (one.index(sections.len()), other.index(sections.len()));
             sections.swap(one, other);
         }
-        let mut octets = sections.concat();
-        if let Some((at, octet, cut)) = change
-            && !octets.is_empty()
+        let mut bytes = sections.concat();
+        if let Some((at, byte, cut)) = change
+            && !bytes.is_empty()
         {
-            let at = at.index(octets.len());
-            if cut { octets.truncate(at) } else { octets[at] = octet }
+            let at = at.index(bytes.len());
+            if cut { bytes.truncate(at) } else { bytes[at] = byte }
         }
-        octets.into()
+        bytes.into()
     })
 }
 
@@ -223,8 +225,8 @@ fn id(id: Option<MessageIdRef<'_>>) -> Option<MessageId> {
     })
 }
 
-fn owned(properties: PropertiesRef<'_>) -> crate::spec::section::Properties {
-    crate::spec::section::Properties {
+fn owned(properties: PropertiesRef<'_>) -> crate::spec::messaging::Properties {
+    crate::spec::messaging::Properties {
         message_id: id(properties.message_id),
         user_id: properties.user_id.map(Bytes::copy_from_slice),
         to: text(properties.to),
@@ -278,18 +280,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1200))]
 
     #[test]
-    fn short_ways_through_a_message_agree(octets in message(), settings in settings(), cuts: [prop::sample::Index; 3]) {
-        let general = scan(&mut Cursor::over(&octets, &[]), &settings);
+    fn short_ways_through_a_message_agree(bytes in message(), settings in settings(), cuts: [prop::sample::Index; 3]) {
+        let general = scan(&mut Cursor::over(&bytes, &[]), &settings);
         let mut layout = Layout::default();
-        if scan_usual(&octets, &settings, &mut layout) {
+        if scan_usual(&bytes, &settings, &mut layout) {
             prop_assert_eq!(general.as_ref(), Ok(&layout));
         }
-        let whole = Message::parse(octets.clone(), &settings);
+        let whole = Message::parse(bytes.clone(), &settings);
         prop_assert_eq!(whole.as_ref().err(), general.as_ref().err());
-        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(octets.len() + 1)).collect();
-        cuts.extend([0, octets.len()]);
+        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+        cuts.extend([0, bytes.len()]);
         cuts.sort_unstable();
-        let chunks: Payload = cuts.windows(2).map(|ends| octets.slice(ends[0]..ends[1])).collect();
+        let chunks: Payload = cuts.windows(2).map(|ends| bytes.slice(ends[0]..ends[1])).collect();
         let pieces = Message::parse(chunks, &settings);
         prop_assert_eq!(pieces.as_ref().err(), whole.as_ref().err());
         if let (Ok(whole), Ok(pieces)) = (whole, pieces) {
@@ -313,8 +315,8 @@ fn names_that_stand_twice_are_told_at_the_end() {
             let size = u32::try_from(pairs.len() + 4).unwrap().to_be_bytes();
             let items = (u32::from(count) + u32::from(twin)) * 2;
             let head = [&[0, 0x53, 0x74, 0xd1][..], &size, &items.to_be_bytes()].concat();
-            let octets = Bytes::from([head, pairs, vec![0, 0x53, 0x77, 0x40]].concat());
-            let message = Message::parse(octets, &MessageSettings::default()).unwrap();
+            let bytes = Bytes::from([head, pairs, vec![0, 0x53, 0x77, 0x40]].concat());
+            let message = Message::parse(bytes, &MessageSettings::default()).unwrap();
             let lent: Vec<_> = message.application_properties_ref().unwrap().collect();
             assert_eq!(lent.len(), usize::from(count) + 2 * usize::from(twin));
             assert_eq!(lent.iter().filter(|pair| pair.is_err()).count(), usize::from(twin));

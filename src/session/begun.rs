@@ -12,7 +12,7 @@ use crate::{
 /// What the peer's begin said. One without capabilities and properties, as nearly all are, is a few numbers; another
 /// is kept as it came besides.
 #[derive(Debug)]
-pub(super) struct Begun {
+pub(super) struct RemoteBegin {
     next_outgoing_id: TransferNumber,
     incoming_window: u32,
     outgoing_window: u32,
@@ -21,7 +21,7 @@ pub(super) struct Begun {
     whole: Option<Box<Told>>,
 }
 
-impl Begun {
+impl RemoteBegin {
     /// `body` is what the frame had.
     pub(super) fn new(begin: &Begin, body: &[u8]) -> Self {
         let plain = begin.offered_capabilities.is_empty()
@@ -84,7 +84,7 @@ mod tests {
             Begin { properties, remote_channel: None, ..plain.clone() },
         ];
         for begin in others.into_iter().chain([plain]) {
-            let begun = Begun::new(&begin, &to_vec(&begin));
+            let begun = RemoteBegin::new(&begin, &to_vec(&begin));
             assert_eq!(begun.get(DecodeLimits::DEFAULT), Some(begin));
         }
     }

@@ -1,80 +1,80 @@
 //! Flow frames of a session and its links (2.5.6, 2.6.7, 2.7.4).
 
-use super::SessionInner;
+use super::SessionEndpoint;
 use crate::{
+    context::Context,
     error::{CommandError, ProtocolError},
     event::Event,
     ids::{LinkId, LinkKey, ReceiverId, SenderId},
-    link::{Link, LinkKind, ReceiverInner},
-    out::Out,
+    link::{Link, LinkKind, ReceiverEndpoint},
     spec::{definitions::ErrorCondition, performatives::Flow},
     state::LinkState,
     types::Handle,
 };
 
-impl SessionInner {
-    pub(super) fn on_flow(&mut self, flow: &Flow, out: &mut Out) -> Result<(), ProtocolError> {
+impl SessionEndpoint {
+    pub(super) fn on_flow(&mut self, flow: &Flow, cx: &mut Context) -> Result<(), ProtocolError> {
         self.window.on_flow(flow)?;
         match flow.handle {
-            Some(handle) => self.on_link_flow(handle, flow, out)?,
+            Some(handle) => self.on_link_flow(handle, flow, cx)?,
             // Answered once per flush, however often it is asked.
             None => self.flow_due |= flow.echo,
         }
-        self.write_held(out);
-        self.wake_senders(out);
+        self.write_held(cx);
+        self.wake_senders(cx);
         Ok(())
     }
 
-    fn on_link_flow(&mut self, handle: Handle, flow: &Flow, out: &mut Out) -> Result<(), ProtocolError> {
+    fn on_link_flow(&mut self, handle: Handle, flow: &Flow, cx: &mut Context) -> Result<(), ProtocolError> {
         let slot = self.slot_of(handle)?;
         let Some(link) = self.link_at(slot) else { return Ok(()) };
-        if link.end.state == LinkState::AttachRcvd {
+        if link.common.state == LinkState::AttachRcvd {
             // 2.6.7: a receiver may give credit right behind its attach; it counts once that is answered.
             return match &mut link.kind {
                 LinkKind::Sender(sender) => match sender.on_flow(flow) {
                     Ok(told) => {
-                        sender.drain_due |= told.drain;
+                        sender.drain_event_owed |= told.drain;
                         Ok(())
                     }
-                    Err(error) => self.judge_link(slot, error, out),
+                    Err(error) => self.contain_link(slot, error, cx),
                 },
                 LinkKind::Receiver(_) => Ok(()),
             };
         }
-        if !link.end.is_open() {
+        if !link.common.is_open() {
             return Self::late_input(link);
         }
         // 4.4.3: transactional acquisition is not implemented, and must not be taken for the plain kind.
         if flow.properties.as_ref().is_some_and(|properties| properties.get("txn-id").is_some()) {
             let error = ProtocolError::link(ErrorCondition::NotImplemented, "transactional acquisition");
-            return self.judge_link(slot, error, out);
+            return self.contain_link(slot, error, cx);
         }
-        let id = link.end.id;
+        let id = link.common.id;
         let answer = match &mut link.kind {
             LinkKind::Sender(sender) => match sender.on_flow(flow) {
                 Ok(told) => {
                     if told.drain
                         && let LinkId::Sender(sender) = id
                     {
-                        out.event(Event::SenderDrain { sender });
+                        cx.event(Event::SenderDrain { sender });
                     }
                     // A drain that finds no credit is answered at once: there is nothing to give up.
                     flow.echo || (flow.drain && sender.is_drained())
                 }
-                Err(error) => return self.judge_link(slot, error, out),
+                Err(error) => return self.contain_link(slot, error, cx),
             },
             LinkKind::Receiver(receiver) => {
                 receiver.on_flow(flow);
                 if receiver.end_drain()
                     && let LinkId::Receiver(receiver) = id
                 {
-                    out.event(Event::Drained { receiver, timed_out: false });
+                    cx.event(Event::Drained { receiver, timed_out: false });
                 }
                 receiver.top_up() || flow.echo
             }
         };
         if answer {
-            self.flow_later(slot);
+            self.schedule_flow(slot);
         }
         if matches!(id, LinkId::Sender(_)) {
             self.wait(slot);
@@ -83,7 +83,7 @@ impl SessionInner {
     }
 
     /// The link's flow state is to be told with the next flush.
-    pub(super) fn flow_later(&mut self, slot: u16) {
+    pub(super) fn schedule_flow(&mut self, slot: u16) {
         self.flows.push(slot);
     }
 
@@ -92,12 +92,12 @@ impl SessionInner {
         self.flow_due |= self.window.release(frames);
     }
 
-    pub(super) fn write_flows(&mut self, out: &mut Out) {
+    pub(super) fn write_flows(&mut self, cx: &mut Context) {
         // 2.7.4: what the peer has told us must be in a flow, so none goes out before its begin has come, but
         // those of links, which it can't have seen yet either.
         while let Some(slot) = self.flows.pop() {
             let Some(link) = self.links.get(slot) else { continue };
-            if !matches!(link.end.state, LinkState::AttachSent | LinkState::Attached) {
+            if !matches!(link.common.state, LinkState::AttachSent | LinkState::Attached) {
                 continue;
             }
             let mut flow = self.window.flow();
@@ -105,14 +105,14 @@ impl SessionInner {
             match &link.kind {
                 LinkKind::Sender(sender) => sender.fill(&mut flow),
                 LinkKind::Receiver(receiver) => {
-                    receiver.fill(&mut flow, link.end.has_heard());
+                    receiver.fill(&mut flow, link.common.has_remote_attach());
                 }
             }
-            self.flow_due &= out.frame(&flow).is_err();
+            self.flow_due &= cx.frame(&flow).is_err();
         }
         if core::mem::take(&mut self.flow_due) {
             let flow = self.window.flow();
-            self.flow_due = out.frame(&flow).is_err();
+            self.flow_due = cx.frame(&flow).is_err();
         }
     }
 
@@ -124,7 +124,7 @@ impl SessionInner {
         drain: bool,
     ) -> Result<(), CommandError> {
         let link = self.link(id.into())?;
-        if matches!(link.end.state, LinkState::DetachSent | LinkState::DetachPipe | LinkState::Errant) {
+        if matches!(link.common.state, LinkState::DetachSent | LinkState::DetachPipe | LinkState::Errant) {
             return Err(CommandError::IllegalState("the link is being detached"));
         }
         let receiver = link.receiver()?;
@@ -133,19 +133,19 @@ impl SessionInner {
         if drain {
             receiver.start_drain();
         }
-        self.flow_later(LinkKey::from(LinkId::from(id)).slot);
+        self.schedule_flow(LinkKey::from(LinkId::from(id)).handle);
         Ok(())
     }
 
     /// A drain was not answered in time: the credit is taken back, which needs no answer.
-    pub(crate) fn give_up_drain(&mut self, id: ReceiverId, out: &mut Out) {
+    pub(crate) fn give_up_drain(&mut self, id: ReceiverId, cx: &mut Context) {
         let Ok(link) = self.link(id.into()) else { return };
-        if link.end.silent {
+        if link.common.end_raised {
             return;
         }
-        if link.receiver().is_ok_and(ReceiverInner::give_up_drain) {
-            out.event(Event::Drained { receiver: id, timed_out: true });
-            self.flow_later(LinkKey::from(LinkId::from(id)).slot);
+        if link.receiver().is_ok_and(ReceiverEndpoint::give_up_drain) {
+            cx.event(Event::Drained { receiver: id, timed_out: true });
+            self.schedule_flow(LinkKey::from(LinkId::from(id)).handle);
         }
     }
 
@@ -159,13 +159,13 @@ impl SessionInner {
             return Err(CommandError::Busy);
         }
         sender.give_up_credit();
-        self.flow_later(LinkKey::from(LinkId::from(id)).slot);
+        self.schedule_flow(LinkKey::from(LinkId::from(id)).handle);
         Ok(())
     }
 
     pub(crate) fn set_available(&mut self, id: SenderId, available: u32) -> Result<(), CommandError> {
         self.link(id.into())?.sender()?.available = available;
-        self.flow_later(LinkKey::from(LinkId::from(id)).slot);
+        self.schedule_flow(LinkKey::from(LinkId::from(id)).handle);
         Ok(())
     }
 
@@ -175,22 +175,24 @@ impl SessionInner {
     }
 
     /// Tells the senders that wait for it that a message can be sent.
-    pub(crate) fn wake_senders(&mut self, out: &mut Out) {
+    pub(crate) fn wake_senders(&mut self, cx: &mut Context) {
         if self.waiting.is_empty()
             || self.ending
             || !self.can_write()
-            || out.closing
+            || cx.closing
             || self.window.remote_incoming() == 0
-            || out.outbox_full()
+            || cx.outbox_full()
         {
             return;
         }
         while let Some(slot) = self.waiting.pop() {
-            let Some(Link { end, kind: LinkKind::Sender(sender) }) = self.link_at(slot) else { continue };
+            let Some(Link { common: end, kind: LinkKind::Sender(sender) }) = self.link_at(slot) else {
+                continue;
+            };
             let LinkId::Sender(id) = end.id else { continue };
             if sender.wants_ready && end.is_open() && end.leaving.is_none() && sender.check(0).is_ok() {
                 sender.wants_ready = false;
-                out.event(Event::SenderReady { sender: id });
+                cx.event(Event::SenderReady { sender: id });
             }
         }
     }

@@ -2,25 +2,26 @@
 
 use bytes::Bytes;
 
-use super::SessionInner;
+use super::SessionEndpoint;
+use super::unsettled::{StoredState, UnsettledEntry, UnsettledMap};
 use crate::{
+    context::Context,
     error::{CommandError, ProtocolError},
     event::Event,
     ids::{DeliveryId, LinkId, LinkKey, ReceiverId},
-    link::{Admitted, Delivery, Kept, Ledger, LinkKind, Slot},
-    out::Out,
+    link::{Delivery, LinkKind, TransferResult},
     spec::{definitions::ErrorCondition, performatives::Transfer, whole::Whole},
     state::LinkState,
     types::DeliveryNumber,
 };
 
-impl SessionInner {
+impl SessionEndpoint {
     #[inline]
     pub(super) fn on_transfer(
         &mut self,
         transfer: &mut Transfer,
         payload: Bytes,
-        out: &mut Out,
+        cx: &mut Context,
         epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
         self.window.on_transfer()?;
@@ -28,11 +29,11 @@ impl SessionInner {
         let Some(link) = self.links.get_mut(slot) else {
             return Ok(());
         };
-        let (LinkId::Receiver(id), LinkKind::Receiver(receiver)) = (link.end.id, &mut link.kind) else {
+        let (LinkId::Receiver(id), LinkKind::Receiver(receiver)) = (link.common.id, &mut link.kind) else {
             return Err(ProtocolError::session(ErrorCondition::NotAllowed, "a transfer to a sender"));
         };
-        if !link.end.is_open() {
-            let link_state = link.end.state;
+        if !link.common.is_open() {
+            let link_state = link.common.state;
             // Its number is used up all the same, or the next delivery would seem to leave a gap.
             if transfer.delivery_id.is_some_and(|number| {
                 self.incoming.as_ref().is_none_or(|ledger| ledger.next_number() == number)
@@ -42,7 +43,7 @@ impl SessionInner {
             if link_state == LinkState::AttachRcvd {
                 let why = "a message before the link is attached, which gives no credit";
                 let error = ProtocolError::link(ErrorCondition::TransferLimitExceeded, why);
-                return self.refuse_transfer(slot, error, out);
+                return self.refuse_transfer(slot, error, cx);
             }
             self.release(1);
             return self.link_at(slot).map_or(Ok(()), |link| Self::late_input(link));
@@ -54,33 +55,36 @@ impl SessionInner {
                 if transfer.delivery_id.is_some_and(|number| number.get() != delivery.number()) {
                     let why = "another delivery before the last one was complete";
                     let error = ProtocolError::link(ErrorCondition::InvalidField, why);
-                    return self.refuse_transfer(slot, error, out);
+                    return self.refuse_transfer(slot, error, cx);
                 }
                 delivery
             }
             None => {
-                let kept =
-                    Slot { link: id, tag: transfer.delivery_tag.unwrap_or_default(), state: Kept::Unknown };
+                let kept = UnsettledEntry {
+                    link: id,
+                    tag: transfer.delivery_tag.unwrap_or_default(),
+                    state: StoredState::Unknown,
+                };
                 let ledger = Self::numbered(&mut self.incoming, self.incoming_epoch, transfer.delivery_id)?;
                 let delivery = ledger.push(kept, epochs);
-                link.end.unsettled = link.end.unsettled.saturating_add(1);
+                link.common.unsettled = link.common.unsettled.saturating_add(1);
                 if let Err(error) = receiver.begin(delivery, transfer) {
                     self.forget_incoming(id, delivery);
-                    return self.refuse_transfer(slot, error, out);
+                    return self.refuse_transfer(slot, error, cx);
                 }
                 delivery
             }
         };
-        let octets = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+        let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
         let streaming = receiver.streaming;
-        match receiver.admit(transfer, payload, current.is_none(), out.limits.buffered_per_delivery) {
-            Ok(admitted) => self.on_admitted(slot, delivery, octets, streaming, admitted, out),
+        match receiver.admit(transfer, payload, current.is_none(), cx.limits.buffered_per_delivery) {
+            Ok(admitted) => self.on_admitted(slot, delivery, bytes, streaming, admitted, cx),
             Err(error) => {
                 // One that nobody has been told of is nobody's to settle.
                 if current.is_none() {
                     self.forget_incoming(id, delivery);
                 }
-                self.refuse_transfer(slot, error, out)
+                self.refuse_transfer(slot, error, cx)
             }
         }
     }
@@ -91,36 +95,36 @@ impl SessionInner {
         &mut self,
         whole: &Whole,
         payload: Bytes,
-        out: &mut Out,
+        cx: &mut Context,
         epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
         let slot = self.handle_at(whole.handle);
         let link = slot.and_then(|slot| self.links.get_mut(slot)?.ready_receiver().map(|link| (slot, link)));
         let Some((slot, (id, unsettled, receiver))) = link else {
-            return self.on_transfer(&mut whole.transfer(), payload, out, epochs);
+            return self.on_transfer(&mut whole.transfer(), payload, cx, epochs);
         };
         self.window.on_transfer()?;
         let ledger = Self::numbered(&mut self.incoming, self.incoming_epoch, Some(whole.id))?;
         let delivery = ledger.next_id();
         if let Err(error) = receiver.receive_whole(delivery, whole, payload) {
             ledger.skip(epochs);
-            return self.refuse_transfer(slot, error, out);
+            return self.refuse_transfer(slot, error, cx);
         }
         if whole.settled {
             ledger.skip(epochs);
         } else {
             *unsettled = unsettled.saturating_add(1);
-            ledger.push(Slot { link: id, tag: whole.tag, state: Kept::Unknown }, epochs);
-            if ledger.len() > out.limits.unsettled {
+            ledger.push(UnsettledEntry { link: id, tag: whole.tag, state: StoredState::Unknown }, epochs);
+            if ledger.len() > cx.limits.unsettled {
                 return too_many_unsettled();
             }
         }
-        out.event(Event::Delivery { receiver: id, delivery });
+        cx.event(Event::Delivery { receiver: id, delivery });
         if receiver.end_drain() {
-            out.event(Event::Drained { receiver: id, timed_out: false });
+            cx.event(Event::Drained { receiver: id, timed_out: false });
         }
         if receiver.top_up() {
-            self.flow_later(slot);
+            self.schedule_flow(slot);
         }
         Ok(())
     }
@@ -130,24 +134,24 @@ impl SessionInner {
         &mut self,
         slot: u16,
         error: ProtocolError,
-        out: &mut Out,
+        cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         self.release(1);
-        self.judge_link(slot, error, out)
+        self.contain_link(slot, error, cx)
     }
 
     /// The ledger, if a first transfer has the next place in the session's sequence (2.8.8: without gaps).
     #[inline]
     fn numbered(
-        incoming: &mut Option<Ledger<Slot<ReceiverId>>>,
+        incoming: &mut Option<UnsettledMap<UnsettledEntry<ReceiverId>>>,
         epoch: u32,
         number: Option<DeliveryNumber>,
-    ) -> Result<&mut Ledger<Slot<ReceiverId>>, ProtocolError> {
+    ) -> Result<&mut UnsettledMap<UnsettledEntry<ReceiverId>>, ProtocolError> {
         let invalid = |why| Err(ProtocolError::session(ErrorCondition::InvalidField, why));
         let Some(number) = number else {
             return invalid("a first transfer without delivery-id");
         };
-        let ledger = incoming.get_or_insert_with(|| Ledger::new(number, epoch));
+        let ledger = incoming.get_or_insert_with(|| UnsettledMap::new(number, epoch));
         if ledger.next_number() != number {
             return invalid("delivery-ids do not follow each other");
         }
@@ -158,24 +162,24 @@ impl SessionInner {
         &mut self,
         slot: u16,
         delivery: DeliveryId,
-        octets: u64,
+        bytes: u64,
         streaming: bool,
-        admitted: Admitted,
-        out: &mut Out,
+        admitted: TransferResult,
+        cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         let Some(link) = self.link_at(slot) else { return Ok(()) };
-        let LinkId::Receiver(receiver) = link.end.id else { return Ok(()) };
+        let LinkId::Receiver(receiver) = link.common.id else { return Ok(()) };
         let settled =
             link.receiver().is_ok_and(|inner| inner.queue.back().is_some_and(|last| last.delivery.settled));
         match admitted {
-            Admitted::Partial { first } if streaming => {
-                out.event(if first {
+            TransferResult::Partial { first } if streaming => {
+                cx.event(if first {
                     Event::Delivery { receiver, delivery }
                 } else {
                     Event::DeliveryData { receiver, delivery, complete: false }
                 });
             }
-            Admitted::Partial { .. } => {
+            TransferResult::Partial { .. } => {
                 // Nobody can take a part of it, so it must not hold the window: a small one could not carry it.
                 if let Ok(inner) = link.receiver()
                     && let Some(last) = inner.queue.back_mut()
@@ -183,61 +187,61 @@ impl SessionInner {
                     last.frames = 0;
                 }
                 self.release(1);
-                self.buffered = self.buffered.saturating_add(octets);
-                if self.buffered > out.limits.buffered_per_session {
+                self.buffered = self.buffered.saturating_add(bytes);
+                if self.buffered > cx.limits.buffered_per_session {
                     let why = "incomplete deliveries take up too much memory";
                     return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
                 }
             }
-            Admitted::Complete { first, earlier } => {
+            TransferResult::Complete { first, earlier } => {
                 if !streaming {
                     self.buffered = self.buffered.saturating_sub(earlier);
                 }
                 if settled {
                     self.forget_incoming(receiver, delivery);
-                } else if self.incoming.as_ref().is_some_and(|ledger| ledger.len() > out.limits.unsettled) {
+                } else if self.incoming.as_ref().is_some_and(|ledger| ledger.len() > cx.limits.unsettled) {
                     return too_many_unsettled();
                 }
-                out.event(if streaming && !first {
+                cx.event(if streaming && !first {
                     Event::DeliveryData { receiver, delivery, complete: true }
                 } else {
                     Event::Delivery { receiver, delivery }
                 });
-                self.after_credit_use(slot, out);
+                self.after_credit_use(slot, cx);
             }
-            Admitted::Aborted { frames, octets, first } => {
+            TransferResult::Aborted { frames, bytes, first } => {
                 if !streaming {
-                    self.buffered = self.buffered.saturating_sub(octets);
+                    self.buffered = self.buffered.saturating_sub(bytes);
                 }
                 // 2.7.5: an aborted delivery is settled.
                 self.forget_incoming(receiver, delivery);
                 self.release(frames.saturating_add(1));
                 if !first && streaming {
-                    out.event(Event::DeliveryAborted { receiver, delivery });
+                    cx.event(Event::DeliveryAborted { receiver, delivery });
                 }
-                self.after_credit_use(slot, out);
+                self.after_credit_use(slot, cx);
             }
         }
         Ok(())
     }
 
     /// A drain may have come to its end by the credit being used up (2.6.7); automatic credit may be due.
-    fn after_credit_use(&mut self, slot: u16, out: &mut Out) {
+    fn after_credit_use(&mut self, slot: u16, cx: &mut Context) {
         let Some(link) = self.link_at(slot) else { return };
-        let LinkId::Receiver(receiver) = link.end.id else { return };
+        let LinkId::Receiver(receiver) = link.common.id else { return };
         let Ok(inner) = link.receiver() else { return };
         if inner.end_drain() {
-            out.event(Event::Drained { receiver, timed_out: false });
+            cx.event(Event::Drained { receiver, timed_out: false });
         }
         if inner.top_up() {
-            self.flow_later(slot);
+            self.schedule_flow(slot);
         }
     }
 
     pub(super) fn forget_incoming(&mut self, receiver: ReceiverId, delivery: DeliveryId) {
         let gone = self.incoming.as_mut().is_some_and(|ledger| ledger.remove(delivery));
         if gone && let Ok(link) = self.link(receiver.into()) {
-            link.end.unsettled = link.end.unsettled.saturating_sub(1);
+            link.common.unsettled = link.common.unsettled.saturating_sub(1);
         }
     }
 
@@ -266,7 +270,7 @@ impl SessionInner {
     fn after_taking(&mut self, id: ReceiverId, frames: u32, credit: bool) {
         self.release(frames);
         if credit {
-            self.flow_later(LinkKey::from(LinkId::from(id)).slot);
+            self.schedule_flow(LinkKey::from(LinkId::from(id)).handle);
         }
     }
 }

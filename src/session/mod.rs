@@ -1,16 +1,17 @@
 //! One session endpoint (2.5): its window, its links, its deliveries.
 
+mod attach;
 mod begun;
+mod detach;
+mod disposition;
 mod flow;
 mod incoming;
-mod leave;
-mod links;
-mod names;
+mod link_names;
 mod outgoing;
-mod settle;
+mod unsettled;
 mod window;
 
-pub use self::settle::UnsettledDelivery;
+pub use self::disposition::UnsettledDelivery;
 
 use alloc::{
     boxed::Box,
@@ -27,33 +28,35 @@ use bytes::Bytes;
 use crate::state::LinkState;
 
 pub(crate) use self::outgoing::Outgoing;
+use self::unsettled::{UnsettledEntry, UnsettledMap};
 use self::{
-    begun::Begun,
-    names::Names,
-    settle::{Pending, Run},
+    begun::RemoteBegin,
+    disposition::{Pending, Run},
+    link_names::LinkNames,
     window::Window,
 };
 use crate::{
     codec::DecodeLimits,
     config,
+    context::Context,
     error::{CommandError, Failure, Origin, ProtocolError},
     event::Event,
     ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
-    link::{Ledger, Link, Slot},
-    out::Out,
-    places::{Places, Turns},
+    link::Link,
+    ready_queue::ReadyQueue,
+    slab::Slab,
     spec::{
         definitions::{Error, Role},
         performatives::{Attach, Begin, Detach, Disposition, End, Performative, Transfer},
         whole::Whole,
     },
-    state::{SessionCue, SessionState},
+    state::{SessionState, SessionTrigger},
     types::{Channel, DeliveryNumber, Fields, Handle, Str},
 };
 
 /// A session endpoint, which knows no connection.
 #[derive(Debug)]
-pub(crate) struct SessionInner {
+pub(crate) struct SessionEndpoint {
     pub(crate) id: SessionId,
     pub(crate) state: SessionState,
     /// The channel that our frames carry: the place of the session in its connection.
@@ -63,32 +66,32 @@ pub(crate) struct SessionInner {
     /// The highest handle that we announce.
     handle_max: u32,
     /// The peer's begin, once it has come.
-    remote: Option<Begun>,
+    remote: Option<RemoteBegin>,
     /// The begin has to wait for the peer's open.
-    pub(crate) staged: bool,
+    pub(crate) begin_pending: bool,
     /// The last event of this id has been raised.
-    pub(crate) silent: bool,
+    pub(crate) end_raised: bool,
     /// The end waits for messages in progress.
     pub(crate) ending: bool,
-    pub(crate) backlog_octets: usize,
+    pub(crate) backlog_bytes: usize,
     /// What most sessions never have.
-    rare: Option<Box<Rare>>,
+    cold: Option<Box<ColdState>>,
 
     window: Window,
     /// Links by our handles.
-    links: Places<Link>,
+    links: Slab<Link>,
     /// Our handles by the peer's.
     handles: Vec<Option<u16>>,
     /// Our handles by name and direction.
-    names: Names,
+    names: LinkNames,
 
-    outgoing: Ledger<Slot<SenderId>>,
+    outgoing: UnsettledMap<UnsettledEntry<SenderId>>,
     /// Made with the peer's first delivery, which sets the number to begin with.
-    incoming: Option<Ledger<Slot<ReceiverId>>>,
+    incoming: Option<UnsettledMap<UnsettledEntry<ReceiverId>>>,
     incoming_epoch: u32,
     /// Unsettled deliveries of links that have closed.
     orphans: usize,
-    /// Octets of incomplete deliveries that nobody reads as they come.
+    /// Bytes of incomplete deliveries that nobody reads as they come.
     buffered: u64,
 
     pending: Vec<Pending>,
@@ -96,11 +99,11 @@ pub(crate) struct SessionInner {
     runs: Vec<Run>,
     flow_due: bool,
     /// Links whose flow state the peer is to be told.
-    flows: Turns,
+    flows: ReadyQueue,
     /// Links with a message in progress, in turn.
-    held: Turns,
+    held: ReadyQueue,
     /// Links that owe their application a `SENDER_READY`.
-    waiting: Turns,
+    waiting: ReadyQueue,
     /// States that it and its links have come to, for tests to look at.
     #[cfg(feature = "testing")]
     reached: (BTreeSet<SessionState>, BTreeSet<LinkState>),
@@ -108,33 +111,33 @@ pub(crate) struct SessionInner {
 
 /// What a session only has in part of its life, or where something out of the ordinary has happened.
 #[derive(Debug, Default)]
-struct Rare {
+struct ColdState {
     /// Properties of our begin, which has not been written.
     properties: Option<Fields>,
     /// Frames that came before the application answered the begin.
     backlog: VecDeque<(Performative, Bytes)>,
     /// Links that closed while the peer only detached: it will attach again to close (2.6.6).
     reclosing: VecDeque<(Str, Role)>,
-    /// Names of links detached with an error, whose peer had not seen it (2.6.5).
+    /// LinkNames of links detached with an error, whose peer had not seen it (2.6.5).
     errant: VecDeque<(Str, Role)>,
     /// Links that were detached but not closed, and how many deliveries they left unsettled.
     suspended: BTreeMap<LinkId, u32>,
 }
 
 /// The link of an id, in the place that the id names.
-fn find(links: &Places<Link>, id: LinkId) -> Option<&Link> {
-    links.get(LinkKey::from(id).slot).filter(|link| link.end.id == id)
+fn find(links: &Slab<Link>, id: LinkId) -> Option<&Link> {
+    links.get(LinkKey::from(id).handle).filter(|link| link.common.id == id)
 }
 
-fn find_mut(links: &mut Places<Link>, id: LinkId) -> Result<&mut Link, CommandError> {
-    let link = links.get_mut(LinkKey::from(id).slot).filter(|link| link.end.id == id);
+fn find_mut(links: &mut Slab<Link>, id: LinkId) -> Result<&mut Link, CommandError> {
+    let link = links.get_mut(LinkKey::from(id).handle).filter(|link| link.common.id == id);
     link.ok_or(CommandError::UnknownId)
 }
 
-/// Names remembered at a time, for peers that close by a second attach.
+/// LinkNames remembered at a time, for peers that close by a second attach.
 const REMEMBERED: usize = 64;
 
-impl SessionInner {
+impl SessionEndpoint {
     pub(crate) fn new(id: SessionId, channel: u16, local: config::Begin, epochs: &mut u32) -> Self {
         let mut epoch = || {
             *epochs = epochs.saturating_add(1);
@@ -148,15 +151,15 @@ impl SessionInner {
             window: Window::new(&local),
             handle_max: 0,
             remote: None,
-            staged: false,
-            silent: false,
+            begin_pending: false,
+            end_raised: false,
             ending: false,
-            backlog_octets: 0,
-            rare: None,
-            links: Places::default(),
+            backlog_bytes: 0,
+            cold: None,
+            links: Slab::default(),
             handles: Vec::new(),
-            names: Names::default(),
-            outgoing: Ledger::new(DeliveryNumber::new(0), epoch()),
+            names: LinkNames::default(),
+            outgoing: UnsettledMap::new(DeliveryNumber::new(0), epoch()),
             incoming: None,
             incoming_epoch: epoch(),
             orphans: 0,
@@ -164,9 +167,9 @@ impl SessionInner {
             pending: Vec::new(),
             runs: Vec::new(),
             flow_due: false,
-            flows: Turns::default(),
-            held: Turns::default(),
-            waiting: Turns::default(),
+            flows: ReadyQueue::default(),
+            held: ReadyQueue::default(),
+            waiting: ReadyQueue::default(),
             #[cfg(feature = "testing")]
             reached: Default::default(),
         };
@@ -174,8 +177,8 @@ impl SessionInner {
         this
     }
 
-    fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
+    fn cold(&mut self) -> &mut ColdState {
+        self.cold.get_or_insert_default()
     }
 
     /// Keeps what the begin is to say, as far as the window does not know it.
@@ -183,15 +186,15 @@ impl SessionInner {
         // Handles are places in a table, so they are bounded.
         self.handle_max = local.handle_max.min(u16::MAX.into());
         // Also none: an earlier begin may have been too large to be written.
-        if local.properties.is_some() || self.rare.is_some() {
-            self.rare().properties = local.properties;
+        if local.properties.is_some() || self.cold.is_some() {
+            self.cold().properties = local.properties;
         }
     }
 
-    /// Whether the cue is legal now; if so, it has happened.
+    /// Whether the trigger is legal now; if so, it has happened.
     #[must_use]
-    pub(crate) fn apply(&mut self, cue: SessionCue) -> bool {
-        let Some(next) = self.state.next(cue) else { return false };
+    pub(crate) fn apply(&mut self, trigger: SessionTrigger) -> bool {
+        let Some(next) = self.state.next(trigger) else { return false };
         self.state = next;
         #[cfg(feature = "testing")]
         self.reached.0.insert(next);
@@ -217,8 +220,8 @@ impl SessionInner {
     }
 
     /// Whether anything new may be begun.
-    pub(crate) fn check_lasting(&self, out: &Out) -> Result<(), CommandError> {
-        out.check_lasting()?;
+    pub(crate) fn check_accepts_new_work(&self, cx: &Context) -> Result<(), CommandError> {
+        cx.check_accepts_new_work()?;
         if self.ending {
             Err(CommandError::IllegalState("the session is ending"))
         } else {
@@ -233,7 +236,7 @@ impl SessionInner {
     }
 
     /// Writes our begin (2.5.1).
-    pub(crate) fn write_begin(&mut self, out: &mut Out) -> Result<(), CommandError> {
+    pub(crate) fn write_begin(&mut self, cx: &mut Context) -> Result<(), CommandError> {
         let begin = Begin {
             // 2.5.1: set by the end that answers, and only by it.
             remote_channel: (self.state == SessionState::BeginRcvd)
@@ -244,37 +247,37 @@ impl SessionInner {
             incoming_window: self.window.incoming(),
             outgoing_window: self.window.outgoing(),
             handle_max: Handle::new(self.handle_max),
-            properties: self.rare.as_mut().and_then(|rare| rare.properties.take()),
+            properties: self.cold.as_mut().and_then(|cold| cold.properties.take()),
             ..Begin::default()
         };
-        if let Err(refused) = out.frame(&begin) {
+        if let Err(refused) = cx.frame(&begin) {
             if begin.properties.is_some() {
-                self.rare().properties = begin.properties;
+                self.cold().properties = begin.properties;
             }
             return Err(refused);
         }
-        if !self.apply(SessionCue::SendBegin) {
+        if !self.apply(SessionTrigger::SendBegin) {
             return Err(CommandError::IllegalState("the session has begun"));
         }
-        self.staged = false;
+        self.begin_pending = false;
         if self.is_open() {
-            out.event(Event::SessionOpen { session: self.id });
+            cx.event(Event::SessionOpen { session: self.id });
         }
         Ok(())
     }
 
     /// Takes the peer's begin: the answer to ours, or a request.
-    pub(crate) fn on_begin(&mut self, begin: &Begin, body: &[u8], channel: u16, out: &mut Out) {
+    pub(crate) fn on_begin(&mut self, begin: &Begin, body: &[u8], channel: u16, cx: &mut Context) {
         let answer = self.state == SessionState::BeginSent;
-        if !self.apply(SessionCue::RecvBegin) {
+        if !self.apply(SessionTrigger::RecvBegin) {
             return;
         }
         self.remote_channel = Some(channel);
         self.window.on_begin(begin);
-        self.remote = Some(Begun::new(begin, body));
+        self.remote = Some(RemoteBegin::new(begin, body));
         if answer {
-            out.event(Event::SessionOpen { session: self.id });
-            self.write_staged(out);
+            cx.event(Event::SessionOpen { session: self.id });
+            self.write_staged(cx);
         }
     }
 
@@ -285,13 +288,17 @@ impl SessionInner {
 
     /// The highest handle that the peer accepts, as far as is known.
     fn remote_handle_max(&self) -> u32 {
-        self.remote.as_ref().map_or(u32::MAX, Begun::handle_max)
+        self.remote.as_ref().map_or(u32::MAX, RemoteBegin::handle_max)
     }
 
     /// Ends the session: what is pending goes first, and without an error what is in progress too.
-    pub(crate) fn end_in_order(&mut self, error: Option<Error>, out: &mut Out) -> Result<(), CommandError> {
+    pub(crate) fn end_in_order(
+        &mut self,
+        error: Option<Error>,
+        cx: &mut Context,
+    ) -> Result<(), CommandError> {
         if error.is_some() || !self.holds_messages() {
-            return self.end(error, out);
+            return self.end(error, cx);
         }
         if core::mem::replace(&mut self.ending, true) {
             return Err(CommandError::IllegalState("the session is ending"));
@@ -300,69 +307,69 @@ impl SessionInner {
     }
 
     /// Ends the session: what is pending goes first.
-    pub(crate) fn end(&mut self, error: Option<Error>, out: &mut Out) -> Result<(), CommandError> {
-        if core::mem::take(&mut self.staged) {
+    pub(crate) fn end(&mut self, error: Option<Error>, cx: &mut Context) -> Result<(), CommandError> {
+        if core::mem::take(&mut self.begin_pending) {
             // Nothing of it has been written, and now nothing will be.
-            self.raise_end(None, out);
+            self.raise_end(None, cx);
             return Ok(());
         }
-        let cue = if error.is_some() { SessionCue::SendEndError } else { SessionCue::SendEnd };
-        if self.state.next(cue).is_none() {
+        let trigger = if error.is_some() { SessionTrigger::SendEndError } else { SessionTrigger::SendEnd };
+        if self.state.next(trigger).is_none() {
             return Err(CommandError::IllegalState("the session is not there to be ended"));
         }
         let ending = core::mem::take(&mut self.ending);
-        self.flush(out);
-        if let Err(refused) = out.frame(&End { error: error.map(Box::new) }) {
+        self.flush(cx);
+        if let Err(refused) = cx.frame(&End { error: error.map(Box::new) }) {
             self.ending = ending;
             return Err(refused);
         }
-        let applied = self.apply(cue);
+        let applied = self.apply(trigger);
         debug_assert!(applied, "looked up above");
         Ok(())
     }
 
     /// 2.5.4: the peer broke the protocol; the session ends, and all that follows is discarded.
-    pub(crate) fn fail(&mut self, failure: &Failure, out: &mut Out) {
+    pub(crate) fn fail(&mut self, failure: &Failure, cx: &mut Context) {
         let error = failure.error.clone();
-        if self.end(Some(error), out).is_err() {
-            let _ = self.end(Some(Error::new(failure.error.condition.clone())), out);
+        if self.end(Some(error), cx).is_err() {
+            let _ = self.end(Some(Error::new(failure.error.condition.clone())), cx);
         }
-        self.raise_end(Some(failure), out);
+        self.raise_end(Some(failure), cx);
     }
 
     /// Raises the last events of the session and its links, links first.
-    pub(crate) fn raise_end(&mut self, failure: Option<&Failure>, out: &mut Out) {
-        if self.silent {
+    pub(crate) fn raise_end(&mut self, failure: Option<&Failure>, cx: &mut Context) {
+        if self.end_raised {
             return;
         }
-        self.silent = true;
+        self.end_raised = true;
         for link in self.links.iter_mut() {
-            if !link.end.silent {
-                link.end.silent = true;
+            if !link.common.end_raised {
+                link.common.end_raised = true;
                 let failure = failure.cloned().map(Box::new);
-                out.event(Event::link_closed(link.end.id, link.end.unsettled, failure));
+                cx.event(Event::link_closed(link.common.id, link.common.unsettled, failure));
             }
         }
-        out.event(Event::session_ended(self.id, failure.cloned().map(Box::new)));
+        cx.event(Event::session_ended(self.id, failure.cloned().map(Box::new)));
     }
 
     /// Keeps a frame until the application has answered the begin.
-    pub(crate) fn keep(&mut self, performative: Performative, payload: Bytes, octets: usize) {
-        self.backlog_octets = self.backlog_octets.saturating_add(octets);
-        self.rare().backlog.push_back((performative, payload));
+    pub(crate) fn keep(&mut self, performative: Performative, payload: Bytes, bytes: usize) {
+        self.backlog_bytes = self.backlog_bytes.saturating_add(bytes);
+        self.cold().backlog.push_back((performative, payload));
     }
 
     /// The first of the frames that have been kept.
     pub(crate) fn next_kept(&mut self) -> Option<(Performative, Bytes)> {
-        self.rare.as_mut()?.backlog.pop_front()
+        self.cold.as_mut()?.backlog.pop_front()
     }
 
     /// Lets go of all but what can be asked of an ended session: its unsettled deliveries, not their payload.
-    pub(crate) fn shed(&mut self) {
-        self.links = Places::default();
+    pub(crate) fn release_all_but_unsettled(&mut self) {
+        self.links = Slab::default();
         self.handles = Vec::new();
-        self.names = Names::default();
-        self.rare = None;
+        self.names = LinkNames::default();
+        self.cold = None;
         self.remote = None;
         self.pending = Vec::new();
         self.runs = Vec::new();
@@ -374,26 +381,26 @@ impl SessionInner {
         &mut self,
         performative: Performative,
         payload: Bytes,
-        out: &mut Out,
+        cx: &mut Context,
         generations: &mut u32,
         epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
         let handled = match performative {
             Performative::Transfer(mut transfer) => {
-                return self.receive_transfer(&mut transfer, payload, out, epochs);
+                return self.receive_transfer(&mut transfer, payload, cx, epochs);
             }
-            Performative::Disposition(disposition) => return self.receive_disposition(&disposition, out),
-            Performative::Flow(flow) => self.on_flow(&flow, out),
+            Performative::Disposition(disposition) => return self.receive_disposition(&disposition, cx),
+            Performative::Flow(flow) => self.on_flow(&flow, cx),
             Performative::Attach(attach) => {
-                return self.receive_attach(&attach, &payload, out, generations);
+                return self.receive_attach(&attach, &payload, cx, generations);
             }
-            Performative::Detach(detach) => return self.receive_detach(detach, out),
+            Performative::Detach(detach) => return self.receive_detach(detach, cx),
             Performative::Open(_)
             | Performative::Begin(_)
             | Performative::End(_)
             | Performative::Close(_) => Ok(()),
         };
-        self.judge(handled, out)
+        self.contain(handled, cx)
     }
 
     /// An attach of an open session; `body` is what its frame had.
@@ -401,17 +408,17 @@ impl SessionInner {
         &mut self,
         attach: &Attach,
         body: &[u8],
-        out: &mut Out,
+        cx: &mut Context,
         generations: &mut u32,
     ) -> Result<(), ProtocolError> {
-        let handled = self.on_attach(attach, body, out, generations);
-        self.judge(handled, out)
+        let handled = self.on_attach(attach, body, cx, generations);
+        self.contain(handled, cx)
     }
 
     /// A detach of an open session.
-    pub(crate) fn receive_detach(&mut self, detach: Detach, out: &mut Out) -> Result<(), ProtocolError> {
-        let handled = self.on_detach(detach, out);
-        self.judge(handled, out)
+    pub(crate) fn receive_detach(&mut self, detach: Detach, cx: &mut Context) -> Result<(), ProtocolError> {
+        let handled = self.on_detach(detach, cx);
+        self.contain(handled, cx)
     }
 
     /// A transfer of an open session.
@@ -420,12 +427,12 @@ impl SessionInner {
         &mut self,
         transfer: &mut Transfer,
         payload: Bytes,
-        out: &mut Out,
+        cx: &mut Context,
         epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
-        match self.on_transfer(transfer, payload, out, epochs) {
+        match self.on_transfer(transfer, payload, cx, epochs) {
             Ok(()) => Ok(()),
-            error => self.judge(error, out),
+            error => self.contain(error, cx),
         }
     }
 
@@ -435,12 +442,12 @@ impl SessionInner {
         &mut self,
         whole: &Whole,
         payload: Bytes,
-        out: &mut Out,
+        cx: &mut Context,
         epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
-        match self.on_whole(whole, payload, out, epochs) {
+        match self.on_whole(whole, payload, cx, epochs) {
             Ok(()) => Ok(()),
-            error => self.judge(error, out),
+            error => self.contain(error, cx),
         }
     }
 
@@ -448,19 +455,19 @@ impl SessionInner {
     pub(crate) fn receive_disposition(
         &mut self,
         disposition: &Disposition,
-        out: &mut Out,
+        cx: &mut Context,
     ) -> Result<(), ProtocolError> {
-        match self.on_disposition(disposition, out) {
+        match self.on_disposition(disposition, cx) {
             Ok(()) => Ok(()),
-            error => self.judge(error, out),
+            error => self.contain(error, cx),
         }
     }
 
     /// Passes an error of the peer's on to whom it concerns; one of the session ends there.
-    fn judge(&mut self, handled: Result<(), ProtocolError>, out: &mut Out) -> Result<(), ProtocolError> {
+    fn contain(&mut self, handled: Result<(), ProtocolError>, cx: &mut Context) -> Result<(), ProtocolError> {
         match handled {
             Err(ProtocolError::Session(error)) => {
-                self.fail(&Failure { origin: Origin::Violation, error: *error }, out);
+                self.fail(&Failure { origin: Origin::Violation, error: *error }, cx);
                 Ok(())
             }
             other => other,
@@ -468,15 +475,15 @@ impl SessionInner {
     }
 
     /// Writes what is pending: dispositions, then messages in progress, then flows.
-    pub(crate) fn flush(&mut self, out: &mut Out) {
+    pub(crate) fn flush(&mut self, cx: &mut Context) {
         if !self.can_write() {
             return;
         }
-        self.write_dispositions(out);
-        self.write_held(out);
-        self.write_flows(out);
+        self.write_dispositions(cx);
+        self.write_held(cx);
+        self.write_flows(cx);
         if self.ending && !self.holds_messages() {
-            let _ = self.end(None, out);
+            let _ = self.end(None, cx);
         }
     }
 
@@ -498,14 +505,14 @@ impl SessionInner {
     }
 
     pub(crate) fn link_ids(&self) -> impl Iterator<Item = LinkId> {
-        self.links.iter().map(|link| link.end.id)
+        self.links.iter().map(|link| link.common.id)
     }
 
     /// The states that the session and its links have come to.
     #[cfg(feature = "testing")]
     pub(crate) fn reached(&self) -> (BTreeSet<SessionState>, BTreeSet<LinkState>) {
         let mut reached = self.reached.clone();
-        reached.1.extend(self.links.iter().flat_map(|link| &link.end.reached));
+        reached.1.extend(self.links.iter().flat_map(|link| &link.common.reached));
         reached
     }
 

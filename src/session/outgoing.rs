@@ -4,14 +4,15 @@ use alloc::boxed::Box;
 
 use bytes::Bytes;
 
-use super::{SessionInner, find_mut};
+use super::unsettled::{StoredState, UnsettledEntry};
+use super::{SessionEndpoint, find_mut};
 use crate::{
+    context::Context,
     error::CommandError,
     event::Event,
     frame::Payload,
     ids::{DeliveryId, LinkId, LinkKey, SenderId},
-    link::{Held, Kept, Link, LinkKind, SendOptions, Slot, first_transfer},
-    out::Out,
+    link::{Link, LinkKind, SendOptions, UnsentMessage, first_transfer},
     spec::{part::Part, performatives::Transfer, whole::Whole},
     state::LinkState,
     types::{DeliveryTag, Handle},
@@ -23,25 +24,25 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) tag: DeliveryTag,
     pub(crate) payload: Payload,
     pub(crate) options: &'a SendOptions,
-    /// Whether its octets come in pieces.
+    /// Whether its bytes come in pieces.
     pub(crate) streaming: bool,
 }
 
-impl SessionInner {
+impl SessionEndpoint {
     /// Sends a message: all of it, or as much as the window and the outbox have room for, the rest to follow.
     pub(crate) fn send(
         &mut self,
         message: Outgoing<'_>,
-        out: &mut Out,
+        cx: &mut Context,
         epochs: &mut u32,
     ) -> Result<DeliveryId, CommandError> {
         let Outgoing { link: sender_id, tag, mut payload, options, streaming } = message;
-        let slot = LinkKey::from(LinkId::from(sender_id)).slot;
-        let (window, full) = (self.window.remote_incoming(), out.outbox_full());
-        self.check_lasting(out)?;
+        let slot = LinkKey::from(LinkId::from(sender_id)).handle;
+        let (window, full) = (self.window.remote_incoming(), cx.outbox_full());
+        self.check_accepts_new_work(cx)?;
         let delivery = self.outgoing.next_id();
         let link = find_mut(&mut self.links, sender_id.into())?;
-        if link.end.state != LinkState::Attached || link.end.leaving.is_some() {
+        if link.common.state != LinkState::Attached || link.common.leaving.is_some() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }
         let LinkKind::Sender(sender) = &mut link.kind else { return Err(CommandError::UnknownId) };
@@ -60,17 +61,17 @@ impl SessionInner {
         }
         let (handle, id) = (Handle::new(slot.into()), delivery.number().into());
         let whole = Whole { handle, id, tag, format: options.message_format, settled };
-        if streaming || !options.is_usual() || !out.whole_transfer(&whole, &mut payload) {
-            self.send_in_parts(slot, (delivery, &whole), payload, options, streaming, out)?;
+        if streaming || !options.is_usual() || !cx.whole_transfer(&whole, &mut payload) {
+            self.send_in_parts(slot, (delivery, &whole), payload, options, streaming, cx)?;
         } else {
             sender.on_first_frame();
-            link.end.count_sent(settled);
+            link.common.count_sent(settled);
             self.window.on_send();
         }
         if settled {
             self.outgoing.skip(epochs);
         } else {
-            self.outgoing.push(Slot { link: sender_id, tag, state: Kept::Unknown }, epochs);
+            self.outgoing.push(UnsettledEntry { link: sender_id, tag, state: StoredState::Unknown }, epochs);
         }
         Ok(delivery)
     }
@@ -84,46 +85,46 @@ impl SessionInner {
         mut payload: Payload,
         options: &SendOptions,
         streaming: bool,
-        out: &mut Out,
+        cx: &mut Context,
     ) -> Result<(), CommandError> {
         let Whole { handle, settled, tag, .. } = *whole;
         let mut left = if options.is_usual() {
-            out.part(&Part { handle, first: Some(whole), settled, more: streaming }, &mut payload)
+            cx.part(&Part { handle, first: Some(whole), settled, more: streaming }, &mut payload)
         } else {
             let mut transfer = first_transfer(handle, delivery, tag, options);
             transfer.settled = settled.then_some(true);
             transfer.more = streaming;
-            out.transfer(&mut transfer, &mut payload)?
+            cx.transfer(&mut transfer, &mut payload)?
         };
         let link = self.links.get_mut(slot);
-        let Some(Link { end, kind: LinkKind::Sender(sender) }) = link else { return Ok(()) };
+        let Some(Link { common: end, kind: LinkKind::Sender(sender) }) = link else { return Ok(()) };
         sender.on_first_frame();
         end.count_sent(settled);
         self.window.on_send();
         if !streaming && self.held.is_empty() {
             // Nobody else's turn comes between.
             let part = Part { handle, first: None, settled, more: false };
-            while left && self.window.remote_incoming() > 0 && !out.outbox_full() {
-                left = out.part(&part, &mut payload);
+            while left && self.window.remote_incoming() > 0 && !cx.outbox_full() {
+                left = cx.part(&part, &mut payload);
                 self.window.on_send();
             }
         }
         if left || streaming {
-            sender.held = Some(Box::new(Held { id: delivery, settled, payload, streaming }));
+            sender.held = Some(Box::new(UnsentMessage { id: delivery, settled, payload, streaming }));
             self.held.push(slot);
         }
         if left {
-            self.write_held(out);
+            self.write_held(cx);
         }
         Ok(())
     }
 
     /// Writes on with the messages in progress, in turn, as far as the window and the outbox allow.
-    pub(super) fn write_held(&mut self, out: &mut Out) {
+    pub(super) fn write_held(&mut self, cx: &mut Context) {
         let mut turns = self.held.len();
-        while turns > 0 && self.window.remote_incoming() > 0 && !out.outbox_full() && !out.closed {
+        while turns > 0 && self.window.remote_incoming() > 0 && !cx.outbox_full() && !cx.closed {
             let Some(slot) = self.held.pop() else { return };
-            match self.write_part(slot, out) {
+            match self.write_part(slot, cx) {
                 Written::Done => turns = turns.saturating_sub(1),
                 Written::Waits => {
                     self.held.push(slot);
@@ -135,11 +136,11 @@ impl SessionInner {
     }
 
     /// Writes one frame of the message that a link has in progress.
-    fn write_part(&mut self, slot: u16, out: &mut Out) -> Written {
+    fn write_part(&mut self, slot: u16, cx: &mut Context) -> Written {
         let Some(link) = self.links.get_mut(slot) else {
             return Written::Done;
         };
-        let Link { end, kind: LinkKind::Sender(sender) } = link else { return Written::Done };
+        let Link { common: end, kind: LinkKind::Sender(sender) } = link else { return Written::Done };
         let (Some(held), LinkId::Sender(id)) = (&mut sender.held, end.id) else { return Written::Done };
         if end.state != LinkState::Attached {
             sender.held = None;
@@ -150,48 +151,48 @@ impl SessionInner {
         }
         let handle = Handle::new(slot.into());
         let part = Part { handle, first: None, settled: held.settled, more: held.streaming };
-        let left = out.part(&part, &mut held.payload);
+        let left = cx.part(&part, &mut held.payload);
         self.window.on_send();
         if held.streaming && held.payload.is_empty() && core::mem::take(&mut sender.wants_ready) {
-            out.event(Event::SenderReady { sender: id });
+            cx.event(Event::SenderReady { sender: id });
         }
         if left || sender.held.as_ref().is_some_and(|held| held.streaming) {
             return Written::More;
         }
         sender.held = None;
-        self.after_held(slot, out);
+        self.after_held(slot, cx);
         Written::Done
     }
 
     /// A link has no message in progress any more: another can be sent, or the detach that waited is due.
-    fn after_held(&mut self, slot: u16, out: &mut Out) {
-        if let Some(closed) = self.link_at(slot).and_then(|link| link.end.leaving.take()) {
-            let _ = self.detach_now(slot, closed, None, out);
+    fn after_held(&mut self, slot: u16, cx: &mut Context) {
+        if let Some(closed) = self.link_at(slot).and_then(|link| link.common.leaving.take()) {
+            let _ = self.detach_now(slot, closed, None, cx);
             return;
         }
         self.wait(slot);
-        self.wake_senders(out);
+        self.wake_senders(cx);
     }
 
     /// Whether a message that has been taken whole is not in frames to its end.
     pub(crate) fn holds_messages(&self) -> bool {
         self.held.iter().filter_map(|slot| self.links.get(slot)).any(|link| match &link.kind {
-            LinkKind::Sender(sender) => sender.holds_message() && link.end.state == LinkState::Attached,
+            LinkKind::Sender(sender) => sender.holds_message() && link.common.state == LinkState::Attached,
             LinkKind::Receiver(_) => false,
         })
     }
 
-    /// Adds octets to a delivery that is sent as a stream, or ends it.
+    /// Adds bytes to a delivery that is sent as a stream, or ends it.
     pub(crate) fn write(
         &mut self,
         id: SenderId,
         delivery: DeliveryId,
         chunk: Bytes,
         last: bool,
-        out: &mut Out,
+        cx: &mut Context,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
-        let slot = LinkKey::from(LinkId::from(id)).slot;
+        let slot = LinkKey::from(LinkId::from(id)).handle;
         let sender = self.link(id.into())?.sender()?;
         let held = sender.held.as_mut().filter(|held| held.id == delivery && held.streaming);
         let held = held.ok_or(CommandError::UnknownId)?;
@@ -203,7 +204,7 @@ impl SessionInner {
         held.payload.push(chunk);
         held.streaming = !last;
         self.held.push(slot);
-        self.write_held(out);
+        self.write_held(cx);
         Ok(())
     }
 
@@ -212,10 +213,10 @@ impl SessionInner {
         &mut self,
         id: SenderId,
         delivery: DeliveryId,
-        out: &mut Out,
+        cx: &mut Context,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
-        let slot = LinkKey::from(LinkId::from(id)).slot;
+        let slot = LinkKey::from(LinkId::from(id)).handle;
         if self.window.remote_incoming() == 0 {
             return Err(CommandError::WindowClosed);
         }
@@ -225,20 +226,20 @@ impl SessionInner {
         }
         let mut transfer =
             Transfer { handle: Handle::new(slot.into()), aborted: true, ..Transfer::default() };
-        out.transfer(&mut transfer, &mut Payload::new())?;
+        cx.transfer(&mut transfer, &mut Payload::new())?;
         self.link(id.into())?.sender()?.held = None;
         self.held.remove(slot);
         self.window.on_send();
         // 2.7.5: an aborted delivery is settled.
         self.forget_outgoing(id, delivery);
-        self.after_held(slot, out);
+        self.after_held(slot, cx);
         Ok(())
     }
 
     pub(super) fn forget_outgoing(&mut self, sender: SenderId, delivery: DeliveryId) -> bool {
         let gone = self.outgoing.remove(delivery);
         if gone && let Ok(link) = self.link(sender.into()) {
-            link.end.unsettled = link.end.unsettled.saturating_sub(1);
+            link.common.unsettled = link.common.unsettled.saturating_sub(1);
         }
         gone
     }

@@ -1,7 +1,7 @@
 //! What all composite types have in common.
 
 use crate::{
-    codec::{DecodeError, DecodeErrorKind, Descriptor, Reader, code},
+    codec::{DecodeError, DecodeErrorKind, Decoder, Descriptor, format_code},
     types::Value,
 };
 
@@ -80,22 +80,22 @@ impl From<Descriptor> for Value {
     }
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Decoder<'a> {
     /// Reads a described value one level down; `read` gives `None` for a descriptor it does not know.
     #[inline]
     pub(crate) fn described<T>(
         &mut self,
         code: u8,
         expected: &'static str,
-        read: impl FnOnce(Descriptor, &mut Reader<'a>) -> Option<Result<T, DecodeError>>,
+        read: impl FnOnce(Descriptor, &mut Decoder<'a>) -> Option<Result<T, DecodeError>>,
     ) -> Result<T, DecodeError> {
-        if code != code::DESCRIBED {
+        if code != format_code::DESCRIBED {
             return Err(self.wrong_type(expected, code));
         }
-        self.nested(|reader| {
-            let at = reader.offset();
-            let descriptor = reader.descriptor()?;
-            read(descriptor, reader).unwrap_or(Err(DecodeErrorKind::UnknownDescriptor(expected).at(at)))
+        self.nested(|decoder| {
+            let at = decoder.offset();
+            let descriptor = decoder.descriptor()?;
+            read(descriptor, decoder).unwrap_or(Err(DecodeErrorKind::UnknownDescriptor(expected).at(at)))
         })
     }
 }

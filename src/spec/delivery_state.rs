@@ -13,7 +13,7 @@ composites! {
     Received = "amqp:received:list" (0x23) in "3.4.1" {
         /// The section of the message, counted from 0.
         section_number: u32, mandatory;
-        /// Octets into the section.
+        /// Bytes into the section.
         section_offset: u64, mandatory;
     }
 

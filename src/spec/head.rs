@@ -1,9 +1,9 @@
 //! The head of a frame with a performative of few fields, written where it is to lie.
 
 use super::whole::Whole;
-use crate::codec::code;
+use crate::codec::format_code;
 
-/// Octets of a frame's header, which is not for this module to fill in.
+/// Bytes of a frame's header, which is not for this module to fill in.
 pub(crate) const HEADER: usize = 8;
 
 /// Room for the largest head, which is a transfer's, and for the copy of a whole tag at its end.
@@ -12,7 +12,7 @@ pub(crate) type Room = [u8; 72];
 /// Where the size of the performative's fields lies.
 const SIZE_AT: usize = HEADER + 4;
 
-/// A descriptor's number, which for the performatives and the outcomes is one octet.
+/// A descriptor's number, which for the performatives and the outcomes is one byte.
 pub(super) const fn number(code: u64) -> u8 {
     let [.., low] = code.to_be_bytes();
     low
@@ -31,15 +31,18 @@ impl<'a> Head<'a> {
         let mut head = Self { room, len: 0 };
         head.put(header, HEADER);
         // 1.4: descriptor, list, its size and count.
-        head.put([code::DESCRIBED, code::SMALLULONG, descriptor, code::LIST8, 0, count], 6);
+        head.put(
+            [format_code::DESCRIBED, format_code::SMALLULONG, descriptor, format_code::LIST8, 0, count],
+            6,
+        );
         head
     }
 
-    /// Puts down so many of the octets; the next ones overwrite the others.
+    /// Puts down so many of the bytes; the next ones overwrite the others.
     #[inline]
-    pub(super) fn put<const N: usize>(&mut self, octets: [u8; N], used: usize) {
+    pub(super) fn put<const N: usize>(&mut self, bytes: [u8; N], used: usize) {
         if let Some(place) = self.room.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
-            *place = octets;
+            *place = bytes;
             self.len = self.len.saturating_add(used);
         }
     }
@@ -48,9 +51,9 @@ impl<'a> Head<'a> {
     pub(super) fn uint(&mut self, value: u32) {
         let [a, b, c, d] = value.to_be_bytes();
         match (u8::try_from(value), value) {
-            (_, 0) => self.put([code::UINT0], 1),
-            (Ok(octet), _) => self.put([code::SMALLUINT, octet], 2),
-            _ => self.put([code::UINT, a, b, c, d], 5),
+            (_, 0) => self.put([format_code::UINT0], 1),
+            (Ok(byte), _) => self.put([format_code::SMALLUINT, byte], 2),
+            _ => self.put([format_code::UINT, a, b, c, d], 5),
         }
     }
 
@@ -58,9 +61,9 @@ impl<'a> Head<'a> {
     #[inline]
     pub(super) fn delivery(&mut self, whole: &Whole) {
         self.uint(whole.id.get());
-        let (octets, length) = whole.tag.padded();
-        self.put([code::VBIN8, length], 2);
-        self.put(*octets, length.into());
+        let (bytes, length) = whole.tag.padded();
+        self.put([format_code::VBIN8, length], 2);
+        self.put(*bytes, length.into());
         self.uint(whole.format.get());
     }
 

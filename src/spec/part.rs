@@ -5,7 +5,7 @@ use super::{
     performatives::Transfer,
     whole::Whole,
 };
-use crate::{codec::code, types::Handle};
+use crate::{codec::format_code, types::Handle};
 
 /// What the transfer says; all else in it has its default (2.7.5).
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Part<'a> {
     pub(crate) more: bool,
 }
 
-/// Writes the transfer behind the header of its frame, and gives how many octets the two take up; the payload follows.
+/// Writes the transfer behind the header of its frame, and gives how many bytes the two take up; the payload follows.
 #[inline]
 pub(crate) fn write(room: &mut Room, header: [u8; HEADER], part: &Part<'_>) -> usize {
     // What has its default at the end is left out.
@@ -31,10 +31,10 @@ pub(crate) fn write(room: &mut Room, header: [u8; HEADER], part: &Part<'_>) -> u
     head.uint(part.handle.get());
     match part.first {
         Some(whole) => head.delivery(whole),
-        None => head.put([code::NULL; 3], if count > 1 { 3 } else { 0 }),
+        None => head.put([format_code::NULL; 3], if count > 1 { 3 } else { 0 }),
     }
-    let settled = if part.settled { code::TRUE } else { code::NULL };
+    let settled = if part.settled { format_code::TRUE } else { format_code::NULL };
     head.put([settled], (count > 4).into());
-    head.put([code::TRUE], part.more.into());
+    head.put([format_code::TRUE], part.more.into());
     head.finish()
 }

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use super::{
     definitions::{Error, ReceiverSettleMode, Role, SenderSettleMode},
     delivery_state::DeliveryState,
-    termini::{Source, TargetArchetype},
+    terminus::{Source, TargetArchetype},
 };
 use crate::types::{
     Channel, DeliveryNumber, DeliveryTag, Fields, Handle, Map, MessageFormat, Milliseconds, SequenceNo, Str,

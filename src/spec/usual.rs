@@ -11,13 +11,13 @@ use super::{
 };
 use crate::{
     codec::{
-        code,
+        format_code,
         usual::{Fields, Taken, boolean, delivery_tag, descriptor, uint},
     },
     types::Handle,
 };
 
-/// Enters the list behind a descriptor of one octet.
+/// Enters the list behind a descriptor of one byte.
 #[inline]
 fn fields(number: u64, body: &[u8], min: u32, max: u32) -> Taken<'_, Fields<'_>> {
     let (found, list) = descriptor(body)?;
@@ -34,8 +34,10 @@ fn null(fields: &mut Fields<'_>) -> Option<()> {
 #[inline]
 fn outcome(rest: &[u8]) -> Taken<'_, DeliveryState> {
     let (number, rest) = match rest {
-        [code::DESCRIBED, code::SMALLULONG, number, code::LIST0, rest @ ..]
-        | [code::DESCRIBED, code::SMALLULONG, number, code::LIST8, 1, 0, rest @ ..] => (*number, rest),
+        [format_code::DESCRIBED, format_code::SMALLULONG, number, format_code::LIST0, rest @ ..]
+        | [format_code::DESCRIBED, format_code::SMALLULONG, number, format_code::LIST8, 1, 0, rest @ ..] => {
+            (*number, rest)
+        }
         _ => return None,
     };
     match number {
@@ -53,10 +55,10 @@ const RELEASED: u8 = number(super::delivery_state::Released::CODE);
 /// Whether a frame's body begins as a transfer usually does.
 #[inline]
 pub(crate) fn is_transfer(body: &[u8]) -> bool {
-    matches!(body, [code::DESCRIBED, code::SMALLULONG, TRANSFER, ..])
+    matches!(body, [format_code::DESCRIBED, format_code::SMALLULONG, TRANSFER, ..])
 }
 
-/// Reads a transfer off the front of a frame's body, and says how many octets it takes up.
+/// Reads a transfer off the front of a frame's body, and says how many bytes it takes up.
 #[inline]
 pub(crate) fn read_transfer(body: &[u8]) -> Option<(Transfer, usize)> {
     // Whole deliveries have the first four fields, and later frames of a delivery usually the sixth.
@@ -96,7 +98,7 @@ pub(crate) fn read_disposition(body: &[u8]) -> Option<Disposition> {
     (fields.is_over() && behind.is_empty()).then_some(disposition)
 }
 
-/// Writes a disposition behind the header of its frame, and gives how many octets the two take up.
+/// Writes a disposition behind the header of its frame, and gives how many bytes the two take up.
 #[inline]
 pub(crate) fn write_disposition(
     room: &mut Room,
@@ -120,16 +122,16 @@ pub(crate) fn write_disposition(
         (None, false, None) => 2,
     };
     let mut head = Head::new(room, header, DISPOSITION, count);
-    head.put([if disposition.role == Role::Receiver { code::TRUE } else { code::FALSE }], 1);
+    head.put([if disposition.role == Role::Receiver { format_code::TRUE } else { format_code::FALSE }], 1);
     head.uint(disposition.first.get());
     match disposition.last {
         Some(last) => head.uint(last.get()),
-        None => head.put([code::NULL], (count > 3).into()),
+        None => head.put([format_code::NULL], (count > 3).into()),
     }
-    let settled = if disposition.settled { code::TRUE } else { code::NULL };
+    let settled = if disposition.settled { format_code::TRUE } else { format_code::NULL };
     head.put([settled], (count > 3).into());
     if let Some(outcome) = outcome {
-        head.put([code::DESCRIBED, code::SMALLULONG, outcome, code::LIST0], 4);
+        head.put([format_code::DESCRIBED, format_code::SMALLULONG, outcome, format_code::LIST0], 4);
     }
     Some(head.finish())
 }

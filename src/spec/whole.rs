@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     codec::{
-        code,
+        format_code,
         usual::{Fields, delivery_tag, descriptor, uint},
     },
     types::{DeliveryNumber, DeliveryTag, Handle, MessageFormat},
@@ -42,7 +42,7 @@ impl Whole {
 
 const TRANSFER: u8 = number(Transfer::CODE);
 
-/// Reads such a transfer off the front of a frame's body, and says how many octets it takes up.
+/// Reads such a transfer off the front of a frame's body, and says how many bytes it takes up.
 #[inline]
 pub(crate) fn read(body: &[u8]) -> Option<(Whole, usize)> {
     let (found, list) = descriptor(body)?;
@@ -56,8 +56,8 @@ pub(crate) fn read(body: &[u8]) -> Option<(Whole, usize)> {
     let (tag, rest) = delivery_tag(rest)?;
     let (format, rest) = uint(rest)?;
     let settled = match (count, rest) {
-        (4, []) | (5, [code::FALSE]) => false,
-        (5, [code::TRUE]) => true,
+        (4, []) | (5, [format_code::FALSE]) => false,
+        (5, [format_code::TRUE]) => true,
         _ => settled(count, rest)?,
     };
     let whole = Whole {
@@ -73,30 +73,30 @@ pub(crate) fn read(body: &[u8]) -> Option<(Whole, usize)> {
 /// Reads `settled` off the fields from the fifth on, if the others have their defaults, written out or not; `batchable`,
 /// the last, may be what it likes.
 fn settled(count: u32, fields: &[u8]) -> Option<bool> {
-    // In this shape each takes up one octet.
+    // In this shape each takes up one byte.
     if usize::try_from(count).ok()?.checked_sub(4)? != fields.len() {
         return None;
     }
     let (settled, rest) = fields.split_first()?;
-    let plain = rest.iter().zip(1..).all(|(octet, place)| match *octet {
-        code::NULL => place <= 6,
-        code::FALSE => matches!(place, 1 | 4 | 5 | 6),
-        code::TRUE => place == 6,
+    let plain = rest.iter().zip(1..).all(|(byte, place)| match *byte {
+        format_code::NULL => place <= 6,
+        format_code::FALSE => matches!(place, 1 | 4 | 5 | 6),
+        format_code::TRUE => place == 6,
         _ => false,
     });
     match *settled {
-        code::TRUE if plain => Some(true),
-        code::FALSE | code::NULL if plain => Some(false),
+        format_code::TRUE if plain => Some(true),
+        format_code::FALSE | format_code::NULL if plain => Some(false),
         _ => None,
     }
 }
 
-/// Writes the transfer behind the header of its frame, and gives how many octets the two take up; the payload follows.
+/// Writes the transfer behind the header of its frame, and gives how many bytes the two take up; the payload follows.
 #[inline]
 pub(crate) fn write(room: &mut Room, header: [u8; HEADER], whole: &Whole) -> usize {
     let mut head = Head::new(room, header, TRANSFER, if whole.settled { 5 } else { 4 });
     head.uint(whole.handle.get());
     head.delivery(whole);
-    head.put([code::TRUE], whole.settled.into());
+    head.put([format_code::TRUE], whole.settled.into());
     head.finish()
 }

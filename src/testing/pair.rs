@@ -11,11 +11,11 @@ use crate::{Config, Connection, Event, Instant, Progress};
 pub struct End {
     /// The connection.
     pub connection: Connection,
-    /// Octets that have come and not been taken.
+    /// Bytes that have come and not been taken.
     input: BytesMut,
-    /// Octets that are on their way to this end.
+    /// Bytes that are on their way to this end.
     wire: BytesMut,
-    /// How many more octets reach this end before the pipe breaks.
+    /// How many more bytes reach this end before the pipe breaks.
     left: usize,
     arrived: usize,
 }
@@ -55,12 +55,12 @@ impl End {
         core::iter::from_fn(|| self.connection.poll_event()).collect()
     }
 
-    /// Lets so many more octets reach this end, and no more.
-    pub fn cut_after(&mut self, octets: usize) {
-        self.left = octets;
+    /// Lets so many more bytes reach this end, and no more.
+    pub fn cut_after(&mut self, bytes: usize) {
+        self.left = bytes;
     }
 
-    /// Octets that have arrived at this end.
+    /// Bytes that have arrived at this end.
     pub fn arrived(&self) -> usize {
         self.arrived
     }
@@ -80,7 +80,7 @@ impl End {
         }
     }
 
-    /// Takes up to so many octets out of the pipe; says how many came.
+    /// Takes up to so many bytes out of the pipe; says how many came.
     fn read(&mut self, now: Instant, max: usize) -> usize {
         let count = self.wire.len().min(max).min(self.left);
         self.arrived = self.arrived.saturating_add(count);
@@ -112,19 +112,19 @@ impl Pair {
         }
     }
 
-    /// Carries up to so many octets to the server; says whether any came.
+    /// Carries up to so many bytes to the server; says whether any came.
     pub fn up(&mut self, max: usize) -> bool {
         self.client.write(self.now, &mut self.server.wire);
         self.server.read(self.now, max) > 0
     }
 
-    /// Carries up to so many octets to the client; says whether any came.
+    /// Carries up to so many bytes to the client; says whether any came.
     pub fn down(&mut self, max: usize) -> bool {
         self.server.write(self.now, &mut self.client.wire);
         self.client.read(self.now, max) > 0
     }
 
-    /// Carries octets both ways until nothing moves, for no time at all.
+    /// Carries bytes both ways until nothing moves, for no time at all.
     ///
     /// Events are left to be polled. Where one end's queue of them is full its input stops, so take them with
     /// [`End::events`], answer them, and run again.

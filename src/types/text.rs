@@ -173,7 +173,7 @@ impl TryFrom<&str> for Symbol {
 
 /// A string or a symbol borrowed from where it lies, in a hurry: its octets have been checked to be UTF-8.
 ///
-/// It compares with text as it is. [`as_str`](Self::as_str) goes over the octets once more, which many a reader can do
+/// It compares with text as it is. [`as_str`](Self::as_str) goes over the octets once more, which many a decoder can do
 /// without.
 ///
 /// ```

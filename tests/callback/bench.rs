@@ -6,7 +6,7 @@ use amqp_proto::{
     sasl::Offer,
     spec::{
         definitions::{Error, ErrorCondition},
-        termini::TargetArchetype,
+        terminus::TargetArchetype,
     },
 };
 use bytes::BytesMut;

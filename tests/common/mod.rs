@@ -6,7 +6,7 @@ use amqp_proto::{
 };
 use bytes::{Buf, BytesMut};
 
-/// Two connections and the octets between them.
+/// Two connections and the bytes between them.
 pub struct Pair {
     pub client: Connection,
     pub server: Connection,
@@ -46,7 +46,7 @@ impl Pair {
         self
     }
 
-    /// Carries octets both ways until nothing moves.
+    /// Carries bytes both ways until nothing moves.
     pub fn run(&mut self) {
         for _ in 0..50 {
             self.now += 1;

@@ -60,7 +60,7 @@ pub struct Case {
 pub struct Bench {
     pub conn: Connection,
     pub now: u64,
-    /// Input comes octet by octet.
+    /// Input comes byte by byte.
     pub drip: bool,
     pub session: Option<SessionId>,
     pub receiver: Option<ReceiverId>,
@@ -220,9 +220,9 @@ impl Bench {
         self.conn.session(self.session.unwrap()).unwrap()
     }
 
-    pub fn feed(&mut self, octets: &[u8]) {
-        let pieces = if self.drip { 1 } else { octets.len().max(1) };
-        for piece in octets.chunks(pieces) {
+    pub fn feed(&mut self, bytes: &[u8]) {
+        let pieces = if self.drip { 1 } else { bytes.len().max(1) };
+        for piece in bytes.chunks(pieces) {
             self.buffer.extend_from_slice(piece);
             loop {
                 match self.conn.handle_input(Instant::from_millis(self.now), &mut self.buffer) {
@@ -342,7 +342,7 @@ fn delivery_of(event: &Event) -> Option<(ReceiverId, amqp_proto::DeliveryId)> {
     }
 }
 
-/// Runs each row whole and octet by octet, and tells all that fail.
+/// Runs each row whole and byte by byte, and tells all that fail.
 pub fn run(cases: &[Case]) {
     let failed: Vec<&str> = cases
         .iter()
@@ -357,7 +357,7 @@ fn run_one(case: &Case, drip: bool) {
     bench.drip = drip;
     (case.steps)(&mut bench);
     let (output, events) = bench.take();
-    let how = if drip { "octet by octet" } else { "whole" };
+    let how = if drip { "byte by byte" } else { "whole" };
     assert_eq!((&output[..], &events[..]), (&strings(case.output)[..], case.events), "{} {how}", case.id);
     bench.check_fate(case.fate);
 }

@@ -43,7 +43,7 @@ pub const CASES: &[Case] = &[
             b.feed_frame(0, &link_flow(1, u32::MAX));
             assert_eq!(b.sender().credit(), u32::MAX - 1);
         },
-        output: &["TRANSFER@0 1 1 octets"],
+        output: &["TRANSFER@0 1 1 bytes"],
         events: &["SENDER_READY"],
         fate: Fate::Alive,
     },
@@ -65,7 +65,7 @@ pub const CASES: &[Case] = &[
             b.feed_frame(0, &p::Flow { delivery_count: None, ..link_flow(1, 10) });
             assert_eq!(b.sender().credit(), 9);
         },
-        output: &["TRANSFER@0 1 1 octets"],
+        output: &["TRANSFER@0 1 1 bytes"],
         events: &["SENDER_READY"],
         fate: Fate::Alive,
     },
@@ -88,7 +88,7 @@ pub const CASES: &[Case] = &[
             b.feed_frame(0, &link_flow(1, 4));
             assert_eq!(b.sender().credit(), 1);
         },
-        output: &["TRANSFER@0 1 1 octets", "TRANSFER@0 1 1 octets", "TRANSFER@0 1 1 octets"],
+        output: &["TRANSFER@0 1 1 bytes", "TRANSFER@0 1 1 bytes", "TRANSFER@0 1 1 bytes"],
         events: &["SENDER_READY"],
         fate: Fate::Alive,
     },

@@ -2,7 +2,7 @@
 
 use amqp_proto::{
     DecodeLimits,
-    codec::{Decode, Reader},
+    codec::{Decode, Decoder},
     spec::{
         definitions::{Error, ErrorCondition, Role},
         delivery_state::DeliveryState,
@@ -30,7 +30,7 @@ pub fn next_line(wire: &mut BytesMut) -> Option<String> {
     if body.is_empty() {
         return Some(format!("EMPTY@{channel}"));
     }
-    let mut reader = Reader::new(&body, DecodeLimits::DEFAULT);
+    let mut reader = Decoder::new(&body, DecodeLimits::DEFAULT);
     if frame[5] == 1 {
         assert_eq!(channel, 0, "SASL frames have no channel");
         return Some(match SaslFrame::decode(&mut reader).unwrap() {
@@ -102,7 +102,7 @@ fn line_of(channel: u16, performative: &Performative, payload: usize) -> String 
             let named = (transfer.delivery_tag.is_some(), transfer.message_format.is_some());
             assert_eq!(named, (first, first), "a first transfer has all three, a continuation none");
             format!(
-                "TRANSFER@{channel} {} {payload} octets{}{}{}",
+                "TRANSFER@{channel} {} {payload} bytes{}{}{}",
                 transfer.handle,
                 if transfer.settled == Some(true) { " settled" } else { "" },
                 if transfer.more { " more" } else { "" },

@@ -66,9 +66,9 @@ const fn errs(id: &'static str, steps: fn(&mut Bench)) -> Case {
     }
 }
 
-/// An attach whose unsettled map holds these octets: a key and a value.
+/// An attach whose unsettled map holds these bytes: a key and a value.
 fn unread_unsettled(b: &mut Bench, pair: &[u8]) {
-    let size = |octets: &[u8]| u8::try_from(octets.len() + 1).unwrap();
+    let size = |bytes: &[u8]| u8::try_from(bytes.len() + 1).unwrap();
     let map = [&[0xc1, size(pair), 2], pair].concat();
     // Name, handle, role; no modes, no termini; then the map.
     let fields = [&b"\xa1\x01n\x52\x02\x42\x40\x40\x40\x40"[..], &map].concat();
@@ -314,7 +314,7 @@ pub const CASES: &[Case] = &[
         id: "L27",
         start: Bench::linked,
         steps: |b| assert_eq!(send_with_max(b, 0), Ok(())),
-        output: &["ATTACH@0 2 limited", "TRANSFER@0 2 1024 octets"],
+        output: &["ATTACH@0 2 limited", "TRANSFER@0 2 1024 bytes"],
         events: &["SENDER_REQUESTED", "SENDER_OPEN", "SENDER_READY"],
         fate: Fate::Alive,
     },

@@ -1,5 +1,5 @@
 //! Bad, hostile and merely unusual input, a row each: what is answered, what is raised, and that the rest of
-//! the connection goes on. Each row is fed whole and octet by octet.
+//! the connection goes on. Each row is fed whole and byte by byte.
 //!
 //! A row is named by its id in the list of bad inputs; a small letter behind it marks another form of that input.
 

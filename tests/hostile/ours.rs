@@ -109,15 +109,15 @@ pub const CASES: &[Case] = &[
             b.conn.sender(two).unwrap().abort(second).unwrap();
         },
         output: &[
-            "TRANSFER@0 0 487 octets settled more",
-            "TRANSFER@0 0 492 octets settled more",
-            "TRANSFER@0 0 221 octets settled",
-            "TRANSFER@0 0 0 octets settled more",
-            "TRANSFER@0 1 0 octets settled more",
-            "TRANSFER@0 0 3 octets settled more",
-            "TRANSFER@0 1 3 octets settled more",
-            "TRANSFER@0 0 0 octets settled",
-            "TRANSFER@0 1 0 octets aborted",
+            "TRANSFER@0 0 487 bytes settled more",
+            "TRANSFER@0 0 492 bytes settled more",
+            "TRANSFER@0 0 221 bytes settled",
+            "TRANSFER@0 0 0 bytes settled more",
+            "TRANSFER@0 1 0 bytes settled more",
+            "TRANSFER@0 0 3 bytes settled more",
+            "TRANSFER@0 1 3 bytes settled more",
+            "TRANSFER@0 0 0 bytes settled",
+            "TRANSFER@0 1 0 bytes aborted",
         ],
         events: &["SENDER_READY"],
         fate: Fate::Alive,
@@ -177,7 +177,7 @@ pub const CASES: &[Case] = &[
             b.feed_frame(0, &p::Flow { next_incoming_id: Some(1.into()), ..flow() });
             assert_eq!(b.session().remote_incoming_window(), 100);
         },
-        output: &["TRANSFER@0 1 1 octets", "TRANSFER@0 1 1 octets"],
+        output: &["TRANSFER@0 1 1 bytes", "TRANSFER@0 1 1 bytes"],
         events: &["SENDER_READY"],
         fate: Fate::Alive,
     },
@@ -211,7 +211,7 @@ pub const CASES: &[Case] = &[
             b.feed_frame(0, &p::Disposition { state: rejected, ..unsettled });
             assert_eq!(b.conn.unsettled(kept)[0].state, Some(DeliveryState::ACCEPTED));
         },
-        output: &["TRANSFER@0 0 1 octets"],
+        output: &["TRANSFER@0 0 1 bytes"],
         events: &["UPDATED"],
         fate: Fate::Alive,
     },
@@ -230,7 +230,7 @@ pub const CASES: &[Case] = &[
                 assert_eq!(b.conn.unsettled(link).is_empty(), settles);
             }
         },
-        output: &["TRANSFER@0 0 1 octets settled", "TRANSFER@0 1 1 octets"],
+        output: &["TRANSFER@0 0 1 bytes settled", "TRANSFER@0 1 1 bytes"],
         events: &[],
         fate: Fate::Alive,
     },

@@ -6,7 +6,7 @@ use amqp_proto::{
         definitions::Role,
         delivery_state::DeliveryState,
         performatives as p,
-        termini::{Source, Target, TargetArchetype},
+        terminus::{Source, Target, TargetArchetype},
     },
     types::{DeliveryTag, Handle, SequenceNo, TransferNumber},
 };

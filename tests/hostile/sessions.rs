@@ -101,7 +101,7 @@ pub const CASES: &[Case] = &[
             b.feed_frame(0, &p::Flow { incoming_window: u32::MAX, ..link_flow(1, 10) });
             send(b).unwrap();
         },
-        output: &["TRANSFER@0 1 1 octets"],
+        output: &["TRANSFER@0 1 1 bytes"],
         events: &["SENDER_READY"],
         fate: Fate::Alive,
     },
@@ -298,7 +298,7 @@ pub const CASES: &[Case] = &[
             b.feed_frame(0, &p::Flow { next_incoming_id: None, incoming_window: 7, ..flow() });
             assert_eq!(b.session().remote_incoming_window(), 6);
         },
-        output: &["TRANSFER@0 1 1 octets"],
+        output: &["TRANSFER@0 1 1 bytes"],
         events: &["SENDER_READY"],
         fate: Fate::Alive,
     },
@@ -315,7 +315,7 @@ pub const CASES: &[Case] = &[
             b.feed_frame(0, &flow);
             assert_eq!(b.session().remote_incoming_window(), u32::MAX);
         },
-        output: &["TRANSFER@0 1 1 octets"],
+        output: &["TRANSFER@0 1 1 bytes"],
         events: &["SENDER_READY"],
         fate: Fate::Alive,
     },

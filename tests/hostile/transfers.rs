@@ -379,11 +379,11 @@ pub const DISPOSITIONS: &[Case] = &[
             assert_eq!(left(b), 3);
         },
         output: &[
-            "TRANSFER@0 1 0 octets more",
-            "TRANSFER@0 1 5 octets more",
-            "TRANSFER@0 1 5 octets more",
-            "TRANSFER@0 1 0 octets",
-            "TRANSFER@0 1 4 octets",
+            "TRANSFER@0 1 0 bytes more",
+            "TRANSFER@0 1 5 bytes more",
+            "TRANSFER@0 1 5 bytes more",
+            "TRANSFER@0 1 0 bytes",
+            "TRANSFER@0 1 4 bytes",
         ],
         events: &["SETTLED"],
         fate: Fate::Alive,

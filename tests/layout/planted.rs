@@ -52,23 +52,23 @@ fn upward_and_sideways_uses_are_caught() {
 #[test]
 fn every_spelling_of_a_path_is_caught() {
     let spellings = [
-        "fn f(x: crate::codec::Reader) {}",
+        "fn f(x: crate::codec::Decoder) {}",
         "fn f() { let x = crate::codec::read(); }",
-        "use crate::{ids::{SessionId}, codec::{Reader}};",
-        "use super::codec::Reader;",
-        "mod a { mod b { use super::super::super::codec::Reader; } }",
+        "use crate::{ids::{SessionId}, codec::{Decoder}};",
+        "use super::codec::Decoder;",
+        "mod a { mod b { use super::super::super::codec::Decoder; } }",
         "mod a { use super::{super::codec as c}; }",
         "fn f() { assert_eq!(1, super::codec::ONE); }",
-        "macro_rules! m { () => { $crate::codec::Reader } }",
-        "impl From<::amqp_proto::codec::Reader> for A {}",
+        "macro_rules! m { () => { $crate::codec::Decoder } }",
+        "impl From<::amqp_proto::codec::Decoder> for A {}",
         "#[derive(crate::codec::Derive)] struct A;",
-        "use crate::Reader;",
+        "use crate::Decoder;",
         "fn f() { self::super::codec::read::<u8>() }",
-        "#[cfg(test)] mod tests { use crate::codec::Reader; }",
+        "#[cfg(test)] mod tests { use crate::codec::Decoder; }",
     ];
     for text in spellings {
         let found = faults_with_root(
-            "pub use codec::Reader;",
+            "pub use codec::Decoder;",
             &[("types.rs", text), ("ids.rs", ""), ("codec/mod.rs", "")],
         );
         let of_ids = "src/types.rs:1: types (1) imports ids (1)";
@@ -85,8 +85,9 @@ fn the_root_is_not_a_way_around() {
     assert_eq!(faults(&[("types.rs", "use super::*;")]), [format!("src/types.rs:1: {hidden}")]);
     let renamed = "renames the crate's root, which hides what is imported";
     assert_eq!(faults(&[("types.rs", "use crate as root;")]), [format!("src/types.rs:1: {renamed}")]);
-    let unknown = "`crate::Reader` is neither a ranked module nor re-exported by name";
-    let glob = faults_with_root("pub use codec::*;", &[("types.rs", "use crate::Reader;"), ("codec.rs", "")]);
+    let unknown = "`crate::Decoder` is neither a ranked module nor re-exported by name";
+    let glob =
+        faults_with_root("pub use codec::*;", &[("types.rs", "use crate::Decoder;"), ("codec.rs", "")]);
     assert_eq!(glob, [format!("src/types.rs:1: {unknown}")]);
 }
 
@@ -159,15 +160,17 @@ fn the_engine_has_no_clock_no_threads_no_hash_order_and_no_cells() {
 #[test]
 fn long_files_and_long_inline_tests_are_caught() {
     let long = "// filler\n".repeat(FILE_LINES);
-    let expected = "src/out.rs:1: 600 lines without tests; a file stays under 600";
-    assert_eq!(faults(&[("out.rs", &long)]), [expected]);
-    assert_eq!(faults(&[("out.rs", &"// filler\n".repeat(FILE_LINES - 1))]), NOTHING);
+    let expected = "src/context.rs:1: 600 lines without tests; a file stays under 600";
+    assert_eq!(faults(&[("context.rs", &long)]), [expected]);
+    assert_eq!(faults(&[("context.rs", &"// filler\n".repeat(FILE_LINES - 1))]), NOTHING);
     let with_tests = |lines| format!("#[cfg(test)]\nmod tests {{\n{}}}\n", "    fn f() {}\n".repeat(lines));
-    assert_eq!(faults(&[("out.rs", &with_tests(INLINE_TEST_LINES - 3))]), NOTHING);
-    let expected = "src/out.rs:1: 151 lines of tests; over 150 they move to a sibling tests.rs";
-    assert_eq!(faults(&[("out.rs", &with_tests(INLINE_TEST_LINES - 2))]), [expected]);
-    let sibling =
-        [("out/mod.rs", "#[cfg(all(test, feature = \"std\"))]\nmod tests;"), ("out/tests.rs", long.as_str())];
+    assert_eq!(faults(&[("context.rs", &with_tests(INLINE_TEST_LINES - 3))]), NOTHING);
+    let expected = "src/context.rs:1: 151 lines of tests; over 150 they move to a sibling tests.rs";
+    assert_eq!(faults(&[("context.rs", &with_tests(INLINE_TEST_LINES - 2))]), [expected]);
+    let sibling = [
+        ("context/mod.rs", "#[cfg(all(test, feature = \"std\"))]\nmod tests;"),
+        ("context/tests.rs", long.as_str()),
+    ];
     assert_eq!(faults(&sibling), NOTHING);
 }
 
@@ -175,12 +178,12 @@ fn long_files_and_long_inline_tests_are_caught() {
 fn unfinished_code_is_caught() {
     for name in BANNED_MACROS {
         let text = format!("fn f() {{ vec![{name}!()] }}");
-        assert_eq!(faults(&[("out.rs", &text)]), [format!("src/out.rs:1: unfinished: {name}!")]);
-        assert_eq!(faults(&[("out.rs", &text.replace(name, &format!("core::{name}")))]).len(), 1);
+        assert_eq!(faults(&[("context.rs", &text)]), [format!("src/context.rs:1: unfinished: {name}!")]);
+        assert_eq!(faults(&[("context.rs", &text.replace(name, &format!("core::{name}")))]).len(), 1);
     }
     for mark in unfinished_marks() {
         let text = format!("\n// {mark}: later");
-        assert_eq!(faults(&[("out.rs", &text)]), [format!("src/out.rs:2: unfinished: {mark}")]);
+        assert_eq!(faults(&[("context.rs", &text)]), [format!("src/context.rs:2: unfinished: {mark}")]);
     }
 }
 

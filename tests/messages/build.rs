@@ -1,6 +1,6 @@
 //! What the builder writes.
 
-use super::{ALL_SECTIONS, hex, octets, symbol};
+use super::{ALL_SECTIONS, bytes, hex, symbol};
 use amqp_proto::{
     message::{Body, Message, MessageSettings, NotSimple, SimpleValue},
     types::{Kind, Map, Milliseconds, Value},
@@ -19,7 +19,7 @@ fn all_sections_in_their_smallest_encoding() {
         .message_annotation(5_u64, Value::Null)
         .delivery_annotation(symbol("x-opt-a"), 1_i32)
         .durable(true);
-    assert_eq!(octets(&builder.build()), hex(ALL_SECTIONS));
+    assert_eq!(bytes(&builder.build()), hex(ALL_SECTIONS));
     let mut out = vec![1, 2];
     builder.encode_into(&mut out);
     assert_eq!(out[..2], [1, 2]);
@@ -28,12 +28,12 @@ fn all_sections_in_their_smallest_encoding() {
 
 #[test]
 fn what_is_not_set_is_not_written() {
-    assert_eq!(octets(&Message::builder().value(Value::Null).build()), hex("00 53 77 40"));
-    assert_eq!(octets(&Message::builder().data("").build()), hex("00 53 75 a0 00"));
+    assert_eq!(bytes(&Message::builder().value(Value::Null).build()), hex("00 53 77 40"));
+    assert_eq!(bytes(&Message::builder().data("").build()), hex("00 53 75 a0 00"));
     let two = Message::builder().sequence(&[Value::Uint(0), "a".into()]).sequence(&[]).build();
-    assert_eq!(octets(&two), hex(super::TWO_SEQUENCES));
+    assert_eq!(bytes(&two), hex(super::TWO_SEQUENCES));
     let header = Message::builder().header(Default::default()).value(true).build();
-    assert_eq!(octets(&header), hex("00 53 70 45 00 53 77 41"));
+    assert_eq!(bytes(&header), hex("00 53 70 45 00 53 77 41"));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn data_of_a_kibibyte_is_shared_not_copied() {
 }
 
 #[test]
-fn sections_beyond_255_octets_or_pairs_take_the_wide_form() {
+fn sections_beyond_255_bytes_or_pairs_take_the_wide_form() {
     let mut builder = Message::builder().subject("s".repeat(300)).value(Value::Null);
     for number in 0..200_u32 {
         builder = builder.application_property(number.to_string(), number);

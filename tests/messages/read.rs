@@ -1,17 +1,15 @@
 //! Reading well-formed messages: lazily, in chunks, and without copying.
 
-use super::{
-    ALL_SECTIONS, TWO_SEQUENCES, WIDE_ENCODINGS, hex, in_chunks, octets, same_in_all_chunks, symbol,
-};
+use super::{ALL_SECTIONS, TWO_SEQUENCES, WIDE_ENCODINGS, bytes, hex, in_chunks, same_in_all_chunks, symbol};
 use amqp_proto::{
     message::{Body, Message, MessageSettings, SectionKind},
-    spec::section::{Header, MESSAGE_FORMAT, MessageId, Properties, SECTIONS},
+    spec::messaging::{Header, MESSAGE_FORMAT, MessageId, Properties, SECTIONS},
     types::{AnnotationKey, Annotations, Milliseconds, Value},
 };
 use bytes::Bytes;
 
-fn parse(octets: impl Into<amqp_proto::frame::Payload>) -> Message {
-    Message::parse(octets, &MessageSettings::default()).unwrap()
+fn parse(bytes: impl Into<amqp_proto::frame::Payload>) -> Message {
+    Message::parse(bytes, &MessageSettings::default()).unwrap()
 }
 
 #[test]
@@ -91,7 +89,7 @@ fn chunks_make_no_difference() {
     same_in_all_chunks("several data sections", &data, &MessageSettings::default());
     let message = parse(data);
     assert_eq!(message.body(), Ok(Body::Data(b"abcde".to_vec().into())));
-    let sections: Vec<_> = message.data_sections().map(|section| octets(&section)).collect();
+    let sections: Vec<_> = message.data_sections().map(|section| bytes(&section)).collect();
     assert_eq!(sections, [b"ab".to_vec(), vec![], b"cde".to_vec()]);
     let value = hex("00 53 77 c0 0a 02 a1 02 61 62 c0 03 02 41 42");
     same_in_all_chunks("a value", &value, &MessageSettings::default());
@@ -120,7 +118,7 @@ fn what_is_read_shares_the_payload() {
 fn a_body_in_chunks_is_not_joined() {
     let big = vec![7_u8; 5000];
     let built = Message::builder().to("q").data(big.clone()).footer(symbol("h"), 1_u8).build();
-    let encoded = octets(&built);
+    let encoded = bytes(&built);
     // The cuts lie in the data, and one in the footer.
     let payload = in_chunks(&encoded, &[1000, 1000, encoded.len() - 2003]);
     let chunks: Vec<Bytes> = payload.chunks().cloned().collect();
@@ -141,7 +139,7 @@ fn the_next_hop_gets_the_bare_message_untouched() {
     let header = Header { ttl: Some(Milliseconds::new(9)), ..Header::default() };
     let next = message.with_header(header.clone());
     // The header is new, the delivery-annotations are gone, the rest is as it came.
-    assert_eq!(octets(&next), [&hex("00 53 70 c0 05 03 40 40 52 09")[..], &whole[24..]].concat());
+    assert_eq!(bytes(&next), [&hex("00 53 70 c0 05 03 40 40 52 09")[..], &whole[24..]].concat());
     assert!(next.chunks().skip(1).all(|chunk| shares(&whole, chunk)));
 
     let annotations = Annotations::new().with(symbol("x-opt-b"), 2_u8);
@@ -155,8 +153,8 @@ fn the_next_hop_gets_the_bare_message_untouched() {
     assert_eq!(read.header(), Ok(None));
     assert_eq!(read.delivery_annotations(), Ok(Some(annotations.clone())));
     assert_eq!(read.message_annotations(), Ok(Some(annotations)));
-    assert_eq!(octets(&read.bare()), &whole[33..64]);
-    assert_eq!(octets(&next)[octets(&next).len() - 41..], whole[33..]);
+    assert_eq!(bytes(&read.bare()), &whole[33..64]);
+    assert_eq!(bytes(&next)[bytes(&next).len() - 41..], whole[33..]);
 
     assert_eq!(message.forward().keep_delivery_annotations().payload(), message.payload());
     let bodies = parse(hex(TWO_SEQUENCES)).with_header(header);
@@ -177,5 +175,5 @@ fn kinds_of_section_are_those_of_the_table() {
 #[test]
 fn errors_say_what_and_where() {
     let error = Message::parse(hex("00 53 75 a0 00 00 53 70 45"), &MessageSettings::default()).unwrap_err();
-    assert_eq!(error.to_string(), "a header section after the data section at octet 5");
+    assert_eq!(error.to_string(), "a header section after the data section at byte 5");
 }

@@ -1,9 +1,9 @@
 //! Whatever is built reads back as it was; whatever is read in chunks reads as it does whole.
 
-use super::{in_chunks, octets, see};
+use super::{bytes, in_chunks, see};
 use amqp_proto::{
     message::{ApplicationProperties, Body, Message, MessageSettings, SimpleValue},
-    spec::section::{Header, MessageId, Properties},
+    spec::messaging::{Header, MessageId, Properties},
     types::{AnnotationKey, Annotations, Map, Milliseconds, SequenceNo, Str, Symbol, Timestamp, Uuid, Value},
 };
 use bytes::Bytes;
@@ -31,7 +31,7 @@ fn scalar() -> impl Strategy<Value = Value> {
         any::<i32>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         any::<char>().prop_map(Value::from),
-        any::<[u8; 16]>().prop_map(|octets| Uuid::from_bytes(octets).into()),
+        any::<[u8; 16]>().prop_map(|bytes| Uuid::from_bytes(bytes).into()),
         text().prop_map(Value::from),
         symbol().prop_map(Value::from),
         binary().prop_map(Value::from),
@@ -91,7 +91,7 @@ fn header() -> impl Strategy<Value = Header> {
 fn message_id() -> impl Strategy<Value = MessageId> {
     prop_oneof![
         any::<u64>().prop_map(MessageId::Ulong),
-        any::<[u8; 16]>().prop_map(|octets| MessageId::Uuid(Uuid::from_bytes(octets))),
+        any::<[u8; 16]>().prop_map(|bytes| MessageId::Uuid(Uuid::from_bytes(bytes))),
         binary().prop_map(MessageId::Binary),
         text().prop_map(MessageId::String),
     ]
@@ -228,7 +228,7 @@ proptest! {
     #[test]
     fn what_is_built_reads_back(parts in parts()) {
         let (payload, out) = build(&parts);
-        prop_assert_eq!(octets(&payload), out);
+        prop_assert_eq!(bytes(&payload), out);
         let message = Message::parse(payload, &MessageSettings::default()).unwrap();
         prop_assert_eq!(message.validate(), Ok(()));
         prop_assert_eq!(message.header().unwrap(), parts.header);
@@ -247,8 +247,8 @@ proptest! {
         prop_assert_eq!(message.footer().unwrap().unwrap_or_default(), parts.footer);
         match (message.body().unwrap(), parts.content) {
             (Body::Data(data), Content::Data(sections)) => {
-                prop_assert_eq!(octets(&data), sections.concat());
-                let read: Vec<_> = message.data_sections().map(|section| octets(&section)).collect();
+                prop_assert_eq!(bytes(&data), sections.concat());
+                let read: Vec<_> = message.data_sections().map(|section| bytes(&section)).collect();
                 prop_assert_eq!(read, sections);
             }
             (Body::Sequence(read), Content::Sequence(sections)) => prop_assert_eq!(read, sections),
@@ -259,34 +259,34 @@ proptest! {
 
     #[test]
     fn chunks_make_no_difference(parts in parts(), sizes in vec(0_usize..200, 0..12)) {
-        let octets = build(&parts).1;
+        let bytes = build(&parts).1;
         let settings = MessageSettings::default();
-        prop_assert_eq!(see(in_chunks(&octets, &sizes), &settings), see(octets, &settings));
+        prop_assert_eq!(see(in_chunks(&bytes, &sizes), &settings), see(bytes, &settings));
     }
 
     #[test]
-    fn changed_octets_are_read_or_refused_alike_in_chunks(
+    fn changed_bytes_are_read_or_refused_alike_in_chunks(
         parts in parts(),
         changes in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         sizes in vec(0_usize..100, 0..8),
     ) {
-        let mut octets = build(&parts).1;
-        for (index, octet) in changes {
-            let at = index.index(octets.len());
-            octets[at] = octet;
+        let mut bytes = build(&parts).1;
+        for (index, byte) in changes {
+            let at = index.index(bytes.len());
+            bytes[at] = byte;
         }
         let settings = MessageSettings { body_required: false, ..MessageSettings::default() };
-        prop_assert_eq!(see(in_chunks(&octets, &sizes), &settings), see(octets, &settings));
+        prop_assert_eq!(see(in_chunks(&bytes, &sizes), &settings), see(bytes, &settings));
     }
 
     #[test]
-    fn any_octets_after_a_descriptor_are_read_or_refused(
+    fn any_bytes_after_a_descriptor_are_read_or_refused(
         kind in 0x6f_u8..0x7a,
-        octets in vec(prop_oneof![any::<u8>(), Just(0x00), Just(0x53), 0x70_u8..0x79, 0xc0_u8..0xc2], 0..40),
+        bytes in vec(prop_oneof![any::<u8>(), Just(0x00), Just(0x53), 0x70_u8..0x79, 0xc0_u8..0xc2], 0..40),
         sizes in vec(0_usize..10, 0..8),
     ) {
-        let octets = [&[0x00, 0x53, kind], &octets[..]].concat();
+        let bytes = [&[0x00, 0x53, kind], &bytes[..]].concat();
         let settings = MessageSettings { body_required: false, ..MessageSettings::default() };
-        prop_assert_eq!(see(in_chunks(&octets, &sizes), &settings), see(octets, &settings));
+        prop_assert_eq!(see(in_chunks(&bytes, &sizes), &settings), see(bytes, &settings));
     }
 }

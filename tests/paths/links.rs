@@ -251,13 +251,13 @@ impl Host {
             }
             // Where in its frame an error lies is another place with another descriptor.
             let event = format!("{event:?}");
-            self.log.push(event.split(" at octet ").next().unwrap_or_default().into());
+            self.log.push(event.split(" at byte ").next().unwrap_or_default().into());
         }
         self.links
             .extend(self.asked.iter().filter(|link| !self.links.contains(link)).copied().collect::<Vec<_>>());
         let mut transmit = self.conn.transmit(NOW);
-        let octets = format!("{:?}", transmit.copy_to_bytes(transmit.remaining()));
-        self.log.push(if octets.contains(" at octet ") { "an error".into() } else { octets });
+        let bytes = format!("{:?}", transmit.copy_to_bytes(transmit.remaining()));
+        self.log.push(if bytes.contains(" at byte ") { "an error".into() } else { bytes });
         for link in &self.links {
             let told = match link {
                 LinkId::Sender(id) => self.conn.sender(*id).map(|link| (link.name(), link.remote_attach())),

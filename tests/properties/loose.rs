@@ -5,7 +5,7 @@ use amqp_proto::types::{Array, Kind, Map, Value};
 /// Writes values in forms that a stream of choices picks.
 pub struct Loose<'a> {
     choices: std::iter::Cycle<std::slice::Iter<'a, u8>>,
-    /// Whether arrays may have elements that take up no octets, which are fewer than the smallest form has.
+    /// Whether arrays may have elements that take up no bytes, which are fewer than the smallest form has.
     pub zero_width: bool,
 }
 
@@ -27,11 +27,11 @@ impl<'a> Loose<'a> {
         [vec![code], self.body(code, value)].concat()
     }
 
-    /// The value's octets after the format code.
+    /// The value's bytes after the format code.
     fn body(&mut self, code: u8, value: &Value) -> Vec<u8> {
         let small = code & 0xf0 != 0xb0 && code & 0xf0 != 0xd0 && code & 0xf0 != 0xf0;
         match value {
-            Value::Binary(octets) => sized(small, octets),
+            Value::Binary(bytes) => sized(small, bytes),
             Value::String(text) => sized(small, text.as_bytes()),
             Value::Symbol(text) => sized(small, text.as_bytes()),
             Value::List(_) if code == 0x45 => vec![],
@@ -58,36 +58,36 @@ impl<'a> Loose<'a> {
             legal.retain(|code| array.kind() == Kind::Null || !matches!(code, 0x40..=0x45));
         }
         let code = self.pick(&legal);
-        let mut octets = Vec::new();
+        let mut bytes = Vec::new();
         for descriptor in array.descriptors() {
-            octets.push(0);
-            octets.extend(self.encode(descriptor));
+            bytes.push(0);
+            bytes.extend(self.encode(descriptor));
         }
-        octets.push(code);
+        bytes.push(code);
         for item in array.items() {
-            octets.extend(self.body(code, item));
+            bytes.extend(self.body(code, item));
         }
-        counted(small, array.items().len(), &octets)
+        counted(small, array.items().len(), &bytes)
     }
 }
 
-/// A size and the octets.
-fn sized(small: bool, octets: &[u8]) -> Vec<u8> {
-    let size = if small { vec![u8::try_from(octets.len()).unwrap()] } else { be32(octets.len()) };
-    [size, octets.to_vec()].concat()
+/// A size and the bytes.
+fn sized(small: bool, bytes: &[u8]) -> Vec<u8> {
+    let size = if small { vec![u8::try_from(bytes.len()).unwrap()] } else { be32(bytes.len()) };
+    [size, bytes.to_vec()].concat()
 }
 
-/// A size, a count, and the octets.
-fn counted(small: bool, count: usize, octets: &[u8]) -> Vec<u8> {
+/// A size, a count, and the bytes.
+fn counted(small: bool, count: usize, bytes: &[u8]) -> Vec<u8> {
     let count = if small { vec![u8::try_from(count).unwrap()] } else { be32(count) };
-    sized(small, &[count, octets.to_vec()].concat())
+    sized(small, &[count, bytes.to_vec()].concat())
 }
 
 fn be32(number: usize) -> Vec<u8> {
     u32::try_from(number).unwrap().to_be_bytes().to_vec()
 }
 
-/// The octets of a value of fixed width: the last of its full width, as many as the code has.
+/// The bytes of a value of fixed width: the last of its full width, as many as the code has.
 fn number(code: u8, value: &Value) -> Vec<u8> {
     let full: Vec<u8> = match value {
         Value::Null => vec![],
@@ -124,7 +124,7 @@ fn number(code: u8, value: &Value) -> Vec<u8> {
 
 /// The format codes of a kind of value.
 fn kind_codes(kind: Kind) -> Vec<u8> {
-    let rows = amqp_proto::codec::code::FORMAT_CODES.iter();
+    let rows = amqp_proto::codec::format_code::FORMAT_CODES.iter();
     rows.filter(|row| row.kind == kind).map(|row| row.code).collect()
 }
 
@@ -150,7 +150,7 @@ fn codes(value: &Value) -> Vec<u8> {
     codes
 }
 
-/// At least as many octets as the value takes in any form.
+/// At least as many bytes as the value takes in any form.
 fn widest(value: &Value) -> usize {
     match value {
         Value::List(items) => 9 + items.iter().map(widest).sum::<usize>(),

@@ -1,17 +1,17 @@
-//! What holds for every value, composite and message, and for any octets at all.
+//! What holds for every value, composite and message, and for any bytes at all.
 
 mod loose;
 
 use amqp_proto::{
-    codec::{Decode, DecodeError, DecodeLimits, Encode, Reader, from_bytes, to_vec},
+    codec::{Decode, DecodeError, DecodeLimits, Decoder, Encode, from_bytes, to_vec},
     spec::{
         Composite,
         definitions::*,
         delivery_state::*,
+        messaging::{Header, MessageId, Properties, SECTIONS},
         performatives::*,
         sasl::*,
-        section::{Header, MessageId, Properties, SECTIONS},
-        termini::*,
+        terminus::*,
         transaction::*,
     },
     testing::{
@@ -44,22 +44,22 @@ fn all<S: Strategy>(strategy: S, property: impl Fn(S::Value)) {
     }
 }
 
-fn decoded<T: Decode>(octets: impl Into<Bytes>) -> Result<T, DecodeError> {
-    from_bytes(&octets.into(), DecodeLimits::DEFAULT)
+fn decoded<T: Decode>(bytes: impl Into<Bytes>) -> Result<T, DecodeError> {
+    from_bytes(&bytes.into(), DecodeLimits::DEFAULT)
 }
 
 /// Encoded and decoded it is the same; a reader stops where it ends; cut short it is refused.
 fn round_trip<T: Generate + Decode + Encode + PartialEq + 'static>() {
     all(any::<T>(), |value| {
-        let octets = to_vec(&value);
-        assert_eq!(decoded::<T>(octets.clone()).as_ref(), Ok(&value));
-        let longer = Bytes::from([&octets[..], &[0x40, 0xff]].concat());
-        let mut reader = Reader::new(&longer, DecodeLimits::DEFAULT);
+        let bytes = to_vec(&value);
+        assert_eq!(decoded::<T>(bytes.clone()).as_ref(), Ok(&value));
+        let longer = Bytes::from([&bytes[..], &[0x40, 0xff]].concat());
+        let mut reader = Decoder::new(&longer, DecodeLimits::DEFAULT);
         assert_eq!(T::decode(&mut reader).as_ref(), Ok(&value));
-        assert_eq!(reader.offset(), octets.len());
-        let ends = (0..octets.len()).rev().take(24).chain(0..octets.len().min(24));
+        assert_eq!(reader.offset(), bytes.len());
+        let ends = (0..bytes.len()).rev().take(24).chain(0..bytes.len().min(24));
         for end in ends {
-            assert!(decoded::<T>(octets[..end].to_vec()).is_err(), "cut to {end} of {octets:02x?}");
+            assert!(decoded::<T>(bytes[..end].to_vec()).is_err(), "cut to {end} of {bytes:02x?}");
         }
     });
 }
@@ -201,7 +201,7 @@ fn every_legal_form_is_the_same_value_and_none_is_smaller() {
 }
 
 #[test]
-fn array_elements_without_octets_are_the_same_value() {
+fn array_elements_without_bytes_are_the_same_value() {
     all((any::<Array>(), choices()), |(array, choices)| {
         let mut loose = Loose::new(&choices);
         loose.zero_width = true;
@@ -216,25 +216,25 @@ fn typed_and_untyped_agree() {
         any::<Performative>().prop_map(|it| to_vec(&it)),
         any::<SaslFrame>().prop_map(|it| to_vec(&it)),
     ];
-    all(encoded, |octets| {
-        assert_eq!(to_vec(&decoded::<Value>(octets.clone()).unwrap()), octets);
+    all(encoded, |bytes| {
+        assert_eq!(to_vec(&decoded::<Value>(bytes.clone()).unwrap()), bytes);
     });
 }
 
 #[test]
 fn sections_are_described_by_a_sections_descriptor() {
-    all(section(), |octets| {
-        let section = decoded::<Value>(octets.clone()).unwrap();
+    all(section(), |bytes| {
+        let section = decoded::<Value>(bytes.clone()).unwrap();
         let Value::Described(described) = &section else { panic!("{section:?}") };
         assert!(SECTIONS.iter().any(|(_, code, _)| described.descriptor == Value::Ulong(*code)));
-        assert_eq!(to_vec(&section), octets);
+        assert_eq!(to_vec(&section), bytes);
     });
 }
 
 #[test]
 fn messages_are_sections_in_order() {
-    all(message(), |octets| {
-        let mut reader = Reader::new(&octets, DecodeLimits::DEFAULT);
+    all(message(), |bytes| {
+        let mut reader = Decoder::new(&bytes, DecodeLimits::DEFAULT);
         let mut last = 0;
         while !reader.is_empty() {
             let Value::Described(described) = Value::decode(&mut reader).unwrap() else {
@@ -248,11 +248,11 @@ fn messages_are_sections_in_order() {
 }
 
 #[test]
-fn any_octets_are_taken_or_refused() {
-    all(proptest::collection::vec(proptest::num::u8::ANY, 0..200), |octets| fuzz::decode_value(&octets));
+fn any_bytes_are_taken_or_refused() {
+    all(proptest::collection::vec(proptest::num::u8::ANY, 0..200), |bytes| fuzz::decode_value(&bytes));
 }
 
-/// Octets that are nearly right reach further than those that are not at all.
+/// Bytes that are nearly right reach further than those that are not at all.
 #[test]
 fn any_damage_is_taken_or_refused() {
     let right = prop_oneof![
@@ -262,28 +262,28 @@ fn any_damage_is_taken_or_refused() {
         any::<DeliveryState>().prop_map(|it| to_vec(&it)),
     ];
     let damage = proptest::collection::vec((proptest::num::usize::ANY, proptest::num::u8::ANY), 1..4);
-    all((right, damage), |(mut octets, damage)| {
-        for (at, octet) in damage {
-            let at = at % octets.len();
-            octets[at] = octet;
+    all((right, damage), |(mut bytes, damage)| {
+        for (at, byte) in damage {
+            let at = at % bytes.len();
+            bytes[at] = byte;
         }
-        fuzz::decode_value(&octets);
+        fuzz::decode_value(&bytes);
     });
 }
 
 #[test]
-fn any_octets_are_frames_or_refused() {
-    all(proptest::collection::vec(proptest::num::u8::ANY, 0..100), |octets| fuzz::split_frame(&octets));
+fn any_bytes_are_frames_or_refused() {
+    all(proptest::collection::vec(proptest::num::u8::ANY, 0..100), |bytes| fuzz::split_frame(&bytes));
     let frames = proptest::collection::vec((any::<Performative>(), any::<u16>()), 1..4);
     all((frames, any::<u16>()), |(frames, max)| {
-        let mut octets = max.to_be_bytes().to_vec();
+        let mut bytes = max.to_be_bytes().to_vec();
         for (performative, channel) in frames {
             let body = to_vec(&performative);
-            octets.extend(u32::try_from(body.len() + 8).unwrap().to_be_bytes());
-            octets.extend([2, 0]);
-            octets.extend(channel.to_be_bytes());
-            octets.extend(body);
+            bytes.extend(u32::try_from(body.len() + 8).unwrap().to_be_bytes());
+            bytes.extend([2, 0]);
+            bytes.extend(channel.to_be_bytes());
+            bytes.extend(body);
         }
-        fuzz::split_frame(&octets);
+        fuzz::split_frame(&bytes);
     });
 }

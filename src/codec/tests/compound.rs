@@ -27,8 +27,8 @@ fn lists() {
 }
 
 #[test]
-fn a_list_is_small_while_size_and_count_fit_an_octet() {
-    // The count's octet is part of the size: 254 octets of items are the most.
+fn a_list_is_small_while_size_and_count_fit_an_byte() {
+    // The count's byte is part of the size: 254 bytes of items are the most.
     let nulls = |count: usize| hex(&vec![0x40; count]);
     let of = |count: usize| list(vec![Value::Null; count]);
     both_ways::<Value>(
@@ -92,9 +92,9 @@ fn described_values() {
 #[test]
 fn arrays_of_every_fixed_width() {
     let check = |kind, item: Value, constructor: &str, body: &str| {
-        let octets = constructor.len().div_ceil(2) + 2 * body.len() / 2;
-        let narrow = format!("e0 {:02x} 02 {constructor} {body} {body}", octets + 1);
-        let wide = format!("f0 {:08x} 00000002 {constructor} {body} {body}", octets + 4);
+        let bytes = constructor.len().div_ceil(2) + 2 * body.len() / 2;
+        let narrow = format!("e0 {:02x} 02 {constructor} {body} {body}", bytes + 1);
+        let wide = format!("f0 {:08x} 00000002 {constructor} {body} {body}", bytes + 4);
         both_ways::<Value>(array(kind, [item.clone(), item]), &narrow, &[&wide]);
     };
     check(Kind::Null, Value::Null, "40", "");
@@ -129,8 +129,8 @@ fn arrays_of_every_fixed_width() {
 }
 
 #[test]
-fn an_array_is_small_while_size_and_count_fit_an_octet() {
-    // Count and constructor are part of the size: 253 octets of items are the most.
+fn an_array_is_small_while_size_and_count_fit_an_byte() {
+    // Count and constructor are part of the size: 253 bytes of items are the most.
     let of = |count: usize| array(Kind::Ubyte, vec![Value::Ubyte(7); count]);
     let items = |count: usize| hex(&vec![7; count]);
     both_ways::<Value>(
@@ -139,7 +139,7 @@ fn an_array_is_small_while_size_and_count_fit_an_octet() {
         &[&format!("f0 00000102 000000fd 50 {}", items(253))],
     );
     both_ways::<Value>(of(254), &format!("f0 00000103 000000fe 50 {}", items(254)), &[]);
-    // Nulls take no octets, so that the count alone can be too large.
+    // Nulls take no bytes, so that the count alone can be too large.
     let nulls = |count: usize| array(Kind::Null, vec![Value::Null; count]);
     both_ways::<Value>(nulls(255), "e002ff40", &["f0 00000005 000000ff 40"]);
     both_ways::<Value>(nulls(256), "f0 00000005 00000100 40", &[]);
@@ -184,7 +184,7 @@ fn one_wide_element_makes_all_wide() {
 }
 
 #[test]
-fn elements_in_codes_without_octets_are_read() {
+fn elements_in_codes_without_bytes_are_read() {
     let read = |hex: &str| value(hex).unwrap();
     assert_eq!(read("e0020341"), array(Kind::Boolean, [true.into(), true.into(), true.into()]));
     assert_eq!(read("e0020242"), array(Kind::Boolean, [false.into(), false.into()]));
@@ -243,7 +243,7 @@ fn nested_arrays_are_written_in_linear_time() {
     for _ in 0..30 {
         value = array(Kind::Array, [value]);
     }
-    let octets = Bytes::from(to_vec(&value));
-    assert_eq!(octets.len(), 5 + 4 + 1 + 30 * 9 + 4 + 300);
-    assert_eq!(from_bytes(&octets, DecodeLimits::DEFAULT), Ok(value));
+    let bytes = Bytes::from(to_vec(&value));
+    assert_eq!(bytes.len(), 5 + 4 + 1 + 30 * 9 + 4 + 300);
+    assert_eq!(from_bytes(&bytes, DecodeLimits::DEFAULT), Ok(value));
 }

@@ -60,7 +60,7 @@ fn sizes_and_counts_that_disagree() {
     assert_eq!(value("c10101"), Err((CountExceedsData, 3)));
     assert_eq!(value("f0000000050000000270"), Err((CountExceedsData, 10)));
     assert_eq!(value("c103014040"), Err((OddMap, 1)));
-    assert_eq!(value("c10502a1016140a1016140"), Err((TrailingOctets, 7)));
+    assert_eq!(value("c10502a1016140a1016140"), Err((TrailingBytes, 7)));
 }
 
 #[test]

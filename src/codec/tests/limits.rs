@@ -4,8 +4,8 @@ use super::*;
 use crate::types::{Array, Described, Fields, Kind, Map};
 use DecodeErrorKind::{TooDeep, TooManyElements};
 
-fn within<T: Decode>(limits: DecodeLimits, octets: &Bytes) -> Result<T, DecodeErrorKind> {
-    from_bytes(octets, limits).map_err(|error| error.kind)
+fn within<T: Decode>(limits: DecodeLimits, bytes: &Bytes) -> Result<T, DecodeErrorKind> {
+    from_bytes(bytes, limits).map_err(|error| error.kind)
 }
 
 const ROOMY: DecodeLimits = DecodeLimits { depth: 8, elements: 8, zero_width_elements: 8 };
@@ -44,50 +44,50 @@ fn every_kind_of_nesting_counts() {
 #[test]
 fn depth_is_given_back() {
     let deep = DecodeLimits { depth: 2, ..ROOMY };
-    assert!(within::<Value>(deep, &octets("c0 0a 03 c0020140 c0020140 40")).is_ok());
-    assert_eq!(within::<Value>(deep, &octets("c0 06 01 c0 03 01 c0 01 00")), Err(TooDeep));
+    assert!(within::<Value>(deep, &bytes("c0 0a 03 c0020140 c0020140 40")).is_ok());
+    assert_eq!(within::<Value>(deep, &bytes("c0 06 01 c0 03 01 c0 01 00")), Err(TooDeep));
 }
 
 #[test]
 fn descriptors_in_an_array_are_bounded() {
     // An array's constructor with a thousand descriptors.
     let descriptors = "0044".repeat(1000);
-    let array = octets(&format!("f0 {:08x} 00000000 {descriptors} 40", 2000 + 5));
+    let array = bytes(&format!("f0 {:08x} 00000000 {descriptors} 40", 2000 + 5));
     assert_eq!(within::<Value>(ROOMY, &array), Err(TooManyElements));
-    let within_limits = octets("e0 06 00 0044 0044 40");
+    let within_limits = bytes("e0 06 00 0044 0044 40");
     assert!(within::<Value>(ROOMY, &within_limits).is_ok());
 }
 
 #[test]
 fn elements_are_counted_over_everything() {
-    assert!(within::<Value>(ROOMY, &octets("c0 09 08 4040404040404040")).is_ok());
-    assert_eq!(within::<Value>(ROOMY, &octets("c0 0a 09 404040404040404040")), Err(TooManyElements));
+    assert!(within::<Value>(ROOMY, &bytes("c0 09 08 4040404040404040")).is_ok());
+    assert_eq!(within::<Value>(ROOMY, &bytes("c0 0a 09 404040404040404040")), Err(TooManyElements));
     // Two lists of three and the list around them are eight.
-    assert!(within::<Value>(ROOMY, &octets("c0 0d 02 c00403404040 c00403404040")).is_ok());
-    assert_eq!(within::<Value>(ROOMY, &octets("c0 0e 02 c00403404040 c0050440404040")), Err(TooManyElements));
-    assert_eq!(within::<Value>(ROOMY, &octets("e0 0b 09 50 000000000000000000")), Err(TooManyElements));
+    assert!(within::<Value>(ROOMY, &bytes("c0 0d 02 c00403404040 c00403404040")).is_ok());
+    assert_eq!(within::<Value>(ROOMY, &bytes("c0 0e 02 c00403404040 c0050440404040")), Err(TooManyElements));
+    assert_eq!(within::<Value>(ROOMY, &bytes("e0 0b 09 50 000000000000000000")), Err(TooManyElements));
     assert_eq!(
-        within::<Fields>(ROOMY, &octets("c1 14 0a a300 40 a30161 40 a30162 40 a30163 40 a30164 40")),
+        within::<Fields>(ROOMY, &bytes("c1 14 0a a300 40 a30161 40 a30162 40 a30163 40 a30164 40")),
         Err(TooManyElements)
     );
 }
 
 #[test]
-fn elements_without_octets_have_a_limit_of_their_own() {
+fn elements_without_bytes_have_a_limit_of_their_own() {
     let limits = DecodeLimits { zero_width_elements: 4, ..ROOMY };
     for code in ["40", "41", "42", "43", "44", "45", "005301 40", "005301 45"] {
         let array = |count: u8| {
-            let constructor = octets(code);
-            octets(&format!("e0{:02x}{count:02x}{}", constructor.len() + 1, hex(&constructor)))
+            let constructor = bytes(code);
+            bytes(&format!("e0{:02x}{count:02x}{}", constructor.len() + 1, hex(&constructor)))
         };
         // The descriptor is an element too.
         assert!(within::<Value>(limits, &array(4)).is_ok(), "{code}");
         assert_eq!(within::<Value>(limits, &array(5)), Err(TooManyElements), "{code}");
     }
-    // In a list each takes an octet.
-    assert!(within::<Value>(limits, &octets("c0 06 05 4141414141")).is_ok());
+    // In a list each takes an byte.
+    assert!(within::<Value>(limits, &bytes("c0 06 05 4141414141")).is_ok());
     // Two arrays share the limit.
-    let twice = octets("c0 09 02 e0020340 e0020240");
+    let twice = bytes("c0 09 02 e0020340 e0020240");
     assert_eq!(within::<Value>(limits, &twice), Err(TooManyElements));
 }
 
@@ -101,10 +101,10 @@ fn hostile_counts_cost_nothing() {
         "f0 00000005 7fffffff 45",
         "f0 00000008 7fffffff 005340 45",
     ] {
-        assert_eq!(within::<Value>(boundless, &octets(hex)), Err(TooManyElements), "{hex}");
+        assert_eq!(within::<Value>(boundless, &bytes(hex)), Err(TooManyElements), "{hex}");
     }
     for hex in ["d0 00000004 7fffffff", "d1 00000005 fffffffe 40", "f0 00000006 ffffffff 50 00"] {
-        let refused = within::<Value>(boundless, &octets(hex));
+        let refused = within::<Value>(boundless, &bytes(hex));
         assert_eq!(refused, Err(DecodeErrorKind::CountExceedsData), "{hex}");
     }
 }

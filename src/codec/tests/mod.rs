@@ -1,4 +1,4 @@
-//! The codec against octets written out by hand.
+//! The codec against bytes written out by hand.
 
 mod compound;
 mod errors;
@@ -13,8 +13,8 @@ use bytes::Bytes;
 use super::*;
 use crate::types::Value;
 
-/// Octets from hex, with spaces for reading.
-pub(crate) fn octets(hex: &str) -> Bytes {
+/// Bytes from hex, with spaces for reading.
+pub(crate) fn bytes(hex: &str) -> Bytes {
     let digits: Vec<u8> = hex.bytes().filter(|digit| *digit != b' ').collect();
     assert_eq!(digits.len() % 2, 0, "{hex}");
     digits
@@ -24,13 +24,13 @@ pub(crate) fn octets(hex: &str) -> Bytes {
         .into()
 }
 
-pub(crate) fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Decodes all of the octets, or tells what is wrong with them and where.
+/// Decodes all of the bytes, or tells what is wrong with them and where.
 pub(crate) fn decoded<T: Decode>(hex: &str) -> Result<T, (DecodeErrorKind, usize)> {
-    from_bytes(&octets(hex), DecodeLimits::DEFAULT).map_err(|error| (error.kind, error.offset))
+    from_bytes(&bytes(hex), DecodeLimits::DEFAULT).map_err(|error| (error.kind, error.offset))
 }
 
 fn value(hex: &str) -> Result<Value, (DecodeErrorKind, usize)> {
@@ -48,13 +48,13 @@ where
     for form in [smallest].iter().chain(others) {
         assert_eq!(decoded::<T>(form).as_ref(), Ok(&value), "{form}");
         // Cut anywhere it is no value, and followed by anything it is the same value.
-        let whole = octets(form);
+        let whole = bytes(form);
         for end in 0..whole.len() {
             assert!(from_bytes::<T>(&whole.slice(..end), DecodeLimits::DEFAULT).is_err(), "{form} to {end}");
         }
         let longer = Bytes::from([&whole[..], b"\x40\xff"].concat());
-        let mut reader = Reader::new(&longer, DecodeLimits::DEFAULT);
-        assert_eq!(T::decode(&mut reader).as_ref(), Ok(&value), "{form}");
-        assert_eq!(reader.offset(), whole.len(), "{form}");
+        let mut decoder = Decoder::new(&longer, DecodeLimits::DEFAULT);
+        assert_eq!(T::decode(&mut decoder).as_ref(), Ok(&value), "{form}");
+        assert_eq!(decoder.offset(), whole.len(), "{form}");
     }
 }

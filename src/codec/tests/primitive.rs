@@ -87,7 +87,7 @@ fn chars_times_and_ids() {
 }
 
 #[test]
-fn octets_and_text() {
+fn bytes_and_text() {
     typed(Bytes::new(), "a000", &["b0 00000000"]);
     typed(Bytes::from_static(b"\x00\xff"), "a00200ff", &["b0 00000002 00ff"]);
     typed(Str::empty(), "a100", &["b1 00000000"]);
@@ -97,7 +97,7 @@ fn octets_and_text() {
 }
 
 #[test]
-fn the_octet_beyond_255_takes_the_wide_form() {
+fn the_byte_beyond_255_takes_the_wide_form() {
     for (length, head, wide) in [(255, "ff", "000000ff"), (256, "", "00000100")] {
         let body = hex(&vec![0x61; length]);
         let text: String = "a".repeat(length);
@@ -157,23 +157,27 @@ fn a_number_of_one_type_is_not_one_of_another() {
 
 #[test]
 fn what_is_read_is_a_slice_of_what_was_given() {
-    let source = octets("c0 0c 03 a003010203 a10161 a30162");
+    let source = bytes("c0 0c 03 a003010203 a10161 a30162");
     let Value::List(items) = from_bytes(&source, DecodeLimits::DEFAULT).unwrap() else { panic!("no list") };
-    let [Value::Binary(octets), Value::String(text), Value::Symbol(symbol)] = &items[..] else {
+    let [Value::Binary(bytes), Value::String(text), Value::Symbol(symbol)] = &items[..] else {
         panic!("{items:?}")
     };
-    assert_eq!(octets.as_ptr(), source[5..].as_ptr());
+    assert_eq!(bytes.as_ptr(), source[5..].as_ptr());
     assert_eq!(text.as_bytes().as_ptr(), source[10..].as_ptr());
     assert_eq!(symbol.as_bytes().as_ptr(), source[13..].as_ptr());
 }
 
-/// Every octet that the standard assigns to nothing is refused where a value is due.
+/// Every byte that the standard assigns to nothing is refused where a value is due.
 #[test]
 fn unassigned_codes_are_refused() {
     for code in 1..=u8::MAX {
         let input = Bytes::from(vec![code, 0, 0, 0, 0, 0, 0, 0, 0]);
-        let mut reader = Reader::new(&input, DecodeLimits::DEFAULT);
+        let mut decoder = Decoder::new(&input, DecodeLimits::DEFAULT);
         let unknown = Err(DecodeErrorKind::UnknownCode(code).at(0));
-        assert_eq!(Value::decode(&mut reader) == unknown, code::lookup(code).is_none(), "{code:#04x}");
+        assert_eq!(
+            Value::decode(&mut decoder) == unknown,
+            format_code::lookup(code).is_none(),
+            "{code:#04x}"
+        );
     }
 }

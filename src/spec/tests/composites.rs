@@ -1,4 +1,4 @@
-//! Composites, archetypes and restricted types against octets written out by hand.
+//! Composites, archetypes and restricted types against bytes written out by hand.
 
 use alloc::{format, vec::Vec};
 
@@ -9,7 +9,7 @@ use DecodeErrorKind::*;
 use crate::{
     codec::{
         DecodeErrorKind, DecodeLimits, from_bytes,
-        tests::{both_ways, decoded, hex, octets},
+        tests::{both_ways, bytes, decoded, hex},
         to_vec,
     },
     spec::{
@@ -17,7 +17,7 @@ use crate::{
         delivery_state::DeliveryState,
         performatives::{Flow, Open, Performative},
         sasl::SaslMechanisms,
-        termini::{Source, TargetArchetype},
+        terminus::{Source, TargetArchetype},
     },
     types::{Described, Multiple, Symbol},
 };
@@ -26,8 +26,8 @@ fn symbols(texts: &[&'static str]) -> Multiple<Symbol> {
     texts.iter().map(|text| Symbol::literal(text)).collect()
 }
 
-fn within(limits: DecodeLimits, octets: &Bytes) -> Result<Open, DecodeErrorKind> {
-    from_bytes(octets, limits).map_err(|error| error.kind)
+fn within(limits: DecodeLimits, bytes: &Bytes) -> Result<Open, DecodeErrorKind> {
+    from_bytes(bytes, limits).map_err(|error| error.kind)
 }
 
 #[test]
@@ -83,14 +83,14 @@ fn choices() {
 
 #[test]
 fn an_error_tells_what_and_where() {
-    let error = from_bytes::<Open>(&octets("00 5310 45"), DecodeLimits::DEFAULT).unwrap_err();
-    assert_eq!(format!("{error}"), "Open lacks its mandatory field container_id at octet 4");
+    let error = from_bytes::<Open>(&bytes("00 5310 45"), DecodeLimits::DEFAULT).unwrap_err();
+    assert_eq!(format!("{error}"), "Open lacks its mandatory field container_id at byte 4");
 }
 
 #[test]
 fn in_a_composite() {
     let open = |fields: &str, count: u8| {
-        let fields = octets(fields);
+        let fields = bytes(fields);
         format!("005310c0{:02x}{count:02x}a10163{}", fields.len() + 4, hex(&fields))
     };
     let read = |hex: &str| decoded::<Open>(hex).map(|open| open.offered_capabilities);
@@ -122,8 +122,8 @@ fn where_one_is_mandatory() {
 #[test]
 fn composites_share_the_limits() {
     let open = |properties: &str| {
-        let fields = octets(&format!("a10163 4040404040404040 {properties}"));
-        octets(&format!("00 5310 c0 {:02x} 0a {}", fields.len() + 1, hex(&fields)))
+        let fields = bytes(&format!("a10163 4040404040404040 {properties}"));
+        bytes(&format!("00 5310 c0 {:02x} 0a {}", fields.len() + 1, hex(&fields)))
     };
     // The descriptor is one level, the properties the second, a list in them the third.
     let limits = DecodeLimits { depth: 2, ..DecodeLimits::DEFAULT };

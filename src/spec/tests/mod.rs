@@ -1,7 +1,7 @@
-//! The tables compared with the standard, and with octets written out by hand.
+//! The tables compared with the standard, and with bytes written out by hand.
 
 mod composites;
-pub(crate) mod octets;
+pub(crate) mod encodings;
 mod standard;
 mod usual;
 mod ways;

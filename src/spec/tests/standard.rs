@@ -12,11 +12,11 @@ use serde_json::Value as Json;
 use crate::{
     codec::{
         self, Encode,
-        code::{self, Category},
+        format_code::{self, Category},
     },
     spec::{
-        definitions::*, delivery_state::*, performatives::*, sasl::*, section::*, termini::*, transaction::*,
-        *,
+        definitions::*, delivery_state::*, messaging::*, performatives::*, sasl::*, terminus::*,
+        transaction::*, *,
     },
     types::*,
 };
@@ -59,7 +59,7 @@ fn every_format_code_is_the_standards() {
         }
     }
     let mut ours: Vec<_> =
-        code::FORMAT_CODES.iter().map(|row| (row.code, row.kind, row.category, row.width)).collect();
+        format_code::FORMAT_CODES.iter().map(|row| (row.code, row.kind, row.category, row.width)).collect();
     expected.sort_unstable_by_key(|row| row.0);
     ours.sort_unstable_by_key(|row| row.0);
     assert_eq!(ours, expected);
@@ -89,7 +89,7 @@ fn composites() -> Vec<Row> {
     }
 }
 
-/// A field's type in the standard, with the archetype that it requires; ours; and the first octet of a value of
+/// A field's type in the standard, with the archetype that it requires; ours; and the first byte of a value of
 /// ours as it is written.
 fn field_types() -> Vec<(&'static str, Option<&'static str>, &'static str, u8)> {
     fn first<T: Encode>(sample: &T) -> u8 {
@@ -177,9 +177,9 @@ fn every_field_type_comes_down_to_the_standards_primitive() {
     let json = standard();
     for (standard, requires, ours, first) in field_types() {
         match primitive(&json, standard, requires) {
-            Some(kind) => assert_eq!(code::lookup(first).map(|row| row.kind), Some(kind), "{ours}"),
+            Some(kind) => assert_eq!(format_code::lookup(first).map(|row| row.kind), Some(kind), "{ours}"),
             None => assert!(
-                first == code::DESCRIBED || matches!(requires, Some("message-id" | "global-tx-id")),
+                first == format_code::DESCRIBED || matches!(requires, Some("message-id" | "global-tx-id")),
                 "{standard} {requires:?}"
             ),
         }
@@ -249,8 +249,8 @@ fn every_composite_is_the_standards() {
 /// The defaults above are tokens; this is what they come to.
 #[test]
 fn fields_left_out_take_their_defaults() {
-    fn empty<T: codec::Decode>(octets: &'static [u8]) -> T {
-        codec::from_bytes(&Bytes::from_static(octets), codec::DecodeLimits::DEFAULT).unwrap()
+    fn empty<T: codec::Decode>(bytes: &'static [u8]) -> T {
+        codec::from_bytes(&Bytes::from_static(bytes), codec::DecodeLimits::DEFAULT).unwrap()
     }
     let open: Open = empty(b"\x00\x53\x10\xc0\x04\x01\xa1\x01c");
     assert_eq!(open, Open { container_id: "c".into(), ..Open::default() });

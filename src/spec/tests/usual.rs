@@ -5,7 +5,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use crate::{
-    codec::{Decode, DecodeError, DecodeLimits, Reader, to_vec},
+    codec::{Decode, DecodeError, DecodeLimits, Decoder, to_vec},
     spec::{
         definitions::{ReceiverSettleMode, Role},
         delivery_state::{DeliveryState, Received},
@@ -33,7 +33,7 @@ fn state() -> impl Strategy<Value = Option<DeliveryState>> {
 
 fn transfer() -> impl Strategy<Value = Transfer> {
     let tag = proptest::collection::vec(any::<u8>(), 0..=32);
-    let tag = proptest::option::weighted(0.9, tag.prop_map(|octets| DeliveryTag::new(&octets).unwrap()));
+    let tag = proptest::option::weighted(0.9, tag.prop_map(|bytes| DeliveryTag::new(&bytes).unwrap()));
     let first = (number(), proptest::option::of(number()), tag, proptest::option::of(number()));
     let rare = proptest::bool::weighted(0.1);
     let mode = proptest::option::weighted(0.1, Just(ReceiverSettleMode::Second));
@@ -55,7 +55,7 @@ fn transfer() -> impl Strategy<Value = Transfer> {
 
 fn whole() -> impl Strategy<Value = Whole> {
     let tag = proptest::collection::vec(any::<u8>(), 0..=32);
-    let tag = tag.prop_map(|octets| DeliveryTag::new(&octets).unwrap());
+    let tag = tag.prop_map(|bytes| DeliveryTag::new(&bytes).unwrap());
     (number(), number(), tag, number(), any::<bool>()).prop_map(|(handle, id, tag, format, settled)| Whole {
         handle: Handle::new(handle),
         id: id.into(),
@@ -78,18 +78,18 @@ fn disposition() -> impl Strategy<Value = Disposition> {
     )
 }
 
-/// What the general path makes of the octets, and how many of them it takes.
-fn general<T: Decode>(octets: &[u8]) -> Result<(T, usize), DecodeError> {
-    let octets = Bytes::copy_from_slice(octets);
-    let mut reader = Reader::new(&octets, DecodeLimits::DEFAULT);
-    T::decode(&mut reader).map(|value| (value, reader.offset()))
+/// What the general path makes of the bytes, and how many of them it takes.
+fn general<T: Decode>(bytes: &[u8]) -> Result<(T, usize), DecodeError> {
+    let bytes = Bytes::copy_from_slice(bytes);
+    let mut decoder = Decoder::new(&bytes, DecodeLimits::DEFAULT);
+    T::decode(&mut decoder).map(|value| (value, decoder.offset()))
 }
 
-/// Other ways to write the same: as a list of the large form, with booleans of two octets, with nulls at the end.
-fn rewritten(octets: &[u8], wide: bool, nulls: usize) -> Vec<u8> {
-    let [head @ .., _, _, _] = octets.first_chunk::<6>().unwrap();
-    let mut fields = octets[6..].to_vec();
-    let count = usize::from(octets[5]) + nulls;
+/// Other ways to write the same: as a list of the large form, with booleans of two bytes, with nulls at the end.
+fn rewritten(bytes: &[u8], wide: bool, nulls: usize) -> Vec<u8> {
+    let [head @ .., _, _, _] = bytes.first_chunk::<6>().unwrap();
+    let mut fields = bytes[6..].to_vec();
+    let count = usize::from(bytes[5]) + nulls;
     fields.resize(fields.len() + nulls, 0x40);
     let mut out = head.to_vec();
     if wide || fields.len() > 254 {
@@ -103,24 +103,24 @@ fn rewritten(octets: &[u8], wide: bool, nulls: usize) -> Vec<u8> {
     out
 }
 
-/// The octet at a place becomes another.
-fn damaged(mut octets: Vec<u8>, damage: Option<(prop::sample::Index, u8)>) -> Vec<u8> {
-    if let Some((at, octet)) = damage {
-        let at = at.index(octets.len());
-        octets[at] = octet;
+/// The byte at a place becomes another.
+fn damaged(mut bytes: Vec<u8>, damage: Option<(prop::sample::Index, u8)>) -> Vec<u8> {
+    if let Some((at, byte)) = damage {
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
     }
-    octets
+    bytes
 }
 
 fn damage() -> impl Strategy<Value = Option<(prop::sample::Index, u8)>> {
-    // Codes that mean something are more to the point than any octet.
-    let octet = prop_oneof![
+    // Codes that mean something are more to the point than any byte.
+    let byte = prop_oneof![
         any::<u8>(),
         prop::sample::select(
             &[0_u8, 0x40, 0x41, 0x42, 0x43, 0x45, 0x52, 0x53, 0x56, 0x70, 0xa0, 0xb0, 0xc0][..]
         ),
     ];
-    proptest::option::of((any::<prop::sample::Index>(), octet))
+    proptest::option::of((any::<prop::sample::Index>(), byte))
 }
 
 proptest! {
@@ -130,10 +130,10 @@ proptest! {
     fn a_transfer_reads_the_same(
         transfer in transfer(), wide: bool, nulls in 0_usize..4, damage in damage(), payload in 0_usize..40,
     ) {
-        let mut octets = damaged(rewritten(&to_vec(&transfer), wide, nulls), damage);
-        octets.resize(octets.len() + payload, 0x41);
-        if let Some((read, size)) = usual::read_transfer(&octets) {
-            prop_assert_eq!(general::<Transfer>(&octets), Ok((read, size)));
+        let mut bytes = damaged(rewritten(&to_vec(&transfer), wide, nulls), damage);
+        bytes.resize(bytes.len() + payload, 0x41);
+        if let Some((read, size)) = usual::read_transfer(&bytes) {
+            prop_assert_eq!(general::<Transfer>(&bytes), Ok((read, size)));
         }
     }
 
@@ -142,18 +142,18 @@ proptest! {
         (transfer.state, transfer.rcv_settle_mode) = (None, None);
         // With nothing behind the tag there are fewer than four fields, which is left to the general path.
         transfer.message_format.get_or_insert_default();
-        let octets = rewritten(&to_vec(&transfer), wide, 0);
-        prop_assert_eq!(usual::read_transfer(&octets), Some((transfer, octets.len())));
+        let bytes = rewritten(&to_vec(&transfer), wide, 0);
+        prop_assert_eq!(usual::read_transfer(&bytes), Some((transfer, bytes.len())));
     }
 
     #[test]
     fn a_whole_delivery_reads_the_same(
         transfer in transfer(), wide: bool, nulls in 0_usize..4, damage in damage(), payload in 0_usize..40,
     ) {
-        let mut octets = damaged(rewritten(&to_vec(&transfer), wide, nulls), damage);
-        octets.resize(octets.len() + payload, 0x41);
-        if let Some((whole, size)) = whole::read(&octets) {
-            let (mut transfer, general_size) = general::<Transfer>(&octets).unwrap();
+        let mut bytes = damaged(rewritten(&to_vec(&transfer), wide, nulls), damage);
+        bytes.resize(bytes.len() + payload, 0x41);
+        if let Some((whole, size)) = whole::read(&bytes) {
+            let (mut transfer, general_size) = general::<Transfer>(&bytes).unwrap();
             // What is settled or not only for want of saying so, and what is a hint, make no difference (2.7.5).
             transfer.settled = Some(transfer.settled.unwrap_or_default());
             transfer.batchable = false;
@@ -164,8 +164,8 @@ proptest! {
     #[test]
     fn a_usual_whole_delivery_is_read(whole in whole(), batchable: bool, nulls in 0_usize..2, wide: bool) {
         let transfer = Transfer { batchable, ..whole.transfer() };
-        let octets = rewritten(&to_vec(&transfer), wide, if batchable { 0 } else { nulls });
-        prop_assert_eq!(whole::read(&octets), Some((whole, octets.len())));
+        let bytes = rewritten(&to_vec(&transfer), wide, if batchable { 0 } else { nulls });
+        prop_assert_eq!(whole::read(&bytes), Some((whole, bytes.len())));
     }
 
     #[test]
@@ -191,10 +191,10 @@ proptest! {
     fn a_disposition_reads_the_same(
         disposition in disposition(), wide: bool, nulls in 0_usize..3, damage in damage(), behind in 0_usize..2,
     ) {
-        let mut octets = damaged(rewritten(&to_vec(&disposition), wide, nulls), damage);
-        octets.resize(octets.len() + behind, 0x41);
-        if let Some(read) = usual::read_disposition(&octets) {
-            prop_assert_eq!(general::<Disposition>(&octets), Ok((read, octets.len())));
+        let mut bytes = damaged(rewritten(&to_vec(&disposition), wide, nulls), damage);
+        bytes.resize(bytes.len() + behind, 0x41);
+        if let Some(read) = usual::read_disposition(&bytes) {
+            prop_assert_eq!(general::<Disposition>(&bytes), Ok((read, bytes.len())));
         }
     }
 
@@ -203,8 +203,8 @@ proptest! {
         if !matches!(disposition.state, None | Some(DeliveryState::Accepted(_) | DeliveryState::Released(_))) {
             disposition.state = Some(DeliveryState::ACCEPTED);
         }
-        let octets = rewritten(&to_vec(&disposition), wide, 0);
-        prop_assert_eq!(usual::read_disposition(&octets), Some(disposition));
+        let bytes = rewritten(&to_vec(&disposition), wide, 0);
+        prop_assert_eq!(usual::read_disposition(&bytes), Some(disposition));
     }
 
     #[test]

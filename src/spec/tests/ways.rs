@@ -1,5 +1,5 @@
 //! That the short way of every type agrees with the general way: on values, on errors and where they are, on how far
-//! the reader gets and on what is left of its limits.
+//! the decoder gets and on what is left of its limits.
 
 use alloc::{format, vec, vec::Vec};
 use core::fmt::Debug;
@@ -8,73 +8,73 @@ use bytes::Bytes;
 use proptest::{collection, prelude::*, sample::select};
 
 use crate::{
-    codec::{Decode, DecodeError, DecodeLimits, Reader, code},
+    codec::{Decode, DecodeError, DecodeLimits, Decoder, format_code},
     spec::{
         Composite,
         definitions::Error,
         delivery_state::{DeliveryState, Modified, Outcome, Received, Rejected},
+        messaging::{Header, MessageId, Properties},
         performatives::{Attach, Begin, Close, Detach, Disposition, End, Flow, Open, Performative, Transfer},
         sasl::{SaslFrame, SaslInit, SaslMechanisms, SaslOutcome},
-        section::{Header, MessageId, Properties},
-        termini::{LifetimePolicy, Source, Target, TargetArchetype},
-        tests::octets::{Octets, compound, fixed},
+        terminus::{LifetimePolicy, Source, Target, TargetArchetype},
+        tests::encodings::{EncodedStrategy, compound, fixed},
         transaction::{Coordinator, CoordinatorRequest, Declare, Declared, Discharge, TransactionalState},
     },
     types::{Handle, Multiple, Symbol, Timestamp},
 };
 
-/// What a reader makes of the octets, where it is then and what is left of its limits.
+/// What a decoder makes of the bytes, where it is then and what is left of its limits.
 fn read<T: Decode>(
-    octets: &Bytes,
+    bytes: &Bytes,
     limits: DecodeLimits,
-    way: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
+    way: impl FnOnce(&mut Decoder<'_>) -> Result<T, DecodeError>,
 ) -> Result<(T, usize, alloc::string::String), DecodeError> {
-    let mut reader = Reader::new(octets, limits);
-    let value = way(&mut reader)?;
-    Ok((value, reader.offset(), format!("{:?}", reader.place())))
+    let mut decoder = Decoder::new(bytes, limits);
+    let value = way(&mut decoder)?;
+    Ok((value, decoder.offset(), format!("{:?}", decoder.place())))
 }
 
 #[track_caller]
-fn agree<T: Decode + Debug + PartialEq>(octets: &[u8], limits: DecodeLimits) {
-    let octets = Bytes::copy_from_slice(octets);
-    let general = read::<T>(&octets, limits, |reader| {
-        let code = reader.code()?;
-        T::decode_as(code, reader)
+fn agree<T: Decode + Debug + PartialEq>(bytes: &[u8], limits: DecodeLimits) {
+    let bytes = Bytes::copy_from_slice(bytes);
+    let general = read::<T>(&bytes, limits, |decoder| {
+        let code = decoder.code()?;
+        T::decode_as(code, decoder)
     });
-    assert_eq!(read(&octets, limits, T::decode), general);
-    let mut reader = Reader::new(&octets, limits);
-    if let Some((value, rest)) = T::usual(reader.place().rest(), &mut reader) {
+    assert_eq!(read(&bytes, limits, T::decode), general);
+    let mut decoder = Decoder::new(&bytes, limits);
+    if let Some((value, rest)) = T::usual(decoder.place().rest(), &mut decoder) {
         let (expected, offset, place) = general.unwrap();
-        assert_eq!((value, rest.len()), (expected, octets.len() - offset));
-        reader.resume(Reader::new(&octets, limits).place(), rest);
-        assert_eq!(format!("{:?}", reader.place()), place);
+        assert_eq!((value, rest.len()), (expected, bytes.len() - offset));
+        decoder.resume(Decoder::new(&bytes, limits).place(), rest);
+        assert_eq!(format!("{:?}", decoder.place()), place);
     } else if let Ok((value, ..)) = general {
         // Whatever is right has some way to be read as a field.
-        assert!(T::decode(&mut Reader::new(&octets, limits)).is_ok(), "{value:?}");
+        assert!(T::decode(&mut Decoder::new(&bytes, limits)).is_ok(), "{value:?}");
     }
 }
 
-/// An octet string of one of these forms.
-fn variable(narrow: u8, wide: u8) -> Octets {
-    let octets = prop_oneof![
+/// An byte string of one of these forms.
+fn variable(narrow: u8, wide: u8) -> EncodedStrategy {
+    let bytes = prop_oneof![
         "[ -~]{0,40}".prop_map(alloc::string::String::into_bytes),
         "\\PC{0,12}".prop_map(alloc::string::String::into_bytes),
         collection::vec(any::<u8>(), 0..40),
     ];
-    (octets, any::<bool>())
-        .prop_map(move |(octets, is_wide)| {
-            let length = u8::try_from(octets.len()).unwrap();
+    (bytes, any::<bool>())
+        .prop_map(move |(bytes, is_wide)| {
+            let length = u8::try_from(bytes.len()).unwrap();
             let head = if is_wide { vec![wide, 0, 0, 0, length] } else { vec![narrow, length] };
-            [head, octets].concat()
+            [head, bytes].concat()
         })
         .boxed()
 }
 
-fn boolean() -> Octets {
-    prop_oneof![fixed(&[(0x41, 0), (0x42, 0)]), (0_u8..3).prop_map(|octet| vec![0x56, octet])].boxed()
+fn boolean() -> EncodedStrategy {
+    prop_oneof![fixed(&[(0x41, 0), (0x42, 0)]), (0_u8..3).prop_map(|byte| vec![0x56, byte])].boxed()
 }
 
-fn symbol() -> Octets {
+fn symbol() -> EncodedStrategy {
     let known = select(
         &[
             "amqp:not-found",
@@ -87,18 +87,18 @@ fn symbol() -> Octets {
         ][..],
     );
     let known = known.prop_map(|text| [&[0xa3, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat());
-    prop_oneof![known, variable(code::SYM8, code::SYM32)].boxed()
+    prop_oneof![known, variable(format_code::SYM8, format_code::SYM32)].boxed()
 }
 
 /// A composite with the right kind of fields for the most part, and seldom too many or a wrong descriptor.
-fn composite<T: Composite>(depth: u32) -> Octets {
-    let fields: Vec<Octets> = T::FIELDS.iter().map(|field| self::field(field.ty, depth)).collect();
+fn composite<T: Composite>(depth: u32) -> EncodedStrategy {
+    let fields: Vec<EncodedStrategy> = T::FIELDS.iter().map(|field| self::field(field.ty, depth)).collect();
     let most = fields.len();
     let fields = (fields, 0..=most + 1).prop_map(move |(mut fields, count)| {
-        fields.resize(count, vec![code::NULL]);
+        fields.resize(count, vec![format_code::NULL]);
         fields
     });
-    let list = prop_oneof![9 => compound(code::LIST8, code::LIST32, fields), 1 => Just(vec![code::LIST0])];
+    let list = prop_oneof![9 => compound(format_code::LIST8, format_code::LIST32, fields), 1 => Just(vec![format_code::LIST0])];
     let number = u8::try_from(T::CODE).unwrap();
     let symbol = [&[0, 0xa3, u8::try_from(T::SYMBOL.len()).unwrap()], T::SYMBOL.as_bytes()].concat();
     let descriptor = prop_oneof![
@@ -110,7 +110,7 @@ fn composite<T: Composite>(depth: u32) -> Octets {
     (descriptor, list).prop_map(|(descriptor, list)| [descriptor, list].concat()).boxed()
 }
 
-fn states(depth: u32) -> Octets {
+fn states(depth: u32) -> EncodedStrategy {
     prop_oneof![
         Just(vec![0, 0x53, 0x24, 0x45]),
         Just(vec![0, 0x53, 0x26, 0xc0, 1, 0]),
@@ -124,12 +124,12 @@ fn states(depth: u32) -> Octets {
 }
 
 /// A value for a field of this type, most of the time.
-fn field(ty: &'static str, depth: u32) -> Octets {
+fn field(ty: &'static str, depth: u32) -> EncodedStrategy {
     let Some(deeper) = depth.checked_sub(1) else { return any_value() };
     let right = match ty {
         "bool" | "Role" => boolean(),
         "u8" | "SenderSettleMode" | "ReceiverSettleMode" | "SaslCode" => {
-            (0_u8..6).prop_map(|octet| vec![0x50, octet]).boxed()
+            (0_u8..6).prop_map(|byte| vec![0x50, byte]).boxed()
         }
         "Channel" => fixed(&[(0x60, 2)]),
         "u64" => fixed(&[(0x44, 0), (0x53, 1), (0x80, 8)]),
@@ -138,12 +138,12 @@ fn field(ty: &'static str, depth: u32) -> Octets {
             let fixed = fixed(&[(0x44, 0), (0x53, 1), (0x80, 8), (0x98, 16)]);
             prop_oneof![fixed, variable(0xa0, 0xb0), variable(0xa1, 0xb1)].boxed()
         }
-        "Str" => variable(code::STR8, code::STR32),
-        "Bytes" | "DeliveryTag" | "TransactionId" => variable(code::VBIN8, code::VBIN32),
+        "Str" => variable(format_code::STR8, format_code::STR32),
+        "Bytes" | "DeliveryTag" | "TransactionId" => variable(format_code::VBIN8, format_code::VBIN32),
         "Symbol" => prop_oneof![3 => symbol(), 1 => symbols()].boxed(),
         "ErrorCondition" | "TerminusExpiryPolicy" | "DistributionMode" => symbol(),
         "Fields" | "FilterSet" => map(symbol()),
-        "Unsettled" => map(variable(code::VBIN8, code::VBIN32)),
+        "Unsettled" => map(variable(format_code::VBIN8, format_code::VBIN32)),
         "DeliveryState" | "Outcome" => states(deeper),
         "Error" | "Box<Error>" => composite::<Error>(deeper),
         "Box<Source>" => composite::<Source>(deeper),
@@ -153,15 +153,15 @@ fn field(ty: &'static str, depth: u32) -> Octets {
         // The rest are numbers of 32 bits; some allow 0, 1 and 2 only.
         _ => prop_oneof![
             fixed(&[(0x43, 0), (0x52, 1), (0x70, 4)]),
-            (0_u8..3).prop_map(|octet| vec![0x52, octet]),
+            (0_u8..3).prop_map(|byte| vec![0x52, byte]),
         ]
         .boxed(),
     };
-    prop_oneof![24 => right, 4 => Just(vec![code::NULL]), 1 => any_value()].boxed()
+    prop_oneof![24 => right, 4 => Just(vec![format_code::NULL]), 1 => any_value()].boxed()
 }
 
 /// An array of symbols, of none or of any number.
-fn symbols() -> Octets {
+fn symbols() -> EncodedStrategy {
     collection::vec("[a-z]{0,5}", 0..4)
         .prop_map(|texts| {
             let mut items = vec![0xa3];
@@ -175,19 +175,19 @@ fn symbols() -> Octets {
         .boxed()
 }
 
-fn map(key: Octets) -> Octets {
+fn map(key: EncodedStrategy) -> EncodedStrategy {
     let pairs = collection::vec((key, any_value()), 0..3);
     compound(
-        code::MAP8,
-        code::MAP32,
+        format_code::MAP8,
+        format_code::MAP32,
         pairs.prop_map(|pairs| pairs.into_iter().flat_map(<[_; 2]>::from).collect()),
     )
 }
 
 /// A value of some type, with no regard for which is due.
-fn any_value() -> Octets {
+fn any_value() -> EncodedStrategy {
     prop_oneof![
-        Just(vec![code::NULL]),
+        Just(vec![format_code::NULL]),
         boolean(),
         fixed(&[(0x43, 0), (0x52, 1), (0x70, 4), (0x53, 1), (0x50, 1), (0x60, 2), (0x83, 8), (0x44, 0)]),
         variable(0xa0, 0xb0),
@@ -201,17 +201,17 @@ fn any_value() -> Octets {
     .boxed()
 }
 
-/// What comes to be changed: an octet, or where the octets end.
-fn damaged(octets: Octets) -> impl Strategy<Value = Vec<u8>> {
-    let octet =
+/// What comes to be changed: an byte, or where the bytes end.
+fn damaged(bytes: EncodedStrategy) -> impl Strategy<Value = Vec<u8>> {
+    let byte =
         prop_oneof![any::<u8>(), select(&[0_u8, 0x40, 0x43, 0x45, 0x53, 0x56, 0xa0, 0xa1, 0xa3, 0xc0][..])];
-    let change = proptest::option::weighted(0.5, (any::<prop::sample::Index>(), octet, any::<bool>()));
-    (octets, change).prop_map(|(mut octets, change)| {
-        if let Some((at, octet, cut)) = change {
-            let at = at.index(octets.len());
-            if cut { octets.truncate(at) } else { octets[at] = octet }
+    let change = proptest::option::weighted(0.5, (any::<prop::sample::Index>(), byte, any::<bool>()));
+    (bytes, change).prop_map(|(mut bytes, change)| {
+        if let Some((at, byte, cut)) = change {
+            let at = at.index(bytes.len());
+            if cut { bytes.truncate(at) } else { bytes[at] = byte }
         }
-        octets
+        bytes
     })
 }
 
@@ -233,9 +233,9 @@ macro_rules! agreements {
             #![proptest_config(ProptestConfig::with_cases(400))]
             $(
                 #[test]
-                fn $test((octets, limits) in (damaged(prop_oneof![$(composite::<$ty>(3)),*].boxed()), limits())) {
-                    $(agree::<$ty>(&octets, limits);)*
-                    $(agree::<$archetype>(&octets, limits);)*
+                fn $test((bytes, limits) in (damaged(prop_oneof![$(composite::<$ty>(3)),*].boxed()), limits())) {
+                    $(agree::<$ty>(&bytes, limits);)*
+                    $(agree::<$archetype>(&bytes, limits);)*
                 }
             )*
         }
@@ -258,26 +258,26 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn values_read_the_same_either_way(octets in damaged(any_value()), limits in limits()) {
-        agree::<bool>(&octets, limits);
-        agree::<u8>(&octets, limits);
-        agree::<u32>(&octets, limits);
-        agree::<u64>(&octets, limits);
-        agree::<Handle>(&octets, limits);
-        agree::<Timestamp>(&octets, limits);
-        agree::<Bytes>(&octets, limits);
-        agree::<Symbol>(&octets, limits);
-        agree::<crate::types::Str>(&octets, limits);
-        agree::<crate::types::DeliveryTag>(&octets, limits);
-        agree::<Multiple<Symbol>>(&octets, limits);
-        agree::<MessageId>(&octets, limits);
-        agree::<crate::types::Value>(&octets, limits);
+    fn values_read_the_same_either_way(bytes in damaged(any_value()), limits in limits()) {
+        agree::<bool>(&bytes, limits);
+        agree::<u8>(&bytes, limits);
+        agree::<u32>(&bytes, limits);
+        agree::<u64>(&bytes, limits);
+        agree::<Handle>(&bytes, limits);
+        agree::<Timestamp>(&bytes, limits);
+        agree::<Bytes>(&bytes, limits);
+        agree::<Symbol>(&bytes, limits);
+        agree::<crate::types::Str>(&bytes, limits);
+        agree::<crate::types::DeliveryTag>(&bytes, limits);
+        agree::<Multiple<Symbol>>(&bytes, limits);
+        agree::<MessageId>(&bytes, limits);
+        agree::<crate::types::Value>(&bytes, limits);
     }
 
     #[test]
-    fn anything_reads_the_same_either_way(octets in collection::vec(any::<u8>(), 0..40), number: u8) {
-        let octets = [&[0, 0x53, number][..], &octets].concat();
-        agree::<Performative>(&octets, DecodeLimits::DEFAULT);
-        agree::<Properties>(&octets, DecodeLimits::DEFAULT);
+    fn anything_reads_the_same_either_way(bytes in collection::vec(any::<u8>(), 0..40), number: u8) {
+        let bytes = [&[0, 0x53, number][..], &bytes].concat();
+        agree::<Performative>(&bytes, DecodeLimits::DEFAULT);
+        agree::<Properties>(&bytes, DecodeLimits::DEFAULT);
     }
 }

@@ -1,4 +1,4 @@
-//! A connection and any octets.
+//! A connection and any bytes.
 
 use super::{
     coverage::Coverage,
@@ -6,8 +6,8 @@ use super::{
     script::{Peer, Script},
 };
 
-/// Gives octets to a connection whose application answers what it is asked: frames that are well formed, such
-/// frames with an octet changed, and octets that are none. Says what has been reached.
+/// Gives bytes to a connection whose application answers what it is asked: frames that are well formed, such
+/// frames with an byte changed, and bytes that are none. Says what has been reached.
 ///
 /// # Panics
 /// Where a frame written would not be taken by a peer, the events break their grammar, or what is queued grows
@@ -21,8 +21,8 @@ pub fn connection_bytes(data: &[u8]) -> Coverage {
     if setting & 1 == 0 {
         engine.set_off(&mut script);
     }
-    for octets in prelude {
-        engine.feed(&octets);
+    for bytes in prelude {
+        engine.feed(&bytes);
         engine.step();
     }
     while !script.is_over() {
@@ -32,16 +32,16 @@ pub fn connection_bytes(data: &[u8]) -> Coverage {
         } else if what >= 0xc0 {
             engine.command(&mut script);
         } else {
-            let mut octets = peer.next(&mut engine.wire, &mut script);
+            let mut bytes = peer.next(&mut engine.wire, &mut script);
             if what & 0xf == 0 {
-                let at = usize::from(script.byte()).checked_rem(octets.len()).unwrap_or(0);
-                if let Some(octet) = octets.get_mut(at) {
-                    *octet ^= script.byte();
+                let at = usize::from(script.byte()).checked_rem(bytes.len()).unwrap_or(0);
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= script.byte();
                 }
             }
             // In pieces, now and then.
-            let cut = if what & 0x10 == 0 { octets.len() } else { usize::from(script.below(24)) };
-            let (head, tail) = octets.split_at_checked(cut).unwrap_or((&octets, &[]));
+            let cut = if what & 0x10 == 0 { bytes.len() } else { usize::from(script.below(24)) };
+            let (head, tail) = bytes.split_at_checked(cut).unwrap_or((&bytes, &[]));
             engine.feed(head);
             engine.step();
             engine.feed(tail);

@@ -19,8 +19,8 @@ pub fn connection_ops(data: &[u8]) -> Coverage {
     if script.below(4) > 0 {
         engine.set_off(&mut script);
     }
-    for octets in prelude {
-        engine.feed(&octets);
+    for bytes in prelude {
+        engine.feed(&bytes);
         // A SASL exchange may have to be answered before anything else can come.
         if engine.security().is_some() {
             engine.step();
@@ -29,8 +29,8 @@ pub fn connection_ops(data: &[u8]) -> Coverage {
     while !script.is_over() {
         match script.below(5) {
             0 | 1 => {
-                let octets = peer.next(&mut engine.wire, &mut script);
-                engine.feed(&octets);
+                let bytes = peer.next(&mut engine.wire, &mut script);
+                engine.feed(&bytes);
             }
             2 | 3 => engine.command(&mut script),
             _ => engine.step(),

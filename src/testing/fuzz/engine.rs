@@ -17,7 +17,7 @@ use crate::{
     testing::Grammar,
 };
 
-/// Octets that may wait for output before input is no longer taken.
+/// Bytes that may wait for output before input is no longer taken.
 const OUTBOX: usize = 4096;
 /// Events that may wait before input is no longer taken.
 const EVENTS: usize = 64;
@@ -54,7 +54,7 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// The setting and the application's manners, by two octets.
+    /// The setting and the application's manners, by two bytes.
     pub(super) fn new(setting: u8, manner: u8) -> Self {
         let mut config = if setting & 1 == 0 { Config::client("us") } else { Config::server("us") };
         if setting & 6 == 6 {
@@ -121,9 +121,9 @@ impl Engine {
         Instant::from_millis(self.now)
     }
 
-    /// Gives octets to the connection, and does what it asks for.
-    pub(super) fn feed(&mut self, octets: &[u8]) {
-        self.input.extend_from_slice(octets);
+    /// Gives bytes to the connection, and does what it asks for.
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
         for _ in 0..64 {
             let now = self.instant();
             let progress = self.connection.handle_input(now, &mut self.input);
@@ -169,17 +169,17 @@ impl Engine {
         let now = self.instant();
         let max = self.connection.remote_open().map(|open| open.max_frame_size);
         loop {
-            let mut octets = Vec::new();
+            let mut bytes = Vec::new();
             let mut transmit = self.connection.transmit(now);
             while transmit.has_remaining() {
                 let count = transmit.chunk().len();
-                octets.extend_from_slice(transmit.chunk());
+                bytes.extend_from_slice(transmit.chunk());
                 transmit.advance(count);
             }
-            if octets.is_empty() {
+            if bytes.is_empty() {
                 return;
             }
-            self.wire.read(&octets, max);
+            self.wire.read(&bytes, max);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The bodies of the fuzz targets: each takes any octets and panics where the crate breaks its word.
+//! The bodies of the fuzz targets: each takes any bytes and panics where the crate breaks its word.
 
 mod connection_bytes;
 mod connection_ops;
@@ -17,7 +17,7 @@ pub use decode_value::decode_value;
 pub use pair::pair;
 pub use split_frame::split_frame;
 
-/// Inputs out of nothing, the same ones each time: so many, of up to 256 octets.
+/// Inputs out of nothing, the same ones each time: so many, of up to 256 bytes.
 #[cfg(test)]
 fn inputs(count: u64) -> impl Iterator<Item = alloc::vec::Vec<u8>> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;

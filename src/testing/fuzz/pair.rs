@@ -37,7 +37,7 @@ struct App {
     prefix: &'static str,
 }
 
-/// Runs two connections by commands at both ends, with octets carried in pieces of any size: messages sent whole and
+/// Runs two connections by commands at both ends, with bytes carried in pieces of any size: messages sent whole and
 /// in pieces, or given up; links, sessions and in the end the connection left in order or with an error. Neither end
 /// ever finds fault with what the other writes (but for input that an error on a link crosses, which 2.6.5 makes the
 /// session's end), and in the end every delivery has been settled or is told to be unsettled.
@@ -86,15 +86,15 @@ pub fn pair(data: &[u8]) {
 /// What every message is full of.
 const FILL: u8 = 7;
 
-fn check_fill(octets: &[u8]) {
-    assert!(octets.iter().all(|octet| *octet == FILL), "{octets:?}");
+fn check_fill(bytes: &[u8]) {
+    assert!(bytes.iter().all(|byte| *byte == FILL), "{bytes:?}");
 }
 
 /// Takes what there is of a delivery on a streaming link.
 fn read(end: &mut End, receiver: ReceiverId, delivery: DeliveryId) {
     let Ok(mut receiver) = end.connection.receiver(receiver) else { return };
-    while let Ok(Some(octets)) = receiver.read(delivery) {
-        check_fill(&octets);
+    while let Ok(Some(bytes)) = receiver.read(delivery) {
+        check_fill(&bytes);
     }
 }
 

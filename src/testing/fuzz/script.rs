@@ -1,4 +1,4 @@
-//! Octets as a script: choices, and frames of a peer that mostly knows what it does.
+//! Bytes as a script: choices, and frames of a peer that mostly knows what it does.
 
 use alloc::{boxed::Box, collections::BTreeSet, format, vec, vec::Vec};
 
@@ -12,16 +12,16 @@ use crate::{
         delivery_state::{DeliveryState, Received, Rejected},
         performatives::{Attach, Begin, Close, Detach, Disposition, End, Flow, Open, Performative, Transfer},
         sasl::{SaslChallenge, SaslCode, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
-        termini::{Source, Target},
+        terminus::{Source, Target},
     },
     types::{Channel, Handle, Milliseconds, SequenceNo, Str, Symbol, TransferNumber},
 };
 
-/// Octets read as choices; all zero behind their end.
+/// Bytes read as choices; all zero behind their end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Script<'a> {
-    octets: &'a [u8],
-    /// So many more choices behind the octets, out of this.
+    bytes: &'a [u8],
+    /// So many more choices behind the bytes, out of this.
     left: u16,
     state: u64,
 }
@@ -30,31 +30,31 @@ pub(super) struct Script<'a> {
 const STRETCH: u16 = 256;
 
 impl<'a> Script<'a> {
-    pub(super) const fn new(octets: &'a [u8]) -> Self {
-        Self { octets, left: 0, state: 0 }
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, left: 0, state: 0 }
     }
 
-    /// A script that may go on by itself behind the octets, as the first of them tells: so that a short one, which a
+    /// A script that may go on by itself behind the bytes, as the first of them tells: so that a short one, which a
     /// fuzzer begins with, can be a long conversation too.
-    pub(super) fn stretched(octets: &'a [u8]) -> Self {
-        let mut script = Self::new(octets);
+    pub(super) fn stretched(bytes: &'a [u8]) -> Self {
+        let mut script = Self::new(bytes);
         if script.byte() >= 0x80 {
             script.left = STRETCH;
             // FNV-1a.
-            let hash = |state: u64, octet: &u8| (state ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
-            script.state = octets.iter().fold(0xcbf2_9ce4_8422_2325, hash);
+            let hash = |state: u64, byte: &u8| (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            script.state = bytes.iter().fold(0xcbf2_9ce4_8422_2325, hash);
         }
         script
     }
 
     pub(super) const fn is_over(&self) -> bool {
-        self.octets.is_empty() && self.left == 0
+        self.bytes.is_empty() && self.left == 0
     }
 
     pub(super) fn byte(&mut self) -> u8 {
-        if let [octet, rest @ ..] = self.octets {
-            self.octets = rest;
-            return *octet;
+        if let [byte, rest @ ..] = self.bytes {
+            self.bytes = rest;
+            return *byte;
         }
         if self.left == 0 {
             return 0;
@@ -68,10 +68,10 @@ impl<'a> Script<'a> {
         self.byte().checked_rem(bound).unwrap_or(0)
     }
 
-    /// So many octets, or what there is.
+    /// So many bytes, or what there is.
     pub(super) fn take(&mut self, count: usize) -> &'a [u8] {
-        let (taken, rest) = self.octets.split_at_checked(count).unwrap_or((self.octets, &[]));
-        self.octets = rest;
+        let (taken, rest) = self.bytes.split_at_checked(count).unwrap_or((self.bytes, &[]));
+        self.bytes = rest;
         taken
     }
 
@@ -82,13 +82,13 @@ impl<'a> Script<'a> {
     }
 }
 
-/// The next octet out of a state that is not zero.
+/// The next byte out of a state that is not zero.
 pub(super) fn xorshift(state: &mut u64) -> u8 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;
-    let [octet, ..] = state.to_be_bytes();
-    octet
+    let [byte, ..] = state.to_be_bytes();
+    byte
 }
 
 /// A frame around the body.
@@ -96,10 +96,10 @@ fn frame(kind: u8, channel: u16, mut body: Vec<u8>, payload: &[u8]) -> Vec<u8> {
     body.extend_from_slice(payload);
     let size = u32::try_from(body.len().saturating_add(8)).unwrap_or(u32::MAX);
     let [high, low] = channel.to_be_bytes();
-    let mut octets = size.to_be_bytes().to_vec();
-    octets.extend_from_slice(&[2, kind, high, low]);
-    octets.append(&mut body);
-    octets
+    let mut bytes = size.to_be_bytes().to_vec();
+    bytes.extend_from_slice(&[2, kind, high, low]);
+    bytes.append(&mut body);
+    bytes
 }
 
 fn performative_frame(channel: u16, performative: &Performative, payload: &[u8]) -> Vec<u8> {
@@ -272,34 +272,34 @@ impl Peer {
     /// parts: the SASL exchange with the side that asks for it, and what follows.
     pub(super) fn prelude(&mut self, steps: u8, sasl: Option<Side>) -> [Vec<u8>; 2] {
         let zeros = &mut Script::new(&[]);
-        let (mut security, mut octets) = (Vec::new(), Vec::new());
+        let (mut security, mut bytes) = (Vec::new(), Vec::new());
         if let Some(side) = sasl {
             security.extend(ProtocolHeader::SASL.to_bytes());
             let frames: &[u8] = if side == Side::Client { &[0, 5] } else { &[1] };
             frames.iter().for_each(|what| security.append(&mut sasl_frame(&mut Script::new(&[0, 0, *what]))));
         }
         if steps > 0 {
-            octets.extend(ProtocolHeader::AMQP.to_bytes());
-            octets.append(&mut performative_frame(0, &open(zeros).into(), &[]));
+            bytes.extend(ProtocolHeader::AMQP.to_bytes());
+            bytes.append(&mut performative_frame(0, &open(zeros).into(), &[]));
         }
         if steps > 1 {
             let begin = Begin { remote_channel: None, ..begin(zeros) };
-            octets.append(&mut performative_frame(0, &begin.into(), &[]));
+            bytes.append(&mut performative_frame(0, &begin.into(), &[]));
             let [place, ..] = &mut self.places;
             place.begun = true;
         }
         if steps == 3 {
-            octets.append(&mut self.attach(0, &Wire::default(), zeros));
+            bytes.append(&mut self.attach(0, &Wire::default(), zeros));
         }
         if steps > 3 {
             let receiver = &mut Script::new(&[1]);
-            octets.append(&mut self.attach(0, &Wire::default(), receiver));
+            bytes.append(&mut self.attach(0, &Wire::default(), receiver));
         }
         if steps > 4 {
             let credit = flow(0, &mut Script::new(&[1]));
-            octets.append(&mut performative_frame(0, &credit.into(), &[]));
+            bytes.append(&mut performative_frame(0, &credit.into(), &[]));
         }
-        [security, octets]
+        [security, bytes]
     }
 
     fn transfer(&mut self, channel: u16, script: &mut Script<'_>) -> Vec<u8> {
@@ -336,12 +336,12 @@ fn sasl_frame(script: &mut Script<'_>) -> Vec<u8> {
     let name = script.choose("PLAIN", &["ANONYMOUS", "EXTERNAL"]);
     let Ok(mechanism) = Symbol::try_from(name) else { return Vec::new() };
     let response = script.choose("\0user\0secret", &["", "\0user\0wrong", "\0\0\0\0"]);
-    let octets = bytes::Bytes::from_static(response.as_bytes());
+    let bytes = bytes::Bytes::from_static(response.as_bytes());
     match script.below(6) {
         0 => body(&SaslMechanisms { sasl_server_mechanisms: vec![mechanism].into() }),
-        1 | 2 => body(&SaslInit { mechanism, initial_response: Some(octets), hostname: None }),
-        3 => body(&SaslChallenge { challenge: octets }),
-        4 => body(&SaslResponse { response: octets }),
+        1 | 2 => body(&SaslInit { mechanism, initial_response: Some(bytes), hostname: None }),
+        3 => body(&SaslChallenge { challenge: bytes }),
+        4 => body(&SaslResponse { response: bytes }),
         _ => {
             let code = script.choose(SaslCode::Ok, &[SaslCode::Auth, SaslCode::Sys]);
             body(&SaslOutcome { code, additional_data: None })

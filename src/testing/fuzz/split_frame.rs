@@ -1,14 +1,14 @@
-//! Octets as a stream of frames.
+//! Bytes as a stream of frames.
 
 use bytes::Bytes;
 
 use crate::{
-    codec::{Decode, DecodeLimits, Reader},
-    frame::{FrameKind, HEADER_SIZE, split},
+    codec::{Decode, DecodeLimits, Decoder},
+    frame::{FrameKind, HEADER_SIZE, parse_header},
     spec::{performatives::Performative, sasl::SaslFrame},
 };
 
-/// Splits the octets into frames of at most a size that the first two tell, and decodes their bodies. A frame is
+/// Splits the bytes into frames of at most a size that the first two tell, and decodes their bodies. A frame is
 /// found as soon as all of it is there and not before, and a bad header is refused however little follows it.
 ///
 /// # Panics
@@ -19,13 +19,13 @@ pub fn split_frame(data: &[u8]) {
     let stream = Bytes::copy_from_slice(stream);
     let mut rest = stream.clone();
     loop {
-        let found = split(&rest, max);
+        let found = parse_header(&rest, max);
         for end in 0..rest.len().min(HEADER_SIZE.saturating_mul(2)) {
-            let part = split(&rest.slice(..end), max);
+            let part = parse_header(&rest.slice(..end), max);
             let whole = found.is_ok_and(|head| head.is_some_and(|head| head.size <= end));
             match part {
                 Ok(None) => assert!(!whole, "a whole frame was not found"),
-                // What a part of the octets tells, all of them tell.
+                // What a part of the bytes tells, all of them tell.
                 other => assert_eq!(other, found),
             }
         }
@@ -34,7 +34,7 @@ pub fn split_frame(data: &[u8]) {
         assert!(u32::try_from(head.size).is_ok_and(|size| size <= max));
         let frame = rest.split_to(head.size);
         let body = frame.slice(head.body..);
-        let mut reader = Reader::new(&body, DecodeLimits::DEFAULT);
+        let mut reader = Decoder::new(&body, DecodeLimits::DEFAULT);
         let refused = match head.kind {
             FrameKind::Amqp => Performative::decode(&mut reader).err(),
             FrameKind::Sasl => SaslFrame::decode(&mut reader).err(),

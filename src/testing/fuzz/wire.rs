@@ -8,8 +8,8 @@ use alloc::{
 use bytes::{Bytes, BytesMut};
 
 use crate::{
-    codec::{Decode, DecodeLimits, Reader},
-    frame::{FrameKind, ProtocolHeader, split},
+    codec::{Decode, DecodeLimits, Decoder},
+    frame::{FrameKind, ProtocolHeader, parse_header},
     spec::{
         definitions::{MIN_MAX_FRAME_SIZE, Role},
         performatives::Performative,
@@ -18,7 +18,7 @@ use crate::{
     types::{Handle, SequenceNo, Str},
 };
 
-/// Octets of a SASL frame of ours, at most.
+/// Bytes of a SASL frame of ours, at most.
 const SASL_FRAME: u32 = 4096;
 
 /// A reader of a connection's output, which panics at what a peer would not take.
@@ -40,9 +40,9 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Takes octets written; `max` is the largest frame that the peer accepts, once it has told.
-    pub(super) fn read(&mut self, octets: &[u8], max: Option<u32>) {
-        self.buffer.extend_from_slice(octets);
+    /// Takes bytes written; `max` is the largest frame that the peer accepts, once it has told.
+    pub(super) fn read(&mut self, bytes: &[u8], max: Option<u32>) {
+        self.buffer.extend_from_slice(bytes);
         let max = max.unwrap_or(0).max(MIN_MAX_FRAME_SIZE);
         while !self.buffer.is_empty() {
             if self.buffer.starts_with(b"AMQP") {
@@ -52,12 +52,12 @@ impl Wire {
                 assert!(known && !self.opened, "{header:?}");
                 continue;
             }
-            let found = split(&self.buffer, max.max(SASL_FRAME));
+            let found = parse_header(&self.buffer, max.max(SASL_FRAME));
             assert!(matches!(found, Ok(Some(_))), "{found:?}");
             let Ok(Some(head)) = found else { return };
             let frame = self.buffer.split_to(head.size).freeze();
             let body = frame.slice(head.body..);
-            let mut reader = Reader::new(&body, DecodeLimits::DEFAULT);
+            let mut reader = Decoder::new(&body, DecodeLimits::DEFAULT);
             match head.kind {
                 FrameKind::Sasl => {
                     let decoded = SaslFrame::decode(&mut reader);
@@ -74,7 +74,7 @@ impl Wire {
     }
 
     fn performative(&mut self, channel: u16, body: &Bytes) {
-        let mut reader = Reader::new(body, DecodeLimits::DEFAULT);
+        let mut reader = Decoder::new(body, DecodeLimits::DEFAULT);
         let decoded = Performative::decode(&mut reader);
         assert!(decoded.is_ok(), "{decoded:?}");
         let Ok(performative) = decoded else { return };

@@ -8,7 +8,8 @@ use proptest::{collection::vec as vec_of, prelude::*};
 use super::{any, generate};
 use crate::{
     spec::{
-        definitions::*, delivery_state::*, performatives::*, sasl::*, section::*, termini::*, transaction::*,
+        definitions::*, delivery_state::*, messaging::*, performatives::*, sasl::*, terminus::*,
+        transaction::*,
     },
     types::*,
 };

@@ -7,8 +7,8 @@ use proptest::{collection::vec as vec_of, option, prelude::*};
 
 use super::any;
 use crate::{
-    codec::{Encode, Writer, to_vec},
-    spec::section::*,
+    codec::{Encode, Encoder, to_vec},
+    spec::messaging::*,
     types::*,
 };
 
@@ -16,7 +16,7 @@ use crate::{
 fn plain<T: super::Generate + Encode + 'static>(descriptor: u64) -> BoxedStrategy<Vec<u8>> {
     let encoded = any::<T>().prop_map(move |value| {
         let mut out = Vec::new();
-        let mut writer = Writer::new(&mut out);
+        let mut writer = Encoder::new(&mut out);
         writer.describe(descriptor);
         value.encode(&mut writer);
         out
@@ -38,7 +38,7 @@ fn application_properties() -> BoxedStrategy<Vec<u8>> {
     let encoded = pairs.prop_map(|pairs| {
         let map = pairs.into_iter().fold(Map::<Str>::new(), |map, (key, value)| map.with(key, value));
         let mut out = Vec::new();
-        let mut writer = Writer::new(&mut out);
+        let mut writer = Encoder::new(&mut out);
         writer.describe(APPLICATION_PROPERTIES);
         map.encode(&mut writer);
         out

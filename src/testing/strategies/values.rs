@@ -48,9 +48,9 @@ generate! {
         .prop_flat_map(|length| vec_of(0..0x80_u8, length))
         .prop_map(|ascii| Self::try_from(Bytes::from(ascii)).unwrap_or_default());
     DeliveryTag => vec_of(num::u8::ANY, 0..=Self::MAX_LEN)
-        .prop_map(|octets| Self::new(&octets).unwrap_or_default());
+        .prop_map(|bytes| Self::new(&bytes).unwrap_or_default());
     TransactionId => vec_of(num::u8::ANY, 0..=Self::MAX_LEN)
-        .prop_map(|octets| Self::new(&octets).unwrap_or_default());
+        .prop_map(|bytes| Self::new(&bytes).unwrap_or_default());
     Channel => any::<u16>().prop_map(Self::new);
     Handle => any::<u32>().prop_map(Self::new);
     Seconds => any::<u32>().prop_map(Self::new);
@@ -77,7 +77,7 @@ impl<T: Generate + 'static> Generate for Multiple<T> {
     }
 }
 
-/// Mostly short; now and then just below, at and beyond what an octet can tell.
+/// Mostly short; now and then just below, at and beyond what an byte can tell.
 fn length() -> impl Strategy<Value = usize> {
     prop_oneof![30 => 0..8_usize, 1 => proptest::sample::select(&[254_usize, 255, 256, 300][..])]
 }

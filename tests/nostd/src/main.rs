@@ -12,11 +12,11 @@ use amqp_proto::codec::{DecodeLimits, from_bytes, to_vec};
 use amqp_proto::spec::performatives::Begin;
 use bytes::Bytes;
 
-/// A begin to its octets and back.
+/// A begin to its bytes and back.
 fn round_trip() -> bool {
     let begin = Begin { incoming_window: 2048, outgoing_window: 1024, ..Begin::default() };
-    let octets = Bytes::from(to_vec(&begin));
-    from_bytes::<Begin>(&octets, DecodeLimits::default()).is_ok_and(|read| read == begin)
+    let bytes = Bytes::from(to_vec(&begin));
+    from_bytes::<Begin>(&bytes, DecodeLimits::default()).is_ok_and(|read| read == begin)
 }
 
 /// Cut input is an error, not a panic.

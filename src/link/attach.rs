@@ -2,28 +2,28 @@
 
 use super::told::{Encoded, Told};
 use crate::{
-    codec::{DecodeLimits, Encode, OpenCompound, Writer},
+    codec::{CompoundEncoder, DecodeLimits, Encode, Encoder},
     config,
+    context::Context,
     error::CommandError,
-    out::Out,
     spec::{
         definitions::{ReceiverSettleMode, Role, SenderSettleMode},
         performatives::Attach,
-        termini::{Source, TargetArchetype},
+        terminus::{Source, TargetArchetype},
     },
     types::{Handle, SequenceNo, Str},
 };
 
 /// What has been said of a link. Our own attach is not kept once it has been written; the peer's has the name too.
 #[derive(Debug)]
-pub(crate) enum Said {
+pub(crate) enum LinkIdentity {
     /// By us alone: the name.
     Name(Str),
     /// By the peer: its attach, and where in it the name lies.
     Theirs { attach: Told, name: (u32, u32) },
 }
 
-impl Said {
+impl LinkIdentity {
     /// The peer's attach, the body of whose frame this is.
     pub(crate) fn theirs(body: &[u8]) -> Self {
         let attach = Told::new(body);
@@ -36,32 +36,32 @@ impl Said {
     pub(crate) fn name(&self) -> &[u8] {
         match self {
             Self::Name(name) => name.as_bytes(),
-            Self::Theirs { attach, name: (at, len) } => attach.octets(*at, *len),
+            Self::Theirs { attach, name: (at, len) } => attach.raw(*at, *len),
         }
     }
 }
 
 /// Which termini of the peer's attach are given back with ours where we have none to say.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mirror {
+pub(crate) struct EchoTermini {
     pub(crate) source: bool,
     pub(crate) target: bool,
 }
 
-impl Mirror {
+impl EchoTermini {
     pub(crate) const BOTH: Self = Self { source: true, target: true };
     pub(crate) const NONE: Self = Self { source: false, target: false };
 }
 
 /// The attach that answers the peer's. What it gives back of that is not decoded and encoded again.
-pub(crate) struct Answer<'a> {
-    said: &'a Said,
+pub(crate) struct AttachReply<'a> {
+    identity: &'a LinkIdentity,
     local: &'a config::Attach,
     handle: Handle,
     role: Role,
     modes: (SenderSettleMode, ReceiverSettleMode),
     initial_delivery_count: Option<SequenceNo>,
-    mirror: Mirror,
+    mirror: EchoTermini,
 }
 
 /// A value of ours, or one of the peer's.
@@ -73,34 +73,34 @@ enum Either<'a, T> {
 type Parts<'a> = (Option<Either<'a, Str>>, Option<Either<'a, Source>>, Option<Either<'a, TargetArchetype>>);
 
 impl<T: Encode> Encode for Either<'_, T> {
-    fn encode(&self, writer: &mut Writer<'_>) {
+    fn encode(&self, encoder: &mut Encoder<'_>) {
         match self {
-            Self::Ours(value) => value.encode(writer),
-            Self::Theirs(value) => value.encode(writer),
+            Self::Ours(value) => value.encode(encoder),
+            Self::Theirs(value) => value.encode(encoder),
         }
     }
 }
 
-impl<'a> Answer<'a> {
+impl<'a> AttachReply<'a> {
     /// An answer with our settings, but the settle modes that are in force.
     pub(crate) fn new(
-        said: &'a Said,
+        identity: &'a LinkIdentity,
         local: &'a config::Attach,
         (handle, role): (Handle, Role),
         modes: (SenderSettleMode, ReceiverSettleMode),
         initial: SequenceNo,
-        mirror: Mirror,
+        mirror: EchoTermini,
     ) -> Self {
         // 2.7.3: a sender must set it, a receiver's is ignored.
         let initial_delivery_count = (role == Role::Sender).then_some(initial);
-        Self { said, local, handle, role, modes, initial_delivery_count, mirror }
+        Self { identity, local, handle, role, modes, initial_delivery_count, mirror }
     }
 
     /// The name and the termini, ours where we have them to say.
     fn parts(&self) -> Parts<'a> {
-        let (name, source, target) = match self.said {
-            Said::Name(name) => (Some(Either::Ours(name)), None, None),
-            Said::Theirs { attach, .. } => {
+        let (name, source, target) = match self.identity {
+            LinkIdentity::Name(name) => (Some(Either::Ours(name)), None, None),
+            LinkIdentity::Theirs { attach, .. } => {
                 // 2.7.3: name, handle, role, both settle modes, source and target come first.
                 let [name, _, _, _, _, source, target] = attach.fields();
                 (name.map(Either::Theirs), source, target)
@@ -114,9 +114,9 @@ impl<'a> Answer<'a> {
 
     /// The same in the smallest encoding, for a peer whose own is not and would not fit its frames.
     pub(crate) fn decoded(&self, limits: DecodeLimits) -> Attach {
-        let theirs = match self.said {
-            Said::Theirs { attach, .. } => attach.decode::<Attach>(limits).unwrap_or_default(),
-            Said::Name(name) => Attach { name: name.clone(), ..Attach::default() },
+        let theirs = match self.identity {
+            LinkIdentity::Theirs { attach, .. } => attach.decode::<Attach>(limits).unwrap_or_default(),
+            LinkIdentity::Name(name) => Attach { name: name.clone(), ..Attach::default() },
         };
         let local = self.local;
         Attach {
@@ -137,48 +137,48 @@ impl<'a> Answer<'a> {
     }
 }
 
-impl Answer<'_> {
+impl AttachReply<'_> {
     /// Writes the answer.
-    pub(crate) fn write(&self, out: &mut Out) -> Result<(), CommandError> {
+    pub(crate) fn write(&self, cx: &mut Context) -> Result<(), CommandError> {
         let local = self.local;
         let plain = local.offered_capabilities.is_empty()
             && local.desired_capabilities.is_empty()
             && local.properties.is_none();
         if plain {
-            let written = out.frame(self);
+            let written = cx.frame(self);
             let Err(CommandError::FrameTooLarge { .. }) = written else { return written };
         }
-        out.frame(&self.decoded(out.limits.decode))
+        cx.frame(&self.decoded(cx.limits.decode))
     }
 }
 
 /// As far as a plain answer goes: without capabilities and properties.
-impl Encode for Answer<'_> {
-    fn encode(&self, writer: &mut Writer<'_>) {
+impl Encode for AttachReply<'_> {
+    fn encode(&self, encoder: &mut Encoder<'_>) {
         let (snd, rcv) = self.modes;
         let (name, source, target) = self.parts();
-        writer.describe(Attach::CODE);
-        let mut list = writer.list();
-        optional(&mut list, writer, name.as_ref());
-        list.item(writer, &self.handle);
-        list.item(writer, &self.role);
-        optional(&mut list, writer, (snd != SenderSettleMode::Mixed).then_some(&snd));
-        optional(&mut list, writer, (rcv != ReceiverSettleMode::First).then_some(&rcv));
-        optional(&mut list, writer, source.as_ref());
-        optional(&mut list, writer, target.as_ref());
+        encoder.describe(Attach::CODE);
+        let mut list = encoder.list();
+        optional(&mut list, encoder, name.as_ref());
+        list.item(encoder, &self.handle);
+        list.item(encoder, &self.role);
+        optional(&mut list, encoder, (snd != SenderSettleMode::Mixed).then_some(&snd));
+        optional(&mut list, encoder, (rcv != ReceiverSettleMode::First).then_some(&rcv));
+        optional(&mut list, encoder, source.as_ref());
+        optional(&mut list, encoder, target.as_ref());
         // Neither `unsettled` nor `incomplete_unsettled`.
         list.skip();
         list.skip();
-        optional(&mut list, writer, self.initial_delivery_count.as_ref());
+        optional(&mut list, encoder, self.initial_delivery_count.as_ref());
         let size = self.local.max_message_size;
-        optional(&mut list, writer, (size > 0).then_some(&size));
-        list.end(writer);
+        optional(&mut list, encoder, (size > 0).then_some(&size));
+        list.end(encoder);
     }
 }
 
-fn optional<T: Encode>(list: &mut OpenCompound, writer: &mut Writer<'_>, item: Option<&T>) {
+fn optional<T: Encode>(list: &mut CompoundEncoder, encoder: &mut Encoder<'_>, item: Option<&T>) {
     match item {
-        Some(item) => list.item(writer, item),
+        Some(item) => list.item(encoder, item),
         None => list.skip(),
     }
 }
@@ -190,7 +190,7 @@ mod tests {
         codec::to_vec,
         spec::{
             Composite,
-            termini::{Source, Target},
+            terminus::{Source, Target},
         },
     };
     use alloc::{boxed::Box, vec::Vec};
@@ -217,23 +217,24 @@ mod tests {
             (SenderSettleMode::Settled, ReceiverSettleMode::Second),
         ];
         let mirrors = [
-            Mirror::BOTH,
-            Mirror::NONE,
-            Mirror { source: true, target: false },
-            Mirror { source: false, target: true },
+            EchoTermini::BOTH,
+            EchoTermini::NONE,
+            EchoTermini { source: true, target: false },
+            EchoTermini { source: false, target: true },
         ];
         let ours = config::Attach::new().source(Source::at("ours")).max_message_size(77);
-        let said = [Said::theirs(&to_vec(&request)), Said::Name(request.name.clone())];
-        for said in &said {
+        let identity = [LinkIdentity::theirs(&to_vec(&request)), LinkIdentity::Name(request.name.clone())];
+        for identity in &identity {
             for local in [config::Attach::new(), config::Attach::to("ours"), ours.clone()] {
                 for (mirror, modes) in mirrors.into_iter().flat_map(|one| modes.map(|modes| (one, modes))) {
                     for role in [Role::Sender, Role::Receiver] {
                         let what = (Handle::new(300), role);
-                        let answer = Answer::new(said, &local, what, modes, 5.into(), mirror);
+                        let answer = AttachReply::new(identity, &local, what, modes, 5.into(), mirror);
                         let decoded = answer.decoded(DecodeLimits::DEFAULT);
                         assert_eq!(to_vec(&answer), to_vec(&decoded));
                         assert_eq!(decoded.name, request.name);
-                        let (theirs, is_ours) = (matches!(said, Said::Theirs { .. }), local.source.is_some());
+                        let (theirs, is_ours) =
+                            (matches!(identity, LinkIdentity::Theirs { .. }), local.source.is_some());
                         assert_eq!(decoded.source.is_some(), is_ours || (theirs && mirror.source));
                     }
                 }

@@ -1,23 +1,23 @@
-//! Octets in: headers, frames, and where each frame goes (2.2, 2.3, 2.4.6).
+//! Bytes in: headers, frames, and where each frame goes (2.2, 2.3, 2.4.6).
 
 use bytes::{Buf as _, Bytes};
 
 use super::{Connection, Progress};
 use crate::{
-    codec::{Decode, Reader, code},
+    codec::{Decode, Decoder, format_code},
     config::{SaslPolicy, Side},
     error::{Failure, Origin, ProtocolError},
     event::Event,
-    frame::{FrameHead, FrameKind, HEADER_SIZE, Input, ProtocolHeader, ProtocolId, peek},
+    frame::{FrameHeader, FrameKind, HEADER_SIZE, Input, ProtocolHeader, ProtocolId, peek_header},
     spec::{
         definitions::ErrorCondition,
         performatives::{Close, Detach, End, Open, Performative},
     },
-    state::{ConnectionCue, ConnectionState, SessionState},
+    state::{ConnectionState, ConnectionTrigger, SessionState},
     time::Instant,
 };
 
-/// What the next octets are.
+/// What the next bytes are.
 enum Expected {
     Header,
     Frames(FrameKind),
@@ -32,7 +32,7 @@ impl Connection {
         loop {
             if self.take_usual(input) {
                 // The most common end of it, said at once.
-                if input.remaining() == 0 && self.is_open() && self.out.has_room() {
+                if input.remaining() == 0 && self.is_open() && self.cx.has_room() {
                     return Progress::NeedInput;
                 }
                 continue;
@@ -42,10 +42,10 @@ impl Connection {
                     input.skip(usize::MAX);
                     return Progress::Closed;
                 }
-                _ if self.out.events.len() >= self.out.limits.events => {
+                _ if self.cx.events.len() >= self.cx.limits.events => {
                     return self.stall(Progress::DrainEvents, input);
                 }
-                _ if self.out.outbox.len() >= self.out.limits.outbox => {
+                _ if self.cx.outbox.len() >= self.cx.limits.outbox => {
                     return self.stall(Progress::DrainOutput, input);
                 }
                 Expected::Header => {
@@ -58,7 +58,7 @@ impl Connection {
                     Err(Stop::Stalled) => return self.stall(Progress::DrainEvents, input),
                     Err(Stop::Broken(error)) => {
                         // No frame can be found behind this: there is nothing more to understand.
-                        self.deaf = true;
+                        self.input_closed = true;
                         match kind {
                             FrameKind::Amqp => self.violate(error),
                             FrameKind::Sasl => self.break_sasl(error),
@@ -69,7 +69,7 @@ impl Connection {
         }
     }
 
-    /// 2.4.5: a peer whose frames have to wait for the application is not silent.
+    /// 2.4.5: a peer whose frames have to wait for the application is not end_raised.
     fn stall(&mut self, progress: Progress, input: &impl Input) -> Progress {
         if input.remaining() > 0 {
             self.shared.timers.note_frame();
@@ -79,7 +79,7 @@ impl Connection {
 
     fn expected(&self) -> Expected {
         use ConnectionState::{End, HeaderSent, OcPipe, OpenPipe, Start};
-        if self.deaf {
+        if self.input_closed {
             return Expected::Nothing;
         }
         match self.state {
@@ -97,18 +97,18 @@ impl Connection {
         &self,
         kind: FrameKind,
         input: &mut impl Input,
-    ) -> Result<Option<(FrameHead, Bytes)>, Stop> {
+    ) -> Result<Option<(FrameHeader, Bytes)>, Stop> {
         let max = match kind {
             FrameKind::Amqp => self.shared.config.max_frame_size,
             FrameKind::Sasl => self.shared.config.limits.sasl_frame,
         };
         input.gather(HEADER_SIZE);
-        let head = peek(input.octets(), max).map_err(|error| Stop::Broken(error.into()))?;
+        let head = peek_header(input.chunk(), max).map_err(|error| Stop::Broken(error.into()))?;
         let Some(head) = head.filter(|head| head.size <= input.remaining()) else {
             return Ok(None);
         };
         input.gather(head.size);
-        let body = input.octets().get(head.body..head.size).unwrap_or_default();
+        let body = input.chunk().get(head.body..head.size).unwrap_or_default();
         if !self.has_room(head)
             || (kind == FrameKind::Amqp && is_one_of(body, &LAST) && self.has_deliveries())
         {
@@ -120,20 +120,20 @@ impl Connection {
     /// Whether deliveries have not been told of yet. They are to be had for as long as their link lives, so
     /// the peer's end of it waits until the application has seen them.
     fn has_deliveries(&self) -> bool {
-        self.out
+        self.cx
             .events
             .iter()
             .any(|event| matches!(event, Event::Delivery { .. } | Event::DeliveryData { .. }))
     }
 
     /// Whether a frame can be kept, where it has to wait for an answer of the application's.
-    fn has_room(&self, head: FrameHead) -> bool {
+    fn has_room(&self, head: FrameHeader) -> bool {
         let limit = self.shared.config.limits.unanswered;
         let fits = |kept: usize| kept == 0 || kept.saturating_add(head.size) <= limit;
         if self.state == ConnectionState::OpenRcvd {
-            return fits(self.backlog_octets);
+            return fits(self.backlog_bytes);
         }
-        self.session_on(head.channel).is_none_or(|session| fits(session.backlog_octets))
+        self.session_on(head.channel).is_none_or(|session| fits(session.backlog_bytes))
     }
 
     fn on_header(&mut self, header: Option<ProtocolHeader>) {
@@ -141,7 +141,7 @@ impl Connection {
         match self.shared.config.side {
             Side::Client if header == Some(due) => {
                 if due == ProtocolHeader::AMQP {
-                    let _ = self.apply(ConnectionCue::RecvHeader);
+                    let _ = self.apply(ConnectionTrigger::RecvHeader);
                 } else {
                     self.security.on_header();
                 }
@@ -165,9 +165,9 @@ impl Connection {
         match header {
             Some(ProtocolHeader::SASL) if offers && !self.security.is_done() => self.start_sasl(),
             Some(ProtocolHeader::AMQP) if !insists || self.security.is_done() => {
-                let _ = self.apply(ConnectionCue::RecvHeader);
-                self.out.outbox.header(ProtocolHeader::AMQP);
-                let _ = self.apply(ConnectionCue::SendHeader);
+                let _ = self.apply(ConnectionTrigger::RecvHeader);
+                self.cx.outbox.header(ProtocolHeader::AMQP);
+                let _ = self.apply(ConnectionTrigger::SendHeader);
                 self.security.skip();
             }
             other => {
@@ -176,7 +176,7 @@ impl Connection {
                 } else {
                     (ProtocolHeader::AMQP, ProtocolId::Amqp)
                 };
-                self.out.outbox.header(answer);
+                self.cx.outbox.header(answer);
                 let why = match other {
                     Some(header) => alloc::format!("the client speaks {header}, not protocol {id:?} 1.0.0"),
                     None => "the client does not speak AMQP".into(),
@@ -190,7 +190,7 @@ impl Connection {
         self.lose(&Failure::new(Origin::Header, ErrorCondition::FramingError, why));
     }
 
-    fn on_frame(&mut self, expected: FrameKind, head: FrameHead, frame: Bytes) {
+    fn on_frame(&mut self, expected: FrameKind, head: FrameHeader, frame: Bytes) {
         let mut body = frame;
         body.advance(head.body.min(body.len()));
         match expected {
@@ -204,7 +204,7 @@ impl Connection {
         }
     }
 
-    fn on_amqp_frame(&mut self, head: FrameHead, body: &Bytes) -> Result<(), ProtocolError> {
+    fn on_amqp_frame(&mut self, head: FrameHeader, body: &Bytes) -> Result<(), ProtocolError> {
         if self.state == ConnectionState::Discarding {
             return self.discard(body);
         }
@@ -224,7 +224,7 @@ impl Connection {
         if body.is_empty() {
             return Ok(());
         }
-        self.frame_octets = head.size;
+        self.frame_bytes = head.size;
         // What open says, and what waits for an answer, is kept for long and must not keep a whole read buffer alive.
         let stays = self.has_to_wait(head.channel) || is_one_of(body, &[OPEN]);
         let copied = stays.then(|| Bytes::copy_from_slice(body));
@@ -232,7 +232,7 @@ impl Connection {
         if let Some(done) = self.on_direct(head.channel, body) {
             return done;
         }
-        let mut reader = Reader::new(body, self.shared.config.limits.decode);
+        let mut reader = Decoder::new(body, self.shared.config.limits.decode);
         let performative = Performative::decode(&mut reader)?;
         let payload = match performative {
             Performative::Transfer(_) => reader.take_rest(),
@@ -247,7 +247,7 @@ impl Connection {
             }
         };
         if self.state == ConnectionState::OpenRcvd && !matches!(performative, Performative::Open(_)) {
-            self.backlog_octets = self.backlog_octets.saturating_add(head.size);
+            self.backlog_bytes = self.backlog_bytes.saturating_add(head.size);
             self.backlog.push_back((head.channel, performative, payload, head.size));
             return Ok(());
         }
@@ -262,11 +262,11 @@ impl Connection {
 
     /// 2.4.6: after an error of ours everything is discarded, undecoded, but the peer's close.
     fn discard(&mut self, body: &Bytes) -> Result<(), ProtocolError> {
-        let mut reader = Reader::new(body, self.shared.config.limits.decode);
-        let is_close = reader.code().is_ok_and(|found| found == code::DESCRIBED)
+        let mut reader = Decoder::new(body, self.shared.config.limits.decode);
+        let is_close = reader.code().is_ok_and(|found| found == format_code::DESCRIBED)
             && reader.descriptor().is_ok_and(|found| found.is(Close::CODE, Close::SYMBOL));
         if is_close {
-            let _ = self.apply(ConnectionCue::RecvClose);
+            let _ = self.apply(ConnectionTrigger::RecvClose);
             self.shared.timers.stop();
             // Where it was the application that closed with an error, this is what it waits for.
             self.raise_end(None);
@@ -304,19 +304,19 @@ impl Connection {
 enum Stop {
     /// There is no room to keep it.
     Stalled,
-    /// The octets are no frame.
+    /// The bytes are no frame.
     Broken(ProtocolError),
 }
 
-/// Takes a protocol header: `None` where there is not all of it yet, `Some(None)` where the octets are none.
+/// Takes a protocol header: `None` where there is not all of it yet, `Some(None)` where the bytes are none.
 fn next_header(input: &mut impl Input) -> Option<Option<ProtocolHeader>> {
     input.gather(ProtocolHeader::SIZE);
-    if !ProtocolHeader::may_begin(input.octets()) {
+    if !ProtocolHeader::may_begin(input.chunk()) {
         return Some(None);
     }
-    let octets = *input.octets().first_chunk()?;
-    input.skip(octets.len());
-    Some(ProtocolHeader::from_bytes(octets))
+    let bytes = *input.chunk().first_chunk()?;
+    input.skip(bytes.len());
+    Some(ProtocolHeader::from_bytes(bytes))
 }
 
 /// A performative by its descriptors.
@@ -332,12 +332,12 @@ const OPEN: Known = (Open::CODE, Open::SYMBOL);
 #[inline]
 fn is_one_of(body: &[u8], these: &[Known]) -> bool {
     match body {
-        [code::DESCRIBED, code::SMALLULONG, number, ..]
-        | [code::DESCRIBED, code::ULONG, 0, 0, 0, 0, 0, 0, 0, number, ..] => {
+        [format_code::DESCRIBED, format_code::SMALLULONG, number, ..]
+        | [format_code::DESCRIBED, format_code::ULONG, 0, 0, 0, 0, 0, 0, 0, number, ..] => {
             these.iter().any(|(known, _)| *known == u64::from(*number))
         }
-        [code::DESCRIBED, code::SYM8, _, symbol @ ..]
-        | [code::DESCRIBED, code::SYM32, _, _, _, _, symbol @ ..] => {
+        [format_code::DESCRIBED, format_code::SYM8, _, symbol @ ..]
+        | [format_code::DESCRIBED, format_code::SYM32, _, _, _, _, symbol @ ..] => {
             these.iter().any(|(_, known)| symbol.starts_with(known.as_bytes()))
         }
         _ => false,

@@ -6,7 +6,7 @@ use super::{Attach, CommandError, Error, Link, Parts, SenderId, SessionId, Str, 
 use crate::{
     frame::Payload,
     ids::DeliveryId,
-    link::{LinkKind, SendOptions, SenderInner},
+    link::{LinkKind, SendOptions, SenderEndpoint},
     session::Outgoing,
     spec::delivery_state::DeliveryState,
     types::DeliveryTag,
@@ -21,7 +21,7 @@ pub struct Sender<'a> {
 impl Sender<'_> {
     link_getters!(SenderId);
 
-    fn inner(&self) -> Option<&SenderInner> {
+    fn inner(&self) -> Option<&SenderEndpoint> {
         match &self.link()?.kind {
             LinkKind::Sender(sender) => Some(sender),
             LinkKind::Receiver(_) => None,
@@ -36,10 +36,10 @@ impl Sender<'_> {
     /// Whether [`send`](Self::send) would take a message now.
     pub fn is_sendable(&self) -> bool {
         self.is_open()
-            && self.link().is_some_and(|link| link.end.leaving.is_none())
-            && self.parts.session.check_lasting(self.parts.out).is_ok()
+            && self.link().is_some_and(|link| link.common.leaving.is_none())
+            && self.parts.session.check_accepts_new_work(self.parts.cx).is_ok()
             && self.parts.session.remote_incoming_window() > 0
-            && !self.parts.out.outbox_full()
+            && !self.parts.cx.outbox_full()
             && self.inner().is_some_and(|sender| sender.check(0).is_ok())
     }
 
@@ -81,7 +81,7 @@ impl Sender<'_> {
         self.dispatch(tag.into(), payload.into(), options, false)
     }
 
-    /// Begins a delivery whose octets come in pieces: [`write`](Self::write) them, then [`finish`](Self::finish)
+    /// Begins a delivery whose bytes come in pieces: [`write`](Self::write) them, then [`finish`](Self::finish)
     /// it or [`abort`](Self::abort) it.
     ///
     /// # Errors
@@ -102,17 +102,17 @@ impl Sender<'_> {
         streaming: bool,
     ) -> Result<DeliveryId, CommandError> {
         let message = Outgoing { link: self.id, tag, payload, options, streaming };
-        self.parts.run(|session, out, shared| session.send(message, out, &mut shared.epochs))
+        self.parts.run(|session, cx, shared| session.send(message, cx, &mut shared.epochs))
     }
 
-    /// Adds octets to a delivery that was begun with [`start`](Self::start).
+    /// Adds bytes to a delivery that was begun with [`start`](Self::start).
     ///
     /// # Errors
-    /// [`CommandError::WindowClosed`] if the octets added last still wait for the peer's window,
+    /// [`CommandError::WindowClosed`] if the bytes added last still wait for the peer's window,
     /// [`CommandError::UnknownId`] if the delivery is not in progress.
     pub fn write(&mut self, delivery: DeliveryId, chunk: impl Into<Bytes>) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, out, _| session.write(id, delivery, chunk.into(), false, out))
+        self.parts.run(|session, cx, _| session.write(id, delivery, chunk.into(), false, cx))
     }
 
     /// Ends a delivery that was begun with [`start`](Self::start).
@@ -121,7 +121,7 @@ impl Sender<'_> {
     /// [`CommandError::UnknownId`] if the delivery is not in progress.
     pub fn finish(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, out, _| session.write(id, delivery, Bytes::new(), true, out))
+        self.parts.run(|session, cx, _| session.write(id, delivery, Bytes::new(), true, cx))
     }
 
     /// Gives up a delivery that has not been sent to its end (2.6.14).
@@ -131,7 +131,7 @@ impl Sender<'_> {
     /// peer's window is.
     pub fn abort(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, out, _| session.abort(id, delivery, out))
+        self.parts.run(|session, cx, _| session.abort(id, delivery, cx))
     }
 
     /// Settles a delivery.

@@ -7,7 +7,7 @@ use nom::{
 };
 use thiserror::Error;
 
-/// Octets of a frame header, and so of the smallest frame.
+/// Bytes of a frame header, and so of the smallest frame.
 pub const HEADER_SIZE: usize = 8;
 
 /// What a frame carries (2.3.1).
@@ -21,10 +21,10 @@ pub enum FrameKind {
 
 /// A frame header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FrameHead {
-    /// Octets of the whole frame.
+pub struct FrameHeader {
+    /// Bytes of the whole frame.
     pub size: usize,
-    /// Where the body begins, in octets from the start of the frame; what lies before it, beyond the header, is
+    /// Where the body begins, in bytes from the start of the frame; what lies before it, beyond the header, is
     /// the extended header, which is ignored (2.3.2).
     pub body: usize,
     /// What the frame carries.
@@ -33,14 +33,14 @@ pub struct FrameHead {
     pub channel: u16,
 }
 
-/// Why octets are no frame: `amqp:connection:framing-error` on the wire (2.8.16).
+/// Why bytes are no frame: `amqp:connection:framing-error` on the wire (2.8.16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum FrameError {
     /// Smaller than a frame header.
-    #[error("a frame of {0} octets is smaller than its header")]
+    #[error("a frame of {0} bytes is smaller than its header")]
     TooSmall(u32),
     /// Larger than the maximum frame size.
-    #[error("a frame of {size} octets is larger than the maximum of {max}")]
+    #[error("a frame of {size} bytes is larger than the maximum of {max}")]
     TooLarge {
         /// The size declared.
         size: u32,
@@ -64,21 +64,21 @@ impl FrameKind {
     }
 }
 
-/// Reads the header of the frame at the start of the octets; `None` where they do not hold all of the frame yet.
+/// Reads the header of the frame at the start of the bytes; `None` where they do not hold all of the frame yet.
 ///
-/// The size is judged as soon as its four octets are there, so that a hostile one never makes anybody wait or
+/// The size is judged as soon as its four bytes are there, so that a hostile one never makes anybody wait or
 /// reserve room for it.
 ///
 /// # Errors
-/// [`FrameError`] where the octets can't become a frame of at most `max` octets.
-pub fn split(octets: &[u8], max: u32) -> Result<Option<FrameHead>, FrameError> {
-    Ok(peek(octets, max)?.filter(|head| head.size <= octets.len()))
+/// [`FrameError`] where the bytes can't become a frame of at most `max` bytes.
+pub fn parse_header(bytes: &[u8], max: u32) -> Result<Option<FrameHeader>, FrameError> {
+    Ok(peek_header(bytes, max)?.filter(|head| head.size <= bytes.len()))
 }
 
-/// The same, whether or not the octets hold all of the frame.
+/// The same, whether or not the bytes hold all of the frame.
 #[inline]
-pub(crate) fn peek(octets: &[u8], max: u32) -> Result<Option<FrameHead>, FrameError> {
-    let Ok((rest, declared)) = be_u32::<_, NomError<_>>(octets) else { return Ok(None) };
+pub(crate) fn peek_header(bytes: &[u8], max: u32) -> Result<Option<FrameHeader>, FrameError> {
+    let Ok((rest, declared)) = be_u32::<_, NomError<_>>(bytes) else { return Ok(None) };
     let size = usize::try_from(declared).unwrap_or(usize::MAX);
     if size < HEADER_SIZE {
         return Err(FrameError::TooSmall(declared));
@@ -98,14 +98,14 @@ pub(crate) fn peek(octets: &[u8], max: u32) -> Result<Option<FrameHead>, FrameEr
         1 => FrameKind::Sasl,
         other => return Err(FrameError::UnknownType(other)),
     };
-    Ok(Some(FrameHead { size, body, kind, channel }))
+    Ok(Some(FrameHeader { size, body, kind, channel }))
 }
 
 /// The size and the channel that the header of an AMQP frame without an extended header says, if it is one and of at
-/// most `max` octets; whether or not the octets hold all of the frame.
+/// most `max` bytes; whether or not the bytes hold all of the frame.
 #[inline]
-pub(crate) fn usual_header(octets: &[u8], max: u32) -> Option<(usize, u16)> {
-    let [a, b, c, d, 2, 0, high, low, ..] = octets else { return None };
+pub(crate) fn usual_header(bytes: &[u8], max: u32) -> Option<(usize, u16)> {
+    let [a, b, c, d, 2, 0, high, low, ..] = bytes else { return None };
     let size = u32::from_be_bytes([*a, *b, *c, *d]);
     if size > max {
         return None;
@@ -120,13 +120,13 @@ mod tests {
 
     #[test]
     fn a_frame_is_split_off_when_all_of_it_is_there() {
-        let octets = [0, 0, 0, 12, 3, 0, 1, 2, 0xde, 0xad, 0xbe, 0xef, 0xff];
+        let bytes = [0, 0, 0, 12, 3, 0, 1, 2, 0xde, 0xad, 0xbe, 0xef, 0xff];
         for end in 0..12 {
-            assert_eq!(split(&octets[..end], 512), Ok(None), "{end}");
+            assert_eq!(parse_header(&bytes[..end], 512), Ok(None), "{end}");
         }
-        let head = FrameHead { size: 12, body: 12, kind: FrameKind::Amqp, channel: 0x0102 };
-        assert_eq!(split(&octets[..12], 512), Ok(Some(head)));
-        assert_eq!(split(&octets, 512), Ok(Some(head)));
+        let head = FrameHeader { size: 12, body: 12, kind: FrameKind::Amqp, channel: 0x0102 };
+        assert_eq!(parse_header(&bytes[..12], 512), Ok(Some(head)));
+        assert_eq!(parse_header(&bytes, 512), Ok(Some(head)));
     }
 
     #[test]
@@ -134,31 +134,31 @@ mod tests {
         for size in [0_u32, 7, 8, 9, 512, 513, u32::MAX] {
             for (words, code) in [(1, 0), (2, 0), (3, 0), (2, 1), (2, 2)] {
                 let [a, b, c, d] = size.to_be_bytes();
-                let octets = [a, b, c, d, words, code, 1, 2];
-                let usual = usual_header(&octets, 512);
-                match peek(&octets, 512) {
+                let bytes = [a, b, c, d, words, code, 1, 2];
+                let usual = usual_header(&bytes, 512);
+                match peek_header(&bytes, 512) {
                     Ok(Some(head)) if head.body == HEADER_SIZE && head.kind == FrameKind::Amqp => {
                         assert_eq!(usual, Some((head.size, head.channel)));
                     }
-                    _ => assert_eq!(usual, None, "{octets:?}"),
+                    _ => assert_eq!(usual, None, "{bytes:?}"),
                 }
-                assert_eq!(usual_header(&octets[..7], 512), None);
+                assert_eq!(usual_header(&bytes[..7], 512), None);
             }
         }
     }
 
     #[test]
-    fn a_bad_size_is_refused_by_its_four_octets() {
-        assert_eq!(split(&[0, 0, 0, 7], 512), Err(FrameError::TooSmall(7)));
-        assert_eq!(split(&[0, 0, 2, 1], 512), Err(FrameError::TooLarge { size: 513, max: 512 }));
-        assert_eq!(split(&[0, 0, 2, 0], 512), Ok(None));
-        assert_eq!(split(&[0xff; 4], u32::MAX), Ok(None));
+    fn a_bad_size_is_refused_by_its_four_bytes() {
+        assert_eq!(parse_header(&[0, 0, 0, 7], 512), Err(FrameError::TooSmall(7)));
+        assert_eq!(parse_header(&[0, 0, 2, 1], 512), Err(FrameError::TooLarge { size: 513, max: 512 }));
+        assert_eq!(parse_header(&[0, 0, 2, 0], 512), Ok(None));
+        assert_eq!(parse_header(&[0xff; 4], u32::MAX), Ok(None));
     }
 
     #[test]
     fn a_body_lies_within_its_frame() {
-        assert_eq!(split(&[0, 0, 0, 8, 1, 0, 0, 0], 512), Err(FrameError::DataOffset(1)));
-        assert_eq!(split(&[0, 0, 0, 8, 3, 0, 0, 0], 512), Err(FrameError::DataOffset(3)));
-        assert_eq!(split(&[0, 0, 0, 8, 2, 2, 0, 0], 512), Err(FrameError::UnknownType(2)));
+        assert_eq!(parse_header(&[0, 0, 0, 8, 1, 0, 0, 0], 512), Err(FrameError::DataOffset(1)));
+        assert_eq!(parse_header(&[0, 0, 0, 8, 3, 0, 0, 0], 512), Err(FrameError::DataOffset(3)));
+        assert_eq!(parse_header(&[0, 0, 0, 8, 2, 2, 0, 0], 512), Err(FrameError::UnknownType(2)));
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         definitions::{Error, ErrorCondition, MIN_MAX_FRAME_SIZE},
         performatives::{Close, Open},
     },
-    state::{ConnectionCue, ConnectionState},
+    state::{ConnectionState, ConnectionTrigger},
     types::{Channel, Milliseconds},
 };
 
@@ -46,10 +46,10 @@ impl Connection {
 
     /// Writes our AMQP header.
     pub(super) fn send_header(&mut self) -> Result<(), CommandError> {
-        if !self.apply(ConnectionCue::SendHeader) {
+        if !self.apply(ConnectionTrigger::SendHeader) {
             return Err(CommandError::IllegalState("the header has been sent"));
         }
-        self.out.outbox.header(ProtocolHeader::AMQP);
+        self.cx.outbox.header(ProtocolHeader::AMQP);
         Ok(())
     }
 
@@ -62,7 +62,7 @@ impl Connection {
         Ok(())
     }
 
-    /// 2.4.1: any peer accepts an open of 512 octets, and as long as it has not said so none of more.
+    /// 2.4.1: any peer accepts an open of 512 bytes, and as long as it has not said so none of more.
     fn check_open_fits(&self) -> Result<(), CommandError> {
         let (size, max) = (HEADER_SIZE.saturating_add(to_vec(&self.open_frame()).len()), MIN_MAX_FRAME_SIZE);
         let fits = u32::try_from(size).is_ok_and(|size| size <= max);
@@ -88,19 +88,19 @@ impl Connection {
 
     fn write_open(&mut self) -> Result<(), CommandError> {
         let open = self.open_frame();
-        let max = self.out.max_frame_size;
-        if self.state.next(ConnectionCue::SendOpen).is_none() {
+        let max = self.cx.max_frame_size;
+        if self.state.next(ConnectionTrigger::SendOpen).is_none() {
             return Err(CommandError::IllegalState("the connection has been opened"));
         }
-        let written = self.out.outbox.frame(FrameKind::Amqp, 0, &open, max);
+        let written = self.cx.outbox.frame(FrameKind::Amqp, 0, &open, max);
         written.map_err(|size| CommandError::FrameTooLarge { size, max })?;
-        let applied = self.apply(ConnectionCue::SendOpen);
+        let applied = self.apply(ConnectionTrigger::SendOpen);
         debug_assert!(applied, "looked up above");
         Ok(())
     }
 
     pub(super) fn on_open(&mut self, open: Box<Open>) -> Result<(), ProtocolError> {
-        if !self.apply(ConnectionCue::RecvOpen) {
+        if !self.apply(ConnectionTrigger::RecvOpen) {
             return Err(ProtocolError::connection(ErrorCondition::IllegalState, "a second open"));
         }
         self.shared.timers.disarm(Due::Open);
@@ -108,7 +108,7 @@ impl Connection {
             let why = "a max-frame-size below 512";
             return Err(ProtocolError::connection(ErrorCondition::InvalidField, why));
         }
-        self.out.max_frame_size = open.max_frame_size;
+        self.cx.max_frame_size = open.max_frame_size;
         let idle = open.idle_time_out.map_or(0, Milliseconds::get);
         let missing = self
             .shared
@@ -135,7 +135,7 @@ impl Connection {
                     ProtocolError::connection(ErrorCondition::FrameSizeTooSmall, &format!("{error}"))
                 })?;
             }
-            ConnectionState::OpenRcvd => self.out.events.push_back(Event::ConnectionRequested),
+            ConnectionState::OpenRcvd => self.cx.events.push_back(Event::ConnectionRequested),
             _ => {}
         }
         Ok(())
@@ -145,17 +145,17 @@ impl Connection {
     fn on_opened(&mut self) {
         let heartbeat = self.remote.as_ref().and_then(|open| open.idle_time_out).map_or(0, Milliseconds::get);
         self.shared.timers.start_idle(self.shared.config.idle_timeout, heartbeat);
-        self.out.events.push_back(Event::ConnectionOpen);
+        self.cx.events.push_back(Event::ConnectionOpen);
         self.begin_staged();
         while self.is_open()
-            && let Some((channel, performative, payload, octets)) = self.backlog.pop_front()
+            && let Some((channel, performative, payload, bytes)) = self.backlog.pop_front()
         {
-            self.frame_octets = octets;
+            self.frame_bytes = bytes;
             if let Err(error) = self.route(channel, performative, payload) {
                 self.violate(error);
             }
         }
-        self.backlog_octets = 0;
+        self.backlog_bytes = 0;
     }
 
     /// Closes the connection, with an error or without (2.4.3). Sessions and links go with it; what is pending
@@ -176,19 +176,20 @@ impl Connection {
             && self.shared.config.side == Side::Client
         {
             // No header of ours has gone out that a close could follow: the transport is given up, as was asked.
-            let _ = self.apply(ConnectionCue::Lost);
-            self.deaf = true;
+            let _ = self.apply(ConnectionTrigger::Lost);
+            self.input_closed = true;
             self.shared.timers.stop();
             self.raise_end(None);
             return Ok(());
         }
-        let cue = if error.is_some() { ConnectionCue::SendCloseError } else { ConnectionCue::SendClose };
-        if self.state.next(cue).is_none() || (self.out.closing && error.is_none()) {
+        let trigger =
+            if error.is_some() { ConnectionTrigger::SendCloseError } else { ConnectionTrigger::SendClose };
+        if self.state.next(trigger).is_none() || (self.cx.closing && error.is_none()) {
             return Err(CommandError::IllegalState("the connection is not open, or is being closed"));
         }
         self.shared.timers.disarm(Due::Open);
         if error.is_none() && self.holds_messages() {
-            self.out.closing = true;
+            self.cx.closing = true;
         } else {
             self.send_close(error);
         }
@@ -198,24 +199,25 @@ impl Connection {
 
     /// Writes our close, behind everything that is pending. The caller has made sure that it is legal.
     pub(super) fn send_close(&mut self, error: Option<Error>) {
-        self.out.closing = false;
+        self.cx.closing = false;
         self.flush();
-        let cue = if error.is_some() { ConnectionCue::SendCloseError } else { ConnectionCue::SendClose };
-        let max = self.out.max_frame_size;
+        let trigger =
+            if error.is_some() { ConnectionTrigger::SendCloseError } else { ConnectionTrigger::SendClose };
+        let max = self.cx.max_frame_size;
         let condition = error.as_ref().map(|error| error.condition.clone());
         let close = Close { error: error.map(Box::new) };
-        if self.out.outbox.frame(FrameKind::Amqp, 0, &close, max).is_err() {
+        if self.cx.outbox.frame(FrameKind::Amqp, 0, &close, max).is_err() {
             let bare = Close { error: condition.map(|condition| Box::new(Error::new(condition))) };
-            let _ = self.out.outbox.frame(FrameKind::Amqp, 0, &bare, max);
+            let _ = self.cx.outbox.frame(FrameKind::Amqp, 0, &bare, max);
         }
-        let _ = self.apply(cue);
+        let _ = self.apply(trigger);
         // 2.4.5: no empty frames behind close.
         self.shared.timers.stop_idle();
     }
 
     pub(super) fn on_close(&mut self, close: Close) -> Result<(), ProtocolError> {
         let failure = close.error.map(|error| Failure { origin: Origin::Peer, error: *error });
-        if !self.apply(ConnectionCue::RecvClose) {
+        if !self.apply(ConnectionTrigger::RecvClose) {
             return Err(ProtocolError::connection(ErrorCondition::IllegalState, "close before open"));
         }
         if self.state == ConnectionState::CloseRcvd {
@@ -242,7 +244,7 @@ impl Connection {
             let _ = self.write_open();
         }
         let failure = Failure { origin, error: error.clone() };
-        if self.state.next(ConnectionCue::SendCloseError).is_none() {
+        if self.state.next(ConnectionTrigger::SendCloseError).is_none() {
             return self.lose(&failure);
         }
         self.backlog.clear();

@@ -19,15 +19,15 @@ use crate::{
 /// cache line, and does not lie across two.
 #[derive(Debug)]
 #[repr(align(64))]
-pub(crate) struct Slot<L> {
+pub(crate) struct UnsettledEntry<L> {
     pub(crate) link: L,
     pub(crate) tag: DeliveryTag,
-    pub(crate) state: Kept,
+    pub(crate) state: StoredState,
 }
 
 /// A delivery state as it is kept: the usual ones without a place in the heap.
 #[derive(Clone, Debug, Default)]
-pub(crate) enum Kept {
+pub(crate) enum StoredState {
     #[default]
     Unknown,
     Accepted,
@@ -35,7 +35,7 @@ pub(crate) enum Kept {
     Other(Arc<DeliveryState>),
 }
 
-impl Kept {
+impl StoredState {
     pub(crate) fn new(state: Option<&DeliveryState>) -> Self {
         match state {
             None => Self::Unknown,
@@ -45,7 +45,7 @@ impl Kept {
         }
     }
 
-    /// A state of the peer's that has been decoded by these limits. Its octets are copied, so that it keeps no read
+    /// A state of the peer's that has been decoded by these limits. Its bytes are copied, so that it keeps no read
     /// buffer alive.
     pub(crate) fn copied(state: Option<&DeliveryState>, limits: DecodeLimits) -> Self {
         let kept = Self::new(state);
@@ -89,7 +89,7 @@ const SPARSE: usize = 4;
 ///
 /// A place is the delivery's number extended to 64 bits, so that order needs no serial arithmetic in here.
 #[derive(Debug)]
-pub(crate) struct Ledger<T> {
+pub(crate) struct UnsettledMap<T> {
     /// The place of the next delivery, which is the one behind the ring.
     next: u64,
     ring: VecDeque<Option<T>>,
@@ -103,7 +103,7 @@ pub(crate) struct Ledger<T> {
     epochs: (u32, u32),
 }
 
-impl<T> Ledger<T> {
+impl<T> UnsettledMap<T> {
     /// A ledger whose first delivery has this number.
     pub(crate) fn new(first: DeliveryNumber, epoch: u32) -> Self {
         // Beginning one turn up leaves room for a peer to speak of numbers before the first.
@@ -331,14 +331,14 @@ mod tests {
     use super::*;
     use alloc::vec;
 
-    fn numbers(ledger: &Ledger<u32>) -> Vec<u32> {
+    fn numbers(ledger: &UnsettledMap<u32>) -> Vec<u32> {
         ledger.iter().map(|(_, n)| *n).collect()
     }
 
     #[test]
     fn deliveries_are_found_by_id_and_gone_once_removed() {
         let mut epochs = 7;
-        let mut ledger = Ledger::new(DeliveryNumber::new(u32::MAX), 7);
+        let mut ledger = UnsettledMap::new(DeliveryNumber::new(u32::MAX), 7);
         let ids: Vec<_> = (0..4).map(|n| ledger.push(n, &mut epochs)).collect();
         assert_eq!(epochs, 8, "the number wrapped once");
         assert_eq!(ids.iter().map(|id| id.number()).collect::<Vec<_>>(), [u32::MAX, 0, 1, 2]);
@@ -353,7 +353,7 @@ mod tests {
     #[test]
     fn a_range_visits_what_is_unsettled_across_the_wrap() {
         let mut epochs = 0;
-        let mut ledger = Ledger::new(DeliveryNumber::new(u32::MAX - 1), 0);
+        let mut ledger = UnsettledMap::new(DeliveryNumber::new(u32::MAX - 1), 0);
         for n in 0..5 {
             if n == 2 {
                 ledger.skip(&mut epochs);
@@ -376,7 +376,7 @@ mod tests {
     #[test]
     fn memory_follows_the_number_unsettled_not_the_span() {
         let mut epochs = 0;
-        let mut ledger = Ledger::new(DeliveryNumber::new(0), 0);
+        let mut ledger = UnsettledMap::new(DeliveryNumber::new(0), 0);
         let straggler = ledger.push(0, &mut epochs);
         for n in 1..10_000 {
             let id = ledger.push(n, &mut epochs);

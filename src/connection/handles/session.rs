@@ -29,7 +29,7 @@ impl Session<'_> {
 
     /// The peer's begin, once it has come (2.7.2). It is kept as it came, and decoded each time.
     pub fn remote_begin(&self) -> Option<Begin> {
-        self.parts.session.remote(self.parts.out.limits.decode)
+        self.parts.session.remote(self.parts.cx.limits.decode)
     }
 
     /// Transfer frames that the peer may still send (2.5.6 `incoming-window`).
@@ -79,8 +79,8 @@ impl Session<'_> {
     }
 
     fn attach(&mut self, role: Role, attach: Attach) -> Result<LinkId, CommandError> {
-        self.parts.run(|session, out, shared| {
-            session.attach(role, attach, &shared.config.container_id, &mut shared.links, out)
+        self.parts.run(|session, cx, shared| {
+            session.attach(role, attach, &shared.config.container_id, &mut shared.links, cx)
         })
     }
 
@@ -92,10 +92,10 @@ impl Session<'_> {
     /// # Errors
     /// [`CommandError::IllegalState`] if it has not begun, or is ending.
     pub fn end(&mut self, error: Option<Error>) -> Result<(), CommandError> {
-        self.parts.run(|session, out, shared| {
-            session.end_in_order(error, out)?;
+        self.parts.run(|session, cx, shared| {
+            session.end_in_order(error, cx)?;
             // One that had not begun is gone already.
-            if !session.silent {
+            if !session.end_raised {
                 shared.timers.arm(Due::End(session.id), shared.config.timeouts.end);
             }
             Ok(())

@@ -70,7 +70,7 @@ impl Receiver<'_> {
         self.parts.run(|session, _, _| session.take(id, delivery))
     }
 
-    /// Takes the next octets of a delivery on a streaming link (`DELIVERY`, `DELIVERY_DATA`); `None` where there
+    /// Takes the next bytes of a delivery on a streaming link (`DELIVERY`, `DELIVERY_DATA`); `None` where there
     /// are none now.
     ///
     /// # Errors

@@ -2,23 +2,25 @@
 
 use alloc::{boxed::Box, format};
 
-use super::SessionInner;
+use super::SessionEndpoint;
 use crate::{
     config,
+    context::Context,
     error::{CommandError, Failure, Origin, ProtocolError},
     event::Event,
     ids::{LinkId, LinkKey},
-    link::{Answer, Endpoint, Link, LinkKind, Mirror, ReceiverInner, Said, SenderInner},
-    out::Out,
+    link::{
+        AttachReply, EchoTermini, Link, LinkCommon, LinkIdentity, LinkKind, ReceiverEndpoint, SenderEndpoint,
+    },
     spec::{
         definitions::{Error, ErrorCondition, Role},
         performatives::Attach,
     },
-    state::{LinkCue, LinkState},
+    state::{LinkState, LinkTrigger},
     types::{Handle, SequenceNo, Str},
 };
 
-impl SessionInner {
+impl SessionEndpoint {
     pub(super) fn link_at(&mut self, slot: u16) -> Option<&mut Link> {
         self.links.get_mut(slot)
     }
@@ -42,16 +44,16 @@ impl SessionInner {
     /// What becomes of input for a link that is on its way out: dropped where it was in flight, and the end of
     /// the session where the link was detached with an error (2.6.5).
     pub(super) fn late_input(link: &Link) -> Result<(), ProtocolError> {
-        if link.end.state == LinkState::Errant {
+        if link.common.state == LinkState::Errant {
             return Err(ProtocolError::session(ErrorCondition::ErrantLink, "input for a link in error"));
         }
         Ok(())
     }
 
-    /// Places a new link in the lowest free slot, which is its handle.
-    fn place(&mut self, end: Endpoint, kind: LinkKind) -> u16 {
-        let slot = LinkKey::from(end.id).slot;
-        self.links.insert(Link { end, kind });
+    /// Slab a new link in the lowest free slot, which is its handle.
+    fn place(&mut self, end: LinkCommon, kind: LinkKind) -> u16 {
+        let slot = LinkKey::from(end.id).handle;
+        self.links.insert(Link { common: end, kind });
         self.names.insert(&self.links, slot);
         slot
     }
@@ -63,7 +65,7 @@ impl SessionInner {
     }
 
     fn next_id(&self, role: Role, generation: u32, slot: u16) -> LinkId {
-        let key = LinkKey { generation, session: self.channel, slot };
+        let key = LinkKey { generation, session: self.channel, handle: slot };
         match role {
             Role::Sender => key.sender().into(),
             Role::Receiver => key.receiver().into(),
@@ -72,9 +74,9 @@ impl SessionInner {
 
     fn new_kind(&self, role: Role, local: &config::Attach) -> LinkKind {
         match role {
-            Role::Sender => LinkKind::Sender(SenderInner::new(local.snd_settle_mode)),
+            Role::Sender => LinkKind::Sender(SenderEndpoint::new(local.snd_settle_mode)),
             Role::Receiver => {
-                let mut receiver = ReceiverInner::new(local, self.window.size());
+                let mut receiver = ReceiverEndpoint::new(local, self.window.size());
                 (receiver.snd_mode, receiver.rcv_mode) = (local.snd_settle_mode, local.rcv_settle_mode);
                 LinkKind::Receiver(receiver)
             }
@@ -88,10 +90,10 @@ impl SessionInner {
         mut local: config::Attach,
         container: &Str,
         generations: &mut u32,
-        out: &mut Out,
+        cx: &mut Context,
     ) -> Result<LinkId, CommandError> {
-        out.check_lasting()?;
-        let begun = (self.can_write() && !self.ending) || self.staged;
+        cx.check_accepts_new_work()?;
+        let begun = (self.can_write() && !self.ending) || self.begin_pending;
         if !begun {
             return Err(CommandError::IllegalState("the session has not begun, or is ending"));
         }
@@ -117,27 +119,27 @@ impl SessionInner {
         let slot = self.next_slot().ok_or(CommandError::LimitReached("handle-max"))?;
         let id = self.next_id(role, generation, slot);
         let kind = self.new_kind(role, &local);
-        let mut end = Endpoint::new(id, Said::Name(Str::empty()));
+        let mut end = LinkCommon::new(id, LinkIdentity::Name(Str::empty()));
         end.keep_outcomes = local.keep_outcomes;
         end.rcv_mode = local.rcv_settle_mode;
         let attach = request(name, Handle::new(slot.into()), &kind, local);
-        end.wanting = match role {
+        end.awaiting_terminus = match role {
             Role::Sender => attach.target.is_some(),
             Role::Receiver => attach.source.is_some(),
         };
         // 2.4.2: a frame sent ahead must be known to suit the peer. Any accepts handle 0.
         let may_write = self.can_write() && (slot == 0 || self.remote.is_some());
-        let written = if may_write { out.frame(&attach).map(|()| true) } else { Ok(false) };
+        let written = if may_write { cx.frame(&attach).map(|()| true) } else { Ok(false) };
         match written {
             Ok(true) => {
-                let applied = end.apply(LinkCue::SendAttach);
+                let applied = end.apply(LinkTrigger::SendAttach);
                 debug_assert!(applied, "a new link is detached");
-                end.hear(Said::Name(attach.name));
+                end.set_identity(LinkIdentity::Name(attach.name));
             }
             Err(error @ CommandError::FrameTooLarge { .. }) if self.remote.is_some() => return Err(error),
             // What can't go out before the peer has said what it accepts waits until it has.
             _ => {
-                end.hear(Said::Name(attach.name.clone()));
+                end.set_identity(LinkIdentity::Name(attach.name.clone()));
                 end.unsent = Some(Box::new(attach));
             }
         }
@@ -149,9 +151,9 @@ impl SessionInner {
 
     /// The link's name is in use again, so that it is not to be closed by attaching again.
     fn forget_reclosing(&mut self, slot: u16) {
-        let Some(rare) = &mut self.rare else { return };
-        let Some(end) = self.links.get(slot).map(|link| &link.end) else { return };
-        rare.reclosing.retain(|(name, role)| (name.as_bytes(), *role) != (end.name_octets(), end.role()));
+        let Some(cold) = &mut self.cold else { return };
+        let Some(end) = self.links.get(slot).map(|link| &link.common) else { return };
+        cold.reclosing.retain(|(name, role)| (name.as_bytes(), *role) != (end.name_bytes(), end.role()));
     }
 
     /// Writes the attach of a link that the peer has attached: our settings, and of what it has said the termini
@@ -160,15 +162,16 @@ impl SessionInner {
         &mut self,
         slot: u16,
         local: &config::Attach,
-        mirror: Mirror,
-        out: &mut Out,
+        mirror: EchoTermini,
+        cx: &mut Context,
     ) -> Result<(), CommandError> {
         let can_write = self.can_write();
         let Some(link) = self.link_at(slot).filter(|_| can_write) else { return Ok(()) };
-        let what = (Handle::new(slot.into()), link.end.role());
-        let answer = Answer::new(link.end.said(), local, what, link.modes(), link.initial_count(), mirror);
-        answer.write(out)?;
-        if !link.end.apply(LinkCue::SendAttach) {
+        let what = (Handle::new(slot.into()), link.common.role());
+        let answer =
+            AttachReply::new(link.common.identity(), local, what, link.modes(), link.initial_count(), mirror);
+        answer.write(cx)?;
+        if !link.common.apply(LinkTrigger::SendAttach) {
             return Err(CommandError::IllegalState("the link is attached"));
         }
         Ok(())
@@ -178,35 +181,35 @@ impl SessionInner {
     pub(super) fn write_answer_or_bare(
         &mut self,
         slot: u16,
-        mirror: Mirror,
-        out: &mut Out,
+        mirror: EchoTermini,
+        cx: &mut Context,
     ) -> Result<(), CommandError> {
         let local = config::Attach::new();
-        let written = self.write_answer(slot, &local, mirror, out);
+        let written = self.write_answer(slot, &local, mirror, cx);
         let Err(CommandError::FrameTooLarge { .. }) = written else { return written };
-        self.write_answer(slot, &local, Mirror::NONE, out)
+        self.write_answer(slot, &local, EchoTermini::NONE, cx)
     }
 
     /// Writes the attaches that waited for the peer's begin.
-    pub(super) fn write_staged(&mut self, out: &mut Out) {
+    pub(super) fn write_staged(&mut self, cx: &mut Context) {
         let max = self.remote_handle_max();
         for slot in self.links.numbers() {
             let Some(link) = self.links.get_mut(slot) else { continue };
-            let Some(attach) = link.end.unsent.take() else { continue };
-            let id = link.end.id;
+            let Some(attach) = link.common.unsent.take() else { continue };
+            let id = link.common.id;
             let why = if u32::from(slot) > max {
                 "the peer's handle-max is reached"
-            } else if out.frame(&attach).is_err() || !link.end.apply(LinkCue::SendAttach) {
+            } else if cx.frame(&attach).is_err() || !link.common.apply(LinkTrigger::SendAttach) {
                 "the attach does not fit the peer's frames"
             } else {
                 if matches!(id, LinkId::Receiver(_)) {
-                    self.flow_later(slot);
+                    self.schedule_flow(slot);
                 }
                 continue;
             };
             let failure = Failure::new(Origin::Refused, ErrorCondition::NotAllowed, why);
             self.forget_link(slot);
-            out.event(Event::link_closed(id, 0, Some(Box::new(failure))));
+            cx.event(Event::link_closed(id, 0, Some(Box::new(failure))));
         }
     }
 
@@ -215,7 +218,7 @@ impl SessionInner {
         &mut self,
         attach: &Attach,
         body: &[u8],
-        out: &mut Out,
+        cx: &mut Context,
         generations: &mut u32,
     ) -> Result<(), ProtocolError> {
         let handle = attach.handle;
@@ -231,30 +234,30 @@ impl SessionInner {
         }
         let role = attach.role.opposite();
         let known = self.names.find(&self.links, attach.name.as_bytes(), role);
-        let state = known.and_then(|slot| self.link_at(slot)).map(|link| link.end.state);
+        let state = known.and_then(|slot| self.link_at(slot)).map(|link| link.common.state);
         let is_this = |(name, known): &(Str, Role)| *name == attach.name && *known == role;
         let errant = state == Some(LinkState::Errant)
-            || self.rare.as_ref().is_some_and(|rare| rare.errant.iter().any(is_this));
+            || self.cold.as_ref().is_some_and(|cold| cold.errant.iter().any(is_this));
         // 2.6.5: an attach that its sender wrote before it knew of our error. One that resumes says so.
         if errant && attach.unsettled.is_none() {
             return Err(ProtocolError::session(ErrorCondition::ErrantLink, "an attach for a link in error"));
         }
         let mut reclosing = false;
-        if let Some(rare) = &mut self.rare {
-            rare.errant.retain(|name| !is_this(name));
-            reclosing = rare.reclosing.iter().any(is_this);
+        if let Some(cold) = &mut self.cold {
+            cold.errant.retain(|name| !is_this(name));
+            reclosing = cold.reclosing.iter().any(is_this);
         }
         if let (Some(slot), Some(LinkState::AttachSent | LinkState::DetachPipe)) = (known, state) {
-            self.on_attach_answer(slot, attach, body, out);
+            self.on_attach_answer(slot, attach, body, cx);
             return Ok(());
         }
         if let (Some(slot), Some(LinkState::Attached | LinkState::AttachRcvd)) = (known, state) {
             // 2.6.1: the second attach succeeds, and the first is closed.
             let why = "the link has been attached again";
-            self.fail_link(slot, Error::described(ErrorCondition::Stolen, why), out);
+            self.fail_link(slot, Error::described(ErrorCondition::Stolen, why), cx);
         }
         *generations = generations.saturating_add(1);
-        self.on_attach_request(attach, body, *generations, reclosing, out)
+        self.on_attach_request(attach, body, *generations, reclosing, cx)
     }
 
     fn map_handle(&mut self, handle: Handle, slot: u16) {
@@ -275,7 +278,7 @@ impl SessionInner {
         body: &[u8],
         generation: u32,
         reclosing: bool,
-        out: &mut Out,
+        cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         let role = attach.role.opposite();
         let Some(slot) = self.next_slot() else {
@@ -283,24 +286,24 @@ impl SessionInner {
             return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
         };
         let id = self.next_id(role, generation, slot);
-        let mut end = Endpoint::new(id, Said::theirs(body));
+        let mut end = LinkCommon::new(id, LinkIdentity::theirs(body));
         let mut kind = self.new_kind(role, &config::Attach::new());
-        let applied = end.apply(LinkCue::RecvAttach);
+        let applied = end.apply(LinkTrigger::RecvAttach);
         debug_assert!(applied, "a new link is detached");
         take_settings(&mut end, &mut kind, attach);
         let lacks_count = lacks_count(attach);
-        end.silent = lacks_count || reclosing;
+        end.end_raised = lacks_count || reclosing;
         self.place(end, kind);
         self.forget_reclosing(slot);
         self.map_handle(attach.handle, slot);
         if lacks_count || reclosing {
             let why = "a sender's attach without initial-delivery-count";
             let error = (!reclosing).then(|| Error::described(ErrorCondition::InvalidField, why));
-            let _ = self.refuse_link(slot, error, out);
+            let _ = self.refuse_link(slot, error, cx);
             return Ok(());
         }
         let session = self.id;
-        out.event(match id {
+        cx.event(match id {
             LinkId::Sender(sender) => Event::SenderRequested { session, sender },
             LinkId::Receiver(receiver) => Event::ReceiverRequested { session, receiver },
         });
@@ -308,37 +311,37 @@ impl SessionInner {
     }
 
     /// The peer answers our attach.
-    fn on_attach_answer(&mut self, slot: u16, attach: &Attach, body: &[u8], out: &mut Out) {
+    fn on_attach_answer(&mut self, slot: u16, attach: &Attach, body: &[u8], cx: &mut Context) {
         self.map_handle(attach.handle, slot);
-        let Some(Link { end, kind }) = self.link_at(slot) else { return };
-        let applied = end.apply(LinkCue::RecvAttach);
+        let Some(Link { common: end, kind }) = self.link_at(slot) else { return };
+        let applied = end.apply(LinkTrigger::RecvAttach);
         debug_assert!(applied, "the state was looked at");
         take_settings(end, kind, attach);
-        end.hear(Said::theirs(body));
+        end.set_identity(LinkIdentity::theirs(body));
         // 2.6.3: a refusal; why, the detach that follows will say.
-        end.wanting &= match end.role() {
+        end.awaiting_terminus &= match end.role() {
             Role::Sender => attach.target.is_none(),
             Role::Receiver => attach.source.is_none(),
         };
-        if end.state != LinkState::Attached || end.wanting {
+        if end.state != LinkState::Attached || end.awaiting_terminus {
             return;
         }
         if lacks_count(attach) {
             let why = "a sender's attach without initial-delivery-count";
-            self.fail_link(slot, Error::described(ErrorCondition::InvalidField, why), out);
+            self.fail_link(slot, Error::described(ErrorCondition::InvalidField, why), cx);
             return;
         }
-        self.raise_open(slot, out);
+        self.raise_open(slot, cx);
     }
 
-    fn raise_open(&mut self, slot: u16, out: &mut Out) {
+    fn raise_open(&mut self, slot: u16, cx: &mut Context) {
         let Some(link) = self.link_at(slot) else { return };
-        link.end.opened = true;
-        out.event(Event::link_open(link.end.id));
+        link.common.opened = true;
+        cx.event(Event::link_open(link.common.id));
         if let LinkKind::Receiver(receiver) = &mut link.kind
             && receiver.top_up()
         {
-            self.flow_later(slot);
+            self.schedule_flow(slot);
         }
     }
 
@@ -347,14 +350,14 @@ impl SessionInner {
         &mut self,
         id: LinkId,
         local: &config::Attach,
-        out: &mut Out,
+        cx: &mut Context,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
         let link = self.link(id)?;
-        if link.end.state != LinkState::AttachRcvd {
+        if link.common.state != LinkState::AttachRcvd {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
         }
-        let slot = LinkKey::from(id).slot;
+        let slot = LinkKey::from(id).handle;
         // 2.7.3: each end has the say of its own mode, and takes the other's as it is.
         match &mut link.kind {
             // It may have been given credit already.
@@ -364,19 +367,20 @@ impl SessionInner {
                 receiver.rcv_mode = local.rcv_settle_mode;
             }
         }
-        link.end.keep_outcomes = local.keep_outcomes;
-        self.write_answer(slot, local, Mirror::BOTH, out)?;
+        link.common.keep_outcomes = local.keep_outcomes;
+        self.write_answer(slot, local, EchoTermini::BOTH, cx)?;
         if self.link(id)?.receiver().is_ok_and(|receiver| receiver.credit() > 0) {
-            self.flow_later(slot);
+            self.schedule_flow(slot);
         }
-        self.raise_open(slot, out);
+        self.raise_open(slot, cx);
         if let LinkId::Sender(id) = id {
-            let drain = self.link(id.into())?.sender().map(|sender| core::mem::take(&mut sender.drain_due));
+            let drain =
+                self.link(id.into())?.sender().map(|sender| core::mem::take(&mut sender.drain_event_owed));
             if drain == Ok(true) {
-                out.event(Event::SenderDrain { sender: id });
+                cx.event(Event::SenderDrain { sender: id });
             }
             self.wait(slot);
-            self.wake_senders(out);
+            self.wake_senders(cx);
         }
         Ok(())
     }
@@ -386,29 +390,29 @@ impl SessionInner {
         &mut self,
         slot: u16,
         error: Option<Error>,
-        out: &mut Out,
+        cx: &mut Context,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
         let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
-        if link.end.state != LinkState::AttachRcvd {
+        if link.common.state != LinkState::AttachRcvd {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
         }
-        let role = link.end.role();
-        let mirror = Mirror { source: role == Role::Receiver, target: role == Role::Sender };
-        self.write_answer_or_bare(slot, mirror, out)?;
+        let role = link.common.role();
+        let mirror = EchoTermini { source: role == Role::Receiver, target: role == Role::Sender };
+        self.write_answer_or_bare(slot, mirror, cx)?;
         let bare = error.as_ref().map(|error| Error::new(error.condition.clone()));
-        self.detach_now(slot, true, error, out).or_else(|_| self.detach_now(slot, true, bare, out))
+        self.detach_now(slot, true, error, cx).or_else(|_| self.detach_now(slot, true, bare, cx))
     }
 
     /// The link that one of the peer's handles stands for.
     pub(crate) fn link_on(&self, handle: Handle) -> Option<LinkId> {
         let slot = self.handle_at(handle)?;
-        self.links.get(slot).map(|link| link.end.id)
+        self.links.get(slot).map(|link| link.common.id)
     }
 }
 
 /// Takes over what the peer's attach has the say of (2.7.3).
-fn take_settings(end: &mut Endpoint, kind: &mut LinkKind, attach: &Attach) {
+fn take_settings(end: &mut LinkCommon, kind: &mut LinkKind, attach: &Attach) {
     match kind {
         LinkKind::Sender(sender) => {
             sender.max_message_size = attach.max_message_size.unwrap_or(0);

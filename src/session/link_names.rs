@@ -2,33 +2,33 @@
 
 use alloc::vec::Vec;
 
-use crate::{link::Link, places::Places, spec::definitions::Role};
+use crate::{link::Link, slab::Slab, spec::definitions::Role};
 
 /// The handles of links in the order of their names. The links have the names, so that each is kept once; and a
-/// handle has two octets, so that making room among all that there can be moves 128 KiB.
+/// handle has two bytes, so that making room among all that there can be moves 128 KiB.
 #[derive(Debug, Default)]
-pub(super) struct Names(Vec<u16>);
+pub(super) struct LinkNames(Vec<u16>);
 
-impl Names {
-    fn place(&self, links: &Places<Link>, name: &[u8], role: Role) -> Result<usize, usize> {
+impl LinkNames {
+    fn place(&self, links: &Slab<Link>, name: &[u8], role: Role) -> Result<usize, usize> {
         let is_sender = role == Role::Sender;
         self.0.binary_search_by(|slot| {
             // Every link in here is there.
-            let end = links.get(*slot).map(|link| &link.end);
-            end.map(|end| (end.name_octets(), end.role() == Role::Sender)).cmp(&Some((name, is_sender)))
+            let end = links.get(*slot).map(|link| &link.common);
+            end.map(|end| (end.name_bytes(), end.role() == Role::Sender)).cmp(&Some((name, is_sender)))
         })
     }
 
     /// Our handle of the link of this name that we play this role on.
-    pub(super) fn find(&self, links: &Places<Link>, name: &[u8], role: Role) -> Option<u16> {
+    pub(super) fn find(&self, links: &Slab<Link>, name: &[u8], role: Role) -> Option<u16> {
         let at = self.place(links, name, role).ok()?;
         self.0.get(at).copied()
     }
 
     /// Adds a link, which takes the place of an earlier one of its name.
-    pub(super) fn insert(&mut self, links: &Places<Link>, slot: u16) {
-        let Some(end) = links.get(slot).map(|link| &link.end) else { return };
-        match self.place(links, end.name_octets(), end.role()) {
+    pub(super) fn insert(&mut self, links: &Slab<Link>, slot: u16) {
+        let Some(end) = links.get(slot).map(|link| &link.common) else { return };
+        match self.place(links, end.name_bytes(), end.role()) {
             Ok(at) => {
                 if let Some(place) = self.0.get_mut(at) {
                     *place = slot;
@@ -39,9 +39,9 @@ impl Names {
     }
 
     /// Removes a link that is still there, unless another has taken its place.
-    pub(super) fn remove(&mut self, links: &Places<Link>, slot: u16) {
-        let Some(end) = links.get(slot).map(|link| &link.end) else { return };
-        if let Ok(at) = self.place(links, end.name_octets(), end.role())
+    pub(super) fn remove(&mut self, links: &Slab<Link>, slot: u16) {
+        let Some(end) = links.get(slot).map(|link| &link.common) else { return };
+        if let Ok(at) = self.place(links, end.name_bytes(), end.role())
             && self.0.get(at) == Some(&slot)
         {
             self.0.remove(at);
@@ -55,33 +55,33 @@ mod tests {
     use crate::{
         config,
         ids::{LinkId, LinkKey},
-        link::{Endpoint, LinkKind, ReceiverInner, Said, SenderInner},
+        link::{LinkCommon, LinkIdentity, LinkKind, ReceiverEndpoint, SenderEndpoint},
     };
     use alloc::{collections::BTreeMap, format, string::String};
 
     fn link(slot: u16, name: &str, role: Role) -> Link {
-        let key = LinkKey { generation: 1, session: 0, slot };
+        let key = LinkKey { generation: 1, session: 0, handle: slot };
         let (id, kind) = match role {
-            Role::Sender => (LinkId::from(key.sender()), LinkKind::Sender(SenderInner::default())),
+            Role::Sender => (LinkId::from(key.sender()), LinkKind::Sender(SenderEndpoint::default())),
             Role::Receiver => {
-                let receiver = ReceiverInner::new(&config::Attach::new(), 1);
+                let receiver = ReceiverEndpoint::new(&config::Attach::new(), 1);
                 (LinkId::from(key.receiver()), LinkKind::Receiver(receiver))
             }
         };
-        Link { end: Endpoint::new(id, Said::Name(name.into())), kind }
+        Link { common: LinkCommon::new(id, LinkIdentity::Name(name.into())), kind }
     }
 
     /// What a map from names to handles would say.
     #[test]
     fn links_are_found_by_name_and_direction() {
-        let (mut links, mut names) = (Places::default(), Names::default());
+        let (mut links, mut names) = (Slab::default(), LinkNames::default());
         let mut model: BTreeMap<(String, bool), u16> = BTreeMap::new();
         let mut random = 88_172_645_463_325_252_u64;
         for _ in 0..5000 {
             random ^= random << 13;
             random ^= random >> 7;
             random ^= random << 17;
-            // Names of which some begin with others, and come to be used again.
+            // LinkNames of which some begin with others, and come to be used again.
             let name = format!("{:b}", random % 64);
             let role = if random & (1 << 20) == 0 { Role::Sender } else { Role::Receiver };
             let key = (name.clone(), role == Role::Sender);

@@ -2,12 +2,12 @@
 
 use crate::types::Kind;
 
-/// How the octets after a format code are laid out (1.2).
+/// How the bytes after a format code are laid out (1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Category {
-    /// As many octets as the width says (1.2.1).
+    /// As many bytes as the width says (1.2.1).
     Fixed,
-    /// A size of that width, then as many octets (1.2.2).
+    /// A size of that width, then as many bytes (1.2.2).
     Variable,
     /// A size and a count of that width, then the elements, each with its constructor (1.2.3).
     Compound,
@@ -18,17 +18,17 @@ pub enum Category {
 /// One encoding of one primitive type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FormatCode {
-    /// The octet on the wire.
+    /// The byte on the wire.
     pub code: u8,
     /// The type encoded.
     pub kind: Kind,
     /// The layout of what follows.
     pub category: Category,
-    /// Octets of the value, or of its size field.
+    /// Bytes of the value, or of its size field.
     pub width: u8,
 }
 
-/// The octet before a descriptor and the value it describes (1.2).
+/// The byte before a descriptor and the value it describes (1.2).
 pub const DESCRIBED: u8 = 0x00;
 
 macro_rules! format_codes {
@@ -107,7 +107,7 @@ const fn by_code() -> [Option<FormatCode>; 256] {
     rows
 }
 
-/// Whether an element of an array with this code takes up no octets, so that a count costs nothing to declare.
+/// Whether an element of an array with this code takes up no bytes, so that a count costs nothing to declare.
 pub(crate) const fn is_zero_width(code: u8) -> bool {
     matches!(code, NULL | TRUE | FALSE | UINT0 | ULONG0 | LIST0)
 }

@@ -20,7 +20,7 @@ use crate::{
 
 /// The way out of a connection, of its sessions and of their links: to the transport, and to the application.
 #[derive(Debug)]
-pub(crate) struct Out {
+pub(crate) struct Context {
     pub(crate) outbox: Outbox,
     pub(crate) events: VecDeque<Event>,
     pub(crate) limits: Limits,
@@ -34,7 +34,7 @@ pub(crate) struct Out {
     pub(crate) closing: bool,
 }
 
-impl Out {
+impl Context {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             outbox: Outbox::default(),
@@ -122,14 +122,14 @@ impl Out {
         let max = usize::try_from(self.max_frame_size).unwrap_or(usize::MAX);
         let more_to_come = transfer.more;
         let start = self.outbox.start_frame(FrameKind::Amqp, self.channel);
-        transfer.encode(&mut self.outbox.writer());
+        transfer.encode(&mut self.outbox.encoder());
         let mut head = self.outbox.since(start);
         let left = payload.len();
         let split = head.saturating_add(left) > max;
         if split && !more_to_come {
             self.outbox.take_back(start.saturating_add(HEADER_SIZE));
             transfer.more = true;
-            transfer.encode(&mut self.outbox.writer());
+            transfer.encode(&mut self.outbox.encoder());
             head = self.outbox.since(start);
         }
         let room = max.saturating_sub(head);
@@ -151,7 +151,7 @@ impl Out {
     }
 
     /// Whether anything new may be begun.
-    pub(crate) fn check_lasting(&self) -> Result<(), CommandError> {
+    pub(crate) fn check_accepts_new_work(&self) -> Result<(), CommandError> {
         if self.closing {
             return Err(CommandError::IllegalState("the connection is closed, or closing"));
         }

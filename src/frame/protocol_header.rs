@@ -13,7 +13,7 @@ pub enum ProtocolId {
     Sasl,
 }
 
-/// The eight octets with which each layer of a connection begins (2.2).
+/// The eight bytes with which each layer of a connection begins (2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProtocolHeader {
     /// The layer's number.
@@ -38,7 +38,7 @@ impl ProtocolId {
 }
 
 impl ProtocolHeader {
-    /// Octets of a protocol header.
+    /// Bytes of a protocol header.
     pub const SIZE: usize = 8;
     /// AMQP 1.0.0.
     pub const AMQP: Self = Self::version_1_0_0(ProtocolId::Amqp);
@@ -51,23 +51,23 @@ impl ProtocolHeader {
         Self { id: id.code(), major: 1, minor: 0, revision: 0 }
     }
 
-    /// The header's octets.
+    /// The header's bytes.
     pub const fn to_bytes(self) -> [u8; Self::SIZE] {
         [b'A', b'M', b'Q', b'P', self.id, self.major, self.minor, self.revision]
     }
 
-    /// The header that these octets are, or `None` where they are none.
-    pub const fn from_bytes(octets: [u8; Self::SIZE]) -> Option<Self> {
-        match octets {
+    /// The header that these bytes are, or `None` where they are none.
+    pub const fn from_bytes(bytes: [u8; Self::SIZE]) -> Option<Self> {
+        match bytes {
             [b'A', b'M', b'Q', b'P', id, major, minor, revision] => Some(Self { id, major, minor, revision }),
             _ => None,
         }
     }
 
-    /// Whether these octets can be the beginning of a header: a peer that says something else is told so at
+    /// Whether these bytes can be the beginning of a header: a peer that says something else is told so at
     /// once, however little it has said (2.2).
-    pub fn may_begin(octets: &[u8]) -> bool {
-        octets.iter().zip(b"AMQP").all(|(octet, due)| octet == due)
+    pub fn may_begin(bytes: &[u8]) -> bool {
+        bytes.iter().zip(b"AMQP").all(|(byte, due)| byte == due)
     }
 }
 

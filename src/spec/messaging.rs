@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer, code, usual},
+    codec::{Decode, DecodeError, Decoder, Encode, Encoder, format_code, usual},
     types::{MessageFormat, Milliseconds, SequenceNo, Str, Symbol, Timestamp, Uuid},
 };
 
@@ -70,35 +70,39 @@ pub enum MessageId {
 }
 
 impl Decode for MessageId {
-    fn decode_as(code: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         match code {
-            code::ULONG | code::SMALLULONG | code::ULONG0 => u64::decode_as(code, reader).map(Self::Ulong),
-            code::UUID => Uuid::decode_as(code, reader).map(Self::Uuid),
-            code::VBIN8 | code::VBIN32 => Bytes::decode_as(code, reader).map(Self::Binary),
-            code::STR8 | code::STR32 => Str::decode_as(code, reader).map(Self::String),
-            found => Err(reader.wrong_type("message-id", found)),
+            format_code::ULONG | format_code::SMALLULONG | format_code::ULONG0 => {
+                u64::decode_as(code, decoder).map(Self::Ulong)
+            }
+            format_code::UUID => Uuid::decode_as(code, decoder).map(Self::Uuid),
+            format_code::VBIN8 | format_code::VBIN32 => Bytes::decode_as(code, decoder).map(Self::Binary),
+            format_code::STR8 | format_code::STR32 => Str::decode_as(code, decoder).map(Self::String),
+            found => Err(decoder.wrong_type("message-id", found)),
         }
     }
 
     #[inline]
-    fn usual<'a>(rest: &'a [u8], reader: &mut Reader<'a>) -> Option<(Self, &'a [u8])> {
+    fn usual<'a>(rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
         match *rest.first()? {
-            code::ULONG | code::SMALLULONG | code::ULONG0 => {
-                u64::usual(rest, reader).map(|(id, rest)| (Self::Ulong(id), rest))
+            format_code::ULONG | format_code::SMALLULONG | format_code::ULONG0 => {
+                u64::usual(rest, decoder).map(|(id, rest)| (Self::Ulong(id), rest))
             }
-            code::STR8 | code::STR32 => Str::usual(rest, reader).map(|(id, rest)| (Self::String(id), rest)),
-            _ => usual::general(rest, reader),
+            format_code::STR8 | format_code::STR32 => {
+                Str::usual(rest, decoder).map(|(id, rest)| (Self::String(id), rest))
+            }
+            _ => usual::general(rest, decoder),
         }
     }
 }
 
 impl Encode for MessageId {
-    fn encode(&self, writer: &mut Writer<'_>) {
+    fn encode(&self, encoder: &mut Encoder<'_>) {
         match self {
-            Self::Ulong(id) => id.encode(writer),
-            Self::Uuid(id) => id.encode(writer),
-            Self::Binary(id) => id.encode(writer),
-            Self::String(id) => id.encode(writer),
+            Self::Ulong(id) => id.encode(encoder),
+            Self::Uuid(id) => id.encode(encoder),
+            Self::Binary(id) => id.encode(encoder),
+            Self::String(id) => id.encode(encoder),
         }
     }
 }

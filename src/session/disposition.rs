@@ -2,14 +2,15 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::{Rare, SessionInner, find, find_mut};
+use super::unsettled::StoredState;
+use super::{ColdState, SessionEndpoint, find, find_mut};
 use crate::{
+    context::Context,
     error::{CommandError, ProtocolError},
     event::Event,
     ids::{DeliveryId, LinkId, ReceiverId, SenderId},
-    link::{Kept, Link, LinkKind},
-    out::Out,
-    places::Places,
+    link::{Link, LinkKind},
+    slab::Slab,
     spec::{
         definitions::{Error, ErrorCondition, ReceiverSettleMode, Role},
         delivery_state::{DeliveryState, Modified, Rejected},
@@ -62,33 +63,35 @@ fn follows(last: DeliveryId, next: DeliveryId) -> bool {
 
 /// Whether a link's application hears what becomes of its deliveries.
 #[derive(Clone, Copy)]
-enum Hearing {
+enum EventAudience {
     /// The link is in error.
     Errant,
-    /// It has come to its end, and its id is silent.
+    /// It has come to its end, and its id is end_raised.
     Silent,
     /// It hears of them, and settles what has come to its outcome, or leaves that to the application.
     Heard { keeps_outcomes: bool },
 }
 
-impl Hearing {
-    fn of(id: LinkId, links: &Places<Link>, rare: Option<&Rare>) -> Self {
+impl EventAudience {
+    fn of(id: LinkId, links: &Slab<Link>, cold: Option<&ColdState>) -> Self {
         match find(links, id) {
-            Some(link) if link.end.state == LinkState::Errant => Self::Errant,
-            Some(link) if !link.end.silent => Self::Heard { keeps_outcomes: link.end.keep_outcomes },
-            link if rare.is_some_and(|rare| rare.suspended.contains_key(&id)) => {
-                Self::Heard { keeps_outcomes: link.is_some_and(|link| link.end.keep_outcomes) }
+            Some(link) if link.common.state == LinkState::Errant => Self::Errant,
+            Some(link) if !link.common.end_raised => {
+                Self::Heard { keeps_outcomes: link.common.keep_outcomes }
+            }
+            link if cold.is_some_and(|cold| cold.suspended.contains_key(&id)) => {
+                Self::Heard { keeps_outcomes: link.is_some_and(|link| link.common.keep_outcomes) }
             }
             _ => Self::Silent,
         }
     }
 }
 
-impl SessionInner {
+impl SessionEndpoint {
     pub(super) fn on_disposition(
         &mut self,
         disposition: &Disposition,
-        out: &mut Out,
+        cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         let first = disposition.first;
         let last = disposition.last.unwrap_or(first);
@@ -103,8 +106,8 @@ impl SessionInner {
             return Ok(());
         }
         match disposition.role {
-            Role::Receiver => self.on_outcomes(first, last, disposition, out),
-            Role::Sender => self.on_sender_settlement(first, last, disposition, out),
+            Role::Receiver => self.on_outcomes(first, last, disposition, cx),
+            Role::Sender => self.on_sender_settlement(first, last, disposition, cx),
         }
     }
 
@@ -114,37 +117,37 @@ impl SessionInner {
         first: DeliveryNumber,
         last: DeliveryNumber,
         disposition: &Disposition,
-        out: &mut Out,
+        cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         let mut runs = core::mem::take(&mut self.runs);
         let mut errant = false;
-        let (links, rare) = (&self.links, &self.rare);
+        let (links, cold) = (&self.links, &self.cold);
         let state = disposition.state.as_ref();
         let terminal = state.is_some_and(DeliveryState::is_terminal);
         // One copy for all of them.
         let mut copy = None;
-        let mut kept = || copy.get_or_insert_with(|| Kept::copied(state, out.limits.decode)).clone();
+        let mut kept = || copy.get_or_insert_with(|| StoredState::copied(state, cx.limits.decode)).clone();
         // The deliveries of a range are mostly of one link.
         let mut last_hearing = None;
         self.outgoing.retain(first, last, |id, slot| {
             let hearing = match last_hearing {
                 Some((link, hearing)) if link == slot.link => hearing,
-                _ => Hearing::of(slot.link.into(), links, rare.as_deref()),
+                _ => EventAudience::of(slot.link.into(), links, cold.as_deref()),
             };
             last_hearing = Some((slot.link, hearing));
             let keeps_outcomes = match hearing {
-                Hearing::Errant => {
+                EventAudience::Errant => {
                     errant = true;
                     return true;
                 }
-                Hearing::Silent => {
+                EventAudience::Silent => {
                     // What became of it is there to be asked for.
                     if state.is_some() && !slot.state.is_terminal() {
                         slot.state = kept();
                     }
                     return true;
                 }
-                Hearing::Heard { keeps_outcomes } => keeps_outcomes,
+                EventAudience::Heard { keeps_outcomes } => keeps_outcomes,
             };
             let settles = disposition.settled || (terminal && !keeps_outcomes);
             // 3.4: a terminal state is the last.
@@ -173,9 +176,17 @@ impl SessionInner {
                         state,
                     });
                 }
-                self.tell(Event::Settled { link, first: run.first, last: run.last, state }, link, out);
+                self.raise_link_event(
+                    Event::Settled { link, first: run.first, last: run.last, state },
+                    link,
+                    cx,
+                );
             } else {
-                self.tell(Event::Updated { link, first: run.first, last: run.last, state }, link, out);
+                self.raise_link_event(
+                    Event::Updated { link, first: run.first, last: run.last, state },
+                    link,
+                    cx,
+                );
             }
         }
         self.runs = runs;
@@ -188,7 +199,7 @@ impl SessionInner {
         first: DeliveryNumber,
         last: DeliveryNumber,
         disposition: &Disposition,
-        out: &mut Out,
+        cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         let Some(incoming) = &mut self.incoming else { return Ok(()) };
         let mut runs = core::mem::take(&mut self.runs);
@@ -196,7 +207,7 @@ impl SessionInner {
         let links = &self.links;
         incoming.retain(first, last, |id, slot| {
             let link = find(links, slot.link.into());
-            if link.is_some_and(|link| link.end.state == LinkState::Errant) {
+            if link.is_some_and(|link| link.common.state == LinkState::Errant) {
                 errant = true;
                 return true;
             }
@@ -209,9 +220,17 @@ impl SessionInner {
             let (link, state) = (run.link, disposition.state.clone());
             if run.settled {
                 self.count_settled(link, run.first, run.last);
-                self.tell(Event::Settled { link, first: run.first, last: run.last, state }, link, out);
+                self.raise_link_event(
+                    Event::Settled { link, first: run.first, last: run.last, state },
+                    link,
+                    cx,
+                );
             } else {
-                self.tell(Event::Updated { link, first: run.first, last: run.last, state }, link, out);
+                self.raise_link_event(
+                    Event::Updated { link, first: run.first, last: run.last, state },
+                    link,
+                    cx,
+                );
             }
         }
         self.runs = runs;
@@ -219,16 +238,16 @@ impl SessionInner {
     }
 
     /// Raises an event of a link that has not come to its end, or is suspended.
-    fn tell(&mut self, event: Event, link: LinkId, out: &mut Out) {
-        let alive = self.link_ref(link).is_some_and(|link| !link.end.silent);
+    fn raise_link_event(&mut self, event: Event, link: LinkId, cx: &mut Context) {
+        let alive = self.link_ref(link).is_some_and(|link| !link.common.end_raised);
         if alive {
-            return out.event(event);
+            return cx.event(event);
         }
-        let Some(rare) = &mut self.rare else { return };
-        if let Some(left) = rare.suspended.get(&link).copied() {
-            out.event(event);
+        let Some(cold) = &mut self.cold else { return };
+        if let Some(left) = cold.suspended.get(&link).copied() {
+            cx.event(event);
             if left == 0 {
-                rare.suspended.remove(&link);
+                cold.suspended.remove(&link);
             }
         }
     }
@@ -236,10 +255,10 @@ impl SessionInner {
     fn count_settled(&mut self, link: LinkId, first: DeliveryId, last: DeliveryId) {
         let count = last.number().wrapping_sub(first.number()).saturating_add(1);
         match self.link(link) {
-            Ok(link) => link.end.unsettled = link.end.unsettled.saturating_sub(count),
+            Ok(link) => link.common.unsettled = link.common.unsettled.saturating_sub(count),
             Err(_) => {
                 self.orphans = self.orphans.saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
-                if let Some(left) = self.rare.as_mut().and_then(|rare| rare.suspended.get_mut(&link)) {
+                if let Some(left) = self.cold.as_mut().and_then(|cold| cold.suspended.get_mut(&link)) {
                     *left = left.saturating_sub(count);
                 }
             }
@@ -265,7 +284,7 @@ impl SessionInner {
             }
             let allowed = slot.state.check_change(state.as_ref());
             if allowed.is_ok() && !settled && state.is_some() {
-                slot.state = Kept::new(state.as_ref());
+                slot.state = StoredState::new(state.as_ref());
             }
             (allowed.is_err() || !settled, Some(allowed))
         });
@@ -276,7 +295,7 @@ impl SessionInner {
         };
         allowed?;
         if settled {
-            link.end.unsettled = link.end.unsettled.saturating_sub(1);
+            link.common.unsettled = link.common.unsettled.saturating_sub(1);
         }
         self.dispose(Pending { role: Role::Receiver, first: delivery, last: delivery, settled, state });
         Ok(())
@@ -304,7 +323,7 @@ impl SessionInner {
         });
         allowed?;
         let mut runs = core::mem::take(&mut self.runs);
-        let kept = Kept::new(state);
+        let kept = StoredState::new(state);
         incoming.retain(first.number().into(), last.number().into(), |delivery, slot| {
             if slot.link != id {
                 return true;
@@ -358,7 +377,7 @@ impl SessionInner {
         }
     }
 
-    pub(super) fn write_dispositions(&mut self, out: &mut Out) {
+    pub(super) fn write_dispositions(&mut self, cx: &mut Context) {
         if self.pending.is_empty() {
             return;
         }
@@ -372,10 +391,10 @@ impl SessionInner {
                 state,
                 batchable: false,
             };
-            if out.disposition(&disposition).is_err() {
+            if cx.disposition(&disposition).is_err() {
                 // Details that do not fit the peer's frames are left out; the outcome is what counts.
                 disposition.state = disposition.state.as_ref().map(without_details);
-                let _ = out.disposition(&disposition);
+                let _ = cx.disposition(&disposition);
             }
         }
         self.pending = pending;
@@ -417,7 +436,7 @@ pub struct UnsettledDelivery {
     pub state: Option<DeliveryState>,
 }
 
-impl SessionInner {
+impl SessionEndpoint {
     /// The unsettled deliveries of a link, in order.
     pub(crate) fn unsettled(&self, link: LinkId) -> Box<dyn Iterator<Item = UnsettledDelivery> + '_> {
         match link {

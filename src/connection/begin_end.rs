@@ -4,19 +4,19 @@ use alloc::format;
 
 use bytes::Bytes;
 
-use super::{Connection, Shared, gone};
+use super::{Connection, Shared, unknown_id};
 use crate::{
     config::Begin,
+    context::Context,
     error::{CommandError, Failure, Origin, ProtocolError},
     event::Event,
     ids::SessionId,
-    out::Out,
-    session::SessionInner,
+    session::SessionEndpoint,
     spec::{
         definitions::{Error, ErrorCondition},
         performatives::{self, Detach, End, Performative},
     },
-    state::{SessionCue, SessionState},
+    state::{SessionState, SessionTrigger},
 };
 
 impl Connection {
@@ -26,7 +26,7 @@ impl Connection {
     /// [`CommandError::LimitReached`] if no channel is left, [`CommandError::IllegalState`] if the connection is
     /// closing or closed, [`CommandError::FrameTooLarge`] if the begin is larger than the peer accepts.
     pub fn begin(&mut self, begin: Begin) -> Result<SessionId, CommandError> {
-        if self.out.closing || self.is_write_closed() {
+        if self.cx.closing || self.is_write_closed() {
             return Err(CommandError::IllegalState("the connection is closed, or closing"));
         }
         let theirs = self.remote.as_ref().map_or(u16::MAX, |open| open.channel_max.get());
@@ -34,10 +34,10 @@ impl Connection {
         let opened = self.is_open();
         // 2.4.2: ahead of the peer's open, only what any peer accepts: channel 0 and small frames.
         let ahead = channel == 0 && self.can_pipeline();
-        let Some((session, out, _)) = self.on_channel(channel) else { return gone() };
-        session.staged = true;
+        let Some((session, cx, _)) = self.on_channel(channel) else { return unknown_id() };
+        session.begin_pending = true;
         if opened || ahead {
-            let written = session.write_begin(out);
+            let written = session.write_begin(cx);
             if opened && let Err(error) = written {
                 self.remove(channel);
                 return Err(error);
@@ -57,7 +57,7 @@ impl Connection {
         let channel = self.sessions.lowest_free().filter(|channel| *channel <= limit)?;
         self.session_generations = self.session_generations.checked_add(1)?;
         let id = SessionId::new(self.session_generations, channel);
-        self.sessions.insert(SessionInner::new(id, channel, begin, &mut self.shared.epochs));
+        self.sessions.insert(SessionEndpoint::new(id, channel, begin, &mut self.shared.epochs));
         Some((channel, id))
     }
 
@@ -65,23 +65,23 @@ impl Connection {
     pub(super) fn begin_staged(&mut self) {
         let max = self.remote.as_ref().map_or(u16::MAX, |open| open.channel_max.get());
         for channel in self.sessions.numbers() {
-            let Some((session, out, _)) = self.on_channel(channel) else { continue };
-            if session.silent && session.state == SessionState::Unmapped {
+            let Some((session, cx, _)) = self.on_channel(channel) else { continue };
+            if session.end_raised && session.state == SessionState::Unmapped {
                 self.remove(channel);
                 continue;
             }
-            if !session.staged {
+            if !session.begin_pending {
                 continue;
             }
             let why = if channel > max {
                 "the peer's channel-max is reached"
-            } else if session.write_begin(out).is_err() {
+            } else if session.write_begin(cx).is_err() {
                 "the begin does not fit the peer's frames"
             } else {
                 continue;
             };
             let failure = Failure::new(Origin::Refused, ErrorCondition::NotAllowed, why);
-            session.raise_end(Some(&failure), out);
+            session.raise_end(Some(&failure), cx);
             self.remove(channel);
         }
     }
@@ -96,15 +96,14 @@ impl Connection {
             return Err(CommandError::IllegalState("the connection is not open"));
         }
         let channel = id.slot();
-        let Some((session, out, _)) = self.on_channel(channel).filter(|(session, ..)| session.id == id)
-        else {
-            return gone();
+        let Some((session, cx, _)) = self.on_channel(channel).filter(|(session, ..)| session.id == id) else {
+            return unknown_id();
         };
         if session.state != SessionState::BeginRcvd {
             return Err(CommandError::IllegalState("the session's begin has been answered"));
         }
         session.configure(begin);
-        session.write_begin(out)?;
+        session.write_begin(cx)?;
         self.replay(channel);
         Ok(())
     }
@@ -115,22 +114,21 @@ impl Connection {
     /// As [`accept_session`](Self::accept_session).
     pub fn refuse_session(&mut self, id: SessionId, error: Error) -> Result<(), CommandError> {
         let channel = id.slot();
-        let Some((session, out, _)) = self.on_channel(channel).filter(|(session, ..)| session.id == id)
-        else {
-            return gone();
+        let Some((session, cx, _)) = self.on_channel(channel).filter(|(session, ..)| session.id == id) else {
+            return unknown_id();
         };
         if session.state != SessionState::BeginRcvd {
             return Err(CommandError::IllegalState("the session's begin has been answered"));
         }
-        let events = out.events.len();
+        let events = cx.events.len();
         // Not what an accept has said that did not fit.
         session.configure(Begin::new());
-        session.write_begin(out)?;
-        out.events.truncate(events);
-        session.silent = true;
+        session.write_begin(cx)?;
+        cx.events.truncate(events);
+        session.end_raised = true;
         let bare = Error::new(error.condition.clone());
-        if session.end(Some(error), out).is_err() {
-            session.end(Some(bare), out)?;
+        if session.end(Some(error), cx).is_err() {
+            session.end(Some(bare), cx)?;
         }
         self.replay(channel);
         Ok(())
@@ -141,7 +139,7 @@ impl Connection {
         while let Some((session, ..)) = self.on_channel(channel)
             && let Some((performative, payload)) = session.next_kept()
         {
-            session.backlog_octets = 0;
+            session.backlog_bytes = 0;
             let Some(from) = session.remote_channel else { return };
             let routed = match performative {
                 Performative::End(end) => self.on_end(from, end),
@@ -153,7 +151,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn session_on(&self, remote: u16) -> Option<&SessionInner> {
+    pub(super) fn session_on(&self, remote: u16) -> Option<&SessionEndpoint> {
         let channel = self.channels.get(usize::from(remote)).copied().flatten()?;
         self.sessions.get(channel)
     }
@@ -189,14 +187,15 @@ impl Connection {
         }
         if let Some(answered) = begin.remote_channel {
             let channel = answered.get();
-            let Some((session, out, shared)) = self.on_channel(channel) else {
+            let Some((session, cx, shared)) = self.on_channel(channel) else {
                 return illegal("a begin that answers none");
             };
-            if session.state.next(SessionCue::RecvBegin).is_none() || session.state == SessionState::Unmapped
+            if session.state.next(SessionTrigger::RecvBegin).is_none()
+                || session.state == SessionState::Unmapped
             {
                 return illegal("a begin that answers none");
             }
-            session.on_begin(begin, body, remote, out);
+            session.on_begin(begin, body, remote, cx);
             shared.queue(session);
             self.map_channel(remote, Some(channel));
             return Ok(());
@@ -210,34 +209,34 @@ impl Connection {
         };
         self.map_channel(remote, Some(channel));
         let auto_accept = self.shared.config.auto_accept;
-        let Some((session, out, _)) = self.on_channel(channel) else { return Ok(()) };
-        session.on_begin(begin, body, remote, out);
+        let Some((session, cx, _)) = self.on_channel(channel) else { return Ok(()) };
+        session.on_begin(begin, body, remote, cx);
         if auto_accept {
-            let written = session.write_begin(out);
+            let written = session.write_begin(cx);
             return written.map_err(|error| {
                 ProtocolError::connection(ErrorCondition::FrameSizeTooSmall, &format!("{error}"))
             });
         }
-        out.event(Event::SessionRequested { session: id });
+        cx.event(Event::SessionRequested { session: id });
         Ok(())
     }
 
     pub(super) fn on_end(&mut self, remote: u16, end: End) -> Result<(), ProtocolError> {
         let channel = self.channel_of(remote)?;
-        let octets = self.frame_octets;
-        let Some((session, out, _)) = self.on_channel(channel) else { return Ok(()) };
+        let bytes = self.frame_bytes;
+        let Some((session, cx, _)) = self.on_channel(channel) else { return Ok(()) };
         if session.state == SessionState::BeginRcvd {
-            session.keep(Performative::End(end), Bytes::new(), octets);
+            session.keep(Performative::End(end), Bytes::new(), bytes);
             return Ok(());
         }
         let failure = end.error.map(|error| Failure { origin: Origin::Peer, error: *error });
-        if !session.apply(SessionCue::RecvEnd) {
+        if !session.apply(SessionTrigger::RecvEnd) {
             return Ok(());
         }
         if session.state == SessionState::EndRcvd {
-            let _ = session.end(None, out);
+            let _ = session.end(None, cx);
         }
-        session.raise_end(failure.as_ref(), out);
+        session.raise_end(failure.as_ref(), cx);
         self.map_channel(remote, None);
         self.remove(channel);
         Ok(())
@@ -248,11 +247,11 @@ impl Connection {
     pub(super) fn in_session(
         &mut self,
         channel: u16,
-        receive: impl FnOnce(&mut SessionInner, &mut Out, &mut Shared) -> Result<(), ProtocolError>,
+        receive: impl FnOnce(&mut SessionEndpoint, &mut Context, &mut Shared) -> Result<(), ProtocolError>,
     ) {
-        let Some((session, out, shared)) = self.on_channel(channel) else { return };
-        let received = receive(session, out, shared);
-        session.purge_orphans(out.limits.retained);
+        let Some((session, cx, shared)) = self.on_channel(channel) else { return };
+        let received = receive(session, cx, shared);
+        session.purge_orphans(cx.limits.retained);
         shared.queue(session);
         if let Err(error) = received {
             self.violate(error);
@@ -261,11 +260,11 @@ impl Connection {
 
     /// A detach of an open session.
     pub(super) fn on_detach(&mut self, channel: u16, detach: Detach) {
-        self.in_session(channel, |session, out, shared| {
+        self.in_session(channel, |session, cx, shared| {
             if let Some(link) = session.link_on(detach.handle) {
                 shared.timers.forget_link(link);
             }
-            session.receive_detach(detach, out)
+            session.receive_detach(detach, cx)
         });
     }
 
@@ -277,20 +276,20 @@ impl Connection {
         payload: Bytes,
     ) -> Result<(), ProtocolError> {
         let channel = self.channel_of(remote)?;
-        let octets = self.frame_octets;
+        let bytes = self.frame_bytes;
         let Some((session, ..)) = self.on_channel(channel) else { return Ok(()) };
         match session.state {
             SessionState::Mapped => {
                 match performative {
                     Performative::Detach(detach) => self.on_detach(channel, detach),
-                    other => self.in_session(channel, |session, out, shared| {
-                        session.receive(other, payload, out, &mut shared.links, &mut shared.epochs)
+                    other => self.in_session(channel, |session, cx, shared| {
+                        session.receive(other, payload, cx, &mut shared.links, &mut shared.epochs)
                     }),
                 }
                 Ok(())
             }
             SessionState::BeginRcvd => {
-                session.keep(performative, payload, octets);
+                session.keep(performative, payload, bytes);
                 Ok(())
             }
             // 2.5.4, 2.5.5: nothing can be answered any more.
@@ -311,7 +310,7 @@ impl Connection {
         if left == 0 || left > self.shared.config.limits.retained {
             return;
         }
-        session.shed();
+        session.release_all_but_unsettled();
         self.retained = self.retained.saturating_add(left);
         self.ended.push_back(session);
         while self.retained > self.shared.config.limits.retained

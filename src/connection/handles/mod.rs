@@ -5,14 +5,14 @@ mod receiver;
 mod sender;
 mod session;
 
-use super::{Connection, Shared, deadlines::Due, gone};
+use super::{Connection, Shared, deadlines::Due, unknown_id};
 use crate::{
     config,
+    context::Context,
     error::CommandError,
     ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
     link::Link,
-    out::Out,
-    session::SessionInner,
+    session::SessionEndpoint,
     spec::{definitions::Error, performatives::Attach},
     types::Str,
 };
@@ -23,8 +23,8 @@ pub use session::Session;
 
 /// A session, its way out, and what it needs of its connection.
 struct Parts<'a> {
-    session: &'a mut SessionInner,
-    out: &'a mut Out,
+    session: &'a mut SessionEndpoint,
+    cx: &'a mut Context,
     shared: &'a mut Shared,
 }
 
@@ -33,18 +33,18 @@ impl Parts<'_> {
     #[inline]
     fn run<T>(
         &mut self,
-        command: impl FnOnce(&mut SessionInner, &mut Out, &mut Shared) -> Result<T, CommandError>,
+        command: impl FnOnce(&mut SessionEndpoint, &mut Context, &mut Shared) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
         // 2.4.3: nothing follows close.
-        self.out.check_open()?;
-        let done = command(self.session, self.out, self.shared);
+        self.cx.check_open()?;
+        let done = command(self.session, self.cx, self.shared);
         self.shared.queue(self.session);
         done
     }
 
     fn detach(&mut self, id: LinkId, closed: bool, error: Option<Error>) -> Result<(), CommandError> {
-        self.run(|session, out, shared| {
-            session.detach(LinkKey::from(id).slot, closed, error, out)?;
+        self.run(|session, cx, shared| {
+            session.detach(LinkKey::from(id).handle, closed, error, cx)?;
             // One that had not been attached is gone already.
             if session.link_ref(id).is_some() {
                 shared.timers.arm(Due::Detach(id), shared.config.timeouts.detach);
@@ -56,13 +56,13 @@ impl Parts<'_> {
 
 impl Connection {
     fn parts(&mut self, channel: u16) -> Result<Parts<'_>, CommandError> {
-        let (session, out, shared) = self.on_channel(channel).ok_or(CommandError::UnknownId)?;
-        Ok(Parts { session, out, shared })
+        let (session, cx, shared) = self.on_channel(channel).ok_or(CommandError::UnknownId)?;
+        Ok(Parts { session, cx, shared })
     }
 
     fn link_parts(&mut self, id: LinkId) -> Result<Parts<'_>, CommandError> {
         let parts = self.parts(LinkKey::from(id).session)?;
-        if parts.session.link(id)?.end.silent { gone() } else { Ok(parts) }
+        if parts.session.link(id)?.common.end_raised { unknown_id() } else { Ok(parts) }
     }
 
     /// The session, to be spoken to.
@@ -71,8 +71,8 @@ impl Connection {
     /// [`CommandError::UnknownId`] if it has ended.
     pub fn session(&mut self, id: SessionId) -> Result<Session<'_>, CommandError> {
         let parts = self.parts(id.slot())?;
-        if parts.session.id != id || parts.session.silent {
-            return gone();
+        if parts.session.id != id || parts.session.end_raised {
+            return unknown_id();
         }
         Ok(Session { parts })
     }
@@ -96,7 +96,7 @@ impl Connection {
     /// Whether the session is open at both ends.
     pub fn session_is_open(&self, id: SessionId) -> bool {
         let session = self.sessions.get(id.slot());
-        session.is_some_and(|session| session.id == id && session.is_open() && !session.silent)
+        session.is_some_and(|session| session.id == id && session.is_open() && !session.end_raised)
     }
 
     /// Whether the link is attached at both ends.
@@ -113,7 +113,7 @@ impl Connection {
         let session = self.sessions.get(LinkKey::from(id).session);
         session
             .and_then(|session| session.link_ref(id))
-            .is_some_and(|link| link.end.is_open() && !link.end.silent)
+            .is_some_and(|link| link.common.is_open() && !link.common.end_raised)
     }
 
     /// Answers the peer's request for a link that we send on (`SENDER_REQUESTED`). A source or target left unset
@@ -123,7 +123,7 @@ impl Connection {
     /// [`CommandError::UnknownId`] if the link is gone, [`CommandError::IllegalState`] if it has been answered or
     /// its session has not, [`CommandError::FrameTooLarge`] if the attach is larger than the peer accepts.
     pub fn accept_sender(&mut self, id: SenderId, attach: config::Attach) -> Result<(), CommandError> {
-        self.link_parts(id.into())?.run(|session, out, _| session.accept_link(id.into(), &attach, out))
+        self.link_parts(id.into())?.run(|session, cx, _| session.accept_link(id.into(), &attach, cx))
     }
 
     /// Answers the peer's request for a link that we receive on (`RECEIVER_REQUESTED`).
@@ -131,7 +131,7 @@ impl Connection {
     /// # Errors
     /// As [`accept_sender`](Self::accept_sender).
     pub fn accept_receiver(&mut self, id: ReceiverId, attach: config::Attach) -> Result<(), CommandError> {
-        self.link_parts(id.into())?.run(|session, out, _| session.accept_link(id.into(), &attach, out))
+        self.link_parts(id.into())?.run(|session, cx, _| session.accept_link(id.into(), &attach, cx))
     }
 
     /// Refuses the peer's request for a link (`SENDER_REQUESTED`): attaches it without a source, and detaches it
@@ -152,9 +152,9 @@ impl Connection {
     }
 
     fn refuse(&mut self, id: LinkId, error: Error) -> Result<(), CommandError> {
-        self.link_parts(id)?.run(|session, out, _| {
-            session.refuse_link(LinkKey::from(id).slot, Some(error), out)?;
-            session.link(id)?.end.silent = true;
+        self.link_parts(id)?.run(|session, cx, _| {
+            session.refuse_link(LinkKey::from(id).handle, Some(error), cx)?;
+            session.link(id)?.common.end_raised = true;
             Ok(())
         })
     }
@@ -174,7 +174,7 @@ macro_rules! link_getters {
 
         /// The link's name (2.6.1).
         pub fn name(&self) -> Str {
-            self.link().map(|link| link.end.name()).unwrap_or_default()
+            self.link().map(|link| link.common.name()).unwrap_or_default()
         }
 
         /// The session that the link is attached to.
@@ -184,18 +184,18 @@ macro_rules! link_getters {
 
         /// Whether the link is attached at both ends.
         pub fn is_open(&self) -> bool {
-            self.link().is_some_and(|link| link.end.is_open())
+            self.link().is_some_and(|link| link.common.is_open())
         }
 
         /// The peer's attach, once it has come (2.7.3): its source and target, its settle modes and limits. It is
         /// kept as it came, and decoded each time.
         pub fn remote_attach(&self) -> Option<Attach> {
-            self.link()?.end.remote(self.parts.out.limits.decode)
+            self.link()?.common.remote(self.parts.cx.limits.decode)
         }
 
         /// Deliveries that are not settled.
         pub fn unsettled_len(&self) -> u32 {
-            self.link().map_or(0, |link| link.end.unsettled)
+            self.link().map_or(0, |link| link.common.unsettled)
         }
 
         /// Detaches the link but does not close it (2.6.4); with an error, closes it. What is pending is written

@@ -1,13 +1,17 @@
-//! Octets of values, put together for the tests that read them.
+//! EncodedStrategy of values, put together for the tests that read them.
 
 use alloc::vec::Vec;
 
 use proptest::{prelude::*, sample::select};
 
-pub(crate) type Octets = BoxedStrategy<Vec<u8>>;
+pub(crate) type EncodedStrategy = BoxedStrategy<Vec<u8>>;
 
 /// Items behind a size and a count, in one form or the other.
-pub(crate) fn compound(narrow: u8, wide: u8, items: impl Strategy<Value = Vec<Vec<u8>>> + 'static) -> Octets {
+pub(crate) fn compound(
+    narrow: u8,
+    wide: u8,
+    items: impl Strategy<Value = Vec<Vec<u8>>> + 'static,
+) -> EncodedStrategy {
     (items, proptest::bool::weighted(0.2))
         .prop_map(move |(items, is_wide)| {
             let body = items.concat();
@@ -24,9 +28,9 @@ pub(crate) fn compound(narrow: u8, wide: u8, items: impl Strategy<Value = Vec<Ve
         .boxed()
 }
 
-/// A value of fixed width, of any of these codes and the octets behind them.
-pub(crate) fn fixed(codes: &'static [(u8, usize)]) -> Octets {
+/// A value of fixed width, of any of these codes and the encoded behind them.
+pub(crate) fn fixed(codes: &'static [(u8, usize)]) -> EncodedStrategy {
     (select(codes), any::<[u8; 16]>())
-        .prop_map(|((code, width), octets)| [&[code], octets.get(..width).unwrap()].concat())
+        .prop_map(|((code, width), encoded)| [&[code], encoded.get(..width).unwrap()].concat())
         .boxed()
 }

@@ -7,21 +7,21 @@ use nom::{
     number::complete::{be_u8, be_u16, be_u32, be_u64},
 };
 
-use super::{Decode, DecodeError, DecodeErrorKind, DecodeLimits, code};
+use super::{Decode, DecodeError, DecodeErrorKind, DecodeLimits, format_code};
 use crate::types::{Symbol, Value};
 
 /// Reads values from bytes, one after the other.
 ///
 /// Binaries, strings and symbols that it reads are slices of the bytes it was given, not copies.
 #[derive(Debug)]
-pub struct Reader<'a> {
+pub struct Decoder<'a> {
     source: &'a Bytes,
     /// What is left of the compound being read, or of the source outside any.
     rest: &'a [u8],
     budget: DecodeLimits,
 }
 
-/// Where a reader is, and what is left of its limits there.
+/// Where a decoder is, and what is left of its limits there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place<'a> {
     rest: &'a [u8],
@@ -29,7 +29,7 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// What is left of the octets.
+    /// What is left of the bytes.
     #[inline(always)]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
@@ -50,14 +50,14 @@ pub enum Descriptor {
 /// A primitive parser: nom's answer, without the reason, since there is only one.
 type Parsed<'a, T> = Result<(&'a [u8], T), nom::Err<NomError<&'a [u8]>>>;
 
-impl<'a> Reader<'a> {
-    /// A reader at the start of the bytes.
+impl<'a> Decoder<'a> {
+    /// A decoder at the start of the bytes.
     #[inline]
     pub fn new(source: &'a Bytes, limits: DecodeLimits) -> Self {
         Self { source, rest: source, budget: limits }
     }
 
-    /// Octets read so far.
+    /// Bytes read so far.
     #[inline]
     pub fn offset(&self) -> usize {
         // `rest` is always a part of `source`, so the difference of their addresses is the offset.
@@ -86,10 +86,10 @@ impl<'a> Reader<'a> {
     /// Fails unless everything has been read.
     ///
     /// # Errors
-    /// [`DecodeErrorKind::TrailingOctets`].
+    /// [`DecodeErrorKind::TrailingBytes`].
     #[inline]
     pub fn finish(&self) -> Result<(), DecodeError> {
-        if self.is_empty() { Ok(()) } else { Err(self.error(DecodeErrorKind::TrailingOctets)) }
+        if self.is_empty() { Ok(()) } else { Err(self.error(DecodeErrorKind::TrailingBytes)) }
     }
 
     #[inline]
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
         self.error(DecodeErrorKind::Truncated)
     }
 
-    /// The next octet.
+    /// The next byte.
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`] at the end.
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    pub(crate) fn octets<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let at = self.offset();
         self.take(N)?.try_into().map_err(|_| DecodeErrorKind::Truncated.at(at))
     }
@@ -143,17 +143,17 @@ impl<'a> Reader<'a> {
         self.run(take(count))
     }
 
-    /// As many octets, shared with the source.
+    /// As many bytes, shared with the source.
     #[inline]
     pub(crate) fn share(&mut self, count: usize) -> Result<Bytes, DecodeError> {
-        let octets = self.take(count)?;
-        Ok(self.source.slice_ref(octets))
+        let bytes = self.take(count)?;
+        Ok(self.source.slice_ref(bytes))
     }
 
     /// A part of the source, shared with it.
     #[inline]
-    pub(super) fn shared(&self, octets: &[u8]) -> Bytes {
-        self.source.slice_ref(octets)
+    pub(super) fn shared(&self, bytes: &[u8]) -> Bytes {
+        self.source.slice_ref(bytes)
     }
 
     /// What is left.
@@ -162,13 +162,13 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
-    /// Puts the reader at another part of its source.
+    /// Puts the decoder at another part of its source.
     #[inline]
     pub(super) fn set_rest(&mut self, rest: &'a [u8]) {
         self.rest = rest;
     }
 
-    /// Where the reader is, to come back to.
+    /// Where the decoder is, to come back to.
     #[inline(always)]
     pub(crate) fn place(&self) -> Place<'a> {
         Place { rest: self.rest, budget: self.budget }
@@ -203,7 +203,7 @@ impl<'a> Reader<'a> {
         self.budget.depth = self.budget.depth.saturating_add(1);
     }
 
-    /// The next constructor's format code; [`code::DESCRIBED`] where a descriptor follows.
+    /// The next constructor's format code; [`format_code::DESCRIBED`] where a descriptor follows.
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`] at the end.
@@ -216,7 +216,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn skip_null(&mut self) -> bool {
         match self.rest.split_first() {
-            Some((&code::NULL, rest)) => {
+            Some((&format_code::NULL, rest)) => {
                 self.rest = rest;
                 true
             }
@@ -224,18 +224,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a descriptor, after its [`code::DESCRIBED`] has been read.
+    /// Reads a descriptor, after its [`format_code::DESCRIBED`] has been read.
     ///
     /// # Errors
     /// Any [`DecodeError`] of the descriptor's value; [`DecodeErrorKind::TooDeep`] where it is nested too deeply.
     pub fn descriptor(&mut self) -> Result<Descriptor, DecodeError> {
         match self.code()? {
-            code::SMALLULONG => Ok(Descriptor::Code(self.u8()?.into())),
-            code::ULONG => Ok(Descriptor::Code(self.u64()?)),
-            code::ULONG0 => Ok(Descriptor::Code(0)),
-            code @ (code::SYM8 | code::SYM32) => Ok(Descriptor::Symbol(Symbol::decode_as(code, self)?)),
+            format_code::SMALLULONG => Ok(Descriptor::Code(self.u8()?.into())),
+            format_code::ULONG => Ok(Descriptor::Code(self.u64()?)),
+            format_code::ULONG0 => Ok(Descriptor::Code(0)),
+            code @ (format_code::SYM8 | format_code::SYM32) => {
+                Ok(Descriptor::Symbol(Symbol::decode_as(code, self)?))
+            }
             other => {
-                let value = self.nested(|reader| Value::decode_as(other, reader))?;
+                let value = self.nested(|decoder| Value::decode_as(other, decoder))?;
                 Ok(Descriptor::Reserved(value))
             }
         }
@@ -268,7 +270,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The same for elements that take up no octets.
+    /// The same for elements that take up no bytes.
     pub(crate) fn spend_zero_width(&mut self, count: u32) -> Result<(), DecodeError> {
         match self.budget.zero_width_elements.checked_sub(count) {
             Some(left) => {
@@ -279,14 +281,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Narrows the reader to the next `size` octets; [`leave`](Self::leave) goes back to what follows them.
+    /// Narrows the decoder to the next `size` bytes; [`leave`](Self::leave) goes back to what follows them.
     #[inline]
     pub(crate) fn enter(&mut self, size: usize) -> Result<&'a [u8], DecodeError> {
         let body = self.take(size)?;
         Ok(core::mem::replace(&mut self.rest, body))
     }
 
-    /// Goes back to what follows a compound, which must have been read to its end.
+    /// Goes back to what follows a compounds, which must have been read to its end.
     #[inline]
     pub(crate) fn leave(&mut self, after: &'a [u8]) -> Result<(), DecodeError> {
         if !self.rest.is_empty() {

@@ -1,0 +1,116 @@
+//! A table of boxed values by number; the lowest free number is taken first.
+
+use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
+
+/// Values by number: a channel's session (2.5.1), a handle's link (2.6.2).
+#[derive(Debug)]
+pub(crate) struct Slab<T> {
+    entries: Vec<Option<Box<T>>>,
+    /// Free numbers below the highest in use; made when there is one for the first time.
+    #[expect(
+        clippy::box_collection,
+        reason = "mostly there are none, and then it takes a third of the room"
+    )]
+    free: Option<Box<BTreeSet<u16>>>,
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), free: None }
+    }
+}
+
+impl<T> Slab<T> {
+    /// Returns the lowest free number, or `None` if all 65,536 are in use.
+    pub(crate) fn lowest_free(&self) -> Option<u16> {
+        let gap = self.free.as_ref().and_then(|free| free.first().copied());
+        gap.or_else(|| u16::try_from(self.entries.len()).ok())
+    }
+
+    /// Stores a value under the [lowest free number](Self::lowest_free).
+    pub(crate) fn insert(&mut self, value: T) {
+        let value = Some(Box::new(value));
+        let gap = self.free.as_mut().and_then(|free| free.pop_first());
+        match gap.and_then(|at| self.entries.get_mut(usize::from(at))) {
+            Some(entry) => *entry = value,
+            None => self.entries.push(value),
+        }
+    }
+
+    /// Removes and returns the value of a number.
+    pub(crate) fn remove(&mut self, at: u16) -> Option<Box<T>> {
+        let value = self.entries.get_mut(usize::from(at))?.take()?;
+        if usize::from(at).saturating_add(1) < self.entries.len() {
+            self.free.get_or_insert_default().insert(at);
+            return Some(value);
+        }
+        // The table ends with a value, so that its length follows the highest number in use.
+        self.entries.pop();
+        while let Some(None) = self.entries.last() {
+            self.entries.pop();
+            self.free.as_mut().and_then(|free| free.pop_last());
+        }
+        Some(value)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, at: u16) -> Option<&T> {
+        self.entries.get(usize::from(at))?.as_deref()
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, at: u16) -> Option<&mut T> {
+        self.entries.get_mut(usize::from(at))?.as_deref_mut()
+    }
+
+    /// Returns the numbers up to the highest in use, free ones included.
+    pub(crate) fn numbers(&self) -> impl DoubleEndedIterator<Item = u16> + use<T> {
+        (0..self.entries.len()).filter_map(|at| u16::try_from(at).ok())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().filter_map(Option::as_deref)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut().filter_map(Option::as_deref_mut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn insert_takes_the_lowest_free_number() {
+        let mut slab = Slab::default();
+        for n in 0..5 {
+            assert_eq!(slab.lowest_free(), Some(n));
+            slab.insert(n);
+        }
+        assert_eq!((slab.remove(3), slab.remove(1)), (Some(Box::new(3)), Some(Box::new(1))));
+        assert_eq!(slab.remove(1), None);
+        assert_eq!((slab.get(1), slab.get(2), slab.lowest_free()), (None, Some(&2), Some(1)));
+        slab.insert(10);
+        assert_eq!((slab.get(1), slab.lowest_free()), (Some(&10), Some(3)));
+        // The table shrinks to the highest number in use.
+        slab.remove(4);
+        assert_eq!((slab.numbers().collect(), slab.lowest_free()), (Vec::from([0, 1, 2]), Some(3)));
+        slab.insert(11);
+        assert_eq!(slab.get(3), Some(&11));
+        assert_eq!(slab.iter().copied().collect::<Vec<_>>(), [0, 10, 2, 11]);
+    }
+
+    #[test]
+    fn a_slab_holds_a_value_for_each_u16() {
+        let mut slab = Slab::default();
+        for n in 0..=u16::MAX {
+            assert_eq!(slab.lowest_free(), Some(n));
+            slab.insert(());
+        }
+        assert_eq!(slab.lowest_free(), None);
+        assert!(slab.numbers().eq(0..=u16::MAX) && slab.numbers().next_back() == Some(u16::MAX));
+        slab.remove(7);
+        assert_eq!(slab.lowest_free(), Some(7));
+    }
+}
