@@ -14,7 +14,7 @@ use std::{
 };
 
 use amqp_proto::{
-    Attach, CommandError, Config, Connection, CreditPolicy, Event, Instant, Progress, SenderId,
+    Attach, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, SenderId,
     callback::{Agent, ConnectionHandle, ReceiverHandle, SenderHandle, SessionHandle, Settings},
     frame::Payload,
     message::{Body, Message},
@@ -163,7 +163,7 @@ fn read_some(
 
 /// A broker with one queue, for one connection.
 fn serve(mut transport: TcpStream) -> io::Result<()> {
-    let config = Config::server("broker").auto_accept(true).sasl(Offer::accept_anonymous());
+    let config = ConnectionConfig::server("broker").auto_accept(true).sasl(Offer::accept_anonymous());
     let mut engine = Connection::new(config);
     let (mut queue, mut consumers): (VecDeque<Payload>, Vec<SenderId>) = Default::default();
     let (mut read, now, mut tag) = (BytesMut::new(), Instant::default(), 0_u32);
@@ -185,8 +185,8 @@ fn serve(mut transport: TcpStream) -> io::Result<()> {
                 tag += 1;
             }
         }
-        while !engine.transmit(now).is_empty() {
-            write_all(&mut transport, &mut engine.transmit(now))?;
+        while !engine.poll_transmit(now).is_empty() {
+            write_all(&mut transport, &mut engine.poll_transmit(now))?;
         }
     }
     Ok(())

@@ -25,7 +25,7 @@ use std::{
     sync::Arc,
 };
 
-use amqp_proto::{Config, SaslPolicy, sasl::Offer};
+use amqp_proto::{ConnectionConfig, SaslPolicy, sasl::Offer};
 use clap::Parser;
 use mio::{Events, Interest, Poll, Token, net::TcpListener};
 use node::Node;
@@ -56,8 +56,8 @@ fn user(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), password.to_owned()))
 }
 
-fn config(arguments: &Arguments) -> Config {
-    let mut config = Config::server(format!("broker-{}", std::process::id())).auto_accept(true);
+fn config(arguments: &Arguments) -> ConnectionConfig {
+    let mut config = ConnectionConfig::server(format!("broker-{}", std::process::id())).auto_accept(true);
     if let Some(size) = arguments.max_frame_size {
         config = config.max_frame_size(size);
     }
@@ -73,7 +73,7 @@ fn config(arguments: &Arguments) -> Config {
 }
 
 struct Broker {
-    config: Arc<Config>,
+    config: Arc<ConnectionConfig>,
     poll: Poll,
     listener: TcpListener,
     peers: Peers,
@@ -138,7 +138,7 @@ impl Broker {
             // Those that a queue has handed something to are among them now.
             busy.append(&mut self.peers.take_busy());
             met.extend(&busy);
-            busy.retain(|key| self.peers.get_mut(*key).is_some_and(Peer::transmit) || again.contains(key));
+            busy.retain(|key| self.peers.get_mut(*key).is_some_and(Peer::flush) || again.contains(key));
         }
         self.peers.rest(met);
     }

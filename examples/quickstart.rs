@@ -12,7 +12,7 @@ use std::{
 };
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, Event, LinkId, Progress, SenderId,
+    Attach, Connection, ConnectionConfig, Event, LinkId, Progress, SenderId, SessionConfig,
     message::{Body, Message, MessageSettings},
 };
 use bytes::{Buf as _, BytesMut};
@@ -42,7 +42,7 @@ fn run(
             }
             // 2. Output: what the commands and the protocol want to be sent. What is written makes room, which may
             //    bring events and more output; so both until there is neither.
-            let mut out = connection.transmit(now());
+            let mut out = connection.poll_transmit(now());
             if out.is_empty() {
                 break;
             }
@@ -84,7 +84,7 @@ fn show(who: &str, connection: &mut Connection, event: &Event) -> Result<()> {
             let Body::Value(value) = message.body()? else { return Err("an amqp-value is due".into()) };
             format!(" {value:?}")
         }
-        Event::Settled { state: Some(state), .. } => format!(" {}", state.type_name()),
+        Event::DeliverySettled { state: Some(state), .. } => format!(" {}", state.type_name()),
         event => event.error_detail().map(|detail| format!(" {detail}")).unwrap_or_default(),
     };
     println!("{who} {}{detail}", event.name());
@@ -106,7 +106,7 @@ fn send_all(connection: &mut Connection, sender: SenderId, text: &str) -> Result
 /// How many deliveries an event settles on a link that we send on.
 fn settled(event: &Event) -> u64 {
     match event {
-        Event::Settled { link: LinkId::Sender(_), first, last, .. } => {
+        Event::DeliverySettled { link: LinkId::Sender(_), first, last, .. } => {
             u64::from(*last) - u64::from(*first) + 1
         }
         _ => 0,
@@ -115,9 +115,9 @@ fn settled(event: &Event) -> u64 {
 
 /// Asks for a session and two links at once, then sends, receives, and closes when both are done.
 fn client(socket: TcpStream) -> Result<()> {
-    let mut connection = Connection::new(Config::client("quickstart-client").hostname("localhost"));
+    let mut connection = Connection::new(ConnectionConfig::client("quickstart-client").hostname("localhost"));
     connection.open()?;
-    let session = connection.begin(Begin::new())?;
+    let session = connection.begin(SessionConfig::new())?;
     connection.session(session)?.attach_sender(Attach::to("requests"))?;
     let receiver = connection.session(session)?.attach_receiver(Attach::from("replies"))?;
     connection.receiver(receiver)?.set_credit(COUNT as u32)?;
@@ -142,12 +142,14 @@ fn client(socket: TcpStream) -> Result<()> {
 
 /// Accepts whatever the client asks for, gives it credit, and sends on the link that it receives on.
 fn server(socket: TcpStream) -> Result<()> {
-    let connection = Connection::new(Config::server("quickstart-server"));
+    let connection = Connection::new(ConnectionConfig::server("quickstart-server"));
     run(socket, connection, |connection, event| {
         show("server", connection, &event)?;
         match event {
             Event::ConnectionRequested => connection.open()?,
-            Event::SessionRequested { session } => connection.accept_session(session, Begin::new())?,
+            Event::SessionRequested { session } => {
+                connection.accept_session(session, SessionConfig::new())?
+            }
             Event::ReceiverRequested { receiver, .. } => {
                 connection.accept_receiver(receiver, Attach::new())?;
                 connection.receiver(receiver)?.set_credit(COUNT as u32)?;

@@ -135,7 +135,7 @@ fn receive(
                 more = top_up(client, receiver, arguments, *received)?;
             }
             // What was not used of the credit has been given up: there are no more.
-            Some(Event::Drained { receiver, .. }) => {
+            Some(Event::ReceiverDrained { receiver, .. }) => {
                 let used_up = *received >= round.saturating_add(arguments.due(round).into());
                 round = *received;
                 more = used_up && drain(client, receiver, arguments, *received)?;

@@ -147,7 +147,7 @@ fn send(
     while !open || counts.sent < arguments.count || (!arguments.settled && counts.confirmed() < counts.sent) {
         match client.next_event(until)? {
             Some(Event::SenderOpen { .. }) => (open, start) = (true, Instant::now()),
-            Some(Event::Settled { first, last, state, .. }) => {
+            Some(Event::DeliverySettled { first, last, state, .. }) => {
                 counts.settled(first.through(last), state.as_ref());
                 bar.set_position(counts.confirmed());
                 continue;

@@ -67,11 +67,11 @@ impl Default for Timeouts {
 /// Settings of a connection.
 ///
 /// ```
-/// use amqp_proto::{Config, sasl::Offer};
-/// let config = Config::client("container-1").hostname("broker.example").sasl(Offer::anonymous());
+/// use amqp_proto::{ConnectionConfig, sasl::Offer};
+/// let config = ConnectionConfig::client("container-1").hostname("broker.example").sasl(Offer::anonymous());
 /// ```
 #[derive(Clone)]
-pub struct Config {
+pub struct ConnectionConfig {
     pub(crate) side: Side,
     pub(crate) container_id: Str,
     pub(crate) hostname: Option<Str>,
@@ -89,7 +89,7 @@ pub struct Config {
     pub(crate) auto_accept: bool,
 }
 
-impl Config {
+impl ConnectionConfig {
     fn new(side: Side, container_id: Str) -> Self {
         Self {
             side,
@@ -178,9 +178,9 @@ impl Config {
     }
 }
 
-impl core::fmt::Debug for Config {
+impl core::fmt::Debug for ConnectionConfig {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Config")
+        f.debug_struct("ConnectionConfig")
             .field("side", &self.side)
             .field("container_id", &self.container_id)
             .field("hostname", &self.hostname)
@@ -193,7 +193,7 @@ impl core::fmt::Debug for Config {
 
 /// Settings of a session.
 #[derive(Clone, Debug)]
-pub struct Begin {
+pub struct SessionConfig {
     pub(crate) incoming_window: u32,
     pub(crate) outgoing_window: u32,
     pub(crate) handle_max: u32,
@@ -201,7 +201,7 @@ pub struct Begin {
     pub(crate) properties: Option<Fields>,
 }
 
-impl Begin {
+impl SessionConfig {
     /// The defaults.
     pub fn new() -> Self {
         Self {
@@ -217,7 +217,7 @@ impl Begin {
         /// Transfer frames that are held at a time (2.5.6 `incoming-window`). Default 2 048.
         incoming_window: u32;
         /// The outgoing-window announced to the peer, in transfer frames (2.5.6). Default 2³¹-1: what is sent is
-        /// bounded by the peer's window and by [`Limits::outbox`], not by this.
+        /// bounded by the peer's window and by [`Limits::max_outbox_bytes`], not by this.
         outgoing_window: u32;
         /// The highest handle accepted (2.7.2 `handle-max`), one less than the number of links; at most 65 535.
         /// Default 255.
@@ -234,7 +234,7 @@ impl Begin {
     }
 }
 
-impl Default for Begin {
+impl Default for SessionConfig {
     fn default() -> Self {
         Self::new()
     }

@@ -99,7 +99,7 @@ impl Context {
     /// Whether there is room for what more input comes to.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
-        self.events.len() < self.limits.events && !self.outbox_full()
+        self.events.len() < self.limits.max_events && !self.outbox_full()
     }
 
     /// Whether anything may be written.
@@ -159,6 +159,6 @@ impl Context {
     }
 
     pub(crate) fn outbox_full(&self) -> bool {
-        self.outbox.len() >= self.limits.outbox
+        self.outbox.len() >= self.limits.max_outbox_bytes
     }
 }

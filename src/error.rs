@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::{
     codec::DecodeError,
     frame::FrameError,
-    spec::definitions::{Error, ErrorCondition},
+    spec::definitions::{AmqpError, ErrorCondition},
     types::Str,
 };
 
@@ -59,22 +59,22 @@ pub enum CommandError {
 /// The peer's fault, by what has to end for it (2.4.3, 2.5.4, 2.6.5).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ProtocolError {
-    Connection(Box<Error>),
-    Session(Box<Error>),
-    Link(Box<Error>),
+    Connection(Box<AmqpError>),
+    Session(Box<AmqpError>),
+    Link(Box<AmqpError>),
 }
 
 impl ProtocolError {
     pub(crate) fn connection(condition: ErrorCondition, why: &str) -> Self {
-        Self::Connection(Box::new(Error::described(condition, why)))
+        Self::Connection(Box::new(AmqpError::described(condition, why)))
     }
 
     pub(crate) fn session(condition: ErrorCondition, why: &str) -> Self {
-        Self::Session(Box::new(Error::described(condition, why)))
+        Self::Session(Box::new(AmqpError::described(condition, why)))
     }
 
     pub(crate) fn link(condition: ErrorCondition, why: &str) -> Self {
-        Self::Link(Box::new(Error::described(condition, why)))
+        Self::Link(Box::new(AmqpError::described(condition, why)))
     }
 }
 
@@ -94,7 +94,7 @@ impl From<FrameError> for ProtocolError {
 /// Who or what brought an endpoint to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Origin {
+pub enum Cause {
     /// The peer ended it with an error.
     Peer,
     /// The peer broke the protocol, and we ended it.
@@ -115,14 +115,14 @@ pub enum Origin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Who or what brought it about.
-    pub origin: Origin,
+    pub cause: Cause,
     /// The error on the wire, or the one that says it best where none was.
-    pub error: Error,
+    pub error: AmqpError,
 }
 
 impl Failure {
-    pub(crate) fn new(origin: Origin, condition: ErrorCondition, why: impl Into<Str>) -> Self {
-        Self { origin, error: Error::described(condition, why) }
+    pub(crate) fn new(cause: Cause, condition: ErrorCondition, why: impl Into<Str>) -> Self {
+        Self { cause, error: AmqpError::described(condition, why) }
     }
 }
 

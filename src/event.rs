@@ -175,7 +175,7 @@ events! {
         delivery: DeliveryId,
     };
     /// The peer settled deliveries, or we did on its outcome.
-    Settled = "SETTLED" {
+    DeliverySettled = "DELIVERY_SETTLED" {
         /// The link.
         link: LinkId,
         /// The first delivery.
@@ -186,7 +186,7 @@ events! {
         state: Option<DeliveryState>,
     };
     /// The peer told a state of deliveries that stay unsettled.
-    Updated = "UPDATED" {
+    DeliveryUpdated = "DELIVERY_UPDATED" {
         /// The link.
         link: LinkId,
         /// The first delivery.
@@ -197,7 +197,7 @@ events! {
         state: Option<DeliveryState>,
     };
     /// The credit that was to be drained is used up or given up (2.6.7).
-    Drained = "DRAINED" {
+    ReceiverDrained = "RECEIVER_DRAINED" {
         /// The link.
         receiver: ReceiverId,
         /// The sender did not say so in time, so that the credit has been taken back: messages may be on their way

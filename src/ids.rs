@@ -128,7 +128,7 @@ impl DeliveryId {
     /// # use amqp_proto::Event;
     /// fn settled(event: &Event) -> u64 {
     ///     match event {
-    ///         Event::Settled { first, last, .. } => first.through(*last),
+    ///         Event::DeliverySettled { first, last, .. } => first.through(*last),
     ///         _ => 0,
     ///     }
     /// }

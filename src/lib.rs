@@ -9,18 +9,18 @@
 //! 3. Give it commands, any number at any time: [`Connection::open`], [`Connection::begin`], and through
 //!    [`Connection::session`], [`Connection::sender`] and [`Connection::receiver`] all the rest. An error means that
 //!    nothing has happened.
-//! 4. Write what it has to say until that is empty: [`Connection::transmit`]. What has been written makes room, and may
+//! 4. Write what it has to say until that is empty: [`Connection::poll_transmit`]. What has been written makes room, and may
 //!    bring events: poll once more.
 //! 5. Wait for input, or until [`Connection::poll_timeout`], then call [`Connection::handle_timeout`].
 //! 6. When the transport ends, [`Connection::handle_eof`]; when [`Connection::is_closed`], close the transport.
 //!
 //! ```
-//! use amqp_proto::{Attach, Begin, Config, Connection, CreditPolicy, Event, Instant};
+//! use amqp_proto::{Attach, SessionConfig, ConnectionConfig, Connection, CreditPolicy, Event, Instant};
 //! use bytes::{Buf, BytesMut};
 //!
 //! /// Step 4 of one end and step 1 of the other; a socket would lie between.
 //! fn carry(from: &mut Connection, to: &mut Connection, buffer: &mut BytesMut, now: Instant) {
-//!     let mut transmit = from.transmit(now);
+//!     let mut transmit = from.poll_transmit(now);
 //!     while transmit.has_remaining() {
 //!         let chunk = transmit.chunk();
 //!         buffer.extend_from_slice(chunk);
@@ -31,10 +31,10 @@
 //! }
 //!
 //! # fn main() -> Result<(), amqp_proto::CommandError> {
-//! let mut client = Connection::new(Config::client("client"));
-//! let mut server = Connection::new(Config::server("server").auto_accept(true));
+//! let mut client = Connection::new(ConnectionConfig::client("client"));
+//! let mut server = Connection::new(ConnectionConfig::server("server").auto_accept(true));
 //! client.open()?;
-//! let session = client.begin(Begin::new())?;
+//! let session = client.begin(SessionConfig::new())?;
 //! let sender = client.session(session)?.attach_sender(Attach::to("greetings"))?;
 //!
 //! let (mut up, mut down) = (BytesMut::new(), BytesMut::new());
@@ -61,7 +61,7 @@
 //!             Event::SenderReady { sender } => {
 //!                 client.sender(sender)?.send(1_u32, b"hello".as_slice())?;
 //!             }
-//!             Event::Settled { state, .. } => outcome = state,
+//!             Event::DeliverySettled { state, .. } => outcome = state,
 //!             _ => {}
 //!         }
 //!     }
@@ -84,7 +84,7 @@
 //!
 //! What is received is a slice of the buffer that was handed in, so keeping a few bytes can keep a whole read buffer
 //! alive; [`frame::Payload::detach`] copies them out. All that a peer can make the engine keep has a bound in
-//! [`Limits`], [`Config`], [`Begin`] and [`Attach`].
+//! [`Limits`], [`ConnectionConfig`], [`SessionConfig`] and [`Attach`].
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -146,9 +146,9 @@ pub mod callback;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use config::{Attach, Begin, Config, CreditPolicy, SaslPolicy, Side, Timeouts};
+pub use config::{Attach, ConnectionConfig, CreditPolicy, SaslPolicy, SessionConfig, Side, Timeouts};
 pub use connection::{Connection, Progress, Receiver, Sender, Session};
-pub use error::{CommandError, Failure, Origin};
+pub use error::{Cause, CommandError, Failure};
 pub use event::Event;
 pub use ids::{DeliveryId, LinkId, ReceiverId, SenderId, SessionId};
 pub use limits::{DecodeLimits, Limits};

@@ -5,7 +5,7 @@
 mod peer;
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, Event, Instant, Progress, ReceiverId, SessionId,
+    Attach, Connection, ConnectionConfig, Event, Instant, Progress, ReceiverId, SessionConfig, SessionId,
     codec::{DecodeLimits, from_bytes, to_vec},
     spec::{
         definitions::{ReceiverSettleMode, Role, SenderSettleMode},
@@ -21,7 +21,7 @@ const NOW: Instant = Instant::from_millis(1);
 
 /// A server whose peer has opened its connection, and accepts frames of so many bytes.
 fn opened(max_frame_size: u32) -> Connection {
-    let mut server = Connection::new(Config::server("server"));
+    let mut server = Connection::new(ConnectionConfig::server("server"));
     let open = p::Open { max_frame_size, ..open() };
     for bytes in [AMQP.to_vec(), frame(0, &open)] {
         assert_eq!(server.handle_input(NOW, &mut bytes.as_slice()), Progress::NeedInput);
@@ -32,7 +32,7 @@ fn opened(max_frame_size: u32) -> Connection {
 }
 
 fn output(server: &mut Connection) -> Vec<u8> {
-    let mut transmit = server.transmit(NOW);
+    let mut transmit = server.poll_transmit(NOW);
     let bytes = transmit.copy_to_bytes(transmit.remaining());
     bytes.to_vec()
 }
@@ -96,7 +96,7 @@ fn begin_and_attach_can_be_asked_for_and_hold_no_input() {
         let mut input = block.clone();
         let accept = |server: &mut Connection| {
             let (sessions, _) = requested(server);
-            server.accept_session(sessions[0], Begin::new()).unwrap();
+            server.accept_session(sessions[0], SessionConfig::new()).unwrap();
             sessions[0]
         };
         let session = if waits {
@@ -136,7 +136,7 @@ fn an_answer_says_its_own() {
     let mut server = opened(4096);
     feed(&mut server, &frame(0, &begin()));
     let (sessions, _) = requested(&mut server);
-    server.accept_session(sessions[0], Begin::new()).unwrap();
+    server.accept_session(sessions[0], SessionConfig::new()).unwrap();
     feed(&mut server, &frame(0, &rich()));
     let (_, receivers) = requested(&mut server);
     output(&mut server);
@@ -195,7 +195,7 @@ fn what_is_given_back_is_no_larger_than_it_has_to_be() {
     let mut server = opened(512);
     feed(&mut server, &frame(0, &begin()));
     let (sessions, _) = requested(&mut server);
-    server.accept_session(sessions[0], Begin::new()).unwrap();
+    server.accept_session(sessions[0], SessionConfig::new()).unwrap();
     output(&mut server);
     feed(&mut server, &raw(0, 0, &body));
     let (_, receivers) = requested(&mut server);

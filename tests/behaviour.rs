@@ -5,10 +5,10 @@ mod common;
 use core::time::Duration;
 
 use amqp_proto::{
-    Attach, Begin, CommandError, Config, Connection, CreditPolicy, Event, Instant, LinkId, Origin, Progress,
-    SendOptions, Timeouts,
+    Attach, Cause, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, LinkId,
+    Progress, SendOptions, SessionConfig, Timeouts,
     spec::{
-        definitions::{Error, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         delivery_state::DeliveryState,
     },
 };
@@ -21,8 +21,8 @@ fn linked() -> Linked {
 
 #[test]
 fn a_silent_peer_is_closed_and_an_announced_time_out_is_kept() {
-    let server = Config::server("s").auto_accept(true).idle_timeout(1000);
-    let mut pair = Pair::new(Config::client("c"), server);
+    let server = ConnectionConfig::server("s").auto_accept(true).idle_timeout(1000);
+    let mut pair = Pair::new(ConnectionConfig::client("c"), server);
     pair.client.open().unwrap();
     pair.run();
     let opened = pair.now;
@@ -32,7 +32,7 @@ fn a_silent_peer_is_closed_and_an_announced_time_out_is_kept() {
     assert!((1..=opened + 250).contains(&beat), "{beat} after {opened}");
     pair.client.handle_timeout(Instant::from_millis(beat));
     let mut wire = BytesMut::new();
-    let mut transmit = pair.client.transmit(Instant::from_millis(beat));
+    let mut transmit = pair.client.poll_transmit(Instant::from_millis(beat));
     wire.extend_from_slice(transmit.chunk());
     transmit.advance(wire.len());
     assert_eq!(wire[..], [0, 0, 0, 8, 2, 0, 0, 0]);
@@ -45,7 +45,7 @@ fn a_silent_peer_is_closed_and_an_announced_time_out_is_kept() {
     pair.server.handle_timeout(Instant::from_millis(late));
     let events = pair.server_events();
     let Some(Event::ConnectionError(failure)) = events.last() else { panic!("{events:?}") };
-    assert_eq!(failure.origin, Origin::TimedOut);
+    assert_eq!(failure.cause, Cause::TimedOut);
     pair.now = late;
     pair.run();
     assert_eq!(names(&pair.client_events()), ["CONNECTION_OPEN", "CONNECTION_ERROR"]);
@@ -54,13 +54,16 @@ fn a_silent_peer_is_closed_and_an_announced_time_out_is_kept() {
 #[test]
 fn a_peer_that_does_not_answer_close_is_not_waited_for() {
     let timeouts = Timeouts { close: Some(Duration::from_secs(3)), ..Timeouts::default() };
-    let mut pair = Pair::new(Config::client("c").timeouts(timeouts), Config::server("s").auto_accept(true));
+    let mut pair = Pair::new(
+        ConnectionConfig::client("c").timeouts(timeouts),
+        ConnectionConfig::server("s").auto_accept(true),
+    );
     pair.client.open().unwrap();
     pair.run();
     pair.client_events();
     pair.client.close(None).unwrap();
     let now = Instant::from_millis(1000);
-    let mut transmit = pair.client.transmit(now);
+    let mut transmit = pair.client.poll_transmit(now);
     let count = transmit.remaining();
     transmit.advance(count);
     assert_eq!(pair.client.poll_timeout(), Some(Instant::from_millis(4000)));
@@ -82,7 +85,7 @@ fn a_drain_ends_when_the_credit_is_given_up() {
     pair.client.sender(sender).unwrap().drained().unwrap();
     assert_eq!(pair.client.sender(sender).unwrap().send(2_u32, b"x".as_slice()), Err(CommandError::NoCredit));
     pair.run();
-    assert_eq!(names(&pair.server_events()), ["DELIVERY", "DRAINED"]);
+    assert_eq!(names(&pair.server_events()), ["DELIVERY", "RECEIVER_DRAINED"]);
     assert_eq!(pair.server.receiver(receiver).unwrap().credit(), 0);
     // The two ends agree on the count: new credit is worth what it says.
     pair.server.receiver(receiver).unwrap().set_credit(2).unwrap();
@@ -94,13 +97,13 @@ fn a_drain_ends_when_the_credit_is_given_up() {
 fn a_stream_is_written_and_read_in_pieces() {
     let theirs = Attach::new().credit(CreditPolicy::Auto(10)).streaming(true);
     let Linked { mut pair, sender, receiver, .. } = Linked::new(Attach::to("q"), theirs);
-    let delivery = pair.client.sender(sender).unwrap().start(1_u32, &SendOptions::new()).unwrap();
+    let delivery = pair.client.sender(sender).unwrap().send_streaming(1_u32, &SendOptions::new()).unwrap();
     pair.client.sender(sender).unwrap().write(delivery, Bytes::from_static(b"one")).unwrap();
     pair.run();
     let events = pair.server_events();
     let Event::Delivery { delivery: coming, .. } = events[0] else { panic!("{events:?}") };
     assert_eq!(names(&events), ["DELIVERY", "DELIVERY_DATA"]);
-    let read = |pair: &mut Pair| pair.server.receiver(receiver).unwrap().read(coming).unwrap();
+    let read = |pair: &mut Pair| pair.server.receiver(receiver).unwrap().read_chunk(coming).unwrap();
     assert_eq!(read(&mut pair), Some(Bytes::from_static(b"one")));
     assert_eq!(read(&mut pair), None);
     assert_eq!(pair.client.sender(sender).unwrap().send(2_u32, b"".as_slice()), Err(CommandError::Busy));
@@ -113,7 +116,7 @@ fn a_stream_is_written_and_read_in_pieces() {
     assert_eq!(read(&mut pair), Some(Bytes::from_static(b"two")));
     pair.server.receiver(receiver).unwrap().accept(coming).unwrap();
     pair.run();
-    assert_eq!(names(&pair.client_events()), ["SENDER_READY", "SETTLED"]);
+    assert_eq!(names(&pair.client_events()), ["SENDER_READY", "DELIVERY_SETTLED"]);
 }
 
 #[test]
@@ -121,7 +124,8 @@ fn an_aborted_delivery_is_settled_and_leaves_no_trace() {
     for streaming in [true, false] {
         let theirs = Attach::new().credit(CreditPolicy::Auto(10)).streaming(streaming);
         let Linked { mut pair, sender, receiver, .. } = Linked::new(Attach::to("q"), theirs);
-        let delivery = pair.client.sender(sender).unwrap().start(1_u32, &SendOptions::new()).unwrap();
+        let delivery =
+            pair.client.sender(sender).unwrap().send_streaming(1_u32, &SendOptions::new()).unwrap();
         pair.client.sender(sender).unwrap().write(delivery, Bytes::from_static(b"half")).unwrap();
         pair.run();
         pair.client.sender(sender).unwrap().abort(delivery).unwrap();
@@ -139,12 +143,12 @@ fn an_aborted_delivery_is_settled_and_leaves_no_trace() {
 #[test]
 fn a_refused_link_is_never_open() {
     let mut pair = Pair::plain();
-    let session = pair.client.begin(Begin::new()).unwrap();
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
     let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("nowhere")).unwrap();
     pair.run();
     let events = pair.server_events();
     let Some(Event::ReceiverRequested { receiver, .. }) = events.last() else { panic!("{events:?}") };
-    let error = Error::described(ErrorCondition::NotFound, "no such node");
+    let error = AmqpError::described(ErrorCondition::NotFound, "no such node");
     pair.server.refuse_receiver(*receiver, error).unwrap();
     pair.run();
     let events = pair.client_events();
@@ -172,7 +176,7 @@ fn a_detached_link_can_still_be_settled() {
     assert_eq!(
         pair.client_events(),
         [
-            Event::Settled { link: LinkId::Sender(sender), first: delivery, last: delivery, state },
+            Event::DeliverySettled { link: LinkId::Sender(sender), first: delivery, last: delivery, state },
             Event::SenderDetached { sender }
         ]
     );
@@ -203,12 +207,12 @@ fn in_mode_second_the_sender_settles_first() {
     let Event::Delivery { delivery: arrived, .. } = events[0] else { panic!("{events:?}") };
     pair.server.receiver(receiver).unwrap().accept(arrived).unwrap();
     pair.run();
-    assert_eq!(names(&pair.client_events()), ["UPDATED"]);
+    assert_eq!(names(&pair.client_events()), ["DELIVERY_UPDATED"]);
     assert_eq!(pair.client.unsettled(sender)[0].state, Some(DeliveryState::ACCEPTED));
     assert_eq!(pair.server.unsettled(receiver).len(), 1);
     pair.client.sender(sender).unwrap().settle(delivery, Some(DeliveryState::ACCEPTED)).unwrap();
     pair.run();
-    assert_eq!(names(&pair.server_events()), ["SETTLED"]);
+    assert_eq!(names(&pair.server_events()), ["DELIVERY_SETTLED"]);
     assert_eq!(pair.server.unsettled(receiver), []);
 }
 
@@ -225,17 +229,18 @@ fn a_settle_mode_is_kept() {
 
 #[test]
 fn sessions_and_links_can_be_asked_for_before_the_peer_is_there() {
-    let mut client = Connection::new(Config::client("c"));
-    let begun: Vec<_> = (0..3).map(|_| client.begin(Begin::new()).unwrap()).collect();
+    let mut client = Connection::new(ConnectionConfig::client("c"));
+    let begun: Vec<_> = (0..3).map(|_| client.begin(SessionConfig::new()).unwrap()).collect();
     for session in &begun {
         for _ in 0..3 {
             client.session(*session).unwrap().attach_sender(Attach::to("q")).unwrap();
         }
     }
-    let dropped = client.begin(Begin::new()).unwrap();
+    let dropped = client.begin(SessionConfig::new()).unwrap();
     client.session(dropped).unwrap().end(None).unwrap();
     assert_eq!(client.poll_event(), Some(Event::SessionClosed { session: dropped }));
-    let mut pair = Pair::new(Config::client("unused"), Config::server("s").auto_accept(true));
+    let mut pair =
+        Pair::new(ConnectionConfig::client("unused"), ConnectionConfig::server("s").auto_accept(true));
     pair.client = client;
     pair.client.open().unwrap();
     pair.run();
@@ -266,11 +271,14 @@ fn a_lost_transport_accounts_for_every_delivery() {
 
 #[test]
 fn a_full_outbox_refuses_and_says_when_it_has_room() {
-    let limits = amqp_proto::Limits { outbox: 10_000, ..Default::default() };
-    let mut pair = Pair::new(Config::client("c").limits(limits), Config::server("s").auto_accept(true));
+    let limits = amqp_proto::Limits { max_outbox_bytes: 10_000, ..Default::default() };
+    let mut pair = Pair::new(
+        ConnectionConfig::client("c").limits(limits),
+        ConnectionConfig::server("s").auto_accept(true),
+    );
     pair.client.open().unwrap();
     let theirs = Attach::new().credit(CreditPolicy::Auto(1000));
-    let Linked { mut pair, sender, .. } = Linked::with(pair, Begin::new(), Attach::to("q"), theirs);
+    let Linked { mut pair, sender, .. } = Linked::with(pair, SessionConfig::new(), Attach::to("q"), theirs);
     let mut sent = 0_u32;
     let refused = loop {
         match pair.client.sender(sender).unwrap().send(sent, vec![7; 900]) {
@@ -288,18 +296,18 @@ fn a_full_outbox_refuses_and_says_when_it_has_room() {
 
 #[test]
 fn input_waits_while_events_do() {
-    let limits = amqp_proto::Limits { events: 4, ..Default::default() };
-    let server = Config::server("s").auto_accept(true).limits(limits);
-    let mut pair = Pair::new(Config::client("c"), server);
+    let limits = amqp_proto::Limits { max_events: 4, ..Default::default() };
+    let server = ConnectionConfig::server("s").auto_accept(true).limits(limits);
+    let mut pair = Pair::new(ConnectionConfig::client("c"), server);
     pair.client.open().unwrap();
     let theirs = Attach::new().credit(CreditPolicy::Auto(100));
-    let Linked { mut pair, sender, .. } = Linked::with(pair, Begin::new(), Attach::to("q"), theirs);
+    let Linked { mut pair, sender, .. } = Linked::with(pair, SessionConfig::new(), Attach::to("q"), theirs);
     for tag in 0..10_u32 {
         pair.client.sender(sender).unwrap().send(tag, b"x".as_slice()).unwrap();
     }
     let now = Instant::from_millis(pair.now);
     let mut wire = BytesMut::new();
-    let mut transmit = pair.client.transmit(now);
+    let mut transmit = pair.client.poll_transmit(now);
     while transmit.has_remaining() {
         wire.extend_from_slice(transmit.chunk());
         let count = transmit.chunk().len();

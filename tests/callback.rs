@@ -4,14 +4,14 @@
 mod bench;
 
 use amqp_proto::{
-    Config, Limits,
+    ConnectionConfig, Limits,
     callback::{
         Agent, AgentError, Callback, ConnectionHandle, Counts, ReceiverHandle, SenderHandle, SessionHandle,
         Settings, UrlError,
     },
     sasl::Offer,
     spec::{
-        definitions::{Error, ErrorCondition},
+        definitions::{AmqpError, ErrorCondition},
         delivery_state::{DeliveryState, Modified},
     },
 };
@@ -200,7 +200,7 @@ fn the_peers_errors_end_what_they_are_about() {
         let handles = Handles::open(&mut bench);
         bench.run();
         bench.take_log();
-        bench.server().end(which, Some(Error::described(ErrorCondition::ResourceDeleted, "gone")));
+        bench.server().end(which, Some(AmqpError::described(ErrorCondition::ResourceDeleted, "gone")));
         bench.run();
         let log = bench.take_log();
         let gone = "amqp:resource-deleted: gone";
@@ -320,7 +320,7 @@ fn all_handles_can_be_dropped_inside_any_callback() {
                 bench.server().deliver("one");
                 bench.run();
             }
-            let error = occasion.ends_with("ERROR").then(|| Error::new(ErrorCondition::DetachForced));
+            let error = occasion.ends_with("ERROR").then(|| AmqpError::new(ErrorCondition::DetachForced));
             let which =
                 ["CONNECTION", "SESSION", "SENDER", "RECEIVER"].iter().position(|n| occasion.starts_with(n));
             if let Some(which) = which.filter(|_| bench.has_server()) {
@@ -413,7 +413,7 @@ fn a_receiver_tops_up_its_credit_and_says_what_is_to_become_of_messages() {
         .open_receiver("queue", None, move |delivery| {
             let text = String::from_utf8(delivery.payload().clone().into_bytes().to_vec()).unwrap();
             match text.as_str() {
-                "reject" => delivery.reject(Some(Error::new(ErrorCondition::DecodeError))),
+                "reject" => delivery.reject(Some(AmqpError::new(ErrorCondition::DecodeError))),
                 "release" => delivery.release(),
                 "modify" => delivery.modify(Modified { delivery_failed: Some(true), ..Modified::default() }),
                 "twice" => {
@@ -492,7 +492,7 @@ fn urls_that_are_none_are_refused() {
 fn credentials_in_the_url_mean_plain() {
     let server = || {
         let verify = Offer::verify_plain(|who| who.matches("user", "p@ss"));
-        Config::server("server").auto_accept(true).sasl(verify)
+        ConnectionConfig::server("server").auto_accept(true).sasl(verify)
     };
     for (url, expected) in [
         ("amqp://user:p%40ss@broker.example", "connection CONNECTION_OPEN"),
@@ -514,7 +514,7 @@ fn credentials_in_the_url_mean_plain() {
 
 #[test]
 fn what_the_engine_does_not_take_is_an_error_told_children_first() {
-    let settings = Settings::new("agent").config(Config::client("agent").channel_max(0));
+    let settings = Settings::new("agent").config(ConnectionConfig::client("agent").channel_max(0));
     let mut bench = Bench::new(settings);
     let connection = bench.connect();
     let first = connection.open_session(bench.callback("first")).unwrap();
@@ -537,7 +537,7 @@ fn what_the_engine_does_not_take_is_an_error_told_children_first() {
 
 #[test]
 fn trying_again_inside_an_error_callback_does_not_hold_the_agent_up() {
-    let settings = Settings::new("agent").config(Config::client("agent").channel_max(0));
+    let settings = Settings::new("agent").config(ConnectionConfig::client("agent").channel_max(0));
     let mut bench = Bench::new(settings);
     let connection = Rc::new(bench.connect());
     let first = connection.open_session(None).unwrap();
@@ -645,7 +645,8 @@ fn handles_outlive_their_agent() {
     let handles = Handles::open(&mut bench);
     bench.run();
     let unused = bench.agent.open_connection(URL, |_, _| {}).unwrap();
-    bench.agent = Agent::new(Settings::new("another").config(Config::client("x").limits(Limits::default())));
+    bench.agent =
+        Agent::new(Settings::new("another").config(ConnectionConfig::client("x").limits(Limits::default())));
     assert_eq!(handles.are_open(), [false; 4]);
     assert_eq!(handles.sender.as_ref().unwrap().send(b"x".as_slice()), Err(AgentError::Closed));
     assert_eq!(unused.open_session(None).err(), Some(AgentError::Closed));

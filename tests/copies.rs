@@ -3,7 +3,7 @@
 mod common;
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, Progress, SendOptions,
+    Attach, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, SendOptions, SessionConfig,
     frame::{self, Chunks, Transmit},
 };
 use bytes::{Buf, Bytes, BytesMut};
@@ -37,7 +37,7 @@ impl Wire for Chunks {
 }
 
 fn carry(from: &mut Connection, wire: &mut impl Wire, to: &mut Connection) {
-    wire.fill(from.transmit(NOW));
+    wire.fill(from.poll_transmit(NOW));
     let progress = to.handle_input(NOW, wire);
     assert_eq!(progress, Progress::NeedInput);
 }
@@ -99,13 +99,16 @@ fn nothing_is_allocated_in_steady_state() {
 #[test]
 fn a_payload_is_written_from_the_senders_memory_and_read_in_the_readers() {
     let theirs = Attach::new().credit(CreditPolicy::Auto(10));
-    let pair = Pair::new(Config::client("c"), Config::server("s").auto_accept(true).max_frame_size(1 << 20));
+    let pair = Pair::new(
+        ConnectionConfig::client("c"),
+        ConnectionConfig::server("s").auto_accept(true).max_frame_size(1 << 20),
+    );
     let Linked { mut pair, sender, receiver, .. } =
-        Linked::with(pair.opened(), Begin::new(), Attach::to("q"), theirs);
+        Linked::with(pair.opened(), SessionConfig::new(), Attach::to("q"), theirs);
     let body = Bytes::from(vec![7; 64 << 10]);
     pair.client.sender(sender).unwrap().send(1_u32, body.clone()).unwrap();
 
-    let mut transmit = pair.client.transmit(NOW);
+    let mut transmit = pair.client.poll_transmit(NOW);
     let chunks: Vec<Bytes> = std::iter::from_fn(|| transmit.next_chunk()).collect();
     let large: Vec<&Bytes> = chunks.iter().filter(|chunk| chunk.len() == body.len()).collect();
     assert_eq!(large.len(), 1);
@@ -128,12 +131,16 @@ fn a_payload_is_written_from_the_senders_memory_and_read_in_the_readers() {
 #[test]
 fn segments_are_handed_over_without_a_copy() {
     let theirs = Attach::new().credit(CreditPolicy::Auto(10));
-    let server = Config::server("s").auto_accept(true).max_frame_size(16 << 10);
-    let Linked { mut pair, sender, receiver, .. } =
-        Linked::with(Pair::new(Config::client("c"), server).opened(), Begin::new(), Attach::to("q"), theirs);
+    let server = ConnectionConfig::server("s").auto_accept(true).max_frame_size(16 << 10);
+    let Linked { mut pair, sender, receiver, .. } = Linked::with(
+        Pair::new(ConnectionConfig::client("c"), server).opened(),
+        SessionConfig::new(),
+        Attach::to("q"),
+        theirs,
+    );
     let body = Bytes::from((0..64 << 10).map(|n| (n % 251) as u8).collect::<Vec<u8>>());
     pair.client.sender(sender).unwrap().send(1_u32, body.clone()).unwrap();
-    let mut transmit = pair.client.transmit(NOW);
+    let mut transmit = pair.client.poll_transmit(NOW);
     let mut segments = Chunks::new();
     while let Some(chunk) = transmit.next_chunk() {
         segments.push(chunk);
@@ -153,7 +160,7 @@ fn segments_are_handed_over_without_a_copy() {
 
 /// What a server says to rounds of bytes that come in pieces of so many, and the names of its events.
 fn heard(rounds: &[BytesMut], size: usize) -> (BytesMut, Vec<&'static str>) {
-    let mut server = Connection::new(Config::server("s").auto_accept(true));
+    let mut server = Connection::new(ConnectionConfig::server("s").auto_accept(true));
     let (mut segments, mut names, mut said) = (Chunks::new(), Vec::new(), BytesMut::new());
     for bytes in rounds {
         let mut progress = Progress::NeedInput;
@@ -169,7 +176,7 @@ fn heard(rounds: &[BytesMut], size: usize) -> (BytesMut, Vec<&'static str>) {
                     server.accept_receiver(receiver, attach).unwrap();
                 }
             }
-            let mut transmit = server.transmit(NOW);
+            let mut transmit = server.poll_transmit(NOW);
             while let Some(chunk) = transmit.next_chunk() {
                 said.extend_from_slice(&chunk);
             }
@@ -184,14 +191,16 @@ fn heard(rounds: &[BytesMut], size: usize) -> (BytesMut, Vec<&'static str>) {
 
 /// All that a client says that sends four messages to a server that answers at once, from header to close.
 fn conversation() -> Vec<BytesMut> {
-    let (mut client, mut server) =
-        (Connection::new(Config::client("c")), Connection::new(Config::server("s").auto_accept(true)));
+    let (mut client, mut server) = (
+        Connection::new(ConnectionConfig::client("c")),
+        Connection::new(ConnectionConfig::server("s").auto_accept(true)),
+    );
     client.open().unwrap();
-    let session = client.begin(Begin::new()).unwrap();
+    let session = client.begin(SessionConfig::new()).unwrap();
     let sender = client.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
     let (mut rounds, mut up, mut down) = (Vec::new(), BytesMut::new(), BytesMut::new());
     for round in 0..6 {
-        let (mut bytes, mut transmit) = (BytesMut::new(), client.transmit(NOW));
+        let (mut bytes, mut transmit) = (BytesMut::new(), client.poll_transmit(NOW));
         while let Some(chunk) = transmit.next_chunk() {
             bytes.extend_from_slice(&chunk);
             up.extend_from_slice(&chunk);
@@ -240,7 +249,7 @@ fn pieces_of_any_size_say_the_same() {
 /// A connection, its sessions and its links keep nothing of what was read alive.
 #[test]
 fn a_read_buffer_is_let_go_of() {
-    let mut server = Connection::new(Config::server("s").auto_accept(true));
+    let mut server = Connection::new(ConnectionConfig::server("s").auto_accept(true));
     for bytes in conversation().into_iter().take(4) {
         let bytes = bytes.freeze();
         let mut input = bytes.clone();
@@ -251,7 +260,7 @@ fn a_read_buffer_is_let_go_of() {
                 server.accept_receiver(receiver, attach).unwrap();
             }
         }
-        while server.transmit(NOW).next_chunk().is_some() {}
+        while server.poll_transmit(NOW).next_chunk().is_some() {}
         drop(input);
         assert!(bytes.is_unique() || bytes.is_empty());
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, CreditPolicy, DeliveryId, Event, LinkId, SendOptions,
+    Attach, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, LinkId, SendOptions,
+    SessionConfig,
     testing::{End, Grammar, Pair},
 };
 
@@ -69,7 +70,7 @@ impl App {
                     link.accept(delivery).unwrap();
                 }
             }
-            Event::Settled { link, first, last, .. } => {
+            Event::DeliverySettled { link, first, last, .. } => {
                 let before = self.unsettled.len();
                 self.unsettled.retain(|(of, delivery)| *of != link || !(first..=last).contains(delivery));
                 if matches!(link, LinkId::Sender(_)) {
@@ -108,8 +109,8 @@ struct Conversation {
 impl Conversation {
     fn new() -> Self {
         let pair = Pair::new(
-            Config::client("client").max_frame_size(512),
-            Config::server("server").max_frame_size(512).auto_accept(true),
+            ConnectionConfig::client("client").max_frame_size(512),
+            ConnectionConfig::server("server").max_frame_size(512).auto_accept(true),
         );
         Self { pair, client: App::default(), server: App::default() }
     }
@@ -118,7 +119,7 @@ impl Conversation {
     fn run(&mut self) -> bool {
         let client = &mut self.pair.client.connection;
         client.open().unwrap();
-        let session = client.begin(Begin::new()).unwrap();
+        let session = client.begin(SessionConfig::new()).unwrap();
         let sender = client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
         let back = Attach::from("replies").credit(CreditPolicy::Auto(2));
         let receiver = client.session(session).unwrap().attach_receiver(back).unwrap();
@@ -170,7 +171,7 @@ fn the_conversation_comes_to_its_end() {
         assert_eq!((app.sent, app.taken, app.settled), (MESSAGES, MESSAGES, MESSAGES - 2), "{app:?}");
         assert_eq!(app.unsettled.len(), 2);
         assert!(end.connection.is_closed());
-        assert!(app.events.contains(&"SETTLED"), "{:?}", app.events);
+        assert!(app.events.contains(&"DELIVERY_SETTLED"), "{:?}", app.events);
     }
     let expected =
         ["CONNECTION_OPEN", "SESSION_OPEN", "SENDER_OPEN", "RECEIVER_OPEN", "SENDER_READY", "DELIVERY"];

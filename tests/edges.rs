@@ -3,9 +3,10 @@
 mod common;
 
 use amqp_proto::{
-    Attach, Begin, CommandError, Config, Connection, CreditPolicy, Event, Instant, Limits, LinkId, Origin,
+    Attach, Cause, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, LinkId,
+    SessionConfig,
     spec::{
-        definitions::{Error, ErrorCondition, ReceiverSettleMode},
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode},
         delivery_state::DeliveryState,
     },
     types::{Fields, Symbol, Value},
@@ -21,7 +22,7 @@ fn linked() -> Linked {
 
 fn output(connection: &mut Connection) -> BytesMut {
     let mut bytes = BytesMut::new();
-    let mut transmit = connection.transmit(NOW);
+    let mut transmit = connection.poll_transmit(NOW);
     while transmit.has_remaining() {
         let count = transmit.chunk().len();
         bytes.extend_from_slice(transmit.chunk());
@@ -53,7 +54,7 @@ fn nothing_is_written_behind_close() {
     assert!(
         pair.client.session(session).is_err() || pair.client.session(session).unwrap().end(None).is_err()
     );
-    assert!(pair.client.begin(Begin::new()).is_err());
+    assert!(pair.client.begin(SessionConfig::new()).is_err());
     assert_eq!(output(&mut pair.client), b"".as_slice());
 }
 
@@ -80,24 +81,24 @@ fn nothing_is_written_behind_end() {
 
 #[test]
 fn a_session_is_refused_even_if_the_reason_is_too_long() {
-    let client = Config::client("c").max_frame_size(512);
-    let mut pair = Pair::new(client, Config::server("s"));
+    let client = ConnectionConfig::client("c").max_frame_size(512);
+    let mut pair = Pair::new(client, ConnectionConfig::server("s"));
     pair.client.open().unwrap();
-    let session = pair.client.begin(Begin::new()).unwrap();
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
     pair.run();
     assert_eq!(names(&pair.server_events()), ["CONNECTION_REQUESTED"]);
     pair.server.open().unwrap();
     let [Event::ConnectionOpen, Event::SessionRequested { session: asked }] = pair.server_events()[..] else {
         panic!("a session is asked for")
     };
-    let error = Error::described(ErrorCondition::NotAllowed, "because ".repeat(100));
+    let error = AmqpError::described(ErrorCondition::NotAllowed, "because ".repeat(100));
     pair.server.refuse_session(asked, error).unwrap();
     assert!(pair.server.session(asked).is_err());
     pair.run();
     let events = pair.client_events();
     assert_eq!(names(&events), ["CONNECTION_OPEN", "SESSION_OPEN", "SESSION_ERROR"]);
     let Some(Event::SessionError { session: ended, failure }) = events.last() else { unreachable!() };
-    assert_eq!((*ended, failure.origin), (session, Origin::Peer));
+    assert_eq!((*ended, failure.cause), (session, Cause::Peer));
     assert_eq!(failure.error.condition, ErrorCondition::NotAllowed);
     assert_eq!(pair.server_events(), []);
     assert!(pair.server.session_ids().next().is_none());
@@ -105,7 +106,7 @@ fn a_session_is_refused_even_if_the_reason_is_too_long() {
 
 #[test]
 fn a_client_may_open_when_the_servers_header_has_come() {
-    let mut pair = Pair::new(Config::client("c"), Config::server("s").auto_accept(true));
+    let mut pair = Pair::new(ConnectionConfig::client("c"), ConnectionConfig::server("s").auto_accept(true));
     input(&mut pair.client, BytesMut::from(&b"AMQP\x00\x01\x00\x00"[..]));
     pair.client.open().unwrap();
     let mut bytes = output(&mut pair.client);
@@ -121,12 +122,12 @@ fn a_client_may_open_when_the_servers_header_has_come() {
 #[test]
 fn a_refused_link_is_silent() {
     let mut pair = Pair::plain();
-    let session = pair.client.begin(Begin::new()).unwrap();
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
     pair.client.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
     pair.client.session(session).unwrap().attach_receiver(Attach::from("q")).unwrap();
     pair.run();
     for event in pair.server_events() {
-        let error = Error::new(ErrorCondition::NotFound);
+        let error = AmqpError::new(ErrorCondition::NotFound);
         match event {
             Event::SenderRequested { sender, .. } => pair.server.refuse_sender(sender, error).unwrap(),
             Event::ReceiverRequested { receiver, .. } => {
@@ -140,10 +141,7 @@ fn a_refused_link_is_silent() {
     let events = pair.client_events();
     assert_eq!(names(&events), ["CONNECTION_OPEN", "SESSION_OPEN", "SENDER_ERROR", "RECEIVER_ERROR"]);
     let Event::SenderError { failure, .. } = &events[2] else { unreachable!() };
-    assert_eq!(
-        (failure.origin, failure.error.condition.clone()),
-        (Origin::Refused, ErrorCondition::NotFound)
-    );
+    assert_eq!((failure.cause, failure.error.condition.clone()), (Cause::Refused, ErrorCondition::NotFound));
     pair.client.close(None).unwrap();
     pair.run();
     assert_eq!(names(&pair.server_events()), ["SESSION_CLOSED", "CONNECTION_CLOSED"]);
@@ -168,7 +166,8 @@ fn what_is_unsettled_when_a_link_closes_is_there_to_be_asked_for() {
         }
         pair.run();
         let events = pair.client_events();
-        let expected: &[_] = if settles { &["SETTLED", "SENDER_CLOSED"] } else { &["SENDER_CLOSED"] };
+        let expected: &[_] =
+            if settles { &["DELIVERY_SETTLED", "SENDER_CLOSED"] } else { &["SENDER_CLOSED"] };
         assert_eq!(names(&events)[1..], *expected, "{events:?}");
         let Some(Event::SenderClosed { unsettled, .. }) = events.last() else { unreachable!() };
         let kept = pair.client.unsettled(LinkId::from(sender));
@@ -209,7 +208,7 @@ fn an_outcome_is_the_last_state() {
 
 #[test]
 fn an_open_that_no_peer_need_accept_is_not_begun() {
-    let mut connection = Connection::new(Config::client("x".repeat(600)));
+    let mut connection = Connection::new(ConnectionConfig::client("x".repeat(600)));
     let refused = connection.open();
     assert!(matches!(refused, Err(CommandError::FrameTooLarge { max: 512, .. })), "{refused:?}");
     assert_eq!(connection.open(), refused);
@@ -219,13 +218,16 @@ fn an_open_that_no_peer_need_accept_is_not_begun() {
 /// 2.4.5: what is announced is the longest silence, counted from when bytes were taken to when the next were.
 #[test]
 fn a_heartbeat_counts_from_the_last_bytes_taken() {
-    let mut pair = Pair::new(Config::client("c"), Config::server("s").auto_accept(true).idle_timeout(1000));
+    let mut pair = Pair::new(
+        ConnectionConfig::client("c"),
+        ConnectionConfig::server("s").auto_accept(true).idle_timeout(1000),
+    );
     pair.client.open().unwrap();
     pair.run();
     let opened = pair.now;
     let due = pair.client.poll_timeout().unwrap();
     // Looking for output that is not there is no output.
-    assert!(!pair.client.transmit(Instant::from_millis(opened + 100)).has_remaining());
+    assert!(!pair.client.poll_transmit(Instant::from_millis(opened + 100)).has_remaining());
     assert_eq!(pair.client.poll_timeout(), Some(due));
 }
 
@@ -245,10 +247,14 @@ fn the_peers_outgoing_window_can_be_asked_for() {
 
 #[test]
 fn a_sender_of_a_failed_session_is_not_told_to_be_ready() {
-    let limits = Limits { outbox: 1000, ..Limits::default() };
-    let pair = Pair::new(Config::client("c").limits(limits), Config::server("s").auto_accept(true)).opened();
+    let limits = Limits { max_outbox_bytes: 1000, ..Limits::default() };
+    let pair = Pair::new(
+        ConnectionConfig::client("c").limits(limits),
+        ConnectionConfig::server("s").auto_accept(true),
+    )
+    .opened();
     let theirs = Attach::new().credit(CreditPolicy::Auto(10));
-    let Linked { mut pair, sender, .. } = Linked::with(pair, Begin::new(), Attach::to("q"), theirs);
+    let Linked { mut pair, sender, .. } = Linked::with(pair, SessionConfig::new(), Attach::to("q"), theirs);
     // The outbox is full, so the sender is to be told when it no longer is.
     let mut link = pair.client.sender(sender).unwrap();
     link.send(1_u32, vec![0; 1000]).unwrap();
@@ -281,19 +287,19 @@ fn a_disposition_for_a_link_in_error_leaves_its_deliveries_unsettled() {
     let heard = pair.client.sender(other).unwrap().send(2_u32, b"b".as_slice()).unwrap();
     pair.run();
     pair.client_events();
-    pair.client.sender(sender).unwrap().close(Some(Error::new(ErrorCondition::InternalError))).unwrap();
+    pair.client.sender(sender).unwrap().close(Some(AmqpError::new(ErrorCondition::InternalError))).unwrap();
     // One disposition for both deliveries, which crosses the detach.
     let both = b"\0\0\0\x17\x02\0\0\0\0\x53\x15\xc0\x0a\x05\x41\x43\x52\x01\x41\0\x53\x24\x45";
     input(&mut pair.client, BytesMut::from(&both[..]));
     let events = pair.client_events();
-    let settled = Event::Settled {
+    let settled = Event::DeliverySettled {
         link: other.into(),
         first: heard,
         last: heard,
         state: Some(DeliveryState::ACCEPTED),
     };
     assert_eq!(events.first(), Some(&settled), "{events:?}");
-    assert_eq!(names(&events), ["SETTLED", "SENDER_ERROR", "SENDER_ERROR", "SESSION_ERROR"]);
+    assert_eq!(names(&events), ["DELIVERY_SETTLED", "SENDER_ERROR", "SENDER_ERROR", "SESSION_ERROR"]);
     let ids = |link| pair.client.unsettled(link).into_iter().map(|left| left.id).collect::<Vec<_>>();
     assert_eq!(ids(sender), [left]);
     assert_eq!(ids(other), []);
@@ -303,22 +309,24 @@ fn a_disposition_for_a_link_in_error_leaves_its_deliveries_unsettled() {
 #[test]
 fn properties_that_did_not_fit_are_not_in_the_next_answer() {
     for refuse in [false, true] {
-        let mut pair = Pair::new(Config::client("c").max_frame_size(512), Config::server("s"));
+        let mut pair =
+            Pair::new(ConnectionConfig::client("c").max_frame_size(512), ConnectionConfig::server("s"));
         pair.client.open().unwrap();
-        let session = pair.client.begin(Begin::new()).unwrap();
+        let session = pair.client.begin(SessionConfig::new()).unwrap();
         pair.run();
         pair.server.open().unwrap();
         let Some(Event::SessionRequested { session: asked }) = pair.server_events().pop() else {
             panic!("a session is asked for")
         };
         let key = Symbol::try_from("key").unwrap();
-        let large = Begin::new().properties(Fields::new().with(key, Value::from("x".repeat(600).as_str())));
+        let large =
+            SessionConfig::new().properties(Fields::new().with(key, Value::from("x".repeat(600).as_str())));
         let error = pair.server.accept_session(asked, large).unwrap_err();
         assert!(matches!(error, CommandError::FrameTooLarge { .. }), "{error:?}");
         if refuse {
-            pair.server.refuse_session(asked, Error::new(ErrorCondition::NotAllowed)).unwrap();
+            pair.server.refuse_session(asked, AmqpError::new(ErrorCondition::NotAllowed)).unwrap();
         } else {
-            pair.server.accept_session(asked, Begin::new()).unwrap();
+            pair.server.accept_session(asked, SessionConfig::new()).unwrap();
         }
         pair.run();
         if refuse {
@@ -333,10 +341,10 @@ fn properties_that_did_not_fit_are_not_in_the_next_answer() {
 /// The last of all channels has its end like the others.
 #[test]
 fn every_session_of_a_lost_connection_ends() {
-    let mut conn = Connection::new(Config::client("c").channel_max(u16::MAX));
+    let mut conn = Connection::new(ConnectionConfig::client("c").channel_max(u16::MAX));
     let all = usize::from(u16::MAX) + 1;
     for _ in 0..all {
-        conn.begin(Begin::new()).unwrap();
+        conn.begin(SessionConfig::new()).unwrap();
     }
     conn.open().unwrap();
     conn.handle_eof(NOW);

@@ -5,9 +5,9 @@ mod common;
 use core::time::Duration;
 
 use amqp_proto::{
-    Attach, Begin, CommandError, Config, CreditPolicy, Event, Instant, Limits, Origin, ReceiverId,
-    SendOptions, Timeouts,
-    spec::definitions::{Error, ErrorCondition},
+    Attach, Cause, CommandError, ConnectionConfig, CreditPolicy, Event, Instant, Limits, ReceiverId,
+    SendOptions, SessionConfig, Timeouts,
+    spec::definitions::{AmqpError, ErrorCondition},
 };
 use bytes::{Buf, Bytes};
 use common::{Linked, Pair, names};
@@ -22,11 +22,11 @@ fn timeouts() -> Timeouts {
 
 /// A link from a client that has room for few bytes at a time.
 fn linked() -> Linked {
-    let limits = Limits { outbox: 4096, ..Limits::default() };
-    let client = Config::client("c").limits(limits).timeouts(timeouts());
-    let server = Config::server("s").auto_accept(true).max_frame_size(512).timeouts(timeouts());
+    let limits = Limits { max_outbox_bytes: 4096, ..Limits::default() };
+    let client = ConnectionConfig::client("c").limits(limits).timeouts(timeouts());
+    let server = ConnectionConfig::server("s").auto_accept(true).max_frame_size(512).timeouts(timeouts());
     let theirs = Attach::new().credit(CreditPolicy::Auto(10));
-    Linked::with(Pair::new(client, server).opened(), Begin::new(), Attach::to("q"), theirs)
+    Linked::with(Pair::new(client, server).opened(), SessionConfig::new(), Attach::to("q"), theirs)
 }
 
 fn send_large(linked: &mut Linked) {
@@ -54,7 +54,7 @@ fn run(pair: &mut Pair, receiver: ReceiverId) -> (Vec<Event>, Vec<usize>) {
 
 fn drop_output(pair: &mut Pair, now: Instant) {
     loop {
-        let mut transmit = pair.client.transmit(now);
+        let mut transmit = pair.client.poll_transmit(now);
         let count = transmit.remaining();
         if count == 0 {
             return;
@@ -70,7 +70,7 @@ fn a_close_waits_for_a_message_in_progress() {
     let Linked { mut pair, session, sender, receiver } = linked;
     pair.client.close(None).unwrap();
     assert!(matches!(pair.client.close(None), Err(CommandError::IllegalState(_))));
-    assert!(matches!(pair.client.begin(Begin::new()), Err(CommandError::IllegalState(_))));
+    assert!(matches!(pair.client.begin(SessionConfig::new()), Err(CommandError::IllegalState(_))));
     let attached = pair.client.session(session).unwrap().attach_sender(Attach::to("other"));
     assert!(matches!(attached, Err(CommandError::IllegalState(_))));
     let sent = pair.client.sender(sender).unwrap().send(2_u32, b"x".as_slice());
@@ -129,8 +129,8 @@ fn a_detach_waits_for_a_message_in_progress() {
 
 #[test]
 fn an_error_cuts_a_message_in_progress_off() {
-    let error = || Some(Error::new(ErrorCondition::InternalError));
-    type Leave = fn(&mut Linked, Option<Error>);
+    let error = || Some(AmqpError::new(ErrorCondition::InternalError));
+    type Leave = fn(&mut Linked, Option<AmqpError>);
     let ways: [Leave; 3] = [
         |linked, error| linked.pair.client.sender(linked.sender).unwrap().close(error).unwrap(),
         |linked, error| linked.pair.client.session(linked.session).unwrap().end(error).unwrap(),
@@ -156,7 +156,7 @@ fn an_error_cuts_a_message_in_progress_off() {
 #[test]
 fn a_stream_in_progress_is_not_waited_for() {
     let Linked { mut pair, sender, receiver, .. } = linked();
-    let started = pair.client.sender(sender).unwrap().start(1_u32, &SendOptions::new());
+    let started = pair.client.sender(sender).unwrap().send_streaming(1_u32, &SendOptions::new());
     assert!(started.is_ok());
     pair.client.close(None).unwrap();
     let (events, sizes) = run(&mut pair, receiver);
@@ -221,7 +221,7 @@ fn a_message_that_does_not_get_away_in_time_is_cut_off() {
         let events = pair.client_events();
         assert_eq!(names(&events), last);
         if let Some(Event::SenderError { failure, .. }) = events.first() {
-            assert_eq!(failure.origin, Origin::TimedOut);
+            assert_eq!(failure.cause, Cause::TimedOut);
         }
     }
 }
@@ -245,8 +245,12 @@ fn a_detach_that_comes_late_changes_nothing() {
 #[test]
 fn a_drain_that_is_not_answered_takes_the_credit_back() {
     let Linked { mut pair, sender, receiver, .. } = Linked::with(
-        Pair::new(Config::client("c"), Config::server("s").auto_accept(true).timeouts(timeouts())).opened(),
-        Begin::new(),
+        Pair::new(
+            ConnectionConfig::client("c"),
+            ConnectionConfig::server("s").auto_accept(true).timeouts(timeouts()),
+        )
+        .opened(),
+        SessionConfig::new(),
         Attach::to("q"),
         Attach::new(),
     );
@@ -260,7 +264,7 @@ fn a_drain_that_is_not_answered_takes_the_credit_back() {
     pair.client.sender(sender).unwrap().send(1_u32, b"late".as_slice()).unwrap();
     pair.now += 3000;
     pair.server.handle_timeout(Instant::from_millis(pair.now));
-    assert_eq!(pair.server_events(), [Event::Drained { receiver, timed_out: true }]);
+    assert_eq!(pair.server_events(), [Event::ReceiverDrained { receiver, timed_out: true }]);
     assert_eq!(pair.server.receiver(receiver).unwrap().credit(), 0);
     pair.run();
     assert_eq!(names(&pair.server_events()), ["DELIVERY"]);
@@ -274,8 +278,11 @@ fn a_drain_that_is_not_answered_takes_the_credit_back() {
 #[test]
 fn nothing_is_waited_for_on_what_is_gone() {
     // Neither has gone out when it is given up: they wait for the peer's limits.
-    let mut pair = Pair::new(Config::client("c").timeouts(timeouts()), Config::server("s").auto_accept(true));
-    let session = pair.client.begin(Begin::new()).unwrap();
+    let mut pair = Pair::new(
+        ConnectionConfig::client("c").timeouts(timeouts()),
+        ConnectionConfig::server("s").auto_accept(true),
+    );
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
     let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
     pair.client.sender(sender).unwrap().close(None).unwrap();
     pair.client.session(session).unwrap().end(None).unwrap();
@@ -283,10 +290,10 @@ fn nothing_is_waited_for_on_what_is_gone() {
     assert_eq!(pair.client.poll_timeout(), None);
 
     // A drain and a detach are waited for until their session ends.
-    let server = Config::server("s").auto_accept(true).timeouts(timeouts());
-    let pair = Pair::new(Config::client("c"), server).opened();
+    let server = ConnectionConfig::server("s").auto_accept(true).timeouts(timeouts());
+    let pair = Pair::new(ConnectionConfig::client("c"), server).opened();
     let Linked { mut pair, session, receiver, .. } =
-        Linked::with(pair, Begin::new(), Attach::to("q"), Attach::new());
+        Linked::with(pair, SessionConfig::new(), Attach::to("q"), Attach::new());
     pair.server.receiver(receiver).unwrap().set_credit(5).unwrap();
     pair.server.receiver(receiver).unwrap().drain().unwrap();
     pair.server.handle_timeout(Instant::from_millis(pair.now));

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use amqp_proto::{
-    Begin, Config, Event, Origin, SessionId,
-    spec::definitions::{Error, ErrorCondition},
+    Cause, ConnectionConfig, Event, SessionConfig, SessionId,
+    spec::definitions::{AmqpError, ErrorCondition},
     testing::{End, Grammar, Pair},
 };
 use proptest::prelude::*;
@@ -53,19 +53,19 @@ type Key = (bool, usize);
 /// is not here was the engine's own answer, which has none.
 #[derive(Default)]
 struct Ledger {
-    ends: BTreeMap<(Key, bool), Option<Error>>,
+    ends: BTreeMap<(Key, bool), Option<AmqpError>>,
 }
 
 impl Ledger {
     /// An error that no other end carries.
-    fn error(&self) -> Error {
+    fn error(&self) -> AmqpError {
         let conditions =
             [ErrorCondition::NotAllowed, ErrorCondition::InternalError, ErrorCondition::ResourceDeleted];
         let count = self.ends.len();
-        Error::described(conditions[count % conditions.len()].clone(), format!("error {count}"))
+        AmqpError::described(conditions[count % conditions.len()].clone(), format!("error {count}"))
     }
 
-    fn write(&mut self, key: Key, by_client: bool, error: Option<Error>) {
+    fn write(&mut self, key: Key, by_client: bool, error: Option<AmqpError>) {
         assert_eq!(self.ends.insert((key, by_client), error), None, "{key:?} is ended twice by one end");
     }
 }
@@ -101,7 +101,7 @@ impl Model {
     }
 
     /// The session's last event: it tells the error that the peer's end carried, and no other.
-    fn ends(&mut self, id: SessionId, told: Option<&Error>, ledger: &Ledger) {
+    fn ends(&mut self, id: SessionId, told: Option<&AmqpError>, ledger: &Ledger) {
         let is_client = self.is_client;
         let Session { key, phase, .. } = self.session(id);
         let (ours, theirs) = (ledger.ends.get(&(*key, is_client)), ledger.ends.get(&(*key, !is_client)));
@@ -126,7 +126,7 @@ impl Model {
                 }
                 Event::SessionClosed { session } => self.ends(session, None, ledger),
                 Event::SessionError { session, failure } => {
-                    assert_eq!(failure.origin, Origin::Peer);
+                    assert_eq!(failure.cause, Cause::Peer);
                     self.ends(session, Some(&failure.error), ledger);
                 }
                 Event::ConnectionOpen | Event::ConnectionClosed => {}
@@ -140,7 +140,7 @@ impl Model {
 
     fn begin(&mut self, end: &mut End) {
         if self.sessions.iter().filter(|session| session.phase != Phase::Over).count() < 4 {
-            let id = end.connection.begin(Begin::new()).unwrap();
+            let id = end.connection.begin(SessionConfig::new()).unwrap();
             self.grammar.began(id);
             self.add(id, self.is_client, Phase::Asked);
         }
@@ -169,15 +169,15 @@ impl Model {
             ledger.write(key, is_client, Some(error));
             self.grammar.refused_session(id);
         } else {
-            end.connection.accept_session(id, Begin::new()).unwrap();
+            end.connection.accept_session(id, SessionConfig::new()).unwrap();
         }
-        let twice = end.connection.accept_session(id, Begin::new());
+        let twice = end.connection.accept_session(id, SessionConfig::new());
         assert!(twice.is_err(), "{id} is answered twice");
     }
 }
 
 fn open() -> Pair {
-    let mut pair = Pair::new(Config::client("client"), Config::server("server"));
+    let mut pair = Pair::new(ConnectionConfig::client("client"), ConnectionConfig::server("server"));
     pair.client.connection.open().unwrap();
     pair.run();
     assert_eq!(pair.server.events(), [Event::ConnectionRequested]);

@@ -4,7 +4,7 @@
 #![cfg(not(feature = "testing"))]
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, Event, Instant, LinkId, Progress, SessionId,
+    Attach, Connection, ConnectionConfig, Event, Instant, LinkId, Progress, SessionConfig, SessionId,
     codec::to_vec,
     spec::{definitions::Role, delivery_state::DeliveryState, performatives::Disposition, terminus::Source},
     types::{Described, Value},
@@ -22,7 +22,7 @@ struct Pair {
 
 fn carry(from: &mut Connection, wire: &mut Vec<u8>, to: &mut Connection) -> bool {
     wire.clear();
-    let mut transmit = from.transmit(NOW);
+    let mut transmit = from.poll_transmit(NOW);
     while transmit.has_remaining() {
         let count = transmit.chunk().len();
         wire.extend_from_slice(transmit.chunk());
@@ -34,8 +34,8 @@ fn carry(from: &mut Connection, wire: &mut Vec<u8>, to: &mut Connection) -> bool
 
 impl Pair {
     fn new() -> Self {
-        let client = Config::client("client").channel_max(9999);
-        let server = Config::server("server").channel_max(9999).auto_accept(true);
+        let client = ConnectionConfig::client("client").channel_max(9999);
+        let server = ConnectionConfig::server("server").channel_max(9999).auto_accept(true);
         let (client, server) = (Connection::new(client), Connection::new(server));
         let mut pair = Self { client, server, wire: Vec::with_capacity(4096) };
         pair.client.open().unwrap();
@@ -62,7 +62,7 @@ impl Pair {
     }
 
     fn begin(&mut self) -> SessionId {
-        let session = self.client.begin(Begin::new()).unwrap();
+        let session = self.client.begin(SessionConfig::new()).unwrap();
         self.turn();
         session
     }
@@ -137,7 +137,7 @@ fn what_is_gone_leaves_nothing() {
 fn an_ended_session_keeps_no_handles() {
     let mut pair = Pair::new();
     let mut live = |_| {
-        let session = pair.client.begin(Begin::new()).unwrap();
+        let session = pair.client.begin(SessionConfig::new()).unwrap();
         pair.turn();
         for number in 0..200 {
             pair.attach(session, number);

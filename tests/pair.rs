@@ -3,15 +3,15 @@
 mod common;
 
 use amqp_proto::{
-    Attach, Begin, CommandError, Config, Connection, CreditPolicy, Event, Instant, LinkId, SendOptions,
-    sasl::Offer, spec::delivery_state::DeliveryState,
+    Attach, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, LinkId, SendOptions,
+    SessionConfig, sasl::Offer, spec::delivery_state::DeliveryState,
 };
 use common::{Pair, names};
 
 #[test]
 fn a_message_goes_from_open_to_close() {
     let mut pair = Pair::plain();
-    let session = pair.client.begin(Begin::new()).unwrap();
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
     let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
     assert_eq!(
         pair.client.sender(sender).unwrap().send(1_u32, b"early".as_slice()),
@@ -39,7 +39,7 @@ fn a_message_goes_from_open_to_close() {
     pair.run();
     assert_eq!(
         pair.client_events(),
-        [Event::Settled {
+        [Event::DeliverySettled {
             link: LinkId::Sender(sender),
             first: delivery,
             last: delivery,
@@ -58,10 +58,12 @@ fn a_message_goes_from_open_to_close() {
 
 #[test]
 fn a_large_message_passes_small_frames_and_a_small_window() {
-    let mut pair =
-        Pair::new(Config::client("c").max_frame_size(512), Config::server("s").max_frame_size(512));
+    let mut pair = Pair::new(
+        ConnectionConfig::client("c").max_frame_size(512),
+        ConnectionConfig::server("s").max_frame_size(512),
+    );
     pair.client.open().unwrap();
-    let session = pair.client.begin(Begin::new()).unwrap();
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
     let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
     pair.run();
     assert_eq!(names(&pair.server_events()), ["CONNECTION_REQUESTED"]);
@@ -69,7 +71,7 @@ fn a_large_message_passes_small_frames_and_a_small_window() {
     let events = pair.server_events();
     assert_eq!(names(&events), ["CONNECTION_OPEN", "SESSION_REQUESTED"]);
     let Event::SessionRequested { session: asked } = events[1] else { panic!() };
-    pair.server.accept_session(asked, Begin::new().incoming_window(3)).unwrap();
+    pair.server.accept_session(asked, SessionConfig::new().incoming_window(3)).unwrap();
     let events = pair.server_events();
     let Event::ReceiverRequested { receiver, .. } = events[1] else { panic!("{events:?}") };
     pair.server.accept_receiver(receiver, Attach::new()).unwrap();
@@ -93,8 +95,8 @@ fn sasl_plain_right_and_wrong() {
     for (password, works) in [("secret", true), ("wrong", false)] {
         let verify = Offer::verify_plain(|credentials| credentials.matches("user", "secret"));
         let mut pair = Pair::new(
-            Config::client("c").sasl(Offer::plain("user", password)),
-            Config::server("s").sasl(verify).auto_accept(true),
+            ConnectionConfig::client("c").sasl(Offer::plain("user", password)),
+            ConnectionConfig::server("s").sasl(verify).auto_accept(true),
         );
         pair.client.open().unwrap();
         pair.run();
@@ -113,7 +115,7 @@ fn sasl_plain_right_and_wrong() {
 #[test]
 fn nothing_is_written_behind_end_or_close() {
     let mut pair = Pair::plain();
-    let session = pair.client.begin(Begin::new()).unwrap();
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
     let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
     pair.run();
     pair.client.session(session).unwrap().end(None).unwrap();
@@ -126,7 +128,7 @@ fn nothing_is_written_behind_end_or_close() {
         ["CONNECTION_OPEN", "SESSION_OPEN", "SENDER_CLOSED", "SESSION_CLOSED"]
     );
 
-    let session = pair.client.begin(Begin::new()).unwrap();
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
     let receiver = pair.client.session(session).unwrap().attach_receiver(Attach::from("queue")).unwrap();
     pair.run();
     pair.client.close(None).unwrap();
@@ -140,7 +142,7 @@ fn nothing_is_written_behind_end_or_close() {
         Err(CommandError::IllegalState(_))
     ));
     assert!(matches!(pair.client.session(session).unwrap().end(None), Err(CommandError::IllegalState(_))));
-    assert_eq!(pair.client.transmit(Instant::from_millis(pair.now)).len(), written);
+    assert_eq!(pair.client.poll_transmit(Instant::from_millis(pair.now)).len(), written);
     pair.run();
     assert_eq!(
         names(&pair.client_events()),
@@ -150,7 +152,7 @@ fn nothing_is_written_behind_end_or_close() {
 
 #[test]
 fn a_close_during_the_sasl_exchange_is_no_error() {
-    let mut client = Connection::new(Config::client("client").sasl(Offer::anonymous()));
+    let mut client = Connection::new(ConnectionConfig::client("client").sasl(Offer::anonymous()));
     client.open().unwrap();
     client.close(None).unwrap();
     assert_eq!(client.poll_event(), Some(Event::ConnectionClosed));
@@ -161,7 +163,7 @@ fn a_close_during_the_sasl_exchange_is_no_error() {
 #[test]
 fn credit_given_before_the_attach_is_answered_counts() {
     let mut pair = Pair::plain();
-    let session = pair.client.begin(Begin::new()).unwrap();
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
     let receiver = pair.client.session(session).unwrap().attach_receiver(Attach::from("queue")).unwrap();
     pair.client.receiver(receiver).unwrap().set_credit(3).unwrap();
     pair.run();
@@ -176,7 +178,7 @@ fn credit_given_before_the_attach_is_answered_counts() {
 #[test]
 fn deliveries_can_be_taken_when_everything_ends_behind_them() {
     let mut pair = Pair::plain();
-    let session = pair.client.begin(Begin::new()).unwrap();
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
     let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
     pair.run();
     let events = pair.server_events();

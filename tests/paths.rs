@@ -9,12 +9,12 @@ mod links;
 mod peer;
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, CreditPolicy, DecodeLimits, DeliveryId, Event, Instant, Limits,
-    LinkId, Progress, ReceiverId, SendOptions, SenderId, SessionId,
+    Attach, Connection, ConnectionConfig, CreditPolicy, DecodeLimits, DeliveryId, Event, Instant, Limits,
+    LinkId, Progress, ReceiverId, SendOptions, SenderId, SessionConfig, SessionId,
     codec::{Decode, Decoder},
     frame::{Payload, parse_header},
     spec::{
-        definitions::{Error, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
         delivery_state::{DeliveryState, Received},
         performatives as p,
         terminus::{Source, Target},
@@ -155,8 +155,8 @@ const NOW: Instant = Instant::from_millis(1);
 
 impl Player {
     fn new(rewrite: bool) -> Self {
-        let limits = Limits { unsettled: 6, buffered_per_delivery: 90, ..Limits::default() };
-        let config = Config::server("server").auto_accept(true).limits(limits);
+        let limits = Limits { max_unsettled: 6, max_buffered_bytes_per_delivery: 90, ..Limits::default() };
+        let config = ConnectionConfig::server("server").auto_accept(true).limits(limits);
         let mut player = Self {
             conn: Connection::new(config),
             rewrite,
@@ -259,7 +259,7 @@ impl Player {
             }
             self.log.push(format!("{event:?}"));
         }
-        let mut transmit = self.conn.transmit(NOW);
+        let mut transmit = self.conn.poll_transmit(NOW);
         let bytes = transmit.copy_to_bytes(transmit.remaining());
         self.log.push(format!("{bytes:?}"));
         let links = self
@@ -279,7 +279,7 @@ impl Player {
 
 /// What a server writes of a message, over a window that opens again and again.
 fn sent(max: u32, window: u32, tag: DeliveryTag, payload: Payload, options: &SendOptions) -> Bytes {
-    let mut conn = Connection::new(Config::server("server").auto_accept(true));
+    let mut conn = Connection::new(ConnectionConfig::server("server").auto_accept(true));
     let said = [
         AMQP.to_vec(),
         frame(0, &p::Open { max_frame_size: max, ..open() }),
@@ -294,7 +294,7 @@ fn sent(max: u32, window: u32, tag: DeliveryTag, payload: Payload, options: &Sen
     });
     let sender = sender.expect("a link is asked for");
     conn.accept_sender(sender, Attach::new()).unwrap();
-    let mut transmit = conn.transmit(NOW);
+    let mut transmit = conn.poll_transmit(NOW);
     transmit.advance(transmit.remaining());
     let flow =
         |frames: u32| p::Flow { next_incoming_id: Some(frames.into()), incoming_window: window, ..flow() };
@@ -302,7 +302,7 @@ fn sent(max: u32, window: u32, tag: DeliveryTag, payload: Payload, options: &Sen
     conn.sender(sender).unwrap().send_with(tag, payload, options).unwrap();
     let (mut all, mut frames) = (BytesMut::new(), 0);
     loop {
-        let mut transmit = conn.transmit(NOW);
+        let mut transmit = conn.poll_transmit(NOW);
         let bytes = transmit.copy_to_bytes(transmit.remaining());
         if bytes.is_empty() {
             return all.freeze();

@@ -2,7 +2,8 @@
 //! messages in delivery-count before it writes them, and uses what was left of old credit beside the new.
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, Progress, ReceiverId, sasl::Offer,
+    Attach, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, ReceiverId, SessionConfig,
+    sasl::Offer,
 };
 use bytes::{Buf, BytesMut};
 
@@ -40,9 +41,9 @@ impl Client {
     }
 
     fn with(attach: Attach) -> Self {
-        let mut connection = Connection::new(Config::client("receive").sasl(Offer::anonymous()));
+        let mut connection = Connection::new(ConnectionConfig::client("receive").sasl(Offer::anonymous()));
         connection.open().unwrap();
-        let session = connection.begin(Begin::new()).unwrap();
+        let session = connection.begin(SessionConfig::new()).unwrap();
         let attach = attach.name("receive-24816-1");
         let receiver = connection.session(session).unwrap().attach_receiver(attach).unwrap();
         Self { connection, receiver, events: Vec::new(), taken: 0 }
@@ -60,7 +61,7 @@ impl Client {
                         self.connection.receiver(self.receiver).unwrap().take(delivery).is_ok() as usize;
                 }
             }
-            let mut transmit = self.connection.transmit(now);
+            let mut transmit = self.connection.poll_transmit(now);
             let count = transmit.remaining();
             transmit.advance(count);
             if progress != Progress::DrainEvents && progress != Progress::DrainOutput {

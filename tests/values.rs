@@ -6,7 +6,7 @@ use core::fmt::Debug;
 use amqp_proto::{
     codec::{Decode, DecodeErrorKind, DecodeErrorKind::*, DecodeLimits, Decoder, Encode, from_bytes, to_vec},
     spec::{
-        definitions::{Error, ErrorCondition},
+        definitions::{AmqpError, ErrorCondition},
         delivery_state::DeliveryState,
         performatives::{Attach, Close, Detach, Flow, Open, Performative, Transfer},
         terminus::Source,
@@ -154,7 +154,7 @@ fn described_values_and_lists() {
         let head = [&[0xd0][..], &(count + 4).to_be_bytes(), &count.to_be_bytes()].concat();
         Bytes::from([head, vec![0x45; usize::try_from(count).unwrap()]].concat())
     };
-    let most = DecodeLimits::DEFAULT.elements;
+    let most = DecodeLimits::DEFAULT.max_elements;
     let lists = vec![Value::List(vec![]); usize::try_from(most).unwrap()];
     rows.bytes::<Value>("V48", &empty_lists(most), Ok(lists.into()));
     rows.bytes::<Value>("V48", &empty_lists(most + 1), Err(TooManyElements));
@@ -266,17 +266,17 @@ fn other_composites() {
     let modes = |snd: &str, rcv: &str| composite(0x12, 5, &format!("a1016c 43 42 {snd} {rcv}"));
     rows.row::<Attach>("P19", &modes("5003", "5000"), Err(InvalidChoice("SenderSettleMode")));
     rows.row::<Attach>("P19", &modes("5002", "5002"), Err(InvalidChoice("ReceiverSettleMode")));
-    rows.row::<Detach>("P20", &composite(0x16, 3, "43 41 c00401a30161"), Err(wrong("Error", 0xc0)));
-    rows.row::<Detach>("P20", &composite(0x16, 3, "43 41 00531d45"), Err(missing("Error", "condition")));
-    rows.row::<Close>("P21", &composite(0x18, 1, "00531dc0020140"), Err(missing("Error", "condition")));
+    rows.row::<Detach>("P20", &composite(0x16, 3, "43 41 c00401a30161"), Err(wrong("AmqpError", 0xc0)));
+    rows.row::<Detach>("P20", &composite(0x16, 3, "43 41 00531d45"), Err(missing("AmqpError", "condition")));
+    rows.row::<Close>("P21", &composite(0x18, 1, "00531dc0020140"), Err(missing("AmqpError", "condition")));
     let own = ErrorCondition::Other(symbol("not a known symbol"));
-    let close = Close { error: Some(Error::new(own).into()) };
+    let close = Close { error: Some(AmqpError::new(own).into()) };
     let condition = format!("00531dc01501a312{}", hex(b"not a known symbol"));
     rows.row::<Close>("P22", &composite(0x18, 1, &condition), Ok(close));
     let text = "\u{1b}[2J\r\n".repeat(10 << 10);
-    let error = Error::described(ErrorCondition::InternalError, text.as_str());
+    let error = AmqpError::described(ErrorCondition::InternalError, text.as_str());
     assert!(!error.to_string().contains(|c: char| c.is_control()), "P23: control characters in the log");
-    rows.bytes::<Error>("P23", &to_vec(&error).into(), Ok(error));
+    rows.bytes::<AmqpError>("P23", &to_vec(&error).into(), Ok(error));
     let transfer = Transfer {
         state: Some(DeliveryState::Other(Described::new(0x99_u64, Vec::new()).into())),
         ..Transfer::default()

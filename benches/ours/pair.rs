@@ -1,15 +1,15 @@
 //! Two ends of a connection.
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, CreditPolicy, DeliveryId, Event, ReceiverId, SenderId, SessionId,
-    spec::terminus::Source,
+    Attach, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, ReceiverId, SenderId,
+    SessionConfig, SessionId, spec::terminus::Source,
 };
 
 use super::{Wire, pipe::Pipe};
 
 /// The settings of a session at either end: as many links as there may be.
-fn begin() -> Begin {
-    Begin::new().handle_max(u16::MAX.into())
+fn begin() -> SessionConfig {
+    SessionConfig::new().handle_max(u16::MAX.into())
 }
 
 /// Two ends of a connection, and what lies between them.
@@ -34,11 +34,12 @@ pub struct Pair {
 impl Pair {
     /// An open connection; links on it are kept at so much credit.
     pub fn new(max_frame_size: u32, credit: u32, wire: Wire) -> Self {
-        let set =
-            |config: Config| Connection::new(config.max_frame_size(max_frame_size).channel_max(u16::MAX));
+        let set = |config: ConnectionConfig| {
+            Connection::new(config.max_frame_size(max_frame_size).channel_max(u16::MAX))
+        };
         let mut pair = Self {
-            client: set(Config::client("client")),
-            server: set(Config::server("server")),
+            client: set(ConnectionConfig::client("client")),
+            server: set(ConnectionConfig::server("server")),
             wire,
             up: Pipe::default(),
             down: Pipe::default(),
@@ -93,7 +94,9 @@ impl Pair {
     fn client_events(&mut self) {
         while let Some(event) = self.client.poll_event() {
             match event {
-                Event::Settled { first, last, .. } => self.outcomes += u64::from(last) - u64::from(first) + 1,
+                Event::DeliverySettled { first, last, .. } => {
+                    self.outcomes += u64::from(last) - u64::from(first) + 1
+                }
                 Event::SessionOpen { .. } | Event::SenderOpen { .. } => self.opened += 1,
                 Event::SessionClosed { .. } | Event::SenderClosed { .. } => self.closed += 1,
                 Event::ConnectionError(failure) => panic!("{failure}"),

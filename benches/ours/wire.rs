@@ -48,7 +48,7 @@ impl Wire {
 }
 
 fn copy(from: &mut Connection, pipe: &mut Pipe) -> bool {
-    let mut transmit = from.transmit(NOW);
+    let mut transmit = from.poll_transmit(NOW);
     let mut read = 0;
     while transmit.has_remaining() {
         let chunk = transmit.chunk();
@@ -66,7 +66,7 @@ fn copy(from: &mut Connection, pipe: &mut Pipe) -> bool {
 }
 
 fn hand_over(from: &mut Connection, to: &mut Connection, pipe: &mut Pipe) -> bool {
-    let mut transmit = from.transmit(NOW);
+    let mut transmit = from.poll_transmit(NOW);
     let mut read = 0;
     while read < READ
         && let Some(segment) = transmit.next_chunk()

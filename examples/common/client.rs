@@ -2,7 +2,7 @@
 
 use std::{error::Error, io::ErrorKind, net::TcpStream, time::Instant};
 
-use amqp_proto::{Begin, Config, Event, Failure, Origin, SessionId, sasl::Offer};
+use amqp_proto::{Cause, ConnectionConfig, Event, Failure, SessionConfig, SessionId, sasl::Offer};
 use clap::ValueEnum;
 use mio::{Events, Interest, Poll, Token, net};
 use percent_encoding::percent_decode_str;
@@ -70,7 +70,8 @@ impl Client {
         name: &str,
         max_frame_size: Option<u32>,
     ) -> Result<Self> {
-        let mut config = Config::client(format!("{name}-{}", std::process::id())).hostname(&*place.host);
+        let mut config =
+            ConnectionConfig::client(format!("{name}-{}", std::process::id())).hostname(&*place.host);
         if let Some(size) = max_frame_size {
             config = config.max_frame_size(size);
         }
@@ -86,7 +87,7 @@ impl Client {
         socket.set_nonblocking(true)?;
         let mut peer = Peer::new(net::TcpStream::from_std(socket), config)?;
         peer.connection.open()?;
-        let session = peer.connection.begin(Begin::new())?;
+        let session = peer.connection.begin(SessionConfig::new())?;
         let poll = Poll::new()?;
         poll.registry().register(peer.source(), Token(0), Interest::READABLE | Interest::WRITABLE)?;
         Ok(Self { peer, session, poll, ready: Events::with_capacity(8), block: vec![0; READ].into() })
@@ -98,7 +99,7 @@ impl Client {
             if let Some(event) = self.peer.connection.poll_event() {
                 return Ok(Some(event));
             }
-            self.peer.transmit();
+            self.peer.flush();
             if let Some(event) = self.peer.connection.poll_event() {
                 return Ok(Some(event));
             }
@@ -144,14 +145,14 @@ pub fn check(event: &Event) -> Result<()> {
 }
 
 fn explain(event: &Event, failure: &Failure) -> String {
-    let who = match failure.origin {
-        Origin::Peer => "from the peer",
-        Origin::Violation => "the peer broke the protocol",
-        Origin::Refused => "refused by the peer",
-        Origin::Lost => "the transport was lost",
-        Origin::TimedOut => "the peer took too long",
-        Origin::Header => "the peer asks for another protocol",
-        Origin::Sasl => "SASL failed",
+    let who = match failure.cause {
+        Cause::Peer => "from the peer",
+        Cause::Violation => "the peer broke the protocol",
+        Cause::Refused => "refused by the peer",
+        Cause::Lost => "the transport was lost",
+        Cause::TimedOut => "the peer took too long",
+        Cause::Header => "the peer asks for another protocol",
+        Cause::Sasl => "SASL failed",
         _ => "ended",
     };
     format!("{}: {who}: {failure}", event.name())

@@ -29,7 +29,7 @@ composites![
     Detach,
     End,
     Close,
-    definitions::Error,
+    definitions::AmqpError,
     Received,
     Accepted,
     Rejected,

@@ -6,7 +6,7 @@ use amqp_proto::{
     Attach, CommandError, Connection, CreditPolicy, DeliveryId, Event, LinkId, ReceiverId, SenderId,
     message::{Message, MessageSettings},
     spec::{
-        definitions::{Error, ErrorCondition, SenderSettleMode},
+        definitions::{AmqpError, ErrorCondition, SenderSettleMode},
         delivery_state::DeliveryState,
         messaging::MESSAGE_FORMAT,
         terminus::{DistributionMode, Source, TargetArchetype},
@@ -49,7 +49,7 @@ impl Node {
             Event::SenderRequested { sender, .. } => self.attach_consumer(peer, connection, sender),
             Event::ReceiverRequested { receiver, .. } => self.attach_producer(peer, connection, receiver),
             Event::Delivery { receiver, delivery } => self.store(peer, connection, receiver, delivery),
-            Event::Settled { link: LinkId::Sender(sender), first, last, state } => {
+            Event::DeliverySettled { link: LinkId::Sender(sender), first, last, state } => {
                 self.settled(peer, sender, (first, last), state.as_ref());
                 Ok(())
             }
@@ -107,14 +107,16 @@ impl Node {
         let source = remote.and_then(|attach| attach.source).map(|source| *source);
         let Some(mut source) = source else {
             return connection
-                .refuse_sender(id, Error::described(ErrorCondition::InvalidField, "a source is due"));
+                .refuse_sender(id, AmqpError::described(ErrorCondition::InvalidField, "a source is due"));
         };
         if source.dynamic {
             source.address = Some(self.make_address(peer, id.into()));
         }
         let Some(address) = source.address.clone().filter(|address| !address.is_empty()) else {
-            return connection
-                .refuse_sender(id, Error::described(ErrorCondition::NotFound, "the source has no address"));
+            return connection.refuse_sender(
+                id,
+                AmqpError::described(ErrorCondition::NotFound, "the source has no address"),
+            );
         };
         let browse = source.distribution_mode == Some(DistributionMode::Copy);
         let settled = mode == SenderSettleMode::Settled;
@@ -139,11 +141,11 @@ impl Node {
             Some(TargetArchetype::Target(target)) => target,
             Some(TargetArchetype::Coordinator(_)) => {
                 let error =
-                    Error::described(ErrorCondition::NotImplemented, "there are no transactions here");
+                    AmqpError::described(ErrorCondition::NotImplemented, "there are no transactions here");
                 return connection.refuse_receiver(id, error);
             }
             None => {
-                let error = Error::described(ErrorCondition::InvalidField, "a target is due");
+                let error = AmqpError::described(ErrorCondition::InvalidField, "a target is due");
                 return connection.refuse_receiver(id, error);
             }
         };
@@ -180,7 +182,7 @@ impl Node {
         let message = Stored { format: taken.message_format, payload: taken.payload, barred: Vec::new() };
         let Some(address) = fixed.or_else(|| destination(&message)) else {
             let error =
-                Error::described(ErrorCondition::NotFound, "the message does not say where it is to go");
+                AmqpError::described(ErrorCondition::NotFound, "the message does not say where it is to go");
             return receiver.reject(delivery, Some(error));
         };
         note(&mut self.ready, &address);

@@ -7,7 +7,7 @@ use std::{
     time::{self, Duration},
 };
 
-use amqp_proto::{Config, Connection, Instant, Progress};
+use amqp_proto::{Connection, ConnectionConfig, Instant, Progress};
 use bytes::{Buf as _, BytesMut};
 use mio::{event, net::TcpStream};
 
@@ -36,7 +36,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub fn new(socket: TcpStream, config: impl Into<Arc<Config>>) -> io::Result<Self> {
+    pub fn new(socket: TcpStream, config: impl Into<Arc<ConnectionConfig>>) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         Ok(Self {
             connection: Connection::new(config),
@@ -93,12 +93,12 @@ impl Peer {
 
     /// Writes as much as the socket takes, and says whether that was anything: if so there may be events after it,
     /// such as SENDER_READY.
-    pub fn transmit(&mut self) -> bool {
+    pub fn flush(&mut self) -> bool {
         let now = self.now();
         let mut wrote = false;
         loop {
             // A large message is put into frames as those before it are written, so this is asked until it is dry.
-            let mut out = self.connection.transmit(now);
+            let mut out = self.connection.poll_transmit(now);
             if !out.has_remaining() || !self.writable || self.write_over {
                 break;
             }

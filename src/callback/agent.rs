@@ -81,7 +81,7 @@ impl Agent {
     /// What is to be written to a connection's transport; `None` once the connection is gone.
     pub fn output(&mut self, id: ConnectionId, now: Instant) -> Option<Transmit<'_>> {
         self.turn(now);
-        self.connections.get_mut(&id.0).map(|managed| managed.engine.transmit(now))
+        self.connections.get_mut(&id.0).map(|managed| managed.engine.poll_transmit(now))
     }
 
     /// Whether nothing is left to be read from a connection's transport or written to it.

@@ -6,7 +6,7 @@ use crate::{
     DeliveryId,
     frame::Payload,
     message::{Message, MessageError},
-    spec::{definitions::Error, delivery_state::Modified},
+    spec::{definitions::AmqpError, delivery_state::Modified},
     types::DeliveryTag,
 };
 
@@ -24,7 +24,7 @@ pub struct Delivery {
 #[derive(Debug)]
 pub(super) enum Verdict {
     Accept,
-    Reject(Option<Error>),
+    Reject(Option<AmqpError>),
     Release,
     Modify(Modified),
 }
@@ -71,7 +71,7 @@ impl Delivery {
     }
 
     /// The message is invalid, perhaps with the reason (3.4.3).
-    pub fn reject(&self, error: Option<Error>) {
+    pub fn reject(&self, error: Option<AmqpError>) {
         self.verdict.replace(Verdict::Reject(error));
     }
 

@@ -13,12 +13,12 @@ use super::{
     url::Url,
 };
 use crate::{
-    Attach, CommandError, Config, Connection, CreditPolicy, DeliveryId, Event, LinkId, ReceiverId, SenderId,
-    SessionId,
+    Attach, CommandError, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, LinkId, ReceiverId,
+    SenderId, SessionId,
     frame::Payload,
     sasl::Offer,
     spec::{
-        definitions::{Error, ErrorCondition},
+        definitions::{AmqpError, ErrorCondition},
         delivery_state::DeliveryState,
     },
     types::Str,
@@ -85,7 +85,7 @@ impl Object {
 }
 
 impl Managed {
-    pub(super) fn open(key: u64, config: Config, url: &Url, callback: Callback) -> Self {
+    pub(super) fn open(key: u64, config: ConnectionConfig, url: &Url, callback: Callback) -> Self {
         let offer = match &url.credentials {
             Some((user, password)) => Offer::plain(user, password),
             None => Offer::anonymous(),
@@ -300,7 +300,7 @@ impl Managed {
             | Event::ReceiverDetached { receiver }
             | Event::ReceiverError { receiver, .. } => self.receiver_ended(*receiver, event, registry),
             Event::Delivery { receiver, delivery } => self.deliver(*receiver, *delivery, registry),
-            Event::Settled { link: LinkId::Sender(sender), first, last, state } => {
+            Event::DeliverySettled { link: LinkId::Sender(sender), first, last, state } => {
                 self.settled(*sender, (*first, *last), state.as_ref());
             }
             other => self.refuse(other),
@@ -309,7 +309,7 @@ impl Managed {
 
     /// An agent asks, it is not asked.
     fn refuse(&mut self, event: &Event) {
-        let error = Error::described(ErrorCondition::NotAllowed, "nothing is served here");
+        let error = AmqpError::described(ErrorCondition::NotAllowed, "nothing is served here");
         let _ = match event {
             Event::SessionRequested { session } => self.engine.refuse_session(*session, error),
             Event::SenderRequested { sender, .. } => self.engine.refuse_sender(*sender, error),

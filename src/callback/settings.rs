@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::url::UrlError;
-use crate::{Begin, Config, types::Str};
+use crate::{ConnectionConfig, SessionConfig, types::Str};
 
 /// A call that could not be carried out. Nothing has changed, and no event follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -32,8 +32,8 @@ pub enum AgentError {
 /// Settings of an agent.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub(super) config: Config,
-    pub(super) begin: Begin,
+    pub(super) config: ConnectionConfig,
+    pub(super) begin: SessionConfig,
     pub(super) max_connections: usize,
     pub(super) max_sessions: usize,
     pub(super) max_links: usize,
@@ -45,8 +45,8 @@ impl Settings {
     /// The defaults, for an agent that calls its container so (2.7.1 `container-id`).
     pub fn new(container_id: impl Into<Str>) -> Self {
         Self {
-            config: Config::client(container_id),
-            begin: Begin::new(),
+            config: ConnectionConfig::client(container_id),
+            begin: SessionConfig::new(),
             max_connections: 64,
             max_sessions: 256,
             max_links: 1024,
@@ -59,9 +59,9 @@ impl Settings {
         /// The settings of each connection, those of a client. The host name is filled in from the URL, and behind
         /// the SASL mechanisms that are offered already comes `PLAIN` with the URL's credentials, or else
         /// `ANONYMOUS`.
-        config: Config;
+        config: ConnectionConfig;
         /// The settings of each session.
-        begin: Begin;
+        begin: SessionConfig;
         /// Connections at a time. Default 64.
         max_connections: usize;
         /// Sessions at a time, on all connections together. Default 256.

@@ -178,7 +178,7 @@ impl<'a> Decoder<'a> {
     #[inline(always)]
     pub(crate) fn resume(&mut self, before: Place<'a>, rest: &'a [u8]) {
         self.rest = rest;
-        self.budget.depth = before.budget.depth;
+        self.budget.max_depth = before.budget.max_depth;
     }
 
     /// Reads a value on the general way, which the short one has given way to.
@@ -193,14 +193,14 @@ impl<'a> Decoder<'a> {
     /// Goes one level down, on the short way.
     #[inline(always)]
     pub(crate) fn descend(&mut self) -> Option<()> {
-        self.budget.depth = self.budget.depth.checked_sub(1)?;
+        self.budget.max_depth = self.budget.max_depth.checked_sub(1)?;
         Some(())
     }
 
     /// Comes back up.
     #[inline(always)]
     pub(crate) fn ascend(&mut self) {
-        self.budget.depth = self.budget.depth.saturating_add(1);
+        self.budget.max_depth = self.budget.max_depth.saturating_add(1);
     }
 
     /// The next constructor's format code; [`format_code::DESCRIBED`] where a descriptor follows.
@@ -249,21 +249,21 @@ impl<'a> Decoder<'a> {
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
     ) -> Result<T, DecodeError> {
-        let Some(depth) = self.budget.depth.checked_sub(1) else {
+        let Some(depth) = self.budget.max_depth.checked_sub(1) else {
             return Err(self.error(DecodeErrorKind::TooDeep));
         };
-        self.budget.depth = depth;
+        self.budget.max_depth = depth;
         let result = read(self);
-        self.budget.depth = depth.saturating_add(1);
+        self.budget.max_depth = depth.saturating_add(1);
         result
     }
 
     /// Takes `count` elements out of the budget before anything is reserved for them.
     #[inline]
     pub(crate) fn spend(&mut self, count: u32) -> Result<(), DecodeError> {
-        match self.budget.elements.checked_sub(count) {
+        match self.budget.max_elements.checked_sub(count) {
             Some(left) => {
-                self.budget.elements = left;
+                self.budget.max_elements = left;
                 Ok(())
             }
             None => Err(self.error(DecodeErrorKind::TooManyElements)),
@@ -272,9 +272,9 @@ impl<'a> Decoder<'a> {
 
     /// The same for elements that take up no bytes.
     pub(crate) fn spend_zero_width(&mut self, count: u32) -> Result<(), DecodeError> {
-        match self.budget.zero_width_elements.checked_sub(count) {
+        match self.budget.max_zero_width_elements.checked_sub(count) {
             Some(left) => {
-                self.budget.zero_width_elements = left;
+                self.budget.max_zero_width_elements = left;
                 self.spend(count)
             }
             None => Err(self.error(DecodeErrorKind::TooManyElements)),

@@ -6,14 +6,14 @@ use bytes::Bytes;
 
 use super::{Connection, Shared, unknown_id};
 use crate::{
-    config::Begin,
+    config::SessionConfig,
     context::Context,
-    error::{CommandError, Failure, Origin, ProtocolError},
+    error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
     ids::SessionId,
     session::SessionEndpoint,
     spec::{
-        definitions::{Error, ErrorCondition},
+        definitions::{AmqpError, ErrorCondition},
         performatives::{self, Detach, End, Performative},
     },
     state::{SessionState, SessionTrigger},
@@ -25,7 +25,7 @@ impl Connection {
     /// # Errors
     /// [`CommandError::LimitReached`] if no channel is left, [`CommandError::IllegalState`] if the connection is
     /// closing or closed, [`CommandError::FrameTooLarge`] if the begin is larger than the peer accepts.
-    pub fn begin(&mut self, begin: Begin) -> Result<SessionId, CommandError> {
+    pub fn begin(&mut self, begin: SessionConfig) -> Result<SessionId, CommandError> {
         if self.cx.closing || self.is_write_closed() {
             return Err(CommandError::IllegalState("the connection is closed, or closing"));
         }
@@ -52,7 +52,7 @@ impl Connection {
     }
 
     /// Puts a new session on the lowest free channel (2.5.1).
-    fn place(&mut self, begin: Begin, max: u16) -> Option<(u16, SessionId)> {
+    fn place(&mut self, begin: SessionConfig, max: u16) -> Option<(u16, SessionId)> {
         let limit = max.min(self.shared.config.channel_max);
         let channel = self.sessions.lowest_free().filter(|channel| *channel <= limit)?;
         self.session_generations = self.session_generations.checked_add(1)?;
@@ -80,7 +80,7 @@ impl Connection {
             } else {
                 continue;
             };
-            let failure = Failure::new(Origin::Refused, ErrorCondition::NotAllowed, why);
+            let failure = Failure::new(Cause::Refused, ErrorCondition::NotAllowed, why);
             session.raise_end(Some(&failure), cx);
             self.remove(channel);
         }
@@ -91,7 +91,7 @@ impl Connection {
     /// # Errors
     /// [`CommandError::UnknownId`] if the session is gone, [`CommandError::IllegalState`] if it has been
     /// answered or the connection has not.
-    pub fn accept_session(&mut self, id: SessionId, begin: Begin) -> Result<(), CommandError> {
+    pub fn accept_session(&mut self, id: SessionId, begin: SessionConfig) -> Result<(), CommandError> {
         if !self.is_open() {
             return Err(CommandError::IllegalState("the connection is not open"));
         }
@@ -112,7 +112,7 @@ impl Connection {
     ///
     /// # Errors
     /// As [`accept_session`](Self::accept_session).
-    pub fn refuse_session(&mut self, id: SessionId, error: Error) -> Result<(), CommandError> {
+    pub fn refuse_session(&mut self, id: SessionId, error: AmqpError) -> Result<(), CommandError> {
         let channel = id.slot();
         let Some((session, cx, _)) = self.on_channel(channel).filter(|(session, ..)| session.id == id) else {
             return unknown_id();
@@ -122,11 +122,11 @@ impl Connection {
         }
         let events = cx.events.len();
         // Not what an accept has said that did not fit.
-        session.configure(Begin::new());
+        session.configure(SessionConfig::new());
         session.write_begin(cx)?;
         cx.events.truncate(events);
         session.end_raised = true;
-        let bare = Error::new(error.condition.clone());
+        let bare = AmqpError::new(error.condition.clone());
         if session.end(Some(error), cx).is_err() {
             session.end(Some(bare), cx)?;
         }
@@ -201,7 +201,7 @@ impl Connection {
             return Ok(());
         }
         let theirs = self.remote.as_ref().map_or(u16::MAX, |open| open.channel_max.get());
-        let Some((channel, id)) = self.place(Begin::new(), theirs) else {
+        let Some((channel, id)) = self.place(SessionConfig::new(), theirs) else {
             return Err(ProtocolError::connection(
                 ErrorCondition::ResourceLimitExceeded,
                 "no channel is left",
@@ -229,7 +229,7 @@ impl Connection {
             session.keep(Performative::End(end), Bytes::new(), bytes);
             return Ok(());
         }
-        let failure = end.error.map(|error| Failure { origin: Origin::Peer, error: *error });
+        let failure = end.error.map(|error| Failure { cause: Cause::Peer, error: *error });
         if !session.apply(SessionTrigger::RecvEnd) {
             return Ok(());
         }
@@ -251,7 +251,7 @@ impl Connection {
     ) {
         let Some((session, cx, shared)) = self.on_channel(channel) else { return };
         let received = receive(session, cx, shared);
-        session.purge_orphans(cx.limits.retained);
+        session.purge_orphans(cx.limits.max_retained_unsettled);
         shared.queue(session);
         if let Err(error) = received {
             self.violate(error);
@@ -307,13 +307,13 @@ impl Connection {
         #[cfg(feature = "testing")]
         self.reached.note(&session);
         let left = session.unsettled_len();
-        if left == 0 || left > self.shared.config.limits.retained {
+        if left == 0 || left > self.shared.config.limits.max_retained_unsettled {
             return;
         }
         session.release_all_but_unsettled();
         self.retained = self.retained.saturating_add(left);
         self.ended.push_back(session);
-        while self.retained > self.shared.config.limits.retained
+        while self.retained > self.shared.config.limits.max_retained_unsettled
             && let Some(oldest) = self.ended.pop_front()
         {
             self.retained = self.retained.saturating_sub(oldest.unsettled_len());

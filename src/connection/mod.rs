@@ -18,7 +18,7 @@ use bytes::Bytes;
 
 use self::{deadlines::Due, security::Security, timers::Timers};
 use crate::{
-    config::{Config, Side},
+    config::{ConnectionConfig, Side},
     context::Context,
     error::CommandError,
     event::Event,
@@ -53,7 +53,7 @@ pub enum Progress {
 /// Getters: [`is_open`](Self::is_open), [`state`](Self::state), ... Input: [`handle_input`](Self::handle_input),
 /// [`handle_eof`](Self::handle_eof), [`handle_timeout`](Self::handle_timeout). Commands: [`open`](Self::open),
 /// [`begin`](Self::begin), [`session`](Self::session), [`sender`](Self::sender), [`receiver`](Self::receiver),
-/// [`close`](Self::close), ... Output: [`poll_event`](Self::poll_event), [`transmit`](Self::transmit),
+/// [`close`](Self::close), ... Output: [`poll_event`](Self::poll_event), [`poll_transmit`](Self::poll_transmit),
 /// [`poll_timeout`](Self::poll_timeout).
 #[derive(Debug)]
 pub struct Connection {
@@ -86,7 +86,7 @@ pub struct Connection {
 
 impl Connection {
     /// A connection at its start. Nothing is sent before [`open`](Self::open).
-    pub fn new(config: impl Into<Arc<Config>>) -> Self {
+    pub fn new(config: impl Into<Arc<ConnectionConfig>>) -> Self {
         let config = config.into();
         let mut timers = Timers::default();
         if config.side == Side::Server {
@@ -152,7 +152,7 @@ impl Connection {
     ///
     /// Call it until it is empty: a large message is put into frames as the bytes before it are written. Then poll
     /// events once more before waiting, since `SENDER_READY` comes when there is room again.
-    pub fn transmit(&mut self, now: Instant) -> Transmit<'_> {
+    pub fn poll_transmit(&mut self, now: Instant) -> Transmit<'_> {
         self.tick(now);
         self.flush();
         self.shared.timers.note_output(&self.cx.outbox);
@@ -186,7 +186,10 @@ impl Connection {
     }
 
     fn wake_senders(&mut self) {
-        if self.cx.outbox.len() >= self.cx.limits.outbox || self.cx.closing || self.is_write_closed() {
+        if self.cx.outbox.len() >= self.cx.limits.max_outbox_bytes
+            || self.cx.closing
+            || self.is_write_closed()
+        {
             return;
         }
         while let Some(channel) = self.shared.blocked.pop() {
@@ -197,7 +200,7 @@ impl Connection {
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest, if nothing else happens. Exact
-    /// after `transmit` or a `handle_*` call; what commands have armed since then counts from the next of those.
+    /// after `poll_transmit` or a `handle_*` call; what commands have armed since then counts from the next of those.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.shared.timers.next(&self.cx.outbox)
     }
@@ -233,7 +236,7 @@ impl Connection {
     }
 
     /// The settings.
-    pub fn config(&self) -> &Config {
+    pub fn config(&self) -> &ConnectionConfig {
         &self.shared.config
     }
 
@@ -258,7 +261,7 @@ impl Connection {
     }
 
     /// The unsettled deliveries of a link, in order, with its last known states. They can be asked for after the
-    /// link, its session or the connection is gone too, within [`Limits::retained`](crate::Limits::retained).
+    /// link, its session or the connection is gone too, within [`Limits::max_retained_unsettled`](crate::Limits::max_retained_unsettled).
     pub fn unsettled(&self, link: impl Into<LinkId>) -> Vec<UnsettledDelivery> {
         let link = link.into();
         let live = self.sessions.get(LinkKey::from(link).session);
@@ -291,7 +294,7 @@ impl Reached {
 /// What the sessions of a connection share.
 #[derive(Debug)]
 struct Shared {
-    config: Arc<Config>,
+    config: Arc<ConnectionConfig>,
     timers: Timers,
     /// The last generation of a link's id.
     links: u32,

@@ -6,11 +6,11 @@ use super::{Connection, deadlines::Due};
 use crate::{
     codec::to_vec,
     config::Side,
-    error::{CommandError, Failure, Origin, ProtocolError},
+    error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
     frame::{FrameKind, HEADER_SIZE, ProtocolHeader},
     spec::{
-        definitions::{Error, ErrorCondition, MIN_MAX_FRAME_SIZE},
+        definitions::{AmqpError, ErrorCondition, MIN_MAX_FRAME_SIZE},
         performatives::{Close, Open},
     },
     state::{ConnectionState, ConnectionTrigger},
@@ -119,7 +119,7 @@ impl Connection {
             .cloned();
         self.remote = Some(open);
         // 2.4.5: a time-out that can't be kept is refused.
-        if idle > 0 && idle < self.shared.config.limits.idle_time_out {
+        if idle > 0 && idle < self.shared.config.limits.min_peer_idle_timeout {
             let why = format!("an idle-time-out of {idle} ms is too short");
             return Err(ProtocolError::connection(ErrorCondition::NotAllowed, &why));
         }
@@ -165,7 +165,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if it is closed or closing, or was never opened.
-    pub fn close(&mut self, error: Option<Error>) -> Result<(), CommandError> {
+    pub fn close(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
         if self.state == ConnectionState::OpenRcvd {
             // 2.4.7: from here close is legal only behind open.
             self.write_open()?;
@@ -198,7 +198,7 @@ impl Connection {
     }
 
     /// Writes our close, behind everything that is pending. The caller has made sure that it is legal.
-    pub(super) fn send_close(&mut self, error: Option<Error>) {
+    pub(super) fn send_close(&mut self, error: Option<AmqpError>) {
         self.cx.closing = false;
         self.flush();
         let trigger =
@@ -207,7 +207,7 @@ impl Connection {
         let condition = error.as_ref().map(|error| error.condition.clone());
         let close = Close { error: error.map(Box::new) };
         if self.cx.outbox.frame(FrameKind::Amqp, 0, &close, max).is_err() {
-            let bare = Close { error: condition.map(|condition| Box::new(Error::new(condition))) };
+            let bare = Close { error: condition.map(|condition| Box::new(AmqpError::new(condition))) };
             let _ = self.cx.outbox.frame(FrameKind::Amqp, 0, &bare, max);
         }
         let _ = self.apply(trigger);
@@ -216,7 +216,7 @@ impl Connection {
     }
 
     pub(super) fn on_close(&mut self, close: Close) -> Result<(), ProtocolError> {
-        let failure = close.error.map(|error| Failure { origin: Origin::Peer, error: *error });
+        let failure = close.error.map(|error| Failure { cause: Cause::Peer, error: *error });
         if !self.apply(ConnectionTrigger::RecvClose) {
             return Err(ProtocolError::connection(ErrorCondition::IllegalState, "close before open"));
         }
@@ -232,18 +232,18 @@ impl Connection {
     pub(super) fn violate(&mut self, error: ProtocolError) {
         match error {
             ProtocolError::Connection(error) | ProtocolError::Session(error) | ProtocolError::Link(error) => {
-                self.fail(Origin::Violation, *error);
+                self.fail(Cause::Violation, *error);
             }
         }
     }
 
     /// Closes the connection with an error, and discards what follows (2.4.6 `DISCARDING`).
-    pub(super) fn fail(&mut self, origin: Origin, error: Error) {
+    pub(super) fn fail(&mut self, cause: Cause, error: AmqpError) {
         if matches!(self.state, ConnectionState::HeaderExch | ConnectionState::OpenRcvd) {
             // 2.4.7: close is legal only behind open.
             let _ = self.write_open();
         }
-        let failure = Failure { origin, error: error.clone() };
+        let failure = Failure { cause, error: error.clone() };
         if self.state.next(ConnectionTrigger::SendCloseError).is_none() {
             return self.lose(&failure);
         }

@@ -6,7 +6,7 @@ use super::{Connection, Progress};
 use crate::{
     codec::{Decode, Decoder, format_code},
     config::{SaslPolicy, Side},
-    error::{Failure, Origin, ProtocolError},
+    error::{Cause, Failure, ProtocolError},
     event::Event,
     frame::{FrameHeader, FrameKind, HEADER_SIZE, Input, ProtocolHeader, ProtocolId, peek_header},
     spec::{
@@ -42,10 +42,10 @@ impl Connection {
                     input.skip(usize::MAX);
                     return Progress::Closed;
                 }
-                _ if self.cx.events.len() >= self.cx.limits.events => {
+                _ if self.cx.events.len() >= self.cx.limits.max_events => {
                     return self.stall(Progress::DrainEvents, input);
                 }
-                _ if self.cx.outbox.len() >= self.cx.limits.outbox => {
+                _ if self.cx.outbox.len() >= self.cx.limits.max_outbox_bytes => {
                     return self.stall(Progress::DrainOutput, input);
                 }
                 Expected::Header => {
@@ -100,7 +100,7 @@ impl Connection {
     ) -> Result<Option<(FrameHeader, Bytes)>, Stop> {
         let max = match kind {
             FrameKind::Amqp => self.shared.config.max_frame_size,
-            FrameKind::Sasl => self.shared.config.limits.sasl_frame,
+            FrameKind::Sasl => self.shared.config.limits.max_sasl_frame_size,
         };
         input.gather(HEADER_SIZE);
         let head = peek_header(input.chunk(), max).map_err(|error| Stop::Broken(error.into()))?;
@@ -128,7 +128,7 @@ impl Connection {
 
     /// Whether a frame can be kept, where it has to wait for an answer of the application's.
     fn has_room(&self, head: FrameHeader) -> bool {
-        let limit = self.shared.config.limits.unanswered;
+        let limit = self.shared.config.limits.max_unanswered_bytes;
         let fits = |kept: usize| kept == 0 || kept.saturating_add(head.size) <= limit;
         if self.state == ConnectionState::OpenRcvd {
             return fits(self.backlog_bytes);
@@ -187,7 +187,7 @@ impl Connection {
     }
 
     fn mismatch(&mut self, why: &str) {
-        self.lose(&Failure::new(Origin::Header, ErrorCondition::FramingError, why));
+        self.lose(&Failure::new(Cause::Header, ErrorCondition::FramingError, why));
     }
 
     fn on_frame(&mut self, expected: FrameKind, head: FrameHeader, frame: Bytes) {

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use super::{Connection, deadlines::Due};
 use crate::{
     codec::{DecodeLimits, Encode, from_bytes},
-    config::{Config, Side},
-    error::{CommandError, Failure, Origin, ProtocolError},
+    config::{ConnectionConfig, Side},
+    error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
     frame::{FrameHeader, FrameKind, ProtocolHeader},
     sasl::{Credentials, Input, Mechanism, Step},
     spec::{
-        definitions::{Error, ErrorCondition},
+        definitions::{AmqpError, ErrorCondition},
         sasl::{SaslChallenge, SaslCode, SaslFrame, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
     },
     state::{SaslClientState, SaslClientTrigger, SaslServerState, SaslServerTrigger},
@@ -48,7 +48,7 @@ impl core::fmt::Debug for Security {
 }
 
 impl Security {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &ConnectionConfig) -> Self {
         let exchange = match config.side {
             Side::Client => Exchange::Client(SaslClientState::Start),
             Side::Server => Exchange::Server(SaslServerState::Start),
@@ -130,7 +130,7 @@ impl Connection {
 
     fn write_sasl(&mut self, body: &impl Encode) {
         // A frame that is too large for the peer is one that it will refuse, and so an error all the same.
-        let _ = self.cx.outbox.frame(FrameKind::Sasl, 0, body, self.shared.config.limits.sasl_frame);
+        let _ = self.cx.outbox.frame(FrameKind::Sasl, 0, body, self.shared.config.limits.max_sasl_frame_size);
     }
 
     /// 5.3.1: whatever goes wrong in here ends the transport; there is no close yet.
@@ -138,7 +138,7 @@ impl Connection {
         let (ProtocolError::Connection(error) | ProtocolError::Session(error) | ProtocolError::Link(error)) =
             error;
         self.security.mechanism = None;
-        self.lose(&Failure { origin: Origin::Sasl, error: *error });
+        self.lose(&Failure { cause: Cause::Sasl, error: *error });
     }
 
     fn break_rules(&mut self, why: &str) {
@@ -150,7 +150,7 @@ impl Connection {
             return self.break_rules("an AMQP frame inside the SASL layer");
         }
         // 5.3.1: exactly one frame body, so that an empty frame is an error too.
-        match from_bytes(body, DecodeLimits { elements: 1024, ..self.shared.config.limits.decode }) {
+        match from_bytes(body, DecodeLimits { max_elements: 1024, ..self.shared.config.limits.decode }) {
             Ok(frame) => self.on_sasl(frame),
             Err(error) => self.break_sasl(error.into()),
         }
@@ -224,7 +224,7 @@ impl Connection {
         }
         if matches!(step, Step::Reply(_)) {
             self.security.rounds = self.security.rounds.saturating_add(1);
-            if self.security.rounds > self.shared.config.limits.sasl_rounds {
+            if self.security.rounds > self.shared.config.limits.max_sasl_rounds {
                 return self.break_rules("too many rounds of the SASL exchange");
             }
         }
@@ -278,7 +278,7 @@ impl Connection {
         let opened = self.send_header().and_then(|()| self.send_open());
         if let Err(error) = opened {
             let why = alloc::format!("{error}");
-            self.lose(&Failure::new(Origin::Sasl, ErrorCondition::FrameSizeTooSmall, why));
+            self.lose(&Failure::new(Cause::Sasl, ErrorCondition::FrameSizeTooSmall, why));
         }
     }
 
@@ -288,8 +288,8 @@ impl Connection {
             SaslCode::Auth => ErrorCondition::UnauthorizedAccess,
             _ => ErrorCondition::InternalError,
         };
-        let error = Error::described(condition, alloc::format!("SASL failed ({code:?}): {why}"));
-        self.lose(&Failure { origin: Origin::Sasl, error });
+        let error = AmqpError::described(condition, alloc::format!("SASL failed ({code:?}): {why}"));
+        self.lose(&Failure { cause: Cause::Sasl, error });
     }
 
     /// Answers `SASL_PENDING` with the step that the mechanism waited for.

@@ -7,11 +7,11 @@ use super::{
     deadlines::{Deadlines, Due},
 };
 use crate::{
-    error::{Failure, Origin},
+    error::{Cause, Failure},
     event::Event,
     frame::Outbox,
     ids::{LinkId, LinkKey, SessionId},
-    spec::definitions::{Error, ErrorCondition},
+    spec::definitions::{AmqpError, ErrorCondition},
     state::{ConnectionState, ConnectionTrigger},
     time::Instant,
 };
@@ -114,7 +114,7 @@ impl Timers {
 
 /// An answer that did not come in time.
 fn lost(why: &'static str) -> Failure {
-    Failure::new(Origin::TimedOut, ErrorCondition::ResourceLimitExceeded, why)
+    Failure::new(Cause::TimedOut, ErrorCondition::ResourceLimitExceeded, why)
 }
 
 impl Connection {
@@ -133,7 +133,7 @@ impl Connection {
         if self.shared.timers.silence_ends().is_some_and(|at| at <= now) {
             // 2.4.5: close with an error that says why; the transport goes once the peer does not answer either.
             let why = "no frame came within the idle-time-out";
-            self.fail(Origin::TimedOut, Error::described(ErrorCondition::ResourceLimitExceeded, why));
+            self.fail(Cause::TimedOut, AmqpError::described(ErrorCondition::ResourceLimitExceeded, why));
         }
         if self.shared.timers.heartbeat_is_due(&self.cx.outbox).is_some_and(|at| at <= now) {
             self.cx.outbox.empty_frame();
@@ -208,11 +208,7 @@ impl Connection {
             self.shared.timers.stop();
             self.raise_end(None);
         } else {
-            self.lose(&Failure::new(
-                Origin::Lost,
-                ErrorCondition::ConnectionForced,
-                "the transport was lost",
-            ));
+            self.lose(&Failure::new(Cause::Lost, ErrorCondition::ConnectionForced, "the transport was lost"));
         }
         self.cx.outbox = Outbox::default();
     }

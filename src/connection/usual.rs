@@ -43,7 +43,7 @@ impl Connection {
             return false;
         }
         shared.timers.note_frame();
-        session.purge_orphans(cx.limits.retained);
+        session.purge_orphans(cx.limits.max_retained_unsettled);
         shared.queue(session);
         if let Err(error) = received {
             self.violate(error);

@@ -459,7 +459,7 @@ impl Message {
         let section = source.get(range);
         let value = match section {
             // A descriptor is one level down.
-            _ if self.limits.depth == 0 => None,
+            _ if self.limits.max_depth == 0 => None,
             Some([format_code::DESCRIBED, format_code::SMALLULONG, _, value @ ..]) => Some(value),
             Some(section) => behind_descriptor(section),
             None => None,

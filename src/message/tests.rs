@@ -195,9 +195,9 @@ fn message() -> impl Strategy<Value = Bytes> {
 
 fn settings() -> impl Strategy<Value = MessageSettings> {
     let tight = (0_u16..4, 0_u32..8).prop_map(|(depth, elements)| DecodeLimits {
-        depth,
-        elements,
-        zero_width_elements: 0,
+        max_depth: depth,
+        max_elements: elements,
+        max_zero_width_elements: 0,
     });
     let decode = prop_oneof![4 => Just(DecodeLimits::DEFAULT), 1 => tight];
     let sections = prop_oneof![6 => Just(100_u32), 1 => 0_u32..6];

@@ -6,14 +6,14 @@ use super::SessionEndpoint;
 use crate::{
     config,
     context::Context,
-    error::{CommandError, Failure, Origin, ProtocolError},
+    error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
     ids::{LinkId, LinkKey},
     link::{
         AttachReply, EchoTermini, Link, LinkCommon, LinkIdentity, LinkKind, ReceiverEndpoint, SenderEndpoint,
     },
     spec::{
-        definitions::{Error, ErrorCondition, Role},
+        definitions::{AmqpError, ErrorCondition, Role},
         performatives::Attach,
     },
     state::{LinkState, LinkTrigger},
@@ -207,7 +207,7 @@ impl SessionEndpoint {
                 }
                 continue;
             };
-            let failure = Failure::new(Origin::Refused, ErrorCondition::NotAllowed, why);
+            let failure = Failure::new(Cause::Refused, ErrorCondition::NotAllowed, why);
             self.forget_link(slot);
             cx.event(Event::link_closed(id, 0, Some(Box::new(failure))));
         }
@@ -254,7 +254,7 @@ impl SessionEndpoint {
         if let (Some(slot), Some(LinkState::Attached | LinkState::AttachRcvd)) = (known, state) {
             // 2.6.1: the second attach succeeds, and the first is closed.
             let why = "the link has been attached again";
-            self.fail_link(slot, Error::described(ErrorCondition::Stolen, why), cx);
+            self.fail_link(slot, AmqpError::described(ErrorCondition::Stolen, why), cx);
         }
         *generations = generations.saturating_add(1);
         self.on_attach_request(attach, body, *generations, reclosing, cx)
@@ -298,7 +298,7 @@ impl SessionEndpoint {
         self.map_handle(attach.handle, slot);
         if lacks_count || reclosing {
             let why = "a sender's attach without initial-delivery-count";
-            let error = (!reclosing).then(|| Error::described(ErrorCondition::InvalidField, why));
+            let error = (!reclosing).then(|| AmqpError::described(ErrorCondition::InvalidField, why));
             let _ = self.refuse_link(slot, error, cx);
             return Ok(());
         }
@@ -328,7 +328,7 @@ impl SessionEndpoint {
         }
         if lacks_count(attach) {
             let why = "a sender's attach without initial-delivery-count";
-            self.fail_link(slot, Error::described(ErrorCondition::InvalidField, why), cx);
+            self.fail_link(slot, AmqpError::described(ErrorCondition::InvalidField, why), cx);
             return;
         }
         self.raise_open(slot, cx);
@@ -389,7 +389,7 @@ impl SessionEndpoint {
     pub(crate) fn refuse_link(
         &mut self,
         slot: u16,
-        error: Option<Error>,
+        error: Option<AmqpError>,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
@@ -400,7 +400,7 @@ impl SessionEndpoint {
         let role = link.common.role();
         let mirror = EchoTermini { source: role == Role::Receiver, target: role == Role::Sender };
         self.write_answer_or_bare(slot, mirror, cx)?;
-        let bare = error.as_ref().map(|error| Error::new(error.condition.clone()));
+        let bare = error.as_ref().map(|error| AmqpError::new(error.condition.clone()));
         self.detach_now(slot, true, error, cx).or_else(|_| self.detach_now(slot, true, bare, cx))
     }
 

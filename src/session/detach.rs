@@ -6,12 +6,12 @@ use super::{ColdState, REMEMBERED, SessionEndpoint, find};
 use crate::{
     config,
     context::Context,
-    error::{CommandError, Failure, Origin, ProtocolError},
+    error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
     ids::{LinkId, LinkKey},
     link::{EchoTermini, LinkKind},
     spec::{
-        definitions::{Error, ErrorCondition, Role},
+        definitions::{AmqpError, ErrorCondition, Role},
         performatives::Detach,
     },
     state::{LinkState, LinkTrigger},
@@ -24,7 +24,7 @@ impl SessionEndpoint {
         &mut self,
         slot: u16,
         closed: bool,
-        error: Option<Error>,
+        error: Option<AmqpError>,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let can_write = self.can_write();
@@ -60,7 +60,7 @@ impl SessionEndpoint {
         &mut self,
         slot: u16,
         closed: bool,
-        error: Option<Error>,
+        error: Option<AmqpError>,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let trigger = if error.is_some() { LinkTrigger::SendDetachError } else { LinkTrigger::SendDetach };
@@ -132,7 +132,7 @@ impl SessionEndpoint {
     }
 
     /// 2.6.5: the peer broke the protocol on a link, which is detached with the error and destroyed.
-    pub(super) fn fail_link(&mut self, slot: u16, error: Error, cx: &mut Context) {
+    pub(super) fn fail_link(&mut self, slot: u16, error: AmqpError, cx: &mut Context) {
         let Some(link) = self.link_at(slot) else { return };
         let (id, unsettled, end_raised) = (link.common.id, link.common.unsettled, link.common.end_raised);
         let link_state = link.common.state;
@@ -147,7 +147,7 @@ impl SessionEndpoint {
             self.detach_now(slot, true, Some(error.clone()), cx)
         };
         if !end_raised {
-            let failure = Failure { origin: Origin::Violation, error };
+            let failure = Failure { cause: Cause::Violation, error };
             cx.event(Event::link_closed(id, unsettled, Some(Box::new(failure))));
         }
     }
@@ -213,10 +213,10 @@ impl SessionEndpoint {
         let refused = !link.common.opened && !link.common.closed;
         let failure = match detach.error {
             Some(error) => {
-                Some(Failure { origin: if refused { Origin::Refused } else { Origin::Peer }, error: *error })
+                Some(Failure { cause: if refused { Cause::Refused } else { Cause::Peer }, error: *error })
             }
             None if refused && link.common.awaiting_terminus => {
-                Some(Failure::new(Origin::Refused, ErrorCondition::NotAllowed, "the peer refused the link"))
+                Some(Failure::new(Cause::Refused, ErrorCondition::NotAllowed, "the peer refused the link"))
             }
             None => None,
         };

@@ -12,7 +12,7 @@ use crate::{
     link::{Link, LinkKind},
     slab::Slab,
     spec::{
-        definitions::{Error, ErrorCondition, ReceiverSettleMode, Role},
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role},
         delivery_state::{DeliveryState, Modified, Rejected},
         performatives::Disposition,
     },
@@ -177,13 +177,13 @@ impl SessionEndpoint {
                     });
                 }
                 self.raise_link_event(
-                    Event::Settled { link, first: run.first, last: run.last, state },
+                    Event::DeliverySettled { link, first: run.first, last: run.last, state },
                     link,
                     cx,
                 );
             } else {
                 self.raise_link_event(
-                    Event::Updated { link, first: run.first, last: run.last, state },
+                    Event::DeliveryUpdated { link, first: run.first, last: run.last, state },
                     link,
                     cx,
                 );
@@ -221,13 +221,13 @@ impl SessionEndpoint {
             if run.settled {
                 self.count_settled(link, run.first, run.last);
                 self.raise_link_event(
-                    Event::Settled { link, first: run.first, last: run.last, state },
+                    Event::DeliverySettled { link, first: run.first, last: run.last, state },
                     link,
                     cx,
                 );
             } else {
                 self.raise_link_event(
-                    Event::Updated { link, first: run.first, last: run.last, state },
+                    Event::DeliveryUpdated { link, first: run.first, last: run.last, state },
                     link,
                     cx,
                 );
@@ -412,7 +412,7 @@ fn are_same(one: Option<&DeliveryState>, other: Option<&DeliveryState>) -> bool 
 fn without_details(state: &DeliveryState) -> DeliveryState {
     match state {
         DeliveryState::Rejected(rejected) => {
-            let error = rejected.error.as_ref().map(|error| Error::new(error.condition.clone()));
+            let error = rejected.error.as_ref().map(|error| AmqpError::new(error.condition.clone()));
             Rejected { error }.into()
         }
         DeliveryState::Modified(modified) => Modified {

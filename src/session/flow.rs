@@ -68,7 +68,7 @@ impl SessionEndpoint {
                 if receiver.end_drain()
                     && let LinkId::Receiver(receiver) = id
                 {
-                    cx.event(Event::Drained { receiver, timed_out: false });
+                    cx.event(Event::ReceiverDrained { receiver, timed_out: false });
                 }
                 receiver.top_up() || flow.echo
             }
@@ -144,7 +144,7 @@ impl SessionEndpoint {
             return;
         }
         if link.receiver().is_ok_and(ReceiverEndpoint::give_up_drain) {
-            cx.event(Event::Drained { receiver: id, timed_out: true });
+            cx.event(Event::ReceiverDrained { receiver: id, timed_out: true });
             self.schedule_flow(LinkKey::from(LinkId::from(id)).handle);
         }
     }

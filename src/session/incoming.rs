@@ -77,7 +77,8 @@ impl SessionEndpoint {
         };
         let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
         let streaming = receiver.streaming;
-        match receiver.admit(transfer, payload, current.is_none(), cx.limits.buffered_per_delivery) {
+        match receiver.admit(transfer, payload, current.is_none(), cx.limits.max_buffered_bytes_per_delivery)
+        {
             Ok(admitted) => self.on_admitted(slot, delivery, bytes, streaming, admitted, cx),
             Err(error) => {
                 // One that nobody has been told of is nobody's to settle.
@@ -115,13 +116,13 @@ impl SessionEndpoint {
         } else {
             *unsettled = unsettled.saturating_add(1);
             ledger.push(UnsettledEntry { link: id, tag: whole.tag, state: StoredState::Unknown }, epochs);
-            if ledger.len() > cx.limits.unsettled {
+            if ledger.len() > cx.limits.max_unsettled {
                 return too_many_unsettled();
             }
         }
         cx.event(Event::Delivery { receiver: id, delivery });
         if receiver.end_drain() {
-            cx.event(Event::Drained { receiver: id, timed_out: false });
+            cx.event(Event::ReceiverDrained { receiver: id, timed_out: false });
         }
         if receiver.top_up() {
             self.schedule_flow(slot);
@@ -188,7 +189,7 @@ impl SessionEndpoint {
                 }
                 self.release(1);
                 self.buffered = self.buffered.saturating_add(bytes);
-                if self.buffered > cx.limits.buffered_per_session {
+                if self.buffered > cx.limits.max_buffered_bytes_per_session {
                     let why = "incomplete deliveries take up too much memory";
                     return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
                 }
@@ -199,7 +200,8 @@ impl SessionEndpoint {
                 }
                 if settled {
                     self.forget_incoming(receiver, delivery);
-                } else if self.incoming.as_ref().is_some_and(|ledger| ledger.len() > cx.limits.unsettled) {
+                } else if self.incoming.as_ref().is_some_and(|ledger| ledger.len() > cx.limits.max_unsettled)
+                {
                     return too_many_unsettled();
                 }
                 cx.event(if streaming && !first {
@@ -231,7 +233,7 @@ impl SessionEndpoint {
         let LinkId::Receiver(receiver) = link.common.id else { return };
         let Ok(inner) = link.receiver() else { return };
         if inner.end_drain() {
-            cx.event(Event::Drained { receiver, timed_out: false });
+            cx.event(Event::ReceiverDrained { receiver, timed_out: false });
         }
         if inner.top_up() {
             self.schedule_flow(slot);

@@ -39,14 +39,14 @@ use crate::{
     codec::DecodeLimits,
     config,
     context::Context,
-    error::{CommandError, Failure, Origin, ProtocolError},
+    error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
     ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
     link::Link,
     ready_queue::ReadyQueue,
     slab::Slab,
     spec::{
-        definitions::{Error, Role},
+        definitions::{AmqpError, Role},
         performatives::{Attach, Begin, Detach, Disposition, End, Performative, Transfer},
         whole::Whole,
     },
@@ -138,7 +138,7 @@ fn find_mut(links: &mut Slab<Link>, id: LinkId) -> Result<&mut Link, CommandErro
 const REMEMBERED: usize = 64;
 
 impl SessionEndpoint {
-    pub(crate) fn new(id: SessionId, channel: u16, local: config::Begin, epochs: &mut u32) -> Self {
+    pub(crate) fn new(id: SessionId, channel: u16, local: config::SessionConfig, epochs: &mut u32) -> Self {
         let mut epoch = || {
             *epochs = epochs.saturating_add(1);
             *epochs
@@ -182,7 +182,7 @@ impl SessionEndpoint {
     }
 
     /// Keeps what the begin is to say, as far as the window does not know it.
-    fn announce(&mut self, local: config::Begin) {
+    fn announce(&mut self, local: config::SessionConfig) {
         // Handles are places in a table, so they are bounded.
         self.handle_max = local.handle_max.min(u16::MAX.into());
         // Also none: an earlier begin may have been too large to be written.
@@ -230,7 +230,7 @@ impl SessionEndpoint {
     }
 
     /// Takes the settings with which the application answers the peer's begin.
-    pub(crate) fn configure(&mut self, local: config::Begin) {
+    pub(crate) fn configure(&mut self, local: config::SessionConfig) {
         self.window.configure(&local);
         self.announce(local);
     }
@@ -294,7 +294,7 @@ impl SessionEndpoint {
     /// Ends the session: what is pending goes first, and without an error what is in progress too.
     pub(crate) fn end_in_order(
         &mut self,
-        error: Option<Error>,
+        error: Option<AmqpError>,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         if error.is_some() || !self.holds_messages() {
@@ -307,7 +307,7 @@ impl SessionEndpoint {
     }
 
     /// Ends the session: what is pending goes first.
-    pub(crate) fn end(&mut self, error: Option<Error>, cx: &mut Context) -> Result<(), CommandError> {
+    pub(crate) fn end(&mut self, error: Option<AmqpError>, cx: &mut Context) -> Result<(), CommandError> {
         if core::mem::take(&mut self.begin_pending) {
             // Nothing of it has been written, and now nothing will be.
             self.raise_end(None, cx);
@@ -332,7 +332,7 @@ impl SessionEndpoint {
     pub(crate) fn fail(&mut self, failure: &Failure, cx: &mut Context) {
         let error = failure.error.clone();
         if self.end(Some(error), cx).is_err() {
-            let _ = self.end(Some(Error::new(failure.error.condition.clone())), cx);
+            let _ = self.end(Some(AmqpError::new(failure.error.condition.clone())), cx);
         }
         self.raise_end(Some(failure), cx);
     }
@@ -467,7 +467,7 @@ impl SessionEndpoint {
     fn contain(&mut self, handled: Result<(), ProtocolError>, cx: &mut Context) -> Result<(), ProtocolError> {
         match handled {
             Err(ProtocolError::Session(error)) => {
-                self.fail(&Failure { origin: Origin::Violation, error: *error }, cx);
+                self.fail(&Failure { cause: Cause::Violation, error: *error }, cx);
                 Ok(())
             }
             other => other,

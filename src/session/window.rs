@@ -28,7 +28,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    pub(crate) fn new(local: &config::Begin) -> Self {
+    pub(crate) fn new(local: &config::SessionConfig) -> Self {
         let first = TransferNumber::new(local.next_outgoing_id);
         Self {
             next_incoming_id: None,
@@ -44,7 +44,7 @@ impl Window {
     }
 
     /// Takes other settings, as long as nothing has been sent by these.
-    pub(crate) fn configure(&mut self, local: &config::Begin) {
+    pub(crate) fn configure(&mut self, local: &config::SessionConfig) {
         *self = Self {
             next_incoming_id: self.next_incoming_id,
             remote_incoming_window: self.remote_incoming_window,

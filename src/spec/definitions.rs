@@ -128,7 +128,7 @@ impl Role {
 
 composites! {
     /// Details of an error.
-    Error = "amqp:error:list" (0x1d) in "2.8.14" {
+    AmqpError = "amqp:error:list" (0x1d) in "2.8.14" {
         /// What went wrong, by name.
         condition: ErrorCondition, mandatory;
         /// What went wrong, in words.
@@ -138,7 +138,7 @@ composites! {
     }
 }
 
-impl Error {
+impl AmqpError {
     /// An error with this condition and no further detail.
     pub fn new(condition: ErrorCondition) -> Self {
         Self { condition, ..Self::default() }
@@ -150,7 +150,7 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for AmqpError {
     /// The condition, then the description with control characters escaped: it is the peer's text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.condition.as_str())?;

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, sync::Arc};
 
 use super::{
-    definitions::Error,
+    definitions::AmqpError,
     transaction::{Declared, TransactionalState},
 };
 use crate::types::Fields;
@@ -23,7 +23,7 @@ composites! {
     /// The message is invalid and cannot be processed.
     Rejected = "amqp:rejected:list" (0x25) in "3.4.3" {
         /// Why.
-        error: Error;
+        error: AmqpError;
     }
 
     /// The message was not and will not be processed.

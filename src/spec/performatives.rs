@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::{
-    definitions::{Error, ReceiverSettleMode, Role, SenderSettleMode},
+    definitions::{AmqpError, ReceiverSettleMode, Role, SenderSettleMode},
     delivery_state::DeliveryState,
     terminus::{Source, TargetArchetype},
 };
@@ -167,19 +167,19 @@ composites! {
         /// Whether the link is closed for good.
         closed: bool, default false;
         /// Why, where it is for an error.
-        error: Box<Error>;
+        error: Box<AmqpError>;
     }
 
     /// Ends a session.
     End = "amqp:end:list" (0x17) in "2.7.8" {
         /// Why, where it is for an error.
-        error: Box<Error>;
+        error: Box<AmqpError>;
     }
 
     /// Closes a connection.
     Close = "amqp:close:list" (0x18) in "2.7.9" {
         /// Why, where it is for an error.
-        error: Box<Error>;
+        error: Box<AmqpError>;
     }
 }
 

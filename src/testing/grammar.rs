@@ -131,8 +131,9 @@ impl Grammar {
             Event::Delivery { receiver, .. }
             | Event::DeliveryData { receiver, .. }
             | Event::DeliveryAborted { receiver, .. }
-            | Event::Drained { receiver, .. } => self.link_is((*receiver).into(), false, event),
-            Event::Settled { link, first, last, .. } | Event::Updated { link, first, last, .. } => {
+            | Event::ReceiverDrained { receiver, .. } => self.link_is((*receiver).into(), false, event),
+            Event::DeliverySettled { link, first, last, .. }
+            | Event::DeliveryUpdated { link, first, last, .. } => {
                 assert!(first <= last, "{event:?}");
                 self.link_is(*link, true, event);
             }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::{Buf, BytesMut};
 
-use crate::{Config, Connection, Event, Instant, Progress};
+use crate::{Connection, ConnectionConfig, Event, Instant, Progress};
 
 /// One of the two ends.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub struct End {
 /// Two connections and the pipe between them, which carries what it is told to, or breaks where it is told to.
 ///
 /// ```
-/// use amqp_proto::{Config, testing::Pair};
-/// let mut pair = Pair::new(Config::client("a"), Config::server("b").auto_accept(true));
+/// use amqp_proto::{ConnectionConfig, testing::Pair};
+/// let mut pair = Pair::new(ConnectionConfig::client("a"), ConnectionConfig::server("b").auto_accept(true));
 /// pair.client.connection.open()?;
 /// pair.run();
 /// assert!(pair.client.connection.is_open() && pair.server.connection.is_open());
@@ -40,7 +40,7 @@ pub struct Pair {
 }
 
 impl End {
-    fn new(config: Config) -> Self {
+    fn new(config: ConnectionConfig) -> Self {
         Self {
             connection: Connection::new(config),
             input: BytesMut::new(),
@@ -72,7 +72,7 @@ impl End {
 
     /// Writes what is to be written into the pipe to the other end.
     fn write(&mut self, now: Instant, to: &mut BytesMut) {
-        let mut transmit = self.connection.transmit(now);
+        let mut transmit = self.connection.poll_transmit(now);
         while transmit.has_remaining() {
             let count = transmit.chunk().len();
             to.extend_from_slice(transmit.chunk());
@@ -93,7 +93,7 @@ impl End {
 
 impl Pair {
     /// Two connections at their start; the first must be a client, the second a server.
-    pub fn new(client: Config, server: Config) -> Self {
+    pub fn new(client: ConnectionConfig, server: ConnectionConfig) -> Self {
         Self { client: End::new(client), server: End::new(server), now: Instant::default() }
     }
 

@@ -1,11 +1,12 @@
 //! An agent, a server in memory for each of its connections, and a log of what callbacks were told.
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, LinkId, ReceiverId, SenderId, SessionId,
+    Attach, Connection, ConnectionConfig, CreditPolicy, Event, Instant, LinkId, ReceiverId, SenderId,
+    SessionConfig, SessionId,
     callback::{Agent, Callback, ConnectionHandle, ConnectionId, Settings},
     sasl::Offer,
     spec::{
-        definitions::{Error, ErrorCondition},
+        definitions::{AmqpError, ErrorCondition},
         terminus::TargetArchetype,
     },
 };
@@ -18,7 +19,7 @@ type Log = Rc<RefCell<Vec<String>>>;
 
 pub(crate) struct Bench {
     pub(crate) agent: Agent,
-    pub(crate) server_config: Config,
+    pub(crate) server_config: ConnectionConfig,
     pub(crate) now: Instant,
     servers: BTreeMap<ConnectionId, Server>,
     log: Log,
@@ -49,7 +50,9 @@ impl Bench {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             agent: Agent::new(settings),
-            server_config: Config::server("server").auto_accept(true).sasl(Offer::accept_anonymous()),
+            server_config: ConnectionConfig::server("server")
+                .auto_accept(true)
+                .sasl(Offer::accept_anonymous()),
             now: Instant::default(),
             servers: BTreeMap::new(),
             log: Log::default(),
@@ -119,7 +122,7 @@ impl Bench {
         }
         let _ = server.engine.handle_input(self.now, &mut server.up);
         server.serve();
-        let mut output = server.engine.transmit(self.now);
+        let mut output = server.engine.poll_transmit(self.now);
         while let Some(chunk) = output.next_chunk() {
             server.down.extend_from_slice(&chunk);
         }
@@ -128,7 +131,7 @@ impl Bench {
 }
 
 impl Server {
-    fn new(config: Config) -> Self {
+    fn new(config: ConnectionConfig) -> Self {
         Self {
             engine: Connection::new(config),
             up: BytesMut::new(),
@@ -157,7 +160,7 @@ impl Server {
                         _ => link.accept(delivery).unwrap(),
                     }
                 }
-                Event::Settled { link: LinkId::Sender(_), first, last, state } => {
+                Event::DeliverySettled { link: LinkId::Sender(_), first, last, state } => {
                     let count = first.through(last);
                     self.outcomes.extend((0..count).map(|_| format!("{state:?}")));
                 }
@@ -170,7 +173,7 @@ impl Server {
         let Ok(link) = self.engine.sender(sender) else { return };
         let attach = link.remote_attach().unwrap();
         if attach.source.and_then(|source| source.address).is_some_and(|address| address == "missing") {
-            let error = Error::described(ErrorCondition::NotFound, "no such node");
+            let error = AmqpError::described(ErrorCondition::NotFound, "no such node");
             return self.engine.refuse_sender(sender, error).unwrap();
         }
         self.engine.accept_sender(sender, Attach::new()).unwrap();
@@ -186,7 +189,7 @@ impl Server {
         };
         let accept = match address.as_str() {
             "missing" => {
-                let error = Error::described(ErrorCondition::NotFound, "no such node");
+                let error = AmqpError::described(ErrorCondition::NotFound, "no such node");
                 return self.engine.refuse_receiver(receiver, error).unwrap();
             }
             "slow" => Attach::new(),
@@ -198,7 +201,7 @@ impl Server {
     }
 
     /// Ends the connection (0), the first session (1), or our end of the client's sender (2) or receiver (3).
-    pub(crate) fn end(&mut self, which: usize, error: Option<Error>) {
+    pub(crate) fn end(&mut self, which: usize, error: Option<AmqpError>) {
         let receiver = self.receivers.keys().next().copied();
         // What the client has closed already can't be ended any more.
         let _ = match which {
@@ -232,7 +235,7 @@ impl Server {
 
     /// Asks the client for a session, and for links on the one that there is.
     pub(crate) fn ask(&mut self) {
-        self.engine.begin(Begin::new()).unwrap();
+        self.engine.begin(SessionConfig::new()).unwrap();
         let mut session = self.engine.session(self.sessions[0]).unwrap();
         session.attach_sender(Attach::to("here")).unwrap();
         session.attach_receiver(Attach::from("here")).unwrap();

@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, Event, Instant, Progress, ReceiverId, SenderId, SessionId,
+    Attach, Connection, ConnectionConfig, Event, Instant, Progress, ReceiverId, SenderId, SessionConfig,
+    SessionId,
 };
 use bytes::{Buf, BytesMut};
 
@@ -16,7 +17,7 @@ pub struct Pair {
 }
 
 fn carry(from: &mut Connection, wire: &mut BytesMut, to: &mut Connection, now: Instant) {
-    let mut transmit = from.transmit(now);
+    let mut transmit = from.poll_transmit(now);
     while transmit.has_remaining() {
         let count = transmit.chunk().len();
         wire.extend_from_slice(transmit.chunk());
@@ -26,7 +27,7 @@ fn carry(from: &mut Connection, wire: &mut BytesMut, to: &mut Connection, now: I
 }
 
 impl Pair {
-    pub fn new(client: Config, server: Config) -> Self {
+    pub fn new(client: ConnectionConfig, server: ConnectionConfig) -> Self {
         Self {
             client: Connection::new(client),
             server: Connection::new(server),
@@ -37,7 +38,8 @@ impl Pair {
     }
 
     pub fn plain() -> Self {
-        Self::new(Config::client("client"), Config::server("server").auto_accept(true)).opened()
+        Self::new(ConnectionConfig::client("client"), ConnectionConfig::server("server").auto_accept(true))
+            .opened()
     }
 
     /// The client's open is on its way.
@@ -80,10 +82,10 @@ pub struct Linked {
 impl Linked {
     /// `ours` is how the client attaches, `theirs` how the server answers.
     pub fn new(ours: Attach, theirs: Attach) -> Self {
-        Self::with(Pair::plain(), Begin::new(), ours, theirs)
+        Self::with(Pair::plain(), SessionConfig::new(), ours, theirs)
     }
 
-    pub fn with(mut pair: Pair, begin: Begin, ours: Attach, theirs: Attach) -> Self {
+    pub fn with(mut pair: Pair, begin: SessionConfig, ours: Attach, theirs: Attach) -> Self {
         let session = pair.client.begin(begin).unwrap();
         let sender = pair.client.session(session).unwrap().attach_sender(ours).unwrap();
         pair.run();

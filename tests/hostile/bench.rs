@@ -1,7 +1,8 @@
 //! One engine with a scripted peer: frames in, frames and events out.
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, Event, Instant, Progress, ReceiverId, SenderId, SessionId,
+    Attach, Connection, ConnectionConfig, Event, Instant, Progress, ReceiverId, SenderId, SessionConfig,
+    SessionId,
     codec::Encode,
     spec::{definitions::Role, performatives as p},
 };
@@ -75,10 +76,10 @@ pub struct Bench {
 
 /// How a linked bench comes about.
 pub struct Setup {
-    pub config: Config,
+    pub config: ConnectionConfig,
     /// The peer's begin, and our answer.
     pub begin: p::Begin,
-    pub our_begin: Begin,
+    pub our_begin: SessionConfig,
     /// The peer's attach of the link to us, and our answer.
     pub attach: p::Attach,
     pub ours: Attach,
@@ -95,9 +96,9 @@ struct Asked {
 impl Default for Setup {
     fn default() -> Self {
         Self {
-            config: Config::server("server"),
+            config: ConnectionConfig::server("server"),
             begin: begin(),
-            our_begin: Begin::new(),
+            our_begin: SessionConfig::new(),
             attach: attach("link", 0, Role::Sender),
             ours: Attach::new(),
         }
@@ -122,12 +123,12 @@ impl Bench {
     }
 
     /// A server that nothing has been said to.
-    pub fn bare(config: Config) -> Self {
+    pub fn bare(config: ConnectionConfig) -> Self {
         Self::new(Connection::new(config))
     }
 
     /// A client that has said its part.
-    pub fn client(config: Config) -> Self {
+    pub fn client(config: ConnectionConfig) -> Self {
         let mut bench = Self::new(Connection::new(config));
         bench.conn.open().unwrap();
         bench.forget();
@@ -135,7 +136,7 @@ impl Bench {
     }
 
     /// A server, open.
-    pub fn opened_with(config: Config) -> Self {
+    pub fn opened_with(config: ConnectionConfig) -> Self {
         let mut bench = Self::bare(config);
         bench.feed(AMQP);
         bench.feed(&frame(0, &open()));
@@ -165,7 +166,7 @@ impl Bench {
     }
 
     /// Says yes to all that the peer asks for, and gives each link to us credit for 10 messages.
-    fn accept_requests(&mut self, begin: &Begin, ours: &Attach) -> Asked {
+    fn accept_requests(&mut self, begin: &SessionConfig, ours: &Attach) -> Asked {
         let mut asked = Asked::default();
         while !self.events.is_empty() {
             for event in core::mem::take(&mut self.events) {
@@ -195,7 +196,7 @@ impl Bench {
     fn add_bystander(&mut self) {
         self.feed_frame(1, &begin());
         self.feed_frame(1, &attach("bystander", 0, Role::Sender));
-        let receiver = self.accept_requests(&Begin::new(), &Attach::new()).receiver.unwrap();
+        let receiver = self.accept_requests(&SessionConfig::new(), &Attach::new()).receiver.unwrap();
         self.pump();
         let channel = self.output.iter().find_map(|line| line.strip_prefix("BEGIN@")?.strip_suffix(" to 1"));
         self.bystander = Some((receiver, channel.unwrap().into()));
@@ -207,10 +208,10 @@ impl Bench {
 
     /// A client with an open connection and a session.
     pub fn client_session() -> Self {
-        let mut bench = Self::client(Config::client("client"));
+        let mut bench = Self::client(ConnectionConfig::client("client"));
         bench.feed(AMQP);
         bench.feed(&frame(0, &open()));
-        bench.session = Some(bench.conn.begin(Begin::new()).unwrap());
+        bench.session = Some(bench.conn.begin(SessionConfig::new()).unwrap());
         bench.feed(&frame(0, &answer(0)));
         bench.forget();
         bench
@@ -245,7 +246,7 @@ impl Bench {
 
     /// Takes what is to be sent.
     pub fn pump(&mut self) {
-        let mut transmit = self.conn.transmit(Instant::from_millis(self.now));
+        let mut transmit = self.conn.poll_transmit(Instant::from_millis(self.now));
         while transmit.has_remaining() {
             let count = transmit.chunk().len();
             self.wire.extend_from_slice(transmit.chunk());
@@ -366,6 +367,6 @@ fn strings(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|line| (*line).into()).collect()
 }
 
-pub fn server() -> Config {
-    Config::server("server").auto_accept(true)
+pub fn server() -> ConnectionConfig {
+    ConnectionConfig::server("server").auto_accept(true)
 }

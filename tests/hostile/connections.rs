@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use amqp_proto::{
-    Begin, CommandError, Config, Event, Instant, Timeouts,
+    CommandError, ConnectionConfig, Event, Instant, SessionConfig, Timeouts,
     spec::{
-        definitions::{Error, ErrorCondition},
+        definitions::{AmqpError, ErrorCondition},
         performatives::{Close, End, Open},
     },
     types::Symbol,
@@ -21,16 +21,22 @@ fn fresh() -> Bench {
 }
 
 fn narrow() -> Bench {
-    Bench::linked_with(Setup { config: Config::server("server").channel_max(10), ..Setup::default() })
+    Bench::linked_with(Setup {
+        config: ConnectionConfig::server("server").channel_max(10),
+        ..Setup::default()
+    })
 }
 
 fn wide() -> Bench {
-    Bench::linked_with(Setup { config: Config::server("server").channel_max(u16::MAX), ..Setup::default() })
+    Bench::linked_with(Setup {
+        config: ConnectionConfig::server("server").channel_max(u16::MAX),
+        ..Setup::default()
+    })
 }
 
 fn impatient() -> Bench {
     let timeouts = Timeouts { close: Some(Duration::from_secs(3)), ..Timeouts::default() };
-    let config = Config::server("server").timeouts(timeouts).idle_timeout(1000);
+    let config = ConnectionConfig::server("server").timeouts(timeouts).idle_timeout(1000);
     Bench::linked_with(Setup { config, ..Setup::default() })
 }
 
@@ -38,8 +44,8 @@ fn demanding() -> Bench {
     Bench::bare(server().required_capabilities(vec![Symbol::try_from("shared-subs").unwrap()]))
 }
 
-fn failed() -> Option<Error> {
-    Some(Error::new(ErrorCondition::InternalError))
+fn failed() -> Option<AmqpError> {
+    Some(AmqpError::new(ErrorCondition::InternalError))
 }
 
 fn time_out(b: &mut Bench, at: u64) {
@@ -70,7 +76,7 @@ pub const CASES: &[Case] = &[
     Case {
         id: "C02",
         start: || {
-            let mut bench = Bench::client(Config::client("client"));
+            let mut bench = Bench::client(ConnectionConfig::client("client"));
             bench.feed(AMQP);
             bench
         },
@@ -177,7 +183,7 @@ pub const CASES: &[Case] = &[
         steps: |b| {
             b.feed_frame(65535, &begin());
             let ids: Vec<_> = b.conn.session_ids().collect();
-            b.conn.accept_session(ids[2], Begin::new()).unwrap();
+            b.conn.accept_session(ids[2], SessionConfig::new()).unwrap();
         },
         output: &["BEGIN@2 to 65535"],
         events: &["SESSION_REQUESTED", "SESSION_OPEN"],
@@ -247,8 +253,8 @@ pub const OPENS: &[Case] = &[
         start: fresh,
         steps: |b| {
             greeted_by(b, &frame(0, &Open { channel_max: 0.into(), ..open() }));
-            let session = b.conn.begin(Begin::new()).unwrap();
-            assert_eq!(b.conn.begin(Begin::new()), Err(CommandError::LimitReached("channel-max")));
+            let session = b.conn.begin(SessionConfig::new()).unwrap();
+            assert_eq!(b.conn.begin(SessionConfig::new()), Err(CommandError::LimitReached("channel-max")));
             b.pump();
             b.feed_frame(0, &answer(0));
             b.conn.session(session).unwrap().end(None).unwrap();
@@ -295,7 +301,7 @@ pub const OPENS: &[Case] = &[
         start: Bench::opened,
         steps: |b| {
             let ours_not: ErrorCondition = ErrorCondition::Other("not: ours".try_into().unwrap());
-            b.feed_frame(0, &Close { error: Some(Box::new(Error::new(ours_not.clone()))) });
+            b.feed_frame(0, &Close { error: Some(Box::new(AmqpError::new(ours_not.clone()))) });
             let [Event::ConnectionError(failure)] = &b.events[..] else { panic!("{:?}", b.events) };
             assert_eq!(failure.error.condition, ours_not);
         },

@@ -1,6 +1,6 @@
 //! F: frames and their bodies (2.3).
 
-use amqp_proto::{Config, codec::to_vec};
+use amqp_proto::{ConnectionConfig, codec::to_vec};
 
 use crate::{
     bench::{ALL_BROKEN, Bench, Case, FRAMING, Fate, Setup, server},
@@ -36,7 +36,7 @@ fn fresh() -> Bench {
 }
 
 fn small() -> Bench {
-    let config = Config::server("server").max_frame_size(512).channel_max(10);
+    let config = ConnectionConfig::server("server").max_frame_size(512).channel_max(10);
     Bench::linked_with(Setup { config, ..Setup::default() })
 }
 

@@ -1,6 +1,6 @@
 //! H: protocol headers (2.2).
 
-use amqp_proto::{Config, sasl::Offer};
+use amqp_proto::{ConnectionConfig, sasl::Offer};
 
 use crate::{
     bench::{Bench, Case, Fate, server},
@@ -16,7 +16,7 @@ fn with_sasl() -> Bench {
 }
 
 fn client() -> Bench {
-    Bench::client(Config::client("client"))
+    Bench::client(ConnectionConfig::client("client"))
 }
 
 /// What is no header that a server takes: answered by one that it does take, then the end.

@@ -4,7 +4,7 @@ use amqp_proto::{
     DecodeLimits,
     codec::{Decode, Decoder},
     spec::{
-        definitions::{Error, ErrorCondition, Role},
+        definitions::{AmqpError, ErrorCondition, Role},
         delivery_state::DeliveryState,
         performatives::Performative,
         sasl::SaslFrame,
@@ -43,7 +43,7 @@ pub fn next_line(wire: &mut BytesMut) -> Option<String> {
     Some(line_of(channel, &performative, reader.take_rest().len()))
 }
 
-fn condition(error: Option<&Error>) -> String {
+fn condition(error: Option<&AmqpError>) -> String {
     error.map_or_else(String::new, |error| {
         // What the engine finds fault with it says in words; the rows give these two for an application, bare.
         let ours = !matches!(error.condition, ErrorCondition::InternalError | ErrorCondition::NotFound);

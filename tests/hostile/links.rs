@@ -1,9 +1,9 @@
 //! L: links come and go (2.6.1 to 2.6.6).
 
 use amqp_proto::{
-    Attach, Begin, CommandError, Event, Origin, SenderId,
+    Attach, Cause, CommandError, Event, SenderId, SessionConfig,
     spec::{
-        definitions::{Error, ErrorCondition, Role, SenderSettleMode},
+        definitions::{AmqpError, ErrorCondition, Role, SenderSettleMode},
         performatives::{self as p, Unsettled},
     },
     types::DeliveryTag,
@@ -27,11 +27,11 @@ fn asking(role: Role) -> Bench {
 }
 
 fn few_handles() -> Bench {
-    Bench::linked_with(Setup { our_begin: Begin::new().handle_max(2), ..Setup::default() })
+    Bench::linked_with(Setup { our_begin: SessionConfig::new().handle_max(2), ..Setup::default() })
 }
 
 fn many_handles() -> Bench {
-    Bench::linked_with(Setup { our_begin: Begin::new().handle_max(u32::MAX), ..Setup::default() })
+    Bench::linked_with(Setup { our_begin: SessionConfig::new().handle_max(u32::MAX), ..Setup::default() })
 }
 
 /// A link that we detached with an error, which the peer does not know yet.
@@ -40,7 +40,7 @@ fn errant() -> Bench {
     bench.feed(&with_payload(0, &transfer(0, 0), b"x"));
     bench.feed_frame(0, &link_flow(1, 10));
     bench.sender().send(1_u32, b"x".as_slice()).unwrap();
-    let failed = || Some(Error::new(ErrorCondition::InternalError));
+    let failed = || Some(AmqpError::new(ErrorCondition::InternalError));
     bench.receiver().close(failed()).unwrap();
     bench.sender().close(failed()).unwrap();
     bench.forget();
@@ -95,7 +95,7 @@ fn assert_refused(b: &Bench) {
     else {
         panic!("{:?}", b.events)
     };
-    assert_eq!(failure.origin, Origin::Refused);
+    assert_eq!(failure.cause, Cause::Refused);
 }
 
 pub const CASES: &[Case] = &[
@@ -223,7 +223,10 @@ pub const CASES: &[Case] = &[
             assert!(b.sender().send(1_u32, b"x".as_slice()).is_err());
             b.feed_frame(
                 0,
-                &p::Detach { error: Some(Box::new(Error::new(ErrorCondition::NotFound))), ..detach(0, true) },
+                &p::Detach {
+                    error: Some(Box::new(AmqpError::new(ErrorCondition::NotFound))),
+                    ..detach(0, true)
+                },
             );
             assert_refused(b);
         },

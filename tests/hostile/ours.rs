@@ -1,10 +1,10 @@
 //! N: what binds the sender of a frame, seen in frames of ours. These rows are not in the list of bad inputs.
 
 use amqp_proto::{
-    Attach, Begin, CommandError, Config, Event, Instant, SendOptions, SenderId,
+    Attach, CommandError, ConnectionConfig, Event, Instant, SendOptions, SenderId, SessionConfig,
     sasl::Offer,
     spec::{
-        definitions::{Error, ErrorCondition, Role, SenderSettleMode},
+        definitions::{AmqpError, ErrorCondition, Role, SenderSettleMode},
         delivery_state::DeliveryState,
         performatives as p,
         sasl::{SaslCode, SaslMechanisms, SaslOutcome},
@@ -52,14 +52,14 @@ fn sender(b: &mut Bench, handle: u32, ours: Attach) -> SenderId {
 fn refuse_sender(b: &mut Bench) {
     b.feed_frame(0, &attach("wanted", 2, Role::Receiver));
     let [Event::SenderRequested { sender, .. }] = b.events[..] else { panic!("{:?}", b.events) };
-    b.conn.refuse_sender(sender, Error::new(ErrorCondition::NotFound)).unwrap();
+    b.conn.refuse_sender(sender, AmqpError::new(ErrorCondition::NotFound)).unwrap();
     b.feed_frame(0, &detach(2, true));
 }
 
 fn refuse_receiver(b: &mut Bench) {
     b.feed_frame(0, &attach("wanted", 2, Role::Sender));
     let [Event::ReceiverRequested { receiver, .. }] = b.events[..] else { panic!("{:?}", b.events) };
-    b.conn.refuse_receiver(receiver, Error::new(ErrorCondition::NotFound)).unwrap();
+    b.conn.refuse_receiver(receiver, AmqpError::new(ErrorCondition::NotFound)).unwrap();
     b.feed_frame(0, &detach(2, true));
 }
 
@@ -67,13 +67,13 @@ pub const CASES: &[Case] = &[
     // Nothing of the peer is known yet, so nothing of it is told: neither its count nor its transfer-id.
     Case {
         id: "N01",
-        start: || Bench::bare(Config::client("client")),
+        start: || Bench::bare(ConnectionConfig::client("client")),
         steps: |b| {
             b.conn.open().unwrap();
-            let session = b.conn.begin(Begin::new()).unwrap();
+            let session = b.conn.begin(SessionConfig::new()).unwrap();
             let link = b.conn.session(session).unwrap().attach_receiver(Attach::from("q").name("link"));
             b.conn.receiver(link.unwrap()).unwrap().set_credit(5).unwrap();
-            b.conn.begin(Begin::new()).unwrap();
+            b.conn.begin(SessionConfig::new()).unwrap();
             b.conn.session(session).unwrap().attach_sender(Attach::to("q").name("more")).unwrap();
             b.pump();
             b.feed(&[AMQP, &frame(0, &open()), &frame(0, &answer(0))].concat());
@@ -99,8 +99,8 @@ pub const CASES: &[Case] = &[
             let (one, two) = (sender(b, 0, Attach::new()), sender(b, 1, Attach::new()));
             let settled = SendOptions::new().settled(true);
             b.conn.sender(one).unwrap().send_with(1_u32, vec![1; 1200], &settled).unwrap();
-            let first = b.conn.sender(one).unwrap().start(2_u32, &settled).unwrap();
-            let second = b.conn.sender(two).unwrap().start(3_u32, &settled).unwrap();
+            let first = b.conn.sender(one).unwrap().send_streaming(2_u32, &settled).unwrap();
+            let second = b.conn.sender(two).unwrap().send_streaming(3_u32, &settled).unwrap();
             b.conn.sender(one).unwrap().write(first, b"one".as_slice()).unwrap();
             b.conn.sender(two).unwrap().write(second, b"two".as_slice()).unwrap();
             let between = b.conn.sender(one).unwrap().send(4_u32, b"x".as_slice());
@@ -138,12 +138,12 @@ pub const CASES: &[Case] = &[
             b.feed_frame(0, &detach(7, true));
             attach_next(b, "c");
             attach_next(b, "d");
-            let second = b.conn.begin(Begin::new()).unwrap();
-            b.conn.begin(Begin::new()).unwrap();
+            let second = b.conn.begin(SessionConfig::new()).unwrap();
+            b.conn.begin(SessionConfig::new()).unwrap();
             b.feed_frame(9, &answer(1));
             b.conn.session(second).unwrap().end(None).unwrap();
             b.feed_frame(9, &p::End::default());
-            b.conn.begin(Begin::new()).unwrap();
+            b.conn.begin(SessionConfig::new()).unwrap();
         },
         output: &[
             "ATTACH@0 0 a",
@@ -163,7 +163,7 @@ pub const CASES: &[Case] = &[
     Case {
         id: "N04",
         start: || {
-            let our_begin = Begin::new().next_outgoing_id(u32::MAX);
+            let our_begin = SessionConfig::new().next_outgoing_id(u32::MAX);
             Bench::linked_with(Setup { our_begin, ..Setup::default() })
         },
         steps: |b| {
@@ -212,7 +212,7 @@ pub const CASES: &[Case] = &[
             assert_eq!(b.conn.unsettled(kept)[0].state, Some(DeliveryState::ACCEPTED));
         },
         output: &["TRANSFER@0 0 1 bytes"],
-        events: &["UPDATED"],
+        events: &["DELIVERY_UPDATED"],
         fate: Fate::Alive,
     },
     // A link that sends settled says so in each delivery, and one that sends unsettled in none.
@@ -238,7 +238,10 @@ pub const CASES: &[Case] = &[
     Case {
         id: "N08",
         start: || {
-            Bench::linked_with(Setup { our_begin: Begin::new().incoming_window(4), ..Setup::default() })
+            Bench::linked_with(Setup {
+                our_begin: SessionConfig::new().incoming_window(4),
+                ..Setup::default()
+            })
         },
         steps: |b| {
             b.feed_frame(0, &transfer(0, 0));
@@ -302,7 +305,7 @@ pub const CASES: &[Case] = &[
     Case {
         id: "N11",
         start: || {
-            let config = Config::client("client").hostname("host");
+            let config = ConnectionConfig::client("client").hostname("host");
             Bench::client(config.sasl(Offer::plain("user", "secret")).sasl(Offer::anonymous()))
         },
         steps: |b| {
@@ -328,7 +331,7 @@ pub const CASES: &[Case] = &[
             b.conn.receiver(receiver).unwrap().set_credit(1).unwrap();
             b.feed_frame(0, &transfer(0, 0));
             let Some(&Event::Delivery { delivery, .. }) = b.events.last() else { panic!() };
-            let why = Error::described(ErrorCondition::NotFound, "because ".repeat(100));
+            let why = AmqpError::described(ErrorCondition::NotFound, "because ".repeat(100));
             b.conn.receiver(receiver).unwrap().reject(delivery, Some(why)).unwrap();
         },
         output: &["ATTACH@0 0 in", "DISPOSITION@0 receiver 0 settled rejected", "FLOW@0 0 count=1 credit=0"],
@@ -351,7 +354,7 @@ pub const CASES: &[Case] = &[
     // Before the peer's limit is known an open has to fit into 512 bytes.
     Case {
         id: "N15",
-        start: || Bench::bare(Config::server("s".repeat(600))),
+        start: || Bench::bare(ConnectionConfig::server("s".repeat(600))),
         steps: |b| {
             b.feed(AMQP);
             assert!(matches!(b.conn.open(), Err(CommandError::FrameTooLarge { max: 512, .. })));

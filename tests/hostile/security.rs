@@ -1,7 +1,7 @@
 //! A: the SASL layer (5.3).
 
 use amqp_proto::{
-    Config, Limits,
+    ConnectionConfig, Limits,
     codec::to_vec,
     sasl::{Input, Mechanism, Offer, Step},
     spec::sasl::{SaslChallenge, SaslCode, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
@@ -22,7 +22,7 @@ fn asked() -> Bench {
 }
 
 fn client() -> Bench {
-    Bench::client(Config::client("client").sasl(Offer::plain("user", "secret")))
+    Bench::client(ConnectionConfig::client("client").sasl(Offer::plain("user", "secret")))
 }
 
 fn init(mechanism: &str) -> SaslInit {
@@ -58,7 +58,7 @@ fn curious() -> Bench {
         }
     }
     let offer = Offer::new("CURIOUS".try_into().unwrap(), || Box::new(Curious));
-    let limits = Limits { sasl_rounds: 2, ..Limits::default() };
+    let limits = Limits { max_sasl_rounds: 2, ..Limits::default() };
     let mut bench = Bench::bare(server().sasl(offer).limits(limits));
     bench.feed(SASL);
     bench.forget();

@@ -1,9 +1,9 @@
 //! S: sessions and their windows (2.5).
 
 use amqp_proto::{
-    Begin, CommandError, Config,
+    CommandError, ConnectionConfig, SessionConfig,
     spec::{
-        definitions::{Error, ErrorCondition, Role},
+        definitions::{AmqpError, ErrorCondition, Role},
         performatives::{self as p, End},
     },
 };
@@ -18,11 +18,11 @@ fn begun(begin: p::Begin) -> Bench {
 }
 
 fn window(size: u32) -> Bench {
-    Bench::linked_with(Setup { our_begin: Begin::new().incoming_window(size), ..Setup::default() })
+    Bench::linked_with(Setup { our_begin: SessionConfig::new().incoming_window(size), ..Setup::default() })
 }
 
 fn client() -> Bench {
-    let mut bench = Bench::client(Config::client("client"));
+    let mut bench = Bench::client(ConnectionConfig::client("client"));
     bench.feed(&[AMQP, &frame(0, &open())].concat());
     bench.forget();
     bench
@@ -37,7 +37,7 @@ const VIOLATED: &[&str] = &["END@0 amqp:session:window-violation"];
 const ENDED: &[&str] = &["RECEIVER_ERROR", "SENDER_ERROR", "SESSION_ERROR"];
 
 fn failed() -> End {
-    End { error: Some(Box::new(Error::new(ErrorCondition::InternalError))) }
+    End { error: Some(Box::new(AmqpError::new(ErrorCondition::InternalError))) }
 }
 
 const fn not_allowed(id: &'static str, steps: fn(&mut Bench)) -> Case {
@@ -58,12 +58,12 @@ pub const CASES: &[Case] = &[
         id: "S04",
         start: client,
         steps: |b| {
-            let session = b.conn.begin(Begin::new()).unwrap();
+            let session = b.conn.begin(SessionConfig::new()).unwrap();
             b.conn.session(session).unwrap().end(None).unwrap();
             b.feed_frame(0, &answer(0));
             b.feed_frame(0, &End::default());
             assert_eq!(b.conn.session_ids().count(), 0);
-            b.conn.begin(Begin::new()).unwrap();
+            b.conn.begin(SessionConfig::new()).unwrap();
         },
         output: &["BEGIN@0", "END@0", "BEGIN@0"],
         events: &["SESSION_CLOSED"],
@@ -143,7 +143,7 @@ pub const CASES: &[Case] = &[
             for _ in 0..1000 {
                 b.feed_frame(2, &begin());
                 let asked = b.conn.session_ids().last().unwrap();
-                b.conn.accept_session(asked, Begin::new()).unwrap();
+                b.conn.accept_session(asked, SessionConfig::new()).unwrap();
                 b.feed_frame(2, &End::default());
                 b.pump();
                 assert_eq!(b.output, ["BEGIN@2 to 2", "END@2"]);
@@ -192,7 +192,7 @@ pub const CASES: &[Case] = &[
         id: "S15",
         start: Bench::linked,
         steps: |b| {
-            b.session().end(Some(Error::new(ErrorCondition::InternalError))).unwrap();
+            b.session().end(Some(AmqpError::new(ErrorCondition::InternalError))).unwrap();
             b.feed_frame(0, &transfer(0, 0));
             b.feed_frame(0, &link_flow(9, 1));
             b.feed_frame(0, &attach("new", 0, Role::Sender));
@@ -242,7 +242,7 @@ pub const CASES: &[Case] = &[
             b.feed_frame(0, &End::default());
             b.feed_frame(0, &begin());
             let again = b.conn.session_ids().next().unwrap();
-            b.conn.accept_session(again, Begin::new()).unwrap();
+            b.conn.accept_session(again, SessionConfig::new()).unwrap();
             // Nothing is left of the session before.
             b.feed_frame(0, &attach("link", 0, Role::Sender));
         },

@@ -1,9 +1,9 @@
 //! T: deliveries that arrive (2.6.12, 2.6.14, 2.7.5), and D: what becomes of them (2.7.6).
 
 use amqp_proto::{
-    Attach, Config, Event, Limits, ReceiverId, SendOptions,
+    Attach, ConnectionConfig, Event, Limits, ReceiverId, SendOptions,
     spec::{
-        definitions::{Error, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
         delivery_state::DeliveryState,
         performatives as p,
     },
@@ -319,7 +319,7 @@ pub const DISPOSITIONS: &[Case] = &[
             b.feed_frame(0, &outcome(0, Some(i32::MAX as u32)));
             assert_eq!(left(b), 0);
         },
-        &["SETTLED"],
+        &["DELIVERY_SETTLED"],
     ),
     no_range("D04", |b| b.feed_frame(0, &outcome(0, Some(1 << 31)))),
     no_range("D05", |b| b.feed_frame(0, &outcome(10, Some(5)))),
@@ -329,7 +329,7 @@ pub const DISPOSITIONS: &[Case] = &[
             b.feed_frame(0, &outcome(u32::MAX - 5, Some(5)));
             assert_eq!(left(b), 0);
         },
-        &["SETTLED"],
+        &["DELIVERY_SETTLED"],
     ),
     outcomes(
         "D07",
@@ -350,14 +350,14 @@ pub const DISPOSITIONS: &[Case] = &[
             assert_eq!(left(b), 0);
         },
         output: &["DETACH@0 1"],
-        events: &["SENDER_DETACHED", "SETTLED"],
+        events: &["SENDER_DETACHED", "DELIVERY_SETTLED"],
         fate: Fate::Alive,
     },
     Case {
         id: "D09",
         start: sent,
         steps: |b| {
-            b.sender().close(Some(Error::new(ErrorCondition::InternalError))).unwrap();
+            b.sender().close(Some(AmqpError::new(ErrorCondition::InternalError))).unwrap();
             b.feed_frame(0, &outcome(0, Some(1)));
         },
         output: &["DETACH@0 1 closed amqp:internal-error", "END@0 amqp:session:errant-link"],
@@ -368,7 +368,7 @@ pub const DISPOSITIONS: &[Case] = &[
         id: "D10",
         start: sent,
         steps: |b| {
-            let delivery = b.sender().start(3_u32, &SendOptions::new()).unwrap();
+            let delivery = b.sender().send_streaming(3_u32, &SendOptions::new()).unwrap();
             b.sender().write(delivery, b"begun".as_slice()).unwrap();
             b.pump();
             b.feed_frame(0, &outcome(2, None));
@@ -385,7 +385,7 @@ pub const DISPOSITIONS: &[Case] = &[
             "TRANSFER@0 1 0 bytes",
             "TRANSFER@0 1 4 bytes",
         ],
-        events: &["SETTLED"],
+        events: &["DELIVERY_SETTLED"],
         fate: Fate::Alive,
     },
     outcomes(
@@ -408,7 +408,7 @@ pub const DISPOSITIONS: &[Case] = &[
             assert_eq!(left(b), 1);
         },
         output: &["DISPOSITION@0 sender 0 settled accepted"],
-        events: &["SETTLED"],
+        events: &["DELIVERY_SETTLED"],
         fate: Fate::Alive,
     },
     outcomes(
@@ -418,13 +418,16 @@ pub const DISPOSITIONS: &[Case] = &[
             b.feed_frame(0, &outcome(1, None));
             assert_eq!(left(b), 1);
         },
-        &["SETTLED"],
+        &["DELIVERY_SETTLED"],
     ),
     Case {
         id: "D17",
         start: || {
-            let limits = Limits { unsettled: 2, ..Limits::default() };
-            Bench::linked_with(Setup { config: Config::server("server").limits(limits), ..Setup::default() })
+            let limits = Limits { max_unsettled: 2, ..Limits::default() };
+            Bench::linked_with(Setup {
+                config: ConnectionConfig::server("server").limits(limits),
+                ..Setup::default()
+            })
         },
         steps: |b| (0..3).for_each(|id| b.feed_frame(0, &transfer(0, id))),
         output: &["END@0 amqp:resource-limit-exceeded"],

@@ -49,8 +49,8 @@ pub enum Turn {
 
 const NAMES: [&str; 3] = ["a", "a link", "a link with a name that is long"];
 
-fn an_error() -> Error {
-    Error::described(ErrorCondition::InternalError, "for a reason")
+fn an_error() -> AmqpError {
+    AmqpError::described(ErrorCondition::InternalError, "for a reason")
 }
 
 fn values() -> impl Strategy<Value = Value> {
@@ -136,7 +136,7 @@ struct Host {
 impl Host {
     fn new(rewrite: bool) -> Self {
         let mut host = Self {
-            conn: Connection::new(Config::server("server").channel_max(5)),
+            conn: Connection::new(ConnectionConfig::server("server").channel_max(5)),
             rewrite,
             wire: BytesMut::new(),
             sessions: Vec::new(),
@@ -181,7 +181,7 @@ impl Host {
             Turn::Answer { accept, attach } => self.answer(accept, &attach),
             Turn::Ours { session, name, sends } => {
                 if session == 2 {
-                    self.sessions.extend(self.conn.begin(Begin::new()).ok());
+                    self.sessions.extend(self.conn.begin(SessionConfig::new()).ok());
                 }
                 let Some(id) = self.sessions.get(session) else { return };
                 let attach = Attach::to("there").source(Source::at("here")).name(NAMES[name]);
@@ -220,7 +220,7 @@ impl Host {
     fn answer(&mut self, accept: bool, attach: &Attach) {
         for session in core::mem::take(&mut self.begun) {
             let done = if accept {
-                self.conn.accept_session(session, Begin::new())
+                self.conn.accept_session(session, SessionConfig::new())
             } else {
                 self.conn.refuse_session(session, an_error())
             };
@@ -255,7 +255,7 @@ impl Host {
         }
         self.links
             .extend(self.asked.iter().filter(|link| !self.links.contains(link)).copied().collect::<Vec<_>>());
-        let mut transmit = self.conn.transmit(NOW);
+        let mut transmit = self.conn.poll_transmit(NOW);
         let bytes = format!("{:?}", transmit.copy_to_bytes(transmit.remaining()));
         self.log.push(if bytes.contains(" at byte ") { "an error".into() } else { bytes });
         for link in &self.links {

@@ -165,7 +165,7 @@ tests! { composite:
     detach for Detach;
     end for End;
     close for Close;
-    error for Error;
+    error for AmqpError;
     header for Header;
     properties for Properties;
     received for Received;

@@ -8,7 +8,7 @@ fn within<T: Decode>(limits: DecodeLimits, bytes: &Bytes) -> Result<T, DecodeErr
     from_bytes(bytes, limits).map_err(|error| error.kind)
 }
 
-const ROOMY: DecodeLimits = DecodeLimits { depth: 8, elements: 8, zero_width_elements: 8 };
+const ROOMY: DecodeLimits = DecodeLimits { max_depth: 8, max_elements: 8, max_zero_width_elements: 8 };
 
 /// `levels` values within each other around a null.
 fn nested(levels: usize, wrap: impl Fn(Value) -> Value) -> Bytes {
@@ -21,7 +21,7 @@ fn nested(levels: usize, wrap: impl Fn(Value) -> Value) -> Bytes {
 
 #[test]
 fn every_kind_of_nesting_counts() {
-    let limits = DecodeLimits { elements: 64, ..ROOMY };
+    let limits = DecodeLimits { max_elements: 64, ..ROOMY };
     let wraps: [&dyn Fn(Value) -> Value; 5] = [
         &|value| Value::List(vec![value]),
         &|value| <Map>::new().with(1_u64, value).into(),
@@ -43,7 +43,7 @@ fn every_kind_of_nesting_counts() {
 
 #[test]
 fn depth_is_given_back() {
-    let deep = DecodeLimits { depth: 2, ..ROOMY };
+    let deep = DecodeLimits { max_depth: 2, ..ROOMY };
     assert!(within::<Value>(deep, &bytes("c0 0a 03 c0020140 c0020140 40")).is_ok());
     assert_eq!(within::<Value>(deep, &bytes("c0 06 01 c0 03 01 c0 01 00")), Err(TooDeep));
 }
@@ -74,7 +74,7 @@ fn elements_are_counted_over_everything() {
 
 #[test]
 fn elements_without_bytes_have_a_limit_of_their_own() {
-    let limits = DecodeLimits { zero_width_elements: 4, ..ROOMY };
+    let limits = DecodeLimits { max_zero_width_elements: 4, ..ROOMY };
     for code in ["40", "41", "42", "43", "44", "45", "005301 40", "005301 45"] {
         let array = |count: u8| {
             let constructor = bytes(code);
@@ -94,7 +94,7 @@ fn elements_without_bytes_have_a_limit_of_their_own() {
 /// Hostile counts are refused before anything is reserved for them, whatever the limits.
 #[test]
 fn hostile_counts_cost_nothing() {
-    let boundless = DecodeLimits { depth: 64, elements: u32::MAX, zero_width_elements: 4096 };
+    let boundless = DecodeLimits { max_depth: 64, max_elements: u32::MAX, max_zero_width_elements: 4096 };
     for hex in [
         "f0 00000005 7fffffff 40",
         "f0 00000005 ffffffff 41",

@@ -13,7 +13,7 @@ use crate::{
     ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
     link::Link,
     session::SessionEndpoint,
-    spec::{definitions::Error, performatives::Attach},
+    spec::{definitions::AmqpError, performatives::Attach},
     types::Str,
 };
 
@@ -42,7 +42,7 @@ impl Parts<'_> {
         done
     }
 
-    fn detach(&mut self, id: LinkId, closed: bool, error: Option<Error>) -> Result<(), CommandError> {
+    fn detach(&mut self, id: LinkId, closed: bool, error: Option<AmqpError>) -> Result<(), CommandError> {
         self.run(|session, cx, shared| {
             session.detach(LinkKey::from(id).handle, closed, error, cx)?;
             // One that had not been attached is gone already.
@@ -139,7 +139,7 @@ impl Connection {
     ///
     /// # Errors
     /// As [`accept_sender`](Self::accept_sender).
-    pub fn refuse_sender(&mut self, id: SenderId, error: Error) -> Result<(), CommandError> {
+    pub fn refuse_sender(&mut self, id: SenderId, error: AmqpError) -> Result<(), CommandError> {
         self.refuse(id.into(), error)
     }
 
@@ -147,11 +147,11 @@ impl Connection {
     ///
     /// # Errors
     /// As [`accept_sender`](Self::accept_sender).
-    pub fn refuse_receiver(&mut self, id: ReceiverId, error: Error) -> Result<(), CommandError> {
+    pub fn refuse_receiver(&mut self, id: ReceiverId, error: AmqpError) -> Result<(), CommandError> {
         self.refuse(id.into(), error)
     }
 
-    fn refuse(&mut self, id: LinkId, error: Error) -> Result<(), CommandError> {
+    fn refuse(&mut self, id: LinkId, error: AmqpError) -> Result<(), CommandError> {
         self.link_parts(id)?.run(|session, cx, _| {
             session.refuse_link(LinkKey::from(id).handle, Some(error), cx)?;
             session.link(id)?.common.end_raised = true;
@@ -204,7 +204,7 @@ macro_rules! link_getters {
         ///
         /// # Errors
         /// [`CommandError::IllegalState`] if it is not attached, or is being detached.
-        pub fn detach(&mut self, error: Option<Error>) -> Result<(), CommandError> {
+        pub fn detach(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
             self.parts.detach(self.id.into(), false, error)
         }
 
@@ -212,7 +212,7 @@ macro_rules! link_getters {
         ///
         /// # Errors
         /// [`CommandError::IllegalState`] if it is not attached, or is being detached.
-        pub fn close(&mut self, error: Option<Error>) -> Result<(), CommandError> {
+        pub fn close(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
             self.parts.detach(self.id.into(), true, error)
         }
     };

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Attach, CommandError, Due, Error, Link, Parts, ReceiverId, SessionId, Str, link_getters};
+use super::{AmqpError, Attach, CommandError, Due, Link, Parts, ReceiverId, SessionId, Str, link_getters};
 use crate::{
     ids::DeliveryId,
     link::{Delivery, LinkKind},
@@ -44,7 +44,7 @@ impl Receiver<'_> {
         self.parts.run(|session, _, _| session.set_credit(id, |now| now.saturating_add(credit), false))
     }
 
-    /// Asks the sender to use the credit up or give it up (2.6.7); `DRAINED` says when it has, or that
+    /// Asks the sender to use the credit up or give it up (2.6.7); `RECEIVER_DRAINED` says when it has, or that
     /// [`Timeouts::drain`](crate::Timeouts::drain) has passed.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl Receiver<'_> {
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if all of it has been taken.
-    pub fn read(&mut self, delivery: DeliveryId) -> Result<Option<Bytes>, CommandError> {
+    pub fn read_chunk(&mut self, delivery: DeliveryId) -> Result<Option<Bytes>, CommandError> {
         let id = self.id;
         self.parts.run(|session, _, _| session.read(id, delivery))
     }
@@ -101,7 +101,7 @@ impl Receiver<'_> {
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
-    pub fn reject(&mut self, delivery: DeliveryId, error: Option<Error>) -> Result<(), CommandError> {
+    pub fn reject(&mut self, delivery: DeliveryId, error: Option<AmqpError>) -> Result<(), CommandError> {
         self.resolve(delivery, Some(DeliveryState::from(Rejected { error })), None)
     }
 

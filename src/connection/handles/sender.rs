@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Attach, CommandError, Error, Link, Parts, SenderId, SessionId, Str, link_getters};
+use super::{AmqpError, Attach, CommandError, Link, Parts, SenderId, SessionId, Str, link_getters};
 use crate::{
     frame::Payload,
     ids::DeliveryId,
@@ -86,7 +86,7 @@ impl Sender<'_> {
     ///
     /// # Errors
     /// As [`send_with`](Self::send_with).
-    pub fn start(
+    pub fn send_streaming(
         &mut self,
         tag: impl Into<DeliveryTag>,
         options: &SendOptions,
@@ -105,7 +105,7 @@ impl Sender<'_> {
         self.parts.run(|session, cx, shared| session.send(message, cx, &mut shared.epochs))
     }
 
-    /// Adds bytes to a delivery that was begun with [`start`](Self::start).
+    /// Adds bytes to a delivery that was begun with [`send_streaming`](Self::send_streaming).
     ///
     /// # Errors
     /// [`CommandError::WindowClosed`] if the bytes added last still wait for the peer's window,
@@ -115,7 +115,7 @@ impl Sender<'_> {
         self.parts.run(|session, cx, _| session.write(id, delivery, chunk.into(), false, cx))
     }
 
-    /// Ends a delivery that was begun with [`start`](Self::start).
+    /// Ends a delivery that was begun with [`send_streaming`](Self::send_streaming).
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if the delivery is not in progress.

@@ -6,7 +6,7 @@ use crate::{
     error::CommandError,
     ids::{LinkId, ReceiverId, SenderId, SessionId},
     spec::{
-        definitions::{Error, Role},
+        definitions::{AmqpError, Role},
         performatives::Begin,
     },
 };
@@ -91,7 +91,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if it has not begun, or is ending.
-    pub fn end(&mut self, error: Option<Error>) -> Result<(), CommandError> {
+    pub fn end(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
         self.parts.run(|session, cx, shared| {
             session.end_in_order(error, cx)?;
             // One that had not begun is gone already.

@@ -13,7 +13,7 @@ use crate::{
         to_vec,
     },
     spec::{
-        definitions::{Error, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
         delivery_state::DeliveryState,
         performatives::{Flow, Open, Performative},
         sasl::SaslMechanisms,
@@ -43,7 +43,7 @@ fn fields_of_composites() {
     assert_eq!(decoded::<Open>("00 5310 c1 01 00"), Err((wrong("list", 0xc1), 3)));
     assert_eq!(decoded::<Open>("45"), Err((wrong("Open", 0x45), 0)));
     assert_eq!(decoded::<Open>("00 5310 c0 05 01 a10163 40"), Err((SizeMismatch, 9)));
-    assert_eq!(decoded::<Error>("00 531d c0 02 01 40"), Err((lacks("Error", "condition"), 6)));
+    assert_eq!(decoded::<AmqpError>("00 531d c0 02 01 40"), Err((lacks("AmqpError", "condition"), 6)));
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn composites_share_the_limits() {
         bytes(&format!("00 5310 c0 {:02x} 0a {}", fields.len() + 1, hex(&fields)))
     };
     // The descriptor is one level, the properties the second, a list in them the third.
-    let limits = DecodeLimits { depth: 2, ..DecodeLimits::DEFAULT };
+    let limits = DecodeLimits { max_depth: 2, ..DecodeLimits::DEFAULT };
     assert!(within(limits, &open("c1 05 02 a30161 40")).is_ok());
     assert_eq!(within(limits, &open("c1 07 02 a30161 c00100")), Err(TooDeep));
     assert!(within(limits, &open("c1 05 02 a30161 45")).is_ok());

@@ -80,7 +80,7 @@ fn composites() -> Vec<Row> {
         ($($name:ident)*) => { alloc::vec![$(row::<$name>()),*] };
     }
     rows! {
-        Open Begin Attach Flow Transfer Disposition Detach End Close Error
+        Open Begin Attach Flow Transfer Disposition Detach End Close AmqpError
         Header Properties
         Received Accepted Rejected Released Modified
         Source Target DeleteOnClose DeleteOnNoLinks DeleteOnNoMessages DeleteOnNoLinksOrMessages
@@ -138,7 +138,7 @@ fn field_types() -> Vec<(&'static str, Option<&'static str>, &'static str, u8)> 
         "message-format" => MessageFormat = MessageFormat::new(1);
         "ietf-language-tag" => Symbol = Symbol::empty();
         "fields" => Fields = Fields::new();
-        "error" => Error = Error::default();
+        "error" => AmqpError = AmqpError::default();
         "terminus-durability" => TerminusDurability = TerminusDurability::Configuration;
         "terminus-expiry-policy" => TerminusExpiryPolicy = TerminusExpiryPolicy::Never;
         "filter-set" => FilterSet = FilterSet::new();
@@ -204,7 +204,11 @@ fn every_composite_is_the_standards() {
     let types = field_types();
     let mut ours = composites();
     for composite in rows(&json, "composite") {
-        let name = pascal(text(composite, "name"));
+        let name = match text(composite, "name") {
+            // `Error` alone would shadow every other error in a file.
+            "error" => "AmqpError".into(),
+            other => pascal(other),
+        };
         let at = ours.iter().position(|row| row.0 == name).unwrap_or_else(|| panic!("no {name}"));
         let (_, section, symbol, code, fields) = ours.swap_remove(at);
         assert_eq!(composite["source"], "list", "{name}");

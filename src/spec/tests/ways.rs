@@ -11,7 +11,7 @@ use crate::{
     codec::{Decode, DecodeError, DecodeLimits, Decoder, format_code},
     spec::{
         Composite,
-        definitions::Error,
+        definitions::AmqpError,
         delivery_state::{DeliveryState, Modified, Outcome, Received, Rejected},
         messaging::{Header, MessageId, Properties},
         performatives::{Attach, Begin, Close, Detach, Disposition, End, Flow, Open, Performative, Transfer},
@@ -145,7 +145,7 @@ fn field(ty: &'static str, depth: u32) -> EncodedStrategy {
         "Fields" | "FilterSet" => map(symbol()),
         "Unsettled" => map(variable(format_code::VBIN8, format_code::VBIN32)),
         "DeliveryState" | "Outcome" => states(deeper),
-        "Error" | "Box<Error>" => composite::<Error>(deeper),
+        "AmqpError" | "Box<AmqpError>" => composite::<AmqpError>(deeper),
         "Box<Source>" => composite::<Source>(deeper),
         "Box<TargetArchetype>" => {
             prop_oneof![composite::<Target>(deeper), composite::<Coordinator>(deeper)].boxed()
@@ -219,9 +219,9 @@ fn damaged(bytes: EncodedStrategy) -> impl Strategy<Value = Vec<u8>> {
 fn limits() -> impl Strategy<Value = DecodeLimits> {
     let tight = (0_u16..5, 0_u32..6, 0_u32..3);
     let tight = tight.prop_map(|(depth, elements, zero_width_elements)| DecodeLimits {
-        depth,
-        elements,
-        zero_width_elements,
+        max_depth: depth,
+        max_elements: elements,
+        max_zero_width_elements: zero_width_elements,
     });
     prop_oneof![4 => Just(DecodeLimits::DEFAULT), 1 => tight]
 }
@@ -248,7 +248,7 @@ agreements! {
     transfers_read_the_same_either_way: Transfer, Disposition => Performative;
     termini_read_the_same_either_way: Source, Target, Coordinator => TargetArchetype, LifetimePolicy;
     states_read_the_same_either_way:
-        Received, Rejected, Modified, Declared, TransactionalState, Error => DeliveryState, Outcome;
+        Received, Rejected, Modified, Declared, TransactionalState, AmqpError => DeliveryState, Outcome;
     transactions_read_the_same_either_way: Declare, Discharge => CoordinatorRequest;
     sasl_reads_the_same_either_way: SaslMechanisms, SaslInit, SaslOutcome => SaslFrame;
     sections_read_the_same_either_way: Header, Properties => Option<Header>;

@@ -214,9 +214,9 @@ mod tests {
     fn events_are_never_due() {
         let mut gathered = Gathered::due_after(1);
         let mut coverage = all();
-        coverage.events.remove("DRAINED");
+        coverage.events.remove("RECEIVER_DRAINED");
         let line = gathered.add(&coverage).unwrap();
-        assert!(line.ends_with("event 26/27; still to come: event DRAINED"), "{line}");
+        assert!(line.ends_with("event 26/27; still to come: event RECEIVER_DRAINED"), "{line}");
     }
 
     #[test]

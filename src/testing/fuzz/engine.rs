@@ -6,11 +6,11 @@ use bytes::{Buf, BytesMut};
 
 use super::{coverage::Coverage, script::Script, wire::Wire};
 use crate::{
-    Attach, Begin, CommandError, Config, Connection, CreditPolicy, DeliveryId, Event, Instant, Limits,
-    LinkId, Progress, ReceiverId, SaslPolicy, SendOptions, SenderId, SessionId, Side,
+    Attach, CommandError, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, Instant, Limits,
+    LinkId, Progress, ReceiverId, SaslPolicy, SendOptions, SenderId, SessionConfig, SessionId, Side,
     sasl::{Offer, Step, Success},
     spec::{
-        definitions::{Error, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         delivery_state::{DeliveryState, Modified},
         sasl::SaslCode,
     },
@@ -56,7 +56,8 @@ pub(super) struct Engine {
 impl Engine {
     /// The setting and the application's manners, by two bytes.
     pub(super) fn new(setting: u8, manner: u8) -> Self {
-        let mut config = if setting & 1 == 0 { Config::client("us") } else { Config::server("us") };
+        let mut config =
+            if setting & 1 == 0 { ConnectionConfig::client("us") } else { ConnectionConfig::server("us") };
         if setting & 6 == 6 {
             config = if setting & 1 == 0 {
                 config.sasl(Offer::plain("user", "secret"))
@@ -68,13 +69,13 @@ impl Engine {
             };
         }
         let limits = Limits {
-            outbox: OUTBOX,
-            events: EVENTS,
-            unanswered: 2048,
-            unsettled: 16,
-            retained: 16,
-            buffered_per_delivery: 512,
-            buffered_per_session: 1024,
+            max_outbox_bytes: OUTBOX,
+            max_events: EVENTS,
+            max_unanswered_bytes: 2048,
+            max_unsettled: 16,
+            max_retained_unsettled: 16,
+            max_buffered_bytes_per_delivery: 512,
+            max_buffered_bytes_per_session: 1024,
             ..Limits::default()
         };
         let config = config
@@ -105,7 +106,7 @@ impl Engine {
     pub(super) fn set_off(&mut self, script: &mut Script<'_>) {
         let _ = self.connection.open();
         for _ in 0..script.below(3) {
-            if let Ok(session) = self.connection.begin(Begin::new()) {
+            if let Ok(session) = self.connection.begin(SessionConfig::new()) {
                 self.grammar.began(session);
                 self.ids.sessions.push(session);
                 self.attach_link(script);
@@ -129,7 +130,7 @@ impl Engine {
             let progress = self.connection.handle_input(now, &mut self.input);
             match progress {
                 Progress::NeedInput | Progress::Closed => break,
-                Progress::DrainOutput => self.transmit(),
+                Progress::DrainOutput => self.poll_transmit(),
                 // Where there are none, an answer is waited for.
                 Progress::DrainEvents if self.events() == 0 => break,
                 Progress::DrainEvents => {}
@@ -147,16 +148,16 @@ impl Engine {
         self.events();
         assert!(self.connection.outbox_len() <= OUTBOX.saturating_add(SLACK), "the outbox grows");
         if self.manner & 1 == 0 || self.now.is_multiple_of(4) {
-            self.transmit();
+            self.poll_transmit();
         }
     }
 
     /// The transport's end, and what is checked there.
     pub(super) fn finish(&mut self) -> Coverage {
-        self.transmit();
+        self.poll_transmit();
         self.connection.handle_eof(self.instant());
         self.events();
-        self.transmit();
+        self.poll_transmit();
         assert_eq!(self.connection.poll_event(), None);
         assert!(self.grammar.is_over(), "no end: {:?}", self.connection.state());
         assert!(self.grammar.all_ended());
@@ -165,12 +166,12 @@ impl Engine {
         core::mem::take(&mut self.coverage)
     }
 
-    pub(super) fn transmit(&mut self) {
+    pub(super) fn poll_transmit(&mut self) {
         let now = self.instant();
         let max = self.connection.remote_open().map(|open| open.max_frame_size);
         loop {
             let mut bytes = Vec::new();
-            let mut transmit = self.connection.transmit(now);
+            let mut transmit = self.connection.poll_transmit(now);
             while transmit.has_remaining() {
                 let count = transmit.chunk().len();
                 bytes.extend_from_slice(transmit.chunk());
@@ -268,11 +269,11 @@ impl Engine {
 
     pub(super) fn accept_session(&mut self, session: SessionId) -> Result<(), CommandError> {
         let window = if self.manner & 0x40 == 0 { 2048 } else { 3 };
-        self.connection.accept_session(session, Begin::new().incoming_window(window).handle_max(3))
+        self.connection.accept_session(session, SessionConfig::new().incoming_window(window).handle_max(3))
     }
 
     pub(super) fn refuse_session(&mut self, session: SessionId) -> Result<(), CommandError> {
-        let refused = self.connection.refuse_session(session, Error::new(ErrorCondition::NotAllowed));
+        let refused = self.connection.refuse_session(session, AmqpError::new(ErrorCondition::NotAllowed));
         if refused.is_ok() {
             self.grammar.refused_session(session);
         }
@@ -280,7 +281,7 @@ impl Engine {
     }
 
     pub(super) fn refuse_link(&mut self, link: LinkId) -> Result<(), CommandError> {
-        let error = Error::new(ErrorCondition::NotFound);
+        let error = AmqpError::new(ErrorCondition::NotFound);
         let refused = match link {
             LinkId::Sender(sender) => self.connection.refuse_sender(sender, error),
             LinkId::Receiver(receiver) => self.connection.refuse_receiver(receiver, error),
@@ -308,7 +309,7 @@ impl Engine {
     fn handle_delivery(&mut self, receiver: ReceiverId, delivery: DeliveryId) -> Result<(), CommandError> {
         let mut link = self.connection.receiver(receiver)?;
         if self.manner & 0x90 == 0x10 {
-            while link.read(delivery)?.is_some() {}
+            while link.read_chunk(delivery)?.is_some() {}
         } else if self.manner & 0x44 == 0x44 {
             return Ok(());
         } else {
@@ -325,13 +326,13 @@ impl Engine {
 
     /// Any command, on any ids.
     pub(super) fn command(&mut self, script: &mut Script<'_>) {
-        let error = (script.below(3) == 0).then(|| Error::new(ErrorCondition::InternalError));
+        let error = (script.below(3) == 0).then(|| AmqpError::new(ErrorCondition::InternalError));
         let what = script.below(41);
         match what {
             0..=2 => forget(self.connection.open()),
             3..=6 => {
                 let window = script.choose(10, &[0, 1, 3]);
-                if let Ok(session) = self.connection.begin(Begin::new().incoming_window(window)) {
+                if let Ok(session) = self.connection.begin(SessionConfig::new().incoming_window(window)) {
                     self.grammar.began(session);
                     self.ids.sessions.push(session);
                 }
@@ -374,7 +375,7 @@ impl Engine {
         }
     }
 
-    fn sender_command(&mut self, script: &mut Script<'_>, error: Option<Error>) {
+    fn sender_command(&mut self, script: &mut Script<'_>, error: Option<AmqpError>) {
         let Some(id) = pick(&self.ids.senders, script) else { return };
         let what = script.below(12);
         let delivery = pick(&self.ids.sent, script);
@@ -392,7 +393,7 @@ impl Engine {
                 let size = script.choose(3, &[0, 600, 3000, 20]);
                 self.ids.sent.extend(link.send_with(tag, vec![1; size], &options));
             }
-            (5, _) => self.ids.sent.extend(link.start(tag, &options)),
+            (5, _) => self.ids.sent.extend(link.send_streaming(tag, &options)),
             (6, Some(delivery)) => forget(link.write(delivery, vec![2; usize::from(script.byte())])),
             (7, Some(delivery)) => forget(link.finish(delivery)),
             (8, Some(delivery)) => forget(link.abort(delivery)),
@@ -404,7 +405,7 @@ impl Engine {
         }
     }
 
-    fn receiver_command(&mut self, script: &mut Script<'_>, error: Option<Error>) {
+    fn receiver_command(&mut self, script: &mut Script<'_>, error: Option<AmqpError>) {
         let Some(id) = pick(&self.ids.receivers, script) else { return };
         let what = script.below(12);
         let delivery = pick(&self.ids.arrived, script);
@@ -420,7 +421,7 @@ impl Engine {
             (3, _) => forget(link.add_credit(script.choose(1, &[u32::MAX]))),
             (4, _) => forget(link.drain()),
             (5, Some(delivery)) => forget(link.take(delivery)),
-            (6, Some(delivery)) => forget(link.read(delivery)),
+            (6, Some(delivery)) => forget(link.read_chunk(delivery)),
             (7, Some(delivery)) => forget(link.accept(delivery)),
             (8, Some(delivery)) => forget(link.modify(delivery, Modified::default())),
             (9, Some(delivery)) => forget(link.reject(delivery, error)),

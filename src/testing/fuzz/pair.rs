@@ -8,10 +8,10 @@ use alloc::{
 
 use super::script::Script;
 use crate::{
-    Attach, Begin, CommandError, Config, CreditPolicy, DeliveryId, Event, LinkId, Origin, ReceiverId,
-    SendOptions, SenderId, SessionId,
+    Attach, Cause, CommandError, ConnectionConfig, CreditPolicy, DeliveryId, Event, LinkId, ReceiverId,
+    SendOptions, SenderId, SessionConfig, SessionId,
     spec::{
-        definitions::{Error, ErrorCondition, ReceiverSettleMode},
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode},
         delivery_state::Modified,
     },
     testing::{End, Grammar, Pair},
@@ -47,10 +47,13 @@ struct App {
 pub fn pair(data: &[u8]) {
     let mut script = Script::stretched(data);
     let setting = script.byte();
-    let small =
-        |config: Config, bit: u8| if setting & bit == 0 { config } else { config.max_frame_size(512) };
-    let mut pair =
-        Pair::new(small(Config::client("client"), 1), small(Config::server("server"), 2).auto_accept(true));
+    let small = |config: ConnectionConfig, bit: u8| {
+        if setting & bit == 0 { config } else { config.max_frame_size(512) }
+    };
+    let mut pair = Pair::new(
+        small(ConnectionConfig::client("client"), 1),
+        small(ConnectionConfig::server("server"), 2).auto_accept(true),
+    );
     let mut apps = [App { prefix: "c", ..App::default() }, App { prefix: "s", ..App::default() }];
     let _ = pair.client.connection.open();
     while !script.is_over() {
@@ -93,14 +96,14 @@ fn check_fill(bytes: &[u8]) {
 /// Takes what there is of a delivery on a streaming link.
 fn read(end: &mut End, receiver: ReceiverId, delivery: DeliveryId) {
     let Ok(mut receiver) = end.connection.receiver(receiver) else { return };
-    while let Ok(Some(bytes)) = receiver.read(delivery) {
+    while let Ok(Some(bytes)) = receiver.read_chunk(delivery) {
         check_fill(&bytes);
     }
 }
 
 /// An error, one time in four.
-fn error(choice: usize) -> Option<Error> {
-    (choice & 3 == 3).then(|| Error::described(ErrorCondition::InternalError, "told so"))
+fn error(choice: usize) -> Option<AmqpError> {
+    (choice & 3 == 3).then(|| AmqpError::described(ErrorCondition::InternalError, "told so"))
 }
 
 impl App {
@@ -115,7 +118,7 @@ impl App {
 
     fn answer(&mut self, end: &mut End, event: &Event) {
         match event {
-            Event::SessionError { session, failure } if failure.origin == Origin::Violation => {
+            Event::SessionError { session, failure } if failure.cause == Cause::Violation => {
                 let crossed = failure.error.condition == ErrorCondition::ErrantLink;
                 assert!(crossed && self.errant.contains(session), "{event:?}");
             }
@@ -126,7 +129,7 @@ impl App {
                 // A link goes with its session.
                 let crossed =
                     failure.error.condition == ErrorCondition::ErrantLink && !self.errant.is_empty();
-                assert!(crossed || failure.origin != Origin::Violation, "{event:?}");
+                assert!(crossed || failure.cause != Cause::Violation, "{event:?}");
             }
             Event::SessionOpen { session } if !self.sessions.contains(session) => {
                 self.sessions.push(*session)
@@ -148,7 +151,7 @@ impl App {
             Event::DeliveryAborted { receiver, delivery } => {
                 self.waiting.remove(&(*receiver, *delivery));
             }
-            Event::Settled { link, first, last, .. } => {
+            Event::DeliverySettled { link, first, last, .. } => {
                 self.open.retain(|(of, id), ()| of != link || id < first || id > last);
             }
             _ => {}
@@ -161,7 +164,7 @@ impl App {
         match mode & 15 {
             0 if self.grammar.links().count() < 40 => {
                 if let Ok(session) =
-                    end.connection.begin(Begin::new().incoming_window(1 + u32::from(mode >> 6)))
+                    end.connection.begin(SessionConfig::new().incoming_window(1 + u32::from(mode >> 6)))
                 {
                     self.grammar.began(session);
                     self.sessions.push(session);
@@ -233,7 +236,7 @@ impl App {
         self.tags = self.tags.wrapping_add(1);
         let options = SendOptions::new().settled(settled);
         let sent = if script.below(3) == 0 {
-            let started = sender.start(self.tags, &options);
+            let started = sender.send_streaming(self.tags, &options);
             self.streams.extend(started.map(|delivery| (id, delivery)));
             started
         } else {

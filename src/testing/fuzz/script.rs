@@ -8,7 +8,7 @@ use crate::{
     codec::{Encode, to_vec},
     frame::ProtocolHeader,
     spec::{
-        definitions::{Error, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
         delivery_state::{DeliveryState, Received, Rejected},
         performatives::{Attach, Begin, Close, Detach, Disposition, End, Flow, Open, Performative, Transfer},
         sasl::{SaslChallenge, SaslCode, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
@@ -128,10 +128,10 @@ fn count(script: &mut Script<'_>) -> u32 {
     script.choose(8, &[8, 8, 0, 1, 2, 64, 1000, u32::MAX])
 }
 
-fn error(script: &mut Script<'_>) -> Option<Box<Error>> {
+fn error(script: &mut Script<'_>) -> Option<Box<AmqpError>> {
     let condition = script.choose(None, &[None, None, Some("amqp:internal-error"), Some("test:other")]);
     let condition = condition.and_then(|condition| Symbol::try_from(condition).ok());
-    condition.map(|condition| Box::new(Error::described(ErrorCondition::from(condition), "told so")))
+    condition.map(|condition| Box::new(AmqpError::described(ErrorCondition::from(condition), "told so")))
 }
 
 fn state(script: &mut Script<'_>) -> Option<DeliveryState> {

@@ -54,7 +54,7 @@ composites! {
     Detach { handle, closed, error }
     End { error }
     Close { error }
-    Error { condition, description, info }
+    AmqpError { condition, description, info }
 
     Header { durable, priority, ttl, first_acquirer, delivery_count }
     Properties {

@@ -1,13 +1,13 @@
 //! Two connections in memory: a message goes from the one to the other, and its outcome comes back.
 
-use amqp_proto::{Attach, Begin, CommandError, Config, Connection, CreditPolicy, Event, Instant};
+use amqp_proto::{Attach, SessionConfig, CommandError, ConnectionConfig, Connection, CreditPolicy, Event, Instant};
 use bytes::{Buf, BytesMut};
 
 const MESSAGE: &[u8] = b"hello";
 
 /// Writes what one end has to say into the buffer, and gives the buffer to the other end.
 fn carry(from: &mut Connection, to: &mut Connection, wire: &mut BytesMut, now: Instant) {
-    let mut transmit = from.transmit(now);
+    let mut transmit = from.poll_transmit(now);
     while transmit.has_remaining() {
         let count = transmit.chunk().len();
         wire.extend_from_slice(transmit.chunk());
@@ -18,10 +18,10 @@ fn carry(from: &mut Connection, to: &mut Connection, wire: &mut BytesMut, now: I
 
 /// From open to close. Whether the message arrived, was accepted, and both ends closed without an error.
 pub fn holds() -> Result<bool, CommandError> {
-    let mut client = Connection::new(Config::client("client"));
-    let mut server = Connection::new(Config::server("server").auto_accept(true));
+    let mut client = Connection::new(ConnectionConfig::client("client"));
+    let mut server = Connection::new(ConnectionConfig::server("server").auto_accept(true));
     client.open()?;
-    let session = client.begin(Begin::new())?;
+    let session = client.begin(SessionConfig::new())?;
     client.session(session)?.attach_sender(Attach::to("queue"))?;
 
     let (mut up, mut down) = (BytesMut::new(), BytesMut::new());
@@ -49,7 +49,7 @@ pub fn holds() -> Result<bool, CommandError> {
                 Event::SenderReady { sender } if !accepted => {
                     client.sender(sender)?.send(1_u32, MESSAGE)?;
                 }
-                Event::Settled { state, .. } => {
+                Event::DeliverySettled { state, .. } => {
                     accepted = state.is_some_and(|state| state.is_terminal());
                     client.close(None)?;
                 }

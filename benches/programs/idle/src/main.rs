@@ -15,7 +15,7 @@ use std::{
     sync::Arc,
 };
 
-use amqp_proto::{Config, Event};
+use amqp_proto::{ConnectionConfig, Event};
 use mio::{Events, Interest, Poll, Token, net};
 use peer::{Peer, READ};
 use peers::Peers;
@@ -42,7 +42,7 @@ impl Client {
         })
     }
 
-    fn connect(&mut self, address: &str, config: &Arc<Config>) -> Result<(), Box<dyn Error>> {
+    fn connect(&mut self, address: &str, config: &Arc<ConnectionConfig>) -> Result<(), Box<dyn Error>> {
         let socket = TcpStream::connect(address)?;
         socket.set_nonblocking(true)?;
         let mut peer = Peer::new(net::TcpStream::from_std(socket), Arc::clone(config))?;
@@ -76,7 +76,7 @@ impl Client {
                     _ => {}
                 }
             }
-            peer.transmit();
+            peer.poll_transmit();
         }
         self.peers.rest(busy);
         Ok(())
@@ -89,7 +89,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         return Err("usage: idle ADDR CONNECTIONS IDLE_TIMEOUT".into());
     };
     let (connections, idle_timeout) = (connections.parse()?, idle_timeout.parse()?);
-    let mut config = Config::client("idle");
+    let mut config = ConnectionConfig::client("idle");
     if idle_timeout > 0 {
         config = config.idle_timeout(idle_timeout);
     }
