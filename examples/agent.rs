@@ -207,9 +207,8 @@ fn serve_event(
             engine.accept_sender(*sender, Attach::new())
         }
         Event::Delivery { receiver, delivery } => {
-            let mut link = engine.receiver(*receiver)?;
-            queue.push_back(link.take(*delivery)?.payload);
-            link.accept(*delivery)
+            queue.push_back(delivery.payload.clone());
+            engine.receiver(*receiver)?.accept(delivery.id)
         }
         _ => Ok(()),
     }

@@ -78,9 +78,8 @@ fn run(
 fn show(who: &str, connection: &mut Connection, event: &Event) -> Result<()> {
     let detail = match event {
         Event::Delivery { receiver, delivery } => {
-            let mut receiver = connection.receiver(*receiver)?;
-            let message = Message::parse(receiver.take(*delivery)?.payload, &MessageSettings::default())?;
-            receiver.accept(*delivery)?;
+            connection.receiver(*receiver)?.accept(delivery.id)?;
+            let message = Message::parse(delivery.payload.clone(), &MessageSettings::default())?;
             let Body::Value(value) = message.body()? else { return Err("an amqp-value is due".into()) };
             format!(" {value:?}")
         }

@@ -124,13 +124,12 @@ fn receive(
             Some(Event::ReceiverOpen { .. }) => more = top_up(client, receiver, arguments, *received)?,
             Some(Event::Delivery { receiver, delivery }) => {
                 let Ok(mut link) = client.peer.connection.receiver(receiver) else { continue };
-                let message = link.take(delivery)?;
-                link.accept(delivery)?;
+                link.accept(delivery.id)?;
                 *received += 1;
                 bar.set_position(*received);
                 until = timeout.map(|timeout| Instant::now() + timeout);
                 if !arguments.quiet {
-                    print(message, out)?;
+                    print(delivery, out)?;
                 }
                 more = top_up(client, receiver, arguments, *received)?;
             }

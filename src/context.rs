@@ -1,13 +1,15 @@
-//! Everything that a lower layer can do to the world: write a frame, raise an event.
+//! The parts of a connection that a handler may touch: frames out, events, timers, limits and id counters.
 
-use alloc::collections::VecDeque;
+use alloc::{collections::VecDeque, sync::Arc};
 
 use crate::{
     codec::Encode,
+    config::ConnectionConfig,
     error::CommandError,
     event::Event,
     frame::{FrameKind, HEADER_SIZE, Outbox, Payload, header},
     limits::Limits,
+    ready_queue::ReadyQueue,
     spec::{
         definitions::MIN_MAX_FRAME_SIZE,
         head::Room,
@@ -16,40 +18,92 @@ use crate::{
         usual,
         whole::{self, Whole},
     },
+    timer::TimerQueue,
 };
 
-/// The way out of a connection, of its sessions and of their links: to the transport, and to the application.
+/// The parts of a connection that its sessions and links share. A handler or command gets it as its one parameter
+/// beside its own.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) outbox: Outbox,
     pub(crate) events: VecDeque<Event>,
+    /// Events in the queue that carry a delivery or a part of one.
+    unpolled_deliveries: usize,
+    /// A copy of the configuration's: it is read for every frame.
     pub(crate) limits: Limits,
-    /// The channel of the session that has it.
+    /// Our channel of the session whose handler runs.
     pub(crate) channel: u16,
-    /// The largest frame that the peer accepts, in bytes: the least there is until its open tells (2.4.1).
+    /// The largest frame that the peer accepts, in bytes; until its open arrives, the least that is legal (2.4.1).
     pub(crate) max_frame_size: u32,
-    /// Our close is out, so that nothing may be written behind it (2.4.3).
-    pub(crate) closed: bool,
-    /// The close waits for messages in progress, and no new ones are begun.
-    pub(crate) closing: bool,
+    /// Our close is written, and nothing may follow it (2.4.3).
+    pub(crate) close_sent: bool,
+    /// The close waits for messages in progress, and nothing new may be begun.
+    pub(crate) close_pending: bool,
+    pub(crate) timers: TimerQueue,
+    pub(crate) config: Arc<ConnectionConfig>,
+    /// The generation in the id of the newest link.
+    pub(crate) last_link_generation: u32,
+    /// The newest epoch of delivery ids.
+    pub(crate) last_delivery_epoch: u32,
+    /// Channels of sessions with something to write.
+    pub(crate) to_flush: ReadyQueue,
+    /// Channels of sessions whose senders wait for the outbox to drain.
+    pub(crate) blocked_senders: ReadyQueue,
+    /// Performatives that sessions have received, for tests.
+    #[cfg(feature = "testing")]
+    pub(crate) received: alloc::collections::BTreeSet<&'static str>,
 }
 
 impl Context {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(config: Arc<ConnectionConfig>) -> Self {
         Self {
             outbox: Outbox::default(),
             events: VecDeque::new(),
-            limits,
+            unpolled_deliveries: 0,
+            limits: config.limits,
             channel: 0,
             max_frame_size: MIN_MAX_FRAME_SIZE,
-            closed: false,
-            closing: false,
+            close_sent: false,
+            close_pending: false,
+            timers: TimerQueue::default(),
+            config,
+            last_link_generation: 0,
+            last_delivery_epoch: 0,
+            to_flush: ReadyQueue::default(),
+            blocked_senders: ReadyQueue::default(),
+            #[cfg(feature = "testing")]
+            received: alloc::collections::BTreeSet::new(),
         }
     }
 
     #[inline]
     pub(crate) fn event(&mut self, event: Event) {
         self.events.push_back(event);
+    }
+
+    /// Queues an event that carries a delivery or a part of one.
+    #[inline]
+    pub(crate) fn delivery_event(&mut self, event: Event) {
+        self.unpolled_deliveries = self.unpolled_deliveries.wrapping_add(1);
+        self.events.push_back(event);
+    }
+
+    /// Counts an event that carries a delivery, or a part of one, as polled.
+    #[inline]
+    pub(crate) fn delivery_polled(&mut self) {
+        self.unpolled_deliveries = self.unpolled_deliveries.wrapping_sub(1);
+    }
+
+    /// True if the event queue holds a delivery, or a part of one.
+    #[inline]
+    pub(crate) fn has_unpolled_deliveries(&self) -> bool {
+        self.unpolled_deliveries > 0
+    }
+
+    /// Returns an epoch that no deliveries of the connection have yet.
+    pub(crate) fn next_delivery_epoch(&mut self) -> u32 {
+        self.last_delivery_epoch = self.last_delivery_epoch.saturating_add(1);
+        self.last_delivery_epoch
     }
 
     /// Writes a performative, or nothing where it does not fit the peer's frames.
@@ -96,21 +150,6 @@ impl Context {
         self.frame(disposition)
     }
 
-    /// Whether there is room for what more input comes to.
-    #[inline]
-    pub(crate) fn has_room(&self) -> bool {
-        self.events.len() < self.limits.max_events && !self.outbox_full()
-    }
-
-    /// Whether anything may be written.
-    #[inline]
-    pub(crate) fn check_open(&self) -> Result<(), CommandError> {
-        if self.closed {
-            return Err(CommandError::IllegalState("the connection is closed, or closing"));
-        }
-        Ok(())
-    }
-
     /// Writes one transfer frame with as much of the payload as fits, and says whether payload is left over. The
     /// head is measured as it is: whether `more` follows changes its size.
     pub(crate) fn transfer(
@@ -150,15 +189,30 @@ impl Context {
         Ok(left > size)
     }
 
-    /// Whether anything new may be begun.
-    pub(crate) fn check_accepts_new_work(&self) -> Result<(), CommandError> {
-        if self.closing {
-            return Err(CommandError::IllegalState("the connection is closed, or closing"));
-        }
-        self.check_open()
+    /// True if more input may be handled: there is room for the events and the output that it causes.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.events.len() < self.limits.max_events && !self.outbox_full()
     }
 
     pub(crate) fn outbox_full(&self) -> bool {
         self.outbox.len() >= self.limits.max_outbox_bytes
+    }
+
+    /// Fails once our close is written.
+    #[inline]
+    pub(crate) fn check_open(&self) -> Result<(), CommandError> {
+        if self.close_sent {
+            return Err(CommandError::IllegalState("the connection is closed, or closing"));
+        }
+        Ok(())
+    }
+
+    /// Fails if the connection is on its way to its close.
+    pub(crate) fn check_accepts_new_work(&self) -> Result<(), CommandError> {
+        if self.close_pending {
+            return Err(CommandError::IllegalState("the connection is closed, or closing"));
+        }
+        self.check_open()
     }
 }

@@ -7,9 +7,28 @@ use alloc::{
 
 use crate::{
     error::Failure,
+    frame::Payload,
     ids::{DeliveryId, LinkId, ReceiverId, SenderId, SessionId},
     spec::delivery_state::DeliveryState,
+    types::{DeliveryTag, MessageFormat},
 };
+
+/// A delivery, as the application gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Its delivery-tag, unique among the link's unsettled deliveries (2.6.12).
+    pub tag: DeliveryTag,
+    /// The message-format: 0 for the standard's own, which [`Message`](crate::message::Message) reads (2.8.11).
+    pub message_format: MessageFormat,
+    /// True if the sender has settled it, so that it needs no disposition.
+    pub settled: bool,
+    /// Its state at the sender.
+    pub state: Option<DeliveryState>,
+    /// The message.
+    pub payload: Payload,
+}
 
 macro_rules! events {
     ($($(#[$meta:meta])* $name:ident = $constant:literal $({ $($(#[$field_meta:meta])* $field:ident: $ty:ty,)* })? $(($inner:ty))?;)*) => {
@@ -151,12 +170,29 @@ events! {
         /// The link.
         receiver: ReceiverId,
     };
-    /// A delivery is there to be taken; on a streaming link, its first bytes are.
+    /// A complete delivery. When the event is polled, its frames leave the session's incoming window (2.5.6).
+    ///
+    /// On a streaming link, one that arrives in a single transfer.
     Delivery = "DELIVERY" {
+        /// The link.
+        receiver: ReceiverId,
+        /// The delivery, with its message.
+        delivery: Delivery,
+    };
+    /// The first bytes of a delivery on a streaming link, to be read by `read_chunk`; `DELIVERY_DATA` follows.
+    DeliveryBegun = "DELIVERY_BEGUN" {
         /// The link.
         receiver: ReceiverId,
         /// The delivery.
         delivery: DeliveryId,
+        /// Its delivery-tag (2.6.12).
+        tag: DeliveryTag,
+        /// The message-format: 0 for the standard's own (2.8.11).
+        message_format: MessageFormat,
+        /// True if the sender has settled it so far. A later transfer can still settle it.
+        settled: bool,
+        /// Its state at the sender.
+        state: Option<DeliveryState>,
     };
     /// More bytes of a delivery on a streaming link.
     DeliveryData = "DELIVERY_DATA" {

@@ -48,9 +48,8 @@
 //!                 server.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10)))?;
 //!             }
 //!             Event::Delivery { receiver, delivery } => {
-//!                 let mut link = server.receiver(receiver)?;
-//!                 greeting = Some(link.take(delivery)?.payload.into_bytes());
-//!                 link.accept(delivery)?;
+//!                 server.receiver(receiver)?.accept(delivery.id)?;
+//!                 greeting = Some(delivery.payload.into_bytes());
 //!             }
 //!             _ => {}
 //!         }
@@ -121,6 +120,8 @@ mod slab;
 
 pub mod types;
 
+mod timer;
+
 pub mod codec;
 
 pub mod frame;
@@ -149,10 +150,10 @@ pub mod testing;
 pub use config::{Attach, ConnectionConfig, CreditPolicy, SaslPolicy, SessionConfig, Side, Timeouts};
 pub use connection::{Connection, Progress, Receiver, Sender, Session};
 pub use error::{Cause, CommandError, Failure};
-pub use event::Event;
+pub use event::{Delivery, Event};
 pub use ids::{DeliveryId, LinkId, ReceiverId, SenderId, SessionId};
 pub use limits::{DecodeLimits, Limits};
-pub use link::{Delivery, SendOptions};
+pub use link::SendOptions;
 pub use session::UnsettledDelivery;
 pub use time::Instant;
 

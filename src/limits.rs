@@ -33,7 +33,7 @@ impl Default for DecodeLimits {
 pub struct Limits {
     /// Values decoded from one frame.
     pub decode: DecodeLimits,
-    /// Events queued before input is no longer taken. Default 4 096. One frame can exceed it by as many events as
+    /// Events queued before input is no longer taken. Default 1 024: an event takes 120 bytes. One frame can exceed it by as many events as
     /// it settles runs of deliveries.
     pub max_events: usize,
     /// Bytes queued for output before input is no longer taken and messages are refused or held. Default 1 MiB.
@@ -68,7 +68,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             decode: DecodeLimits::DEFAULT,
-            max_events: 4096,
+            max_events: 1024,
             max_outbox_bytes: 1 << 20,
             max_unanswered_bytes: 64 << 10,
             max_buffered_bytes_per_delivery: 64 << 20,

@@ -101,8 +101,8 @@ fn a_stream_is_written_and_read_in_pieces() {
     pair.client.sender(sender).unwrap().write(delivery, Bytes::from_static(b"one")).unwrap();
     pair.run();
     let events = pair.server_events();
-    let Event::Delivery { delivery: coming, .. } = events[0] else { panic!("{events:?}") };
-    assert_eq!(names(&events), ["DELIVERY", "DELIVERY_DATA"]);
+    let Event::DeliveryBegun { delivery: coming, .. } = events[0] else { panic!("{events:?}") };
+    assert_eq!(names(&events), ["DELIVERY_BEGUN", "DELIVERY_DATA"]);
     let read = |pair: &mut Pair| pair.server.receiver(receiver).unwrap().read_chunk(coming).unwrap();
     assert_eq!(read(&mut pair), Some(Bytes::from_static(b"one")));
     assert_eq!(read(&mut pair), None);
@@ -130,7 +130,8 @@ fn an_aborted_delivery_is_settled_and_leaves_no_trace() {
         pair.run();
         pair.client.sender(sender).unwrap().abort(delivery).unwrap();
         pair.run();
-        let due: &[&str] = if streaming { &["DELIVERY", "DELIVERY_DATA", "DELIVERY_ABORTED"] } else { &[] };
+        let due: &[&str] =
+            if streaming { &["DELIVERY_BEGUN", "DELIVERY_DATA", "DELIVERY_ABORTED"] } else { &[] };
         assert_eq!(names(&pair.server_events()), due);
         assert_eq!(pair.client.unsettled(sender), []);
         assert_eq!(pair.server.unsettled(receiver), []);
@@ -166,11 +167,10 @@ fn a_detached_link_can_still_be_settled() {
     let delivery = pair.client.sender(sender).unwrap().send(1_u32, b"x".as_slice()).unwrap();
     pair.run();
     let events = pair.server_events();
-    let Event::Delivery { delivery: arrived, .. } = events[0] else { panic!("{events:?}") };
-    pair.server.receiver(receiver).unwrap().take(arrived).unwrap();
+    let Event::Delivery { delivery: arrived, .. } = &events[0] else { panic!("{events:?}") };
     pair.client.sender(sender).unwrap().detach(None).unwrap();
     // The answer to the delivery is on its way before the detach is known.
-    pair.server.receiver(receiver).unwrap().accept(arrived).unwrap();
+    pair.server.receiver(receiver).unwrap().accept(arrived.id).unwrap();
     pair.run();
     let state = Some(DeliveryState::ACCEPTED);
     assert_eq!(
@@ -204,8 +204,8 @@ fn in_mode_second_the_sender_settles_first() {
     let delivery = pair.client.sender(sender).unwrap().send(1_u32, b"x".as_slice()).unwrap();
     pair.run();
     let events = pair.server_events();
-    let Event::Delivery { delivery: arrived, .. } = events[0] else { panic!("{events:?}") };
-    pair.server.receiver(receiver).unwrap().accept(arrived).unwrap();
+    let Event::Delivery { delivery: arrived, .. } = &events[0] else { panic!("{events:?}") };
+    pair.server.receiver(receiver).unwrap().accept(arrived.id).unwrap();
     pair.run();
     assert_eq!(names(&pair.client_events()), ["DELIVERY_UPDATED"]);
     assert_eq!(pair.client.unsettled(sender)[0].state, Some(DeliveryState::ACCEPTED));

@@ -37,7 +37,7 @@ impl App {
     }
 
     fn answer(&mut self, connection: &mut Connection, event: &Event) {
-        match *event {
+        match event.clone() {
             Event::ReceiverRequested { receiver, .. } => {
                 connection.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(2))).unwrap();
             }
@@ -61,13 +61,12 @@ impl App {
             }
             Event::Delivery { receiver, delivery } => {
                 let mut link = connection.receiver(receiver).unwrap();
-                let message = link.take(delivery).unwrap();
                 self.taken += 1;
                 // The fourth is kept.
                 if self.taken == 4 {
-                    self.unsettled.insert((receiver.into(), delivery));
-                } else if !message.settled {
-                    link.accept(delivery).unwrap();
+                    self.unsettled.insert((receiver.into(), delivery.id));
+                } else if !delivery.settled {
+                    link.accept(delivery.id).unwrap();
                 }
             }
             Event::DeliverySettled { link, first, last, .. } => {

@@ -217,7 +217,6 @@ impl Player {
             Step::Take { accept } => {
                 for (at, (receiver, delivery)) in core::mem::take(&mut self.waiting).into_iter().enumerate() {
                     let Ok(mut receiver) = self.conn.receiver(receiver) else { continue };
-                    self.log.push(format!("{:?}", receiver.take(delivery)));
                     if at <= *accept {
                         self.log.push(format!("{:?}", receiver.accept(delivery)));
                     }
@@ -254,7 +253,7 @@ impl Player {
             match event {
                 Event::ReceiverRequested { receiver, .. } => self.receivers.push(receiver),
                 Event::SenderRequested { sender, .. } => self.senders.push(sender),
-                Event::Delivery { receiver, delivery } => self.waiting.push((receiver, delivery)),
+                Event::Delivery { receiver, ref delivery } => self.waiting.push((receiver, delivery.id)),
                 _ => {}
             }
             self.log.push(format!("{event:?}"));

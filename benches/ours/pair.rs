@@ -1,8 +1,8 @@
 //! Two ends of a connection.
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, ReceiverId, SenderId,
-    SessionConfig, SessionId, spec::terminus::Source,
+    Attach, Connection, ConnectionConfig, CreditPolicy, Delivery, Event, ReceiverId, SenderId, SessionConfig,
+    SessionId, spec::terminus::Source,
 };
 
 use super::{Wire, pipe::Pipe};
@@ -57,7 +57,7 @@ impl Pair {
     }
 
     /// Carries what there is both ways once, and handles the events; says whether anything moved.
-    pub fn turn(&mut self, mut deliver: impl FnMut(&mut Connection, ReceiverId, DeliveryId)) -> bool {
+    pub fn turn(&mut self, mut deliver: impl FnMut(&mut Connection, ReceiverId, Delivery)) -> bool {
         let mut moved = false;
         while self.wire.carry(&mut self.client, &mut self.server, &mut self.up) {
             self.server_events(&mut deliver);
@@ -70,7 +70,7 @@ impl Pair {
         moved
     }
 
-    fn server_events(&mut self, deliver: &mut impl FnMut(&mut Connection, ReceiverId, DeliveryId)) {
+    fn server_events(&mut self, deliver: &mut impl FnMut(&mut Connection, ReceiverId, Delivery)) {
         while let Some(event) = self.server.poll_event() {
             match event {
                 Event::Delivery { receiver, delivery } => deliver(&mut self.server, receiver, delivery),

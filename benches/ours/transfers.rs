@@ -97,8 +97,7 @@ impl Transfers {
         let mut arrived = 0;
         let Self { pair, held, load, .. } = self;
         let moved = pair.turn(|connection, receiver, delivery| {
-            let mut link = connection.receiver(receiver).expect("the link lives");
-            black_box(link.take(delivery).expect("it has just come"));
+            let delivery = black_box(delivery).id;
             arrived += 1;
             if !load.settled {
                 held.take_in(connection, receiver, delivery);

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use amqp_proto::{
-    Attach, CommandError, Connection, CreditPolicy, DeliveryId, Event, LinkId, ReceiverId, SenderId,
+    Attach, CommandError, Connection, CreditPolicy, Delivery, DeliveryId, Event, LinkId, ReceiverId,
+    SenderId,
     message::{Message, MessageSettings},
     spec::{
         definitions::{AmqpError, ErrorCondition, SenderSettleMode},
@@ -174,10 +175,10 @@ impl Node {
         peer: usize,
         connection: &mut Connection,
         id: ReceiverId,
-        delivery: DeliveryId,
+        taken: Delivery,
     ) -> Result<(), CommandError> {
         let mut receiver = connection.receiver(id)?;
-        let taken = receiver.take(delivery)?;
+        let delivery = taken.id;
         let fixed = self.addresses.get(&(peer, id.into())).cloned().flatten();
         let message = Stored { format: taken.message_format, payload: taken.payload, barred: Vec::new() };
         let Some(address) = fixed.or_else(|| destination(&message)) else {

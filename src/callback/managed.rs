@@ -299,7 +299,7 @@ impl Managed {
             Event::ReceiverClosed { receiver, .. }
             | Event::ReceiverDetached { receiver }
             | Event::ReceiverError { receiver, .. } => self.receiver_ended(*receiver, event, registry),
-            Event::Delivery { receiver, delivery } => self.deliver(*receiver, *delivery, registry),
+            Event::Delivery { receiver, delivery } => self.deliver(*receiver, delivery.clone(), registry),
             Event::DeliverySettled { link: LinkId::Sender(sender), first, last, state } => {
                 self.settled(*sender, (*first, *last), state.as_ref());
             }
@@ -379,15 +379,14 @@ impl Managed {
         receiver.object.tell(&mut self.object.callback, name, detail.as_deref());
     }
 
-    fn deliver(&mut self, id: ReceiverId, delivery: DeliveryId, registry: &Shared) {
+    fn deliver(&mut self, id: ReceiverId, delivery: crate::Delivery, registry: &Shared) {
         let Some(receiver) = self.receivers.get_mut(&id) else { return };
         // Whoever closed the receiver wants no more of it; the sender keeps what is not settled.
         if !registry.borrow().is_alive(receiver.object.key) {
             return;
         }
         let Ok(mut link) = self.engine.receiver(id) else { return };
-        let Ok(taken) = link.take(delivery) else { return };
-        let delivery = Delivery::new(taken);
+        let delivery = Delivery::new(delivery);
         (receiver.on_message)(&delivery);
         let (id, settled) = (delivery.id(), delivery.is_settled());
         if settled {

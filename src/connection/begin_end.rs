@@ -2,21 +2,18 @@
 
 use alloc::format;
 
-use bytes::Bytes;
-
-use super::{Connection, Shared, unknown_id};
+use super::{Connection, unknown_id};
 use crate::{
     config::SessionConfig,
-    context::Context,
     error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
     ids::SessionId,
-    session::SessionEndpoint,
+    session::{SessionEnd, SessionEndpoint},
     spec::{
         definitions::{AmqpError, ErrorCondition},
-        performatives::{self, Detach, End, Performative},
+        performatives::{Begin, End},
     },
-    state::{SessionState, SessionTrigger},
+    state::{ConnectionState, SessionState, SessionTrigger},
 };
 
 impl Connection {
@@ -25,49 +22,49 @@ impl Connection {
     /// # Errors
     /// [`CommandError::LimitReached`] if no channel is left, [`CommandError::IllegalState`] if the connection is
     /// closing or closed, [`CommandError::FrameTooLarge`] if the begin is larger than the peer accepts.
-    pub fn begin(&mut self, begin: SessionConfig) -> Result<SessionId, CommandError> {
-        if self.cx.closing || self.is_write_closed() {
+    pub fn begin(&mut self, config: SessionConfig) -> Result<SessionId, CommandError> {
+        if self.cx.close_pending || self.is_write_closed() {
             return Err(CommandError::IllegalState("the connection is closed, or closing"));
         }
-        let theirs = self.remote.as_ref().map_or(u16::MAX, |open| open.channel_max.get());
-        let (channel, id) = self.place(begin, theirs).ok_or(CommandError::LimitReached("channel-max"))?;
+        let (channel, id) = self.insert_session(config).ok_or(CommandError::LimitReached("channel-max"))?;
         let opened = self.is_open();
-        // 2.4.2: ahead of the peer's open, only what any peer accepts: channel 0 and small frames.
-        let ahead = channel == 0 && self.can_pipeline();
-        let Some((session, cx, _)) = self.on_channel(channel) else { return unknown_id() };
+        // 2.4.2: ahead of the peer's open, only frames that any peer accepts: small ones on channel 0.
+        let ahead =
+            channel == 0 && matches!(self.state, ConnectionState::OpenPipe | ConnectionState::OpenSent);
+        let Some((session, cx)) = self.session_on(channel) else { return unknown_id() };
         session.begin_pending = true;
         if opened || ahead {
             let written = session.write_begin(cx);
             if opened && let Err(error) = written {
-                self.remove(channel);
+                self.remove_session(channel);
                 return Err(error);
             }
         }
         Ok(id)
     }
 
-    fn can_pipeline(&self) -> bool {
-        use crate::state::ConnectionState::{OpenPipe, OpenSent};
-        matches!(self.state, OpenPipe | OpenSent)
+    /// Returns the highest channel number that the peer accepts, as far as is known.
+    fn remote_channel_max(&self) -> u16 {
+        self.remote_open.as_ref().map_or(u16::MAX, |open| open.channel_max.get())
     }
 
-    /// Puts a new session on the lowest free channel (2.5.1).
-    fn place(&mut self, begin: SessionConfig, max: u16) -> Option<(u16, SessionId)> {
-        let limit = max.min(self.shared.config.channel_max);
-        let channel = self.sessions.lowest_free().filter(|channel| *channel <= limit)?;
+    /// Stores a new session under the lowest free channel (2.5.1).
+    fn insert_session(&mut self, config: SessionConfig) -> Option<(u16, SessionId)> {
+        let max = self.remote_channel_max().min(self.cx.config.channel_max);
+        let channel = self.sessions.lowest_free().filter(|channel| *channel <= max)?;
         self.session_generations = self.session_generations.checked_add(1)?;
         let id = SessionId::new(self.session_generations, channel);
-        self.sessions.insert(SessionEndpoint::new(id, channel, begin, &mut self.shared.epochs));
+        self.sessions.insert(SessionEndpoint::new(id, channel, config, &mut self.cx));
         Some((channel, id))
     }
 
     /// Begins the sessions that waited for the peer's open.
-    pub(super) fn begin_staged(&mut self) {
-        let max = self.remote.as_ref().map_or(u16::MAX, |open| open.channel_max.get());
+    pub(super) fn write_pending_begins(&mut self) {
+        let max = self.remote_channel_max();
         for channel in self.sessions.numbers() {
-            let Some((session, cx, _)) = self.on_channel(channel) else { continue };
+            let Some((session, cx)) = self.session_on(channel) else { continue };
             if session.end_raised && session.state == SessionState::Unmapped {
-                self.remove(channel);
+                self.remove_session(channel);
                 continue;
             }
             if !session.begin_pending {
@@ -81,8 +78,8 @@ impl Connection {
                 continue;
             };
             let failure = Failure::new(Cause::Refused, ErrorCondition::NotAllowed, why);
-            session.raise_end(Some(&failure), cx);
-            self.remove(channel);
+            let _ = session.end(SessionEnd::Failure(failure), cx);
+            self.remove_session(channel);
         }
     }
 
@@ -91,20 +88,12 @@ impl Connection {
     /// # Errors
     /// [`CommandError::UnknownId`] if the session is gone, [`CommandError::IllegalState`] if it has been
     /// answered or the connection has not.
-    pub fn accept_session(&mut self, id: SessionId, begin: SessionConfig) -> Result<(), CommandError> {
+    pub fn accept_session(&mut self, id: SessionId, config: SessionConfig) -> Result<(), CommandError> {
         if !self.is_open() {
             return Err(CommandError::IllegalState("the connection is not open"));
         }
-        let channel = id.slot();
-        let Some((session, cx, _)) = self.on_channel(channel).filter(|(session, ..)| session.id == id) else {
-            return unknown_id();
-        };
-        if session.state != SessionState::BeginRcvd {
-            return Err(CommandError::IllegalState("the session's begin has been answered"));
-        }
-        session.configure(begin);
-        session.write_begin(cx)?;
-        self.replay(channel);
+        self.answer_begin(id, config)?;
+        self.receive_deferred_on(id.slot());
         Ok(())
     }
 
@@ -113,52 +102,44 @@ impl Connection {
     /// # Errors
     /// As [`accept_session`](Self::accept_session).
     pub fn refuse_session(&mut self, id: SessionId, error: AmqpError) -> Result<(), CommandError> {
-        let channel = id.slot();
-        let Some((session, cx, _)) = self.on_channel(channel).filter(|(session, ..)| session.id == id) else {
+        let events = self.cx.events.len();
+        // Not the settings of an accept that did not fit the peer's frames.
+        self.answer_begin(id, SessionConfig::new())?;
+        self.cx.events.truncate(events);
+        if let Some((session, cx)) = self.session_on(id.slot()) {
+            session.end(SessionEnd::Refusal(error), cx)?;
+        }
+        self.receive_deferred_on(id.slot());
+        Ok(())
+    }
+
+    fn answer_begin(&mut self, id: SessionId, config: SessionConfig) -> Result<(), CommandError> {
+        let Some((session, cx)) = self.session_on(id.slot()).filter(|(session, _)| session.id == id) else {
             return unknown_id();
         };
         if session.state != SessionState::BeginRcvd {
             return Err(CommandError::IllegalState("the session's begin has been answered"));
         }
-        let events = cx.events.len();
-        // Not what an accept has said that did not fit.
-        session.configure(SessionConfig::new());
-        session.write_begin(cx)?;
-        cx.events.truncate(events);
-        session.end_raised = true;
-        let bare = AmqpError::new(error.condition.clone());
-        if session.end(Some(error), cx).is_err() {
-            session.end(Some(bare), cx)?;
-        }
-        self.replay(channel);
-        Ok(())
+        session.configure(config);
+        session.write_begin(cx)
     }
 
-    /// Takes up the frames that came before the session was answered.
-    fn replay(&mut self, channel: u16) {
-        while let Some((session, ..)) = self.on_channel(channel)
-            && let Some((performative, payload)) = session.next_kept()
-        {
-            session.backlog_bytes = 0;
-            let Some(from) = session.remote_channel else { return };
-            let routed = match performative {
-                Performative::End(end) => self.on_end(from, end),
-                other => self.on_session_frame(from, other, payload),
-            };
-            if let Err(error) = routed {
-                self.violate(error);
-            }
-        }
+    /// Handles the frames that arrived before the session was answered.
+    fn receive_deferred_on(&mut self, channel: u16) {
+        let Some((session, _)) = self.session_on(channel) else { return };
+        let deferred = session.take_deferred();
+        self.receive_deferred(deferred);
     }
 
-    pub(super) fn session_on(&self, remote: u16) -> Option<&SessionEndpoint> {
-        let channel = self.channels.get(usize::from(remote)).copied().flatten()?;
-        self.sessions.get(channel)
+    /// Returns our channel of the session that the peer's channel stands for.
+    #[inline]
+    pub(super) fn local_channel(&self, remote: u16) -> Option<u16> {
+        self.channels.get(usize::from(remote)).copied().flatten()
     }
 
-    fn channel_of(&self, remote: u16) -> Result<u16, ProtocolError> {
-        let channel = self.channels.get(usize::from(remote)).copied().flatten();
-        channel.ok_or_else(|| {
+    /// As [`local_channel`](Self::local_channel); a channel without a session ends the connection.
+    pub(super) fn mapped_channel(&self, remote: u16) -> Result<u16, ProtocolError> {
+        self.local_channel(remote).ok_or_else(|| {
             let why = format!("no session on channel {remote}");
             ProtocolError::connection(ErrorCondition::NotAllowed, &why)
         })
@@ -170,46 +151,41 @@ impl Connection {
             // Bounded by the channel-max that we announced, which has been checked.
             self.channels.resize(at.saturating_add(1), None);
         }
-        if let Some(place) = self.channels.get_mut(at) {
-            *place = channel;
+        if let Some(entry) = self.channels.get_mut(at) {
+            *entry = channel;
         }
     }
 
-    pub(super) fn on_begin(
-        &mut self,
-        remote: u16,
-        begin: &performatives::Begin,
-        body: &[u8],
-    ) -> Result<(), ProtocolError> {
+    /// Handles the peer's begin, the answer to ours or a request. `body` is its encoding.
+    pub(super) fn on_begin(&mut self, remote: u16, begin: &Begin, body: &[u8]) -> Result<(), ProtocolError> {
         let illegal = |why| Err(ProtocolError::connection(ErrorCondition::NotAllowed, why));
-        if self.session_on(remote).is_some() {
+        if self.local_channel(remote).is_some_and(|channel| self.sessions.get(channel).is_some()) {
             return illegal("a begin on a channel in use");
         }
         if let Some(answered) = begin.remote_channel {
             let channel = answered.get();
-            let Some((session, cx, shared)) = self.on_channel(channel) else {
+            let Some((session, cx)) = self.session_on(channel) else {
                 return illegal("a begin that answers none");
             };
-            if session.state.next(SessionTrigger::RecvBegin).is_none()
-                || session.state == SessionState::Unmapped
+            if session.state == SessionState::Unmapped
+                || session.state.next(SessionTrigger::RecvBegin).is_none()
             {
                 return illegal("a begin that answers none");
             }
             session.on_begin(begin, body, remote, cx);
-            shared.queue(session);
+            session.schedule(cx);
             self.map_channel(remote, Some(channel));
             return Ok(());
         }
-        let theirs = self.remote.as_ref().map_or(u16::MAX, |open| open.channel_max.get());
-        let Some((channel, id)) = self.place(SessionConfig::new(), theirs) else {
+        let Some((channel, id)) = self.insert_session(SessionConfig::new()) else {
             return Err(ProtocolError::connection(
                 ErrorCondition::ResourceLimitExceeded,
                 "no channel is left",
             ));
         };
         self.map_channel(remote, Some(channel));
-        let auto_accept = self.shared.config.auto_accept;
-        let Some((session, cx, _)) = self.on_channel(channel) else { return Ok(()) };
+        let auto_accept = self.cx.config.auto_accept;
+        let Some((session, cx)) = self.session_on(channel) else { return Ok(()) };
         session.on_begin(begin, body, remote, cx);
         if auto_accept {
             let written = session.write_begin(cx);
@@ -222,98 +198,32 @@ impl Connection {
     }
 
     pub(super) fn on_end(&mut self, remote: u16, end: End) -> Result<(), ProtocolError> {
-        let channel = self.channel_of(remote)?;
-        let bytes = self.frame_bytes;
-        let Some((session, cx, _)) = self.on_channel(channel) else { return Ok(()) };
-        if session.state == SessionState::BeginRcvd {
-            session.keep(Performative::End(end), Bytes::new(), bytes);
-            return Ok(());
+        let channel = self.mapped_channel(remote)?;
+        let Some((session, cx)) = self.session_on(channel) else { return Ok(()) };
+        if session.end(SessionEnd::PeerEnd(end.error.map(|error| *error)), cx).is_ok() {
+            self.map_channel(remote, None);
+            self.remove_session(channel);
         }
-        let failure = end.error.map(|error| Failure { cause: Cause::Peer, error: *error });
-        if !session.apply(SessionTrigger::RecvEnd) {
-            return Ok(());
-        }
-        if session.state == SessionState::EndRcvd {
-            let _ = session.end(None, cx);
-        }
-        session.raise_end(failure.as_ref(), cx);
-        self.map_channel(remote, None);
-        self.remove(channel);
         Ok(())
     }
 
-    /// Lets an open session have a frame, and sees to what that leaves behind.
-    #[inline]
-    pub(super) fn in_session(
-        &mut self,
-        channel: u16,
-        receive: impl FnOnce(&mut SessionEndpoint, &mut Context, &mut Shared) -> Result<(), ProtocolError>,
-    ) {
-        let Some((session, cx, shared)) = self.on_channel(channel) else { return };
-        let received = receive(session, cx, shared);
-        session.purge_orphans(cx.limits.max_retained_unsettled);
-        shared.queue(session);
-        if let Err(error) = received {
-            self.violate(error);
-        }
-    }
-
-    /// A detach of an open session.
-    pub(super) fn on_detach(&mut self, channel: u16, detach: Detach) {
-        self.in_session(channel, |session, cx, shared| {
-            if let Some(link) = session.link_on(detach.handle) {
-                shared.timers.forget_link(link);
-            }
-            session.receive_detach(detach, cx)
-        });
-    }
-
-    /// A frame of a session that has begun.
-    pub(super) fn on_session_frame(
-        &mut self,
-        remote: u16,
-        performative: Performative,
-        payload: Bytes,
-    ) -> Result<(), ProtocolError> {
-        let channel = self.channel_of(remote)?;
-        let bytes = self.frame_bytes;
-        let Some((session, ..)) = self.on_channel(channel) else { return Ok(()) };
-        match session.state {
-            SessionState::Mapped => {
-                match performative {
-                    Performative::Detach(detach) => self.on_detach(channel, detach),
-                    other => self.in_session(channel, |session, cx, shared| {
-                        session.receive(other, payload, cx, &mut shared.links, &mut shared.epochs)
-                    }),
-                }
-                Ok(())
-            }
-            SessionState::BeginRcvd => {
-                session.keep(performative, payload, bytes);
-                Ok(())
-            }
-            // 2.5.4, 2.5.5: nothing can be answered any more.
-            _ => Ok(()),
-        }
-    }
-
-    /// Forgets a session, but for deliveries that it leaves unsettled.
-    pub(super) fn remove(&mut self, channel: u16) {
+    /// Removes a session. The deliveries that it leaves unsettled can still be asked for.
+    pub(super) fn remove_session(&mut self, channel: u16) {
         let session = self.sessions.remove(channel);
-        self.shared.dirty.remove(channel);
-        self.shared.blocked.remove(channel);
+        self.cx.to_flush.remove(channel);
+        self.cx.blocked_senders.remove(channel);
         let Some(mut session) = session else { return };
-        self.shared.timers.forget_session(session.id);
+        self.cx.timers.cancel_session(channel);
         #[cfg(feature = "testing")]
         self.reached.note(&session);
-        let left = session.unsettled_len();
-        if left == 0 || left > self.shared.config.limits.max_retained_unsettled {
+        let (unsettled, max) = (session.unsettled_len(), self.cx.limits.max_retained_unsettled);
+        if unsettled == 0 || unsettled > max {
             return;
         }
         session.release_all_but_unsettled();
-        self.retained = self.retained.saturating_add(left);
+        self.retained = self.retained.saturating_add(unsettled);
         self.ended.push_back(session);
-        while self.retained > self.shared.config.limits.max_retained_unsettled
+        while self.retained > max
             && let Some(oldest) = self.ended.pop_front()
         {
             self.retained = self.retained.saturating_sub(oldest.unsettled_len());

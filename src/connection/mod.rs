@@ -1,14 +1,13 @@
-//! The owner (2.4, 5.3): bytes and time in, bytes and events out, commands in between.
+//! A connection (2.4, 5.3): bytes and time in, bytes and events out, commands in between.
 
 mod begin_end;
-mod deadlines;
-mod direct;
+mod end;
 mod handles;
+mod keepalive;
 mod open_close;
 mod receive;
 mod security;
 mod timers;
-mod usual;
 
 #[cfg(feature = "testing")]
 use alloc::collections::BTreeSet;
@@ -16,29 +15,29 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
 use bytes::Bytes;
 
-use self::{deadlines::Due, security::Security, timers::Timers};
+use self::{keepalive::Keepalive, security::Security};
 use crate::{
     config::{ConnectionConfig, Side},
     context::Context,
     error::CommandError,
     event::Event,
     frame::Transmit,
-    ids::{LinkId, LinkKey, SessionId},
-    ready_queue::ReadyQueue,
+    ids::{LinkId, LinkKey, ReceiverId, SessionId},
     session::{SessionEndpoint, UnsettledDelivery},
     slab::Slab,
-    spec::performatives::{Open, Performative},
+    spec::performatives::Open,
     state::{ConnectionState, ConnectionTrigger},
     time::Instant,
+    timer::Timer,
 };
 
 pub use handles::{Receiver, Sender, Session};
 
-/// What to do next for a connection's input.
+/// What the caller of [`Connection::handle_input`] does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Progress {
-    /// All whole frames have been taken: read more.
+    /// All whole frames have been handled: read more.
     NeedInput,
     /// Events wait, or an answer of the application's does: poll and answer, then call again with the rest.
     DrainEvents,
@@ -59,103 +58,140 @@ pub enum Progress {
 pub struct Connection {
     state: ConnectionState,
     security: Security,
-    /// Input is beyond understanding; what follows is dropped.
+    /// No more input is handled: it is beyond understanding, or the transport is given up.
     input_closed: bool,
     /// The last event of the connection has been raised.
     end_raised: bool,
     cx: Context,
-    shared: Shared,
-    remote: Option<Box<Open>>,
-    /// Frames that came before the application answered the peer's open.
-    backlog: VecDeque<(u16, Performative, Bytes, usize)>,
-    backlog_bytes: usize,
-    /// Bytes of the frame at hand.
-    frame_bytes: usize,
+    keepalive: Keepalive,
+    remote_open: Option<Box<Open>>,
+    /// Frames that arrived before the application answered the peer's open.
+    deferred: VecDeque<Bytes>,
+    deferred_bytes: usize,
     /// Sessions by our channels.
     sessions: Slab<SessionEndpoint>,
     /// Our channels by the peer's.
     channels: Vec<Option<u16>>,
     /// Sessions that have ended and left deliveries unsettled.
     ended: VecDeque<Box<SessionEndpoint>>,
+    /// Unsettled deliveries of those.
     retained: usize,
     session_generations: u32,
-    /// How far it and the sessions that it has removed have come, for tests to look at.
+    polled: PolledDeliveries,
+    /// States that the connection and the sessions that it has removed have reached, for tests.
     #[cfg(feature = "testing")]
     reached: Reached,
 }
 
+/// Deliveries of one link whose events have been polled, and which its session does not know of yet.
+#[derive(Debug, Default)]
+struct PolledDeliveries {
+    receiver: Option<ReceiverId>,
+    count: u32,
+}
+
 impl Connection {
-    /// A connection at its start. Nothing is sent before [`open`](Self::open).
+    /// Creates a connection. Nothing is sent before [`open`](Self::open).
     pub fn new(config: impl Into<Arc<ConnectionConfig>>) -> Self {
         let config = config.into();
-        let mut timers = Timers::default();
-        if config.side == Side::Server {
-            // A client's begins with its first byte, a server's with the first moment that it knows of.
-            timers.arm(Due::Open, config.timeouts.open);
+        let security = Security::new(&config);
+        let mut cx = Context::new(config);
+        if cx.config.side == Side::Server {
+            // A client's begins with its open, a server's with the first time that is passed in.
+            cx.timers.set(Timer::Open, cx.config.timeouts.open);
         }
         Self {
-            security: Security::new(&config),
+            security,
             state: ConnectionState::Start,
             input_closed: false,
             end_raised: false,
-            cx: Context::new(config.limits),
-            shared: Shared {
-                config,
-                timers,
-                links: 0,
-                epochs: 0,
-                dirty: ReadyQueue::default(),
-                blocked: ReadyQueue::default(),
-            },
-            remote: None,
-            backlog: VecDeque::new(),
-            backlog_bytes: 0,
-            frame_bytes: 0,
+            cx,
+            keepalive: Keepalive::default(),
+            remote_open: None,
+            deferred: VecDeque::new(),
+            deferred_bytes: 0,
             sessions: Slab::default(),
             channels: Vec::new(),
             ended: VecDeque::new(),
             retained: 0,
             session_generations: 0,
+            polled: PolledDeliveries::default(),
             #[cfg(feature = "testing")]
             reached: Reached::default(),
         }
     }
 
-    /// Whether the trigger is legal now; if so, it has happened.
+    /// Applies a transition; returns false if it is illegal in this state.
     #[must_use]
     fn apply(&mut self, trigger: ConnectionTrigger) -> bool {
         let Some(next) = self.state.next(trigger) else { return false };
         self.state = next;
-        self.cx.closed = self.is_write_closed();
+        self.cx.close_sent = self.is_write_closed();
         #[cfg(feature = "testing")]
         self.reached.connection.insert(next);
         true
     }
 
-    /// The session on one of our channels, its way out, and what it shares with the others.
+    /// Returns the session on one of our channels, with the context for its handlers.
     #[inline]
-    fn on_channel(&mut self, channel: u16) -> Option<(&mut SessionEndpoint, &mut Context, &mut Shared)> {
+    fn session_on(&mut self, channel: u16) -> Option<(&mut SessionEndpoint, &mut Context)> {
         let session = self.sessions.get_mut(channel)?;
         self.cx.channel = channel;
-        Some((session, &mut self.cx, &mut self.shared))
+        Some((session, &mut self.cx))
     }
 
-    /// The next event, if there is one.
+    /// Returns the next event, if there is one.
+    ///
+    /// The frames of a delivery leave the session's incoming window when its event is polled. Automatic credit counts
+    /// it as used from then on.
+    #[inline(always)]
     pub fn poll_event(&mut self) -> Option<Event> {
-        if self.cx.events.is_empty() && !self.shared.blocked.is_empty() {
-            self.wake_senders();
+        match self.cx.events.front() {
+            Some(Event::Delivery { receiver, .. }) => {
+                let receiver = *receiver;
+                self.cx.delivery_polled();
+                if self.polled.receiver != Some(receiver) {
+                    self.settle_polled();
+                    self.polled.receiver = Some(receiver);
+                }
+                // Settled in batches: a session is looked up once for many deliveries.
+                self.polled.count = self.polled.count.saturating_add(1);
+            }
+            Some(Event::DeliveryBegun { .. } | Event::DeliveryData { .. }) => self.cx.delivery_polled(),
+            Some(_) => {}
+            None if self.cx.blocked_senders.is_empty() => return None,
+            None => self.wake_senders(),
         }
         self.cx.events.pop_front()
     }
 
-    /// What is to be written now. Everything pending is put into frames first: dispositions, flows, heartbeats.
+    /// Tells the session which deliveries have been polled.
+    #[inline(never)]
+    fn settle_polled(&mut self) {
+        let PolledDeliveries { receiver: Some(receiver), count } = core::mem::take(&mut self.polled) else {
+            return;
+        };
+        let channel = LinkKey::from(LinkId::from(receiver)).session;
+        if let Some((session, cx)) = self.session_on(channel) {
+            session.on_polled(receiver, count);
+            session.schedule(cx);
+        }
+    }
+
+    /// Returns the output to write now. Everything pending is put into frames first: dispositions, flows, messages in
+    /// progress, heartbeats.
     ///
     /// Call it until it is empty: a large message is put into frames as the bytes before it are written. Then poll
-    /// events once more before waiting, since `SENDER_READY` comes when there is room again.
+    /// events once more before waiting, since `SENDER_READY` follows when there is room again.
     pub fn poll_transmit(&mut self, now: Instant) -> Transmit<'_> {
-        self.tick(now);
+        if self.polled.count > 0 {
+            self.settle_polled();
+        }
+        self.cx.timers.advance(now);
         self.flush();
-        self.shared.timers.note_output(&self.cx.outbox);
+        if !self.cx.outbox.is_empty() {
+            self.keepalive.on_output(self.cx.timers.now());
+        }
         Transmit::new(&mut self.cx.outbox)
     }
 
@@ -165,114 +201,119 @@ impl Connection {
         if self.is_write_closed() {
             return;
         }
-        for _ in 0..self.shared.dirty.len() {
-            let Some(channel) = self.shared.dirty.pop() else { break };
-            let Some((session, cx, shared)) = self.on_channel(channel) else { continue };
+        for _ in 0..self.cx.to_flush.len() {
+            let Some(channel) = self.cx.to_flush.pop() else { break };
+            let Some((session, cx)) = self.session_on(channel) else { continue };
             session.flush(cx);
-            // What the peer's window or the outbox has no room for waits its turn.
+            // What the peer's window or the outbox has no room for stays scheduled.
             if session.can_write() {
-                shared.queue(session);
+                session.schedule(cx);
             }
         }
-        if self.cx.closing && !self.holds_messages() {
-            self.cx.closing = false;
-            self.send_close(None);
+        if self.cx.close_pending && !self.has_unsent_messages() {
+            self.write_close(None);
         }
     }
 
-    /// Whether a message that has been taken whole is not in frames to its end.
-    fn holds_messages(&self) -> bool {
-        self.sessions.iter().any(|session| session.holds_messages())
+    /// True if a complete message is still partly unsent.
+    fn has_unsent_messages(&self) -> bool {
+        self.sessions.iter().any(|session| session.has_unsent_messages())
     }
 
+    #[inline(never)]
     fn wake_senders(&mut self) {
-        if self.cx.outbox.len() >= self.cx.limits.max_outbox_bytes
-            || self.cx.closing
-            || self.is_write_closed()
-        {
+        if self.cx.outbox_full() || self.cx.close_pending || self.is_write_closed() {
             return;
         }
-        while let Some(channel) = self.shared.blocked.pop() {
-            if let Some((session, cx, _)) = self.on_channel(channel) {
+        while let Some(channel) = self.cx.blocked_senders.pop() {
+            if let Some((session, cx)) = self.session_on(channel) {
                 session.wake_senders(cx);
             }
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest, if nothing else happens. Exact
-    /// after `poll_transmit` or a `handle_*` call; what commands have armed since then counts from the next of those.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout) at the latest, if nothing else happens.
+    ///
+    /// It is exact after `poll_transmit` or a `handle_*` call. Timers started by commands since then begin at the next
+    /// such call.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.shared.timers.next(&self.cx.outbox)
+        let heartbeat = self.keepalive.heartbeat_deadline(&self.cx.outbox);
+        let silence = self.keepalive.silence_deadline();
+        self.cx.timers.next_deadline().into_iter().chain(heartbeat).chain(silence).min()
     }
 
-    /// Whether both ends are open (2.4.6 `OPENED`).
+    /// True if both ends are open (2.4.6 `OPENED`).
     pub fn is_open(&self) -> bool {
         self.state == ConnectionState::Opened
     }
 
-    /// Whether nothing is left to be read or written, so that the transport can be closed.
+    /// True if nothing is left to read or write, so that the transport can be closed.
     pub fn is_closed(&self) -> bool {
         (self.state == ConnectionState::End || self.input_closed) && self.cx.outbox.is_empty()
     }
 
-    /// Whether nothing more will be written once the bytes that wait have been: the transport's write side can
-    /// be shut down then (2.4.7).
+    /// True if nothing more will be written after the bytes that wait. The transport's write side can be shut down
+    /// then (2.4.7).
     pub fn is_write_closed(&self) -> bool {
         use ConnectionState::{ClosePipe, CloseSent, Discarding, End, OcPipe};
         matches!(self.state, ClosePipe | CloseSent | Discarding | End | OcPipe)
     }
 
-    /// The state, by the standard's table (2.4.6).
+    /// Returns the state, by the standard's table (2.4.6).
     pub fn state(&self) -> ConnectionState {
         self.state
     }
 
-    /// The states that the connection and all its sessions and links have come to so far, and what has come.
+    /// Returns the states that the connection, its sessions and its links have reached, and the frames it received.
     #[cfg(feature = "testing")]
     pub(crate) fn reached(&self) -> Reached {
-        let mut reached = self.reached.clone();
+        let mut reached = Reached { received: self.cx.received.clone(), ..self.reached.clone() };
         self.sessions.iter().for_each(|session| reached.note(session));
         reached
     }
 
-    /// The settings.
+    /// Returns the settings.
     pub fn config(&self) -> &ConnectionConfig {
-        &self.shared.config
+        &self.cx.config
     }
 
-    /// Which end this is.
+    /// Returns which end this is.
     pub fn side(&self) -> Side {
-        self.shared.config.side
+        self.cx.config.side
     }
 
-    /// The peer's open, once it has come (2.7.1).
+    /// Returns the peer's open if it has arrived (2.7.1).
     pub fn remote_open(&self) -> Option<&Open> {
-        self.remote.as_deref()
+        self.remote_open.as_deref()
     }
 
-    /// The sessions that are there, whatever their state.
+    /// Returns the ids of all current sessions, in any state.
     pub fn session_ids(&self) -> impl Iterator<Item = SessionId> {
         self.sessions.iter().map(|session| session.id)
     }
 
-    /// Bytes waiting to be written, not counting what is pending.
+    /// Returns how many bytes wait to be written. What is pending and not in frames yet does not count.
     pub fn outbox_len(&self) -> usize {
         self.cx.outbox.len()
     }
 
-    /// The unsettled deliveries of a link, in order, with its last known states. They can be asked for after the
-    /// link, its session or the connection is gone too, within [`Limits::max_retained_unsettled`](crate::Limits::max_retained_unsettled).
+    /// Returns the unsettled deliveries of a link, in order, with their last known states.
+    ///
+    /// They can be asked for after the link, its session or the connection is gone too, within
+    /// [`Limits::max_retained_unsettled`](crate::Limits::max_retained_unsettled).
     pub fn unsettled(&self, link: impl Into<LinkId>) -> Vec<UnsettledDelivery> {
         let link = link.into();
-        let live = self.sessions.get(LinkKey::from(link).session);
-        live.into_iter()
+        let current = self.sessions.get(LinkKey::from(link).session);
+        let limits = self.cx.limits.decode;
+        current
+            .into_iter()
             .chain(self.ended.iter().map(|ended| &**ended))
-            .flat_map(|session| session.unsettled(link))
+            .flat_map(|session| session.unsettled(link, limits))
             .collect()
     }
 }
 
-/// How far a connection has come: its states, those of its sessions and links, and the performatives it received.
+/// How far a connection has got: its states, those of its sessions and links, and the performatives it received.
 #[cfg(feature = "testing")]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reached {
@@ -291,35 +332,7 @@ impl Reached {
     }
 }
 
-/// What the sessions of a connection share.
-#[derive(Debug)]
-struct Shared {
-    config: Arc<ConnectionConfig>,
-    timers: Timers,
-    /// The last generation of a link's id.
-    links: u32,
-    /// The last epoch of a delivery's id.
-    epochs: u32,
-    /// Sessions that have something to write.
-    dirty: ReadyQueue,
-    /// Sessions in which senders may wait for the outbox to drain.
-    blocked: ReadyQueue,
-}
-
-impl Shared {
-    /// The session has something to write, or may have.
-    #[inline]
-    fn queue(&mut self, session: &mut SessionEndpoint) {
-        if session.has_waiting() {
-            self.blocked.push(session.channel);
-        }
-        if session.has_work() {
-            self.dirty.push(session.channel);
-        }
-    }
-}
-
-/// A command for a session that is not there.
+/// Returns the error of a command for a session or link that does not exist.
 fn unknown_id<T>() -> Result<T, CommandError> {
     Err(CommandError::UnknownId)
 }

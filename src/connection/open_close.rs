@@ -1,12 +1,12 @@
-//! Open and close (2.4.1 to 2.4.4), and what a violation comes to.
+//! Open and close (2.4.1 to 2.4.4).
 
 use alloc::{boxed::Box, format};
 
-use super::{Connection, deadlines::Due};
+use super::{Connection, end::ConnectionEnd};
 use crate::{
     codec::to_vec,
     config::Side,
-    error::{Cause, CommandError, Failure, ProtocolError},
+    error::{CommandError, ProtocolError},
     event::Event,
     frame::{FrameKind, HEADER_SIZE, ProtocolHeader},
     spec::{
@@ -14,11 +14,12 @@ use crate::{
         performatives::{Close, Open},
     },
     state::{ConnectionState, ConnectionTrigger},
+    timer::Timer,
     types::{Channel, Milliseconds},
 };
 
 impl Connection {
-    /// Opens the connection: a client begins, a server answers the peer's open. Header, SASL exchange and open
+    /// Opens the connection: a client starts it, a server answers the peer's open. Header, SASL exchange and open
     /// follow as far as they can without the peer's answer.
     ///
     /// # Errors
@@ -26,12 +27,12 @@ impl Connection {
     /// larger than the 512 bytes that any peer accepts (2.4.1), or than this one does.
     pub fn open(&mut self) -> Result<(), CommandError> {
         let illegal = Err(CommandError::IllegalState("the connection has been opened"));
-        match (self.shared.config.side, self.state) {
+        match (self.cx.config.side, self.state) {
             (Side::Client, ConnectionState::Start | ConnectionState::HeaderRcvd)
                 if !self.security.is_started() =>
             {
                 self.check_open_fits()?;
-                self.shared.timers.arm(Due::Open, self.shared.config.timeouts.open);
+                self.cx.timers.set(Timer::Open, self.cx.config.timeouts.open);
                 if self.security.is_wanted() {
                     self.start_sasl();
                     return Ok(());
@@ -53,7 +54,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes our open, and goes on where that opens the connection.
+    /// Writes our open. If it is the answer to the peer's, the connection is open with it.
     pub(super) fn send_open(&mut self) -> Result<(), CommandError> {
         self.write_open()?;
         if self.is_open() {
@@ -62,15 +63,15 @@ impl Connection {
         Ok(())
     }
 
-    /// 2.4.1: any peer accepts an open of 512 bytes, and as long as it has not said so none of more.
+    /// Fails if our open is larger than what any peer accepts before its own open has arrived (2.4.1).
     fn check_open_fits(&self) -> Result<(), CommandError> {
-        let (size, max) = (HEADER_SIZE.saturating_add(to_vec(&self.open_frame()).len()), MIN_MAX_FRAME_SIZE);
+        let (size, max) = (HEADER_SIZE.saturating_add(to_vec(&self.our_open()).len()), MIN_MAX_FRAME_SIZE);
         let fits = u32::try_from(size).is_ok_and(|size| size <= max);
         if fits { Ok(()) } else { Err(CommandError::FrameTooLarge { size, max }) }
     }
 
-    fn open_frame(&self) -> Open {
-        let config = &self.shared.config;
+    fn our_open(&self) -> Open {
+        let config = &self.cx.config;
         Open {
             container_id: config.container_id.clone(),
             hostname: config.hostname.clone(),
@@ -86,8 +87,8 @@ impl Connection {
         }
     }
 
-    fn write_open(&mut self) -> Result<(), CommandError> {
-        let open = self.open_frame();
+    pub(super) fn write_open(&mut self) -> Result<(), CommandError> {
+        let open = self.our_open();
         let max = self.cx.max_frame_size;
         if self.state.next(ConnectionTrigger::SendOpen).is_none() {
             return Err(CommandError::IllegalState("the connection has been opened"));
@@ -95,7 +96,7 @@ impl Connection {
         let written = self.cx.outbox.frame(FrameKind::Amqp, 0, &open, max);
         written.map_err(|size| CommandError::FrameTooLarge { size, max })?;
         let applied = self.apply(ConnectionTrigger::SendOpen);
-        debug_assert!(applied, "looked up above");
+        debug_assert!(applied, "checked above");
         Ok(())
     }
 
@@ -103,153 +104,94 @@ impl Connection {
         if !self.apply(ConnectionTrigger::RecvOpen) {
             return Err(ProtocolError::connection(ErrorCondition::IllegalState, "a second open"));
         }
-        self.shared.timers.disarm(Due::Open);
+        self.cx.timers.cancel(Timer::Open);
         if open.max_frame_size < MIN_MAX_FRAME_SIZE {
             let why = "a max-frame-size below 512";
             return Err(ProtocolError::connection(ErrorCondition::InvalidField, why));
         }
         self.cx.max_frame_size = open.max_frame_size;
-        let idle = open.idle_time_out.map_or(0, Milliseconds::get);
-        let missing = self
-            .shared
-            .config
-            .required_capabilities
-            .iter()
-            .find(|need| !open.offered_capabilities.contains(need))
-            .cloned();
-        self.remote = Some(open);
-        // 2.4.5: a time-out that can't be kept is refused.
-        if idle > 0 && idle < self.shared.config.limits.min_peer_idle_timeout {
-            let why = format!("an idle-time-out of {idle} ms is too short");
+        let idle_timeout = open.idle_time_out.map_or(0, Milliseconds::get);
+        let required = &self.cx.config.required_capabilities;
+        let missing = required.iter().find(|need| !open.offered_capabilities.contains(need)).cloned();
+        self.remote_open = Some(open);
+        // 2.4.5: an idle time-out that we cannot keep is refused.
+        if idle_timeout > 0 && idle_timeout < self.cx.limits.min_peer_idle_timeout {
+            let why = format!("an idle-time-out of {idle_timeout} ms is too short");
             return Err(ProtocolError::connection(ErrorCondition::NotAllowed, &why));
         }
-        // 2.7.1: a capability that we can't do without.
+        // 2.7.1: a capability that we cannot do without.
         if let Some(missing) = missing {
             let why = format!("the capability {missing} is required");
             return Err(ProtocolError::connection(ErrorCondition::NotImplemented, &why));
         }
         match self.state {
             ConnectionState::Opened => self.on_opened(),
-            ConnectionState::OpenRcvd if self.shared.config.auto_accept => {
+            ConnectionState::OpenRcvd if self.cx.config.auto_accept => {
                 self.send_open().map_err(|error| {
                     ProtocolError::connection(ErrorCondition::FrameSizeTooSmall, &format!("{error}"))
                 })?;
             }
-            ConnectionState::OpenRcvd => self.cx.events.push_back(Event::ConnectionRequested),
+            ConnectionState::OpenRcvd => self.cx.event(Event::ConnectionRequested),
             _ => {}
         }
         Ok(())
     }
 
-    /// Both ends are open: the peer's limits are known, and what waited for them goes out.
+    /// Both ends are open: the peer's limits are known, and what waited for them goes ahead.
     fn on_opened(&mut self) {
-        let heartbeat = self.remote.as_ref().and_then(|open| open.idle_time_out).map_or(0, Milliseconds::get);
-        self.shared.timers.start_idle(self.shared.config.idle_timeout, heartbeat);
-        self.cx.events.push_back(Event::ConnectionOpen);
-        self.begin_staged();
-        while self.is_open()
-            && let Some((channel, performative, payload, bytes)) = self.backlog.pop_front()
-        {
-            self.frame_bytes = bytes;
-            if let Err(error) = self.route(channel, performative, payload) {
-                self.violate(error);
-            }
-        }
-        self.backlog_bytes = 0;
+        let remote_open = self.remote_open.as_ref();
+        let remote_idle_timeout =
+            remote_open.and_then(|open| open.idle_time_out).map_or(0, Milliseconds::get);
+        self.keepalive.start(self.cx.config.idle_timeout, remote_idle_timeout, self.cx.timers.now());
+        self.cx.event(Event::ConnectionOpen);
+        self.write_pending_begins();
+        self.deferred_bytes = 0;
+        let deferred = core::mem::take(&mut self.deferred);
+        self.receive_deferred(deferred);
     }
 
-    /// Closes the connection, with an error or without (2.4.3). Sessions and links go with it; what is pending
-    /// is written first, and without an error messages that have been taken whole too, for which the close waits
-    /// as long as [`Timeouts::close`](crate::Timeouts::close) allows. `CONNECTION_CLOSED` follows when the peer
-    /// has answered.
+    /// Closes the connection, with an error or without (2.4.3). Sessions and links end with it.
+    ///
+    /// What is pending is written first. Without an error so are messages that were handed over completely; the close
+    /// waits for them as long as [`Timeouts::close`](crate::Timeouts::close) allows. `CONNECTION_CLOSED` follows when
+    /// the peer has answered.
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if it is closed or closing, or was never opened.
     pub fn close(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
         if self.state == ConnectionState::OpenRcvd {
-            // 2.4.7: from here close is legal only behind open.
+            // 2.4.7: close is legal only after open.
             self.write_open()?;
-            self.backlog.clear();
+            self.deferred.clear();
         }
         // A server may have sent its header unasked.
         if matches!(self.state, ConnectionState::Start | ConnectionState::HeaderRcvd)
-            && self.shared.config.side == Side::Client
+            && self.cx.config.side == Side::Client
         {
-            // No header of ours has gone out that a close could follow: the transport is given up, as was asked.
-            let _ = self.apply(ConnectionTrigger::Lost);
-            self.input_closed = true;
-            self.shared.timers.stop();
-            self.raise_end(None);
+            // No header of ours is written that a close could follow, so the transport is given up.
+            self.end(ConnectionEnd::NeverOpened);
             return Ok(());
         }
         let trigger =
             if error.is_some() { ConnectionTrigger::SendCloseError } else { ConnectionTrigger::SendClose };
-        if self.state.next(trigger).is_none() || (self.cx.closing && error.is_none()) {
+        if self.state.next(trigger).is_none() || (self.cx.close_pending && error.is_none()) {
             return Err(CommandError::IllegalState("the connection is not open, or is being closed"));
         }
-        self.shared.timers.disarm(Due::Open);
-        if error.is_none() && self.holds_messages() {
-            self.cx.closing = true;
+        self.cx.timers.cancel(Timer::Open);
+        if error.is_none() && self.has_unsent_messages() {
+            self.cx.close_pending = true;
         } else {
-            self.send_close(error);
+            self.write_close(error);
         }
-        self.shared.timers.arm(Due::Close, self.shared.config.timeouts.close);
+        self.cx.timers.set(Timer::Close, self.cx.config.timeouts.close);
         Ok(())
-    }
-
-    /// Writes our close, behind everything that is pending. The caller has made sure that it is legal.
-    pub(super) fn send_close(&mut self, error: Option<AmqpError>) {
-        self.cx.closing = false;
-        self.flush();
-        let trigger =
-            if error.is_some() { ConnectionTrigger::SendCloseError } else { ConnectionTrigger::SendClose };
-        let max = self.cx.max_frame_size;
-        let condition = error.as_ref().map(|error| error.condition.clone());
-        let close = Close { error: error.map(Box::new) };
-        if self.cx.outbox.frame(FrameKind::Amqp, 0, &close, max).is_err() {
-            let bare = Close { error: condition.map(|condition| Box::new(AmqpError::new(condition))) };
-            let _ = self.cx.outbox.frame(FrameKind::Amqp, 0, &bare, max);
-        }
-        let _ = self.apply(trigger);
-        // 2.4.5: no empty frames behind close.
-        self.shared.timers.stop_idle();
     }
 
     pub(super) fn on_close(&mut self, close: Close) -> Result<(), ProtocolError> {
-        let failure = close.error.map(|error| Failure { cause: Cause::Peer, error: *error });
         if !self.apply(ConnectionTrigger::RecvClose) {
             return Err(ProtocolError::connection(ErrorCondition::IllegalState, "close before open"));
         }
-        if self.state == ConnectionState::CloseRcvd {
-            self.send_close(None);
-        }
-        self.shared.timers.stop();
-        self.raise_end(failure.as_ref());
+        self.end(ConnectionEnd::PeerClose(close.error.map(|error| *error)));
         Ok(())
-    }
-
-    /// The peer broke the protocol.
-    pub(super) fn violate(&mut self, error: ProtocolError) {
-        match error {
-            ProtocolError::Connection(error) | ProtocolError::Session(error) | ProtocolError::Link(error) => {
-                self.fail(Cause::Violation, *error);
-            }
-        }
-    }
-
-    /// Closes the connection with an error, and discards what follows (2.4.6 `DISCARDING`).
-    pub(super) fn fail(&mut self, cause: Cause, error: AmqpError) {
-        if matches!(self.state, ConnectionState::HeaderExch | ConnectionState::OpenRcvd) {
-            // 2.4.7: close is legal only behind open.
-            let _ = self.write_open();
-        }
-        let failure = Failure { cause, error: error.clone() };
-        if self.state.next(ConnectionTrigger::SendCloseError).is_none() {
-            return self.lose(&failure);
-        }
-        self.backlog.clear();
-        self.send_close(Some(error));
-        self.shared.timers.arm(Due::Close, self.shared.config.timeouts.close);
-        self.raise_end(Some(&failure));
     }
 }

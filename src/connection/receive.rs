@@ -1,78 +1,88 @@
-//! Bytes in: headers, frames, and where each frame goes (2.2, 2.3, 2.4.6).
+//! Input: headers, frames, and the router of a connection, the only place where one of its frames meets its handler
+//! (2.2, 2.3, 2.4.6).
+
+use alloc::collections::VecDeque;
 
 use bytes::{Buf as _, Bytes};
 
-use super::{Connection, Progress};
+use super::{Connection, Progress, end::ConnectionEnd};
 use crate::{
-    codec::{Decode, Decoder, format_code},
+    codec::from_bytes,
     config::{SaslPolicy, Side},
+    context::Context,
     error::{Cause, Failure, ProtocolError},
-    event::Event,
     frame::{FrameHeader, FrameKind, HEADER_SIZE, Input, ProtocolHeader, ProtocolId, peek_header},
+    session::SessionEndpoint,
     spec::{
         definitions::ErrorCondition,
-        performatives::{Close, Detach, End, Open, Performative},
+        kind::{Kind, check_body},
     },
     state::{ConnectionState, ConnectionTrigger, SessionState},
     time::Instant,
 };
 
-/// What the next bytes are.
+/// The next thing that the peer sends.
 enum Expected {
     Header,
     Frames(FrameKind),
     Nothing,
 }
 
+/// Why a frame was not handled.
+enum Stop {
+    /// All of it has not arrived.
+    Incomplete,
+    /// There is no room to defer it, or deliveries must be polled first.
+    Full,
+    /// The bytes are no frame.
+    Malformed(ProtocolError),
+}
+
 impl Connection {
-    /// Takes whole frames off the front of what has been read, until there is none or the caller has to drain
-    /// something first. What is left stays in the buffer, to be given again with more behind it.
+    /// Handles the whole frames at the front of what has been read, until none is left or the caller has to drain
+    /// something first. It removes what it handles. The rest stays in the buffer for the next call, with more behind it.
     pub fn handle_input(&mut self, now: Instant, input: &mut impl Input) -> Progress {
-        self.tick(now);
+        if self.polled.count > 0 {
+            self.settle_polled();
+        }
+        self.cx.timers.advance(now);
         loop {
-            if self.take_usual(input) {
-                // The most common end of it, said at once.
-                if input.remaining() == 0 && self.is_open() && self.cx.has_room() {
-                    return Progress::NeedInput;
-                }
-                continue;
-            }
-            match self.expected() {
+            let kind = match self.expected() {
                 Expected::Nothing => {
                     input.skip(usize::MAX);
                     return Progress::Closed;
                 }
                 _ if self.cx.events.len() >= self.cx.limits.max_events => {
-                    return self.stall(Progress::DrainEvents, input);
+                    return self.pause(Progress::DrainEvents, input);
                 }
-                _ if self.cx.outbox.len() >= self.cx.limits.max_outbox_bytes => {
-                    return self.stall(Progress::DrainOutput, input);
-                }
+                _ if self.cx.outbox_full() => return self.pause(Progress::DrainOutput, input),
                 Expected::Header => {
                     let Some(header) = next_header(input) else { return Progress::NeedInput };
                     self.on_header(header);
+                    continue;
                 }
-                Expected::Frames(kind) => match self.next_frame(kind, input) {
-                    Ok(Some((head, frame))) => self.on_frame(kind, head, frame),
-                    Ok(None) => return Progress::NeedInput,
-                    Err(Stop::Stalled) => return self.stall(Progress::DrainEvents, input),
-                    Err(Stop::Broken(error)) => {
-                        // No frame can be found behind this: there is nothing more to understand.
-                        self.input_closed = true;
-                        match kind {
-                            FrameKind::Amqp => self.violate(error),
-                            FrameKind::Sasl => self.break_sasl(error),
-                        }
+                Expected::Frames(kind) => kind,
+            };
+            match self.receive_next(kind, input) {
+                Ok(()) => {}
+                Err(Stop::Incomplete) => return Progress::NeedInput,
+                Err(Stop::Full) => return self.pause(Progress::DrainEvents, input),
+                Err(Stop::Malformed(error)) => {
+                    // Nothing says where the next frame begins.
+                    self.input_closed = true;
+                    match kind {
+                        FrameKind::Amqp => self.violation(error),
+                        FrameKind::Sasl => self.break_sasl(error),
                     }
-                },
+                }
             }
         }
     }
 
-    /// 2.4.5: a peer whose frames have to wait for the application is not end_raised.
-    fn stall(&mut self, progress: Progress, input: &impl Input) -> Progress {
+    /// Stops handling input. A peer whose frames wait for the application is not silent (2.4.5).
+    fn pause(&mut self, progress: Progress, input: &impl Input) -> Progress {
         if input.remaining() > 0 {
-            self.shared.timers.note_frame();
+            self.keepalive.on_input(self.cx.timers.now());
         }
         progress
     }
@@ -92,53 +102,9 @@ impl Connection {
         }
     }
 
-    /// Takes the next frame, if all of it is there and there is room to keep it.
-    fn next_frame(
-        &self,
-        kind: FrameKind,
-        input: &mut impl Input,
-    ) -> Result<Option<(FrameHeader, Bytes)>, Stop> {
-        let max = match kind {
-            FrameKind::Amqp => self.shared.config.max_frame_size,
-            FrameKind::Sasl => self.shared.config.limits.max_sasl_frame_size,
-        };
-        input.gather(HEADER_SIZE);
-        let head = peek_header(input.chunk(), max).map_err(|error| Stop::Broken(error.into()))?;
-        let Some(head) = head.filter(|head| head.size <= input.remaining()) else {
-            return Ok(None);
-        };
-        input.gather(head.size);
-        let body = input.chunk().get(head.body..head.size).unwrap_or_default();
-        if !self.has_room(head)
-            || (kind == FrameKind::Amqp && is_one_of(body, &LAST) && self.has_deliveries())
-        {
-            return Err(Stop::Stalled);
-        }
-        Ok(Some((head, input.take(head.size))))
-    }
-
-    /// Whether deliveries have not been told of yet. They are to be had for as long as their link lives, so
-    /// the peer's end of it waits until the application has seen them.
-    fn has_deliveries(&self) -> bool {
-        self.cx
-            .events
-            .iter()
-            .any(|event| matches!(event, Event::Delivery { .. } | Event::DeliveryData { .. }))
-    }
-
-    /// Whether a frame can be kept, where it has to wait for an answer of the application's.
-    fn has_room(&self, head: FrameHeader) -> bool {
-        let limit = self.shared.config.limits.max_unanswered_bytes;
-        let fits = |kept: usize| kept == 0 || kept.saturating_add(head.size) <= limit;
-        if self.state == ConnectionState::OpenRcvd {
-            return fits(self.backlog_bytes);
-        }
-        self.session_on(head.channel).is_none_or(|session| fits(session.backlog_bytes))
-    }
-
     fn on_header(&mut self, header: Option<ProtocolHeader>) {
         let due = if self.security.wants_header() { ProtocolHeader::SASL } else { ProtocolHeader::AMQP };
-        match self.shared.config.side {
+        match self.cx.config.side {
             Side::Client if header == Some(due) => {
                 if due == ProtocolHeader::AMQP {
                     let _ = self.apply(ConnectionTrigger::RecvHeader);
@@ -152,16 +118,16 @@ impl Connection {
                     Some(other) => alloc::format!("the server speaks {other}"),
                     None => "the server does not speak AMQP".into(),
                 };
-                self.mismatch(&why);
+                self.header_mismatch(&why);
             }
             Side::Server => self.on_client_header(header),
         }
     }
 
-    /// 2.2: a server answers with the header asked for, or with one that it accepts and then closes.
+    /// 2.2: a server answers with the header that the client sent, or with one that it accepts and then closes.
     fn on_client_header(&mut self, header: Option<ProtocolHeader>) {
         let offers = self.security.is_wanted();
-        let insists = offers && self.shared.config.sasl_policy == SaslPolicy::Required;
+        let insists = offers && self.cx.config.sasl_policy == SaslPolicy::Required;
         match header {
             Some(ProtocolHeader::SASL) if offers && !self.security.is_done() => self.start_sasl(),
             Some(ProtocolHeader::AMQP) if !insists || self.security.is_done() => {
@@ -181,41 +147,91 @@ impl Connection {
                     Some(header) => alloc::format!("the client speaks {header}, not protocol {id:?} 1.0.0"),
                     None => "the client does not speak AMQP".into(),
                 };
-                self.mismatch(&why);
+                self.header_mismatch(&why);
             }
         }
     }
 
-    fn mismatch(&mut self, why: &str) {
-        self.lose(&Failure::new(Cause::Header, ErrorCondition::FramingError, why));
+    fn header_mismatch(&mut self, why: &str) {
+        let failure = Failure::new(Cause::Header, ErrorCondition::FramingError, why);
+        self.end(ConnectionEnd::Lost(failure));
     }
 
-    fn on_frame(&mut self, expected: FrameKind, head: FrameHeader, frame: Bytes) {
-        let mut body = frame;
-        body.advance(head.body.min(body.len()));
-        match expected {
-            FrameKind::Sasl => self.on_sasl_frame(head, &body),
-            FrameKind::Amqp => {
-                self.shared.timers.note_frame();
-                if let Err(error) = self.on_amqp_frame(head, &body) {
-                    self.violate(error);
-                }
+    /// Handles the next frame, and the frames of the same open session that follow it.
+    #[inline(always)]
+    fn receive_next(&mut self, layer: FrameKind, input: &mut impl Input) -> Result<(), Stop> {
+        if layer == FrameKind::Sasl {
+            let header = next_frame(self.cx.limits.max_sasl_frame_size, input)?;
+            let body = input.take_behind(header.body, header.size);
+            self.on_sasl_frame(header, &body);
+            return Ok(());
+        }
+        let header = next_frame(self.cx.config.max_frame_size, input)?;
+        let kind = kind_of(header, input);
+        // An end destroys deliveries that the application could still accept, so they are polled first.
+        if kind.is_ending() && self.cx.has_unpolled_deliveries() {
+            return Err(Stop::Full);
+        }
+        self.keepalive.on_input(self.cx.timers.now());
+        let received = match self.receive_in_session(header, kind, input) {
+            Some(received) => received,
+            None if self.must_defer(header.channel, kind) && !self.can_defer(header) => {
+                return Err(Stop::Full);
+            }
+            None => self.receive_own(header, kind, input.take(header.size)),
+        };
+        if let Err(error) = received {
+            self.violation(error);
+        }
+        Ok(())
+    }
+
+    /// Handles frames that were deferred, now that the application has answered.
+    pub(super) fn receive_deferred(&mut self, frames: VecDeque<Bytes>) {
+        for mut frame in frames {
+            let Ok(header) = next_frame(self.cx.config.max_frame_size, &mut frame) else { return };
+            let kind = kind_of(header, &mut frame);
+            let received = self.receive_in_session(header, kind, &mut frame);
+            if let Err(error) = received.unwrap_or_else(|| self.receive_own(header, kind, frame)) {
+                self.violation(error);
             }
         }
     }
 
-    fn on_amqp_frame(&mut self, head: FrameHeader, body: &Bytes) -> Result<(), ProtocolError> {
+    /// Hands a frame to its session if that is open, with the frames of the session that follow it. Returns `None` and
+    /// leaves the input alone otherwise.
+    #[inline(always)]
+    fn receive_in_session(
+        &mut self,
+        header: FrameHeader,
+        kind: Kind,
+        input: &mut impl Input,
+    ) -> Option<Result<(), ProtocolError>> {
+        let is_routable = self.is_open() && kind.is_for_session() && header.kind == FrameKind::Amqp;
+        let channel = self.local_channel(header.channel).filter(|_| is_routable)?;
+        let (session, cx) = self.session_on(channel).filter(|(session, _)| session.is_open())?;
+        let received = receive_run(session, (header, kind), input, cx);
+        session.limit_orphaned(cx.limits.max_retained_unsettled);
+        session.schedule(cx);
+        Some(received)
+    }
+
+    /// Handles a frame of the connection's own, or of a session that is not open.
+    fn receive_own(&mut self, header: FrameHeader, kind: Kind, frame: Bytes) -> Result<(), ProtocolError> {
+        let mut body = frame.clone();
+        body.advance(header.body.min(body.len()));
         if self.state == ConnectionState::Discarding {
-            return self.discard(body);
+            // 2.4.6: after an error of ours everything but the peer's close is discarded, undecoded.
+            if kind == Kind::Close && self.apply(ConnectionTrigger::RecvClose) {
+                self.end(ConnectionEnd::PeerClose(None));
+            }
+            return Ok(());
         }
-        if head.kind == FrameKind::Sasl {
-            return Err(ProtocolError::connection(
-                ErrorCondition::NotAllowed,
-                "a SASL frame outside the SASL layer",
-            ));
+        if header.kind == FrameKind::Sasl {
+            return not_allowed("a SASL frame outside the SASL layer");
         }
         // 2.7.1: an empty frame has to keep to the channels too.
-        if head.channel > self.shared.config.channel_max {
+        if header.channel > self.cx.config.channel_max {
             return Err(ProtocolError::connection(
                 ErrorCondition::FramingError,
                 "a channel beyond channel-max",
@@ -224,91 +240,151 @@ impl Connection {
         if body.is_empty() {
             return Ok(());
         }
-        self.frame_bytes = head.size;
-        // What open says, and what waits for an answer, is kept for long and must not keep a whole read buffer alive.
-        let stays = self.has_to_wait(head.channel) || is_one_of(body, &[OPEN]);
-        let copied = stays.then(|| Bytes::copy_from_slice(body));
-        let body = copied.as_ref().unwrap_or(body);
-        if let Some(done) = self.on_direct(head.channel, body) {
-            return done;
-        }
-        let mut reader = Decoder::new(body, self.shared.config.limits.decode);
-        let performative = Performative::decode(&mut reader)?;
-        let payload = match performative {
-            Performative::Transfer(_) => reader.take_rest(),
-            // 2.3.2: what else a body has is for the performative to say, and only transfer does.
-            Performative::Begin(_) | Performative::Attach(_) => {
-                reader.finish()?;
-                body.clone()
-            }
-            _ => {
-                reader.finish()?;
-                Bytes::new()
-            }
-        };
-        if self.state == ConnectionState::OpenRcvd && !matches!(performative, Performative::Open(_)) {
-            self.backlog_bytes = self.backlog_bytes.saturating_add(head.size);
-            self.backlog.push_back((head.channel, performative, payload, head.size));
+        let limits = self.cx.limits.decode;
+        if self.must_defer(header.channel, kind) {
+            check_body(&body, limits)?;
+            self.defer(header.channel, &frame);
             return Ok(());
         }
-        self.route(head.channel, performative, payload)
-    }
-
-    /// Whether a frame on this channel of the peer's waits until the application has answered its open or its begin.
-    fn has_to_wait(&self, remote: u16) -> bool {
-        self.state == ConnectionState::OpenRcvd
-            || self.session_on(remote).is_some_and(|session| session.state == SessionState::BeginRcvd)
-    }
-
-    /// 2.4.6: after an error of ours everything is discarded, undecoded, but the peer's close.
-    fn discard(&mut self, body: &Bytes) -> Result<(), ProtocolError> {
-        let mut reader = Decoder::new(body, self.shared.config.limits.decode);
-        let is_close = reader.code().is_ok_and(|found| found == format_code::DESCRIBED)
-            && reader.descriptor().is_ok_and(|found| found.is(Close::CODE, Close::SYMBOL));
-        if is_close {
-            let _ = self.apply(ConnectionTrigger::RecvClose);
-            self.shared.timers.stop();
-            // Where it was the application that closed with an error, this is what it waits for.
-            self.raise_end(None);
-        }
-        Ok(())
-    }
-
-    /// Hands a frame to whom it concerns. `payload` is a transfer's, and of begin and attach the whole body.
-    pub(super) fn route(
-        &mut self,
-        channel: u16,
-        performative: Performative,
-        payload: Bytes,
-    ) -> Result<(), ProtocolError> {
-        let illegal = |why| Err(ProtocolError::connection(ErrorCondition::NotAllowed, why));
-        let opened = matches!(self.state, ConnectionState::Opened | ConnectionState::CloseSent);
         #[cfg(feature = "testing")]
-        self.reached.received.insert(performative.type_name());
-        match performative {
-            Performative::Open(_) if channel != 0 => illegal("an open on another channel than 0"),
-            Performative::Open(open) => self.on_open(open),
-            Performative::Close(close) => self.on_close(close),
-            // 2.4.7: the first frame is open.
-            _ if !opened => illegal("a frame before open"),
-            // Nothing can be answered any more, so there is no use in taking it up.
-            _ if self.state == ConnectionState::CloseSent => Ok(()),
-            Performative::Begin(begin) => self.on_begin(channel, &begin, &payload),
-            Performative::End(end) => self.on_end(channel, end),
-            other => self.on_session_frame(channel, other, payload),
+        self.cx.received.insert(kind.name());
+        match kind {
+            Kind::Open => {
+                // What open contains is kept for long, and must not keep a whole read buffer alive.
+                let open = from_bytes(&Bytes::copy_from_slice(&body), limits)?;
+                if header.channel != 0 {
+                    return not_allowed("an open on another channel than 0");
+                }
+                self.on_open(open)
+            }
+            Kind::Close => self.on_close(from_bytes(&body, limits)?),
+            Kind::Begin if self.is_open() => {
+                self.on_begin(header.channel, &from_bytes(&body, limits)?, &body)
+            }
+            Kind::End if self.is_open() => self.on_end(header.channel, from_bytes(&body, limits)?),
+            _ => {
+                check_body(&body, limits)?;
+                match self.state {
+                    // 2.5.4, 2.5.5: a session that is not open any more answers nothing.
+                    ConnectionState::Opened => self.mapped_channel(header.channel).map(drop),
+                    // Nothing can be answered after close.
+                    ConnectionState::CloseSent => Ok(()),
+                    // 2.4.7: the first frame is open.
+                    _ => not_allowed("a frame before open"),
+                }
+            }
+        }
+    }
+
+    /// True if a frame has to wait until the application has answered the peer's open, or the begin on its channel.
+    fn must_defer(&self, remote: u16, kind: Kind) -> bool {
+        match self.state {
+            ConnectionState::OpenRcvd => kind != Kind::Open,
+            ConnectionState::Opened if kind.is_for_session() || kind == Kind::End => self
+                .local_channel(remote)
+                .and_then(|channel| self.sessions.get(channel))
+                .is_some_and(|session| session.state == SessionState::BeginRcvd),
+            _ => false,
+        }
+    }
+
+    /// True if there is room to defer a frame.
+    fn can_defer(&self, header: FrameHeader) -> bool {
+        let deferred = if self.state == ConnectionState::OpenRcvd {
+            self.deferred_bytes
+        } else {
+            let session = self.local_channel(header.channel).and_then(|channel| self.sessions.get(channel));
+            session.map_or(0, SessionEndpoint::deferred_bytes)
+        };
+        deferred == 0 || deferred.saturating_add(header.size) <= self.cx.limits.max_unanswered_bytes
+    }
+
+    /// Keeps a copy of a frame, so that it keeps no read buffer alive.
+    fn defer(&mut self, remote: u16, frame: &[u8]) {
+        let copy = Bytes::copy_from_slice(frame);
+        if self.state == ConnectionState::OpenRcvd {
+            self.deferred_bytes = self.deferred_bytes.saturating_add(copy.len());
+            self.deferred.push_back(copy);
+        } else if let Some(channel) = self.local_channel(remote)
+            && let Some(session) = self.sessions.get_mut(channel)
+        {
+            session.defer(copy);
         }
     }
 }
 
-/// Why no frame was taken.
-enum Stop {
-    /// There is no room to keep it.
-    Stalled,
-    /// The bytes are no frame.
-    Broken(ProtocolError),
+/// Handles frames of an open session, as long as the next is one of its own and there is room for what it causes.
+#[inline(always)]
+fn receive_run(
+    session: &mut SessionEndpoint,
+    (mut header, mut kind): (FrameHeader, Kind),
+    input: &mut impl Input,
+    cx: &mut Context,
+) -> Result<(), ProtocolError> {
+    let (max, channel) = (cx.config.max_frame_size, header.channel);
+    loop {
+        #[cfg(feature = "testing")]
+        cx.received.insert(kind.name());
+        session.receive(kind, header, input, cx)?;
+        if !session.is_open() || !cx.has_room() {
+            return Ok(());
+        }
+        let Ok(next) = next_frame(max, input) else { return Ok(()) };
+        if next.channel != channel || next.kind != FrameKind::Amqp {
+            return Ok(());
+        }
+        (header, kind) = (next, kind_of(next, input));
+        // A detach may have to wait for deliveries to be polled.
+        if !kind.is_for_session() || kind == Kind::Detach {
+            return Ok(());
+        }
+    }
 }
 
-/// Takes a protocol header: `None` where there is not all of it yet, `Some(None)` where the bytes are none.
+/// Returns the header of the next frame if all of it has arrived.
+#[inline(always)]
+fn next_frame(max: u32, input: &mut impl Input) -> Result<FrameHeader, Stop> {
+    match peek_header(input.chunk(), max) {
+        Ok(Some(header)) if header.size <= input.remaining() => Ok(header),
+        Ok(None) if input.remaining() > input.chunk().len() => next_frame_across_chunks(max, input),
+        Ok(_) => Err(Stop::Incomplete),
+        Err(error) => Err(Stop::Malformed(error.into())),
+    }
+}
+
+#[cold]
+fn next_frame_across_chunks(max: u32, input: &mut impl Input) -> Result<FrameHeader, Stop> {
+    input.gather(HEADER_SIZE);
+    match peek_header(input.chunk(), max) {
+        Ok(Some(header)) if header.size <= input.remaining() => Ok(header),
+        Ok(_) => Err(Stop::Incomplete),
+        Err(error) => Err(Stop::Malformed(error.into())),
+    }
+}
+
+/// Returns the kind of a frame, all of which has arrived.
+#[inline(always)]
+fn kind_of(header: FrameHeader, input: &mut impl Input) -> Kind {
+    let chunk = input.chunk();
+    // Of a frame in several chunks, as far as the first goes.
+    let body = chunk.get(header.body..header.size.min(chunk.len()));
+    match body.and_then(Kind::peek) {
+        Some(kind) => kind,
+        None => kind_across_chunks(header, input),
+    }
+}
+
+#[cold]
+fn kind_across_chunks(header: FrameHeader, input: &mut impl Input) -> Kind {
+    input.gather(header.size);
+    Kind::of(input.chunk().get(header.body..header.size).unwrap_or_default())
+}
+
+fn not_allowed<T>(why: &'static str) -> Result<T, ProtocolError> {
+    Err(ProtocolError::connection(ErrorCondition::NotAllowed, why))
+}
+
+/// Removes a protocol header from the input: `None` if all of it has not arrived, `Some(None)` if the bytes are none.
 fn next_header(input: &mut impl Input) -> Option<Option<ProtocolHeader>> {
     input.gather(ProtocolHeader::SIZE);
     if !ProtocolHeader::may_begin(input.chunk()) {
@@ -317,29 +393,4 @@ fn next_header(input: &mut impl Input) -> Option<Option<ProtocolHeader>> {
     let bytes = *input.chunk().first_chunk()?;
     input.skip(bytes.len());
     Some(ProtocolHeader::from_bytes(bytes))
-}
-
-/// A performative by its descriptors.
-type Known = (u64, &'static str);
-
-/// Performatives that end something.
-const LAST: [Known; 3] =
-    [(Detach::CODE, Detach::SYMBOL), (End::CODE, End::SYMBOL), (Close::CODE, Close::SYMBOL)];
-
-const OPEN: Known = (Open::CODE, Open::SYMBOL);
-
-/// Whether the body of a frame is one of these, in any encoding of its descriptor that is in use.
-#[inline]
-fn is_one_of(body: &[u8], these: &[Known]) -> bool {
-    match body {
-        [format_code::DESCRIBED, format_code::SMALLULONG, number, ..]
-        | [format_code::DESCRIBED, format_code::ULONG, 0, 0, 0, 0, 0, 0, 0, number, ..] => {
-            these.iter().any(|(known, _)| *known == u64::from(*number))
-        }
-        [format_code::DESCRIBED, format_code::SYM8, _, symbol @ ..]
-        | [format_code::DESCRIBED, format_code::SYM32, _, _, _, _, symbol @ ..] => {
-            these.iter().any(|(_, known)| symbol.starts_with(known.as_bytes()))
-        }
-        _ => false,
-    }
 }

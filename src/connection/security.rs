@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use bytes::Bytes;
 
-use super::{Connection, deadlines::Due};
+use super::{Connection, end::ConnectionEnd};
 use crate::{
     codec::{DecodeLimits, Encode, from_bytes},
     config::{ConnectionConfig, Side},
@@ -17,6 +17,7 @@ use crate::{
         sasl::{SaslChallenge, SaslCode, SaslFrame, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
     },
     state::{SaslClientState, SaslClientTrigger, SaslServerState, SaslServerTrigger},
+    timer::Timer,
     types::{Str, Symbol},
 };
 
@@ -119,10 +120,10 @@ impl Connection {
     pub(super) fn start_sasl(&mut self) {
         self.security.started = true;
         self.cx.outbox.header(ProtocolHeader::SASL);
-        self.shared.timers.arm(Due::Sasl, self.shared.config.timeouts.sasl);
-        if self.shared.config.side == Side::Server {
+        self.cx.timers.set(Timer::Sasl, self.cx.config.timeouts.sasl);
+        if self.cx.config.side == Side::Server {
             self.security.speaking = true;
-            let names = self.shared.config.sasl.iter().map(|offer| offer.name().clone()).collect();
+            let names = self.cx.config.sasl.iter().map(|offer| offer.name().clone()).collect();
             self.write_sasl(&SaslMechanisms { sasl_server_mechanisms: names });
             let _ = self.security.server(SaslServerTrigger::SendMechanisms);
         }
@@ -130,7 +131,7 @@ impl Connection {
 
     fn write_sasl(&mut self, body: &impl Encode) {
         // A frame that is too large for the peer is one that it will refuse, and so an error all the same.
-        let _ = self.cx.outbox.frame(FrameKind::Sasl, 0, body, self.shared.config.limits.max_sasl_frame_size);
+        let _ = self.cx.outbox.frame(FrameKind::Sasl, 0, body, self.cx.config.limits.max_sasl_frame_size);
     }
 
     /// 5.3.1: whatever goes wrong in here ends the transport; there is no close yet.
@@ -138,7 +139,7 @@ impl Connection {
         let (ProtocolError::Connection(error) | ProtocolError::Session(error) | ProtocolError::Link(error)) =
             error;
         self.security.mechanism = None;
-        self.lose(&Failure { cause: Cause::Sasl, error: *error });
+        self.end(ConnectionEnd::Lost(Failure { cause: Cause::Sasl, error: *error }));
     }
 
     fn break_rules(&mut self, why: &str) {
@@ -150,7 +151,7 @@ impl Connection {
             return self.break_rules("an AMQP frame inside the SASL layer");
         }
         // 5.3.1: exactly one frame body, so that an empty frame is an error too.
-        match from_bytes(body, DecodeLimits { max_elements: 1024, ..self.shared.config.limits.decode }) {
+        match from_bytes(body, DecodeLimits { max_elements: 1024, ..self.cx.config.limits.decode }) {
             Ok(frame) => self.on_sasl(frame),
             Err(error) => self.break_sasl(error.into()),
         }
@@ -182,7 +183,7 @@ impl Connection {
     /// A client takes the first of its own mechanisms that the server offers.
     fn choose(&mut self, offered: &SaslMechanisms) {
         let offered = &offered.sasl_server_mechanisms;
-        let config = self.shared.config.clone();
+        let config = self.cx.config.clone();
         let Some(offer) = config.sasl.iter().find(|offer| offered.contains(offer.name())) else {
             return self.fail_sasl(SaslCode::Auth, "the server offers none of our SASL mechanisms");
         };
@@ -200,7 +201,7 @@ impl Connection {
     }
 
     fn on_init(&mut self, init: &SaslInit) {
-        let config = self.shared.config.clone();
+        let config = self.cx.config.clone();
         let Some(offer) = config.sasl.iter().find(|offer| *offer.name() == init.mechanism) else {
             // 5.3.3.2: a mechanism that is not supported is an authentication failure.
             return self.finish_server(Step::Fail(SaslCode::Auth));
@@ -224,11 +225,11 @@ impl Connection {
         }
         if matches!(step, Step::Reply(_)) {
             self.security.rounds = self.security.rounds.saturating_add(1);
-            if self.security.rounds > self.shared.config.limits.max_sasl_rounds {
+            if self.security.rounds > self.cx.config.limits.max_sasl_rounds {
                 return self.break_rules("too many rounds of the SASL exchange");
             }
         }
-        match (self.shared.config.side, step) {
+        match (self.cx.config.side, step) {
             (Side::Client, Step::Reply(response)) => {
                 self.write_sasl(&SaslResponse { response });
                 let _ = self.security.client(SaslClientTrigger::SendResponse);
@@ -249,7 +250,7 @@ impl Connection {
             self.write_sasl(&SaslOutcome { code: SaslCode::Ok, additional_data: success.additional_data });
             let _ = self.security.server(SaslServerTrigger::SendOk);
             self.security.identity = success.authorization.or(success.identity);
-            self.shared.timers.disarm(Due::Sasl);
+            self.cx.timers.cancel(Timer::Sasl);
             return;
         }
         let code = match step {
@@ -272,13 +273,13 @@ impl Connection {
             return self.fail_sasl(SaslCode::Auth, "the server's proof was not accepted");
         };
         self.security.identity = success.authorization.or(success.identity);
-        self.shared.timers.disarm(Due::Sasl);
+        self.cx.timers.cancel(Timer::Sasl);
         self.security.wanted = false;
         // 5.3.2: AMQP begins anew with its own header.
         let opened = self.send_header().and_then(|()| self.send_open());
         if let Err(error) = opened {
             let why = alloc::format!("{error}");
-            self.lose(&Failure::new(Cause::Sasl, ErrorCondition::FrameSizeTooSmall, why));
+            self.end(ConnectionEnd::Lost(Failure::new(Cause::Sasl, ErrorCondition::FrameSizeTooSmall, why)));
         }
     }
 
@@ -289,7 +290,7 @@ impl Connection {
             _ => ErrorCondition::InternalError,
         };
         let error = AmqpError::described(condition, alloc::format!("SASL failed ({code:?}): {why}"));
-        self.lose(&Failure { cause: Cause::Sasl, error });
+        self.end(ConnectionEnd::Lost(Failure { cause: Cause::Sasl, error }));
     }
 
     /// Answers `SASL_PENDING` with the step that the mechanism waited for.

@@ -101,19 +101,6 @@ pub(crate) fn peek_header(bytes: &[u8], max: u32) -> Result<Option<FrameHeader>,
     Ok(Some(FrameHeader { size, body, kind, channel }))
 }
 
-/// The size and the channel that the header of an AMQP frame without an extended header says, if it is one and of at
-/// most `max` bytes; whether or not the bytes hold all of the frame.
-#[inline]
-pub(crate) fn usual_header(bytes: &[u8], max: u32) -> Option<(usize, u16)> {
-    let [a, b, c, d, 2, 0, high, low, ..] = bytes else { return None };
-    let size = u32::from_be_bytes([*a, *b, *c, *d]);
-    if size > max {
-        return None;
-    }
-    let size = usize::try_from(size).ok().filter(|size| *size >= HEADER_SIZE)?;
-    Some((size, u16::from_be_bytes([*high, *low])))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,24 +114,6 @@ mod tests {
         let head = FrameHeader { size: 12, body: 12, kind: FrameKind::Amqp, channel: 0x0102 };
         assert_eq!(parse_header(&bytes[..12], 512), Ok(Some(head)));
         assert_eq!(parse_header(&bytes, 512), Ok(Some(head)));
-    }
-
-    #[test]
-    fn a_usual_header_reads_the_same() {
-        for size in [0_u32, 7, 8, 9, 512, 513, u32::MAX] {
-            for (words, code) in [(1, 0), (2, 0), (3, 0), (2, 1), (2, 2)] {
-                let [a, b, c, d] = size.to_be_bytes();
-                let bytes = [a, b, c, d, words, code, 1, 2];
-                let usual = usual_header(&bytes, 512);
-                match peek_header(&bytes, 512) {
-                    Ok(Some(head)) if head.body == HEADER_SIZE && head.kind == FrameKind::Amqp => {
-                        assert_eq!(usual, Some((head.size, head.channel)));
-                    }
-                    _ => assert_eq!(usual, None, "{bytes:?}"),
-                }
-                assert_eq!(usual_header(&bytes[..7], 512), None);
-            }
-        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What senders and receivers have in common: name, handles, state, and how they come to their end.
+//! A link endpoint, and the part of it that senders and receivers have in common.
 
 use alloc::boxed::Box;
 
@@ -17,38 +17,38 @@ use crate::{
     types::{SequenceNo, Str},
 };
 
-/// The common part of a link endpoint. What no message needs comes first, so that all that one does lies together,
-/// with what follows in the [`Link`]: beside many links it is the number of cache lines that counts.
+/// The part that senders and receivers have in common. Fields not used per message come first, so that the hot ones
+/// share cache lines with what follows in [`Link`].
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct LinkCommon {
-    /// States that it has come to, for tests to look at.
+    /// States reached so far, for tests.
     #[cfg(feature = "testing")]
     pub(crate) reached: alloc::collections::BTreeSet<LinkState>,
     identity: LinkIdentity,
-    /// Our attach, which has to wait for what the peer allows.
-    pub(crate) unsent: Option<Box<Attach>>,
-    /// When the link's receiver settles: of a sender the peer's mode, once it has come.
+    /// Our attach, which waits until the peer's limits are known (2.4.2).
+    pub(crate) pending_attach: Option<Box<Attach>>,
+    /// The rcv-settle-mode in force; on a sender, taken from the peer's attach.
     pub(crate) rcv_mode: ReceiverSettleMode,
-    /// We asked for the terminus that is the peer's to make, and it has not made it (2.6.3).
+    /// The peer's attach lacks the terminus that we asked for: it refuses the link (2.6.3).
     pub(crate) awaiting_terminus: bool,
-    /// Our detach closed the link.
-    pub(crate) closed: bool,
-    /// A sender leaves it to the application to settle on the peer's outcome.
-    pub(crate) keep_outcomes: bool,
+    /// Our detach closes the link.
+    pub(crate) we_closed: bool,
+    /// A sender's application settles deliveries itself when the peer's outcome arrives.
+    pub(crate) keeps_outcomes: bool,
     /// Deliveries unsettled at our end.
     pub(crate) unsettled: u32,
     pub(crate) id: LinkId,
     pub(crate) state: LinkState,
     /// `*_OPEN` has been raised.
-    pub(crate) opened: bool,
+    pub(crate) open_raised: bool,
     /// The last event of this id has been raised.
     pub(crate) end_raised: bool,
-    /// The detach waits for the message in progress; whether it closes the link.
-    pub(crate) leaving: Option<bool>,
+    /// Our detach waits for the message in progress; true if it closes the link.
+    pub(crate) pending_detach: Option<bool>,
 }
 
-/// What a link does, by its direction.
+/// The part of a link endpoint that depends on its direction.
 #[derive(Debug)]
 pub(crate) enum LinkKind {
     Sender(SenderEndpoint),
@@ -69,21 +69,21 @@ impl LinkCommon {
             #[cfg(feature = "testing")]
             reached: alloc::collections::BTreeSet::new(),
             identity,
-            unsent: None,
+            pending_attach: None,
             rcv_mode: ReceiverSettleMode::First,
             awaiting_terminus: false,
-            closed: false,
-            keep_outcomes: false,
+            we_closed: false,
+            keeps_outcomes: false,
             unsettled: 0,
             id,
             state: LinkState::Detached,
-            opened: false,
+            open_raised: false,
             end_raised: false,
-            leaving: None,
+            pending_detach: None,
         }
     }
 
-    /// Whether the trigger is legal now; if so, it has happened.
+    /// Applies a transition; returns false if it is illegal in this state.
     #[must_use]
     pub(crate) fn apply(&mut self, trigger: LinkTrigger) -> bool {
         let Some(next) = self.state.next(trigger) else { return false };
@@ -100,32 +100,32 @@ impl LinkCommon {
         }
     }
 
-    /// A delivery has been begun, settled by that or not.
+    /// Counts a delivery that has been begun.
     #[inline]
     pub(crate) fn count_sent(&mut self, settled: bool) {
         self.unsettled = self.unsettled.saturating_add((!settled).into());
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        self.opened && self.state == LinkState::Attached
+        self.open_raised && self.state == LinkState::Attached
     }
 
-    /// The link's name (2.6.1), as bytes.
+    /// Returns the link's name (2.6.1) in UTF-8.
     pub(crate) fn name_bytes(&self) -> &[u8] {
         self.identity.name()
     }
 
-    /// The link's name (2.6.1).
+    /// Returns the link's name (2.6.1).
     pub(crate) fn name(&self) -> Str {
         Str::try_from(Bytes::copy_from_slice(self.identity.name())).unwrap_or_default()
     }
 
-    /// The peer's attach has come.
+    /// Replaces the name by the peer's attach, which contains it.
     pub(crate) fn set_identity(&mut self, identity: LinkIdentity) {
         self.identity = identity;
     }
 
-    /// Whether the peer's attach has come.
+    /// True if the peer's attach has arrived.
     pub(crate) fn has_remote_attach(&self) -> bool {
         matches!(self.identity, LinkIdentity::Theirs { .. })
     }
@@ -134,7 +134,7 @@ impl LinkCommon {
         &self.identity
     }
 
-    /// The peer's attach, once it has come.
+    /// Returns the peer's attach if it has arrived.
     pub(crate) fn remote(&self, limits: DecodeLimits) -> Option<Attach> {
         match &self.identity {
             LinkIdentity::Theirs { attach, .. } => attach.decode(limits),
@@ -158,9 +158,10 @@ impl Link {
         }
     }
 
-    /// A receiver that is open and has no delivery in progress, and how many of its deliveries are unsettled.
+    /// Returns the receiver with its id and its count of unsettled deliveries, if it is open and has no delivery in
+    /// progress.
     #[inline]
-    pub(crate) fn ready_receiver(&mut self) -> Option<(ReceiverId, &mut u32, &mut ReceiverEndpoint)> {
+    pub(crate) fn idle_receiver(&mut self) -> Option<(ReceiverId, &mut u32, &mut ReceiverEndpoint)> {
         let is_open = self.common.is_open();
         match (self.common.id, &mut self.kind) {
             (LinkId::Receiver(id), LinkKind::Receiver(receiver))
@@ -172,7 +173,7 @@ impl Link {
         }
     }
 
-    /// The delivery-count to put into our attach.
+    /// Returns the initial-delivery-count for our attach.
     pub(crate) fn initial_count(&self) -> SequenceNo {
         match &self.kind {
             LinkKind::Sender(sender) => sender.initial_count(),
@@ -180,7 +181,7 @@ impl Link {
         }
     }
 
-    /// The settle modes that are in force, of sender and receiver.
+    /// Returns the settle modes in force, of sender and receiver.
     pub(crate) fn modes(&self) -> (SenderSettleMode, ReceiverSettleMode) {
         match &self.kind {
             LinkKind::Sender(sender) => (sender.mode, self.common.rcv_mode),

@@ -8,9 +8,8 @@ mod told;
 
 pub(crate) use attach::{AttachReply, EchoTermini, LinkIdentity};
 pub(crate) use endpoint::{Link, LinkCommon, LinkKind};
-pub(crate) use receiver::{ReceiverEndpoint, TransferResult};
+pub(crate) use receiver::ReceiverEndpoint;
 pub(crate) use sender::{SenderEndpoint, UnsentMessage, first_transfer};
 pub(crate) use told::Told;
 
-pub use receiver::Delivery;
 pub use sender::SendOptions;

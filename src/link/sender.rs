@@ -1,4 +1,4 @@
-//! The sending end: credit used up, drain answered, a message in progress (2.6.7, 2.6.12, 2.6.14).
+//! The sending end of a link: credit, drain, and the message in progress (2.6.7, 2.6.12, 2.6.14).
 
 use alloc::boxed::Box;
 
@@ -14,7 +14,7 @@ use crate::{
     types::{DeliveryTag, Handle, MessageFormat, SequenceNo},
 };
 
-/// How a message is to be sent, where it is not by the link's defaults.
+/// Options of one message; the defaults are those of the link.
 #[derive(Clone, Debug, Default)]
 pub struct SendOptions {
     pub(crate) settled: Option<bool>,
@@ -29,34 +29,34 @@ impl SendOptions {
         Self::default()
     }
 
-    /// Whether a transfer with these options has a usual shape.
+    /// True if a transfer with these options needs no field beyond the common ones.
     #[inline]
-    pub(crate) fn is_usual(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.delivery_state.is_none() && !self.batchable
     }
 
-    /// Whether the delivery is settled by being sent.
+    /// Sends the delivery settled or unsettled (2.7.5 `settled`). Default: as the link's mode has it, unsettled if mixed.
     #[must_use]
     pub fn settled(mut self, settled: bool) -> Self {
         self.settled = Some(settled);
         self
     }
 
-    /// The message's format (2.8.11). Default 0, the standard's own.
+    /// Sets the message-format (2.8.11). Default 0, the standard's own.
     #[must_use]
     pub fn message_format(mut self, format: MessageFormat) -> Self {
         self.message_format = format;
         self
     }
 
-    /// The delivery's state at the sender (2.7.5).
+    /// Sets the delivery's state at the sender (2.7.5). Default none.
     #[must_use]
     pub fn state(mut self, state: DeliveryState) -> Self {
         self.delivery_state = Some(state);
         self
     }
 
-    /// Whether the peer may take its time with the outcome (2.7.5).
+    /// Allows the peer to delay the outcome so that it can batch outcomes (2.7.5). Default false.
     #[must_use]
     pub fn batchable(mut self, batchable: bool) -> Self {
         self.batchable = batchable;
@@ -69,17 +69,17 @@ impl SendOptions {
 pub(crate) struct UnsentMessage {
     pub(crate) id: DeliveryId,
     pub(crate) settled: bool,
-    /// What is left to write.
+    /// The bytes left to write.
     pub(crate) payload: Payload,
-    /// Whether the application will bring more.
+    /// The application will add more.
     pub(crate) streaming: bool,
 }
 
 /// The sending end of a link.
 #[derive(Debug, Default)]
 pub(crate) struct SenderEndpoint {
-    count: SequenceNo,
-    pub(crate) credit: u32,
+    delivery_count: SequenceNo,
+    pub(crate) link_credit: u32,
     drain: bool,
     /// `SENDER_DRAIN` has been raised for the credit there is.
     drain_raised: bool,
@@ -87,34 +87,30 @@ pub(crate) struct SenderEndpoint {
     pub(crate) drain_event_owed: bool,
     pub(crate) available: u32,
     /// `SENDER_READY` is owed as soon as a message can be sent.
-    pub(crate) wants_ready: bool,
-    pub(crate) held: Option<Box<UnsentMessage>>,
+    pub(crate) ready_owed: bool,
+    pub(crate) unsent: Option<Box<UnsentMessage>>,
     pub(crate) max_message_size: u64,
     pub(crate) mode: SenderSettleMode,
-}
-
-/// What a flow from the receiver means to the application.
-pub(crate) struct FlowEffect {
-    pub(crate) drain: bool,
 }
 
 const INITIAL_COUNT: SequenceNo = SequenceNo::new(0);
 
 impl SenderEndpoint {
     pub(crate) fn new(mode: SenderSettleMode) -> Self {
-        Self { wants_ready: true, mode, ..Self::default() }
+        Self { ready_owed: true, mode, ..Self::default() }
     }
 
     pub(crate) fn initial_count(&self) -> SequenceNo {
         INITIAL_COUNT
     }
 
-    /// 2.6.7: `link-credit_snd := delivery-count_rcv + link-credit_rcv - delivery-count_snd`.
-    pub(crate) fn on_flow(&mut self, flow: &Flow) -> Result<FlowEffect, ProtocolError> {
+    /// 2.6.7: `link-credit_snd := delivery-count_rcv + link-credit_rcv - delivery-count_snd`. Returns true if the
+    /// application is to be asked for a drain.
+    pub(crate) fn on_flow(&mut self, flow: &Flow) -> Result<bool, ProtocolError> {
         if let Some(credit) = flow.link_credit {
-            // 2.6.7: a receiver that has not seen our attach does not know the count, and means the first one.
+            // 2.6.7: a receiver that has not seen our attach does not know the count, and means the initial one.
             let theirs = flow.delivery_count.unwrap_or(INITIAL_COUNT);
-            let ahead = self.count.offset_from(theirs);
+            let ahead = self.delivery_count.offset_from(theirs);
             let Ok(in_flight) = u32::try_from(ahead) else {
                 return Err(ProtocolError::link(
                     ErrorCondition::InvalidField,
@@ -122,24 +118,24 @@ impl SenderEndpoint {
                 ));
             };
             // A receiver that lowers its credit below what is in flight leaves none, not a negative amount.
-            self.credit = credit.saturating_sub(in_flight);
+            self.link_credit = credit.saturating_sub(in_flight);
         }
         self.drain = flow.drain;
-        let asked = flow.drain && self.credit > 0;
+        let asked = flow.drain && self.link_credit > 0;
         let drain = asked && !self.drain_raised;
         self.drain_raised = asked;
-        Ok(FlowEffect { drain })
+        Ok(drain)
     }
 
-    /// Whether a drain has nothing left to give up, and wants saying so.
+    /// True if the receiver drains and no credit is left.
     pub(crate) fn is_drained(&self) -> bool {
-        self.drain && self.credit == 0
+        self.drain && self.link_credit == 0
     }
 
-    /// Gives up the credit left (2.6.7): the count moves as if it had been used, in one step.
+    /// Gives up the credit left (2.6.7): the delivery-count advances as if it had been used.
     pub(crate) fn give_up_credit(&mut self) {
-        self.count = self.count.plus(self.credit);
-        self.credit = 0;
+        self.delivery_count = self.delivery_count.plus(self.link_credit);
+        self.link_credit = 0;
         self.drain_raised = false;
     }
 
@@ -147,56 +143,56 @@ impl SenderEndpoint {
         self.drain
     }
 
-    /// Whether a message that has been taken whole is not in frames to its end.
-    pub(crate) fn holds_message(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| !held.streaming)
+    /// True if a complete message is still partly unsent.
+    pub(crate) fn has_unsent_message(&self) -> bool {
+        self.unsent.as_ref().is_some_and(|unsent| !unsent.streaming)
     }
 
-    /// Whether a message of this size could be sent now, as far as the link is concerned.
+    /// Fails if the link does not allow a message of this size now.
     pub(crate) fn check(&self, size: usize) -> Result<(), CommandError> {
         let max = self.max_message_size;
         if max > 0 && u64::try_from(size).unwrap_or(u64::MAX) > max {
             return Err(CommandError::TooLarge { max });
         }
-        if self.held.is_some() {
+        if self.unsent.is_some() {
             return Err(CommandError::Busy);
         }
-        if self.credit == 0 {
+        if self.link_credit == 0 {
             return Err(CommandError::NoCredit);
         }
         Ok(())
     }
 
-    /// 2.7.5: what the negotiated mode makes of a wish to settle.
-    pub(crate) fn settles(&self, wish: Option<bool>) -> Result<bool, CommandError> {
-        match (self.mode, wish) {
+    /// Returns whether a delivery is sent settled, given the negotiated mode and the caller's preference (2.7.5).
+    pub(crate) fn settles(&self, preference: Option<bool>) -> Result<bool, CommandError> {
+        match (self.mode, preference) {
             (SenderSettleMode::Settled, Some(false)) | (SenderSettleMode::Unsettled, Some(true)) => {
                 Err(CommandError::SettleMode)
             }
             (SenderSettleMode::Settled, _) => Ok(true),
             (SenderSettleMode::Unsettled, _) => Ok(false),
-            (SenderSettleMode::Mixed, wish) => Ok(wish.unwrap_or(false)),
+            (SenderSettleMode::Mixed, preference) => Ok(preference.unwrap_or(false)),
         }
     }
 
-    /// A delivery's first frame has been written: that is when it uses its credit.
+    /// Uses credit for a delivery whose first frame has been written.
     pub(crate) fn on_first_frame(&mut self) {
-        self.count = self.count.next();
-        self.credit = self.credit.saturating_sub(1);
-        self.drain_raised &= self.credit > 0;
+        self.delivery_count = self.delivery_count.next();
+        self.link_credit = self.link_credit.saturating_sub(1);
+        self.drain_raised &= self.link_credit > 0;
         self.available = self.available.saturating_sub(1);
     }
 
-    /// 2.7.4: the link's part of a flow.
-    pub(crate) fn fill(&self, flow: &mut Flow) {
-        flow.delivery_count = Some(self.count);
-        flow.link_credit = Some(self.credit);
+    /// Fills in the link's fields of a flow (2.7.4).
+    pub(crate) fn fill_flow(&self, flow: &mut Flow) {
+        flow.delivery_count = Some(self.delivery_count);
+        flow.link_credit = Some(self.link_credit);
         flow.available = Some(self.available);
         flow.drain = self.drain;
     }
 }
 
-/// The first transfer of a delivery names it in full: many peers insist on all three (2.7.5).
+/// Returns a delivery's first transfer. It carries id, tag and format, since many peers insist on all three (2.7.5).
 pub(crate) fn first_transfer(
     handle: Handle,
     id: DeliveryId,

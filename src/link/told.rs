@@ -21,6 +21,10 @@ impl Told {
         Self(Box::from(body))
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The performative, by the limits that it has been decoded with before.
     pub(crate) fn decode<T: Decode>(&self, limits: DecodeLimits) -> Option<T> {
         from_bytes(&Bytes::copy_from_slice(&self.0), limits).ok()

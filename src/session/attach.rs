@@ -1,8 +1,8 @@
-//! Links come: attached by us or by the peer, accepted or refused (2.6.1 to 2.6.3).
+//! Attaching links, by us or by the peer (2.6.1 to 2.6.3).
 
 use alloc::{boxed::Box, format};
 
-use super::SessionEndpoint;
+use super::{LinkEnd, SessionEndpoint};
 use crate::{
     config,
     context::Context,
@@ -21,51 +21,63 @@ use crate::{
 };
 
 impl SessionEndpoint {
-    pub(super) fn link_at(&mut self, slot: u16) -> Option<&mut Link> {
-        self.links.get_mut(slot)
-    }
-
+    /// Returns our handle of the link that the peer's handle stands for (2.6.2).
     #[inline]
-    pub(super) fn handle_at(&self, handle: Handle) -> Option<u16> {
-        let at = usize::try_from(handle.get()).unwrap_or(usize::MAX);
+    pub(super) fn local_handle(&self, remote: Handle) -> Option<u16> {
+        let at = usize::try_from(remote.get()).unwrap_or(usize::MAX);
         self.handles.get(at).copied().flatten()
     }
 
-    /// The link that the peer's handle stands for (2.6.2).
-    pub(super) fn slot_of(&self, handle: Handle) -> Result<u16, ProtocolError> {
-        self.handle_at(handle).ok_or_else(|| {
-            ProtocolError::session(
-                ErrorCondition::UnattachedHandle,
-                &format!("handle {handle} is not attached"),
-            )
+    /// As [`local_handle`](Self::local_handle); a handle that stands for no link ends the session.
+    pub(super) fn attached_handle(&self, remote: Handle) -> Result<u16, ProtocolError> {
+        self.local_handle(remote).ok_or_else(|| {
+            let why = format!("handle {remote} is not attached");
+            ProtocolError::session(ErrorCondition::UnattachedHandle, &why)
         })
     }
 
-    /// What becomes of input for a link that is on its way out: dropped where it was in flight, and the end of
-    /// the session where the link was detached with an error (2.6.5).
-    pub(super) fn late_input(link: &Link) -> Result<(), ProtocolError> {
+    fn map_handle(&mut self, remote: Handle, handle: u16) {
+        let at = usize::try_from(remote.get()).unwrap_or(usize::MAX);
+        if self.handles.len() <= at {
+            // Bounded by the handle-max that we announced, which has been checked.
+            self.handles.resize(at.saturating_add(1), None);
+        }
+        if let Some(entry) = self.handles.get_mut(at) {
+            *entry = Some(handle);
+        }
+    }
+
+    pub(super) fn unmap_handle(&mut self, remote: Handle) {
+        if let Some(entry) = self.handles.get_mut(usize::try_from(remote.get()).unwrap_or(usize::MAX)) {
+            *entry = None;
+        }
+    }
+
+    /// Checks input for a link that we are detaching. It was in flight and is dropped; but if we detached with an
+    /// error, it ends the session (2.6.5).
+    pub(super) fn check_late_input(link: &Link) -> Result<(), ProtocolError> {
         if link.common.state == LinkState::Errant {
             return Err(ProtocolError::session(ErrorCondition::ErrantLink, "input for a link in error"));
         }
         Ok(())
     }
 
-    /// Slab a new link in the lowest free slot, which is its handle.
-    fn place(&mut self, end: LinkCommon, kind: LinkKind) -> u16 {
-        let slot = LinkKey::from(end.id).handle;
-        self.links.insert(Link { common: end, kind });
-        self.names.insert(&self.links, slot);
-        slot
+    /// Stores a new link under the lowest free handle, which its id contains.
+    fn insert_link(&mut self, common: LinkCommon, kind: LinkKind) -> u16 {
+        let handle = LinkKey::from(common.id).handle;
+        self.links.insert(Link { common, kind });
+        self.link_names.insert(&self.links, handle);
+        handle
     }
 
-    /// The slot that a new link comes to lie in, as far as the peer has handles for it.
-    fn next_slot(&self) -> Option<u16> {
-        // 2.7.2: the peer's bound, where it is known; ours bounds the table.
-        self.links.lowest_free().filter(|slot| u32::from(*slot) <= self.remote_handle_max())
+    /// Returns the handle for a new link, if the peer accepts it.
+    fn next_handle(&self) -> Option<u16> {
+        // 2.7.2: the peer's handle-max, if it is known.
+        self.links.lowest_free().filter(|handle| u32::from(*handle) <= self.remote_handle_max)
     }
 
-    fn next_id(&self, role: Role, generation: u32, slot: u16) -> LinkId {
-        let key = LinkKey { generation, session: self.channel, handle: slot };
+    fn next_id(&self, role: Role, generation: u32, handle: u16) -> LinkId {
+        let key = LinkKey { generation, session: self.channel, handle };
         match role {
             Role::Sender => key.sender().into(),
             Role::Receiver => key.receiver().into(),
@@ -83,162 +95,163 @@ impl SessionEndpoint {
         }
     }
 
-    /// Attaches a link of our own making.
+    /// Returns the given name, or makes one up from the container-id and the generation, which it moves past names in
+    /// use.
+    fn choose_name(
+        &self,
+        role: Role,
+        given: Option<Str>,
+        generation: &mut u32,
+        cx: &Context,
+    ) -> Result<Str, CommandError> {
+        let is_taken = |name: &Str| self.link_names.find(&self.links, name.as_bytes(), role).is_some();
+        if let Some(given) = given {
+            if is_taken(&given) {
+                return Err(CommandError::IllegalState("the session has a link of this name and direction"));
+            }
+            return Ok(given);
+        }
+        loop {
+            let made_up = Str::from(format!("{}-{generation}", cx.config.container_id));
+            if !is_taken(&made_up) {
+                return Ok(made_up);
+            }
+            *generation = next_generation(*generation)?;
+        }
+    }
+
+    /// Attaches a link at the application's request.
     pub(crate) fn attach(
         &mut self,
         role: Role,
         mut local: config::Attach,
-        container: &Str,
-        generations: &mut u32,
         cx: &mut Context,
     ) -> Result<LinkId, CommandError> {
         cx.check_accepts_new_work()?;
-        let begun = (self.can_write() && !self.ending) || self.begin_pending;
+        let begun = (self.can_write() && !self.is_end_pending()) || self.begin_pending;
         if !begun {
             return Err(CommandError::IllegalState("the session has not begun, or is ending"));
         }
-        let next = |generation: u32| {
-            generation.checked_add(1).ok_or(CommandError::LimitReached("links of a connection"))
-        };
-        let mut generation = next(*generations)?;
-        let is_taken = |name: &Str| self.names.find(&self.links, name.as_bytes(), role).is_some();
-        let name = match local.name.take() {
-            Some(given) if is_taken(&given) => {
-                return Err(CommandError::IllegalState("the session has a link of this name and direction"));
-            }
-            Some(given) => given,
-            None => loop {
-                let made_up = Str::from(format!("{container}-{generation}"));
-                // The peer may have taken a name that we would have made up.
-                if !is_taken(&made_up) {
-                    break made_up;
-                }
-                generation = next(generation)?;
-            },
-        };
-        let slot = self.next_slot().ok_or(CommandError::LimitReached("handle-max"))?;
-        let id = self.next_id(role, generation, slot);
+        let mut generation = next_generation(cx.last_link_generation)?;
+        let name = self.choose_name(role, local.name.take(), &mut generation, cx)?;
+        let handle = self.next_handle().ok_or(CommandError::LimitReached("handle-max"))?;
+        let id = self.next_id(role, generation, handle);
         let kind = self.new_kind(role, &local);
-        let mut end = LinkCommon::new(id, LinkIdentity::Name(Str::empty()));
-        end.keep_outcomes = local.keep_outcomes;
-        end.rcv_mode = local.rcv_settle_mode;
-        let attach = request(name, Handle::new(slot.into()), &kind, local);
-        end.awaiting_terminus = match role {
+        let mut common = LinkCommon::new(id, LinkIdentity::Name(Str::empty()));
+        common.keeps_outcomes = local.keep_outcomes;
+        common.rcv_mode = local.rcv_settle_mode;
+        let attach = request(name, Handle::new(handle.into()), &kind, local);
+        common.awaiting_terminus = match role {
             Role::Sender => attach.target.is_some(),
             Role::Receiver => attach.source.is_some(),
         };
-        // 2.4.2: a frame sent ahead must be known to suit the peer. Any accepts handle 0.
-        let may_write = self.can_write() && (slot == 0 || self.remote.is_some());
+        // 2.4.2: a frame sent ahead of the peer's begin must be one that any peer accepts. Any accepts handle 0.
+        let has_remote_begin = self.remote_begin.is_some();
+        let may_write = self.can_write() && (handle == 0 || has_remote_begin);
         let written = if may_write { cx.frame(&attach).map(|()| true) } else { Ok(false) };
         match written {
             Ok(true) => {
-                let applied = end.apply(LinkTrigger::SendAttach);
+                let applied = common.apply(LinkTrigger::SendAttach);
                 debug_assert!(applied, "a new link is detached");
-                end.set_identity(LinkIdentity::Name(attach.name));
+                common.set_identity(LinkIdentity::Name(attach.name));
             }
-            Err(error @ CommandError::FrameTooLarge { .. }) if self.remote.is_some() => return Err(error),
-            // What can't go out before the peer has said what it accepts waits until it has.
+            Err(error @ CommandError::FrameTooLarge { .. }) if has_remote_begin => return Err(error),
+            // What cannot be written before the peer's begin waits for it.
             _ => {
-                end.set_identity(LinkIdentity::Name(attach.name.clone()));
-                end.unsent = Some(Box::new(attach));
+                common.set_identity(LinkIdentity::Name(attach.name.clone()));
+                common.pending_attach = Some(Box::new(attach));
             }
         }
-        *generations = generation;
-        self.place(end, kind);
-        self.forget_reclosing(slot);
+        cx.last_link_generation = generation;
+        self.insert_link(common, kind);
+        self.forget_reclosing(handle);
         Ok(id)
     }
 
-    /// The link's name is in use again, so that it is not to be closed by attaching again.
-    fn forget_reclosing(&mut self, slot: u16) {
+    /// Takes the link's name off the list of those to close by attaching again: it is in use.
+    fn forget_reclosing(&mut self, handle: u16) {
         let Some(cold) = &mut self.cold else { return };
-        let Some(end) = self.links.get(slot).map(|link| &link.common) else { return };
-        cold.reclosing.retain(|(name, role)| (name.as_bytes(), *role) != (end.name_bytes(), end.role()));
+        let Some(common) = self.links.get(handle).map(|link| &link.common) else { return };
+        cold.reclosing
+            .retain(|(name, role)| (name.as_bytes(), *role) != (common.name_bytes(), common.role()));
     }
 
-    /// Writes the attach of a link that the peer has attached: our settings, and of what it has said the termini
-    /// that are to be given back.
-    pub(super) fn write_answer(
+    /// Writes our attach in reply to the peer's: our settings, and those of the peer's termini that `echo` selects.
+    pub(super) fn write_attach_reply(
         &mut self,
-        slot: u16,
+        handle: u16,
         local: &config::Attach,
-        mirror: EchoTermini,
+        echo: EchoTermini,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let can_write = self.can_write();
-        let Some(link) = self.link_at(slot).filter(|_| can_write) else { return Ok(()) };
-        let what = (Handle::new(slot.into()), link.common.role());
-        let answer =
-            AttachReply::new(link.common.identity(), local, what, link.modes(), link.initial_count(), mirror);
-        answer.write(cx)?;
+        let Some(link) = self.links.get_mut(handle).filter(|_| can_write) else { return Ok(()) };
+        let what = (Handle::new(handle.into()), link.common.role());
+        let (modes, count) = (link.modes(), link.initial_count());
+        AttachReply::new(link.common.identity(), local, what, modes, count, echo).write(cx)?;
         if !link.common.apply(LinkTrigger::SendAttach) {
             return Err(CommandError::IllegalState("the link is attached"));
         }
         Ok(())
     }
 
-    /// Writes an attach that answers only to end the link at once: without its termini, where they do not fit.
-    pub(super) fn write_answer_or_bare(
+    /// Writes an attach that a detach follows at once; without termini if they do not fit the peer's frames.
+    pub(super) fn write_reply_or_bare(
         &mut self,
-        slot: u16,
-        mirror: EchoTermini,
+        handle: u16,
+        echo: EchoTermini,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let local = config::Attach::new();
-        let written = self.write_answer(slot, &local, mirror, cx);
+        let written = self.write_attach_reply(handle, &local, echo, cx);
         let Err(CommandError::FrameTooLarge { .. }) = written else { return written };
-        self.write_answer(slot, &local, EchoTermini::NONE, cx)
+        self.write_attach_reply(handle, &local, EchoTermini::NONE, cx)
     }
 
     /// Writes the attaches that waited for the peer's begin.
-    pub(super) fn write_staged(&mut self, cx: &mut Context) {
-        let max = self.remote_handle_max();
-        for slot in self.links.numbers() {
-            let Some(link) = self.links.get_mut(slot) else { continue };
-            let Some(attach) = link.common.unsent.take() else { continue };
-            let id = link.common.id;
-            let why = if u32::from(slot) > max {
+    pub(super) fn write_pending_attaches(&mut self, cx: &mut Context) {
+        for handle in self.links.numbers() {
+            let Some(link) = self.links.get_mut(handle) else { continue };
+            let Some(attach) = link.common.pending_attach.take() else { continue };
+            let why = if u32::from(handle) > self.remote_handle_max {
                 "the peer's handle-max is reached"
             } else if cx.frame(&attach).is_err() || !link.common.apply(LinkTrigger::SendAttach) {
                 "the attach does not fit the peer's frames"
             } else {
-                if matches!(id, LinkId::Receiver(_)) {
-                    self.schedule_flow(slot);
+                if matches!(link.common.id, LinkId::Receiver(_)) {
+                    self.schedule_link_flow(handle);
                 }
                 continue;
             };
             let failure = Failure::new(Cause::Refused, ErrorCondition::NotAllowed, why);
-            self.forget_link(slot);
-            cx.event(Event::link_closed(id, 0, Some(Box::new(failure))));
+            let _ = self.end_link(handle, LinkEnd::Unwritable(failure), cx);
         }
     }
 
-    /// `body` is what the frame had.
+    /// Handles the peer's attach. `body` is its encoding.
     pub(super) fn on_attach(
         &mut self,
         attach: &Attach,
         body: &[u8],
         cx: &mut Context,
-        generations: &mut u32,
     ) -> Result<(), ProtocolError> {
-        let handle = attach.handle;
         // 2.7.2: a handle beyond ours closes the connection.
-        if handle.get() > self.handle_max {
+        if attach.handle.get() > self.handle_max {
             let why = "a handle beyond handle-max";
             return Err(ProtocolError::connection(ErrorCondition::FramingError, why));
         }
-        // 2.7.3: as does one in use.
-        if self.handle_at(handle).is_some() {
+        // 2.7.3: so does one in use.
+        if self.local_handle(attach.handle).is_some() {
             let why = "the handle is in use";
             return Err(ProtocolError::connection(ErrorCondition::HandleInUse, why));
         }
         let role = attach.role.opposite();
-        let known = self.names.find(&self.links, attach.name.as_bytes(), role);
-        let state = known.and_then(|slot| self.link_at(slot)).map(|link| link.common.state);
+        let known = self.link_names.find(&self.links, attach.name.as_bytes(), role);
+        let state = known.and_then(|handle| self.links.get(handle)).map(|link| link.common.state);
         let is_this = |(name, known): &(Str, Role)| *name == attach.name && *known == role;
         let errant = state == Some(LinkState::Errant)
             || self.cold.as_ref().is_some_and(|cold| cold.errant.iter().any(is_this));
-        // 2.6.5: an attach that its sender wrote before it knew of our error. One that resumes says so.
+        // 2.6.5: an attach that its sender wrote before it knew of our error. One that resumes the link says so.
         if errant && attach.unsettled.is_none() {
             return Err(ProtocolError::session(ErrorCondition::ErrantLink, "an attach for a link in error"));
         }
@@ -247,59 +260,46 @@ impl SessionEndpoint {
             cold.errant.retain(|name| !is_this(name));
             reclosing = cold.reclosing.iter().any(is_this);
         }
-        if let (Some(slot), Some(LinkState::AttachSent | LinkState::DetachPipe)) = (known, state) {
-            self.on_attach_answer(slot, attach, body, cx);
+        if let (Some(handle), Some(LinkState::AttachSent | LinkState::DetachPipe)) = (known, state) {
+            self.on_attach_reply(handle, attach, body, cx);
             return Ok(());
         }
-        if let (Some(slot), Some(LinkState::Attached | LinkState::AttachRcvd)) = (known, state) {
+        if let (Some(handle), Some(LinkState::Attached | LinkState::AttachRcvd)) = (known, state) {
             // 2.6.1: the second attach succeeds, and the first is closed.
-            let why = "the link has been attached again";
-            self.fail_link(slot, AmqpError::described(ErrorCondition::Stolen, why), cx);
+            let error = AmqpError::described(ErrorCondition::Stolen, "the link has been attached again");
+            let _ = self.end_link(handle, LinkEnd::Violation(error), cx);
         }
-        *generations = generations.saturating_add(1);
-        self.on_attach_request(attach, body, *generations, reclosing, cx)
+        self.on_attach_request(attach, body, reclosing, cx)
     }
 
-    fn map_handle(&mut self, handle: Handle, slot: u16) {
-        let at = usize::try_from(handle.get()).unwrap_or(usize::MAX);
-        if self.handles.len() <= at {
-            // Bounded by the handle-max that we announced, which has been checked.
-            self.handles.resize(at.saturating_add(1), None);
-        }
-        if let Some(place) = self.handles.get_mut(at) {
-            *place = Some(slot);
-        }
-    }
-
-    /// The peer asks for a link; `reclosing` if only to have it closed at both ends (2.6.6).
+    /// Handles an attach that requests a link; `reclosing` if only to have it closed at both ends (2.6.6).
     fn on_attach_request(
         &mut self,
         attach: &Attach,
         body: &[u8],
-        generation: u32,
         reclosing: bool,
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         let role = attach.role.opposite();
-        let Some(slot) = self.next_slot() else {
+        cx.last_link_generation = cx.last_link_generation.saturating_add(1);
+        let Some(handle) = self.next_handle() else {
             let why = "no handle is left for the link";
             return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
         };
-        let id = self.next_id(role, generation, slot);
-        let mut end = LinkCommon::new(id, LinkIdentity::theirs(body));
+        let id = self.next_id(role, cx.last_link_generation, handle);
+        let mut common = LinkCommon::new(id, LinkIdentity::theirs(body));
         let mut kind = self.new_kind(role, &config::Attach::new());
-        let applied = end.apply(LinkTrigger::RecvAttach);
+        let applied = common.apply(LinkTrigger::RecvAttach);
         debug_assert!(applied, "a new link is detached");
-        take_settings(&mut end, &mut kind, attach);
+        apply_remote_settings(&mut common, &mut kind, attach);
+        self.insert_link(common, kind);
+        self.forget_reclosing(handle);
+        self.map_handle(attach.handle, handle);
         let lacks_count = lacks_count(attach);
-        end.end_raised = lacks_count || reclosing;
-        self.place(end, kind);
-        self.forget_reclosing(slot);
-        self.map_handle(attach.handle, slot);
         if lacks_count || reclosing {
             let why = "a sender's attach without initial-delivery-count";
             let error = (!reclosing).then(|| AmqpError::described(ErrorCondition::InvalidField, why));
-            let _ = self.refuse_link(slot, error, cx);
+            let _ = self.end_link(handle, LinkEnd::Refusal(error), cx);
             return Ok(());
         }
         let session = self.id;
@@ -310,42 +310,43 @@ impl SessionEndpoint {
         Ok(())
     }
 
-    /// The peer answers our attach.
-    fn on_attach_answer(&mut self, slot: u16, attach: &Attach, body: &[u8], cx: &mut Context) {
-        self.map_handle(attach.handle, slot);
-        let Some(Link { common: end, kind }) = self.link_at(slot) else { return };
-        let applied = end.apply(LinkTrigger::RecvAttach);
-        debug_assert!(applied, "the state was looked at");
-        take_settings(end, kind, attach);
-        end.set_identity(LinkIdentity::theirs(body));
-        // 2.6.3: a refusal; why, the detach that follows will say.
-        end.awaiting_terminus &= match end.role() {
+    /// Handles the peer's reply to our attach.
+    fn on_attach_reply(&mut self, handle: u16, attach: &Attach, body: &[u8], cx: &mut Context) {
+        self.map_handle(attach.handle, handle);
+        let Some(Link { common, kind }) = self.links.get_mut(handle) else { return };
+        let applied = common.apply(LinkTrigger::RecvAttach);
+        debug_assert!(applied, "the state was checked");
+        apply_remote_settings(common, kind, attach);
+        common.set_identity(LinkIdentity::theirs(body));
+        // 2.6.3: a reply without the terminus that we asked for is a refusal; the detach that follows has the reason.
+        common.awaiting_terminus &= match common.role() {
             Role::Sender => attach.target.is_none(),
             Role::Receiver => attach.source.is_none(),
         };
-        if end.state != LinkState::Attached || end.awaiting_terminus {
+        if common.state != LinkState::Attached || common.awaiting_terminus {
             return;
         }
         if lacks_count(attach) {
             let why = "a sender's attach without initial-delivery-count";
-            self.fail_link(slot, AmqpError::described(ErrorCondition::InvalidField, why), cx);
+            let error = AmqpError::described(ErrorCondition::InvalidField, why);
+            let _ = self.end_link(handle, LinkEnd::Violation(error), cx);
             return;
         }
-        self.raise_open(slot, cx);
+        self.raise_open(handle, cx);
     }
 
-    fn raise_open(&mut self, slot: u16, cx: &mut Context) {
-        let Some(link) = self.link_at(slot) else { return };
-        link.common.opened = true;
+    fn raise_open(&mut self, handle: u16, cx: &mut Context) {
+        let Some(link) = self.links.get_mut(handle) else { return };
+        link.common.open_raised = true;
         cx.event(Event::link_open(link.common.id));
         if let LinkKind::Receiver(receiver) = &mut link.kind
             && receiver.top_up()
         {
-            self.schedule_flow(slot);
+            self.schedule_link_flow(handle);
         }
     }
 
-    /// Answers the peer's attach.
+    /// Accepts the link that the peer requested.
     pub(crate) fn accept_link(
         &mut self,
         id: LinkId,
@@ -357,66 +358,44 @@ impl SessionEndpoint {
         if link.common.state != LinkState::AttachRcvd {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
         }
-        let slot = LinkKey::from(id).handle;
-        // 2.7.3: each end has the say of its own mode, and takes the other's as it is.
+        let handle = LinkKey::from(id).handle;
+        // 2.7.3: each end decides its own settle mode.
         match &mut link.kind {
-            // It may have been given credit already.
+            // Its credit stays: the receiver may have given some already.
             LinkKind::Sender(sender) => sender.mode = local.snd_settle_mode,
             LinkKind::Receiver(receiver) => {
                 receiver.configure(local);
                 receiver.rcv_mode = local.rcv_settle_mode;
             }
         }
-        link.common.keep_outcomes = local.keep_outcomes;
-        self.write_answer(slot, local, EchoTermini::BOTH, cx)?;
+        link.common.keeps_outcomes = local.keep_outcomes;
+        self.write_attach_reply(handle, local, EchoTermini::BOTH, cx)?;
         if self.link(id)?.receiver().is_ok_and(|receiver| receiver.credit() > 0) {
-            self.schedule_flow(slot);
+            self.schedule_link_flow(handle);
         }
-        self.raise_open(slot, cx);
+        self.raise_open(handle, cx);
         if let LinkId::Sender(id) = id {
-            let drain =
-                self.link(id.into())?.sender().map(|sender| core::mem::take(&mut sender.drain_event_owed));
-            if drain == Ok(true) {
+            let sender = self.link(id.into())?.sender();
+            if sender.is_ok_and(|sender| core::mem::take(&mut sender.drain_event_owed)) {
                 cx.event(Event::SenderDrain { sender: id });
             }
-            self.wait(slot);
+            self.ready_checks.push(handle);
             self.wake_senders(cx);
         }
         Ok(())
     }
-
-    /// 2.6.3: answers the peer's attach with no terminus of ours, and detaches at once.
-    pub(crate) fn refuse_link(
-        &mut self,
-        slot: u16,
-        error: Option<AmqpError>,
-        cx: &mut Context,
-    ) -> Result<(), CommandError> {
-        self.check_writable()?;
-        let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
-        if link.common.state != LinkState::AttachRcvd {
-            return Err(CommandError::IllegalState("the link's attach has been answered"));
-        }
-        let role = link.common.role();
-        let mirror = EchoTermini { source: role == Role::Receiver, target: role == Role::Sender };
-        self.write_answer_or_bare(slot, mirror, cx)?;
-        let bare = error.as_ref().map(|error| AmqpError::new(error.condition.clone()));
-        self.detach_now(slot, true, error, cx).or_else(|_| self.detach_now(slot, true, bare, cx))
-    }
-
-    /// The link that one of the peer's handles stands for.
-    pub(crate) fn link_on(&self, handle: Handle) -> Option<LinkId> {
-        let slot = self.handle_at(handle)?;
-        self.links.get(slot).map(|link| link.common.id)
-    }
 }
 
-/// Takes over what the peer's attach has the say of (2.7.3).
-fn take_settings(end: &mut LinkCommon, kind: &mut LinkKind, attach: &Attach) {
+fn next_generation(generation: u32) -> Result<u32, CommandError> {
+    generation.checked_add(1).ok_or(CommandError::LimitReached("links of a connection"))
+}
+
+/// Applies the settings that the peer decides (2.7.3).
+fn apply_remote_settings(common: &mut LinkCommon, kind: &mut LinkKind, attach: &Attach) {
     match kind {
         LinkKind::Sender(sender) => {
             sender.max_message_size = attach.max_message_size.unwrap_or(0);
-            end.rcv_mode = attach.rcv_settle_mode;
+            common.rcv_mode = attach.rcv_settle_mode;
         }
         LinkKind::Receiver(receiver) => {
             receiver.on_attach(attach.initial_delivery_count.unwrap_or(SequenceNo::new(0)));
@@ -425,12 +404,12 @@ fn take_settings(end: &mut LinkCommon, kind: &mut LinkKind, attach: &Attach) {
     }
 }
 
-/// 2.7.3: only a sender's count means anything, and it has to be there.
+/// True if a sender's attach lacks the delivery-count that it must set; a receiver's is ignored (2.7.3).
 fn lacks_count(attach: &Attach) -> bool {
     attach.role == Role::Sender && attach.initial_delivery_count.is_none()
 }
 
-/// The attach that asks for a link.
+/// Returns the attach that requests a link.
 fn request(name: Str, handle: Handle, kind: &LinkKind, local: config::Attach) -> Attach {
     // 2.7.3: a sender must set its count, a receiver's is ignored.
     let (role, initial_delivery_count) = match kind {

@@ -1,71 +1,162 @@
-//! Links go (2.6.4 to 2.6.6): detached or closed, in order or cut off, by either end.
+//! The end of a link (2.6.3 to 2.6.6).
 
 use alloc::{boxed::Box, collections::VecDeque};
 
-use super::{ColdState, REMEMBERED, SessionEndpoint, find};
+use super::{ColdState, SessionEndpoint, find};
 use crate::{
     config,
     context::Context,
     error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
-    ids::{LinkId, LinkKey},
+    ids::LinkId,
     link::{EchoTermini, LinkKind},
     spec::{
         definitions::{AmqpError, ErrorCondition, Role},
         performatives::Detach,
     },
     state::{LinkState, LinkTrigger},
+    timer::Timer,
     types::{Handle, Str},
 };
 
+/// Link names remembered at a time, for peers that attach again to close.
+const MAX_REMEMBERED: usize = 64;
+
+/// Why a link ends.
+pub(crate) enum LinkEnd {
+    /// The application detaches or closes it. Without an error, a message in progress goes out first.
+    Command { closed: bool, error: Option<AmqpError> },
+    /// The application refuses the peer's attach, or an attach came only to close the link (2.6.6).
+    Refusal(Option<AmqpError>),
+    /// A detach that waited for a message in progress waits no longer.
+    Overdue,
+    /// The peer broke the protocol on the link, which is destroyed (2.6.5).
+    Violation(AmqpError),
+    /// The peer's detach.
+    PeerDetach(Detach),
+    /// Our attach could not be written.
+    Unwritable(Failure),
+    /// The peer did not answer our detach.
+    Unanswered(Failure),
+}
+
 impl SessionEndpoint {
-    /// Detaches or closes a link: what is pending goes first, and without an error a message in progress too.
-    pub(crate) fn detach(
+    /// Ends a link. An error changes nothing.
+    pub(crate) fn end_link(
         &mut self,
-        slot: u16,
+        handle: u16,
+        why: LinkEnd,
+        cx: &mut Context,
+    ) -> Result<(), CommandError> {
+        let link = self.links.get_mut(handle).ok_or(CommandError::UnknownId)?;
+        match why {
+            LinkEnd::Command { closed, error } => self.end_link_by_command(handle, closed, error, cx),
+            LinkEnd::Refusal(error) => {
+                self.refuse_attach(handle, error, cx)?;
+                self.set_link_end_raised(handle);
+                Ok(())
+            }
+            LinkEnd::Overdue => {
+                let (id, closed) = (link.common.id, link.common.pending_detach.unwrap_or_default());
+                self.write_detach(handle, closed, None, cx)?;
+                cx.timers.set(Timer::Detach(id), cx.config.timeouts.detach);
+                Ok(())
+            }
+            LinkEnd::Violation(error) => {
+                let was_requested = link.common.state == LinkState::AttachRcvd;
+                self.abandon_deliveries(handle);
+                let _ = if was_requested {
+                    self.refuse_attach(handle, Some(error.clone()), cx)
+                } else {
+                    self.write_detach(handle, true, Some(error.clone()), cx)
+                };
+                self.raise_link_end(handle, Some(Failure { cause: Cause::Violation, error }), cx);
+                Ok(())
+            }
+            LinkEnd::PeerDetach(detach) => {
+                cx.timers.cancel_link(link.common.id);
+                self.on_peer_detach(handle, detach, cx);
+                Ok(())
+            }
+            LinkEnd::Unwritable(failure) => {
+                self.raise_link_end(handle, Some(failure), cx);
+                self.remove_link(handle);
+                Ok(())
+            }
+            LinkEnd::Unanswered(failure) => {
+                self.raise_link_end(handle, Some(failure), cx);
+                self.abandon_deliveries(handle);
+                Ok(())
+            }
+        }
+    }
+
+    fn end_link_by_command(
+        &mut self,
+        handle: u16,
         closed: bool,
         error: Option<AmqpError>,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let can_write = self.can_write();
-        let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
-        if link.common.unsent.is_some() {
-            let id = link.common.id;
-            self.forget_link(slot);
-            cx.event(Event::link_closed(id, 0, None));
+        let link = self.links.get_mut(handle).ok_or(CommandError::UnknownId)?;
+        let id = link.common.id;
+        if link.common.pending_attach.is_some() {
+            // Nothing of the link has been written, so nothing has to be detached.
+            self.raise_link_end(handle, None, cx);
+            self.remove_link(handle);
             return Ok(());
         }
         // 2.5.5: nothing follows end on its channel.
         if !can_write {
             return Err(CommandError::IllegalState("the session is ending"));
         }
+        let is_attached = link.common.state == LinkState::Attached;
+        let must_wait =
+            error.is_none() && is_attached && link.sender().is_ok_and(|sender| sender.has_unsent_message());
         if link.common.state == LinkState::AttachRcvd {
-            return self.refuse_link(slot, error, cx);
-        }
-        let waits = error.is_none()
-            && link.common.state == LinkState::Attached
-            && link.sender().is_ok_and(|sender| sender.holds_message());
-        if !waits {
-            return self.detach_now(slot, closed, error, cx);
-        }
-        if link.common.leaving.is_some() {
+            self.refuse_attach(handle, error, cx)?;
+        } else if !must_wait {
+            self.write_detach(handle, closed, error, cx)?;
+        } else if link.common.pending_detach.is_some() {
             return Err(CommandError::IllegalState("the link is being detached"));
+        } else {
+            link.common.pending_detach = Some(closed);
         }
-        link.common.leaving = Some(closed);
+        cx.timers.set(Timer::Detach(id), cx.config.timeouts.detach);
         Ok(())
     }
 
-    /// Detaches or closes a link, and cuts off what is in progress on it.
-    pub(crate) fn detach_now(
+    /// Answers the peer's attach without a terminus of ours, and detaches at once (2.6.3).
+    fn refuse_attach(
         &mut self,
-        slot: u16,
+        handle: u16,
+        error: Option<AmqpError>,
+        cx: &mut Context,
+    ) -> Result<(), CommandError> {
+        self.check_writable()?;
+        let link = self.links.get(handle).ok_or(CommandError::UnknownId)?;
+        if link.common.state != LinkState::AttachRcvd {
+            return Err(CommandError::IllegalState("the link's attach has been answered"));
+        }
+        let role = link.common.role();
+        let echo = EchoTermini { source: role == Role::Receiver, target: role == Role::Sender };
+        self.write_reply_or_bare(handle, echo, cx)?;
+        let bare = error.as_ref().map(|error| AmqpError::new(error.condition.clone()));
+        self.write_detach(handle, true, error, cx).or_else(|_| self.write_detach(handle, true, bare, cx))
+    }
+
+    /// Writes a detach, behind what is pending. A message in progress is cut off.
+    fn write_detach(
+        &mut self,
+        handle: u16,
         closed: bool,
         error: Option<AmqpError>,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let trigger = if error.is_some() { LinkTrigger::SendDetachError } else { LinkTrigger::SendDetach };
         self.check_writable()?;
-        let link = self.link_at(slot).ok_or(CommandError::UnknownId)?;
+        let link = self.links.get(handle).ok_or(CommandError::UnknownId)?;
         if link.common.state.next(trigger).is_none() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }
@@ -73,224 +164,190 @@ impl SessionEndpoint {
         self.write_flows(cx);
         // 2.6.5: a link in error is destroyed, so its detach closes it.
         let closed = closed || error.is_some();
-        let handle = Handle::new(slot.into());
-        cx.frame(&Detach { handle, closed, error: error.map(Box::new) })?;
-        if let Some(link) = self.link_at(slot) {
+        let wire_handle = Handle::new(handle.into());
+        cx.frame(&Detach { handle: wire_handle, closed, error: error.map(Box::new) })?;
+        if let Some(link) = self.links.get_mut(handle) {
             let applied = link.common.apply(trigger);
-            debug_assert!(applied, "looked up above");
-            link.common.closed = closed;
-            link.common.leaving = None;
+            debug_assert!(applied, "checked above");
+            link.common.we_closed = closed;
+            link.common.pending_detach = None;
             if let LinkKind::Sender(sender) = &mut link.kind {
-                sender.held = None;
+                sender.unsent = None;
             }
         }
-        self.held.remove(slot);
-        self.waiting.remove(slot);
+        self.sending.remove(handle);
+        self.ready_checks.remove(handle);
         Ok(())
     }
 
-    /// Whether a detach waits for a message in progress.
-    pub(crate) fn detach_waits(&self, id: LinkId) -> bool {
-        self.link_ref(id).is_some_and(|link| link.common.leaving.is_some())
+    /// True if a detach waits for a message in progress.
+    pub(crate) fn is_detach_pending(&self, id: LinkId) -> bool {
+        self.link_ref(id).is_some_and(|link| link.common.pending_detach.is_some())
     }
 
-    /// Writes a detach that waited for a message in progress, which is cut off.
-    pub(crate) fn detach_in_time(&mut self, id: LinkId, cx: &mut Context) {
-        let leaving = self.link(id).ok().and_then(|link| link.common.leaving.take());
-        if let Some(closed) = leaving {
-            let _ = self.detach_now(LinkKey::from(id).handle, closed, None, cx);
-        }
-    }
-
-    /// The peer is no longer waited for: the link's last event comes without its detach.
-    pub(crate) fn raise_link_lost(&mut self, id: LinkId, failure: Failure, cx: &mut Context) {
-        let Ok(link) = self.link(id) else { return };
-        if core::mem::replace(&mut link.common.end_raised, true) {
-            return;
-        }
-        cx.event(Event::link_closed(id, link.common.unsettled, Some(Box::new(failure))));
-        if let LinkKind::Receiver(receiver) = &mut link.kind {
-            let abandoned = receiver.abandon();
-            self.abandon(abandoned);
-        }
-    }
-
-    /// Passes an error of the peer's on to whom it concerns; one of a link ends there.
+    /// Ends a link for an error of its own, and returns one that ends its session or the connection.
+    #[cold]
     pub(super) fn contain_link(
         &mut self,
-        slot: u16,
+        handle: u16,
         error: ProtocolError,
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         match error {
             ProtocolError::Link(error) => {
-                self.fail_link(slot, *error, cx);
+                let _ = self.end_link(handle, LinkEnd::Violation(*error), cx);
                 Ok(())
             }
             other => Err(other),
         }
     }
 
-    /// 2.6.5: the peer broke the protocol on a link, which is detached with the error and destroyed.
-    pub(super) fn fail_link(&mut self, slot: u16, error: AmqpError, cx: &mut Context) {
-        let Some(link) = self.link_at(slot) else { return };
-        let (id, unsettled, end_raised) = (link.common.id, link.common.unsettled, link.common.end_raised);
-        let link_state = link.common.state;
-        link.common.end_raised = true;
-        if let LinkKind::Receiver(receiver) = &mut link.kind {
-            let abandoned = receiver.abandon();
-            self.abandon(abandoned);
-        }
-        let _ = if link_state == LinkState::AttachRcvd {
-            self.refuse_link(slot, Some(error.clone()), cx)
-        } else {
-            self.detach_now(slot, true, Some(error.clone()), cx)
-        };
-        if !end_raised {
-            let failure = Failure { cause: Cause::Violation, error };
-            cx.event(Event::link_closed(id, unsettled, Some(Box::new(failure))));
-        }
-    }
-
     pub(super) fn on_detach(&mut self, detach: Detach, cx: &mut Context) -> Result<(), ProtocolError> {
-        let slot = self.slot_of(detach.handle)?;
-        if let Some(place) = self.handles.get_mut(usize::try_from(detach.handle.get()).unwrap_or(usize::MAX))
-        {
-            *place = None;
-        }
-        let Some(link) = self.link_at(slot) else { return Ok(()) };
-        if link.common.state == LinkState::AttachRcvd {
-            // The peer took its request back before it was answered; each attach is answered by one, and so is
-            // each detach.
-            if self.write_answer_or_bare(slot, EchoTermini::BOTH, cx).is_err() {
-                // Not even its name fits: all that is left is to forget it.
-                self.raise_link_end(slot, detach, cx);
-                self.forget_link(slot);
-                return Ok(());
-            }
-        }
-        let Some(link) = self.link_at(slot) else { return Ok(()) };
-        let was_errant = link.common.state == LinkState::Errant;
-        let answer_due = link.common.state == LinkState::Attached;
-        if !link.common.apply(LinkTrigger::RecvDetach) {
-            return Ok(());
-        }
-        if answer_due {
-            // Before our answer, which would make a refusal look like a close that we asked for.
-            let closed = detach.closed;
-            let closing = link.common.leaving == Some(true);
-            link.common.closed = closing;
-            self.raise_link_end(slot, detach, cx);
-            let _ = self.detach_now(slot, closed || closing, None, cx);
-            if closing && !closed {
-                self.remember(slot, |cold| &mut cold.reclosing);
-            }
-            self.forget_link(slot);
-            return Ok(());
-        }
-        let we_closed = link.common.closed;
-        let closed = detach.closed;
-        self.raise_link_end(slot, detach, cx);
-        if was_errant && !closed {
-            self.remember(slot, |cold| &mut cold.errant);
-        } else if we_closed && !closed {
-            self.remember(slot, |cold| &mut cold.reclosing);
-        } else if !we_closed && closed && self.attach_again(slot, cx).is_ok() {
-            // 2.6.6: the peer closed while we only detached. That the link is closed for us too is said by
-            // attaching again and closing.
-            let _ = self.detach_now(slot, true, None, cx);
-            return Ok(());
-        }
-        self.forget_link(slot);
+        let handle = self.attached_handle(detach.handle)?;
+        self.unmap_handle(detach.handle);
+        let _ = self.end_link(handle, LinkEnd::PeerDetach(detach), cx);
         Ok(())
     }
 
-    fn raise_link_end(&mut self, slot: u16, detach: Detach, cx: &mut Context) {
-        let Some(link) = self.link_at(slot) else { return };
-        if core::mem::replace(&mut link.common.end_raised, true) {
+    fn on_peer_detach(&mut self, handle: u16, detach: Detach, cx: &mut Context) {
+        let is_requested = |link: &crate::link::Link| link.common.state == LinkState::AttachRcvd;
+        if self.links.get(handle).is_some_and(is_requested)
+            // The peer withdrew its request. Each attach is answered by one, and so is each detach.
+            && self.write_reply_or_bare(handle, EchoTermini::BOTH, cx).is_err()
+        {
+            // Not even the link's name fits the peer's frames.
+            self.raise_peer_detach(handle, detach, cx);
+            self.remove_link(handle);
             return;
         }
-        let refused = !link.common.opened && !link.common.closed;
+        let Some(link) = self.links.get_mut(handle) else { return };
+        let (was_errant, closed) = (link.common.state == LinkState::Errant, detach.closed);
+        let is_answer = link.common.state != LinkState::Attached;
+        if !link.common.apply(LinkTrigger::RecvDetach) {
+            return;
+        }
+        if !is_answer {
+            // The event before our answer, which would make a refusal look like a close of ours.
+            let closing = link.common.pending_detach == Some(true);
+            link.common.we_closed = closing;
+            self.raise_peer_detach(handle, detach, cx);
+            let _ = self.write_detach(handle, closed || closing, None, cx);
+            if closing && !closed {
+                self.remember(handle, |cold| &mut cold.reclosing);
+            }
+            self.remove_link(handle);
+            return;
+        }
+        let we_closed = link.common.we_closed;
+        self.raise_peer_detach(handle, detach, cx);
+        if was_errant && !closed {
+            self.remember(handle, |cold| &mut cold.errant);
+        } else if we_closed && !closed {
+            self.remember(handle, |cold| &mut cold.reclosing);
+        } else if !we_closed && closed {
+            // 2.6.6: the peer closed while we only detached. We attach again and close, so that both ends are closed.
+            let local = config::Attach::new();
+            if self.write_attach_reply(handle, &local, EchoTermini::BOTH, cx).is_ok() {
+                let _ = self.write_detach(handle, true, None, cx);
+                return;
+            }
+        }
+        self.remove_link(handle);
+    }
+
+    /// Raises the last event of a link that its peer detaches.
+    fn raise_peer_detach(&mut self, handle: u16, detach: Detach, cx: &mut Context) {
+        let Some(link) = self.links.get(handle).filter(|link| !link.common.end_raised) else { return };
+        let common = &link.common;
+        let refused = !common.open_raised && !common.we_closed;
         let failure = match detach.error {
             Some(error) => {
                 Some(Failure { cause: if refused { Cause::Refused } else { Cause::Peer }, error: *error })
             }
-            None if refused && link.common.awaiting_terminus => {
+            None if refused && common.awaiting_terminus => {
                 Some(Failure::new(Cause::Refused, ErrorCondition::NotAllowed, "the peer refused the link"))
             }
             None => None,
         };
-        let suspended = failure.is_none() && !detach.closed && !link.common.closed;
-        if suspended && link.common.unsettled > 0 {
-            let (id, unsettled) = (link.common.id, link.common.unsettled);
+        if failure.is_some() || detach.closed || common.we_closed {
+            return self.raise_link_end(handle, failure, cx);
+        }
+        let (id, unsettled) = (common.id, common.unsettled);
+        self.set_link_end_raised(handle);
+        if unsettled > 0 {
             self.cold().suspended.insert(id, unsettled);
         }
-        let Some(link) = self.link_at(slot) else { return };
-        let event = match failure {
-            None if suspended => Event::link_detached(link.common.id),
-            failure => Event::link_closed(link.common.id, link.common.unsettled, failure.map(Box::new)),
-        };
-        cx.event(event);
+        cx.event(Event::link_detached(id));
     }
 
-    /// Frees a link's handle. Its unsettled deliveries stay, to be settled or asked for.
-    pub(super) fn forget_link(&mut self, slot: u16) {
-        self.names.remove(&self.links, slot);
-        let Some(mut link) = self.links.remove(slot) else { return };
-        #[cfg(feature = "testing")]
-        self.reached.1.append(&mut link.common.reached);
-        self.flows.remove(slot);
-        self.held.remove(slot);
-        self.waiting.remove(slot);
-        if let LinkKind::Receiver(receiver) = &mut link.kind {
-            let abandoned = receiver.abandon();
-            self.abandon(abandoned);
+    /// Raises the last event of a link, unless it has been raised.
+    fn raise_link_end(&mut self, handle: u16, failure: Option<Failure>, cx: &mut Context) {
+        let Some(link) = self.links.get_mut(handle) else { return };
+        if !core::mem::replace(&mut link.common.end_raised, true) {
+            cx.event(Event::link_closed(link.common.id, link.common.unsettled, failure.map(Box::new)));
         }
-        self.orphans =
-            self.orphans.saturating_add(usize::try_from(link.common.unsettled).unwrap_or(usize::MAX));
     }
 
-    /// What a link had not handed over no longer takes up room.
-    fn abandon(&mut self, (frames, bytes): (u32, u64)) {
-        self.release(frames);
+    fn set_link_end_raised(&mut self, handle: u16) {
+        if let Some(link) = self.links.get_mut(handle) {
+            link.common.end_raised = true;
+        }
+    }
+
+    /// Removes a link and frees its handle. Its unsettled deliveries stay, to be settled or asked for.
+    fn remove_link(&mut self, handle: u16) {
+        self.abandon_deliveries(handle);
+        self.link_names.remove(&self.links, handle);
+        let Some(link) = self.links.remove(handle) else { return };
+        #[cfg(feature = "testing")]
+        self.reached.1.extend(&link.common.reached);
+        self.link_flows_due.remove(handle);
+        self.sending.remove(handle);
+        self.ready_checks.remove(handle);
+        let unsettled = usize::try_from(link.common.unsettled).unwrap_or(usize::MAX);
+        self.orphaned = self.orphaned.saturating_add(unsettled);
+    }
+
+    /// Frees the memory and the window of deliveries that a link has not handed over.
+    fn abandon_deliveries(&mut self, handle: u16) {
+        let Some(LinkKind::Receiver(receiver)) = self.links.get_mut(handle).map(|link| &mut link.kind) else {
+            return;
+        };
+        let (frames, bytes) = receiver.abandon();
+        self.release_window(frames);
         self.buffered = self.buffered.saturating_sub(bytes);
     }
 
-    /// Forgets the unsettled deliveries of closed links once there are more of them than are to be kept.
+    /// Forgets the unsettled deliveries of links that are gone once there are more of them than `max`.
     #[inline]
-    pub(crate) fn purge_orphans(&mut self, keep: usize) {
-        if self.orphans > keep {
-            self.forget_orphans();
+    pub(crate) fn limit_orphaned(&mut self, max: usize) {
+        if self.orphaned > max {
+            self.forget_orphaned();
         }
     }
 
     #[cold]
-    fn forget_orphans(&mut self) {
+    fn forget_orphaned(&mut self) {
         let links = &self.links;
-        let is_alive = |id: LinkId| find(links, id).is_some();
-        self.outgoing.purge(|slot| is_alive(slot.link.into()));
+        let has_link = |id: LinkId| find(links, id).is_some();
+        self.outgoing.retain(|entry| has_link(entry.link.into()));
         if let Some(incoming) = &mut self.incoming {
-            incoming.purge(|slot| is_alive(slot.link.into()));
+            incoming.retain(|entry| has_link(entry.link.into()));
         }
-        self.orphans = 0;
+        self.orphaned = 0;
         if let Some(cold) = &mut self.cold {
             cold.suspended.clear();
         }
     }
 
-    /// Remembers the name of a link, and forgets the oldest for it.
-    fn remember(&mut self, slot: u16, names: impl FnOnce(&mut ColdState) -> &mut VecDeque<(Str, Role)>) {
-        let Some(link) = self.links.get(slot) else { return };
+    /// Remembers a link's name and role, and forgets the oldest if there are too many.
+    fn remember(&mut self, handle: u16, names: impl FnOnce(&mut ColdState) -> &mut VecDeque<(Str, Role)>) {
+        let Some(link) = self.links.get(handle) else { return };
         let name = (link.common.name(), link.common.role());
         let names = names(self.cold());
-        if names.len() >= REMEMBERED {
+        if names.len() >= MAX_REMEMBERED {
             names.pop_front();
         }
         names.push_back(name);
-    }
-
-    /// Attaches a link again that both ends have detached, with the termini that the peer last told.
-    fn attach_again(&mut self, slot: u16, cx: &mut Context) -> Result<(), CommandError> {
-        self.write_answer(slot, &config::Attach::new(), EchoTermini::BOTH, cx)
     }
 }

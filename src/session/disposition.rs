@@ -2,9 +2,9 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::unsettled::StoredState;
-use super::{ColdState, SessionEndpoint, find, find_mut};
+use super::{ColdState, SessionEndpoint, find, find_mut, unsettled::StoredState};
 use crate::{
+    codec::DecodeLimits,
     context::Context,
     error::{CommandError, ProtocolError},
     event::Event,
@@ -20,9 +20,9 @@ use crate::{
     types::DeliveryNumber,
 };
 
-/// A disposition to be written with the next flush; neighbours become one.
+/// A disposition to write with the next flush. Neighbours with the same content become one.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(super) struct PendingDisposition {
     role: Role,
     first: DeliveryId,
     last: DeliveryId,
@@ -30,7 +30,7 @@ pub(super) struct Pending {
     state: Option<DeliveryState>,
 }
 
-/// Deliveries of one link that follow each other and share a fate.
+/// Consecutive deliveries of one link with the same settlement, which share an event.
 #[derive(Debug)]
 pub(super) struct Run {
     link: LinkId,
@@ -47,8 +47,8 @@ fn extend(runs: &mut Vec<Run>, link: LinkId, id: DeliveryId, settled: bool) {
     }
 }
 
-/// 2.6.5: the deliveries of a link that was detached with an error are not to be spoken of any more. They stay
-/// unsettled, and those of other links are heard of first.
+/// Fails if a disposition names deliveries of a link that we detached with an error (2.6.5). They stay unsettled, and
+/// those of other links are handled first.
 fn check_errant(errant: bool) -> Result<(), ProtocolError> {
     if errant {
         let why = "a disposition for a link in error";
@@ -61,15 +61,15 @@ fn follows(last: DeliveryId, next: DeliveryId) -> bool {
     last.epoch() == next.epoch() && last.number().checked_add(1) == Some(next.number())
 }
 
-/// Whether a link's application hears what becomes of its deliveries.
+/// Who takes note of an outcome.
 #[derive(Clone, Copy)]
 enum EventAudience {
-    /// The link is in error.
+    /// Nobody: we detached the link with an error.
     Errant,
-    /// It has come to its end, and its id is end_raised.
-    Silent,
-    /// It hears of them, and settles what has come to its outcome, or leaves that to the application.
-    Heard { keeps_outcomes: bool },
+    /// Nobody: the last event of the link has been raised.
+    Ended,
+    /// The application is notified; deliveries with a terminal outcome are settled for it unless `keeps_outcomes`.
+    Application { keeps_outcomes: bool },
 }
 
 impl EventAudience {
@@ -77,12 +77,12 @@ impl EventAudience {
         match find(links, id) {
             Some(link) if link.common.state == LinkState::Errant => Self::Errant,
             Some(link) if !link.common.end_raised => {
-                Self::Heard { keeps_outcomes: link.common.keep_outcomes }
+                Self::Application { keeps_outcomes: link.common.keeps_outcomes }
             }
             link if cold.is_some_and(|cold| cold.suspended.contains_key(&id)) => {
-                Self::Heard { keeps_outcomes: link.is_some_and(|link| link.common.keep_outcomes) }
+                Self::Application { keeps_outcomes: link.is_some_and(|link| link.common.keeps_outcomes) }
             }
-            _ => Self::Silent,
+            _ => Self::Ended,
         }
     }
 }
@@ -95,7 +95,7 @@ impl SessionEndpoint {
     ) -> Result<(), ProtocolError> {
         let first = disposition.first;
         let last = disposition.last.unwrap_or(first);
-        // 2.8.10: beyond 2³¹ the two have no order, and before it the last must not come first.
+        // 2.8.10: numbers 2³¹ or more apart have no order.
         if last.offset_from(first) < 0 {
             return Err(ProtocolError::session(
                 ErrorCondition::NotAllowed,
@@ -111,7 +111,7 @@ impl SessionEndpoint {
         }
     }
 
-    /// What the receiver says of deliveries that we sent.
+    /// Handles the receiver's state and settlement of deliveries that we sent.
     fn on_outcomes(
         &mut self,
         first: DeliveryNumber,
@@ -124,43 +124,43 @@ impl SessionEndpoint {
         let (links, cold) = (&self.links, &self.cold);
         let state = disposition.state.as_ref();
         let terminal = state.is_some_and(DeliveryState::is_terminal);
-        // One copy for all of them.
-        let mut copy = None;
-        let mut kept = || copy.get_or_insert_with(|| StoredState::copied(state, cx.limits.decode)).clone();
+        // Encoded once for all of them.
+        let mut encoded = None;
+        let mut stored = || encoded.get_or_insert_with(|| StoredState::new(state)).clone();
         // The deliveries of a range are mostly of one link.
-        let mut last_hearing = None;
-        self.outgoing.retain(first, last, |id, slot| {
-            let hearing = match last_hearing {
-                Some((link, hearing)) if link == slot.link => hearing,
-                _ => EventAudience::of(slot.link.into(), links, cold.as_deref()),
+        let mut last_audience = None;
+        self.outgoing.retain_range(first, last, |id, entry| {
+            let audience = match last_audience {
+                Some((link, audience)) if link == entry.link => audience,
+                _ => EventAudience::of(entry.link.into(), links, cold.as_deref()),
             };
-            last_hearing = Some((slot.link, hearing));
-            let keeps_outcomes = match hearing {
+            last_audience = Some((entry.link, audience));
+            let keeps_outcomes = match audience {
                 EventAudience::Errant => {
                     errant = true;
                     return true;
                 }
-                EventAudience::Silent => {
-                    // What became of it is there to be asked for.
-                    if state.is_some() && !slot.state.is_terminal() {
-                        slot.state = kept();
+                EventAudience::Ended => {
+                    // `unsettled` still returns it.
+                    if state.is_some() && !entry.state.is_terminal() {
+                        entry.state = stored();
                     }
                     return true;
                 }
-                EventAudience::Heard { keeps_outcomes } => keeps_outcomes,
+                EventAudience::Application { keeps_outcomes } => keeps_outcomes,
             };
             let settles = disposition.settled || (terminal && !keeps_outcomes);
-            // 3.4: a terminal state is the last.
-            if !settles && (slot.state.is_terminal() || state.is_none()) {
+            // 3.4: a terminal state is final.
+            if !settles && (entry.state.is_terminal() || state.is_none()) {
                 return true;
             }
             if !settles {
-                slot.state = kept();
+                entry.state = stored();
             }
-            extend(&mut runs, slot.link.into(), id, settles);
+            extend(&mut runs, entry.link.into(), id, settles);
             !settles
         });
-        // The receiver knows what it said; its own details are not sent back to it, once for each run.
+        // The receiver knows its own details: they are not sent back for each run.
         let answer = if disposition.settled { None } else { state.map(without_details) };
         for run in runs.drain(..) {
             let (link, state) = (run.link, disposition.state.clone());
@@ -168,7 +168,7 @@ impl SessionEndpoint {
                 self.count_settled(link, run.first, run.last);
                 if !disposition.settled {
                     let state = answer.clone();
-                    self.dispose(Pending {
+                    self.add_disposition(PendingDisposition {
                         role: Role::Sender,
                         first: run.first,
                         last: run.last,
@@ -193,7 +193,7 @@ impl SessionEndpoint {
         check_errant(errant)
     }
 
-    /// What the sender says of deliveries that we received.
+    /// Handles the sender's state and settlement of deliveries that we received.
     fn on_sender_settlement(
         &mut self,
         first: DeliveryNumber,
@@ -205,14 +205,14 @@ impl SessionEndpoint {
         let mut runs = core::mem::take(&mut self.runs);
         let mut errant = false;
         let links = &self.links;
-        incoming.retain(first, last, |id, slot| {
-            let link = find(links, slot.link.into());
+        incoming.retain_range(first, last, |id, entry| {
+            let link = find(links, entry.link.into());
             if link.is_some_and(|link| link.common.state == LinkState::Errant) {
                 errant = true;
                 return true;
             }
             if disposition.settled || disposition.state.is_some() {
-                extend(&mut runs, slot.link.into(), id, disposition.settled);
+                extend(&mut runs, entry.link.into(), id, disposition.settled);
             }
             !disposition.settled
         });
@@ -237,7 +237,7 @@ impl SessionEndpoint {
         check_errant(errant)
     }
 
-    /// Raises an event of a link that has not come to its end, or is suspended.
+    /// Raises an event of a link that has not ended, or is suspended.
     fn raise_link_event(&mut self, event: Event, link: LinkId, cx: &mut Context) {
         let alive = self.link_ref(link).is_some_and(|link| !link.common.end_raised);
         if alive {
@@ -257,7 +257,7 @@ impl SessionEndpoint {
         match self.link(link) {
             Ok(link) => link.common.unsettled = link.common.unsettled.saturating_sub(count),
             Err(_) => {
-                self.orphans = self.orphans.saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+                self.orphaned = self.orphaned.saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
                 if let Some(left) = self.cold.as_mut().and_then(|cold| cold.suspended.get_mut(&link)) {
                     *left = left.saturating_sub(count);
                 }
@@ -265,7 +265,8 @@ impl SessionEndpoint {
         }
     }
 
-    /// A delivery that we received: its state from now on, settled where the link's mode has us settle.
+    /// Sets the state of a delivery that we received. Without `settle`, the link's rcv-settle-mode decides whether it is
+    /// settled.
     pub(crate) fn resolve(
         &mut self,
         id: ReceiverId,
@@ -278,18 +279,18 @@ impl SessionEndpoint {
         // 2.7.5: in mode second the sender settles first.
         let settled = settle.unwrap_or(receiver.rcv_mode == ReceiverSettleMode::First);
         let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
-        let changed = incoming.visit(delivery, |slot| {
-            if slot.link != id {
+        let changed = incoming.update(delivery, |entry| {
+            if entry.link != id {
                 return (true, None);
             }
-            let allowed = slot.state.check_change(state.as_ref());
+            let allowed = entry.state.check_change(state.as_ref());
             if allowed.is_ok() && !settled && state.is_some() {
-                slot.state = StoredState::new(state.as_ref());
+                entry.state = StoredState::new(state.as_ref());
             }
             (allowed.is_err() || !settled, Some(allowed))
         });
         let Some(allowed) = changed.flatten() else {
-            // Settled by its sender already, so that there is nobody to be told.
+            // Its sender has settled it already, so no disposition is due.
             let known = delivery < incoming.next_id();
             return if known { Ok(()) } else { Err(CommandError::UnknownId) };
         };
@@ -297,11 +298,17 @@ impl SessionEndpoint {
         if settled {
             link.common.unsettled = link.common.unsettled.saturating_sub(1);
         }
-        self.dispose(Pending { role: Role::Receiver, first: delivery, last: delivery, settled, state });
+        self.add_disposition(PendingDisposition {
+            role: Role::Receiver,
+            first: delivery,
+            last: delivery,
+            settled,
+            state,
+        });
         Ok(())
     }
 
-    /// The same for all unsettled deliveries of the link from one to another.
+    /// Sets the state of every unsettled delivery of the link in `first..=last`.
     pub(crate) fn resolve_range(
         &mut self,
         id: ReceiverId,
@@ -315,21 +322,21 @@ impl SessionEndpoint {
             return Err(CommandError::UnknownId);
         }
         let mut allowed = Ok(());
-        incoming.retain(first.number().into(), last.number().into(), |_, slot| {
-            if slot.link == id && allowed.is_ok() {
-                allowed = slot.state.check_change(state);
+        incoming.retain_range(first.number().into(), last.number().into(), |_, entry| {
+            if entry.link == id && allowed.is_ok() {
+                allowed = entry.state.check_change(state);
             }
             true
         });
         allowed?;
         let mut runs = core::mem::take(&mut self.runs);
-        let kept = StoredState::new(state);
-        incoming.retain(first.number().into(), last.number().into(), |delivery, slot| {
-            if slot.link != id {
+        let stored = StoredState::new(state);
+        incoming.retain_range(first.number().into(), last.number().into(), |delivery, entry| {
+            if entry.link != id {
                 return true;
             }
             if state.is_some() {
-                slot.state = kept.clone();
+                entry.state = stored.clone();
             }
             extend(&mut runs, id.into(), delivery, settled);
             !settled
@@ -339,7 +346,13 @@ impl SessionEndpoint {
                 self.count_settled(id.into(), run.first, run.last);
             }
             let state = state.cloned();
-            self.dispose(Pending { role: Role::Receiver, first: run.first, last: run.last, settled, state });
+            self.add_disposition(PendingDisposition {
+                role: Role::Receiver,
+                first: run.first,
+                last: run.last,
+                settled,
+                state,
+            });
         }
         self.runs = runs;
         Ok(())
@@ -353,19 +366,25 @@ impl SessionEndpoint {
         state: Option<DeliveryState>,
     ) -> Result<(), CommandError> {
         let sender = self.link(id.into())?.sender()?;
-        if sender.held.as_ref().is_some_and(|held| held.id == delivery) {
+        if sender.unsent.as_ref().is_some_and(|unsent| unsent.id == delivery) {
             return Err(CommandError::IllegalState("the delivery is still being sent"));
         }
-        if self.outgoing.get_mut(delivery).is_none_or(|slot| slot.link != id) {
+        if self.outgoing.get_mut(delivery).is_none_or(|entry| entry.link != id) {
             return Err(CommandError::UnknownId);
         }
         self.forget_outgoing(id, delivery);
-        self.dispose(Pending { role: Role::Sender, first: delivery, last: delivery, settled: true, state });
+        self.add_disposition(PendingDisposition {
+            role: Role::Sender,
+            first: delivery,
+            last: delivery,
+            settled: true,
+            state,
+        });
         Ok(())
     }
 
-    fn dispose(&mut self, next: Pending) {
-        if let Some(last) = self.pending.last_mut()
+    fn add_disposition(&mut self, next: PendingDisposition) {
+        if let Some(last) = self.pending_dispositions.last_mut()
             && last.role == next.role
             && last.settled == next.settled
             && follows(last.last, next.first)
@@ -373,16 +392,16 @@ impl SessionEndpoint {
         {
             last.last = next.last;
         } else {
-            self.pending.push(next);
+            self.pending_dispositions.push(next);
         }
     }
 
     pub(super) fn write_dispositions(&mut self, cx: &mut Context) {
-        if self.pending.is_empty() {
+        if self.pending_dispositions.is_empty() {
             return;
         }
-        let mut pending = core::mem::take(&mut self.pending);
-        for Pending { role, first, last, settled, state } in pending.drain(..) {
+        let mut pending = core::mem::take(&mut self.pending_dispositions);
+        for PendingDisposition { role, first, last, settled, state } in pending.drain(..) {
             let mut disposition = Disposition {
                 role,
                 first: first.number().into(),
@@ -392,23 +411,23 @@ impl SessionEndpoint {
                 batchable: false,
             };
             if cx.disposition(&disposition).is_err() {
-                // Details that do not fit the peer's frames are left out; the outcome is what counts.
+                // Details that do not fit the peer's frames are left out: the outcome matters more.
                 disposition.state = disposition.state.as_ref().map(without_details);
                 let _ = cx.disposition(&disposition);
             }
         }
-        self.pending = pending;
+        self.pending_dispositions = pending;
     }
 }
 
 #[inline]
 fn are_same(one: Option<&DeliveryState>, other: Option<&DeliveryState>) -> bool {
-    // Nearly all are these.
+    // The common case.
     matches!((one, other), (Some(DeliveryState::Accepted(_)), Some(DeliveryState::Accepted(_))))
         || one == other
 }
 
-/// The state without what may be long in it.
+/// Returns the state without the parts that may be long.
 fn without_details(state: &DeliveryState) -> DeliveryState {
     match state {
         DeliveryState::Rejected(rejected) => {
@@ -425,39 +444,50 @@ fn without_details(state: &DeliveryState) -> DeliveryState {
     }
 }
 
-/// An unsettled delivery, as far as it can be told after its link is gone (2.6.13).
+/// An unsettled delivery of a link, which may be gone (2.6.13).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnsettledDelivery {
     /// Its id.
     pub id: DeliveryId,
-    /// Its name on the link.
+    /// Its delivery-tag.
     pub tag: crate::types::DeliveryTag,
-    /// Its state, as last told or heard.
+    /// Its last known state.
     pub state: Option<DeliveryState>,
 }
 
 impl SessionEndpoint {
-    /// The unsettled deliveries of a link, in order.
-    pub(crate) fn unsettled(&self, link: LinkId) -> Box<dyn Iterator<Item = UnsettledDelivery> + '_> {
+    /// Returns the unsettled deliveries of a link, in order. `limits` are those that states were decoded with.
+    pub(crate) fn unsettled(
+        &self,
+        link: LinkId,
+        limits: DecodeLimits,
+    ) -> Box<dyn Iterator<Item = UnsettledDelivery> + '_> {
         match link {
-            LinkId::Sender(sender) => Box::new(
-                self.outgoing
-                    .iter()
-                    .filter(move |(_, slot)| slot.link == sender)
-                    .map(|(id, slot)| UnsettledDelivery { id, tag: slot.tag, state: slot.state.get() }),
-            ),
+            LinkId::Sender(sender) => {
+                Box::new(self.outgoing.iter().filter(move |(_, entry)| entry.link == sender).map(
+                    move |(id, entry)| UnsettledDelivery {
+                        id,
+                        tag: entry.tag,
+                        state: entry.state.get(limits),
+                    },
+                ))
+            }
             LinkId::Receiver(receiver) => Box::new(
                 self.incoming
                     .iter()
-                    .flat_map(|ledger| ledger.iter())
-                    .filter(move |(_, slot)| slot.link == receiver)
-                    .map(|(id, slot)| UnsettledDelivery { id, tag: slot.tag, state: slot.state.get() }),
+                    .flat_map(|incoming| incoming.iter())
+                    .filter(move |(_, entry)| entry.link == receiver)
+                    .map(move |(id, entry)| UnsettledDelivery {
+                        id,
+                        tag: entry.tag,
+                        state: entry.state.get(limits),
+                    }),
             ),
         }
     }
 
-    /// Deliveries unsettled in both directions.
+    /// Returns the number of unsettled deliveries in both directions.
     pub(crate) fn unsettled_len(&self) -> usize {
-        self.outgoing.len().saturating_add(self.incoming.as_ref().map_or(0, |ledger| ledger.len()))
+        self.outgoing.len().saturating_add(self.incoming.as_ref().map_or(0, |incoming| incoming.len()))
     }
 }

@@ -1,149 +1,253 @@
-//! Transfers that arrive (2.5.6, 2.6.12, 2.6.14, 2.7.5).
+//! Deliveries that arrive (2.5.6, 2.6.12, 2.6.14, 2.7.5).
 
 use bytes::Bytes;
 
-use super::SessionEndpoint;
-use super::unsettled::{StoredState, UnsettledEntry, UnsettledMap};
+use super::{
+    SessionEndpoint,
+    unsettled::{StoredState, UnsettledEntry, UnsettledMap},
+};
 use crate::{
     context::Context,
     error::{CommandError, ProtocolError},
     event::Event,
     ids::{DeliveryId, LinkId, LinkKey, ReceiverId},
-    link::{Delivery, LinkKind, TransferResult},
+    link::{Link, LinkKind, ReceiverEndpoint},
     spec::{definitions::ErrorCondition, performatives::Transfer, whole::Whole},
     state::LinkState,
+    timer::Timer,
     types::DeliveryNumber,
 };
 
 impl SessionEndpoint {
+    /// Handles a transfer that is a whole delivery, with no field beyond the common ones. Any other link state than
+    /// the common one is left to [`on_transfer`](Self::on_transfer).
+    // A path of its own because most deliveries are one transfer: without it each costs about 440 instructions more.
     #[inline]
+    pub(super) fn on_whole_delivery(
+        &mut self,
+        whole: &Whole,
+        payload: Bytes,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        let handle = self.local_handle(whole.handle);
+        let link = handle.and_then(|handle| {
+            self.links.get_mut(handle)?.idle_receiver().map(|receiver| (handle, receiver))
+        });
+        let Some((handle, (id, link_unsettled, receiver))) = link else {
+            return self.on_transfer(&mut whole.transfer(), payload, cx);
+        };
+        self.window.on_transfer()?;
+        let incoming = Self::check_number(&mut self.incoming, self.incoming_epoch, Some(whole.id))?;
+        let delivery = match receiver.receive_whole(incoming.next_id(), whole, payload) {
+            Ok(delivery) => delivery,
+            Err(error) => {
+                incoming.push_settled(&mut cx.last_delivery_epoch);
+                return self.refuse_transfer(handle, error, cx);
+            }
+        };
+        if whole.settled {
+            incoming.push_settled(&mut cx.last_delivery_epoch);
+        } else {
+            *link_unsettled = link_unsettled.saturating_add(1);
+            let entry = UnsettledEntry { link: id, tag: whole.tag, state: StoredState::Unknown };
+            incoming.push(entry, &mut cx.last_delivery_epoch);
+            if incoming.len() > cx.limits.max_unsettled {
+                return too_many_unsettled();
+            }
+        }
+        cx.delivery_event(Event::Delivery { receiver: id, delivery });
+        if after_credit_use(id, receiver, cx) {
+            self.schedule_link_flow(handle);
+        }
+        Ok(())
+    }
+
+    /// Handles any transfer.
     pub(super) fn on_transfer(
         &mut self,
         transfer: &mut Transfer,
         payload: Bytes,
         cx: &mut Context,
-        epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
         self.window.on_transfer()?;
-        let slot = self.slot_of(transfer.handle)?;
-        let Some(link) = self.links.get_mut(slot) else {
-            return Ok(());
-        };
+        let handle = self.attached_handle(transfer.handle)?;
+        let Some(link) = self.links.get_mut(handle) else { return Ok(()) };
         let (LinkId::Receiver(id), LinkKind::Receiver(receiver)) = (link.common.id, &mut link.kind) else {
             return Err(ProtocolError::session(ErrorCondition::NotAllowed, "a transfer to a sender"));
         };
         if !link.common.is_open() {
-            let link_state = link.common.state;
-            // Its number is used up all the same, or the next delivery would seem to leave a gap.
-            if transfer.delivery_id.is_some_and(|number| {
-                self.incoming.as_ref().is_none_or(|ledger| ledger.next_number() == number)
-            }) {
-                Self::numbered(&mut self.incoming, self.incoming_epoch, transfer.delivery_id)?.skip(epochs);
-            }
-            if link_state == LinkState::AttachRcvd {
-                let why = "a message before the link is attached, which gives no credit";
-                let error = ProtocolError::link(ErrorCondition::TransferLimitExceeded, why);
-                return self.refuse_transfer(slot, error, cx);
-            }
-            self.release(1);
-            return self.link_at(slot).map_or(Ok(()), |link| Self::late_input(link));
+            return self.on_transfer_to_closed(handle, transfer, cx);
         }
         let current = receiver.current();
         let delivery = match current {
-            Some(delivery) => {
-                // 2.7.5: a continuation may repeat the number, and must not change it.
-                if transfer.delivery_id.is_some_and(|number| number.get() != delivery.number()) {
-                    let why = "another delivery before the last one was complete";
-                    let error = ProtocolError::link(ErrorCondition::InvalidField, why);
-                    return self.refuse_transfer(slot, error, cx);
-                }
+            // 2.7.5: a continuation may repeat the number, and must not change it.
+            Some(delivery) if transfer.delivery_id.is_none_or(|number| number.get() == delivery.number()) => {
                 delivery
             }
+            Some(_) => {
+                let why = "another delivery before the last one was complete";
+                let error = ProtocolError::link(ErrorCondition::InvalidField, why);
+                return self.refuse_transfer(handle, error, cx);
+            }
             None => {
-                let kept = UnsettledEntry {
-                    link: id,
-                    tag: transfer.delivery_tag.unwrap_or_default(),
-                    state: StoredState::Unknown,
-                };
-                let ledger = Self::numbered(&mut self.incoming, self.incoming_epoch, transfer.delivery_id)?;
-                let delivery = ledger.push(kept, epochs);
+                let tag = transfer.delivery_tag.unwrap_or_default();
+                let entry = UnsettledEntry { link: id, tag, state: StoredState::Unknown };
+                let number = transfer.delivery_id;
+                let incoming = Self::check_number(&mut self.incoming, self.incoming_epoch, number)?;
+                let delivery = incoming.push(entry, &mut cx.last_delivery_epoch);
                 link.common.unsettled = link.common.unsettled.saturating_add(1);
                 if let Err(error) = receiver.begin(delivery, transfer) {
                     self.forget_incoming(id, delivery);
-                    return self.refuse_transfer(slot, error, cx);
+                    return self.refuse_transfer(handle, error, cx);
                 }
                 delivery
             }
         };
-        let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
-        let streaming = receiver.streaming;
-        match receiver.admit(transfer, payload, current.is_none(), cx.limits.max_buffered_bytes_per_delivery)
-        {
-            Ok(admitted) => self.on_admitted(slot, delivery, bytes, streaming, admitted, cx),
-            Err(error) => {
-                // One that nobody has been told of is nobody's to settle.
-                if current.is_none() {
-                    self.forget_incoming(id, delivery);
-                }
-                self.refuse_transfer(slot, error, cx)
+        // 2.7.5: aborted overrides more, and the payload is ignored.
+        let handled = if transfer.aborted {
+            self.on_aborted(handle, id, current.is_none(), cx)
+        } else {
+            self.on_part(handle, id, current.is_none(), transfer, payload, cx)
+        };
+        if let Err(error @ ProtocolError::Link(_)) = handled {
+            // The application does not know of a delivery whose first transfer is refused.
+            if current.is_none() {
+                self.forget_incoming(id, delivery);
             }
+            return self.refuse_transfer(handle, error, cx);
         }
+        handled
     }
 
-    /// A delivery that comes whole in one transfer, as most do: what the general path comes to, in one step.
-    #[inline]
-    pub(super) fn on_whole(
+    /// Handles a transfer on a link that is not open, or no longer.
+    fn on_transfer_to_closed(
         &mut self,
-        whole: &Whole,
+        handle: u16,
+        transfer: &Transfer,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        // The number is used up all the same, or the next delivery would seem to leave a gap.
+        let number = transfer.delivery_id;
+        let is_next = |number| self.incoming.as_ref().is_none_or(|incoming| incoming.next_number() == number);
+        if number.is_some_and(is_next) {
+            let incoming = Self::check_number(&mut self.incoming, self.incoming_epoch, number)?;
+            incoming.push_settled(&mut cx.last_delivery_epoch);
+        }
+        let Some(link) = self.links.get(handle) else { return Ok(()) };
+        if link.common.state == LinkState::AttachRcvd {
+            let why = "a message before the link is attached, which gives no credit";
+            let error = ProtocolError::link(ErrorCondition::TransferLimitExceeded, why);
+            return self.refuse_transfer(handle, error, cx);
+        }
+        let late = Self::check_late_input(link);
+        self.release_window(1);
+        late
+    }
+
+    /// Handles a frame of a delivery that takes several, or has fields that a whole delivery does not.
+    fn on_part(
+        &mut self,
+        handle: u16,
+        id: ReceiverId,
+        first: bool,
+        transfer: &mut Transfer,
         payload: Bytes,
         cx: &mut Context,
-        epochs: &mut u32,
     ) -> Result<(), ProtocolError> {
-        let slot = self.handle_at(whole.handle);
-        let link = slot.and_then(|slot| self.links.get_mut(slot)?.ready_receiver().map(|link| (slot, link)));
-        let Some((slot, (id, unsettled, receiver))) = link else {
-            return self.on_transfer(&mut whole.transfer(), payload, cx, epochs);
-        };
-        self.window.on_transfer()?;
-        let ledger = Self::numbered(&mut self.incoming, self.incoming_epoch, Some(whole.id))?;
-        let delivery = ledger.next_id();
-        if let Err(error) = receiver.receive_whole(delivery, whole, payload) {
-            ledger.skip(epochs);
-            return self.refuse_transfer(slot, error, cx);
-        }
-        if whole.settled {
-            ledger.skip(epochs);
-        } else {
-            *unsettled = unsettled.saturating_add(1);
-            ledger.push(UnsettledEntry { link: id, tag: whole.tag, state: StoredState::Unknown }, epochs);
-            if ledger.len() > cx.limits.max_unsettled {
-                return too_many_unsettled();
+        let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+        let Some(receiver) = self.receiver_at(handle) else { return Ok(()) };
+        let streaming = receiver.streaming;
+        let part = receiver.add(transfer, payload, cx.limits.max_buffered_bytes_per_delivery)?;
+        let Some(newest) = receiver.newest().map(|partial| &partial.delivery) else { return Ok(()) };
+        let delivery = newest.id;
+        if !part.complete {
+            if streaming {
+                cx.delivery_event(if first {
+                    Event::DeliveryBegun {
+                        receiver: id,
+                        delivery,
+                        tag: newest.tag,
+                        message_format: newest.message_format,
+                        settled: part.settled,
+                        state: newest.state.clone(),
+                    }
+                } else {
+                    Event::DeliveryData { receiver: id, delivery, complete: false }
+                });
+                return Ok(());
             }
+            self.release_window(1);
+            self.buffered = self.buffered.saturating_add(bytes);
+            if self.buffered > cx.limits.max_buffered_bytes_per_session {
+                let why = "incomplete deliveries take up too much memory";
+                return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
+            }
+            return Ok(());
         }
-        cx.event(Event::Delivery { receiver: id, delivery });
-        if receiver.end_drain() {
-            cx.event(Event::ReceiverDrained { receiver: id, timed_out: false });
+        let event = if streaming && !first {
+            Some(Event::DeliveryData { receiver: id, delivery, complete: true })
+        } else {
+            receiver.take_complete().map(|delivery| Event::Delivery { receiver: id, delivery })
+        };
+        if !streaming {
+            self.buffered = self.buffered.saturating_sub(part.earlier);
         }
-        if receiver.top_up() {
-            self.schedule_flow(slot);
+        if part.settled {
+            self.forget_incoming(id, delivery);
+        } else if self.incoming.as_ref().is_some_and(|incoming| incoming.len() > cx.limits.max_unsettled) {
+            return too_many_unsettled();
         }
+        if let Some(event) = event {
+            cx.delivery_event(event);
+        }
+        self.after_credit_use(handle, id, cx);
         Ok(())
     }
 
-    /// The peer broke the protocol with a transfer, which then takes up no room in the window.
+    /// Handles the transfer that aborts the delivery in progress (2.6.14).
+    fn on_aborted(
+        &mut self,
+        handle: u16,
+        id: ReceiverId,
+        first: bool,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        let Some(receiver) = self.receiver_at(handle) else { return Ok(()) };
+        let streaming = receiver.streaming;
+        let Some(aborted) = receiver.abort() else { return Ok(()) };
+        let delivery = aborted.delivery.id;
+        if !streaming {
+            let bytes = u64::try_from(aborted.delivery.payload.len()).unwrap_or(u64::MAX);
+            self.buffered = self.buffered.saturating_sub(bytes);
+        }
+        // 2.7.5: an aborted delivery is settled.
+        self.forget_incoming(id, delivery);
+        self.release_window(aborted.frames.saturating_add(1));
+        if !first && streaming {
+            cx.event(Event::DeliveryAborted { receiver: id, delivery });
+        }
+        self.after_credit_use(handle, id, cx);
+        Ok(())
+    }
+
+    fn receiver_at(&mut self, handle: u16) -> Option<&mut ReceiverEndpoint> {
+        self.links.get_mut(handle)?.receiver().ok()
+    }
+
+    /// Ends the link for a fault of a transfer, which then no longer occupies the window.
     fn refuse_transfer(
         &mut self,
-        slot: u16,
+        handle: u16,
         error: ProtocolError,
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
-        self.release(1);
-        self.contain_link(slot, error, cx)
+        self.release_window(1);
+        self.contain_link(handle, error, cx)
     }
 
-    /// The ledger, if a first transfer has the next place in the session's sequence (2.8.8: without gaps).
+    /// Returns the map of incoming deliveries if a first transfer has the next number (2.8.8: there are no gaps).
     #[inline]
-    fn numbered(
+    fn check_number(
         incoming: &mut Option<UnsettledMap<UnsettledEntry<ReceiverId>>>,
         epoch: u32,
         number: Option<DeliveryNumber>,
@@ -152,129 +256,71 @@ impl SessionEndpoint {
         let Some(number) = number else {
             return invalid("a first transfer without delivery-id");
         };
-        let ledger = incoming.get_or_insert_with(|| UnsettledMap::new(number, epoch));
-        if ledger.next_number() != number {
+        let incoming = incoming.get_or_insert_with(|| UnsettledMap::new(number, epoch));
+        if incoming.next_number() != number {
             return invalid("delivery-ids do not follow each other");
         }
-        Ok(ledger)
+        Ok(incoming)
     }
 
-    fn on_admitted(
-        &mut self,
-        slot: u16,
-        delivery: DeliveryId,
-        bytes: u64,
-        streaming: bool,
-        admitted: TransferResult,
-        cx: &mut Context,
-    ) -> Result<(), ProtocolError> {
-        let Some(link) = self.link_at(slot) else { return Ok(()) };
-        let LinkId::Receiver(receiver) = link.common.id else { return Ok(()) };
-        let settled =
-            link.receiver().is_ok_and(|inner| inner.queue.back().is_some_and(|last| last.delivery.settled));
-        match admitted {
-            TransferResult::Partial { first } if streaming => {
-                cx.event(if first {
-                    Event::Delivery { receiver, delivery }
-                } else {
-                    Event::DeliveryData { receiver, delivery, complete: false }
-                });
-            }
-            TransferResult::Partial { .. } => {
-                // Nobody can take a part of it, so it must not hold the window: a small one could not carry it.
-                if let Ok(inner) = link.receiver()
-                    && let Some(last) = inner.queue.back_mut()
-                {
-                    last.frames = 0;
-                }
-                self.release(1);
-                self.buffered = self.buffered.saturating_add(bytes);
-                if self.buffered > cx.limits.max_buffered_bytes_per_session {
-                    let why = "incomplete deliveries take up too much memory";
-                    return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
-                }
-            }
-            TransferResult::Complete { first, earlier } => {
-                if !streaming {
-                    self.buffered = self.buffered.saturating_sub(earlier);
-                }
-                if settled {
-                    self.forget_incoming(receiver, delivery);
-                } else if self.incoming.as_ref().is_some_and(|ledger| ledger.len() > cx.limits.max_unsettled)
-                {
-                    return too_many_unsettled();
-                }
-                cx.event(if streaming && !first {
-                    Event::DeliveryData { receiver, delivery, complete: true }
-                } else {
-                    Event::Delivery { receiver, delivery }
-                });
-                self.after_credit_use(slot, cx);
-            }
-            TransferResult::Aborted { frames, bytes, first } => {
-                if !streaming {
-                    self.buffered = self.buffered.saturating_sub(bytes);
-                }
-                // 2.7.5: an aborted delivery is settled.
-                self.forget_incoming(receiver, delivery);
-                self.release(frames.saturating_add(1));
-                if !first && streaming {
-                    cx.event(Event::DeliveryAborted { receiver, delivery });
-                }
-                self.after_credit_use(slot, cx);
-            }
-        }
-        Ok(())
-    }
-
-    /// A drain may have come to its end by the credit being used up (2.6.7); automatic credit may be due.
-    fn after_credit_use(&mut self, slot: u16, cx: &mut Context) {
-        let Some(link) = self.link_at(slot) else { return };
-        let LinkId::Receiver(receiver) = link.common.id else { return };
-        let Ok(inner) = link.receiver() else { return };
-        if inner.end_drain() {
-            cx.event(Event::ReceiverDrained { receiver, timed_out: false });
-        }
-        if inner.top_up() {
-            self.schedule_flow(slot);
+    fn after_credit_use(&mut self, handle: u16, id: ReceiverId, cx: &mut Context) {
+        let Some(receiver) = self.receiver_at(handle) else { return };
+        if after_credit_use(id, receiver, cx) {
+            self.schedule_link_flow(handle);
         }
     }
 
     pub(super) fn forget_incoming(&mut self, receiver: ReceiverId, delivery: DeliveryId) {
-        let gone = self.incoming.as_mut().is_some_and(|ledger| ledger.remove(delivery));
-        if gone && let Ok(link) = self.link(receiver.into()) {
+        let was_unsettled = self.incoming.as_mut().is_some_and(|incoming| incoming.remove(delivery));
+        if was_unsettled && let Ok(link) = self.link(receiver.into()) {
             link.common.unsettled = link.common.unsettled.saturating_sub(1);
         }
     }
 
-    /// Hands a complete delivery over.
-    pub(crate) fn take(&mut self, id: ReceiverId, delivery: DeliveryId) -> Result<Delivery, CommandError> {
-        let receiver = self.link(id.into())?.receiver()?;
-        let (taken, frames) = receiver.take(delivery)?;
-        let credit = receiver.top_up();
-        self.after_taking(id, frames, credit);
-        Ok(taken)
+    /// Takes note that events of `count` whole deliveries have been polled: their frames leave the window, and their
+    /// credit counts as used.
+    #[inline]
+    pub(crate) fn on_polled(&mut self, id: ReceiverId, count: u32) {
+        let handle = LinkKey::from(LinkId::from(id)).handle;
+        let Some(Link { common, kind: LinkKind::Receiver(receiver) }) = self.links.get_mut(handle) else {
+            return;
+        };
+        if common.id != LinkId::Receiver(id) {
+            return;
+        }
+        let frames = receiver.on_polled(count);
+        let topped_up = receiver.top_up();
+        self.release_window(frames);
+        if topped_up {
+            self.schedule_link_flow(handle);
+        }
     }
 
-    /// Hands over what has come of a delivery.
-    pub(crate) fn read(
+    /// Removes and returns the next bytes of a streamed delivery.
+    pub(crate) fn read_chunk(
         &mut self,
         id: ReceiverId,
         delivery: DeliveryId,
     ) -> Result<Option<Bytes>, CommandError> {
         let receiver = self.link(id.into())?.receiver()?;
-        let (chunk, frames) = receiver.read(delivery)?;
-        let credit = receiver.top_up();
-        self.after_taking(id, frames, credit);
+        let (chunk, frames) = receiver.read_chunk(delivery)?;
+        let topped_up = receiver.top_up();
+        self.release_window(frames);
+        if topped_up {
+            self.schedule_link_flow(LinkKey::from(LinkId::from(id)).handle);
+        }
         Ok(chunk)
     }
+}
 
-    fn after_taking(&mut self, id: ReceiverId, frames: u32, credit: bool) {
-        self.release(frames);
-        if credit {
-            self.schedule_flow(LinkKey::from(LinkId::from(id)).handle);
-        }
+/// Ends a drain that used up its credit (2.6.7), and tops up automatic credit. Returns true if a flow is due.
+#[inline]
+fn after_credit_use(id: ReceiverId, receiver: &mut ReceiverEndpoint, cx: &mut Context) -> bool {
+    if receiver.end_drain() {
+        cx.timers.cancel(Timer::Drain(id));
+        cx.event(Event::ReceiverDrained { receiver: id, timed_out: false });
     }
+    receiver.top_up()
 }
 
 #[cold]

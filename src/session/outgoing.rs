@@ -1,11 +1,13 @@
-//! Transfers that are sent (2.5.6, 2.6.12, 2.6.14, 2.7.5).
+//! Deliveries that are sent (2.5.6, 2.6.12, 2.6.14, 2.7.5).
 
 use alloc::boxed::Box;
 
 use bytes::Bytes;
 
-use super::unsettled::{StoredState, UnsettledEntry};
-use super::{SessionEndpoint, find_mut};
+use super::{
+    LinkEnd, SessionEndpoint, find_mut,
+    unsettled::{StoredState, UnsettledEntry},
+};
 use crate::{
     context::Context,
     error::CommandError,
@@ -18,166 +20,166 @@ use crate::{
     types::{DeliveryTag, Handle},
 };
 
-/// A message to be sent.
-pub(crate) struct Outgoing<'a> {
+/// A message to send.
+pub(crate) struct Message<'a> {
     pub(crate) link: SenderId,
     pub(crate) tag: DeliveryTag,
     pub(crate) payload: Payload,
     pub(crate) options: &'a SendOptions,
-    /// Whether its bytes come in pieces.
+    /// The application adds the bytes piece by piece.
     pub(crate) streaming: bool,
 }
 
 impl SessionEndpoint {
-    /// Sends a message: all of it, or as much as the window and the outbox have room for, the rest to follow.
+    /// Writes the first frame of a message. The rest follows by [`continue_sending`](Self::continue_sending).
     pub(crate) fn send(
         &mut self,
-        message: Outgoing<'_>,
+        message: Message<'_>,
         cx: &mut Context,
-        epochs: &mut u32,
     ) -> Result<DeliveryId, CommandError> {
-        let Outgoing { link: sender_id, tag, mut payload, options, streaming } = message;
-        let slot = LinkKey::from(LinkId::from(sender_id)).handle;
-        let (window, full) = (self.window.remote_incoming(), cx.outbox_full());
+        let Message { link: sender_id, tag, mut payload, options, streaming } = message;
+        let handle = LinkKey::from(LinkId::from(sender_id)).handle;
+        let (window, outbox_full) = (self.window.remote_incoming(), cx.outbox_full());
         self.check_accepts_new_work(cx)?;
         let delivery = self.outgoing.next_id();
         let link = find_mut(&mut self.links, sender_id.into())?;
-        if link.common.state != LinkState::Attached || link.common.leaving.is_some() {
+        if link.common.state != LinkState::Attached || link.common.pending_detach.is_some() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }
         let LinkKind::Sender(sender) = &mut link.kind else { return Err(CommandError::UnknownId) };
         let settled = sender.settles(options.settled)?;
         let ready = match sender.check(payload.len()) {
             Ok(()) if window == 0 => Err(CommandError::WindowClosed),
-            Ok(()) if full => Err(CommandError::OutboxFull),
+            Ok(()) if outbox_full => Err(CommandError::OutboxFull),
             checked => checked,
         };
         if let Err(error) = ready {
             if !matches!(error, CommandError::TooLarge { .. }) {
-                sender.wants_ready = true;
-                self.wait(slot);
+                sender.ready_owed = true;
+                self.ready_checks.push(handle);
             }
             return Err(error);
         }
-        let (handle, id) = (Handle::new(slot.into()), delivery.number().into());
-        let whole = Whole { handle, id, tag, format: options.message_format, settled };
-        if streaming || !options.is_usual() || !cx.whole_transfer(&whole, &mut payload) {
-            self.send_in_parts(slot, (delivery, &whole), payload, options, streaming, cx)?;
+        let (wire_handle, id) = (Handle::new(handle.into()), delivery.number().into());
+        let whole = Whole { handle: wire_handle, id, tag, format: options.message_format, settled };
+        if streaming || !options.is_plain() || !cx.whole_transfer(&whole, &mut payload) {
+            self.send_first_part(handle, (delivery, &whole), payload, options, streaming, cx)?;
         } else {
             sender.on_first_frame();
             link.common.count_sent(settled);
             self.window.on_send();
         }
         if settled {
-            self.outgoing.skip(epochs);
+            self.outgoing.push_settled(&mut cx.last_delivery_epoch);
         } else {
-            self.outgoing.push(UnsettledEntry { link: sender_id, tag, state: StoredState::Unknown }, epochs);
+            let entry = UnsettledEntry { link: sender_id, tag, state: StoredState::Unknown };
+            self.outgoing.push(entry, &mut cx.last_delivery_epoch);
         }
         Ok(delivery)
     }
 
-    /// Writes the first frames of a message that is not usual, or is too large for one, or comes in pieces.
+    /// Writes the first frame of a message that has uncommon fields, takes several frames, or comes piece by piece.
     #[inline(never)]
-    fn send_in_parts(
+    fn send_first_part(
         &mut self,
-        slot: u16,
+        handle: u16,
         (delivery, whole): (DeliveryId, &Whole),
         mut payload: Payload,
         options: &SendOptions,
         streaming: bool,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
-        let Whole { handle, settled, tag, .. } = *whole;
-        let mut left = if options.is_usual() {
-            cx.part(&Part { handle, first: Some(whole), settled, more: streaming }, &mut payload)
+        let Whole { handle: wire_handle, settled, tag, .. } = *whole;
+        let more_left = if options.is_plain() {
+            let part = Part { handle: wire_handle, first: Some(whole), settled, more: streaming };
+            cx.part(&part, &mut payload)
         } else {
-            let mut transfer = first_transfer(handle, delivery, tag, options);
+            let mut transfer = first_transfer(wire_handle, delivery, tag, options);
             transfer.settled = settled.then_some(true);
             transfer.more = streaming;
             cx.transfer(&mut transfer, &mut payload)?
         };
-        let link = self.links.get_mut(slot);
-        let Some(Link { common: end, kind: LinkKind::Sender(sender) }) = link else { return Ok(()) };
+        let link = self.links.get_mut(handle);
+        let Some(Link { common, kind: LinkKind::Sender(sender) }) = link else { return Ok(()) };
         sender.on_first_frame();
-        end.count_sent(settled);
+        common.count_sent(settled);
         self.window.on_send();
-        if !streaming && self.held.is_empty() {
-            // Nobody else's turn comes between.
-            let part = Part { handle, first: None, settled, more: false };
-            while left && self.window.remote_incoming() > 0 && !cx.outbox_full() {
-                left = cx.part(&part, &mut payload);
-                self.window.on_send();
-            }
+        if more_left || streaming {
+            sender.unsent = Some(Box::new(UnsentMessage { id: delivery, settled, payload, streaming }));
+            self.sending.push(handle);
         }
-        if left || streaming {
-            sender.held = Some(Box::new(UnsentMessage { id: delivery, settled, payload, streaming }));
-            self.held.push(slot);
-        }
-        if left {
-            self.write_held(cx);
+        if more_left {
+            // At once, so that another message can follow.
+            self.continue_sending(cx);
         }
         Ok(())
     }
 
-    /// Writes on with the messages in progress, in turn, as far as the window and the outbox allow.
-    pub(super) fn write_held(&mut self, cx: &mut Context) {
-        let mut turns = self.held.len();
-        while turns > 0 && self.window.remote_incoming() > 0 && !cx.outbox_full() && !cx.closed {
-            let Some(slot) = self.held.pop() else { return };
-            match self.write_part(slot, cx) {
-                Written::Done => turns = turns.saturating_sub(1),
-                Written::Waits => {
-                    self.held.push(slot);
-                    turns = turns.saturating_sub(1);
+    /// Writes more frames of the messages in progress, one of each link in turn, as far as the peer's window and the
+    /// outbox allow.
+    pub(super) fn continue_sending(&mut self, cx: &mut Context) {
+        let mut links = self.sending.len();
+        while links > 0 && self.window.remote_incoming() > 0 && !cx.outbox_full() && !cx.close_sent {
+            let Some(handle) = self.sending.pop() else { return };
+            match self.write_part(handle, cx) {
+                Written::Last => links = links.saturating_sub(1),
+                Written::AllSoFar => {
+                    self.sending.push(handle);
+                    links = links.saturating_sub(1);
                 }
-                Written::More => self.held.push(slot),
+                Written::MoreLeft => self.sending.push(handle),
             }
         }
     }
 
     /// Writes one frame of the message that a link has in progress.
-    fn write_part(&mut self, slot: u16, cx: &mut Context) -> Written {
-        let Some(link) = self.links.get_mut(slot) else {
-            return Written::Done;
+    fn write_part(&mut self, handle: u16, cx: &mut Context) -> Written {
+        let Some(Link { common, kind: LinkKind::Sender(sender) }) = self.links.get_mut(handle) else {
+            return Written::Last;
         };
-        let Link { common: end, kind: LinkKind::Sender(sender) } = link else { return Written::Done };
-        let (Some(held), LinkId::Sender(id)) = (&mut sender.held, end.id) else { return Written::Done };
-        if end.state != LinkState::Attached {
-            sender.held = None;
-            return Written::Done;
+        let (Some(unsent), LinkId::Sender(id)) = (&mut sender.unsent, common.id) else {
+            return Written::Last;
+        };
+        if common.state != LinkState::Attached {
+            sender.unsent = None;
+            return Written::Last;
         }
-        if held.payload.is_empty() && held.streaming {
-            return Written::Waits;
+        if unsent.payload.is_empty() && unsent.streaming {
+            return Written::AllSoFar;
         }
-        let handle = Handle::new(slot.into());
-        let part = Part { handle, first: None, settled: held.settled, more: held.streaming };
-        let left = cx.part(&part, &mut held.payload);
+        let wire_handle = Handle::new(handle.into());
+        let part = Part { handle: wire_handle, first: None, settled: unsent.settled, more: unsent.streaming };
+        let more_left = cx.part(&part, &mut unsent.payload);
+        let streaming = unsent.streaming;
         self.window.on_send();
-        if held.streaming && held.payload.is_empty() && core::mem::take(&mut sender.wants_ready) {
+        if streaming && !more_left && core::mem::take(&mut sender.ready_owed) {
             cx.event(Event::SenderReady { sender: id });
         }
-        if left || sender.held.as_ref().is_some_and(|held| held.streaming) {
-            return Written::More;
+        if more_left || streaming {
+            return Written::MoreLeft;
         }
-        sender.held = None;
-        self.after_held(slot, cx);
-        Written::Done
+        sender.unsent = None;
+        self.on_message_sent(handle, cx);
+        Written::Last
     }
 
-    /// A link has no message in progress any more: another can be sent, or the detach that waited is due.
-    fn after_held(&mut self, slot: u16, cx: &mut Context) {
-        if let Some(closed) = self.link_at(slot).and_then(|link| link.common.leaving.take()) {
-            let _ = self.detach_now(slot, closed, None, cx);
+    /// Does what waited for a link's message in progress: its detach, or another message.
+    fn on_message_sent(&mut self, handle: u16, cx: &mut Context) {
+        let pending_detach = self.links.get(handle).and_then(|link| link.common.pending_detach);
+        if pending_detach.is_some() {
+            let _ = self.end_link(handle, LinkEnd::Overdue, cx);
             return;
         }
-        self.wait(slot);
+        self.ready_checks.push(handle);
         self.wake_senders(cx);
     }
 
-    /// Whether a message that has been taken whole is not in frames to its end.
-    pub(crate) fn holds_messages(&self) -> bool {
-        self.held.iter().filter_map(|slot| self.links.get(slot)).any(|link| match &link.kind {
-            LinkKind::Sender(sender) => sender.holds_message() && link.common.state == LinkState::Attached,
+    /// True if a complete message is still partly unsent.
+    pub(crate) fn has_unsent_messages(&self) -> bool {
+        self.sending.iter().filter_map(|handle| self.links.get(handle)).any(|link| match &link.kind {
+            LinkKind::Sender(sender) => {
+                sender.has_unsent_message() && link.common.state == LinkState::Attached
+            }
             LinkKind::Receiver(_) => false,
         })
     }
@@ -192,23 +194,24 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
-        let slot = LinkKey::from(LinkId::from(id)).handle;
+        let handle = LinkKey::from(LinkId::from(id)).handle;
         let sender = self.link(id.into())?.sender()?;
-        let held = sender.held.as_mut().filter(|held| held.id == delivery && held.streaming);
-        let held = held.ok_or(CommandError::UnknownId)?;
-        if !held.payload.is_empty() && !last {
-            // One chunk waits at a time: what the window does not take must not pile up here.
-            sender.wants_ready = true;
+        let unsent = sender.unsent.as_mut().filter(|unsent| unsent.id == delivery && unsent.streaming);
+        let unsent = unsent.ok_or(CommandError::UnknownId)?;
+        if !unsent.payload.is_empty() && !last {
+            // One chunk waits at a time, so that bytes that the window does not take do not pile up here.
+            sender.ready_owed = true;
             return Err(CommandError::WindowClosed);
         }
-        held.payload.push(chunk);
-        held.streaming = !last;
-        self.held.push(slot);
-        self.write_held(cx);
+        unsent.payload.push(chunk);
+        unsent.streaming = !last;
+        self.sending.push(handle);
+        // At once, so that the next chunk finds room.
+        self.continue_sending(cx);
         Ok(())
     }
 
-    /// Gives up a delivery whose last frame has not been sent (2.6.14).
+    /// Aborts a delivery whose last frame has not been written (2.6.14).
     pub(crate) fn abort(
         &mut self,
         id: SenderId,
@@ -216,41 +219,41 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
-        let slot = LinkKey::from(LinkId::from(id)).handle;
+        let handle = LinkKey::from(LinkId::from(id)).handle;
         if self.window.remote_incoming() == 0 {
             return Err(CommandError::WindowClosed);
         }
         let sender = self.link(id.into())?.sender()?;
-        if sender.held.as_ref().is_none_or(|held| held.id != delivery) {
+        if sender.unsent.as_ref().is_none_or(|unsent| unsent.id != delivery) {
             return Err(CommandError::UnknownId);
         }
         let mut transfer =
-            Transfer { handle: Handle::new(slot.into()), aborted: true, ..Transfer::default() };
+            Transfer { handle: Handle::new(handle.into()), aborted: true, ..Transfer::default() };
         cx.transfer(&mut transfer, &mut Payload::new())?;
-        self.link(id.into())?.sender()?.held = None;
-        self.held.remove(slot);
+        self.link(id.into())?.sender()?.unsent = None;
+        self.sending.remove(handle);
         self.window.on_send();
         // 2.7.5: an aborted delivery is settled.
         self.forget_outgoing(id, delivery);
-        self.after_held(slot, cx);
+        self.on_message_sent(handle, cx);
         Ok(())
     }
 
-    pub(super) fn forget_outgoing(&mut self, sender: SenderId, delivery: DeliveryId) -> bool {
-        let gone = self.outgoing.remove(delivery);
-        if gone && let Ok(link) = self.link(sender.into()) {
+    pub(super) fn forget_outgoing(&mut self, sender: SenderId, delivery: DeliveryId) {
+        if self.outgoing.remove(delivery)
+            && let Ok(link) = self.link(sender.into())
+        {
             link.common.unsettled = link.common.unsettled.saturating_sub(1);
         }
-        gone
     }
 }
 
-/// How far a message in progress has come.
+/// How a message stands after one of its frames.
 enum Written {
-    /// A frame, and more is there.
-    More,
-    /// More is to come from the application.
-    Waits,
-    /// There is nothing more.
-    Done,
+    /// More of it is here.
+    MoreLeft,
+    /// The application has not added more yet.
+    AllSoFar,
+    /// That was its last frame.
+    Last,
 }

@@ -14,11 +14,11 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Window {
     next_incoming_id: Option<TransferNumber>,
-    /// Transfers that the peer may still send, as far as it has been told.
+    /// Transfers that the peer may still send, as last announced.
     incoming_window: u32,
-    /// Transfers that we hold at a time.
+    /// Transfers that we hold at most.
     size: u32,
-    /// Transfers that the application has not taken.
+    /// Transfers that the application has not polled or read.
     occupied: u32,
     initial_outgoing_id: TransferNumber,
     next_outgoing_id: TransferNumber,
@@ -43,7 +43,7 @@ impl Window {
         }
     }
 
-    /// Takes other settings, as long as nothing has been sent by these.
+    /// Replaces the settings, before anything has been sent by them.
     pub(crate) fn configure(&mut self, local: &config::SessionConfig) {
         *self = Self {
             next_incoming_id: self.next_incoming_id,
@@ -74,8 +74,7 @@ impl Window {
         Ok(())
     }
 
-    /// So many transfers no longer take up room. Says whether the peer is to be told: once half of the window
-    /// could be opened again.
+    /// Frees `frames` places in the window. Returns true if at least half of it can be announced again.
     pub(crate) fn release(&mut self, frames: u32) -> bool {
         self.occupied = self.occupied.saturating_sub(frames);
         let room = self.size.saturating_sub(self.occupied);
@@ -91,7 +90,7 @@ impl Window {
     /// 2.5.6 "receiving a flow".
     pub(crate) fn on_flow(&mut self, flow: &Flow) -> Result<(), ProtocolError> {
         let known = flow.next_incoming_id.unwrap_or(self.initial_outgoing_id);
-        // What the peer has not seen of what we sent; it cannot have seen more than that.
+        // The transfers in flight: sent by us, and not seen by the peer. It cannot have seen more than were sent.
         let Ok(in_flight) = u32::try_from(self.next_outgoing_id.offset_from(known)) else {
             let why = "next-incoming-id is ahead of the transfers sent";
             return Err(ProtocolError::session(ErrorCondition::InvalidField, why));
@@ -102,7 +101,7 @@ impl Window {
         Ok(())
     }
 
-    /// The session's part of a flow (2.7.4); the peer is told of all the room there is.
+    /// Returns a flow with the session's fields (2.7.4), which announces all the room there is.
     pub(crate) fn flow(&mut self) -> Flow {
         self.incoming_window = self.size.saturating_sub(self.occupied).max(self.incoming_window);
         Flow {

@@ -5,6 +5,7 @@ mod composite;
 pub mod definitions;
 pub mod delivery_state;
 pub(crate) mod head;
+pub(crate) mod kind;
 pub mod messaging;
 pub(crate) mod part;
 pub mod performatives;

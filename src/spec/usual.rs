@@ -47,16 +47,9 @@ fn outcome(rest: &[u8]) -> Taken<'_, DeliveryState> {
     }
 }
 
-const TRANSFER: u8 = number(Transfer::CODE);
 const DISPOSITION: u8 = number(Disposition::CODE);
 const ACCEPTED: u8 = number(super::delivery_state::Accepted::CODE);
 const RELEASED: u8 = number(super::delivery_state::Released::CODE);
-
-/// Whether a frame's body begins as a transfer usually does.
-#[inline]
-pub(crate) fn is_transfer(body: &[u8]) -> bool {
-    matches!(body, [format_code::DESCRIBED, format_code::SMALLULONG, TRANSFER, ..])
-}
 
 /// Reads a transfer off the front of a frame's body, and says how many bytes it takes up.
 #[inline]

@@ -129,6 +129,7 @@ impl Grammar {
                 self.link_is((*sender).into(), false, event);
             }
             Event::Delivery { receiver, .. }
+            | Event::DeliveryBegun { receiver, .. }
             | Event::DeliveryData { receiver, .. }
             | Event::DeliveryAborted { receiver, .. }
             | Event::ReceiverDrained { receiver, .. } => self.link_is((*receiver).into(), false, event),

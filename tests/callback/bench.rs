@@ -154,10 +154,10 @@ impl Server {
                 Event::ReceiverRequested { receiver, .. } => self.serve_receiver(receiver),
                 Event::Delivery { receiver, delivery } => {
                     let Ok(mut link) = self.engine.receiver(receiver) else { continue };
-                    self.received.push(link.take(delivery).unwrap().payload.into_bytes().to_vec());
+                    self.received.push(delivery.payload.into_bytes().to_vec());
                     match self.receivers[&receiver].as_str() {
-                        "reject" => link.reject(delivery, None).unwrap(),
-                        _ => link.accept(delivery).unwrap(),
+                        "reject" => link.reject(delivery.id, None).unwrap(),
+                        _ => link.accept(delivery.id).unwrap(),
                     }
                 }
                 Event::DeliverySettled { link: LinkId::Sender(_), first, last, state } => {

@@ -284,10 +284,8 @@ impl Bench {
         let came: Vec<_> = self.events.iter().filter_map(delivery_of).collect();
         came.into_iter()
             .filter_map(|(receiver, delivery)| {
-                let mut receiver = self.conn.receiver(receiver).ok()?;
-                let taken = receiver.take(delivery).ok()?;
-                receiver.accept(delivery).unwrap();
-                Some(taken.payload.into_bytes())
+                self.conn.receiver(receiver).ok()?.accept(delivery.id).unwrap();
+                Some(delivery.payload.into_bytes())
             })
             .collect()
     }
@@ -336,9 +334,9 @@ impl Bench {
     }
 }
 
-fn delivery_of(event: &Event) -> Option<(ReceiverId, amqp_proto::DeliveryId)> {
+fn delivery_of(event: &Event) -> Option<(ReceiverId, amqp_proto::Delivery)> {
     match event {
-        Event::Delivery { receiver, delivery } => Some((*receiver, *delivery)),
+        Event::Delivery { receiver, delivery } => Some((*receiver, delivery.clone())),
         _ => None,
     }
 }

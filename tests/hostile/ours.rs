@@ -330,7 +330,8 @@ pub const CASES: &[Case] = &[
             b.conn.accept_receiver(receiver, Attach::new()).unwrap();
             b.conn.receiver(receiver).unwrap().set_credit(1).unwrap();
             b.feed_frame(0, &transfer(0, 0));
-            let Some(&Event::Delivery { delivery, .. }) = b.events.last() else { panic!() };
+            let Some(Event::Delivery { delivery, .. }) = b.events.last() else { panic!() };
+            let delivery = delivery.id;
             let why = AmqpError::described(ErrorCondition::NotFound, "because ".repeat(100));
             b.conn.receiver(receiver).unwrap().reject(delivery, Some(why)).unwrap();
         },

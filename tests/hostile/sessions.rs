@@ -77,7 +77,7 @@ pub const CASES: &[Case] = &[
             b.feed_frame(0, &transfer(0, 1));
             b.feed_frame(0, &p::Flow { next_outgoing_id: 1.into(), echo: true, ..flow() });
         },
-        output: &["FLOW@0 next=1 window=2046"],
+        output: &["FLOW@0 next=1 window=2048"],
         events: &["DELIVERY", "DELIVERY"],
         fate: Fate::Alive,
     },

@@ -18,6 +18,7 @@ pub(crate) const RANKS: &[(&str, u8)] = &[
     ("slab", 1),
     ("types", 1),
     ("codec", 2),
+    ("timer", 2),
     ("frame", 3),
     ("spec", 3),
     ("error", 4),

@@ -5,14 +5,14 @@ mod receiver;
 mod sender;
 mod session;
 
-use super::{Connection, Shared, deadlines::Due, unknown_id};
+use super::{Connection, unknown_id};
 use crate::{
     config,
     context::Context,
     error::CommandError,
     ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
     link::Link,
-    session::SessionEndpoint,
+    session::{LinkEnd, SessionEndpoint},
     spec::{definitions::AmqpError, performatives::Attach},
     types::Str,
 };
@@ -21,43 +21,35 @@ pub use receiver::Receiver;
 pub use sender::Sender;
 pub use session::Session;
 
-/// A session, its way out, and what it needs of its connection.
+/// A session, with the context for its commands.
 struct Parts<'a> {
     session: &'a mut SessionEndpoint,
     cx: &'a mut Context,
-    shared: &'a mut Shared,
 }
 
 impl Parts<'_> {
-    /// Runs a command, and sees to it that what it left pending is written.
+    /// Runs a command, and schedules the session for what the command left to write.
     #[inline]
     fn run<T>(
         &mut self,
-        command: impl FnOnce(&mut SessionEndpoint, &mut Context, &mut Shared) -> Result<T, CommandError>,
+        command: impl FnOnce(&mut SessionEndpoint, &mut Context) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
         // 2.4.3: nothing follows close.
         self.cx.check_open()?;
-        let done = command(self.session, self.cx, self.shared);
-        self.shared.queue(self.session);
+        let done = command(self.session, self.cx);
+        self.session.schedule(self.cx);
         done
     }
 
-    fn detach(&mut self, id: LinkId, closed: bool, error: Option<AmqpError>) -> Result<(), CommandError> {
-        self.run(|session, cx, shared| {
-            session.detach(LinkKey::from(id).handle, closed, error, cx)?;
-            // One that had not been attached is gone already.
-            if session.link_ref(id).is_some() {
-                shared.timers.arm(Due::Detach(id), shared.config.timeouts.detach);
-            }
-            Ok(())
-        })
+    fn end_link(&mut self, id: LinkId, why: LinkEnd) -> Result<(), CommandError> {
+        self.run(|session, cx| session.end_link(LinkKey::from(id).handle, why, cx))
     }
 }
 
 impl Connection {
     fn parts(&mut self, channel: u16) -> Result<Parts<'_>, CommandError> {
-        let (session, cx, shared) = self.on_channel(channel).ok_or(CommandError::UnknownId)?;
-        Ok(Parts { session, cx, shared })
+        let (session, cx) = self.session_on(channel).ok_or(CommandError::UnknownId)?;
+        Ok(Parts { session, cx })
     }
 
     fn link_parts(&mut self, id: LinkId) -> Result<Parts<'_>, CommandError> {
@@ -123,7 +115,7 @@ impl Connection {
     /// [`CommandError::UnknownId`] if the link is gone, [`CommandError::IllegalState`] if it has been answered or
     /// its session has not, [`CommandError::FrameTooLarge`] if the attach is larger than the peer accepts.
     pub fn accept_sender(&mut self, id: SenderId, attach: config::Attach) -> Result<(), CommandError> {
-        self.link_parts(id.into())?.run(|session, cx, _| session.accept_link(id.into(), &attach, cx))
+        self.link_parts(id.into())?.run(|session, cx| session.accept_link(id.into(), &attach, cx))
     }
 
     /// Answers the peer's request for a link that we receive on (`RECEIVER_REQUESTED`).
@@ -131,7 +123,7 @@ impl Connection {
     /// # Errors
     /// As [`accept_sender`](Self::accept_sender).
     pub fn accept_receiver(&mut self, id: ReceiverId, attach: config::Attach) -> Result<(), CommandError> {
-        self.link_parts(id.into())?.run(|session, cx, _| session.accept_link(id.into(), &attach, cx))
+        self.link_parts(id.into())?.run(|session, cx| session.accept_link(id.into(), &attach, cx))
     }
 
     /// Refuses the peer's request for a link (`SENDER_REQUESTED`): attaches it without a source, and detaches it
@@ -152,11 +144,7 @@ impl Connection {
     }
 
     fn refuse(&mut self, id: LinkId, error: AmqpError) -> Result<(), CommandError> {
-        self.link_parts(id)?.run(|session, cx, _| {
-            session.refuse_link(LinkKey::from(id).handle, Some(error), cx)?;
-            session.link(id)?.common.end_raised = true;
-            Ok(())
-        })
+        self.link_parts(id)?.end_link(id, LinkEnd::Refusal(Some(error)))
     }
 }
 
@@ -205,7 +193,7 @@ macro_rules! link_getters {
         /// # Errors
         /// [`CommandError::IllegalState`] if it is not attached, or is being detached.
         pub fn detach(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
-            self.parts.detach(self.id.into(), false, error)
+            self.parts.end_link(self.id.into(), LinkEnd::Command { closed: false, error })
         }
 
         /// Closes the link (2.6.6). What is pending is written first, as [`detach`](Self::detach) does.
@@ -213,7 +201,7 @@ macro_rules! link_getters {
         /// # Errors
         /// [`CommandError::IllegalState`] if it is not attached, or is being detached.
         pub fn close(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
-            self.parts.detach(self.id.into(), true, error)
+            self.parts.end_link(self.id.into(), LinkEnd::Command { closed: true, error })
         }
     };
 }

@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 
-use super::{AmqpError, Attach, CommandError, Due, Link, Parts, ReceiverId, SessionId, Str, link_getters};
+use super::{
+    AmqpError, Attach, CommandError, Link, LinkEnd, Parts, ReceiverId, SessionId, Str, link_getters,
+};
 use crate::{
     ids::DeliveryId,
-    link::{Delivery, LinkKind},
+    link::LinkKind,
     spec::delivery_state::{DeliveryState, Modified, Rejected},
 };
 
@@ -32,7 +34,7 @@ impl Receiver<'_> {
     /// [`CommandError::IllegalState`] if the link is being detached.
     pub fn set_credit(&mut self, credit: u32) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, _, _| session.set_credit(id, |_| credit, false))
+        self.parts.run(|session, _| session.set_credit(id, |_| credit))
     }
 
     /// Gives so much more credit.
@@ -41,7 +43,7 @@ impl Receiver<'_> {
     /// [`CommandError::IllegalState`] if the link is being detached.
     pub fn add_credit(&mut self, credit: u32) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, _, _| session.set_credit(id, |now| now.saturating_add(credit), false))
+        self.parts.run(|session, _| session.set_credit(id, |now| now.saturating_add(credit)))
     }
 
     /// Asks the sender to use the credit up or give it up (2.6.7); `RECEIVER_DRAINED` says when it has, or that
@@ -50,34 +52,18 @@ impl Receiver<'_> {
     /// # Errors
     /// [`CommandError::IllegalState`] if there is no credit, or the link is being detached.
     pub fn drain(&mut self) -> Result<(), CommandError> {
-        if self.credit() == 0 {
-            return Err(CommandError::IllegalState("there is no credit to drain"));
-        }
         let id = self.id;
-        self.parts.run(|session, _, shared| {
-            session.set_credit(id, |now| now, true)?;
-            shared.timers.arm(Due::Drain(id), shared.config.timeouts.drain);
-            Ok(())
-        })
+        self.parts.run(|session, cx| session.drain(id, cx))
     }
 
-    /// Takes a complete delivery's message (`DELIVERY`); its frames leave the session's incoming window.
-    ///
-    /// # Errors
-    /// [`CommandError::UnknownId`] if it has been taken, [`CommandError::IllegalState`] if it is not complete.
-    pub fn take(&mut self, delivery: DeliveryId) -> Result<Delivery, CommandError> {
-        let id = self.id;
-        self.parts.run(|session, _, _| session.take(id, delivery))
-    }
-
-    /// Takes the next bytes of a delivery on a streaming link (`DELIVERY`, `DELIVERY_DATA`); `None` where there
+    /// Takes the next bytes of a delivery on a streaming link (`DELIVERY_BEGUN`, `DELIVERY_DATA`); `None` where there
     /// are none now.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if all of it has been taken.
     pub fn read_chunk(&mut self, delivery: DeliveryId) -> Result<Option<Bytes>, CommandError> {
         let id = self.id;
-        self.parts.run(|session, _, _| session.read(id, delivery))
+        self.parts.run(|session, _| session.read_chunk(id, delivery))
     }
 
     /// Accepts a delivery (3.4.2); in rcv-settle-mode first this settles it.
@@ -128,7 +114,7 @@ impl Receiver<'_> {
         settle: Option<bool>,
     ) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, _, _| session.resolve(id, delivery, state, settle))
+        self.parts.run(|session, _| session.resolve(id, delivery, state, settle))
     }
 
     /// Tells the state of all unsettled deliveries of the link from one to another, and settles them if asked.
@@ -144,6 +130,6 @@ impl Receiver<'_> {
         state: Option<DeliveryState>,
     ) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, _, _| session.resolve_range(id, (first, last), state.as_ref(), settled))
+        self.parts.run(|session, _| session.resolve_range(id, (first, last), state.as_ref(), settled))
     }
 }

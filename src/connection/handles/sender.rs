@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use super::{AmqpError, Attach, CommandError, Link, Parts, SenderId, SessionId, Str, link_getters};
+use super::{AmqpError, Attach, CommandError, Link, LinkEnd, Parts, SenderId, SessionId, Str, link_getters};
 use crate::{
     frame::Payload,
     ids::DeliveryId,
     link::{LinkKind, SendOptions, SenderEndpoint},
-    session::Outgoing,
+    session::Message,
     spec::delivery_state::DeliveryState,
     types::DeliveryTag,
 };
@@ -30,13 +30,13 @@ impl Sender<'_> {
 
     /// Messages that the receiver will take (2.6.7 `link-credit`).
     pub fn credit(&self) -> u32 {
-        self.inner().map_or(0, |sender| sender.credit)
+        self.inner().map_or(0, |sender| sender.link_credit)
     }
 
     /// Whether [`send`](Self::send) would take a message now.
     pub fn is_sendable(&self) -> bool {
         self.is_open()
-            && self.link().is_some_and(|link| link.common.leaving.is_none())
+            && self.link().is_some_and(|link| link.common.pending_detach.is_none())
             && self.parts.session.check_accepts_new_work(self.parts.cx).is_ok()
             && self.parts.session.remote_incoming_window() > 0
             && !self.parts.cx.outbox_full()
@@ -46,7 +46,7 @@ impl Sender<'_> {
     /// Whether a message has not been put into frames to its end. A detach, end or close waits for one that was
     /// taken whole, unless it carries an error; one that comes in pieces is cut short.
     pub fn is_sending(&self) -> bool {
-        self.inner().is_some_and(|sender| sender.held.is_some())
+        self.inner().is_some_and(|sender| sender.unsent.is_some())
     }
 
     /// Sends a message, whole: what does not fit the peer's window yet follows as that opens.
@@ -101,8 +101,8 @@ impl Sender<'_> {
         options: &SendOptions,
         streaming: bool,
     ) -> Result<DeliveryId, CommandError> {
-        let message = Outgoing { link: self.id, tag, payload, options, streaming };
-        self.parts.run(|session, cx, shared| session.send(message, cx, &mut shared.epochs))
+        let message = Message { link: self.id, tag, payload, options, streaming };
+        self.parts.run(|session, cx| session.send(message, cx))
     }
 
     /// Adds bytes to a delivery that was begun with [`send_streaming`](Self::send_streaming).
@@ -112,7 +112,7 @@ impl Sender<'_> {
     /// [`CommandError::UnknownId`] if the delivery is not in progress.
     pub fn write(&mut self, delivery: DeliveryId, chunk: impl Into<Bytes>) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, cx, _| session.write(id, delivery, chunk.into(), false, cx))
+        self.parts.run(|session, cx| session.write(id, delivery, chunk.into(), false, cx))
     }
 
     /// Ends a delivery that was begun with [`send_streaming`](Self::send_streaming).
@@ -121,7 +121,7 @@ impl Sender<'_> {
     /// [`CommandError::UnknownId`] if the delivery is not in progress.
     pub fn finish(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, cx, _| session.write(id, delivery, Bytes::new(), true, cx))
+        self.parts.run(|session, cx| session.write(id, delivery, Bytes::new(), true, cx))
     }
 
     /// Gives up a delivery that has not been sent to its end (2.6.14).
@@ -131,7 +131,7 @@ impl Sender<'_> {
     /// peer's window is.
     pub fn abort(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, cx, _| session.abort(id, delivery, cx))
+        self.parts.run(|session, cx| session.abort(id, delivery, cx))
     }
 
     /// Settles a delivery.
@@ -140,7 +140,7 @@ impl Sender<'_> {
     /// [`CommandError::UnknownId`] if it is settled, [`CommandError::IllegalState`] if it is still being sent.
     pub fn settle(&mut self, delivery: DeliveryId, state: Option<DeliveryState>) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, _, _| session.settle_sent(id, delivery, state))
+        self.parts.run(|session, _| session.settle_sent(id, delivery, state))
     }
 
     /// Tells the receiver how many messages wait for credit (2.6.7 `available`).
@@ -149,7 +149,7 @@ impl Sender<'_> {
     /// [`CommandError::UnknownId`] if the link is gone.
     pub fn set_available(&mut self, available: u32) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, _, _| session.set_available(id, available))
+        self.parts.run(|session, _| session.set_available(id, available))
     }
 
     /// Answers `SENDER_DRAIN`: there are no more messages, and the credit left is given up (2.6.7).
@@ -159,6 +159,6 @@ impl Sender<'_> {
     /// being sent.
     pub fn drained(&mut self) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, _, _| session.drained(id))
+        self.parts.run(|session, _| session.drained(id))
     }
 }

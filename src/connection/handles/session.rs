@@ -1,10 +1,11 @@
 //! A session, to be spoken to.
 
-use super::{super::deadlines::Due, Parts};
+use super::Parts;
 use crate::{
     config::Attach,
     error::CommandError,
     ids::{LinkId, ReceiverId, SenderId, SessionId},
+    session::SessionEnd,
     spec::{
         definitions::{AmqpError, Role},
         performatives::Begin,
@@ -29,7 +30,7 @@ impl Session<'_> {
 
     /// The peer's begin, once it has come (2.7.2). It is kept as it came, and decoded each time.
     pub fn remote_begin(&self) -> Option<Begin> {
-        self.parts.session.remote(self.parts.cx.limits.decode)
+        self.parts.session.remote_begin(self.parts.cx.limits.decode)
     }
 
     /// Transfer frames that the peer may still send (2.5.6 `incoming-window`).
@@ -79,9 +80,7 @@ impl Session<'_> {
     }
 
     fn attach(&mut self, role: Role, attach: Attach) -> Result<LinkId, CommandError> {
-        self.parts.run(|session, cx, shared| {
-            session.attach(role, attach, &shared.config.container_id, &mut shared.links, cx)
-        })
+        self.parts.run(|session, cx| session.attach(role, attach, cx))
     }
 
     /// Ends the session (2.5.2), with an error or without. What is pending is written first, and without an error
@@ -92,13 +91,6 @@ impl Session<'_> {
     /// # Errors
     /// [`CommandError::IllegalState`] if it has not begun, or is ending.
     pub fn end(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
-        self.parts.run(|session, cx, shared| {
-            session.end_in_order(error, cx)?;
-            // One that had not begun is gone already.
-            if !session.end_raised {
-                shared.timers.arm(Due::End(session.id), shared.config.timeouts.end);
-            }
-            Ok(())
-        })
+        self.parts.run(|session, cx| session.end(SessionEnd::Command(error), cx))
     }
 }

@@ -208,7 +208,7 @@ impl Engine {
 
     fn answer(&mut self, event: &Event) -> Result<(), CommandError> {
         let refuses = self.manner & 6 == 6;
-        match *event {
+        match event.clone() {
             Event::ConnectionRequested => self.connection.open(),
             Event::SaslPending => {
                 assert!(self.connection.sasl_credentials().is_some(), "nothing to look up");
@@ -259,8 +259,15 @@ impl Engine {
                 Err(CommandError::Busy) => Ok(()),
                 done => done,
             },
-            Event::Delivery { receiver, delivery } | Event::DeliveryData { receiver, delivery, .. } => {
+            Event::Delivery { receiver, delivery } => {
+                self.ids.arrived.push(delivery.id);
+                self.handle_delivery(receiver, delivery.id)
+            }
+            Event::DeliveryBegun { receiver, delivery, .. }
+            | Event::DeliveryData { receiver, delivery, .. } => {
                 self.ids.arrived.push(delivery);
+                let mut link = self.connection.receiver(receiver)?;
+                while link.read_chunk(delivery)?.is_some() {}
                 self.handle_delivery(receiver, delivery)
             }
             _ => Ok(()),
@@ -308,13 +315,8 @@ impl Engine {
 
     fn handle_delivery(&mut self, receiver: ReceiverId, delivery: DeliveryId) -> Result<(), CommandError> {
         let mut link = self.connection.receiver(receiver)?;
-        if self.manner & 0x90 == 0x10 {
-            while link.read_chunk(delivery)?.is_some() {}
-        } else if self.manner & 0x44 == 0x44 {
+        if self.manner & 0x44 == 0x44 {
             return Ok(());
-        } else {
-            let taken = link.take(delivery)?;
-            assert_eq!(taken.id, delivery);
         }
         match self.manner & 3 {
             0 => link.accept(delivery),
@@ -420,8 +422,7 @@ impl Engine {
             (2, _) => forget(link.set_credit(script.choose(5, &[0, 1, u32::MAX]))),
             (3, _) => forget(link.add_credit(script.choose(1, &[u32::MAX]))),
             (4, _) => forget(link.drain()),
-            (5, Some(delivery)) => forget(link.take(delivery)),
-            (6, Some(delivery)) => forget(link.read_chunk(delivery)),
+            (5 | 6, Some(delivery)) => forget(link.read_chunk(delivery)),
             (7, Some(delivery)) => forget(link.accept(delivery)),
             (8, Some(delivery)) => forget(link.modify(delivery, Modified::default())),
             (9, Some(delivery)) => forget(link.reject(delivery, error)),

@@ -146,7 +146,14 @@ impl App {
             Event::SenderDrain { sender } => {
                 let _ = end.connection.sender(*sender).and_then(|mut sender| sender.drained());
             }
-            Event::Delivery { receiver, delivery } => drop(self.waiting.insert((*receiver, *delivery))),
+            Event::Delivery { receiver, delivery } => {
+                check_fill(&delivery.payload.clone().into_bytes());
+                self.waiting.insert((*receiver, delivery.id));
+            }
+            Event::DeliveryBegun { receiver, delivery, .. } => {
+                self.waiting.insert((*receiver, *delivery));
+                read(end, *receiver, *delivery);
+            }
             Event::DeliveryData { receiver, delivery, .. } => read(end, *receiver, *delivery),
             Event::DeliveryAborted { receiver, delivery } => {
                 self.waiting.remove(&(*receiver, *delivery));
@@ -283,9 +290,6 @@ impl App {
         self.waiting.remove(&(id, delivery));
         read(end, id, delivery);
         let Ok(mut receiver) = end.connection.receiver(id) else { return };
-        if let Ok(taken) = receiver.take(delivery) {
-            check_fill(&taken.payload.into_bytes());
-        }
         let choice = script.byte();
         let _ = match choice & 3 {
             0 => receiver.accept(delivery),

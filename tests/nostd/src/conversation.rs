@@ -35,9 +35,8 @@ pub fn holds() -> Result<bool, CommandError> {
                     server.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(1)))?;
                 }
                 Event::Delivery { receiver, delivery } => {
-                    let mut link = server.receiver(receiver)?;
-                    arrived = link.take(delivery)?.payload.into_bytes() == MESSAGE;
-                    link.accept(delivery)?;
+                    server.receiver(receiver)?.accept(delivery.id)?;
+                    arrived = delivery.payload.into_bytes() == MESSAGE;
                 }
                 Event::ConnectionClosed => closed += 1,
                 _ => {}

@@ -1,0 +1,146 @@
+//! The end of a connection (2.4.3, 2.4.6).
+
+use alloc::boxed::Box;
+
+use super::Connection;
+use crate::{
+    error::{Cause, Failure, ProtocolError},
+    event::Event,
+    frame::{FrameKind, Outbox},
+    session::SessionEnd,
+    spec::{
+        definitions::{AmqpError, ErrorCondition},
+        performatives::Close,
+    },
+    state::{ConnectionState, ConnectionTrigger},
+    time::Instant,
+    timer::Timer,
+};
+
+/// Why a connection ends.
+pub(super) enum ConnectionEnd {
+    /// The application closes it before anything has been written.
+    NeverOpened,
+    /// The peer's close.
+    PeerClose(Option<AmqpError>),
+    /// The peer broke the protocol, or was silent for too long: we close with the error and discard what follows.
+    Failure(Failure),
+    /// The transport is lost, or given up without a close.
+    Lost(Failure),
+    /// Our close has no answer, and needs none (2.4.3).
+    Unanswered,
+}
+
+impl Connection {
+    /// Ends the connection.
+    pub(super) fn end(&mut self, why: ConnectionEnd) {
+        match why {
+            ConnectionEnd::NeverOpened | ConnectionEnd::Unanswered => self.give_up(None),
+            ConnectionEnd::Lost(failure) => self.give_up(Some(&failure)),
+            ConnectionEnd::PeerClose(error) => {
+                if self.state == ConnectionState::CloseRcvd {
+                    self.write_close(None);
+                }
+                self.stop_timers();
+                self.raise_end(error.map(|error| Failure { cause: Cause::Peer, error }).as_ref());
+            }
+            ConnectionEnd::Failure(failure) => self.close_with_failure(&failure),
+        }
+    }
+
+    /// Ends the connection for a fault of the peer's.
+    #[cold]
+    pub(super) fn violation(&mut self, error: ProtocolError) {
+        let (ProtocolError::Connection(error) | ProtocolError::Session(error) | ProtocolError::Link(error)) =
+            error;
+        self.end(ConnectionEnd::Failure(Failure { cause: Cause::Violation, error: *error }));
+    }
+
+    /// Closes with an error, and discards what follows (2.4.6 `DISCARDING`).
+    fn close_with_failure(&mut self, failure: &Failure) {
+        if matches!(self.state, ConnectionState::HeaderExch | ConnectionState::OpenRcvd) {
+            // 2.4.7: close is legal only after open.
+            let _ = self.write_open();
+        }
+        if self.state.next(ConnectionTrigger::SendCloseError).is_none() {
+            return self.give_up(Some(failure));
+        }
+        self.deferred.clear();
+        self.write_close(Some(failure.error.clone()));
+        self.cx.timers.set(Timer::Close, self.cx.config.timeouts.close);
+        self.raise_end(Some(failure));
+    }
+
+    /// Gives up the transport.
+    fn give_up(&mut self, failure: Option<&Failure>) {
+        if self.state == ConnectionState::End {
+            return;
+        }
+        let applied = self.apply(ConnectionTrigger::Lost);
+        debug_assert!(applied, "a transport can be lost in any state");
+        self.input_closed = true;
+        self.stop_timers();
+        self.raise_end(failure);
+    }
+
+    pub(super) fn stop_timers(&mut self) {
+        self.keepalive.stop();
+        self.cx.timers.cancel_all();
+    }
+
+    /// Writes our close, behind everything that is pending. The caller has checked that it is legal.
+    pub(super) fn write_close(&mut self, error: Option<AmqpError>) {
+        self.cx.close_pending = false;
+        self.flush();
+        let trigger =
+            if error.is_some() { ConnectionTrigger::SendCloseError } else { ConnectionTrigger::SendClose };
+        let max = self.cx.max_frame_size;
+        let condition = error.as_ref().map(|error| error.condition.clone());
+        let close = Close { error: error.map(Box::new) };
+        if self.cx.outbox.frame(FrameKind::Amqp, 0, &close, max).is_err() {
+            let bare = Close { error: condition.map(|condition| Box::new(AmqpError::new(condition))) };
+            let _ = self.cx.outbox.frame(FrameKind::Amqp, 0, &bare, max);
+        }
+        let _ = self.apply(trigger);
+        // 2.4.5: no empty frames after close.
+        self.keepalive.stop();
+    }
+
+    /// Takes note that the transport has ended. What is still to be written cannot be.
+    pub fn handle_eof(&mut self, now: Instant) {
+        self.cx.timers.advance(now);
+        if self.state == ConnectionState::End {
+            // 2.4.6: the peer sends nothing more, and may still read the last of ours.
+            return;
+        }
+        // 2.4.3: a close that was sent is as good as answered.
+        let why = if self.is_write_closed() && !self.end_raised {
+            ConnectionEnd::Unanswered
+        } else {
+            let why = "the transport was lost";
+            ConnectionEnd::Lost(Failure::new(Cause::Lost, ErrorCondition::ConnectionForced, why))
+        };
+        self.end(why);
+        self.cx.outbox = Outbox::default();
+    }
+
+    /// Raises the last events: those of links, sessions and then the connection.
+    pub(super) fn raise_end(&mut self, failure: Option<&Failure>) {
+        if core::mem::replace(&mut self.end_raised, true) {
+            return;
+        }
+        for channel in self.sessions.numbers() {
+            if let Some((session, cx)) = self.session_on(channel) {
+                let _ = session.end(SessionEnd::Connection(failure), cx);
+            }
+        }
+        // A connection that has ended has nothing but what can be asked of it.
+        for channel in self.sessions.numbers().rev() {
+            self.remove_session(channel);
+        }
+        self.cx.event(match failure {
+            None => Event::ConnectionClosed,
+            Some(failure) => Event::ConnectionError(Box::new(failure.clone())),
+        });
+    }
+}

@@ -1,0 +1,77 @@
+//! Idle time-outs in both directions (2.4.5).
+
+use core::time::Duration;
+
+use super::{Connection, end::ConnectionEnd};
+use crate::{
+    error::{Cause, Failure},
+    frame::Outbox,
+    spec::definitions::ErrorCondition,
+    time::Instant,
+};
+
+/// When the peer has been silent for too long, and when we have been.
+#[derive(Debug, Default)]
+pub(super) struct Keepalive {
+    /// How long the peer may be silent.
+    idle_timeout: Option<Duration>,
+    last_input: Instant,
+    /// How long we may be silent: half of the peer's idle time-out, so that a frame arrives in time.
+    heartbeat_interval: Option<Duration>,
+    last_output: Instant,
+}
+
+impl Keepalive {
+    /// Starts both directions, as the connection opens. Both durations are in milliseconds, 0 for none.
+    pub(super) fn start(&mut self, idle_timeout: u32, remote_idle_timeout: u32, now: Instant) {
+        let micros = |micros: u64| (micros > 0).then(|| Duration::from_micros(micros));
+        self.idle_timeout = micros(u64::from(idle_timeout).saturating_mul(1000));
+        self.heartbeat_interval = micros(u64::from(remote_idle_timeout).saturating_mul(500));
+        self.last_input = now;
+        self.last_output = now;
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.idle_timeout = None;
+        self.heartbeat_interval = None;
+    }
+
+    #[inline]
+    pub(super) fn on_input(&mut self, now: Instant) {
+        self.last_input = now;
+    }
+
+    #[inline]
+    pub(super) fn on_output(&mut self, now: Instant) {
+        self.last_output = now;
+    }
+
+    /// Returns when the peer has been silent for too long.
+    pub(super) fn silence_deadline(&self) -> Option<Instant> {
+        self.idle_timeout.map(|timeout| self.last_input.saturating_add(timeout))
+    }
+
+    /// Returns when a heartbeat is due: never while output waits, which will do as well.
+    pub(super) fn heartbeat_deadline(&self, outbox: &Outbox) -> Option<Instant> {
+        self.heartbeat_interval
+            .filter(|_| outbox.is_empty())
+            .map(|interval| self.last_output.saturating_add(interval))
+    }
+}
+
+impl Connection {
+    /// Ends the connection if the peer has been silent for too long, and writes a heartbeat if one is due.
+    pub(super) fn check_keepalive(&mut self) {
+        let now = self.cx.timers.now();
+        if self.keepalive.silence_deadline().is_some_and(|deadline| deadline <= now) {
+            // 2.4.5: we close with an error that has the reason, and give up the transport if that is not answered.
+            let why = "no frame came within the idle-time-out";
+            let failure = Failure::new(Cause::TimedOut, ErrorCondition::ResourceLimitExceeded, why);
+            self.end(ConnectionEnd::Failure(failure));
+        }
+        if self.keepalive.heartbeat_deadline(&self.cx.outbox).is_some_and(|deadline| deadline <= now) {
+            self.cx.outbox.empty_frame();
+            self.keepalive.on_output(now);
+        }
+    }
+}

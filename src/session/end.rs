@@ -1,0 +1,136 @@
+//! The end of a session (2.5.2 to 2.5.4).
+
+use alloc::{boxed::Box, vec::Vec};
+
+use super::{SessionEndpoint, link_names::LinkNames};
+use crate::{
+    context::Context,
+    error::{Cause, CommandError, Failure},
+    event::Event,
+    slab::Slab,
+    spec::{definitions::AmqpError, performatives::End},
+    state::{SessionState, SessionTrigger},
+    timer::Timer,
+};
+
+/// Why a session ends.
+pub(crate) enum SessionEnd<'a> {
+    /// The application ends it. Without an error, messages in progress go out first.
+    Command(Option<AmqpError>),
+    /// The application refuses the peer's begin, which has just been answered.
+    Refusal(AmqpError),
+    /// An end that waited for messages in progress waits no longer.
+    Overdue,
+    /// The peer broke the protocol (2.5.4).
+    Violation(AmqpError),
+    /// The peer's end.
+    PeerEnd(Option<AmqpError>),
+    /// The session could not begin, or the peer did not answer its end.
+    Failure(Failure),
+    /// The connection ends, and this is why.
+    Connection(Option<&'a Failure>),
+}
+
+impl SessionEndpoint {
+    /// Ends the session. An error changes nothing.
+    pub(crate) fn end(&mut self, why: SessionEnd<'_>, cx: &mut Context) -> Result<(), CommandError> {
+        match why {
+            SessionEnd::Command(error) => self.end_by_command(error, cx)?,
+            SessionEnd::Refusal(error) => {
+                self.end_raised = true;
+                self.write_end_or_bare(error, cx)?;
+            }
+            SessionEnd::Overdue => {
+                self.write_end(None, cx)?;
+                cx.timers.set(Timer::End(self.id), cx.config.timeouts.end);
+            }
+            SessionEnd::Violation(error) => {
+                // All that follows is discarded, whether or not the end could be written.
+                let _ = self.write_end_or_bare(error.clone(), cx);
+                self.raise_end(Some(&Failure { cause: Cause::Violation, error }), cx);
+            }
+            SessionEnd::PeerEnd(error) => {
+                if !self.apply(SessionTrigger::RecvEnd) {
+                    return Err(CommandError::IllegalState("the session has not begun"));
+                }
+                if self.state == SessionState::EndRcvd {
+                    let _ = self.write_end(None, cx);
+                }
+                let failure = error.map(|error| Failure { cause: Cause::Peer, error });
+                self.raise_end(failure.as_ref(), cx);
+            }
+            SessionEnd::Failure(failure) => self.raise_end(Some(&failure), cx),
+            SessionEnd::Connection(failure) => self.raise_end(failure, cx),
+        }
+        Ok(())
+    }
+
+    fn end_by_command(&mut self, error: Option<AmqpError>, cx: &mut Context) -> Result<(), CommandError> {
+        if core::mem::take(&mut self.begin_pending) {
+            // Nothing of the session has been written, so nothing has to be ended.
+            self.raise_end(None, cx);
+            return Ok(());
+        }
+        if error.is_some() || !self.has_unsent_messages() {
+            self.write_end(error, cx)?;
+        } else if core::mem::replace(&mut self.end_pending, true) {
+            return Err(CommandError::IllegalState("the session is ending"));
+        }
+        cx.timers.set(Timer::End(self.id), cx.config.timeouts.end);
+        Ok(())
+    }
+
+    /// True if the end waits for messages in progress.
+    pub(crate) fn is_end_pending(&self) -> bool {
+        self.end_pending
+    }
+
+    /// Writes an end, behind everything that is pending.
+    fn write_end(&mut self, error: Option<AmqpError>, cx: &mut Context) -> Result<(), CommandError> {
+        let trigger = if error.is_some() { SessionTrigger::SendEndError } else { SessionTrigger::SendEnd };
+        if self.state.next(trigger).is_none() {
+            return Err(CommandError::IllegalState("the session has not begun, or has ended"));
+        }
+        let end_pending = core::mem::take(&mut self.end_pending);
+        self.flush(cx);
+        if let Err(refused) = cx.frame(&End { error: error.map(Box::new) }) {
+            self.end_pending = end_pending;
+            return Err(refused);
+        }
+        let applied = self.apply(trigger);
+        debug_assert!(applied, "checked above");
+        Ok(())
+    }
+
+    /// Writes an end with an error; with its condition alone if the rest does not fit the peer's frames.
+    fn write_end_or_bare(&mut self, error: AmqpError, cx: &mut Context) -> Result<(), CommandError> {
+        let bare = AmqpError::new(error.condition.clone());
+        self.write_end(Some(error), cx).or_else(|_| self.write_end(Some(bare), cx))
+    }
+
+    /// Raises the last events of the links and the session, links first.
+    fn raise_end(&mut self, failure: Option<&Failure>, cx: &mut Context) {
+        if core::mem::replace(&mut self.end_raised, true) {
+            return;
+        }
+        for link in self.links.iter_mut() {
+            if !core::mem::replace(&mut link.common.end_raised, true) {
+                let failure = failure.cloned().map(Box::new);
+                cx.event(Event::link_closed(link.common.id, link.common.unsettled, failure));
+            }
+        }
+        cx.event(Event::session_ended(self.id, failure.cloned().map(Box::new)));
+    }
+
+    /// Releases everything but the unsettled deliveries, which can still be asked for.
+    pub(crate) fn release_all_but_unsettled(&mut self) {
+        self.links = Slab::default();
+        self.handles = Vec::new();
+        self.link_names = LinkNames::default();
+        self.cold = None;
+        self.remote_begin = None;
+        self.pending_dispositions = Vec::new();
+        self.runs = Vec::new();
+        (self.link_flows_due, self.sending, self.ready_checks) = Default::default();
+    }
+}

@@ -1,0 +1,106 @@
+//! The router of a session: the only place where one of its frames meets its handler.
+
+use bytes::Bytes;
+
+use super::{SessionEnd, SessionEndpoint};
+use crate::{
+    codec::{Decode, Decoder, from_bytes},
+    context::Context,
+    error::ProtocolError,
+    frame::{FrameHeader, Input},
+    spec::{
+        kind::{Kind, check_body},
+        performatives::Transfer,
+        usual, whole,
+    },
+};
+
+impl SessionEndpoint {
+    /// Removes a frame from the input and handles it. The session is open.
+    ///
+    /// # Errors
+    /// A fault that ends the connection. One that ends a link or the session is dealt with here.
+    #[inline(always)]
+    pub(crate) fn receive(
+        &mut self,
+        kind: Kind,
+        header: FrameHeader,
+        input: &mut impl Input,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        let handled = match kind {
+            Kind::Transfer => self.receive_transfer(header, input, cx),
+            _ => self.receive_other(kind, header, input, cx),
+        };
+        match handled {
+            Ok(()) => Ok(()),
+            Err(error) => self.contain(error, cx),
+        }
+    }
+
+    #[inline(always)]
+    fn receive_transfer(
+        &mut self,
+        header: FrameHeader,
+        input: &mut impl Input,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        let chunk = input.chunk();
+        let body = chunk.get(header.body..header.size.min(chunk.len())).unwrap_or_default();
+        if let Some((whole, size)) = whole::read(body) {
+            let payload = input.take_behind(header.body.saturating_add(size), header.size);
+            return self.on_whole_delivery(&whole, payload, cx);
+        }
+        if let Some((mut transfer, size)) = usual::read_transfer(body) {
+            let payload = input.take_behind(header.body.saturating_add(size), header.size);
+            return self.on_transfer(&mut transfer, payload, cx);
+        }
+        let body = input.take_behind(header.body, header.size);
+        let mut decoder = Decoder::new(&body, cx.limits.decode);
+        let mut transfer = Transfer::decode(&mut decoder)?;
+        let payload = decoder.take_rest();
+        self.on_transfer(&mut transfer, payload, cx)
+    }
+
+    fn receive_other(
+        &mut self,
+        kind: Kind,
+        header: FrameHeader,
+        input: &mut impl Input,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        if kind == Kind::Disposition {
+            let chunk = input.chunk();
+            let body = chunk.get(header.body..header.size).unwrap_or_default();
+            if let Some(disposition) = usual::read_disposition(body) {
+                input.skip(header.size);
+                return self.on_disposition(&disposition, cx);
+            }
+        }
+        let body = input.take_behind(header.body, header.size);
+        self.receive_body(kind, &body, cx)
+    }
+
+    fn receive_body(&mut self, kind: Kind, body: &Bytes, cx: &mut Context) -> Result<(), ProtocolError> {
+        let limits = cx.limits.decode;
+        match kind {
+            Kind::Disposition => self.on_disposition(&from_bytes(body, limits)?, cx),
+            Kind::Flow => self.on_flow(&from_bytes(body, limits)?, cx),
+            Kind::Attach => self.on_attach(&from_bytes(body, limits)?, body, cx),
+            Kind::Detach => self.on_detach(from_bytes(body, limits)?, cx),
+            _ => Ok(check_body(body, limits)?),
+        }
+    }
+
+    /// Ends the session for an error of its own, and returns one that ends the connection.
+    #[cold]
+    fn contain(&mut self, error: ProtocolError, cx: &mut Context) -> Result<(), ProtocolError> {
+        match error {
+            ProtocolError::Session(error) => {
+                let _ = self.end(SessionEnd::Violation(*error), cx);
+                Ok(())
+            }
+            other => Err(other),
+        }
+    }
+}
