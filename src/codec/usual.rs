@@ -117,7 +117,7 @@ pub(super) fn symbol<'a>(rest: &'a [u8], reader: &Reader<'a>) -> Taken<'a, Symbo
 pub(crate) fn delivery_tag(rest: &[u8]) -> Taken<'_, DeliveryTag> {
     let [code::VBIN8, length, rest @ ..] = rest else { return None };
     let (octets, rest) = rest.split_at_checked((*length).into())?;
-    Some((DeliveryTag::fitting(octets)?, rest))
+    Some((DeliveryTag::try_copy(octets)?, rest))
 }
 
 /// What a field declared `multiple` holds most often, beside nothing: one value.

@@ -76,7 +76,7 @@ mod tests {
             handle_max: Handle::new(4),
             ..Begin::default()
         };
-        let symbol = || Symbol::literal("symbol");
+        let symbol = || Symbol::from_static("symbol");
         let properties = Some(Fields::new().with(symbol(), Value::Null));
         let others = [
             Begin { offered_capabilities: symbol().into(), ..plain.clone() },

@@ -9,7 +9,7 @@ use super::{Described, Kind, Value};
 /// The items of an array are not all of one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("an array of {expected:?} holds a {found:?}")]
-pub struct MixedArray {
+pub struct ArrayError {
     /// The array's type.
     pub expected: Kind,
     /// The type of the first item that does not fit.
@@ -28,22 +28,22 @@ impl Array {
     /// An array of items of this type.
     ///
     /// # Errors
-    /// [`MixedArray`] where an item is of another type, or where the type is [`Kind::Described`]: for those see
+    /// [`ArrayError`] where an item is of another type, or where the type is [`Kind::Described`]: for those see
     /// [`described`](Self::described).
-    pub fn new(kind: Kind, items: Vec<Value>) -> Result<Self, MixedArray> {
+    pub fn new(kind: Kind, items: Vec<Value>) -> Result<Self, ArrayError> {
         Self::described(Vec::new(), kind, items)
     }
 
     /// An array whose items all carry the same descriptors, outermost first; `items` are the values described.
     ///
     /// # Errors
-    /// [`MixedArray`] where an item is not of the type `kind`.
-    pub fn described(descriptors: Vec<Value>, kind: Kind, items: Vec<Value>) -> Result<Self, MixedArray> {
+    /// [`ArrayError`] where an item is not of the type `kind`.
+    pub fn described(descriptors: Vec<Value>, kind: Kind, items: Vec<Value>) -> Result<Self, ArrayError> {
         if kind == Kind::Described {
-            return Err(MixedArray { expected: kind, found: kind });
+            return Err(ArrayError { expected: kind, found: kind });
         }
         match items.iter().map(Value::kind).find(|found| *found != kind) {
-            Some(found) => Err(MixedArray { expected: kind, found }),
+            Some(found) => Err(ArrayError { expected: kind, found }),
             None => Ok(Self { descriptors, kind, items }),
         }
     }

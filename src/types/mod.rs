@@ -4,7 +4,6 @@
 //! type system can express fits in a [`Value`].
 
 mod array;
-mod binary;
 mod decimal;
 mod described;
 mod float;
@@ -12,7 +11,8 @@ mod map;
 mod multiple;
 mod number;
 mod serial;
-mod text;
+mod short_binary;
+mod string;
 mod timestamp;
 mod uuid;
 mod value;
@@ -20,8 +20,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use array::{Array, MixedArray};
-pub use binary::{DeliveryTag, TooLong, TransactionId};
+pub use array::{Array, ArrayError};
 pub use decimal::{Decimal32, Decimal64, Decimal128};
 pub use described::Described;
 pub use float::{Double, Float};
@@ -31,7 +30,8 @@ pub use number::{
     Channel, DeliveryNumber, Handle, MessageFormat, Milliseconds, Seconds, SequenceNo, TransferNumber,
 };
 pub use serial::Serial;
-pub use text::{NotAscii, NotUtf8, Str, Symbol, TextRef};
+pub use short_binary::{BinaryLengthError, DeliveryTag, TransactionId};
+pub use string::{Str, Symbol, SymbolError, TextRef, Utf8Error};
 pub use timestamp::Timestamp;
 pub use uuid::Uuid;
 pub use value::{Kind, Value};

@@ -10,7 +10,7 @@ const MAX: usize = 32;
 /// More than 32 octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{0} octets; the standard allows 32")]
-pub struct TooLong(pub usize);
+pub struct BinaryLengthError(pub usize);
 
 /// The octets with zeros behind them, if they are not too many. Four and eight are the most common, and not worth a
 /// call.
@@ -66,15 +66,15 @@ macro_rules! short_binaries {
             /// Copies the octets.
             ///
             /// # Errors
-            /// [`TooLong`] for more than 32.
+            /// [`BinaryLengthError`] for more than 32.
             #[inline]
-            pub fn new(octets: &[u8]) -> Result<Self, TooLong> {
-                Self::fitting(octets).ok_or(TooLong(octets.len()))
+            pub fn new(octets: &[u8]) -> Result<Self, BinaryLengthError> {
+                Self::try_copy(octets).ok_or(BinaryLengthError(octets.len()))
             }
 
             /// Copies the octets, if they are not too many.
             #[inline(always)]
-            pub(crate) fn fitting(octets: &[u8]) -> Option<Self> {
+            pub(crate) fn try_copy(octets: &[u8]) -> Option<Self> {
                 let end = NonZeroU8::MIN.checked_add(u8::try_from(octets.len()).ok()?)?;
                 Some(Self { octets: padded(octets)?, end })
             }
@@ -100,9 +100,9 @@ macro_rules! short_binaries {
         }
 
         impl TryFrom<&[u8]> for $name {
-            type Error = TooLong;
+            type Error = BinaryLengthError;
 
-            fn try_from(octets: &[u8]) -> Result<Self, TooLong> {
+            fn try_from(octets: &[u8]) -> Result<Self, BinaryLengthError> {
                 Self::new(octets)
             }
         }

@@ -9,12 +9,12 @@ use thiserror::Error;
 /// The bytes are not UTF-8 (1.6.20).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not UTF-8")]
-pub struct NotUtf8;
+pub struct Utf8Error;
 
 /// The text has a character outside ASCII (1.6.21).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not ASCII")]
-pub struct NotAscii;
+pub struct SymbolError;
 
 macro_rules! text {
     ($($(#[$meta:meta])* $name:ident, $valid:ident, $error:ident;)*) => {$(
@@ -133,14 +133,28 @@ fn is_ascii(bytes: &[u8]) -> bool {
 
 text! {
     /// A string (1.6.20): UTF-8 text.
-    Str, is_utf8, NotUtf8;
+    Str, is_utf8, Utf8Error;
     /// A symbol (1.6.21): ASCII text from a constrained domain.
-    Symbol, is_ascii, NotAscii;
+    Symbol, is_ascii, SymbolError;
 }
 
 impl Symbol {
-    /// The standard's own symbols, which are ASCII.
-    pub(crate) const fn literal(text: &'static str) -> Self {
+    /// Wraps constant text without copying it.
+    ///
+    /// Call it in a `const` item or a `const` block, so that text outside ASCII is an error at compile time. For text
+    /// that the program does not contain itself, use [`TryFrom<&str>`](#impl-TryFrom<%26str>-for-Symbol).
+    ///
+    /// # Panics
+    /// If the text is not ASCII and the call is evaluated at run time.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Self {
+        #[allow(
+            clippy::panic,
+            reason = "the only way for a const fn to reject text at compile time; no input reaches it"
+        )]
+        if !text.is_ascii() {
+            panic!("a symbol must be ASCII");
+        }
         Self(Bytes::from_static(text.as_bytes()))
     }
 }
@@ -164,10 +178,10 @@ impl From<Symbol> for Str {
 }
 
 impl TryFrom<&str> for Symbol {
-    type Error = NotAscii;
+    type Error = SymbolError;
 
-    fn try_from(text: &str) -> Result<Self, NotAscii> {
-        if text.is_ascii() { Ok(Self(Bytes::copy_from_slice(text.as_bytes()))) } else { Err(NotAscii) }
+    fn try_from(text: &str) -> Result<Self, SymbolError> {
+        if text.is_ascii() { Ok(Self(Bytes::copy_from_slice(text.as_bytes()))) } else { Err(SymbolError) }
     }
 }
 
