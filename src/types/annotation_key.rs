@@ -7,9 +7,10 @@ use super::{Symbol, SymbolError};
 /// A key of a map of [`Annotations`](super::Annotations) (3.2.10).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AnnotationKey {
-    /// A symbol. Keys that no standard defines begin with `x-opt-`.
+    /// A symbol. Those that do not begin with `x-` are reserved; an end may ignore an unknown one only if it begins
+    /// with `x-opt-`.
     Symbol(Symbol),
-    /// A number. The standard reserves all of them.
+    /// A number. All are reserved.
     Ulong(u64),
 }
 

@@ -1,4 +1,4 @@
-//! Fields declared `multiple` (1.4): no, one or several values of one type.
+//! Fields declared `multiple` (1.3): no, one or several values of one type.
 
 use alloc::{
     vec,
@@ -9,7 +9,7 @@ use core::{
     slice,
 };
 
-/// The values of a field declared `multiple` (1.4).
+/// The values of a field declared `multiple` (1.3).
 ///
 /// On the wire no value is null, one value stands alone, and more are an array. An array of one value or of none is
 /// accepted too.
