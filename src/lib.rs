@@ -77,7 +77,8 @@
 //!
 //! # Panics
 //!
-//! None, whatever the input and whatever the order of calls; one would be a bug of ours.
+//! None, whatever the input and whatever the order of calls; one would be a bug of ours. The one exception rejects a
+//! constant of the program, at compile time if that is one: [`types::Symbol::from_static`].
 //!
 //! # Memory
 //!

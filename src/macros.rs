@@ -302,7 +302,7 @@ macro_rules! restricted {
         impl From<$name> for $crate::types::Symbol {
             fn from(choice: $name) -> Self {
                 match choice {
-                    $($name::$choice => Self::literal($value),)*
+                    $($name::$choice => const { Self::from_static($value) },)*
                     $name::Other(symbol) => symbol,
                 }
             }

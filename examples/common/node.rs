@@ -35,7 +35,7 @@ pub struct Node {
     /// Links that their queue goes with.
     owners: BTreeMap<Key, Str>,
     /// Queues that may have something to hand out.
-    ready: BTreeSet<Vec<u8>>,
+    ready: BTreeSet<Str>,
     dynamic: u64,
 }
 
@@ -90,7 +90,7 @@ impl Node {
     /// Hands out what can be handed out.
     pub fn serve(&mut self, peers: &mut Peers) {
         for address in std::mem::take(&mut self.ready) {
-            if let Some(queue) = self.queues.get_mut(address.as_slice()) {
+            if let Some(queue) = self.queues.get_mut(&address) {
                 queue.serve(peers);
             }
         }
@@ -187,7 +187,7 @@ impl Node {
             return receiver.reject(delivery, Some(error));
         };
         note(&mut self.ready, &address);
-        match self.queues.get_mut(address.as_bytes()) {
+        match self.queues.get_mut(&address) {
             Some(queue) => queue.push(message),
             // The map keeps the address for long, and not the block that the message was read into.
             None => self.queues.entry(address.detach()).or_default().push(message),
@@ -221,7 +221,7 @@ impl Node {
 
     fn queue(&mut self, peer: usize, link: LinkId) -> Option<&mut Queue> {
         let address = self.addresses.get(&(peer, link))?.as_ref()?;
-        self.queues.get_mut(address.as_bytes())
+        self.queues.get_mut(address)
     }
 
     fn mark(&mut self, peer: usize, link: LinkId) {
@@ -233,15 +233,15 @@ impl Node {
     fn forget(&mut self, peer: usize, link: LinkId) {
         self.addresses.remove(&(peer, link));
         if let Some(address) = self.owners.remove(&(peer, link)) {
-            self.queues.remove(address.as_bytes());
+            self.queues.remove(&address);
         }
     }
 }
 
 /// Puts an address among those of queues that may have something to hand out: mostly it is there.
-fn note(ready: &mut BTreeSet<Vec<u8>>, address: &Str) {
-    if !ready.contains(address.as_bytes()) {
-        ready.insert(address.as_bytes().to_vec());
+fn note(ready: &mut BTreeSet<Str>, address: &Str) {
+    if !ready.contains(address) {
+        ready.insert(address.detach());
     }
 }
 

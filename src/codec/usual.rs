@@ -117,7 +117,7 @@ pub(super) fn symbol<'a>(rest: &'a [u8], decoder: &Decoder<'a>) -> Taken<'a, Sym
 pub(crate) fn delivery_tag(rest: &[u8]) -> Taken<'_, DeliveryTag> {
     let [format_code::VBIN8, length, rest @ ..] = rest else { return None };
     let (bytes, rest) = rest.split_at_checked((*length).into())?;
-    Some((DeliveryTag::fitting(bytes)?, rest))
+    Some((DeliveryTag::try_copy(bytes)?, rest))
 }
 
 /// What a field declared `multiple` holds most often, beside nothing: one value.

@@ -149,7 +149,7 @@ mod tests {
     use alloc::{boxed::Box, vec};
 
     fn attach() -> Attach {
-        let properties = Fields::new().with(Symbol::literal("key"), Value::from(vec![Value::Null]));
+        let properties = Fields::new().with(Symbol::from_static("key"), Value::from(vec![Value::Null]));
         Attach {
             name: "a name".into(),
             source: Some(Box::new(Source::at("x".repeat(300).as_str()))),

@@ -12,7 +12,7 @@ use crate::{
     },
     spec::{Composite, Field, messaging::Properties},
     types::{
-        Decimal32, Decimal64, Decimal128, Double, Float, NotAscii, SequenceNo, Symbol, TextRef, Timestamp,
+        Decimal32, Decimal64, Decimal128, Double, Float, SequenceNo, Symbol, SymbolError, TextRef, Timestamp,
         Uuid,
     },
 };
@@ -217,10 +217,10 @@ impl<'a> SimpleRef<'a> {
 }
 
 impl TryFrom<SimpleRef<'_>> for SimpleValue {
-    type Error = NotAscii;
+    type Error = SymbolError;
 
     /// Copies what is borrowed. A symbol read from a message is always ASCII.
-    fn try_from(value: SimpleRef<'_>) -> Result<Self, NotAscii> {
+    fn try_from(value: SimpleRef<'_>) -> Result<Self, SymbolError> {
         Ok(match value {
             SimpleRef::Null => Self::NULL,
             SimpleRef::Boolean(value) => value.into(),

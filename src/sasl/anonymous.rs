@@ -10,7 +10,7 @@ use super::{
 };
 use crate::types::{Str, Symbol};
 
-const NAME: Symbol = Symbol::literal("ANONYMOUS");
+const NAME: Symbol = Symbol::from_static("ANONYMOUS");
 
 /// RFC 4505, 2: the length of a token, in characters.
 const MAX_TRACE: usize = 255;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::types::{Str, Symbol};
 
-const NAME: Symbol = Symbol::literal("EXTERNAL");
+const NAME: Symbol = Symbol::from_static("EXTERNAL");
 
 impl Offer {
     /// EXTERNAL, for a client that leaves it to the server whom it may act as.

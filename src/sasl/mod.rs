@@ -103,7 +103,7 @@
 //! let Step::Reply(response) = client.step(Input::Data(&reason)) else { panic!() };
 //! assert!(response.is_empty());
 //! assert_eq!(server.step(Input::Data(&response)), Step::Fail(SaslCode::Auth));
-//! # Ok::<(), amqp_proto::types::NotAscii>(())
+//! # Ok::<(), amqp_proto::types::SymbolError>(())
 //! ```
 
 mod anonymous;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::types::{Str, Symbol};
 
-const NAME: Symbol = Symbol::literal("PLAIN");
+const NAME: Symbol = Symbol::from_static("PLAIN");
 
 impl Offer {
     /// PLAIN, for a client. A user or password that is empty or contains a NUL can't be said in it: the

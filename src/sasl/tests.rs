@@ -348,7 +348,7 @@ fn a_mechanism_without_credentials_has_none() {
             Step::NoReply
         }
     }
-    let offer = Offer::new(Symbol::literal("SILENT"), || Box::new(Silent));
+    let offer = Offer::new(Symbol::from_static("SILENT"), || Box::new(Silent));
     assert_eq!(offer.name(), &"SILENT");
     assert_eq!(offer.start().step(Input::Start(None)), Step::NoReply);
     assert!(offer.start().credentials().is_none());

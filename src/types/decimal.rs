@@ -1,18 +1,20 @@
-//! IEEE 754-2008 decimals (1.6.13 to 1.6.15): opaque octets, carried exactly.
+//! Decimals (1.6.13 to 1.6.15): opaque bytes, carried exactly.
 
 macro_rules! decimals {
     ($($(#[$meta:meta])* $name:ident, $width:literal;)*) => {$(
         $(#[$meta])*
+        ///
+        /// The bytes are carried, not computed with. Equality and order are those of the bytes, not of the numbers.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name([u8; $width]);
 
         impl $name {
-            /// From the octets, most significant first, in the Binary Integer Decimal encoding.
-            pub const fn from_be_bytes(octets: [u8; $width]) -> Self {
-                Self(octets)
+            /// Wraps the bytes of the Binary Integer Decimal encoding (IEEE 754-2008), most significant first.
+            pub const fn from_be_bytes(bytes: [u8; $width]) -> Self {
+                Self(bytes)
             }
 
-            /// The octets, most significant first.
+            /// Returns the bytes of the Binary Integer Decimal encoding, most significant first.
             pub const fn to_be_bytes(self) -> [u8; $width] {
                 self.0
             }

@@ -1,18 +1,19 @@
-//! Described values (1.3): a value together with what it stands for.
+//! Described values (1.1.2): a value with a descriptor that assigns it a further type.
 
 use super::Value;
 
-/// A value annotated with a descriptor (1.2, 1.5).
+/// A value and its descriptor (1.1.2, 1.2).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Described {
-    /// What the value stands for: a symbol or a ulong; any other type is reserved by 1.5 but well-formed.
+    /// The identity of the type that `value` represents: a symbol or a ulong (1.5). Other types are reserved, and
+    /// accepted.
     pub descriptor: Value,
     /// The value described.
     pub value: Value,
 }
 
 impl Described {
-    /// A value with its descriptor.
+    /// Returns a value with its descriptor.
     pub fn new(descriptor: impl Into<Value>, value: impl Into<Value>) -> Self {
         Self { descriptor: descriptor.into(), value: value.into() }
     }

@@ -1,22 +1,35 @@
-//! Fields declared `multiple` (1.4): none, one or several values of one type.
+//! Fields declared `multiple` (1.3): no, one or several values of one type.
 
-use alloc::{vec, vec::Vec};
-use core::ops::{Deref, DerefMut};
+use alloc::{
+    vec,
+    vec::{IntoIter, Vec},
+};
+use core::{
+    ops::{Deref, DerefMut},
+    slice,
+};
 
-/// The values of a field declared `multiple`.
+/// The values of a field declared `multiple` (1.3).
 ///
-/// On the wire no value is null, one value stands alone, and more are an array. All three, and an array of one
-/// or of none, are accepted (1.3).
+/// On the wire no value is null, one value stands alone, and more are an array. An array of one value or of none is
+/// accepted too.
+///
+/// ```
+/// use amqp_proto::types::{Multiple, Symbol};
+///
+/// let capabilities: Multiple<Symbol> = [Symbol::from_static("queue"), Symbol::from_static("topic")].into();
+/// assert!(capabilities.iter().any(|capability| capability == "topic"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Multiple<T>(Vec<T>);
 
 impl<T> Multiple<T> {
-    /// No value.
+    /// Returns no value.
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// The values as a vector.
+    /// Returns the values as a vector.
     pub fn into_inner(self) -> Vec<T> {
         self.0
     }
@@ -34,6 +47,12 @@ impl<T> From<Vec<T>> for Multiple<T> {
     }
 }
 
+impl<T, const N: usize> From<[T; N]> for Multiple<T> {
+    fn from(values: [T; N]) -> Self {
+        Self(values.into())
+    }
+}
+
 impl<T> From<T> for Multiple<T> {
     fn from(value: T) -> Self {
         Self(vec![value])
@@ -43,6 +62,36 @@ impl<T> From<T> for Multiple<T> {
 impl<T> FromIterator<T> for Multiple<T> {
     fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
         Self(values.into_iter().collect())
+    }
+}
+
+impl<T> Extend<T> for Multiple<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
+        self.0.extend(values);
+    }
+}
+
+impl<T> IntoIterator for Multiple<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        self.0.into_iter()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Multiple<T> {
+    type Item = &'a T;
+    type IntoIter = slice::Iter<'a, T>;
+
+    fn into_iter(self) -> slice::Iter<'a, T> {
+        self.0.iter()
+    }
+}
+
+impl<T> AsRef<[T]> for Multiple<T> {
+    fn as_ref(&self) -> &[T] {
+        &self.0
     }
 }
 

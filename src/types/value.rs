@@ -1,21 +1,43 @@
 //! Any AMQP value.
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
+use core::fmt;
 
 use bytes::Bytes;
 
 use super::{
-    Array, Decimal32, Decimal64, Decimal128, Described, Double, Fields, Float, Map, Str, Symbol, Timestamp,
-    Uuid,
+    Array, Decimal32, Decimal64, Decimal128, Described, Double, Float, Map, Str, Symbol, Timestamp, Uuid,
 };
 
 macro_rules! values {
     ($($(#[$meta:meta])* $name:ident($inner:ty) = $standard:literal;)*) => {
-        /// Any AMQP value (1.6), where its type is not known beforehand.
+        /// Any AMQP value (1.1.1, 1.6), if its type is not known beforehand.
         ///
-        /// Equality and order are structural: values of different types differ even where their numbers agree,
-        /// and floats compare by their bits.
-        #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        /// Equality and order are structural: values of different types differ even if their numbers agree, and floats
+        /// compare by their bits. `Debug` abbreviates binaries of more than 64 bytes.
+        ///
+        /// Rust's own types convert with `From`, and back with `TryFrom` or the `as_` methods. `None` is null:
+        ///
+        /// ```
+        /// use amqp_proto::types::{Symbol, Value, ValueTypeError};
+        ///
+        /// let list = Value::List(vec![
+        ///     1_u8.into(),
+        ///     2.5_f64.into(),
+        ///     "text".into(),
+        ///     Symbol::from_static("symbol").into(),
+        ///     None::<u32>.into(),
+        /// ]);
+        /// let [number, .., nothing] = list.as_list().unwrap_or_default() else { unreachable!() };
+        /// assert_eq!(number.as_u64(), Some(1));
+        /// assert!(nothing.is_null());
+        ///
+        /// assert_eq!(u64::try_from(Value::Ubyte(1))?, 1);
+        /// let error = u64::try_from(Value::from("one")).unwrap_err();
+        /// assert_eq!(error.to_string(), "expected ulong, found string");
+        /// # Ok::<(), ValueTypeError>(())
+        /// ```
+        #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Value {
             /// No value (1.6.1).
             #[default]
@@ -32,7 +54,7 @@ macro_rules! values {
         }
 
         impl Value {
-            /// The value's type.
+            /// Returns the type of the value.
             pub fn kind(&self) -> Kind {
                 match self {
                     Self::Null => Kind::Null,
@@ -41,11 +63,23 @@ macro_rules! values {
             }
         }
 
+        impl fmt::Debug for Value {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    Self::Null => f.write_str("Null"),
+                    Self::Binary(bytes) if bytes.len() > DEBUG_BYTES => {
+                        f.debug_tuple("Binary").field(&Abbreviated(bytes)).finish()
+                    }
+                    $(Self::$name(inner) => f.debug_tuple(stringify!($name)).field(inner).finish(),)*
+                }
+            }
+        }
+
         impl Kind {
-            /// Every type, in the standard's order.
+            /// Every type, in the order of 1.6.
             pub const ALL: &'static [Self] = &[Self::Null, $(Self::$name,)*];
 
-            /// The standard's name of the type.
+            /// Returns the standard's name of the type.
             pub const fn name(self) -> &'static str {
                 match self {
                     Self::Null => "null",
@@ -91,7 +125,7 @@ values! {
     Timestamp(Timestamp) = "timestamp";
     /// A UUID (1.6.18).
     Uuid(Uuid) = "uuid";
-    /// Octets (1.6.19).
+    /// At most 2³²-1 bytes (1.6.19).
     Binary(Bytes) = "binary";
     /// UTF-8 text (1.6.20).
     String(Str) = "string";
@@ -99,53 +133,28 @@ values! {
     Symbol(Symbol) = "symbol";
     /// Values in order (1.6.22).
     List(Vec<Value>) = "list";
-    /// Pairs in order (1.6.23).
+    /// Pairs with distinct keys in order (1.6.23).
     Map(Map) = "map";
     /// Values of one type (1.6.24).
     Array(Box<Array>) = "array";
-    /// A value with a descriptor (1.2).
+    /// A value with a descriptor (1.1.2).
     Described(Box<Described>) = "described";
 }
 
-macro_rules! conversions {
-    ($($from:ty => $name:ident;)*) => {$(
-        impl From<$from> for Value {
-            fn from(value: $from) -> Self {
-                Self::$name(value.into())
-            }
-        }
-    )*};
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
-conversions! {
-    bool => Boolean;
-    u8 => Ubyte;
-    u16 => Ushort;
-    u32 => Uint;
-    u64 => Ulong;
-    i8 => Byte;
-    i16 => Short;
-    i32 => Int;
-    i64 => Long;
-    f32 => Float;
-    f64 => Double;
-    Float => Float;
-    Double => Double;
-    Decimal32 => Decimal32;
-    Decimal64 => Decimal64;
-    Decimal128 => Decimal128;
-    char => Char;
-    Timestamp => Timestamp;
-    Uuid => Uuid;
-    Bytes => Binary;
-    Str => String;
-    &str => String;
-    String => String;
-    Symbol => Symbol;
-    Vec<Value> => List;
-    Map => Map;
-    Map<Str> => Map;
-    Fields => Map;
-    Array => Array;
-    Described => Described;
+/// The number of bytes of a binary that `Debug` writes.
+const DEBUG_BYTES: usize = 64;
+
+struct Abbreviated<'a>(&'a Bytes);
+
+impl fmt::Debug for Abbreviated<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = self.0.slice(..DEBUG_BYTES.min(self.0.len()));
+        write!(f, "{first:?}... of {} bytes", self.0.len())
+    }
 }

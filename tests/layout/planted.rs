@@ -153,6 +153,18 @@ fn the_engine_has_no_clock_no_threads_no_hash_order_and_no_cells() {
         let in_test = format!("#[cfg(test)] mod tests {{ {text} }}");
         assert_eq!(faults(&[("session/mod.rs", &in_test)]), NOTHING, "{text}");
     }
+    let conversions = "types/system_time.rs";
+    let types = ("types/mod.rs", "mod system_time;");
+    let converts = "use std::time::SystemTime; fn f(t: SystemTime) {}";
+    assert_eq!(faults(&[types, (conversions, converts)]), NOTHING);
+    for (text, what) in [
+        ("fn f() { SystemTime::now() }", "now"),
+        ("fn f(t: SystemTime) { t.elapsed() }", "elapsed"),
+        ("struct A(Mutex<SystemTime>);", "Mutex"),
+    ] {
+        let expected = [format!("src/types/system_time.rs:1: `{what}` has no place in the engine")];
+        assert_eq!(faults(&[types, (conversions, text)]), expected, "{text}");
+    }
     let ours = "use crate::time::Instant; use core::time::Duration; use alloc::sync::Arc;";
     assert_eq!(faults(&[("session/mod.rs", ours), ("time.rs", "")]), NOTHING);
 }

@@ -44,7 +44,7 @@ fn a_list_is_small_while_size_and_count_fit_an_byte() {
 fn maps() {
     both_ways::<Value>(<Map>::new(), "c10100", &["d1 00000004 00000000"]);
     both_ways::<Value>(
-        <Map>::new().with(Symbol::literal("a"), 1_u32).with(2_u64, Value::Null),
+        <Map>::new().with(Symbol::from_static("a"), 1_u32).with(2_u64, Value::Null),
         "c1 09 04 a30161 5201 5302 40",
         &["d1 0000000c 00000004 a30161 5201 5302 40", "d1 0000000f 00000004 a30161 7000000001 5302 40"],
     );
@@ -56,7 +56,7 @@ fn maps() {
 
 #[test]
 fn typed_maps() {
-    both_ways::<Fields>(Fields::new().with(Symbol::literal("k"), "v"), "c1 07 02 a3016b a10176", &[]);
+    both_ways::<Fields>(Fields::new().with(Symbol::from_static("k"), "v"), "c1 07 02 a3016b a10176", &[]);
     both_ways::<Annotations>(
         Annotations::new().with(7_u64, true),
         "c1 04 02 5307 41",
@@ -76,7 +76,7 @@ fn described_values() {
     );
     both_ways::<Value>(named(0_u64.into(), Value::Null), "00 44 40", &["00 5300 40"]);
     both_ways::<Value>(
-        named(Symbol::literal("a:b").into(), "x".into()),
+        named(Symbol::from_static("a:b").into(), "x".into()),
         "00 a303613a62 a10178",
         &["00 b300000003613a62 b10000000178"],
     );
@@ -121,7 +121,7 @@ fn arrays_of_every_fixed_width() {
     check(Kind::Uuid, Uuid::default().into(), "98", "00000000000000000000000000000000");
     check(Kind::Binary, Bytes::from_static(b"\x07").into(), "a0", "0107");
     check(Kind::String, "a".into(), "a1", "0161");
-    check(Kind::Symbol, Symbol::literal("a").into(), "a3", "0161");
+    check(Kind::Symbol, Symbol::from_static("a").into(), "a3", "0161");
     check(Kind::List, list([]), "c0", "0100");
     check(Kind::List, list([true.into()]), "c0", "020141");
     check(Kind::Map, <Map>::new().into(), "c1", "0100");
@@ -205,7 +205,7 @@ fn arrays_of_described_values() {
         &["f0 0000000a 00000002 00 5307 52 01 02", "e0 0e 02 00 800000000000000007 52 01 02"],
     );
     both_ways::<Value>(
-        described(vec![7_u64.into(), Symbol::literal("s").into()], Kind::String, vec!["a".into()]),
+        described(vec![7_u64.into(), Symbol::from_static("s").into()], Kind::String, vec!["a".into()]),
         "e0 0b 01 00 5307 00 a30173 a1 0161",
         &[],
     );

@@ -2,7 +2,7 @@ use super::*;
 use crate::types::{Multiple, Symbol};
 
 fn symbols(texts: &[&'static str]) -> Multiple<Symbol> {
-    texts.iter().map(|text| Symbol::literal(text)).collect()
+    texts.iter().map(|text| Symbol::from_static(text)).collect()
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn none_one_and_several() {
 fn a_long_one_makes_all_wide() {
     let long = "a".repeat(256);
     let values: Multiple<Symbol> =
-        [Symbol::literal("b"), Symbol::try_from(long.as_str()).unwrap()].into_iter().collect();
+        [Symbol::from_static("b"), Symbol::try_from(long.as_str()).unwrap()].into_iter().collect();
     let expected = format!("f0 0000010e 00000002 b3 00000001 62 00000100 {}", hex(long.as_bytes()));
     both_ways::<Multiple<Symbol>>(values, &expected, &[]);
 }

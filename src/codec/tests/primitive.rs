@@ -93,7 +93,7 @@ fn bytes_and_text() {
     typed(Str::empty(), "a100", &["b1 00000000"]);
     typed(Str::from("Gr\u{fc}\u{df}e"), "a107 4772c3bcc39f65", &["b1 00000007 4772c3bcc39f65"]);
     typed(Symbol::empty(), "a300", &["b3 00000000"]);
-    typed(Symbol::literal("abc"), "a303616263", &["b3 00000003 616263"]);
+    typed(Symbol::from_static("abc"), "a303616263", &["b3 00000003 616263"]);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn numbers_of_the_protocol_are_what_they_come_down_to() {
     let id = TransactionId::new(b"").unwrap();
     both_ways::<TransactionId>(id, "a000", &["b000000000"]);
     both_ways::<AnnotationKey>(AnnotationKey::Ulong(0), "44", &["5300", "80 0000000000000000"]);
-    both_ways::<AnnotationKey>(Symbol::literal("x-opt-a"), "a307782d6f70742d61", &[]);
+    both_ways::<AnnotationKey>(Symbol::from_static("x-opt-a"), "a307782d6f70742d61", &[]);
 }
 
 #[test]

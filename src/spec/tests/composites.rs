@@ -23,7 +23,7 @@ use crate::{
 };
 
 fn symbols(texts: &[&'static str]) -> Multiple<Symbol> {
-    texts.iter().map(|text| Symbol::literal(text)).collect()
+    texts.iter().map(|text| Symbol::from_static(text)).collect()
 }
 
 fn within(limits: DecodeLimits, bytes: &Bytes) -> Result<Open, DecodeErrorKind> {
@@ -75,7 +75,7 @@ fn choices() {
     both_ways::<SenderSettleMode>(SenderSettleMode::Settled, "5001", &[]);
     both_ways::<Role>(Role::Receiver, "41", &["5601"]);
     // A condition that the standard does not define survives.
-    let own = ErrorCondition::Other(Symbol::literal("x:y"));
+    let own = ErrorCondition::Other(Symbol::from_static("x:y"));
     both_ways::<ErrorCondition>(own, "a303783a79", &[]);
     let known = format!("a311{}", hex(b"amqp:decode-error"));
     both_ways::<ErrorCondition>(ErrorCondition::DecodeError, &known, &[]);
@@ -115,7 +115,7 @@ fn where_one_is_mandatory() {
     let read = |hex: &str| decoded::<SaslMechanisms>(hex).map(|frame| frame.sasl_server_mechanisms);
     assert_eq!(read("00 5340 c0 04 01 a30178"), Ok(symbols(&["x"])));
     assert_eq!(read("00 5340 c0 09 01 e0 06 02 a3 0178 0179"), Ok(symbols(&["x", "y"])));
-    let one = SaslMechanisms { sasl_server_mechanisms: Vec::from([Symbol::literal("x")]).into() };
+    let one = SaslMechanisms { sasl_server_mechanisms: Vec::from([Symbol::from_static("x")]).into() };
     assert_eq!(hex(&to_vec(&one)), "005340c00401a30178");
 }
 
