@@ -11,7 +11,7 @@ use amqp_proto::{
     Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, Limits, Progress, ReceiverId,
     SendOptions, Timeouts,
     codec::Encode,
-    sasl::{Input, Mechanism, Offer, Step, Success},
+    sasl::{Exchange, Mechanism, Step, StepInput, Success},
     spec::{
         definitions::{Error, ErrorCondition, Role},
         delivery_state::{DeliveryState, Rejected},
@@ -310,8 +310,8 @@ fn a_request_that_can_not_be_mirrored_comes_to_an_end() {
 /// 5.3: behind the outcome comes the AMQP header.
 #[test]
 fn a_second_sasl_layer_is_refused() {
-    let offer = Offer::new(x(), || Box::new(Lenient(false)));
-    let mut bench = Bench::bare(server().sasl(offer));
+    let mechanism = Mechanism::server(x(), || Box::new(Lenient(false)));
+    let mut bench = Bench::bare(server().sasl(mechanism));
     let _ = bench.feed(SASL);
     let init = SaslInit { mechanism: x(), initial_response: None, hostname: None };
     let _ = bench.feed(&sasl_frame(&init));
@@ -328,8 +328,8 @@ fn x() -> Symbol {
 /// Is content at once, or never says.
 struct Lenient(bool);
 
-impl Mechanism for Lenient {
-    fn step(&mut self, _: Input<'_>) -> Step {
+impl Exchange for Lenient {
+    fn step(&mut self, _: StepInput<'_>) -> Step {
         if self.0 { Step::Pending } else { Step::Done(Success::new()) }
     }
 }
@@ -337,8 +337,8 @@ impl Mechanism for Lenient {
 /// There is nothing to be answered on a connection that is gone.
 #[test]
 fn a_sasl_answer_behind_the_end_is_refused() {
-    let offer = Offer::new(x(), || Box::new(Lenient(true)));
-    let mut bench = Bench::bare(server().sasl(offer));
+    let mechanism = Mechanism::server(x(), || Box::new(Lenient(true)));
+    let mut bench = Bench::bare(server().sasl(mechanism));
     let _ = bench.feed(SASL);
     let init = SaslInit { mechanism: x(), initial_response: None, hostname: None };
     let _ = bench.feed(&sasl_frame(&init));

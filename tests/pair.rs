@@ -4,7 +4,7 @@ mod common;
 
 use amqp_proto::{
     Attach, Begin, CommandError, Config, Connection, CreditPolicy, Event, Instant, LinkId, SendOptions,
-    sasl::Offer, spec::delivery_state::DeliveryState,
+    sasl::Mechanism, spec::delivery_state::DeliveryState,
 };
 use common::{Pair, names};
 
@@ -91,9 +91,9 @@ fn a_large_message_passes_small_frames_and_a_small_window() {
 #[test]
 fn sasl_plain_right_and_wrong() {
     for (password, works) in [("secret", true), ("wrong", false)] {
-        let verify = Offer::verify_plain(|credentials| credentials.matches("user", "secret"));
+        let verify = Mechanism::plain_server(|credentials| credentials.matches("user", "secret"));
         let mut pair = Pair::new(
-            Config::client("c").sasl(Offer::plain("user", password)),
+            Config::client("c").sasl(Mechanism::plain("user", password)),
             Config::server("s").sasl(verify).auto_accept(true),
         );
         pair.client.open().unwrap();
@@ -150,7 +150,7 @@ fn nothing_is_written_behind_end_or_close() {
 
 #[test]
 fn a_close_during_the_sasl_exchange_is_no_error() {
-    let mut client = Connection::new(Config::client("client").sasl(Offer::anonymous()));
+    let mut client = Connection::new(Config::client("client").sasl(Mechanism::anonymous()));
     client.open().unwrap();
     client.close(None).unwrap();
     assert_eq!(client.poll_event(), Some(Event::ConnectionClosed));

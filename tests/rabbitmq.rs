@@ -2,7 +2,7 @@
 //! messages in delivery-count before it writes them, and uses what was left of old credit beside the new.
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, Progress, ReceiverId, sasl::Offer,
+    Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, Progress, ReceiverId, sasl::Mechanism,
 };
 use bytes::{Buf, BytesMut};
 
@@ -40,7 +40,7 @@ impl Client {
     }
 
     fn with(attach: Attach) -> Self {
-        let mut connection = Connection::new(Config::client("receive").sasl(Offer::anonymous()));
+        let mut connection = Connection::new(Config::client("receive").sasl(Mechanism::anonymous()));
         connection.open().unwrap();
         let session = connection.begin(Begin::new()).unwrap();
         let attach = attach.name("receive-24816-1");

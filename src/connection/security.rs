@@ -11,7 +11,7 @@ use crate::{
     error::{CommandError, Failure, Origin, ProtocolError},
     event::Event,
     frame::{FrameHead, FrameKind, ProtocolHeader},
-    sasl::{Credentials, Input, Mechanism, Step},
+    sasl::{Credentials, Exchange, Step, StepInput},
     spec::{
         definitions::{Error, ErrorCondition},
         sasl::{SaslChallenge, SaslCode, SaslFrame, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
@@ -22,20 +22,20 @@ use crate::{
 
 /// Where the exchange stands, at either end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exchange {
+enum State {
     Client(SaslClientState),
     Server(SaslServerState),
 }
 
 /// The SASL layer of a connection.
 pub(super) struct Security {
-    exchange: Exchange,
+    exchange: State,
     wanted: bool,
     /// Our SASL header is out.
     started: bool,
     /// The peer's SASL header is in.
     speaking: bool,
-    mechanism: Option<Box<dyn Mechanism>>,
+    mechanism: Option<Box<dyn Exchange>>,
     pending: bool,
     rounds: u32,
     identity: Option<Str>,
@@ -50,8 +50,8 @@ impl core::fmt::Debug for Security {
 impl Security {
     pub(super) fn new(config: &Config) -> Self {
         let exchange = match config.side {
-            Side::Client => Exchange::Client(SaslClientState::Start),
-            Side::Server => Exchange::Server(SaslServerState::Start),
+            Side::Client => State::Client(SaslClientState::Start),
+            Side::Server => State::Server(SaslServerState::Start),
         };
         Self {
             exchange,
@@ -74,10 +74,7 @@ impl Security {
     }
 
     pub(super) fn is_done(&self) -> bool {
-        matches!(
-            self.exchange,
-            Exchange::Client(SaslClientState::Done) | Exchange::Server(SaslServerState::Done)
-        )
+        matches!(self.exchange, State::Client(SaslClientState::Done) | State::Server(SaslServerState::Done))
     }
 
     /// Whether SASL frames are due.
@@ -100,16 +97,16 @@ impl Security {
     }
 
     fn client(&mut self, cue: SaslClientCue) -> bool {
-        let Exchange::Client(state) = self.exchange else { return false };
+        let State::Client(state) = self.exchange else { return false };
         let Some(next) = state.next(cue) else { return false };
-        self.exchange = Exchange::Client(next);
+        self.exchange = State::Client(next);
         true
     }
 
     fn server(&mut self, cue: SaslServerCue) -> bool {
-        let Exchange::Server(state) = self.exchange else { return false };
+        let State::Server(state) = self.exchange else { return false };
         let Some(next) = state.next(cue) else { return false };
-        self.exchange = Exchange::Server(next);
+        self.exchange = State::Server(next);
         true
     }
 }
@@ -122,7 +119,8 @@ impl Connection {
         self.shared.timers.arm(Due::Sasl, self.shared.config.timeouts.sasl);
         if self.shared.config.side == Side::Server {
             self.security.speaking = true;
-            let names = self.shared.config.sasl.iter().map(|offer| offer.name().clone()).collect();
+            let names =
+                self.shared.config.sasl.iter().filter(|m| m.is_server()).map(|m| m.name().clone()).collect();
             self.write_sasl(&SaslMechanisms { sasl_server_mechanisms: names });
             let _ = self.security.server(SaslServerCue::SendMechanisms);
         }
@@ -174,7 +172,7 @@ impl Connection {
             SaslFrame::SaslMechanisms(offered) => self.choose(&offered),
             SaslFrame::SaslInit(init) => self.on_init(&init),
             SaslFrame::SaslChallenge(SaslChallenge { challenge: data })
-            | SaslFrame::SaslResponse(SaslResponse { response: data }) => self.step(Input::Data(&data)),
+            | SaslFrame::SaslResponse(SaslResponse { response: data }) => self.step(StepInput::Data(&data)),
             SaslFrame::SaslOutcome(outcome) => self.on_outcome(&outcome),
         }
     }
@@ -183,33 +181,35 @@ impl Connection {
     fn choose(&mut self, offered: &SaslMechanisms) {
         let offered = &offered.sasl_server_mechanisms;
         let config = self.shared.config.clone();
-        let Some(offer) = config.sasl.iter().find(|offer| offered.contains(offer.name())) else {
+        let Some(chosen) = config.sasl.iter().filter(|m| m.is_client()).find(|m| offered.contains(m.name()))
+        else {
             return self.fail_sasl(SaslCode::Auth, "the server offers none of our SASL mechanisms");
         };
-        let mut mechanism = offer.start();
-        let step = mechanism.step(Input::Start(None));
+        let mut mechanism = chosen.start();
+        let step = mechanism.step(StepInput::Start(None));
         self.security.mechanism = Some(mechanism);
         let initial_response = match step {
             Step::Reply(response) => Some(response),
-            Step::NoReply => None,
+            Step::NoInitialResponse => None,
             _ => return self.fail_sasl(SaslCode::Auth, "the SASL mechanism could not begin"),
         };
-        let (mechanism, hostname): (Symbol, _) = (offer.name().clone(), config.hostname.clone());
+        let (mechanism, hostname): (Symbol, _) = (chosen.name().clone(), config.hostname.clone());
         self.write_sasl(&SaslInit { mechanism, initial_response, hostname });
         let _ = self.security.client(SaslClientCue::SendInit);
     }
 
     fn on_init(&mut self, init: &SaslInit) {
         let config = self.shared.config.clone();
-        let Some(offer) = config.sasl.iter().find(|offer| *offer.name() == init.mechanism) else {
+        let Some(chosen) = config.sasl.iter().filter(|m| m.is_server()).find(|m| *m.name() == init.mechanism)
+        else {
             // 5.3.3.2: a mechanism that is not supported is an authentication failure.
             return self.finish_server(Step::Fail(SaslCode::Auth));
         };
-        self.security.mechanism = Some(offer.start());
-        self.step(Input::Start(init.initial_response.as_deref()));
+        self.security.mechanism = Some(chosen.start());
+        self.step(StepInput::Start(init.initial_response.as_deref()));
     }
 
-    fn step(&mut self, input: Input<'_>) {
+    fn step(&mut self, input: StepInput<'_>) {
         let Some(mechanism) = &mut self.security.mechanism else {
             return self.break_rules("a SASL frame without a mechanism");
         };
@@ -266,8 +266,8 @@ impl Connection {
             return self.fail_sasl(outcome.code, "the server did not authenticate us");
         }
         let mechanism = self.security.mechanism.take();
-        let step =
-            mechanism.map(|mut mechanism| mechanism.step(Input::Outcome(outcome.additional_data.as_deref())));
+        let step = mechanism
+            .map(|mut mechanism| mechanism.step(StepInput::Outcome(outcome.additional_data.as_deref())));
         let Some(Step::Done(success)) = step else {
             return self.fail_sasl(SaslCode::Auth, "the server's proof was not accepted");
         };

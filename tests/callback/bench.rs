@@ -3,7 +3,7 @@
 use amqp_proto::{
     Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, LinkId, ReceiverId, SenderId, SessionId,
     callback::{Agent, Callback, ConnectionHandle, ConnectionId, Settings},
-    sasl::Offer,
+    sasl::Mechanism,
     spec::{
         definitions::{Error, ErrorCondition},
         termini::TargetArchetype,
@@ -49,7 +49,7 @@ impl Bench {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             agent: Agent::new(settings),
-            server_config: Config::server("server").auto_accept(true).sasl(Offer::accept_anonymous()),
+            server_config: Config::server("server").auto_accept(true).sasl(Mechanism::anonymous_server()),
             now: Instant::default(),
             servers: BTreeMap::new(),
             log: Log::default(),

@@ -2,7 +2,7 @@
 
 use amqp_proto::{
     Attach, Begin, CommandError, Config, Event, Instant, SendOptions, SenderId,
-    sasl::Offer,
+    sasl::Mechanism,
     spec::{
         definitions::{Error, ErrorCondition, Role, SenderSettleMode},
         delivery_state::DeliveryState,
@@ -303,7 +303,7 @@ pub const CASES: &[Case] = &[
         id: "N11",
         start: || {
             let config = Config::client("client").hostname("host");
-            Bench::client(config.sasl(Offer::plain("user", "secret")).sasl(Offer::anonymous()))
+            Bench::client(config.sasl(Mechanism::plain("user", "secret")).sasl(Mechanism::anonymous()))
         },
         steps: |b| {
             let names = ["ANONYMOUS", "PLAIN"].map(|name| Symbol::try_from(name).unwrap());

@@ -3,7 +3,7 @@
 use amqp_proto::{
     Config, Limits,
     codec::to_vec,
-    sasl::{Input, Mechanism, Offer, Step},
+    sasl::{Exchange, Mechanism, Step, StepInput},
     spec::sasl::{SaslChallenge, SaslCode, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
     types::Symbol,
 };
@@ -14,7 +14,7 @@ use crate::{
 };
 
 fn asked() -> Bench {
-    let verify = Offer::verify_plain(|credentials| credentials.matches("user", "secret"));
+    let verify = Mechanism::plain_server(|credentials| credentials.matches("user", "secret"));
     let mut bench = Bench::bare(server().sasl(verify));
     bench.feed(SASL);
     bench.forget();
@@ -22,7 +22,7 @@ fn asked() -> Bench {
 }
 
 fn client() -> Bench {
-    Bench::client(Config::client("client").sasl(Offer::plain("user", "secret")))
+    Bench::client(Config::client("client").sasl(Mechanism::plain("user", "secret")))
 }
 
 fn init(mechanism: &str) -> SaslInit {
@@ -52,14 +52,14 @@ fn chosen() -> Bench {
 /// A server with a mechanism that never has enough.
 fn curious() -> Bench {
     struct Curious;
-    impl Mechanism for Curious {
-        fn step(&mut self, _: Input<'_>) -> Step {
+    impl Exchange for Curious {
+        fn step(&mut self, _: StepInput<'_>) -> Step {
             Step::reply("?")
         }
     }
-    let offer = Offer::new("CURIOUS".try_into().unwrap(), || Box::new(Curious));
+    let mechanism = Mechanism::server("CURIOUS".try_into().unwrap(), || Box::new(Curious));
     let limits = Limits { sasl_rounds: 2, ..Limits::default() };
-    let mut bench = Bench::bare(server().sasl(offer).limits(limits));
+    let mut bench = Bench::bare(server().sasl(mechanism).limits(limits));
     bench.feed(SASL);
     bench.forget();
     bench
