@@ -84,7 +84,7 @@ impl Connection {
         }
         match self.state {
             End => Expected::Nothing,
-            Start | HeaderSent | OpenPipe | OcPipe if self.security.is_speaking() => {
+            Start | HeaderSent | OpenPipe | OcPipe if self.sasl.expects_frame() => {
                 Expected::Frames(FrameKind::Sasl)
             }
             Start | HeaderSent | OpenPipe | OcPipe => Expected::Header,
@@ -137,13 +137,13 @@ impl Connection {
     }
 
     fn on_header(&mut self, header: Option<ProtocolHeader>) {
-        let due = if self.security.wants_header() { ProtocolHeader::SASL } else { ProtocolHeader::AMQP };
+        let due = if self.sasl.expects_header() { ProtocolHeader::SASL } else { ProtocolHeader::AMQP };
         match self.shared.config.side {
             Side::Client if header == Some(due) => {
                 if due == ProtocolHeader::AMQP {
                     let _ = self.apply(ConnectionCue::RecvHeader);
                 } else {
-                    self.security.on_header();
+                    self.sasl.on_header();
                 }
             }
             Side::Client => {
@@ -160,18 +160,17 @@ impl Connection {
 
     /// 2.2: a server answers with the header asked for, or with one that it accepts and then closes.
     fn on_client_header(&mut self, header: Option<ProtocolHeader>) {
-        let offers = self.security.is_wanted();
+        let offers = self.has_sasl();
         let insists = offers && self.shared.config.sasl_policy == SaslPolicy::Required;
         match header {
-            Some(ProtocolHeader::SASL) if offers && !self.security.is_done() => self.start_sasl(),
-            Some(ProtocolHeader::AMQP) if !insists || self.security.is_done() => {
+            Some(ProtocolHeader::SASL) if offers && !self.sasl.is_done() => self.accept_sasl(),
+            Some(ProtocolHeader::AMQP) if !insists || self.sasl.is_done() => {
                 let _ = self.apply(ConnectionCue::RecvHeader);
                 self.out.outbox.header(ProtocolHeader::AMQP);
                 let _ = self.apply(ConnectionCue::SendHeader);
-                self.security.skip();
             }
             other => {
-                let (answer, id) = if insists && !self.security.is_done() {
+                let (answer, id) = if insists && !self.sasl.is_done() {
                     (ProtocolHeader::SASL, ProtocolId::Sasl)
                 } else {
                     (ProtocolHeader::AMQP, ProtocolId::Amqp)

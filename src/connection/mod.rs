@@ -5,7 +5,7 @@ mod deadlines;
 mod direct;
 mod input;
 mod lifecycle;
-mod security;
+mod sasl;
 mod sessions;
 mod timers;
 mod usual;
@@ -16,7 +16,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
 use bytes::Bytes;
 
-use self::{deadlines::Due, security::Security, timers::Timers};
+use self::{deadlines::Due, sasl::SaslLayer, timers::Timers};
 use crate::{
     config::{Config, Side},
     error::CommandError,
@@ -57,7 +57,7 @@ pub enum Progress {
 #[derive(Debug)]
 pub struct Connection {
     state: ConnectionState,
-    security: Security,
+    sasl: SaslLayer,
     /// Input is beyond understanding; what follows is dropped.
     deaf: bool,
     /// The last event of the connection has been raised.
@@ -93,7 +93,7 @@ impl Connection {
             timers.arm(Due::Open, config.timeouts.open);
         }
         Self {
-            security: Security::new(&config),
+            sasl: SaslLayer::new(config.side),
             state: ConnectionState::Start,
             deaf: false,
             silent: false,
