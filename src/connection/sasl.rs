@@ -180,11 +180,20 @@ impl Connection {
     }
 
     /// Sends a SASL frame and moves the layer to its next state. All SASL frames are written here.
-    fn send_sasl(&mut self, frame: &SaslFrame) {
-        // A frame that is too large for the peer is one that it will refuse, and so an error all the same.
-        let _ = self.out.outbox.frame(FrameKind::Sasl, 0, frame, self.shared.config.limits.sasl_frame);
+    ///
+    /// Returns false if the frame is too large, which ends the connection: without the frame the peer would wait
+    /// forever.
+    fn send_sasl(&mut self, frame: &SaslFrame) -> bool {
+        let max = self.shared.config.limits.sasl_frame;
+        if let Err(size) = self.out.outbox.frame(FrameKind::Sasl, 0, frame, max) {
+            self.sasl.exchange = None;
+            let why = format!("a SASL frame of {size} bytes exceeds the limit of {max}");
+            self.lose(&Failure::new(Origin::Sasl, ErrorCondition::FrameSizeTooSmall, why));
+            return false;
+        }
         let applied = self.sasl.apply(Trigger::Send(frame));
         debug_assert!(applied, "each frame is sent in the one state that it belongs to");
+        true
     }
 
     /// Sends a server's outcome (5.3.3.5): `ok` for [`Step::Done`], else a failure, which ends the connection.
@@ -193,12 +202,15 @@ impl Connection {
         let code = match step {
             Step::Done(mut success) => {
                 let additional_data = success.additional_data.take();
-                self.send_sasl(&SaslOutcome { code: SaslCode::Ok, additional_data }.into());
-                return self.authenticated(success);
+                if self.send_sasl(&SaslOutcome { code: SaslCode::Ok, additional_data }.into()) {
+                    self.authenticated(success);
+                }
+                return;
             }
             Step::Fail(code) if code != SaslCode::Ok => code,
             _ => SaslCode::Sys,
         };
+        // A limit that is too small for it ends the connection all the same.
         self.send_sasl(&SaslOutcome { code, additional_data: None }.into());
         self.fail_sasl(code, "the client was not authenticated");
     }
