@@ -61,7 +61,7 @@ impl Connection {
                         self.deaf = true;
                         match kind {
                             FrameKind::Amqp => self.violate(error),
-                            FrameKind::Sasl => self.break_sasl(error),
+                            FrameKind::Sasl => self.on_sasl_violation(error),
                         }
                     }
                 },

@@ -126,7 +126,9 @@ impl SaslLayer {
         self.is_started() && !self.expects_header() && !self.is_done()
     }
 
-    /// True if the exchange waits for the application, which is the only thing that can move it on.
+    /// True if the exchange waits for the application.
+    ///
+    /// It is our turn in these states, and our turn outlasts a call only after [`Step::Pending`].
     fn is_pending(&self) -> bool {
         let ours = matches!(
             self.state,
@@ -135,7 +137,7 @@ impl SaslLayer {
         ours && self.exchange.is_some()
     }
 
-    /// Notes the server's header (5.3).
+    /// Notes the peer's SASL header (5.3).
     pub(super) fn on_header(&mut self) {
         let applied = self.apply(Trigger::RecvHeader);
         debug_assert!(applied, "the header was expected");
@@ -150,14 +152,14 @@ impl SaslLayer {
     }
 }
 
-/// Headers and frames out.
+// Headers and frames out.
 impl Connection {
     /// True if a SASL mechanism is configured.
     pub(super) fn has_sasl(&self) -> bool {
         !self.shared.config.sasl.is_empty()
     }
 
-    /// Sends our SASL header (5.3). A client begins with it, and waits for the server's.
+    /// Sends our SASL header (5.3) and starts the timer of the exchange. A client then waits for the server's header.
     pub(super) fn start_sasl(&mut self) {
         self.out.outbox.header(ProtocolHeader::SASL);
         let applied = self.sasl.apply(Trigger::SendHeader);
@@ -174,7 +176,8 @@ impl Connection {
             config.sasl.iter().filter(|it| it.is_server()).map(|it| it.name().clone()).collect();
         // 5.3.3.1: the list must not be empty.
         if names.is_empty() {
-            return self.fail_sasl(SaslCode::SysPerm, "no SASL mechanism for a server is configured");
+            return self
+                .fail_authentication(SaslCode::SysPerm, "no SASL mechanism for a server is configured");
         }
         self.send_sasl(&SaslMechanisms { sasl_server_mechanisms: names.into() }.into());
     }
@@ -203,7 +206,7 @@ impl Connection {
             Step::Done(mut success) => {
                 let additional_data = success.additional_data.take();
                 if self.send_sasl(&SaslOutcome { code: SaslCode::Ok, additional_data }.into()) {
-                    self.authenticated(success);
+                    self.on_authenticated(success);
                 }
                 return;
             }
@@ -212,24 +215,26 @@ impl Connection {
         };
         // A limit that is too small for it ends the connection all the same.
         self.send_sasl(&SaslOutcome { code, additional_data: None }.into());
-        self.fail_sasl(code, "the client was not authenticated");
+        self.fail_authentication(code, "the client was not authenticated");
     }
 }
 
-/// Frames in.
+// Frames in.
 impl Connection {
+    /// Decodes a frame that arrived while the layer expects one.
     pub(super) fn on_sasl_frame(&mut self, head: FrameHead, body: &Bytes) {
         if head.kind != FrameKind::Sasl {
             return self.refuse_sasl_frame("an AMQP frame inside the SASL layer");
         }
         // 5.3.1: a body is exactly one SASL type, so an empty frame is an error too.
         match from_bytes(body, DecodeLimits { elements: 1024, ..self.shared.config.limits.decode }) {
-            Ok(frame) => self.on_sasl(frame),
-            Err(error) => self.break_sasl(error.into()),
+            Ok(frame) => self.on_sasl_body(frame),
+            Err(error) => self.on_sasl_violation(error.into()),
         }
     }
 
-    fn on_sasl(&mut self, frame: SaslFrame) {
+    /// Handles a frame if the table allows it in this state.
+    fn on_sasl_body(&mut self, frame: SaslFrame) {
         // 5.3.2: the frames have an order. While an exchange is pending none is allowed, since it is our turn.
         if !self.sasl.apply(Trigger::Recv(&frame)) {
             return self.refuse_sasl_frame("a SASL frame out of turn");
@@ -252,13 +257,13 @@ impl Connection {
         // 5.3.3.2: the highest level of security that both have. Only the application can rank its mechanisms.
         let ours = config.sasl.iter().filter(|it| it.is_client()).find(|it| offered.contains(it.name()));
         let Some(mechanism) = ours else {
-            return self.fail_sasl(SaslCode::Auth, "the server offers none of our SASL mechanisms");
+            return self.fail_authentication(SaslCode::Auth, "the server offers none of our SASL mechanisms");
         };
         let mut exchange = mechanism.start();
         let initial_response = match exchange.step(StepInput::Start(None)) {
             Step::Reply(response) => Some(response),
             Step::NoInitialResponse => None,
-            _ => return self.fail_sasl(SaslCode::Auth, "the SASL mechanism could not begin"),
+            _ => return self.fail_authentication(SaslCode::Auth, "the SASL mechanism could not begin"),
         };
         self.sasl.exchange = Some(exchange);
         // 5.3.3.2: the same host as in open (2.7.1).
@@ -277,6 +282,7 @@ impl Connection {
         self.step_exchange(StepInput::Start(init.initial_response.as_deref()));
     }
 
+    /// Hands the peer's data to the exchange and acts on its step.
     fn step_exchange(&mut self, input: StepInput<'_>) {
         let Some(exchange) = &mut self.sasl.exchange else {
             return self.refuse_sasl_frame("a SASL frame without a mechanism");
@@ -285,7 +291,7 @@ impl Connection {
         self.on_step(step);
     }
 
-    /// Acts on a step, of the exchange or of the application in its place.
+    /// Acts on a step. It comes from the exchange, or from the application after `SASL_PENDING`.
     fn on_step(&mut self, step: Step) {
         match (self.shared.config.side, step) {
             (_, Step::Pending) => self.out.events.push_back(Event::SaslPending),
@@ -299,53 +305,53 @@ impl Connection {
                     Side::Server => SaslChallenge { challenge: data }.into(),
                 });
             }
-            (Side::Client, _) => self.fail_sasl(SaslCode::Auth, "the SASL mechanism gave up"),
+            (Side::Client, _) => self.fail_authentication(SaslCode::Auth, "the SASL mechanism gave up"),
             (Side::Server, step) => self.send_outcome(step),
         }
     }
 
-    /// Ends a client's exchange. After `ok` AMQP begins with its own header (5.3.3.5).
+    /// Ends a client's exchange. After `ok`, AMQP begins with its own header (5.3.3.5).
     fn on_sasl_outcome(&mut self, outcome: &SaslOutcome) {
         if outcome.code != SaslCode::Ok {
-            return self.fail_sasl(outcome.code, "the server did not authenticate us");
+            return self.fail_authentication(outcome.code, "the server did not authenticate us");
         }
         let exchange = self.sasl.exchange.take();
         let data = outcome.additional_data.as_deref();
         let step = exchange.map(|mut exchange| exchange.step(StepInput::Outcome(data)));
         let Some(Step::Done(success)) = step else {
-            return self.fail_sasl(SaslCode::Auth, "the server's proof was not accepted");
+            return self.fail_authentication(SaslCode::Auth, "the server's proof was not accepted");
         };
-        self.authenticated(success);
+        self.on_authenticated(success);
         let opened = self.send_header().and_then(|()| self.send_open());
         if let Err(error) = opened {
             self.lose(&Failure::new(Origin::Sasl, ErrorCondition::FrameSizeTooSmall, format!("{error}")));
         }
     }
 
-    /// Keeps the identity. The exchange is over, and so is its time.
-    fn authenticated(&mut self, success: Success) {
+    /// Keeps the identity and stops the timer of the exchange.
+    fn on_authenticated(&mut self, success: Success) {
         self.sasl.identity = success.authorization.or(success.identity);
         self.shared.timers.disarm(Due::Sasl);
     }
 }
 
-/// Failures. Each ends the transport: there is no close yet that could carry an error (5.1).
+// Failures. Each ends the transport (5.1), because no close can precede open (2.4.7).
 impl Connection {
-    /// The peer broke the protocol inside the SASL layer.
-    pub(super) fn break_sasl(&mut self, error: ProtocolError) {
+    /// Ends the connection because the peer broke the protocol inside the SASL layer.
+    pub(super) fn on_sasl_violation(&mut self, error: ProtocolError) {
         let (ProtocolError::Connection(error) | ProtocolError::Session(error) | ProtocolError::Link(error)) =
             error;
         self.sasl.exchange = None;
         self.lose(&Failure { origin: Origin::Sasl, error: *error });
     }
 
-    /// The peer sent a SASL frame that is not allowed here.
+    /// Ends the connection because of a frame that is not allowed here.
     fn refuse_sasl_frame(&mut self, why: &str) {
-        self.break_sasl(ProtocolError::connection(ErrorCondition::NotAllowed, why));
+        self.on_sasl_violation(ProtocolError::connection(ErrorCondition::NotAllowed, why));
     }
 
-    /// The authentication failed.
-    fn fail_sasl(&mut self, code: SaslCode, why: &str) {
+    /// Ends the connection because the authentication failed.
+    fn fail_authentication(&mut self, code: SaslCode, why: &str) {
         self.sasl.exchange = None;
         let condition = match code {
             SaslCode::Auth => ErrorCondition::UnauthorizedAccess,
@@ -356,8 +362,13 @@ impl Connection {
     }
 }
 
-/// The application's part.
+// The application's part.
 impl Connection {
+    /// True if an exchange waits for the application, on a connection that has not ended.
+    fn sasl_is_pending(&self) -> bool {
+        self.sasl.is_pending() && !self.silent
+    }
+
     /// Answers `SASL_PENDING` with the step that the exchange waits for.
     ///
     /// [`Credentials::accept`] and [`Step::refuse`] return the usual ones. For an example see
@@ -366,7 +377,7 @@ impl Connection {
     /// # Errors
     /// [`CommandError::IllegalState`] if no exchange waits, or for [`Step::Pending`].
     pub fn sasl_answer(&mut self, step: Step) -> Result<(), CommandError> {
-        if !self.sasl.is_pending() || self.silent || matches!(step, Step::Pending) {
+        if !self.sasl_is_pending() || matches!(step, Step::Pending) {
             return Err(CommandError::IllegalState("no SASL exchange waits for an answer"));
         }
         self.on_step(step);
@@ -375,7 +386,7 @@ impl Connection {
 
     /// Returns the client's credentials while an exchange waits for an answer, after `SASL_PENDING`.
     pub fn sasl_credentials(&self) -> Option<Credentials<'_>> {
-        self.sasl.exchange.as_ref().filter(|_| self.sasl.is_pending())?.credentials()
+        self.sasl.exchange.as_ref().filter(|_| self.sasl_is_pending())?.credentials()
     }
 
     /// Returns the user that the client acts as, after a successful exchange.

@@ -38,7 +38,7 @@ pub enum Step {
     NoInitialResponse,
     /// The exchange succeeded. A server sends the outcome `ok`. A client returns it only for [`StepInput::Outcome`].
     Done(Success),
-    /// The exchange failed. A server sends this outcome; a client gives up.
+    /// The exchange failed. A server sends this code in the outcome (5.3.3.5). A client ends the connection.
     Fail(SaslCode),
     /// The application decides later. The engine raises `SASL_PENDING`, and the application calls
     /// [`Connection::sasl_answer`](crate::Connection::sasl_answer).
@@ -53,7 +53,7 @@ impl Step {
 
     /// Returns a [`Fail`](Self::Fail) with the code `auth`, for bad credentials and for input that is wrong.
     pub fn refuse() -> Self {
-        // 5.3.3.6: auth stands for an unspecified problem, so it tells a guesser nothing.
+        // 5.3.3.6: auth stands for an unspecified problem, so a guesser learns nothing from it.
         Self::Fail(SaslCode::Auth)
     }
 }
