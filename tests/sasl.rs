@@ -15,7 +15,7 @@ use amqp_proto::{
     sasl::{Exchange, Mechanism, Step, StepInput, Success},
     spec::{
         definitions::ErrorCondition,
-        sasl::{SaslInit, SaslResponse},
+        sasl::{SaslCode, SaslInit, SaslResponse},
     },
     types::Symbol,
 };
@@ -390,18 +390,32 @@ fn outcome_that_the_client_rejects_ends_the_client() {
 
 #[test]
 fn step_that_no_server_may_take_ends_with_a_system_error() {
-    struct Confused;
+    struct Confused(Step);
     impl Exchange for Confused {
         fn step(&mut self, _: StepInput<'_>) -> Step {
-            Step::NoInitialResponse
+            self.0.clone()
         }
     }
-    let theirs = Mechanism::server(counts(), || Box::new(Confused));
-    let ours = Mechanism::client(counts(), || Box::new(CountingClient { proof: b"" }));
-    let mut pair = run(client().sasl(ours), server().sasl(theirs));
-    for events in [pair.client_events(), pair.server_events()] {
-        assert_eq!(failure(&events).error.condition, ErrorCondition::InternalError);
-        assert!(events[0].error_detail().unwrap().contains("Sys"));
+    for step in [Step::NoInitialResponse, Step::Fail(SaslCode::Ok)] {
+        let theirs = Mechanism::server(counts(), move || Box::new(Confused(step.clone())));
+        let ours = Mechanism::client(counts(), || Box::new(CountingClient { proof: b"" }));
+        let mut pair = run(client().sasl(ours), server().sasl(theirs));
+        for events in [pair.client_events(), pair.server_events()] {
+            assert_eq!(failure(&events).error.condition, ErrorCondition::InternalError);
+            assert!(events[0].error_detail().unwrap().contains("(Sys)"), "{events:?}");
+        }
+    }
+}
+
+#[test]
+fn timeout_of_the_exchange_after_its_success_ends_nothing() {
+    let timeouts = Timeouts { sasl: Some(Duration::from_secs(5)), ..Timeouts::default() };
+    let ours = client().sasl(Mechanism::plain("user", "secret")).timeouts(timeouts);
+    let mut pair = run(ours, server().sasl(checks_plain()).timeouts(timeouts));
+    for connection in [&mut pair.client, &mut pair.server] {
+        assert_eq!(connection.poll_timeout(), None);
+        connection.handle_timeout(Instant::from_millis(10_000));
+        assert!(connection.is_open());
     }
 }
 
