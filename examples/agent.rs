@@ -18,7 +18,7 @@ use amqp_proto::{
     callback::{Agent, ConnectionHandle, ReceiverHandle, SenderHandle, SessionHandle, Settings},
     frame::Payload,
     message::{Body, Message},
-    sasl::Offer,
+    sasl::Mechanism,
 };
 use bytes::{Buf, BytesMut};
 
@@ -163,7 +163,7 @@ fn read_some(
 
 /// A broker with one queue, for one connection.
 fn serve(mut transport: TcpStream) -> io::Result<()> {
-    let config = ConnectionConfig::server("broker").auto_accept(true).sasl(Offer::accept_anonymous());
+    let config = ConnectionConfig::server("broker").auto_accept(true).sasl(Mechanism::anonymous_server());
     let mut engine = Connection::new(config);
     let (mut queue, mut consumers): (VecDeque<Payload>, Vec<SenderId>) = Default::default();
     let (mut read, now, mut tag) = (BytesMut::new(), Instant::default(), 0_u32);

@@ -25,7 +25,7 @@ use std::{
     sync::Arc,
 };
 
-use amqp_proto::{ConnectionConfig, SaslPolicy, sasl::Offer};
+use amqp_proto::{ConnectionConfig, SaslPolicy, sasl::Mechanism};
 use clap::Parser;
 use mio::{Events, Interest, Poll, Token, net::TcpListener};
 use node::Node;
@@ -66,9 +66,9 @@ fn config(arguments: &Arguments) -> ConnectionConfig {
     }
     match arguments.user.clone() {
         Some((name, password)) => {
-            config.sasl(Offer::verify_plain(move |shown| shown.matches(&name, &password)))
+            config.sasl(Mechanism::plain_server(move |shown| shown.matches(&name, &password)))
         }
-        None => config.sasl(Offer::accept_anonymous()).sasl_policy(SaslPolicy::Optional),
+        None => config.sasl(Mechanism::anonymous_server()).sasl_policy(SaslPolicy::Optional),
     }
 }
 

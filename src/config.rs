@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     limits::Limits,
-    sasl::Offer,
+    sasl::Mechanism,
     spec::{
         definitions::{MIN_MAX_FRAME_SIZE, ReceiverSettleMode, SenderSettleMode},
         terminus::{Source, Target, TargetArchetype},
@@ -23,13 +23,15 @@ pub enum Side {
     Server,
 }
 
-/// Whether a server insists on a SASL layer (5.1).
+/// The policy of a server towards clients that use no SASL layer (5.1).
+///
+/// It matters only if the server has a SASL mechanism. A server without one always accepts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SaslPolicy {
-    /// A bare AMQP header is answered with the SASL header, and the connection ends.
+    /// The server refuses them: it answers their AMQP header with the SASL header and ends the connection (2.2).
     #[default]
     Required,
-    /// A bare AMQP header is accepted too.
+    /// The server accepts them, and [`Connection::sasl_identity`](crate::Connection::sasl_identity) returns `None`.
     Optional,
 }
 
@@ -38,7 +40,8 @@ pub enum SaslPolicy {
 pub struct Timeouts {
     /// To the peer's open: for a client from its own `open`, for a server from the first moment that it is told of.
     pub open: Option<Duration>,
-    /// For the SASL exchange.
+    /// For the whole SASL exchange, from our SASL header to the outcome (5.3.2). The time that a
+    /// [`Step::Pending`](crate::sasl::Step::Pending) waits for the application counts too.
     pub sasl: Option<Duration>,
     /// For the answer to our close (2.4.3). Default 10 s. Messages in progress are cut off when it has passed,
     /// and the close sent.
@@ -67,8 +70,8 @@ impl Default for Timeouts {
 /// Settings of a connection.
 ///
 /// ```
-/// use amqp_proto::{ConnectionConfig, sasl::Offer};
-/// let config = ConnectionConfig::client("container-1").hostname("broker.example").sasl(Offer::anonymous());
+/// use amqp_proto::{ConnectionConfig, sasl::Mechanism};
+/// let config = ConnectionConfig::client("container-1").hostname("broker.example").sasl(Mechanism::anonymous());
 /// ```
 #[derive(Clone)]
 pub struct ConnectionConfig {
@@ -82,7 +85,7 @@ pub struct ConnectionConfig {
     pub(crate) desired_capabilities: Vec<Symbol>,
     pub(crate) required_capabilities: Vec<Symbol>,
     pub(crate) properties: Option<Fields>,
-    pub(crate) sasl: Vec<Offer>,
+    pub(crate) sasl: Vec<Mechanism>,
     pub(crate) sasl_policy: SaslPolicy,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
@@ -149,11 +152,18 @@ impl ConnectionConfig {
         self
     }
 
-    /// Offers a SASL mechanism, after those offered already (5.3). A client without any speaks no SASL layer, a
-    /// server without any accepts none.
+    /// Adds a SASL mechanism (5.3). By default there is none.
+    ///
+    /// A client chooses the first of its mechanisms that the server offers. A server offers its mechanisms in this
+    /// order. A [`Mechanism`] for the other end is ignored: a client with nothing else fails, and a server with nothing
+    /// else refuses every SASL exchange.
+    ///
+    /// A client without a mechanism uses no SASL layer, and a server without a mechanism refuses one. Many clients
+    /// begin with a SASL layer even if they have no credentials: for them, add
+    /// [`Mechanism::anonymous_server`](crate::sasl::Mechanism::anonymous_server).
     #[must_use]
-    pub fn sasl(mut self, offer: Offer) -> Self {
-        self.sasl.push(offer);
+    pub fn sasl(mut self, mechanism: Mechanism) -> Self {
+        self.sasl.push(mechanism);
         self
     }
 
@@ -167,7 +177,7 @@ impl ConnectionConfig {
         desired_capabilities: Vec<Symbol>;
         /// Extensions without which the connection is closed (2.7.1).
         required_capabilities: Vec<Symbol>;
-        /// Whether a server with SASL mechanisms insists on them. Default [`SaslPolicy::Required`].
+        /// Sets the policy of a server towards clients without a SASL layer. Default [`SaslPolicy::Required`].
         sasl_policy: SaslPolicy;
         /// Bounds on what the peer can make the connection hold.
         limits: Limits;

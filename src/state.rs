@@ -105,7 +105,9 @@ transitions! {
 
     /// The states of the SASL exchange at a client.
     SaslClientState on SaslClientTrigger in "5.3.2" {
-        Start = "START" { RecvMechanisms => Offered }
+        Start = "START" { SendHeader => HeaderSent }
+        HeaderSent = "HDR_SENT" { RecvHeader => HeaderExch }
+        HeaderExch = "HDR_EXCH" { RecvMechanisms => Offered }
         Offered = "OFFERED" { SendInit => Initiated }
         Initiated = "INITIATED" { RecvChallenge => Challenged, RecvOk => Done, RecvFailure => Failed }
         Challenged = "CHALLENGED" { SendResponse => Initiated }
@@ -113,6 +115,10 @@ transitions! {
         Failed = "FAILED" {}
     }
     cues {
+        /// We sent our SASL header.
+        SendHeader = "S:HDR";
+        /// The server's SASL header came.
+        RecvHeader = "R:HDR";
         /// The server's mechanisms came.
         RecvMechanisms = "R:SASL-MECHANISMS";
         /// We chose one.
@@ -129,7 +135,9 @@ transitions! {
 
     /// The states of the SASL exchange at a server.
     SaslServerState on SaslServerTrigger in "5.3.2" {
-        Start = "START" { SendMechanisms => Offered }
+        Start = "START" { RecvHeader => HeaderRcvd }
+        HeaderRcvd = "HDR_RCVD" { SendHeader => HeaderExch }
+        HeaderExch = "HDR_EXCH" { SendMechanisms => Offered }
         Offered = "OFFERED" { RecvInit => Stepping }
         Stepping = "STEPPING" { SendChallenge => Challenging, SendOk => Done, SendFailure => Failed }
         Challenging = "CHALLENGING" { RecvResponse => Stepping }
@@ -137,6 +145,10 @@ transitions! {
         Failed = "FAILED" {}
     }
     cues {
+        /// The client's SASL header came.
+        RecvHeader = "R:HDR";
+        /// We sent our SASL header.
+        SendHeader = "S:HDR";
         /// We offered our mechanisms.
         SendMechanisms = "S:SASL-MECHANISMS";
         /// The client chose one.

@@ -11,7 +11,7 @@ use amqp_proto::{
     Attach, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, Progress, ReceiverId,
     SendOptions, SessionConfig, Timeouts,
     codec::Encode,
-    sasl::{Input, Mechanism, Offer, Step, Success},
+    sasl::{Exchange, Mechanism, Step, StepInput, Success},
     spec::{
         definitions::{AmqpError, ErrorCondition, Role},
         delivery_state::{DeliveryState, Rejected},
@@ -308,38 +308,39 @@ fn a_request_that_can_not_be_mirrored_comes_to_an_end() {
     assert!(refused || ended, "neither refused nor ended");
 }
 
-/// 5.3: behind the outcome comes the AMQP header.
+/// 5.3.3.5: the AMQP header follows the outcome.
 #[test]
-fn a_second_sasl_layer_is_refused() {
-    let offer = Offer::new(x(), || Box::new(Lenient(false)));
-    let mut bench = Bench::bare(server().sasl(offer));
+fn second_sasl_header_after_the_outcome_is_refused() {
+    let mechanism = Mechanism::server(x(), || Box::new(Lenient { deferred: false }));
+    let mut bench = Bench::bare(server().sasl(mechanism));
     let _ = bench.feed(SASL);
     let init = SaslInit { mechanism: x(), initial_response: None, hostname: None };
     let _ = bench.feed(&sasl_frame(&init));
     bench.output();
     let _ = bench.feed(SASL);
     let output = bench.output();
-    assert!(!output.starts_with(SASL), "mechanisms are offered behind the outcome: {output:?}");
+    assert!(!output.starts_with(SASL), "mechanisms are offered after the outcome: {output:?}");
 }
 
 fn x() -> Symbol {
     Symbol::try_from("X").unwrap()
 }
 
-/// Is content at once, or never says.
-struct Lenient(bool);
+/// Accepts every client at once, or leaves it to the application.
+struct Lenient {
+    deferred: bool,
+}
 
-impl Mechanism for Lenient {
-    fn step(&mut self, _: Input<'_>) -> Step {
-        if self.0 { Step::Pending } else { Step::Done(Success::new()) }
+impl Exchange for Lenient {
+    fn step(&mut self, _: StepInput<'_>) -> Step {
+        if self.deferred { Step::Pending } else { Step::Done(Success::new()) }
     }
 }
 
-/// There is nothing to be answered on a connection that is gone.
 #[test]
-fn a_sasl_answer_behind_the_end_is_refused() {
-    let offer = Offer::new(x(), || Box::new(Lenient(true)));
-    let mut bench = Bench::bare(server().sasl(offer));
+fn sasl_answer_after_the_end_is_refused() {
+    let mechanism = Mechanism::server(x(), || Box::new(Lenient { deferred: true }));
+    let mut bench = Bench::bare(server().sasl(mechanism));
     let _ = bench.feed(SASL);
     let init = SaslInit { mechanism: x(), initial_response: None, hostname: None };
     let _ = bench.feed(&sasl_frame(&init));

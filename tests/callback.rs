@@ -9,7 +9,7 @@ use amqp_proto::{
         Agent, AgentError, Callback, ConnectionHandle, Counts, ReceiverHandle, SenderHandle, SessionHandle,
         Settings, UrlError,
     },
-    sasl::Offer,
+    sasl::Mechanism,
     spec::{
         definitions::{AmqpError, ErrorCondition},
         delivery_state::{DeliveryState, Modified},
@@ -491,7 +491,7 @@ fn urls_that_are_none_are_refused() {
 #[test]
 fn credentials_in_the_url_mean_plain() {
     let server = || {
-        let verify = Offer::verify_plain(|who| who.matches("user", "p@ss"));
+        let verify = Mechanism::plain_server(|who| who.matches("user", "p@ss"));
         ConnectionConfig::server("server").auto_accept(true).sasl(verify)
     };
     for (url, expected) in [

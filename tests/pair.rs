@@ -3,8 +3,8 @@
 mod common;
 
 use amqp_proto::{
-    Attach, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, LinkId, SendOptions,
-    SessionConfig, sasl::Offer, spec::delivery_state::DeliveryState,
+    Attach, CommandError, ConnectionConfig, CreditPolicy, Event, Instant, LinkId, SendOptions, SessionConfig,
+    spec::delivery_state::DeliveryState,
 };
 use common::{Pair, names};
 
@@ -91,28 +91,6 @@ fn a_large_message_passes_small_frames_and_a_small_window() {
 }
 
 #[test]
-fn sasl_plain_right_and_wrong() {
-    for (password, works) in [("secret", true), ("wrong", false)] {
-        let verify = Offer::verify_plain(|credentials| credentials.matches("user", "secret"));
-        let mut pair = Pair::new(
-            ConnectionConfig::client("c").sasl(Offer::plain("user", password)),
-            ConnectionConfig::server("s").sasl(verify).auto_accept(true),
-        );
-        pair.client.open().unwrap();
-        pair.run();
-        let (client, server) = (pair.client_events(), pair.server_events());
-        if works {
-            assert_eq!(names(&client), ["CONNECTION_OPEN"]);
-            assert_eq!(pair.server.sasl_identity().map(|name| name.to_string()), Some("user".into()));
-        } else {
-            assert_eq!(names(&client), ["CONNECTION_ERROR"]);
-            assert_eq!(names(&server), ["CONNECTION_ERROR"]);
-            assert!(client[0].error_detail().unwrap().starts_with("amqp:unauthorized-access"));
-        }
-    }
-}
-
-#[test]
 fn nothing_is_written_behind_end_or_close() {
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
@@ -148,15 +126,6 @@ fn nothing_is_written_behind_end_or_close() {
         names(&pair.client_events()),
         ["SESSION_OPEN", "RECEIVER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"]
     );
-}
-
-#[test]
-fn a_close_during_the_sasl_exchange_is_no_error() {
-    let mut client = Connection::new(ConnectionConfig::client("client").sasl(Offer::anonymous()));
-    client.open().unwrap();
-    client.close(None).unwrap();
-    assert_eq!(client.poll_event(), Some(Event::ConnectionClosed));
-    assert_eq!(client.poll_event(), None);
 }
 
 /// 2.6.7: credit may come right behind the attach, before the sending end has answered it.

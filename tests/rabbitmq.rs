@@ -3,7 +3,7 @@
 
 use amqp_proto::{
     Attach, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, ReceiverId, SessionConfig,
-    sasl::Offer,
+    sasl::Mechanism,
 };
 use bytes::{Buf, BytesMut};
 
@@ -41,7 +41,8 @@ impl Client {
     }
 
     fn with(attach: Attach) -> Self {
-        let mut connection = Connection::new(ConnectionConfig::client("receive").sasl(Offer::anonymous()));
+        let mut connection =
+            Connection::new(ConnectionConfig::client("receive").sasl(Mechanism::anonymous()));
         connection.open().unwrap();
         let session = connection.begin(SessionConfig::new()).unwrap();
         let attach = attach.name("receive-24816-1");

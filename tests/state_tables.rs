@@ -151,3 +151,30 @@ fn the_session_s_table_is_the_diagram_of_2_5_5() {
     ];
     compare(rows!(SessionState), &standard, &ours);
 }
+
+#[test]
+fn sasl_tables_follow_the_sequence_of_5_3_2() {
+    // 5.3: the header, then the frames that 5.3.2 draws. The challenge with its response is the only loop.
+    let client = [
+        ["START", "S:HDR", "HDR_SENT"],
+        ["HDR_SENT", "R:HDR", "HDR_EXCH"],
+        ["HDR_EXCH", "R:SASL-MECHANISMS", "OFFERED"],
+        ["OFFERED", "S:SASL-INIT", "INITIATED"],
+        ["INITIATED", "R:SASL-CHALLENGE", "CHALLENGED"],
+        ["CHALLENGED", "S:SASL-RESPONSE", "INITIATED"],
+        ["INITIATED", "R:SASL-OUTCOME(ok)", "DONE"],
+        ["INITIATED", "R:SASL-OUTCOME(failure)", "FAILED"],
+    ];
+    let server = [
+        ["START", "R:HDR", "HDR_RCVD"],
+        ["HDR_RCVD", "S:HDR", "HDR_EXCH"],
+        ["HDR_EXCH", "S:SASL-MECHANISMS", "OFFERED"],
+        ["OFFERED", "R:SASL-INIT", "STEPPING"],
+        ["STEPPING", "S:SASL-CHALLENGE", "CHALLENGING"],
+        ["CHALLENGING", "R:SASL-RESPONSE", "STEPPING"],
+        ["STEPPING", "S:SASL-OUTCOME(ok)", "DONE"],
+        ["STEPPING", "S:SASL-OUTCOME(failure)", "FAILED"],
+    ];
+    compare(rows!(SaslClientState), &client, &[]);
+    compare(rows!(SaslServerState), &server, &[]);
+}

@@ -2,7 +2,7 @@
 
 use std::{error::Error, io::ErrorKind, net::TcpStream, time::Instant};
 
-use amqp_proto::{Cause, ConnectionConfig, Event, Failure, SessionConfig, SessionId, sasl::Offer};
+use amqp_proto::{Cause, ConnectionConfig, Event, Failure, SessionConfig, SessionId, sasl::Mechanism};
 use clap::ValueEnum;
 use mio::{Events, Interest, Poll, Token, net};
 use percent_encoding::percent_decode_str;
@@ -78,9 +78,9 @@ impl Client {
         let usual = if place.login.is_some() { Sasl::Plain } else { Sasl::Anonymous };
         config = match (sasl.unwrap_or(usual), &place.login) {
             (Sasl::None, _) => config,
-            (Sasl::Anonymous, _) => config.sasl(Offer::anonymous()),
-            (Sasl::External, _) => config.sasl(Offer::external()),
-            (Sasl::Plain, Some((user, password))) => config.sasl(Offer::plain(user, password)),
+            (Sasl::Anonymous, _) => config.sasl(Mechanism::anonymous()),
+            (Sasl::External, _) => config.sasl(Mechanism::external()),
+            (Sasl::Plain, Some((user, password))) => config.sasl(Mechanism::plain(user, password)),
             (Sasl::Plain, None) => return Err("SASL PLAIN needs a user and a password in the URL".into()),
         };
         let socket = TcpStream::connect((&*place.host, place.port))?;

@@ -16,7 +16,7 @@ use crate::{
     Attach, CommandError, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, LinkId, ReceiverId,
     SenderId, SessionId,
     frame::Payload,
-    sasl::Offer,
+    sasl::Mechanism,
     spec::{
         definitions::{AmqpError, ErrorCondition},
         delivery_state::DeliveryState,
@@ -87,8 +87,8 @@ impl Object {
 impl Managed {
     pub(super) fn open(key: u64, config: ConnectionConfig, url: &Url, callback: Callback) -> Self {
         let offer = match &url.credentials {
-            Some((user, password)) => Offer::plain(user, password),
-            None => Offer::anonymous(),
+            Some((user, password)) => Mechanism::plain(user, password),
+            None => Mechanism::anonymous(),
         };
         let config = config.hostname(url.endpoint.host.as_str()).sasl(offer);
         let mut engine = Connection::new(config);

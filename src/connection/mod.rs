@@ -6,7 +6,7 @@ mod handles;
 mod keepalive;
 mod open_close;
 mod receive;
-mod security;
+mod sasl;
 mod timers;
 
 #[cfg(feature = "testing")]
@@ -15,7 +15,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
 use bytes::Bytes;
 
-use self::{keepalive::Keepalive, security::Security};
+use self::{keepalive::Keepalive, sasl::SaslLayer};
 use crate::{
     config::{ConnectionConfig, Side},
     context::Context,
@@ -57,7 +57,7 @@ pub enum Progress {
 #[derive(Debug)]
 pub struct Connection {
     state: ConnectionState,
-    security: Security,
+    sasl: SaslLayer,
     /// No more input is handled: it is beyond understanding, or the transport is given up.
     input_closed: bool,
     /// The last event of the connection has been raised.
@@ -94,14 +94,14 @@ impl Connection {
     /// Creates a connection. Nothing is sent before [`open`](Self::open).
     pub fn new(config: impl Into<Arc<ConnectionConfig>>) -> Self {
         let config = config.into();
-        let security = Security::new(&config);
+        let sasl = SaslLayer::new(config.side);
         let mut cx = Context::new(config);
         if cx.config.side == Side::Server {
             // A client's begins with its open, a server's with the first time that is passed in.
             cx.timers.set(Timer::Open, cx.config.timeouts.open);
         }
         Self {
-            security,
+            sasl,
             state: ConnectionState::Start,
             input_closed: false,
             end_raised: false,

@@ -29,11 +29,11 @@ impl Connection {
         let illegal = Err(CommandError::IllegalState("the connection has been opened"));
         match (self.cx.config.side, self.state) {
             (Side::Client, ConnectionState::Start | ConnectionState::HeaderRcvd)
-                if !self.security.is_started() =>
+                if !self.sasl.is_started() =>
             {
                 self.check_open_fits()?;
                 self.cx.timers.set(Timer::Open, self.cx.config.timeouts.open);
-                if self.security.is_wanted() {
+                if self.has_sasl() {
                     self.start_sasl();
                     return Ok(());
                 }

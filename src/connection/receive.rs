@@ -72,7 +72,7 @@ impl Connection {
                     self.input_closed = true;
                     match kind {
                         FrameKind::Amqp => self.violation(error),
-                        FrameKind::Sasl => self.break_sasl(error),
+                        FrameKind::Sasl => self.on_sasl_violation(error),
                     }
                 }
             }
@@ -94,7 +94,7 @@ impl Connection {
         }
         match self.state {
             End => Expected::Nothing,
-            Start | HeaderSent | OpenPipe | OcPipe if self.security.is_speaking() => {
+            Start | HeaderSent | OpenPipe | OcPipe if self.sasl.expects_frame() => {
                 Expected::Frames(FrameKind::Sasl)
             }
             Start | HeaderSent | OpenPipe | OcPipe => Expected::Header,
@@ -103,13 +103,13 @@ impl Connection {
     }
 
     fn on_header(&mut self, header: Option<ProtocolHeader>) {
-        let due = if self.security.wants_header() { ProtocolHeader::SASL } else { ProtocolHeader::AMQP };
+        let due = if self.sasl.expects_header() { ProtocolHeader::SASL } else { ProtocolHeader::AMQP };
         match self.cx.config.side {
             Side::Client if header == Some(due) => {
                 if due == ProtocolHeader::AMQP {
                     let _ = self.apply(ConnectionTrigger::RecvHeader);
                 } else {
-                    self.security.on_header();
+                    self.sasl.on_header();
                 }
             }
             Side::Client => {
@@ -126,18 +126,17 @@ impl Connection {
 
     /// 2.2: a server answers with the header that the client sent, or with one that it accepts and then closes.
     fn on_client_header(&mut self, header: Option<ProtocolHeader>) {
-        let offers = self.security.is_wanted();
+        let offers = self.has_sasl();
         let insists = offers && self.cx.config.sasl_policy == SaslPolicy::Required;
         match header {
-            Some(ProtocolHeader::SASL) if offers && !self.security.is_done() => self.start_sasl(),
-            Some(ProtocolHeader::AMQP) if !insists || self.security.is_done() => {
+            Some(ProtocolHeader::SASL) if offers && !self.sasl.is_done() => self.accept_sasl(),
+            Some(ProtocolHeader::AMQP) if !insists || self.sasl.is_done() => {
                 let _ = self.apply(ConnectionTrigger::RecvHeader);
                 self.cx.outbox.header(ProtocolHeader::AMQP);
                 let _ = self.apply(ConnectionTrigger::SendHeader);
-                self.security.skip();
             }
             other => {
-                let (answer, id) = if insists && !self.security.is_done() {
+                let (answer, id) = if insists && !self.sasl.is_done() {
                     (ProtocolHeader::SASL, ProtocolId::Sasl)
                 } else {
                     (ProtocolHeader::AMQP, ProtocolId::Amqp)

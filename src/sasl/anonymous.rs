@@ -1,69 +1,64 @@
-//! ANONYMOUS (RFC 4505): nobody in particular.
+//! ANONYMOUS (RFC 4505): a client without an identity.
 
 use alloc::boxed::Box;
 
-use bytes::Bytes;
-
-use super::{
-    Input, Mechanism, Offer, Step, Success,
-    turn::{Receiving, Sending},
-};
+use super::{Exchange, Mechanism, Step, StepInput, Success, one_shot::OneShotClient};
 use crate::types::{Str, Symbol};
 
 const NAME: Symbol = Symbol::from_static("ANONYMOUS");
 
-/// RFC 4505, 2: the length of a token, in characters.
+/// RFC 4505, 2: the longest trace, in characters.
 const MAX_TRACE: usize = 255;
 
-impl Offer {
-    /// ANONYMOUS, for a client that says nothing about itself.
+impl Mechanism {
+    /// Creates ANONYMOUS for a client that sends no trace.
     pub fn anonymous() -> Self {
         Self::anonymous_with_trace(Str::empty())
     }
 
-    /// ANONYMOUS, for a client that leaves a trace, such as an e-mail address or a token without an `@`. One that
-    /// is longer than 255 characters or contains a NUL is not sent: the exchange fails at its start.
+    /// Creates ANONYMOUS for a client that sends a trace: an e-mail address, or a token without an `@`.
+    ///
+    /// A trace that is longer than 255 characters or contains a NUL is not sent: the exchange fails at its start.
     pub fn anonymous_with_trace(trace: impl Into<Str>) -> Self {
         let trace = trace.into();
-        let sound = trace.chars().count() <= MAX_TRACE && !trace.contains('\0');
-        let message = sound.then(|| trace.into_bytes());
-        Self::new(NAME, move || Box::new(Client { message: message.clone(), turn: Sending::default() }))
+        let valid = trace.chars().count() <= MAX_TRACE && !trace.contains('\0');
+        // The message may be empty, but is never absent: the client speaks first.
+        let message = valid.then(|| trace.into_bytes());
+        Self::client(NAME, move || Box::new(OneShotClient::new(message.clone(), None)))
     }
 
-    /// ANONYMOUS, for a server that lets in anybody. The [`Success`] has no identity; the client's trace means
-    /// nothing and is not kept.
-    pub fn accept_anonymous() -> Self {
-        Self::new(NAME, || Box::new(Server { turn: Receiving::default() }))
-    }
-}
-
-struct Client {
-    message: Option<Bytes>,
-    turn: Sending,
-}
-
-impl Mechanism for Client {
-    fn step(&mut self, input: Input<'_>) -> Step {
-        // Empty, not absent: the client speaks first.
-        self.turn.step(input, self.message.take(), || Step::Done(Success::new()))
+    /// Creates ANONYMOUS for a server that accepts every client.
+    ///
+    /// The [`Success`] has no identity. The client's trace is neither checked nor kept.
+    ///
+    /// Many clients begin with a SASL layer even without credentials, and a server without any mechanism refuses
+    /// them. This mechanism lets them in, and [`SaslPolicy::Optional`](crate::SaslPolicy::Optional) those without a
+    /// SASL layer too:
+    ///
+    /// ```
+    /// use amqp_proto::{ConnectionConfig, SaslPolicy, sasl::Mechanism};
+    ///
+    /// let config = ConnectionConfig::server("server")
+    ///     .sasl(Mechanism::anonymous_server())
+    ///     .sasl_policy(SaslPolicy::Optional);
+    /// ```
+    pub fn anonymous_server() -> Self {
+        Self::server(NAME, || Box::new(Server { done: false }))
     }
 }
 
 struct Server {
-    turn: Receiving,
+    done: bool,
 }
 
-impl Mechanism for Server {
-    fn step(&mut self, input: Input<'_>) -> Step {
-        // RFC 4422, 3 would have a missing message asked for. Clients in use send none and don't understand the
-        // question, and the trace has no meaning (RFC 4505, 2), so it counts as an empty one.
-        let input = match input {
-            Input::Start(None) => Input::Start(Some(&[])),
-            other => other,
-        };
-        match self.turn.step(input) {
-            Ok(_trace) => Step::Done(Success::new()),
-            Err(step) => step,
+impl Exchange for Server {
+    fn step(&mut self, input: StepInput<'_>) -> Step {
+        let first = !core::mem::replace(&mut self.done, true);
+        match input {
+            // RFC 4422, 3: the server would ask for a missing message. Clients in use send none and do not understand
+            // the question. The trace has no meaning (RFC 4505, 2), so a missing one counts as empty.
+            StepInput::Start(_) if first => Step::Done(Success::new()),
+            _ => Step::refuse(),
         }
     }
 }

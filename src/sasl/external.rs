@@ -1,89 +1,109 @@
-//! EXTERNAL (RFC 4422, appendix A): who the client is, something outside has shown, usually TLS.
+//! EXTERNAL (RFC 4422, appendix A): the client's identity comes from outside, usually from TLS.
 
 use alloc::{boxed::Box, sync::Arc};
 use core::str;
 
-use bytes::Bytes;
-
 use super::{
-    Input, Mechanism, Offer, Step, Success,
-    turn::{Receiving, Sending},
+    Credentials, Mechanism, Step,
+    one_shot::{DeferredServer, OneShotClient, OneShotServer},
 };
 use crate::types::{Str, Symbol};
 
 const NAME: Symbol = Symbol::from_static("EXTERNAL");
 
-impl Offer {
-    /// EXTERNAL, for a client that leaves it to the server whom it may act as.
+impl Mechanism {
+    /// Creates EXTERNAL for a client that leaves the authorization identity to the server.
     pub fn external() -> Self {
         Self::external_as(Str::empty())
     }
 
-    /// EXTERNAL, for a client that asks to act as `authzid`. One with a NUL in it is not sent: the exchange
-    /// fails at its start.
+    /// Creates EXTERNAL for a client that asks to act as `authzid`.
+    ///
+    /// The exchange fails at its start if `authzid` contains a NUL.
     pub fn external_as(authzid: impl Into<Str>) -> Self {
         let authzid = authzid.into();
+        // RFC 4422, A.1: without an authzid the initial response is empty. An absent one would cost a round trip, and
+        // servers in use refuse it.
         let message = (!authzid.contains('\0')).then(|| authzid.into_bytes());
-        Self::new(NAME, move || Box::new(Client { message: message.clone(), turn: Sending::default() }))
+        Self::client(NAME, move || Box::new(OneShotClient::new(message.clone(), None)))
     }
 
-    /// EXTERNAL, for a server. `verify` gets whom the client asks to act as, `None` if it doesn't ask, and gives
-    /// the identity that the outside has shown, or `None` to refuse.
+    /// Creates EXTERNAL for a server that knows the client's identity when it configures the connection.
     ///
-    /// What the outside has shown belongs to one connection, so make the offer for that connection:
+    /// `verify` takes the identity that the client asks to act as, `None` if it does not ask. It returns the identity
+    /// that was proved outside, or `None` to refuse.
+    ///
+    /// The identity belongs to one connection, so create the mechanism for that connection. If connections share a
+    /// configuration, use [`external_server_deferred`](Self::external_server_deferred).
     ///
     /// ```
-    /// # use amqp_proto::sasl::Offer;
+    /// use amqp_proto::{ConnectionConfig, Connection, sasl::Mechanism};
+    ///
     /// # let certificate_subject = String::from("CN=someone");
-    /// let offer = Offer::verify_external(move |authzid| match authzid {
+    /// let external = Mechanism::external_server(move |authzid| match authzid {
     ///     None => Some(certificate_subject.as_str().into()),
     ///     Some(_) => None,
     /// });
+    /// let server = Connection::new(ConnectionConfig::server("server").sasl(external));
     /// ```
-    pub fn verify_external(verify: impl Fn(Option<&str>) -> Option<Str> + Send + Sync + 'static) -> Self {
-        let verify: Arc<Verify> = Arc::new(verify);
-        Self::new(NAME, move || Box::new(Server { verify: Arc::clone(&verify), turn: Receiving::default() }))
-    }
-}
-
-type Verify = dyn Fn(Option<&str>) -> Option<Str> + Send + Sync;
-
-struct Client {
-    message: Option<Bytes>,
-    turn: Sending,
-}
-
-impl Mechanism for Client {
-    fn step(&mut self, input: Input<'_>) -> Step {
-        // RFC 4422, A.1: with nobody to act as, the initial response is empty. An absent one would cost a round
-        // trip, and servers in use refuse it.
-        self.turn.step(input, self.message.take(), || Step::Done(Success::new()))
-    }
-}
-
-struct Server {
-    verify: Arc<Verify>,
-    turn: Receiving,
-}
-
-impl Server {
-    fn check(&self, message: &[u8]) -> Option<Success> {
-        // RFC 4422, A.1: UTF-8 without NUL.
-        let authzid = str::from_utf8(message).ok().filter(|authzid| !authzid.contains('\0'))?;
-        let authzid = Some(authzid).filter(|authzid| !authzid.is_empty());
-        let success = Success::new().identity((self.verify)(authzid)?);
-        Some(match authzid {
-            Some(authzid) => success.authorization(authzid),
-            None => success,
+    pub fn external_server(verify: impl Fn(Option<&str>) -> Option<Str> + Send + Sync + 'static) -> Self {
+        let verify = Arc::new(verify);
+        Self::server(NAME, move || {
+            let verify = Arc::clone(&verify);
+            Box::new(OneShotServer::new(move |message: &[u8]| {
+                parse(message)
+                    .and_then(|credentials| Some(credentials.accept_as(verify(credentials.authzid)?)))
+                    .unwrap_or_else(Step::refuse)
+            }))
         })
     }
+
+    /// Creates EXTERNAL for a server whose application identifies the client later.
+    ///
+    /// The steps are those of [`plain_server_deferred`](Self::plain_server_deferred). The credentials hold the
+    /// `authzid` alone; [`Credentials::accept_as`] adds the identity. One configuration can serve all connections,
+    /// because the application knows the connection that it answers for.
+    ///
+    /// ```
+    /// use amqp_proto::{CommandError, Connection, sasl::Step};
+    ///
+    /// /// Answers `SASL_PENDING` on a connection with this TLS certificate.
+    /// fn answer(server: &mut Connection, certificate_subject: Option<&str>) -> Result<(), CommandError> {
+    ///     let step = match (server.sasl_credentials(), certificate_subject) {
+    ///         (Some(credentials), Some(subject)) if credentials.authzid.is_none() => credentials.accept_as(subject),
+    ///         _ => Step::refuse(),
+    ///     };
+    ///     server.sasl_answer(step)
+    /// }
+    /// # use amqp_proto::{ConnectionConfig, Event, Instant, sasl::Mechanism};
+    /// # use bytes::{BufMut, BytesMut};
+    /// # let config = ConnectionConfig::server("server").sasl(Mechanism::external_server_deferred());
+    /// # let mut server = Connection::new(config.auto_accept(true));
+    /// # let mut client = Connection::new(ConnectionConfig::client("client").sasl(Mechanism::external()));
+    /// # client.open()?;
+    /// # let (mut up, mut down) = (BytesMut::new(), BytesMut::new());
+    /// # for now in (0..5).map(Instant::from_millis) {
+    /// #     up.put(client.poll_transmit(now));
+    /// #     let _ = server.handle_input(now, &mut up);
+    /// #     while let Some(event) = server.poll_event() {
+    /// #         if event == Event::SaslPending {
+    /// #             answer(&mut server, Some("CN=someone"))?;
+    /// #         }
+    /// #     }
+    /// #     down.put(server.poll_transmit(now));
+    /// #     let _ = client.handle_input(now, &mut down);
+    /// # }
+    /// # assert!(server.is_open());
+    /// # assert!(server.sasl_identity().is_some_and(|identity| identity == "CN=someone"));
+    /// # Ok::<(), CommandError>(())
+    /// ```
+    pub fn external_server_deferred() -> Self {
+        Self::server(NAME, || Box::new(DeferredServer::new(parse)))
+    }
 }
 
-impl Mechanism for Server {
-    fn step(&mut self, input: Input<'_>) -> Step {
-        match self.turn.step(input) {
-            Ok(message) => self.check(message).map_or_else(Step::refuse, Step::Done),
-            Err(step) => step,
-        }
-    }
+/// RFC 4422, A.1: the message is the authzid, in UTF-8 without NUL, or empty. `None` if it is malformed.
+fn parse(message: &[u8]) -> Option<Credentials<'_>> {
+    let authzid = str::from_utf8(message).ok().filter(|authzid| !authzid.contains('\0'))?;
+    Some(Credentials { authzid: Some(authzid).filter(|authzid| !authzid.is_empty()), ..Credentials::new() })
 }

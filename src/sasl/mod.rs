@@ -1,34 +1,44 @@
-//! SASL mechanisms (5.3, RFC 4422): plain data in and out, with no engine inside.
+//! SASL mechanisms (5.3, RFC 4422): plain data in, plain data out.
 //!
-//! A [`Mechanism`] is one side of one exchange. It is fed what the peer said, as an [`Input`], and answers with
-//! a [`Step`]; it never sees a frame. An [`Offer`] names a mechanism and makes a fresh one for each connection.
+//! A [`Mechanism`] is a named factory in the configuration of a connection. For each connection it makes an
+//! [`Exchange`], one end of one run. The engine hands it the peer's data as a [`StepInput`], and it returns a [`Step`].
+//! An exchange never sees a frame.
 //!
-//! | mechanism | client | server |
-//! |---|---|---|
-//! | ANONYMOUS (RFC 4505) | [`Offer::anonymous`], [`Offer::anonymous_with_trace`] | [`Offer::accept_anonymous`] |
-//! | PLAIN (RFC 4616) | [`Offer::plain`], [`Offer::plain_as`] | [`Offer::verify_plain`], [`Offer::defer_plain`] |
-//! | EXTERNAL (RFC 4422, A) | [`Offer::external`], [`Offer::external_as`] | [`Offer::verify_external`] |
+//! | mechanism | client | server that decides at once | server whose application decides later |
+//! |---|---|---|---|
+//! | ANONYMOUS (RFC 4505) | [`Mechanism::anonymous`], [`Mechanism::anonymous_with_trace`] | [`Mechanism::anonymous_server`] | |
+//! | PLAIN (RFC 4616) | [`Mechanism::plain`], [`Mechanism::plain_as`] | [`Mechanism::plain_server`] | [`Mechanism::plain_server_deferred`] |
+//! | EXTERNAL (RFC 4422, A) | [`Mechanism::external`], [`Mechanism::external_as`] | [`Mechanism::external_server`] | [`Mechanism::external_server_deferred`] |
+//!
+//! A client without a mechanism uses no SASL layer, and a server without a mechanism refuses one. Many clients begin
+//! with a SASL layer even if they have no credentials, so a server for them needs
+//! [`Mechanism::anonymous_server`] at least.
 //!
 //! # Secrets
 //!
-//! No `Debug` here prints what was exchanged or a secret. The octets of an exchange are not copied beyond need:
-//! a PLAIN client keeps one copy of its message for as long as the [`Offer`] lives, a verifying server none, a
-//! deferring one a single copy until the exchange is over. None of them is overwritten before its memory is given
-//! back, and the buffers that the frames pass through are not either; a program that must do so needs a
-//! mechanism and buffers of its own. Compare secrets with [`secrets_equal`] or [`Credentials::matches`].
+//! No `Debug` in this module prints a secret or the bytes of an exchange. Secrets are copied as little as possible:
 //!
-//! PLAIN shows the password to whoever reads the wire, so RFC 4616 wants it inside TLS only. Whether the transport
-//! is protected is something that only the caller knows.
+//! - A PLAIN client keeps one copy of its message for as long as the [`Mechanism`] lives.
+//! - A server that decides at once keeps none, a deferred one keeps one until the answer.
 //!
-//! # A mechanism of your own
+//! Memory is not overwritten before it is freed, and neither are the buffers that the frames pass through. A program
+//! that needs this brings its own mechanism and buffers. Compare secrets with [`secrets_equal`] or
+//! [`Credentials::matches`].
 //!
-//! XOAUTH2, on both ends: the client sends a user and a bearer token at once; a server that refuses explains
-//! itself in a challenge, which the client has to answer before it gets the outcome.
+//! PLAIN shows the password to everyone who can read the wire, so RFC 4616 requires TLS under it. Only the caller knows
+//! whether the transport is protected.
+//!
+//! # A mechanism of one's own
+//!
+//! XOAUTH2, both ends. The client sends a user and a bearer token in its initial response. A server that refuses
+//! sends the reason in a challenge, and the client has to answer it before the outcome.
 //!
 //! ```
-//! use amqp_proto::sasl::{Input, Mechanism, Offer, Step, Success, secrets_equal};
-//! use amqp_proto::spec::sasl::SaslCode;
-//! use amqp_proto::types::Symbol;
+//! use amqp_proto::{
+//!     ConnectionConfig,
+//!     sasl::{Exchange, Mechanism, Step, StepInput, Success, secrets_equal},
+//!     types::Symbol,
+//! };
 //! use bytes::Bytes;
 //!
 //! struct Client {
@@ -36,15 +46,16 @@
 //!     token: String,
 //! }
 //!
-//! impl Mechanism for Client {
-//!     fn step(&mut self, input: Input<'_>) -> Step {
+//! impl Exchange for Client {
+//!     fn step(&mut self, input: StepInput<'_>) -> Step {
 //!         match input {
-//!             Input::Start(_) => {
+//!             StepInput::Start(_) => {
 //!                 Step::reply(format!("user={}\x01auth=Bearer {}\x01\x01", self.user, self.token))
 //!             }
-//!             // The server's reason. An empty response lets it go on to the outcome.
-//!             Input::Data(_) => Step::Reply(Bytes::new()),
-//!             Input::Outcome(_) => Step::Done(Success::new()),
+//!             // The server's reason. After an empty response it sends the outcome.
+//!             StepInput::Data(_) => Step::reply(Bytes::new()),
+//!             StepInput::Outcome(_) => Step::Done(Success::new()),
+//!             _ => Step::refuse(),
 //!         }
 //!     }
 //! }
@@ -61,14 +72,14 @@
 //!     }
 //! }
 //!
-//! impl Mechanism for Server {
-//!     fn step(&mut self, input: Input<'_>) -> Step {
+//! impl Exchange for Server {
+//!     fn step(&mut self, input: StepInput<'_>) -> Step {
 //!         let message = match input {
-//!             _ if self.refused => return Step::Fail(SaslCode::Auth),
-//!             // The client speaks first in XOAUTH2: without an initial response, ask for it.
-//!             Input::Start(None) => return Step::Reply(Bytes::new()),
-//!             Input::Start(Some(message)) | Input::Data(message) => message,
-//!             Input::Outcome(_) => return Step::Fail(SaslCode::Sys),
+//!             _ if self.refused => return Step::refuse(),
+//!             // The client speaks first in XOAUTH2. An empty challenge asks for a missing initial response.
+//!             StepInput::Start(None) => return Step::reply(Bytes::new()),
+//!             StepInput::Start(Some(message)) | StepInput::Data(message) => message,
+//!             _ => return Step::refuse(),
 //!         };
 //!         match Self::parse(message) {
 //!             Some((user, token)) if secrets_equal(token.as_bytes(), b"vF9dft4qmT") => {
@@ -83,57 +94,49 @@
 //! }
 //!
 //! let name = Symbol::try_from("XOAUTH2")?;
-//! let offer = |token: &'static str| {
-//!     Offer::new(name.clone(), move || Box::new(Client { user: "someone@example.com", token: token.into() }))
+//! let client = |token: &'static str| {
+//!     let start = move || -> Box<dyn Exchange> {
+//!         Box::new(Client { user: "someone@example.com", token: token.into() })
+//!     };
+//!     Mechanism::client(name.clone(), start)
 //! };
-//! let accept = Offer::new(name.clone(), || Box::new(Server::default()));
+//! let server = Mechanism::server(name.clone(), || Box::new(Server::default()));
 //!
-//! // What the engine does with them, when the token is right ...
-//! let (mut client, mut server) = (offer("vF9dft4qmT").start(), accept.start());
-//! let Step::Reply(initial) = client.step(Input::Start(None)) else { panic!() };
+//! // Both take their place in a configuration ...
+//! let config = ConnectionConfig::client("client").sasl(client("vF9dft4qmT"));
+//! let config = ConnectionConfig::server("server").sasl(server.clone());
+//!
+//! // ... and can be run without a connection. With the right token:
+//! let (mut sends, mut checks) = (client("vF9dft4qmT").start(), server.start());
+//! let Step::Reply(initial) = sends.step(StepInput::Start(None)) else { panic!() };
 //! assert_eq!(initial, &b"user=someone@example.com\x01auth=Bearer vF9dft4qmT\x01\x01"[..]);
-//! let Step::Done(success) = server.step(Input::Start(Some(&initial))) else { panic!() };
+//! let Step::Done(success) = checks.step(StepInput::Start(Some(&initial))) else { panic!() };
 //! assert_eq!(success.identity.as_deref(), Some("someone@example.com"));
-//! assert!(matches!(client.step(Input::Outcome(None)), Step::Done(_)));
+//! assert!(matches!(sends.step(StepInput::Outcome(None)), Step::Done(_)));
 //!
-//! // ... and when it is not.
-//! let (mut client, mut server) = (offer("stale").start(), accept.start());
-//! let Step::Reply(initial) = client.step(Input::Start(None)) else { panic!() };
-//! let Step::Reply(reason) = server.step(Input::Start(Some(&initial))) else { panic!() };
-//! let Step::Reply(response) = client.step(Input::Data(&reason)) else { panic!() };
+//! // With a wrong one:
+//! let (mut sends, mut checks) = (client("stale").start(), server.start());
+//! let Step::Reply(initial) = sends.step(StepInput::Start(None)) else { panic!() };
+//! let Step::Reply(reason) = checks.step(StepInput::Start(Some(&initial))) else { panic!() };
+//! let Step::Reply(response) = sends.step(StepInput::Data(&reason)) else { panic!() };
 //! assert!(response.is_empty());
-//! assert_eq!(server.step(Input::Data(&response)), Step::Fail(SaslCode::Auth));
+//! assert_eq!(checks.step(StepInput::Data(&response)), Step::refuse());
 //! # Ok::<(), amqp_proto::types::SymbolError>(())
 //! ```
 
 mod anonymous;
 mod credentials;
+mod exchange;
 mod external;
-mod offer;
+mod mechanism;
+mod one_shot;
 mod plain;
 mod step;
-mod turn;
 
 #[cfg(test)]
 mod tests;
 
 pub use credentials::{Credentials, secrets_equal};
-pub use offer::Offer;
-pub use step::{Input, Step, Success};
-
-/// One side of one SASL exchange.
-///
-/// The engine calls [`step`](Self::step) with [`Input::Start`] once, then with [`Input::Data`] for each
-/// challenge or response, and on the client with [`Input::Outcome`] at the end. It bounds the number of rounds
-/// and drops the mechanism after [`Step::Done`] or [`Step::Fail`]. A mechanism answers anything that comes
-/// out of turn with [`Step::Fail`]; it never panics.
-pub trait Mechanism: Send {
-    /// Takes what the peer said and says what to do next.
-    fn step(&mut self, input: Input<'_>) -> Step;
-
-    /// What the client presented, for a look-up that takes its time: readable between a [`Step::Pending`] and
-    /// the answer to it, in a mechanism that has such a thing.
-    fn credentials(&self) -> Option<Credentials<'_>> {
-        None
-    }
-}
+pub use exchange::Exchange;
+pub use mechanism::Mechanism;
+pub use step::{Step, StepInput, Success};

@@ -1,4 +1,4 @@
-//! PLAIN (RFC 4616): a name and a password, in the clear.
+//! PLAIN (RFC 4616): user and password in clear text.
 
 use alloc::{boxed::Box, sync::Arc};
 use core::str;
@@ -6,60 +6,107 @@ use core::str;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{
-    Credentials, Input, Mechanism, Offer, Step, Success,
-    turn::{Receiving, Sending},
+    Credentials, Mechanism, Step,
+    one_shot::{DeferredServer, OneShotClient, OneShotServer},
 };
 use crate::types::{Str, Symbol};
 
 const NAME: Symbol = Symbol::from_static("PLAIN");
 
-impl Offer {
-    /// PLAIN, for a client. A user or password that is empty or contains a NUL can't be said in it: the
-    /// exchange fails at its start.
+impl Mechanism {
+    /// Creates PLAIN for a client.
     ///
-    /// Both are sent as they are; if they may contain more than ASCII, prepare them with SASLprep first (RFC 4616, 2).
+    /// The exchange fails at its start if the user or the password is empty or contains a NUL. Both are sent
+    /// unchanged: apply SASLprep first if they may contain more than ASCII (RFC 4616, 2).
+    ///
+    /// ```
+    /// use amqp_proto::{ConnectionConfig, Connection, sasl::Mechanism};
+    ///
+    /// let config = ConnectionConfig::client("client").hostname("broker.example").sasl(Mechanism::plain("guest", "secret"));
+    /// let connection = Connection::new(config);
+    /// ```
     pub fn plain(user: impl AsRef<str>, password: impl AsRef<str>) -> Self {
         Self::plain_as("", user, password)
     }
 
-    /// [`plain`](Self::plain), asking to act as somebody else.
+    /// Creates PLAIN for a client that authenticates as `user` and asks to act as `authzid`.
     pub fn plain_as(authzid: impl AsRef<str>, user: impl AsRef<str>, password: impl AsRef<str>) -> Self {
         let message = compose(authzid.as_ref(), user.as_ref(), password.as_ref());
         let user = Str::from(user.as_ref());
-        Self::new(NAME, move || {
-            Box::new(Client { message: message.clone(), user: user.clone(), turn: Sending::default() })
+        Self::client(NAME, move || Box::new(OneShotClient::new(message.clone(), Some(user.clone()))))
+    }
+
+    /// Creates PLAIN for a server that checks the credentials at once.
+    ///
+    /// `verify` returns true to accept the client. Its argument always has an `authcid` and a `secret`. True also
+    /// allows the client to act as [`Credentials::authzid`], so check it too; [`Credentials::matches`] does.
+    ///
+    /// ```
+    /// use amqp_proto::{ConnectionConfig, Connection, sasl::Mechanism};
+    ///
+    /// let plain = Mechanism::plain_server(|credentials| credentials.matches("guest", "secret"));
+    /// let server = Connection::new(ConnectionConfig::server("server").sasl(plain));
+    /// ```
+    pub fn plain_server(verify: impl Fn(Credentials<'_>) -> bool + Send + Sync + 'static) -> Self {
+        let verify = Arc::new(verify);
+        Self::server(NAME, move || {
+            let verify = Arc::clone(&verify);
+            Box::new(OneShotServer::new(move |message: &[u8]| match parse(message) {
+                Some(credentials) if verify(credentials) => credentials.accept(),
+                _ => Step::refuse(),
+            }))
         })
     }
 
-    /// PLAIN, for a server that can tell at once whether the credentials are good. They always have a secret.
+    /// Creates PLAIN for a server whose application checks the credentials later, after a database query for example.
     ///
-    /// Saying yes also lets the client act as [`Credentials::authzid`], so look at it;
-    /// [`Credentials::matches`] does.
+    /// The event `SASL_PENDING` asks for the answer.
+    /// [`Connection::sasl_credentials`](crate::Connection::sasl_credentials) returns the credentials, and
+    /// [`Connection::sasl_answer`](crate::Connection::sasl_answer) takes the result.
+    /// [`Timeouts::sasl`](crate::Timeouts::sasl) still bounds the whole exchange.
     ///
     /// ```
-    /// # use amqp_proto::sasl::Offer;
-    /// let offer = Offer::verify_plain(|credentials| credentials.matches("guest", "secret"));
+    /// use amqp_proto::{ConnectionConfig, Connection, Event, sasl::{Mechanism, Step}};
+    /// # use amqp_proto::Instant;
+    /// # use bytes::{BufMut, BytesMut};
+    ///
+    /// # fn main() -> Result<(), amqp_proto::CommandError> {
+    /// let config = ConnectionConfig::server("server").sasl(Mechanism::plain_server_deferred()).auto_accept(true);
+    /// let mut server = Connection::new(config);
+    /// # let mut client = Connection::new(ConnectionConfig::client("client").sasl(Mechanism::plain("guest", "secret")));
+    /// # client.open()?;
+    /// # let (mut up, mut down) = (BytesMut::new(), BytesMut::new());
+    /// # for now in (0..5).map(Instant::from_millis) {
+    /// #     up.put(client.poll_transmit(now));
+    /// #     let _ = server.handle_input(now, &mut up);
+    /// while let Some(event) = server.poll_event() {
+    ///     if event == Event::SaslPending {
+    ///         // The answer may come at any later time.
+    ///         let answer = match server.sasl_credentials() {
+    ///             Some(credentials) if credentials.matches("guest", "secret") => credentials.accept(),
+    ///             _ => Step::refuse(),
+    ///         };
+    ///         server.sasl_answer(answer)?;
+    ///     }
+    /// }
+    /// #     down.put(server.poll_transmit(now));
+    /// #     let _ = client.handle_input(now, &mut down);
+    /// # }
+    /// # assert!(server.is_open());
+    /// # assert!(server.sasl_identity().is_some_and(|identity| identity == "guest"));
+    /// # Ok(())
+    /// # }
     /// ```
-    pub fn verify_plain(verify: impl Fn(Credentials<'_>) -> bool + Send + Sync + 'static) -> Self {
-        let verify: Arc<Verify> = Arc::new(verify);
-        Self::new(NAME, move || {
-            Box::new(Verifying { verify: Arc::clone(&verify), turn: Receiving::default() })
-        })
-    }
-
-    /// PLAIN, for a server that has to look the credentials up: [`Step::Pending`], with
-    /// [`Mechanism::credentials`] to read. The answer is [`Step::Done`] with [`Credentials::accept`], or
-    /// [`Step::Fail`].
-    pub fn defer_plain() -> Self {
-        Self::new(NAME, || Box::new(Deferring { message: None, turn: Receiving::default() }))
+    pub fn plain_server_deferred() -> Self {
+        Self::server(NAME, || Box::new(DeferredServer::new(parse)))
     }
 }
 
-/// RFC 4616, 2: `[authzid] NUL authcid NUL passwd`, where what is there is not empty and has no NUL in it.
+/// RFC 4616, 2: `[authzid] NUL authcid NUL passwd`; no part contains a NUL, and the last two are not empty.
 fn compose(authzid: &str, authcid: &str, password: &str) -> Option<Bytes> {
     if authcid.is_empty()
         || password.is_empty()
-        || [authzid, authcid, password].iter().any(|s| s.contains('\0'))
+        || [authzid, authcid, password].iter().any(|part| part.contains('\0'))
     {
         return None;
     }
@@ -80,60 +127,5 @@ fn parse(message: &[u8]) -> Option<Credentials<'_>> {
         return None;
     }
     let authzid = Some(authzid).filter(|authzid| !authzid.is_empty());
-    Some(Credentials { authcid, authzid, secret: Some(password.as_bytes()) })
-}
-
-type Verify = dyn Fn(Credentials<'_>) -> bool + Send + Sync;
-
-struct Client {
-    message: Option<Bytes>,
-    user: Str,
-    turn: Sending,
-}
-
-impl Mechanism for Client {
-    fn step(&mut self, input: Input<'_>) -> Step {
-        self.turn.step(input, self.message.take(), || Step::Done(Success::new().identity(self.user.clone())))
-    }
-}
-
-struct Verifying {
-    verify: Arc<Verify>,
-    turn: Receiving,
-}
-
-impl Mechanism for Verifying {
-    fn step(&mut self, input: Input<'_>) -> Step {
-        match self.turn.step(input) {
-            Ok(message) => match parse(message) {
-                Some(credentials) if (self.verify)(credentials) => Step::Done(credentials.accept()),
-                _ => Step::refuse(),
-            },
-            Err(step) => step,
-        }
-    }
-}
-
-struct Deferring {
-    /// A well-formed one that waits for its answer.
-    message: Option<Bytes>,
-    turn: Receiving,
-}
-
-impl Mechanism for Deferring {
-    fn step(&mut self, input: Input<'_>) -> Step {
-        self.message = None;
-        match self.turn.step(input) {
-            Ok(message) if parse(message).is_some() => {
-                self.message = Some(Bytes::copy_from_slice(message));
-                Step::Pending
-            }
-            Ok(_) => Step::refuse(),
-            Err(step) => step,
-        }
-    }
-
-    fn credentials(&self) -> Option<Credentials<'_>> {
-        self.message.as_deref().and_then(parse)
-    }
+    Some(Credentials { authcid: Some(authcid), authzid, secret: Some(password.as_bytes()) })
 }

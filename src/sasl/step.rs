@@ -1,4 +1,4 @@
-//! What goes into a mechanism and what comes out.
+//! Input and result of one step of an exchange.
 
 use core::fmt;
 
@@ -6,68 +6,75 @@ use bytes::Bytes;
 
 use crate::{spec::sasl::SaslCode, types::Str};
 
-/// What a mechanism is told.
+/// The input of one step of an [`Exchange`](super::Exchange).
 ///
-/// Its `Debug` shows no octets.
+/// More variants may follow; an exchange refuses those that it does not know. `Debug` shows no bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Input<'a> {
-    /// The exchange begins. On the client always `None`: what is the initial response? On the server the
-    /// client's initial response, `None` if it sent none; an empty one is not the same as none.
+#[non_exhaustive]
+pub enum StepInput<'a> {
+    /// The exchange begins.
+    ///
+    /// At a server, the client's initial response (5.3.3.2). `None` means that the client sent none, which differs
+    /// from an empty one. At a client, always `None`: the step returns the initial response.
     Start(Option<&'a [u8]>),
-    /// On the client a challenge, on the server a response.
+    /// A challenge at a client (5.3.3.3), a response at a server (5.3.3.4).
     Data(&'a [u8]),
-    /// On the client only: the server said ok, with this additional data (5.3.3.5). [`Step::Done`] believes it,
-    /// [`Step::Fail`] does not.
+    /// The outcome `ok` at a client, with the server's additional data (5.3.3.5).
+    ///
+    /// [`Step::Done`] accepts the outcome. [`Step::Fail`] rejects it, for example because the server's proof is wrong.
     Outcome(Option<&'a [u8]>),
 }
 
-/// What a mechanism answers.
+/// The result of one step of an [`Exchange`](super::Exchange).
 ///
-/// Its `Debug` shows no octets.
+/// `Debug` shows no bytes.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Step {
-    /// Send this and wait for more. On the client the initial response or a response, on the server a
-    /// challenge.
+    /// Send these bytes and wait for the peer: an initial response or a response of the client, a challenge of the
+    /// server.
     Reply(Bytes),
-    /// On the client, as the answer to [`Input::Start`] only: begin without an initial response.
-    NoReply,
-    /// The exchange succeeded. The server sends the outcome ok; the client says so only in answer to
-    /// [`Input::Outcome`].
+    /// Begin without an initial response. Only a client returns it, and only for [`StepInput::Start`].
+    NoInitialResponse,
+    /// The exchange succeeded. A server sends the outcome `ok`. A client returns it only for [`StepInput::Outcome`].
     Done(Success),
-    /// The exchange failed. The server sends this outcome, and the client gives up.
+    /// The exchange failed. A server sends this code in the outcome (5.3.3.5). A client ends the connection.
     Fail(SaslCode),
-    /// The answer comes later, from outside: the engine raises an event, and the caller hands in a step.
+    /// The application decides later. The engine raises `SASL_PENDING`, and the application calls
+    /// [`Connection::sasl_answer`](crate::Connection::sasl_answer).
     Pending,
 }
 
 impl Step {
-    /// A [`Reply`](Self::Reply) of these octets.
-    pub fn reply(octets: impl Into<Bytes>) -> Self {
-        Self::Reply(octets.into())
+    /// Returns a [`Reply`](Self::Reply) with these bytes.
+    pub fn reply(bytes: impl Into<Bytes>) -> Self {
+        Self::Reply(bytes.into())
     }
 
-    /// The answer to what came out of turn or could not be understood.
-    pub(super) fn refuse() -> Self {
-        // 5.3.3.6: auth is the code for an unspecified problem; it tells a guesser nothing.
+    /// Returns a [`Fail`](Self::Fail) with the code `auth`, for bad credentials and for input that is wrong.
+    pub fn refuse() -> Self {
+        // 5.3.3.6: auth stands for an unspecified problem, so a guesser learns nothing from it.
         Self::Fail(SaslCode::Auth)
     }
 }
 
-/// What a successful exchange established.
+/// The result of a successful exchange.
 ///
-/// Its `Debug` shows the names, not the additional data.
+/// `Debug` shows the names, and no additional data.
 #[derive(Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Success {
-    /// Who the client has shown to be; `None` if it is anonymous.
+    /// The identity that the client has proved; `None` if it is anonymous.
     pub identity: Option<Str>,
-    /// Whom the client asked to act as, and may. `None` leaves it at what the identity stands for (RFC 4422, 3.4.1).
+    /// The identity that the client may act as, at its own request. `None` leaves it at that of `identity`
+    /// (RFC 4422, 3.4.1).
     pub authorization: Option<Str>,
-    /// From the server, to go with the outcome (5.3.3.5).
+    /// Data that a server sends with the outcome (5.3.3.5).
     pub additional_data: Option<Bytes>,
 }
 
 impl Success {
-    /// Nothing but the success.
+    /// Creates a success without an identity and without data.
     pub fn new() -> Self {
         Self::default()
     }
@@ -94,8 +101,9 @@ impl Success {
     }
 }
 
-/// Stands for octets in a `Debug`. Not even their number is shown: with the user's name it gives away the length of
-/// a PLAIN password.
+/// A placeholder for bytes in a `Debug`.
+///
+/// It shows no length: with the user's name, the length of a PLAIN message reveals that of the password.
 pub(super) struct Redacted;
 
 impl fmt::Debug for Redacted {
@@ -104,12 +112,12 @@ impl fmt::Debug for Redacted {
     }
 }
 
-impl fmt::Debug for Input<'_> {
+impl fmt::Debug for StepInput<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Start(octets) => f.debug_tuple("Start").field(&octets.map(|_| Redacted)).finish(),
+            Self::Start(bytes) => f.debug_tuple("Start").field(&bytes.map(|_| Redacted)).finish(),
             Self::Data(_) => f.debug_tuple("Data").field(&Redacted).finish(),
-            Self::Outcome(octets) => f.debug_tuple("Outcome").field(&octets.map(|_| Redacted)).finish(),
+            Self::Outcome(bytes) => f.debug_tuple("Outcome").field(&bytes.map(|_| Redacted)).finish(),
         }
     }
 }
@@ -118,7 +126,7 @@ impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reply(_) => f.debug_tuple("Reply").field(&Redacted).finish(),
-            Self::NoReply => f.write_str("NoReply"),
+            Self::NoInitialResponse => f.write_str("NoInitialResponse"),
             Self::Done(success) => f.debug_tuple("Done").field(success).finish(),
             Self::Fail(code) => f.debug_tuple("Fail").field(code).finish(),
             Self::Pending => f.write_str("Pending"),

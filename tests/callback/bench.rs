@@ -4,7 +4,7 @@ use amqp_proto::{
     Attach, Connection, ConnectionConfig, CreditPolicy, Event, Instant, LinkId, ReceiverId, SenderId,
     SessionConfig, SessionId,
     callback::{Agent, Callback, ConnectionHandle, ConnectionId, Settings},
-    sasl::Offer,
+    sasl::Mechanism,
     spec::{
         definitions::{AmqpError, ErrorCondition},
         terminus::TargetArchetype,
@@ -52,7 +52,7 @@ impl Bench {
             agent: Agent::new(settings),
             server_config: ConnectionConfig::server("server")
                 .auto_accept(true)
-                .sasl(Offer::accept_anonymous()),
+                .sasl(Mechanism::anonymous_server()),
             now: Instant::default(),
             servers: BTreeMap::new(),
             log: Log::default(),

@@ -1,6 +1,6 @@
 //! H: protocol headers (2.2).
 
-use amqp_proto::{ConnectionConfig, sasl::Offer};
+use amqp_proto::{ConnectionConfig, sasl::Mechanism};
 
 use crate::{
     bench::{Bench, Case, Fate, server},
@@ -12,7 +12,7 @@ fn fresh() -> Bench {
 }
 
 fn with_sasl() -> Bench {
-    Bench::bare(server().sasl(Offer::verify_plain(|_| true)))
+    Bench::bare(server().sasl(Mechanism::plain_server(|_| true)))
 }
 
 fn client() -> Bench {

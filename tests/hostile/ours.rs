@@ -2,7 +2,7 @@
 
 use amqp_proto::{
     Attach, CommandError, ConnectionConfig, Event, Instant, SendOptions, SenderId, SessionConfig,
-    sasl::Offer,
+    sasl::Mechanism,
     spec::{
         definitions::{AmqpError, ErrorCondition, Role, SenderSettleMode},
         delivery_state::DeliveryState,
@@ -306,7 +306,7 @@ pub const CASES: &[Case] = &[
         id: "N11",
         start: || {
             let config = ConnectionConfig::client("client").hostname("host");
-            Bench::client(config.sasl(Offer::plain("user", "secret")).sasl(Offer::anonymous()))
+            Bench::client(config.sasl(Mechanism::plain("user", "secret")).sasl(Mechanism::anonymous()))
         },
         steps: |b| {
             let names = ["ANONYMOUS", "PLAIN"].map(|name| Symbol::try_from(name).unwrap());

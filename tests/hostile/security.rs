@@ -3,7 +3,7 @@
 use amqp_proto::{
     ConnectionConfig, Limits,
     codec::to_vec,
-    sasl::{Input, Mechanism, Offer, Step},
+    sasl::{Exchange, Mechanism, Step, StepInput},
     spec::sasl::{SaslChallenge, SaslCode, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
     types::Symbol,
 };
@@ -14,7 +14,7 @@ use crate::{
 };
 
 fn asked() -> Bench {
-    let verify = Offer::verify_plain(|credentials| credentials.matches("user", "secret"));
+    let verify = Mechanism::plain_server(|credentials| credentials.matches("user", "secret"));
     let mut bench = Bench::bare(server().sasl(verify));
     bench.feed(SASL);
     bench.forget();
@@ -22,7 +22,7 @@ fn asked() -> Bench {
 }
 
 fn client() -> Bench {
-    Bench::client(ConnectionConfig::client("client").sasl(Offer::plain("user", "secret")))
+    Bench::client(ConnectionConfig::client("client").sasl(Mechanism::plain("user", "secret")))
 }
 
 fn init(mechanism: &str) -> SaslInit {
@@ -41,7 +41,7 @@ fn outcome(code: SaslCode) -> SaslOutcome {
     SaslOutcome { code, additional_data: None }
 }
 
-/// A client that has chosen, and waits for the outcome.
+/// A client that has sent its init and waits for the outcome.
 fn chosen() -> Bench {
     let mut bench = client();
     bench.feed(&[SASL, &sasl_frame(&mechanisms())].concat());
@@ -49,23 +49,23 @@ fn chosen() -> Bench {
     bench
 }
 
-/// A server with a mechanism that never has enough.
+/// A server whose mechanism sends challenges without end.
 fn curious() -> Bench {
     struct Curious;
-    impl Mechanism for Curious {
-        fn step(&mut self, _: Input<'_>) -> Step {
+    impl Exchange for Curious {
+        fn step(&mut self, _: StepInput<'_>) -> Step {
             Step::reply("?")
         }
     }
-    let offer = Offer::new("CURIOUS".try_into().unwrap(), || Box::new(Curious));
+    let mechanism = Mechanism::server("CURIOUS".try_into().unwrap(), || Box::new(Curious));
     let limits = Limits { max_sasl_rounds: 2, ..Limits::default() };
-    let mut bench = Bench::bare(server().sasl(offer).limits(limits));
+    let mut bench = Bench::bare(server().sasl(mechanism).limits(limits));
     bench.feed(SASL);
     bench.forget();
     bench
 }
 
-/// What ends the transport: there is no close yet that could say why.
+/// Returns a case that ends the transport without a close, because no close can precede open (2.4.7).
 const fn breaks(id: &'static str, start: fn() -> Bench, steps: fn(&mut Bench)) -> Case {
     Case { id, start, steps, output: &[], events: OUT, fate: Fate::Closed }
 }
@@ -129,7 +129,7 @@ pub const CASES: &[Case] = &[
     Case {
         id: "A14",
         start: asked,
-        // Behind the outcome it is no header, so the answer is the one that is due.
+        // After the outcome a frame stands in the place of the AMQP header, so the server answers with its header (2.2).
         steps: |b| b.feed(&sasl_frame(&init("PLAIN")).repeat(2)),
         output: &["SASL-OUTCOME Ok", "AMQP 0 1.0.0"],
         events: OUT,
@@ -184,7 +184,7 @@ pub const CASES: &[Case] = &[
     },
     breaks("A27", asked, |b| b.feed(&sasl_frame(&outcome(SaslCode::Ok)))),
     breaks("A30", chosen, |b| b.feed(&raw(1, 0, b"\x00\x53\x42\x45"))),
-    // Neither the AMQP header nor an AMQP frame is a way around the exchange.
+    // Neither the AMQP header nor an AMQP frame bypasses the exchange.
     breaks("F15", asked, |b| b.feed(&frame(0, &open()))),
     breaks("H13", asked, |b| b.feed(AMQP)),
 ];

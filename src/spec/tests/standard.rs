@@ -205,7 +205,7 @@ fn every_composite_is_the_standards() {
     let mut ours = composites();
     for composite in rows(&json, "composite") {
         let name = match text(composite, "name") {
-            // `Error` alone would shadow every other error in a file.
+            // `AmqpError` alone would shadow every other error in a file.
             "error" => "AmqpError".into(),
             other => pascal(other),
         };

@@ -8,7 +8,7 @@ use super::{coverage::Coverage, script::Script, wire::Wire};
 use crate::{
     Attach, CommandError, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, Instant, Limits,
     LinkId, Progress, ReceiverId, SaslPolicy, SendOptions, SenderId, SessionConfig, SessionId, Side,
-    sasl::{Offer, Step, Success},
+    sasl::{Mechanism, Step, Success},
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         delivery_state::{DeliveryState, Modified},
@@ -60,11 +60,11 @@ impl Engine {
             if setting & 1 == 0 { ConnectionConfig::client("us") } else { ConnectionConfig::server("us") };
         if setting & 6 == 6 {
             config = if setting & 1 == 0 {
-                config.sasl(Offer::plain("user", "secret"))
+                config.sasl(Mechanism::plain("user", "secret"))
             } else {
-                let verify = Offer::verify_plain(|found| found.matches("user", "secret"));
+                let verify = Mechanism::plain_server(|found| found.matches("user", "secret"));
                 config
-                    .sasl(if setting & 0x80 == 0 { verify } else { Offer::defer_plain() })
+                    .sasl(if setting & 0x80 == 0 { verify } else { Mechanism::plain_server_deferred() })
                     .sasl_policy(if setting & 8 == 0 { SaslPolicy::Required } else { SaslPolicy::Optional })
             };
         }

@@ -1,0 +1,404 @@
+//! The SASL layer of a connection (5.3): headers, mechanisms, the exchange and its outcome, all before AMQP begins.
+
+use alloc::{boxed::Box, format, vec::Vec};
+use core::fmt;
+
+use bytes::Bytes;
+
+use super::{Connection, end::ConnectionEnd};
+use crate::{
+    codec::{DecodeLimits, from_bytes},
+    config::Side,
+    error::{Cause, CommandError, Failure, ProtocolError},
+    event::Event,
+    frame::{FrameHeader, FrameKind, ProtocolHeader},
+    sasl::{Credentials, Exchange, Step, StepInput, Success},
+    spec::{
+        definitions::{AmqpError, ErrorCondition},
+        sasl::{SaslChallenge, SaslCode, SaslFrame, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
+    },
+    state::{SaslClientState, SaslClientTrigger, SaslServerState, SaslServerTrigger},
+    timer::Timer,
+    types::{Str, Symbol},
+};
+
+/// The state of the layer, by the table of our end (5.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Client(SaslClientState),
+    Server(SaslServerState),
+}
+
+/// A header or a frame that moves the layer to its next state.
+#[derive(Clone, Copy)]
+enum Trigger<'a> {
+    SendHeader,
+    RecvHeader,
+    Send(&'a SaslFrame),
+    Recv(&'a SaslFrame),
+}
+
+impl State {
+    /// Returns the next state; `None` if the table of our end does not allow the trigger.
+    fn next(self, trigger: Trigger<'_>) -> Option<Self> {
+        match self {
+            Self::Client(state) => {
+                let trigger = match trigger {
+                    Trigger::SendHeader => SaslClientTrigger::SendHeader,
+                    Trigger::RecvHeader => SaslClientTrigger::RecvHeader,
+                    Trigger::Recv(SaslFrame::SaslMechanisms(_)) => SaslClientTrigger::RecvMechanisms,
+                    Trigger::Send(SaslFrame::SaslInit(_)) => SaslClientTrigger::SendInit,
+                    Trigger::Recv(SaslFrame::SaslChallenge(_)) => SaslClientTrigger::RecvChallenge,
+                    Trigger::Send(SaslFrame::SaslResponse(_)) => SaslClientTrigger::SendResponse,
+                    Trigger::Recv(SaslFrame::SaslOutcome(outcome)) => match outcome.code {
+                        SaslCode::Ok => SaslClientTrigger::RecvOk,
+                        _ => SaslClientTrigger::RecvFailure,
+                    },
+                    // 5.3.2: the client of the transport is the client of SASL. These frames belong to the other end.
+                    _ => return None,
+                };
+                state.next(trigger).map(Self::Client)
+            }
+            Self::Server(state) => {
+                let trigger = match trigger {
+                    Trigger::RecvHeader => SaslServerTrigger::RecvHeader,
+                    Trigger::SendHeader => SaslServerTrigger::SendHeader,
+                    Trigger::Send(SaslFrame::SaslMechanisms(_)) => SaslServerTrigger::SendMechanisms,
+                    Trigger::Recv(SaslFrame::SaslInit(_)) => SaslServerTrigger::RecvInit,
+                    Trigger::Send(SaslFrame::SaslChallenge(_)) => SaslServerTrigger::SendChallenge,
+                    Trigger::Recv(SaslFrame::SaslResponse(_)) => SaslServerTrigger::RecvResponse,
+                    Trigger::Send(SaslFrame::SaslOutcome(outcome)) => match outcome.code {
+                        SaslCode::Ok => SaslServerTrigger::SendOk,
+                        _ => SaslServerTrigger::SendFailure,
+                    },
+                    // 5.3.2: as above.
+                    _ => return None,
+                };
+                state.next(trigger).map(Self::Server)
+            }
+        }
+    }
+}
+
+/// The SASL layer of a connection.
+pub(super) struct SaslLayer {
+    state: State,
+    /// The run of the mechanism that the client chose, until it ends.
+    exchange: Option<Box<dyn Exchange>>,
+    /// Challenges that we sent, or responses.
+    rounds: u32,
+    /// The user that the client acts as, after the outcome `ok`.
+    identity: Option<Str>,
+}
+
+/// Shows the state alone, because the exchange can hold secrets.
+impl fmt::Debug for SaslLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SaslLayer").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl SaslLayer {
+    pub(super) fn new(side: Side) -> Self {
+        let state = match side {
+            Side::Client => State::Client(SaslClientState::Start),
+            Side::Server => State::Server(SaslServerState::Start),
+        };
+        Self { state, exchange: None, rounds: 0, identity: None }
+    }
+
+    /// True if the layer has sent or received a header.
+    pub(super) fn is_started(&self) -> bool {
+        !matches!(self.state, State::Client(SaslClientState::Start) | State::Server(SaslServerState::Start))
+    }
+
+    /// True if the outcome was `ok`.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state, State::Client(SaslClientState::Done) | State::Server(SaslServerState::Done))
+    }
+
+    /// True if the peer's next bytes are its SASL header.
+    pub(super) fn expects_header(&self) -> bool {
+        self.state == State::Client(SaslClientState::HeaderSent)
+    }
+
+    /// True if the peer's next bytes are a SASL frame.
+    pub(super) fn expects_frame(&self) -> bool {
+        self.is_started() && !self.expects_header() && !self.is_done()
+    }
+
+    /// True if the exchange waits for the application.
+    ///
+    /// It is our turn in these states, and our turn outlasts a call only after [`Step::Pending`].
+    fn is_pending(&self) -> bool {
+        let ours = matches!(
+            self.state,
+            State::Client(SaslClientState::Challenged) | State::Server(SaslServerState::Stepping)
+        );
+        ours && self.exchange.is_some()
+    }
+
+    /// Notes the peer's SASL header (5.3).
+    pub(super) fn on_header(&mut self) {
+        let applied = self.apply(Trigger::RecvHeader);
+        debug_assert!(applied, "the header was expected");
+    }
+
+    /// Moves to the next state; returns false if the table does not allow the trigger.
+    #[must_use]
+    fn apply(&mut self, trigger: Trigger<'_>) -> bool {
+        let Some(next) = self.state.next(trigger) else { return false };
+        self.state = next;
+        true
+    }
+}
+
+// Headers and frames out.
+impl Connection {
+    /// True if a SASL mechanism is configured.
+    pub(super) fn has_sasl(&self) -> bool {
+        !self.cx.config.sasl.is_empty()
+    }
+
+    /// Sends our SASL header (5.3) and starts the timer of the exchange. A client then waits for the server's header.
+    pub(super) fn start_sasl(&mut self) {
+        self.cx.outbox.header(ProtocolHeader::SASL);
+        let applied = self.sasl.apply(Trigger::SendHeader);
+        debug_assert!(applied, "a client starts once, a server once the client has");
+        self.cx.timers.set(Timer::Sasl, self.cx.config.timeouts.sasl);
+    }
+
+    /// Answers the client's SASL header with ours and with our mechanisms (5.3.2).
+    pub(super) fn accept_sasl(&mut self) {
+        self.sasl.on_header();
+        self.start_sasl();
+        let config = &self.cx.config;
+        let names: Vec<Symbol> =
+            config.sasl.iter().filter(|it| it.is_server()).map(|it| it.name().clone()).collect();
+        // 5.3.3.1: the list must not be empty.
+        if names.is_empty() {
+            return self
+                .fail_authentication(SaslCode::SysPerm, "no SASL mechanism for a server is configured");
+        }
+        self.send_sasl(&SaslMechanisms { sasl_server_mechanisms: names.into() }.into());
+    }
+
+    /// Sends a SASL frame and moves the layer to its next state. All SASL frames are written here.
+    ///
+    /// Returns false if the frame is too large, which ends the connection: without the frame the peer would wait
+    /// forever.
+    fn send_sasl(&mut self, frame: &SaslFrame) -> bool {
+        let max = self.cx.config.limits.max_sasl_frame_size;
+        if let Err(size) = self.cx.outbox.frame(FrameKind::Sasl, 0, frame, max) {
+            self.sasl.exchange = None;
+            let why = format!("a SASL frame of {size} bytes exceeds the limit of {max}");
+            self.end(ConnectionEnd::Lost(Failure::new(Cause::Sasl, ErrorCondition::FrameSizeTooSmall, why)));
+            return false;
+        }
+        let applied = self.sasl.apply(Trigger::Send(frame));
+        debug_assert!(applied, "each frame is sent in the one state that it belongs to");
+        true
+    }
+
+    /// Sends a server's outcome (5.3.3.5): `ok` for [`Step::Done`], else a failure, which ends the connection.
+    fn send_outcome(&mut self, step: Step) {
+        self.sasl.exchange = None;
+        let code = match step {
+            Step::Done(mut success) => {
+                let additional_data = success.additional_data.take();
+                if self.send_sasl(&SaslOutcome { code: SaslCode::Ok, additional_data }.into()) {
+                    self.on_authenticated(success);
+                }
+                return;
+            }
+            Step::Fail(code) if code != SaslCode::Ok => code,
+            _ => SaslCode::Sys,
+        };
+        // A limit that is too small for it ends the connection all the same.
+        self.send_sasl(&SaslOutcome { code, additional_data: None }.into());
+        self.fail_authentication(code, "the client was not authenticated");
+    }
+}
+
+// Frames in.
+impl Connection {
+    /// Decodes a frame that arrived while the layer expects one.
+    pub(super) fn on_sasl_frame(&mut self, header: FrameHeader, body: &Bytes) {
+        if header.kind != FrameKind::Sasl {
+            return self.refuse_sasl_frame("an AMQP frame inside the SASL layer");
+        }
+        // 5.3.1: a body is exactly one SASL type, so an empty frame is an error too.
+        match from_bytes(body, DecodeLimits { max_elements: 1024, ..self.cx.config.limits.decode }) {
+            Ok(frame) => self.on_sasl_body(frame),
+            Err(error) => self.on_sasl_violation(error.into()),
+        }
+    }
+
+    /// Handles a frame if the table allows it in this state.
+    fn on_sasl_body(&mut self, frame: SaslFrame) {
+        // 5.3.2: the frames have an order. While an exchange is pending none is allowed, since it is our turn.
+        if !self.sasl.apply(Trigger::Recv(&frame)) {
+            return self.refuse_sasl_frame("a SASL frame out of turn");
+        }
+        match frame {
+            SaslFrame::SaslMechanisms(offered) => self.choose_mechanism(&offered),
+            SaslFrame::SaslInit(init) => self.on_sasl_init(&init),
+            SaslFrame::SaslChallenge(SaslChallenge { challenge: data })
+            | SaslFrame::SaslResponse(SaslResponse { response: data }) => {
+                self.step_exchange(StepInput::Data(&data));
+            }
+            SaslFrame::SaslOutcome(outcome) => self.on_sasl_outcome(&outcome),
+        }
+    }
+
+    /// Sends a client's `sasl-init`, for the first of our mechanisms that the server offers.
+    fn choose_mechanism(&mut self, offered: &SaslMechanisms) {
+        let offered = &offered.sasl_server_mechanisms;
+        let config = self.cx.config.clone();
+        // 5.3.3.2: the highest level of security that both have. Only the application can rank its mechanisms.
+        let ours = config.sasl.iter().filter(|it| it.is_client()).find(|it| offered.contains(it.name()));
+        let Some(mechanism) = ours else {
+            return self.fail_authentication(SaslCode::Auth, "the server offers none of our SASL mechanisms");
+        };
+        let mut exchange = mechanism.start();
+        let initial_response = match exchange.step(StepInput::Start(None)) {
+            Step::Reply(response) => Some(response),
+            Step::NoInitialResponse => None,
+            _ => return self.fail_authentication(SaslCode::Auth, "the SASL mechanism could not begin"),
+        };
+        self.sasl.exchange = Some(exchange);
+        // 5.3.3.2: the same host as in open (2.7.1).
+        let (mechanism, hostname) = (mechanism.name().clone(), config.hostname.clone());
+        self.send_sasl(&SaslInit { mechanism, initial_response, hostname }.into());
+    }
+
+    /// Starts a server's exchange for the mechanism that the client chose.
+    fn on_sasl_init(&mut self, init: &SaslInit) {
+        let mut ours = self.cx.config.sasl.iter().filter(|it| it.is_server());
+        // 5.3.3.2: a mechanism that we do not offer fails the authentication.
+        let Some(mechanism) = ours.find(|it| *it.name() == init.mechanism) else {
+            return self.send_outcome(Step::refuse());
+        };
+        self.sasl.exchange = Some(mechanism.start());
+        self.step_exchange(StepInput::Start(init.initial_response.as_deref()));
+    }
+
+    /// Hands the peer's data to the exchange and acts on its step.
+    fn step_exchange(&mut self, input: StepInput<'_>) {
+        let Some(exchange) = &mut self.sasl.exchange else {
+            return self.refuse_sasl_frame("a SASL frame without a mechanism");
+        };
+        let step = exchange.step(input);
+        self.on_step(step);
+    }
+
+    /// Acts on a step. It comes from the exchange, or from the application after `SASL_PENDING`.
+    fn on_step(&mut self, step: Step) {
+        match (self.cx.config.side, step) {
+            (_, Step::Pending) => self.cx.event(Event::SaslPending),
+            (_, Step::Reply(_)) if self.sasl.rounds >= self.cx.config.limits.max_sasl_rounds => {
+                self.refuse_sasl_frame("too many rounds of the SASL exchange");
+            }
+            (side, Step::Reply(data)) => {
+                self.sasl.rounds = self.sasl.rounds.saturating_add(1);
+                self.send_sasl(&match side {
+                    Side::Client => SaslResponse { response: data }.into(),
+                    Side::Server => SaslChallenge { challenge: data }.into(),
+                });
+            }
+            (Side::Client, _) => self.fail_authentication(SaslCode::Auth, "the SASL mechanism gave up"),
+            (Side::Server, step) => self.send_outcome(step),
+        }
+    }
+
+    /// Ends a client's exchange. After `ok`, AMQP begins with its own header (5.3.3.5).
+    fn on_sasl_outcome(&mut self, outcome: &SaslOutcome) {
+        if outcome.code != SaslCode::Ok {
+            return self.fail_authentication(outcome.code, "the server did not authenticate us");
+        }
+        let exchange = self.sasl.exchange.take();
+        let data = outcome.additional_data.as_deref();
+        let step = exchange.map(|mut exchange| exchange.step(StepInput::Outcome(data)));
+        let Some(Step::Done(success)) = step else {
+            return self.fail_authentication(SaslCode::Auth, "the server's proof was not accepted");
+        };
+        self.on_authenticated(success);
+        let opened = self.send_header().and_then(|()| self.send_open());
+        if let Err(error) = opened {
+            self.end(ConnectionEnd::Lost(Failure::new(
+                Cause::Sasl,
+                ErrorCondition::FrameSizeTooSmall,
+                format!("{error}"),
+            )));
+        }
+    }
+
+    /// Keeps the identity and stops the timer of the exchange.
+    fn on_authenticated(&mut self, success: Success) {
+        self.sasl.identity = success.authorization.or(success.identity);
+        self.cx.timers.cancel(Timer::Sasl);
+    }
+}
+
+// Failures. Each ends the transport (5.1), because no close can precede open (2.4.7).
+impl Connection {
+    /// Ends the connection because the peer broke the protocol inside the SASL layer.
+    pub(super) fn on_sasl_violation(&mut self, error: ProtocolError) {
+        let (ProtocolError::Connection(error) | ProtocolError::Session(error) | ProtocolError::Link(error)) =
+            error;
+        self.sasl.exchange = None;
+        self.end(ConnectionEnd::Lost(Failure { cause: Cause::Sasl, error: *error }));
+    }
+
+    /// Ends the connection because of a frame that is not allowed here.
+    fn refuse_sasl_frame(&mut self, why: &str) {
+        self.on_sasl_violation(ProtocolError::connection(ErrorCondition::NotAllowed, why));
+    }
+
+    /// Ends the connection because the authentication failed.
+    fn fail_authentication(&mut self, code: SaslCode, why: &str) {
+        self.sasl.exchange = None;
+        let condition = match code {
+            SaslCode::Auth => ErrorCondition::UnauthorizedAccess,
+            _ => ErrorCondition::InternalError,
+        };
+        let error = AmqpError::described(condition, format!("SASL failed ({code:?}): {why}"));
+        self.end(ConnectionEnd::Lost(Failure { cause: Cause::Sasl, error }));
+    }
+}
+
+// The application's part.
+impl Connection {
+    /// True if an exchange waits for the application, on a connection that has not ended.
+    fn sasl_is_pending(&self) -> bool {
+        self.sasl.is_pending() && !self.end_raised
+    }
+
+    /// Answers `SASL_PENDING` with the step that the exchange waits for.
+    ///
+    /// [`Credentials::accept`] and [`Step::refuse`] return the usual ones. For an example see
+    /// [`Mechanism::plain_server_deferred`](crate::sasl::Mechanism::plain_server_deferred).
+    ///
+    /// # Errors
+    /// [`CommandError::IllegalState`] if no exchange waits, or for [`Step::Pending`].
+    pub fn sasl_answer(&mut self, step: Step) -> Result<(), CommandError> {
+        if !self.sasl_is_pending() || matches!(step, Step::Pending) {
+            return Err(CommandError::IllegalState("no SASL exchange waits for an answer"));
+        }
+        self.on_step(step);
+        Ok(())
+    }
+
+    /// Returns the client's credentials while an exchange waits for an answer, after `SASL_PENDING`.
+    pub fn sasl_credentials(&self) -> Option<Credentials<'_>> {
+        self.sasl.exchange.as_ref().filter(|_| self.sasl_is_pending())?.credentials()
+    }
+
+    /// Returns the user that the client acts as, after a successful exchange.
+    ///
+    /// This is the authorization identity if the client asked for one, else the authentication identity. `None` stands
+    /// for an anonymous client, or for a connection without a SASL layer.
+    pub fn sasl_identity(&self) -> Option<&Str> {
+        self.sasl.identity.as_ref()
+    }
+}

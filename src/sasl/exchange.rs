@@ -1,0 +1,31 @@
+//! One run of a mechanism.
+
+use core::fmt;
+
+use super::{Credentials, Step, StepInput};
+
+/// One end of one run of a SASL mechanism.
+///
+/// The engine calls [`step`](Self::step) with [`StepInput::Start`] once, then with [`StepInput::Data`] for each
+/// challenge or response. A client's exchange is called with [`StepInput::Outcome`] at the end.
+///
+/// The engine bounds the number of rounds, and drops the exchange after [`Step::Done`] or [`Step::Fail`]. An exchange
+/// returns [`Step::refuse`] for input that is malformed or out of turn, or that it does not know. It never panics.
+pub trait Exchange: Send + Sync {
+    /// Takes the peer's data and returns the next action.
+    fn step(&mut self, input: StepInput<'_>) -> Step;
+
+    /// Returns the client's credentials while the exchange waits for the application, after [`Step::Pending`].
+    ///
+    /// The default is `None`, for exchanges that never wait.
+    fn credentials(&self) -> Option<Credentials<'_>> {
+        None
+    }
+}
+
+/// Shows nothing of the exchange, because it can hold secrets.
+impl fmt::Debug for dyn Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").finish_non_exhaustive()
+    }
+}
