@@ -6,28 +6,13 @@ use core::{cell::RefCell, fmt};
 use super::{
     handle::ConnectionHandle,
     managed::Managed,
-    registry::{Callback, Command, Registry},
+    registry::{Callback, Command, ConnectionId, Counts, Registry},
     settings::{AgentError, Settings},
 };
 use crate::{
     Instant, Progress,
     frame::{Input, Transmit},
 };
-
-/// A connection of an agent, to the caller who moves its octets. Never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub(super) u64);
-
-/// How many objects an agent has that have not come to their end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Connections; one counts until its last octets have been written too.
-    pub connections: usize,
-    /// Sessions.
-    pub sessions: usize,
-    /// Senders and receivers.
-    pub links: usize,
-}
 
 /// The owner of connections and of all that lies in them; see the [module](super) for how to drive it.
 pub struct Agent {

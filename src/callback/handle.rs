@@ -7,9 +7,8 @@ use alloc::{
 use core::{cell::RefCell, fmt};
 
 use super::{
-    agent::ConnectionId,
     delivery::Delivery,
-    registry::{Callback, Command, Kind, OnOutcome, Registry},
+    registry::{Callback, Command, ConnectionId, Kind, OnOutcome, Registry},
     settings::AgentError,
     url::{Endpoint, Url},
 };

@@ -54,9 +54,9 @@ mod registry;
 mod settings;
 mod url;
 
-pub use agent::{Agent, ConnectionId, Counts};
+pub use agent::Agent;
 pub use delivery::Delivery;
 pub use handle::{ConnectionHandle, ReceiverHandle, SenderHandle, SessionHandle};
-pub use registry::Callback;
+pub use registry::{Callback, ConnectionId, Counts};
 pub use settings::{AgentError, Settings};
 pub use url::{Endpoint, Url, UrlError};

@@ -6,12 +6,26 @@ use alloc::{
 };
 
 use super::{
-    agent::Counts,
     delivery::Delivery,
     settings::{AgentError, Settings},
     url::{Endpoint, Url},
 };
 use crate::{frame::Payload, spec::delivery_state::DeliveryState, types::Str};
+
+/// A connection of an agent, to the caller who moves its octets. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub(super) u64);
+
+/// How many objects an agent has that have not come to their end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections; one counts until its last octets have been written too.
+    pub connections: usize,
+    /// Sessions.
+    pub sessions: usize,
+    /// Senders and receivers.
+    pub links: usize,
+}
 
 /// A function that is told of events: the event's name, and for an `*_ERROR` the reason.
 pub type Callback = Box<dyn FnMut(&str, Option<&str>)>;
