@@ -316,7 +316,7 @@ fn handle_set_to_none_closes_what_it_stands_for_and_nothing_else() {
     }
 }
 
-/// After all handles are gone: four ends in order, and nothing is left.
+/// Checks that all four endpoints were closed, children first, and that nothing is left of them.
 #[track_caller]
 fn assert_all_closed(harness: &Harness, case: &str) {
     let log = harness.log();

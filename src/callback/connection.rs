@@ -35,8 +35,8 @@ pub(super) struct Observer {
 
 impl Observer {
     /// Reports an event to the endpoint's callback, or else to that of the connection.
-    pub(super) fn notify(&mut self, connection: &mut Option<Callback>, event: &str, detail: Option<&str>) {
-        if let Some(callback) = self.callback.as_mut().or(connection.as_mut()) {
+    pub(super) fn notify(&mut self, fallback: &mut Option<Callback>, event: &str, detail: Option<&str>) {
+        if let Some(callback) = self.callback.as_mut().or(fallback.as_mut()) {
             callback(event, detail);
         }
     }
@@ -67,16 +67,16 @@ struct FailedOpen {
 }
 
 impl FailedOpen {
-    /// The endpoint accepts no further call, so that the commands queued before are the last for it.
+    /// Refuses further calls to the endpoint, so that the commands queued before are its last.
     fn new(observer: Observer, event: &'static str, error: CommandError, registry: &SharedRegistry) -> Self {
         registry.borrow_mut().set_closing(observer.key);
         Self { observer, event, detail: error.to_string(), outcomes: Vec::new() }
     }
 
-    fn report(mut self, connection: &mut Option<Callback>, registry: &SharedRegistry) {
+    fn report(mut self, fallback: &mut Option<Callback>, registry: &SharedRegistry) {
         registry.borrow_mut().remove(self.observer.key);
         self.outcomes.drain(..).for_each(|on_outcome| on_outcome(None));
-        self.observer.notify(connection, self.event, Some(&self.detail));
+        self.observer.notify(fallback, self.event, Some(&self.detail));
     }
 }
 
@@ -215,8 +215,9 @@ impl AgentConnection {
         }
     }
 
-    /// Closes the endpoint in the engine. One that cannot be closed yet is closed when it opens: see `on_open`.
-    pub(super) fn close(&mut self, key: EndpointKey) {
+    /// Closes the endpoint in the engine, which does so at any time from its request to its end.
+    fn close(&mut self, key: EndpointKey) {
+        // An error means that the endpoint is ending already.
         let _ = match self.engine_ids.get(&key).copied() {
             Some(EngineId::Connection) => self.engine.close(None),
             Some(EngineId::Session(id)) => self.engine.session(id).and_then(|mut session| session.end(None)),

@@ -1,4 +1,4 @@
-//! What a connection of an agent does for each event of its engine.
+//! The actions of an agent's connection for each event of its engine.
 
 use alloc::{string::ToString, vec::Vec};
 
@@ -73,10 +73,7 @@ impl AgentConnection {
     }
 
     fn on_open(&mut self, key: EndpointKey, event: &str, registry: &SharedRegistry) {
-        if !registry.borrow_mut().set_open(key) {
-            // Closed while it was opening, when the engine could not close it yet.
-            self.close(key);
-        }
+        registry.borrow_mut().set_open(key);
         let observer = match self.engine_ids.get(&key) {
             Some(EngineId::Session(id)) => self.sessions.get_mut(id),
             Some(EngineId::Sender(id)) => self.senders.get_mut(id).map(|sender| &mut sender.observer),
@@ -91,18 +88,18 @@ impl AgentConnection {
 
     fn on_connection_end(&mut self, event: &str, detail: Option<&str>, registry: &SharedRegistry) {
         // No call is accepted from here on, so the failed opens reported here are the last.
-        let key = self.observer.key;
-        registry.borrow_mut().set_closing(key);
+        registry.borrow_mut().set_closing(self.observer.key);
         self.report_failed_opens(registry);
         self.ended = true;
-        // The callback can then open another connection, even at the limit.
-        if self.engine.is_closed() {
-            registry.borrow_mut().remove(key);
-        }
         // The callback may own handles; dropping it ends what they stand for.
         if let Some(mut callback) = self.observer.callback.take() {
             callback(event, detail);
         }
+    }
+
+    fn forget(&mut self, key: EndpointKey, registry: &SharedRegistry) {
+        self.engine_ids.remove(&key);
+        registry.borrow_mut().remove(key);
     }
 
     fn on_session_end(
@@ -113,16 +110,14 @@ impl AgentConnection {
         registry: &SharedRegistry,
     ) {
         let Some(mut observer) = self.sessions.remove(&id) else { return };
-        self.engine_ids.remove(&observer.key);
-        registry.borrow_mut().remove(observer.key);
+        self.forget(observer.key, registry);
         self.report_failed_links(observer.key, registry);
         observer.notify(&mut self.observer.callback, event, detail);
     }
 
     fn on_sender_end(&mut self, id: SenderId, detail: Option<&str>, registry: &SharedRegistry) {
         let Some(mut sender) = self.senders.remove(&id) else { return };
-        self.engine_ids.remove(&sender.observer.key);
-        registry.borrow_mut().remove(sender.observer.key);
+        self.forget(sender.observer.key, registry);
         let unsent = sender.queue.into_iter().filter_map(|(_, on_outcome)| on_outcome);
         sender.outcomes.into_values().chain(unsent).for_each(|on_outcome| on_outcome(None));
         let failure = sender.failure.map(|failure| failure.to_string());
@@ -134,13 +129,12 @@ impl AgentConnection {
 
     fn on_receiver_end(&mut self, id: ReceiverId, detail: Option<&str>, registry: &SharedRegistry) {
         let Some(mut receiver) = self.receivers.remove(&id) else { return };
-        self.engine_ids.remove(&receiver.observer.key);
-        registry.borrow_mut().remove(receiver.observer.key);
+        self.forget(receiver.observer.key, registry);
         let event = if detail.is_some() { "RECEIVER_ERROR" } else { "RECEIVER_CLOSED" };
         receiver.observer.notify(&mut self.observer.callback, event, detail);
     }
 
-    /// 2.6.7: sends what there is, and gives back the credit that is left.
+    /// 2.6.7: sends the messages held, and returns the credit that is left.
     fn on_drain(&mut self, id: SenderId, registry: &SharedRegistry) {
         self.send_queued(id, registry);
         if let Ok(mut link) = self.engine.sender(id) {
@@ -158,11 +152,8 @@ impl AgentConnection {
         let Ok(delivery) = link.take(delivery) else { return };
         let delivery = ReceivedDelivery::new(delivery);
         (receiver.on_message)(&delivery);
-        if delivery.is_settled() {
-            return;
-        }
         let id = delivery.id();
-        // An error means that the link has ended, which settled the delivery.
+        // An error means that there is nothing to settle: the sender settled the delivery, or the link has ended.
         let _ = match delivery.into_outcome() {
             Outcome::Accepted => link.accept(id),
             Outcome::Rejected(error) => link.reject(id, error),
@@ -177,6 +168,7 @@ impl AgentConnection {
         (first, last): (DeliveryId, DeliveryId),
         state: Option<&DeliveryState>,
     ) {
+        // `range` panics if its bounds are out of order, and the engine never raises such an event.
         let Some(sender) = self.senders.get_mut(&id).filter(|_| first <= last) else { return };
         let settled: Vec<DeliveryId> = sender.outcomes.range(first..=last).map(|(id, _)| *id).collect();
         for delivery in settled {

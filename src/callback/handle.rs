@@ -222,7 +222,7 @@ impl SenderHandle {
     /// Sends a message like [`send`](Self::send), and calls `on_outcome` once with its outcome.
     ///
     /// The outcome is the delivery's state at the receiver when it was settled (3.4). It is `None` if the receiver
-    /// settled without a state, or if the sender ended first, in which case the message may or may not have arrived.
+    /// settled without a state, or if the sender ended first. In that case the message may have arrived or not.
     ///
     /// ```
     /// # use amqp_proto::{callback::{Agent, AgentConfig}, message::Message};

@@ -1,13 +1,15 @@
-//! A callback API on top of the engine: an [`Agent`] owns connections, handles stand for what is in them, and
-//! callbacks receive the events by name.
+//! A callback API on top of the engine.
+//!
+//! An [`Agent`] owns connections. Handles stand for the connections, sessions, senders and receivers that a program
+//! opens, and callbacks receive their events by name.
 //!
 //! It suits programs in which one function manages everything. Like the engine it does no I/O: the caller moves the
 //! bytes of each connection between the agent and a transport. It is for one thread.
 //!
 //! 1. **Open.** [`Agent::open_connection`], [`ConnectionHandle::open_session`], [`SessionHandle::open_sender`] and
 //!    [`SessionHandle::open_receiver`] return a handle at once, before anything is open. `is_open` answers at any time.
-//!    There is no need to wait: a sender can be opened on a session that is still opening, and sends its messages
-//!    once it is open.
+//!    There is no need to wait: a sender can be opened on a session that is still opening. It holds its messages until
+//!    it is open.
 //! 2. **Move bytes.** Pass what was read to [`Agent::handle_input`], call [`Agent::run_callbacks`], then write what
 //!    [`Agent::poll_transmit`] returns. Do the last two at [`Agent::poll_timeout`] too. Report the end of the
 //!    transport to [`Agent::handle_eof`], and close it when [`Agent::is_closed`] is true.

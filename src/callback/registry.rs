@@ -228,14 +228,12 @@ impl Registry {
         self.endpoints.get(&key).is_some_and(|endpoint| endpoint.phase == Phase::Open)
     }
 
-    /// Notes that both ends are open. Returns false if the handle was closed before that.
-    pub(super) fn set_open(&mut self, key: EndpointKey) -> bool {
-        match self.endpoints.get_mut(&key) {
-            Some(endpoint) if endpoint.phase == Phase::Opening => {
-                endpoint.phase = Phase::Open;
-                true
-            }
-            _ => false,
+    /// Notes that both ends are open, unless the handle was closed before that.
+    pub(super) fn set_open(&mut self, key: EndpointKey) {
+        if let Some(endpoint) =
+            self.endpoints.get_mut(&key).filter(|endpoint| endpoint.phase == Phase::Opening)
+        {
+            endpoint.phase = Phase::Open;
         }
     }
 

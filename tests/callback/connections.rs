@@ -2,7 +2,7 @@
 
 use crate::harness::{Handles, Harness, NO_ENDPOINTS, URL};
 use amqp_proto::{
-    Config,
+    Begin, Config,
     callback::{AgentConfig, AgentError, Counts, UrlError},
     sasl::Offer,
 };
@@ -58,22 +58,21 @@ fn several_connections_are_independent() {
 }
 
 #[test]
-fn connection_opened_inside_the_callback_of_a_closed_one_fits_the_limit() {
-    let mut harness = Harness::new(AgentConfig::new("agent").max_connections(1));
-    let closed = Rc::new(RefCell::new(false));
-    let seen = closed.clone();
-    let callback = move |event: &str, _: Option<&str>| *seen.borrow_mut() |= event == "CONNECTION_CLOSED";
-    let connection = harness.agent.open_connection(URL, callback).unwrap();
+fn settings_of_a_session_apply_to_each_session() {
+    let config = AgentConfig::new("agent").session_config(Begin::new().handle_max(3));
+    let mut harness = Harness::new(config);
+    let (_connection, _session) = harness.connect_with_session();
     harness.run();
-    drop(connection);
-    for _ in 0..20 {
-        harness.run_rounds(1);
-        if *closed.borrow() {
-            assert!(harness.agent.open_connection(URL, |_, _| {}).is_ok());
-            return;
-        }
-    }
-    panic!("the connection was not closed");
+    assert_eq!(harness.server().handle_max(), 3);
+}
+
+#[test]
+fn connection_not_driven_yet_is_not_closed() {
+    let mut harness = Harness::default();
+    let connection = harness.connect();
+    assert!(!harness.agent.is_closed(connection.id()));
+    harness.run();
+    assert!(!harness.agent.is_closed(connection.id()));
 }
 
 #[test]

@@ -138,6 +138,77 @@ fn open_repeated_inside_its_error_callback_does_not_block_the_agent() {
 }
 
 #[test]
+fn link_opened_inside_the_callback_of_an_ending_sibling_ends_before_the_session() {
+    let mut harness = Harness::default();
+    let connection = harness.connect();
+    let session = Rc::new(connection.open_session(Some(harness.callback("session"))).unwrap());
+    let (parent, kept) = (session.clone(), Rc::new(RefCell::new(None)));
+    let (late, mut late_callback) = (kept.clone(), Some(harness.callback("late")));
+    let callback: Callback = Box::new(move |event, _| {
+        if event == "SENDER_CLOSED" {
+            *late.borrow_mut() = Some(parent.open_sender("queue", late_callback.take()).unwrap());
+        }
+    });
+    let sender = session.open_sender("queue", Some(callback)).unwrap();
+    harness.run();
+    harness.server().end(1, None);
+    harness.run();
+    let log = harness.log();
+    let [late, ended] = ["late SENDER_ERROR", "session SESSION_CLOSED"]
+        .map(|text| log.iter().position(|line| line.starts_with(text)).unwrap());
+    assert!(late < ended, "{log:?}");
+    assert!(!sender.is_open() && !kept.borrow().as_ref().unwrap().is_open());
+    assert_eq!(harness.agent.counts(), Counts { connections: 1, ..NO_ENDPOINTS });
+}
+
+#[test]
+fn session_opened_inside_the_callback_of_an_ending_one_ends_before_the_connection() {
+    let mut harness = Harness::default();
+    let connection = Rc::new(harness.connect());
+    let (late, refused) = (Rc::new(RefCell::new(None)), Rc::new(RefCell::new(None)));
+    let (again, seen, mut log) = (connection.clone(), refused.clone(), harness.callback("late"));
+    let mut late_callback: Option<Callback> = Some(Box::new(move |event, detail| {
+        log(event, detail);
+        *seen.borrow_mut() = again.open_session(None).err();
+    }));
+    let (parent, kept) = (connection.clone(), late.clone());
+    let callback: Callback = Box::new(move |event, _| {
+        if event == "SESSION_CLOSED" {
+            *kept.borrow_mut() = parent.open_session(late_callback.take()).ok();
+        }
+    });
+    let session = connection.open_session(Some(callback)).unwrap();
+    harness.run();
+    harness.server().end(0, None);
+    harness.run();
+    let log = harness.log();
+    assert!(log.len() == 3 && log[1].starts_with("late SESSION_ERROR"), "{log:?}");
+    assert_eq!(log[2], "connection CONNECTION_CLOSED");
+    assert_eq!(*refused.borrow(), Some(AgentError::Closed), "nothing can be opened when the connection ends");
+    assert!(!session.is_open() && !late.borrow().as_ref().unwrap().is_open());
+    assert_eq!(harness.agent.counts(), NO_ENDPOINTS);
+}
+
+#[test]
+fn handle_closed_before_its_open_event_is_reported_never_becomes_open() {
+    let mut harness = Harness::default();
+    let connection = harness.connect();
+    let other: Rc<RefCell<Option<SessionHandle>>> = Rc::default();
+    let closes = other.clone();
+    let callback: Callback = Box::new(move |_, _| closes.borrow().iter().for_each(SessionHandle::close));
+    let first = connection.open_session(Some(callback)).unwrap();
+    let (seen, mut log) = (other.clone(), harness.callback("other"));
+    let callback: Callback = Box::new(move |event, detail| {
+        log(event, detail);
+        assert!(!seen.borrow().as_ref().unwrap().is_open(), "{event}");
+    });
+    *other.borrow_mut() = Some(connection.open_session(Some(callback)).unwrap());
+    harness.run();
+    assert!(first.is_open());
+    assert_eq!(harness.log()[1..], ["other SESSION_OPEN", "other SESSION_CLOSED"]);
+}
+
+#[test]
 fn link_repeated_on_a_session_that_failed_too_is_refused() {
     let config = AgentConfig::new("agent").connection_config(Config::client("agent").channel_max(0));
     let mut harness = Harness::new(config);
@@ -202,6 +273,38 @@ fn close_that_the_peer_does_not_answer_ends_at_its_timeout() {
     harness.agent.run_callbacks(due);
     assert_eq!(harness.log(), ["connection CONNECTION_OPEN", "connection CONNECTION_CLOSED"]);
     assert!(harness.agent.is_closed(id));
+    assert_eq!((harness.agent.counts(), harness.agent.poll_timeout()), (NO_ENDPOINTS, None));
+}
+
+#[test]
+fn call_of_a_handle_is_due_at_once() {
+    let mut harness = Harness::default();
+    let connection = harness.connect();
+    assert_eq!(harness.agent.poll_timeout(), Some(harness.now));
+    harness.run();
+    assert_eq!(harness.agent.poll_timeout(), None);
+    let session = connection.open_session(None).unwrap();
+    assert_eq!(harness.agent.poll_timeout(), Some(harness.now));
+    harness.run();
+    session.close();
+    assert_eq!(harness.agent.poll_timeout(), Some(harness.now));
+}
+
+#[test]
+fn connection_whose_last_bytes_were_taken_is_due_to_be_removed() {
+    let mut harness = Harness::default();
+    let connection = harness.connect();
+    harness.run();
+    harness.server().end(0, None);
+    harness.run_rounds(1);
+    assert_eq!(harness.take_log()[1..], ["connection CONNECTION_CLOSED"]);
+    let id = connection.id();
+    assert!(!harness.agent.is_closed(id), "the answer to the close waits");
+    while harness.agent.poll_transmit(id, harness.now).unwrap().next_chunk().is_some() {}
+    assert!(harness.agent.is_closed(id));
+    assert_eq!(harness.agent.counts(), Counts { connections: 1, ..NO_ENDPOINTS });
+    assert_eq!(harness.agent.poll_timeout(), Some(harness.now));
+    harness.agent.run_callbacks(harness.now);
     assert_eq!((harness.agent.counts(), harness.agent.poll_timeout()), (NO_ENDPOINTS, None));
 }
 

@@ -180,8 +180,8 @@ pub(crate) fn count_closed(log: &[String]) -> usize {
     log.iter().filter(|line| line.ends_with("_CLOSED")).count()
 }
 
-/// Checks the log of a connection with one endpoint of each kind: an OPEN at most once and before the end, one end
-/// at most, nothing after it, and children end before their parents.
+/// Checks the log of a connection with one endpoint of each kind. Each has at most one OPEN, then at most one end.
+/// Children end before their parents.
 #[track_caller]
 pub(crate) fn assert_grammar(log: &[String]) {
     let at = |kind: &str, ends: &[&str]| -> Option<usize> {

@@ -106,6 +106,44 @@ fn receiver_closed_inside_its_message_callback_gets_no_further_message() {
 }
 
 #[test]
+fn outcome_set_for_a_delivery_sent_settled_has_no_effect() {
+    let mut harness = Harness::default();
+    let (_connection, session) = harness.connect_with_session();
+    let count = Rc::new(RefCell::new(0));
+    let seen = count.clone();
+    let receiver = session.open_receiver("queue", None, move |delivery| {
+        assert!(delivery.is_settled());
+        delivery.release();
+        *seen.borrow_mut() += 1;
+    });
+    harness.run();
+    // Twice the credit: settled deliveries are topped up too.
+    for _ in 0..20 {
+        harness.server().deliver_settled("settled");
+        harness.run_rounds(2);
+    }
+    assert_eq!((*count.borrow(), harness.server().outcomes.len()), (20, 0));
+    assert!(receiver.unwrap().is_open());
+}
+
+#[test]
+fn drain_by_the_peer_sends_the_messages_held_and_returns_the_credit_left() {
+    let mut harness = Harness::default();
+    let (_connection, session) = harness.connect_with_session();
+    let sender = session.open_sender("slow", None).unwrap();
+    sender.send(b"1".as_slice()).unwrap();
+    sender.send(b"2".as_slice()).unwrap();
+    harness.run();
+    harness.server().drain(5);
+    harness.run();
+    assert_eq!(harness.server().received, [b"1", b"2"]);
+    assert!(harness.server().events.contains(&"DRAINED"), "{:?}", harness.server().events);
+    sender.send(b"3".as_slice()).unwrap();
+    harness.run();
+    assert_eq!(sender.queued_messages(), 1, "no credit is left");
+}
+
+#[test]
 fn message_above_the_limit_of_held_ones_is_refused_by_name() {
     let mut harness = Harness::new(AgentConfig::new("agent").max_queued_messages(2));
     let (_connection, session) = harness.connect_with_session();

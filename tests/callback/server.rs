@@ -1,7 +1,8 @@
 //! The server in memory: all that these tests call of the engine itself.
 
 use amqp_proto::{
-    Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, LinkId, ReceiverId, SenderId, SessionId,
+    Attach, Begin, Config, Connection, CreditPolicy, Event, Instant, LinkId, ReceiverId, SendOptions,
+    SenderId, SessionId,
     frame::Transmit,
     spec::{
         definitions::{Error, ErrorCondition},
@@ -11,8 +12,8 @@ use amqp_proto::{
 use bytes::{BufMut, BytesMut};
 use std::collections::BTreeMap;
 
-/// A server that accepts all links but those to `missing`. It accepts all messages but those to `reject`, grants no
-/// credit to senders to `slow`, and takes messages of up to 64 bytes only to `small`.
+/// A server that accepts all links but those to `missing`, and all messages but those to `reject`. Senders to `slow`
+/// get no credit, and messages to `small` may have 64 bytes at most.
 pub(crate) struct Server {
     engine: Connection,
     input: BytesMut,
@@ -130,14 +131,30 @@ impl Server {
         self.engine.receiver(receiver).unwrap().detach(None).unwrap();
     }
 
-    /// Sends a message to the client's first receiver, if that is still attached.
+    /// Sends an unsettled message to the client's first receiver, if that is still attached.
     pub(crate) fn deliver(&mut self, text: &str) {
+        self.deliver_with(text, SendOptions::new());
+    }
+
+    pub(crate) fn deliver_settled(&mut self, text: &str) {
+        self.deliver_with(text, SendOptions::new().settled(true));
+    }
+
+    fn deliver_with(&mut self, text: &str, options: SendOptions) {
         if let Some(sender) = self.senders.first()
             && let Ok(mut link) = self.engine.sender(*sender)
         {
             self.deliveries += 1;
-            let _ = link.send(self.deliveries, text.as_bytes().to_vec());
+            let _ = link.send_with(self.deliveries, text.as_bytes().to_vec(), &options);
         }
+    }
+
+    /// Grants credit to the client's first sender, and requests that it is used or returned.
+    pub(crate) fn drain(&mut self, credit: u32) {
+        let receiver = *self.receivers.keys().next().unwrap();
+        let mut link = self.engine.receiver(receiver).unwrap();
+        link.set_credit(credit).unwrap();
+        link.drain().unwrap();
     }
 
     /// The credit that the client's first receiver has granted.
@@ -148,6 +165,11 @@ impl Server {
     /// The host name in the client's open.
     pub(crate) fn hostname(&self) -> Option<String> {
         self.engine.remote_open().and_then(|open| open.hostname.as_deref()).map(str::to_owned)
+    }
+
+    /// The highest handle that the client accepts on its first session.
+    pub(crate) fn handle_max(&mut self) -> u32 {
+        self.engine.session(self.sessions[0]).unwrap().remote_begin().unwrap().handle_max.get()
     }
 
     /// Requests a session of the client, and links on the session that the client began.
