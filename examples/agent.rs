@@ -1,12 +1,14 @@
-//! The classic program in callbacks: when the connection is open, open a session; when that is, a sender and a
-//! receiver; when a message has made its round, let go of everything and see it closed.
+//! The callback API in one program. It opens a connection, in its callback a session, and in the session's a sender
+//! and a receiver. It sends five messages to itself and closes everything when the last one has arrived.
 //!
-//! Nothing to set up: the broker, one queue, runs in a thread of the same program, over TCP on the loopback device.
+//! Run it with `cargo run --example agent`. It needs nothing else: a broker with one queue runs in a thread of the same
+//! program, over TCP on the loopback device. Every event is printed by name.
 
 use std::{
     cell::RefCell,
     collections::VecDeque,
-    io::{self, ErrorKind, Read, Write},
+    error::Error,
+    io::{self, ErrorKind, Read},
     net::{TcpListener, TcpStream},
     rc::Rc,
     thread,
@@ -14,74 +16,78 @@ use std::{
 };
 
 use amqp_proto::{
-    Attach, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, SenderId,
-    callback::{Agent, ConnectionHandle, ReceiverHandle, SenderHandle, SessionHandle, Settings},
+    Attach, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, SenderId,
+    callback::{Agent, AgentConfig, ConnectionHandle, ReceiverHandle, SenderHandle, SessionHandle},
     frame::Payload,
     message::{Body, Message},
     sasl::Mechanism,
 };
 use bytes::{Buf, BytesMut};
 
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
 const MESSAGES: usize = 5;
 
-/// What the program holds: to let go of a handle is to close what it stands for.
+/// Everything that the program has opened. Setting a handle to `None` closes what it stands for.
 #[derive(Default)]
 struct Program {
     connection: Option<ConnectionHandle>,
     session: Option<SessionHandle>,
     sender: Option<SenderHandle>,
     receiver: Option<ReceiverHandle>,
-    messages: usize,
+    received: usize,
     failed: bool,
 }
 
-/// One function manages everything.
-fn manage(program: &Rc<RefCell<Program>>, event: &str, error_detail: Option<&str>) {
+/// The connection's callback. It receives all events, because nothing else here has a callback of its own.
+fn on_event(shared: &Rc<RefCell<Program>>, event: &str, error_detail: Option<&str>) {
     println!("{event}{}", error_detail.map(|detail| format!(": {detail}")).unwrap_or_default());
-    let mut this = program.borrow_mut();
+    let mut program = shared.borrow_mut();
     match event {
         "CONNECTION_OPEN" => {
-            this.session = this.connection.as_ref().and_then(|connection| connection.open_session(None).ok());
+            program.session = program.connection.as_ref().and_then(|it| it.open_session(None).ok());
         }
         "SESSION_OPEN" => {
-            let Some(session) = &this.session else { return };
-            let sender = session.open_sender("queue", None).ok();
-            let on_message = program.clone();
+            let Some(session) = &program.session else { return };
+            let sender = session.open_sender("queue", None);
+            let for_messages = shared.clone();
             let receiver = session.open_receiver("queue", None, move |delivery| {
                 let body = delivery.message().and_then(|message| message.body());
-                let Ok(Body::Data(octets)) = body else { return delivery.reject(None) };
-                println!("received {}", String::from_utf8_lossy(&octets.into_bytes()));
+                let Ok(Body::Data(data)) = body else { return delivery.reject(None) };
+                println!("received {}", String::from_utf8_lossy(&data.into_bytes()));
                 delivery.accept();
-                on_message.borrow_mut().received();
+                for_messages.borrow_mut().on_received();
             });
-            (this.sender, this.receiver) = (sender, receiver.ok());
+            (program.sender, program.receiver) = (sender.ok(), receiver.ok());
         }
         "SENDER_OPEN" => {
-            let Some(sender) = &this.sender else { return };
+            let Some(sender) = &program.sender else { return };
             for number in 1..=MESSAGES {
                 let message = Message::builder().data(format!("message {number}")).build();
-                let told = sender.send_then(message, move |state| println!("message {number}: {state:?}"));
-                told.unwrap_or_else(|error| eprintln!("message {number} was not queued: {error}"));
+                let on_outcome = move |outcome: Option<&_>| println!("message {number}: {outcome:?}");
+                if let Err(error) = sender.send_with_outcome(message, on_outcome) {
+                    eprintln!("message {number} was not sent: {error}");
+                }
             }
         }
         _ if error_detail.is_some() => {
-            this.failed = true;
-            this.let_go();
+            program.failed = true;
+            program.close_all();
         }
         _ => {}
     }
 }
 
 impl Program {
-    /// After the last message everything goes, from inside the callback.
-    fn received(&mut self) {
-        self.messages += 1;
-        if self.messages == MESSAGES {
-            self.let_go();
+    fn on_received(&mut self) {
+        self.received += 1;
+        if self.received == MESSAGES {
+            self.close_all();
         }
     }
 
-    fn let_go(&mut self) {
+    /// Closes everything, here from inside a callback. Any order would do.
+    fn close_all(&mut self) {
         self.receiver = None;
         self.sender = None;
         self.session = None;
@@ -89,92 +95,89 @@ impl Program {
     }
 }
 
-fn main() -> io::Result<()> {
+fn main() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("amqp://{}", listener.local_addr()?);
-    let broker = thread::spawn(move || serve(listener.accept()?.0));
+    let broker = thread::spawn(move || run_broker(listener.accept()?.0));
 
-    let mut agent = Agent::new(Settings::new("agent"));
+    let mut agent = Agent::new(AgentConfig::new("agent"));
     let program = Rc::new(RefCell::new(Program::default()));
-    let held = program.clone();
-    let connection = agent
-        .open_connection(&url, move |event, detail| manage(&held, event, detail))
-        .map_err(io::Error::other)?;
-    let (id, endpoint) = (connection.id(), connection.endpoint().ok_or(ErrorKind::NotConnected)?);
+    let shared = program.clone();
+    let connection = agent.open_connection(&url, move |event, detail| on_event(&shared, event, detail))?;
+    let (id, server) = (connection.id(), connection.server_address().ok_or("the connection has ended")?);
     program.borrow_mut().connection = Some(connection);
 
-    let mut transport = TcpStream::connect((endpoint.host.as_str(), endpoint.port))?;
-    let (clock, mut read) = (std::time::Instant::now(), BytesMut::new());
+    let mut transport = TcpStream::connect((server.host.as_str(), server.port))?;
+    let (clock, mut input, mut progress) = (std::time::Instant::now(), BytesMut::new(), Progress::NeedInput);
     let now = || Instant::from_millis(u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX));
     loop {
-        agent.pump(now());
-        // A large message is put into frames as what comes before it is written.
-        while let Some(mut output) = agent.output(id, now()).filter(|output| !output.is_empty()) {
-            write_all(&mut transport, &mut output)?;
+        agent.run_callbacks(now());
+        while let Some(output) = agent.poll_transmit(id, now()).filter(Buf::has_remaining) {
+            io::copy(&mut output.reader(), &mut transport)?;
         }
         if agent.is_closed(id) {
             break;
         }
-        let wait = agent.next_timeout().map(|at| at.saturating_since(now()));
-        match read_some(&mut transport, &mut read, wait)? {
-            Some(0) => agent.eof(id, now()),
-            Some(_) => {
-                while agent.input(id, now(), &mut read) == Progress::DrainEvents {
-                    agent.pump(now());
-                }
+        // The agent may have stopped in the middle of the input. What is left comes before new bytes.
+        if progress == Progress::NeedInput {
+            let wait = agent.poll_timeout().map(|at| at.saturating_since(now()));
+            if !read_some(&mut transport, &mut input, wait)? {
+                agent.handle_eof(id, now());
             }
-            None => {}
         }
+        progress = agent.handle_input(id, now(), &mut input);
     }
     drop(transport);
-    broker.join().map_err(|_| ErrorKind::Other)??;
+    broker.join().map_err(|_| "the broker panicked")??;
 
     let program = program.borrow();
-    let done = program.messages == MESSAGES && !program.failed;
-    println!("{} messages received, {:?}", program.messages, agent.counts());
-    if done { Ok(()) } else { Err(io::Error::other("not all went as it should")) }
+    println!("{} messages received, {:?}", program.received, agent.counts());
+    let done = program.received == MESSAGES && !program.failed;
+    if done { Ok(()) } else { Err("not every message arrived".into()) }
 }
 
-fn write_all(transport: &mut TcpStream, output: &mut impl Buf) -> io::Result<()> {
-    while output.has_remaining() {
-        transport.write_all(output.chunk())?;
-        output.advance(output.chunk().len());
-    }
-    Ok(())
-}
-
-/// Reads what there is, and waits for it at most so long: how many octets, or `None` if the time is up.
-fn read_some(
-    transport: &mut TcpStream,
-    into: &mut BytesMut,
-    wait: Option<Duration>,
-) -> io::Result<Option<usize>> {
+/// Reads the bytes that have arrived, after waiting for at most `wait`. Returns false at the end of the stream.
+fn read_some(transport: &mut TcpStream, into: &mut BytesMut, wait: Option<Duration>) -> io::Result<bool> {
     transport.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
     let mut block = [0; 4096];
     match transport.read(&mut block) {
         Ok(count) => {
             into.extend_from_slice(&block[..count]);
-            Ok(Some(count))
+            Ok(count > 0)
         }
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(true),
         Err(error) => Err(error),
     }
 }
 
-/// A broker with one queue, for one connection.
-fn serve(mut transport: TcpStream) -> io::Result<()> {
+/// Serves one connection, with the engine itself: one queue, from the client's senders to its receivers.
+fn run_broker(mut transport: TcpStream) -> Result<()> {
     let config = ConnectionConfig::server("broker").auto_accept(true).sasl(Mechanism::anonymous_server());
     let mut engine = Connection::new(config);
     let (mut queue, mut consumers): (VecDeque<Payload>, Vec<SenderId>) = Default::default();
-    let (mut read, now, mut tag) = (BytesMut::new(), Instant::default(), 0_u32);
-    let mut progress = Progress::NeedInput;
+    let (mut input, mut progress) = (BytesMut::new(), Progress::NeedInput);
+    // No timer is set on this side, so any time will do.
+    let (now, mut tag) = (Instant::default(), 0_u32);
     while !engine.is_closed() {
-        if progress == Progress::NeedInput && read_some(&mut transport, &mut read, None)? == Some(0) {
+        if progress == Progress::NeedInput && !read_some(&mut transport, &mut input, None)? {
             engine.handle_eof(now);
         }
-        progress = engine.handle_input(now, &mut read);
+        progress = engine.handle_input(now, &mut input);
         while let Some(event) = engine.poll_event() {
-            serve_event(&mut engine, &event, &mut queue, &mut consumers).map_err(io::Error::other)?;
+            match event {
+                Event::ReceiverRequested { receiver, .. } => {
+                    engine.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10)))?;
+                }
+                Event::SenderRequested { sender, .. } => {
+                    consumers.push(sender);
+                    engine.accept_sender(sender, Attach::new())?;
+                }
+                Event::Delivery { receiver, delivery } => {
+                    engine.receiver(receiver)?.accept(delivery.id)?;
+                    queue.push_back(delivery.payload);
+                }
+                _ => {}
+            }
         }
         for consumer in &consumers {
             while let Some(message) = queue.front()
@@ -186,30 +189,8 @@ fn serve(mut transport: TcpStream) -> io::Result<()> {
             }
         }
         while !engine.poll_transmit(now).is_empty() {
-            write_all(&mut transport, &mut engine.poll_transmit(now))?;
+            io::copy(&mut engine.poll_transmit(now).reader(), &mut transport)?;
         }
     }
     Ok(())
-}
-
-fn serve_event(
-    engine: &mut Connection,
-    event: &Event,
-    queue: &mut VecDeque<Payload>,
-    consumers: &mut Vec<SenderId>,
-) -> Result<(), CommandError> {
-    match event {
-        Event::ReceiverRequested { receiver, .. } => {
-            engine.accept_receiver(*receiver, Attach::new().credit(CreditPolicy::Auto(10)))
-        }
-        Event::SenderRequested { sender, .. } => {
-            consumers.push(*sender);
-            engine.accept_sender(*sender, Attach::new())
-        }
-        Event::Delivery { receiver, delivery } => {
-            queue.push_back(delivery.payload.clone());
-            engine.receiver(*receiver)?.accept(delivery.id)
-        }
-        _ => Ok(()),
-    }
 }

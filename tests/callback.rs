@@ -1,267 +1,333 @@
-//! The callback face, against servers in memory.
+//! The promises of the callback API, one test for each, against servers in memory.
+//!
+//! The modules hold what else it does: how endpoints end, messages and their outcomes, connections and their settings.
 
-#[path = "callback/bench.rs"]
-mod bench;
+#[path = "callback/connections.rs"]
+mod connections;
+#[path = "callback/endings.rs"]
+mod endings;
+#[path = "callback/harness.rs"]
+mod harness;
+#[path = "callback/messages.rs"]
+mod messages;
+#[path = "callback/server.rs"]
+mod server;
 
 use amqp_proto::{
-    ConnectionConfig, Limits,
-    callback::{
-        Agent, AgentError, Callback, ConnectionHandle, Counts, ReceiverHandle, SenderHandle, SessionHandle,
-        Settings, UrlError,
-    },
-    sasl::Mechanism,
-    spec::{
-        definitions::{AmqpError, ErrorCondition},
-        delivery_state::{DeliveryState, Modified},
-    },
+    callback::{AgentConfig, AgentError, Callback, ConnectionHandle, Counts, SenderHandle, SessionHandle},
+    spec::definitions::{AmqpError, ErrorCondition},
 };
-use bench::{Bench, URL, all_closed, assert_grammar};
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+use harness::{Handles, Harness, NO_ENDPOINTS, URL, assert_grammar, count_closed, orders};
+use std::{any::Any, cell::RefCell, rc::Rc};
 
-const NONE: Counts = Counts { connections: 0, sessions: 0, links: 0 };
-
-/// One handle of each kind.
-#[derive(Default)]
-struct Handles {
-    connection: Option<ConnectionHandle>,
-    session: Option<SessionHandle>,
-    sender: Option<SenderHandle>,
-    receiver: Option<ReceiverHandle>,
-}
-
-impl Handles {
-    /// Opens all at once, each with a callback that logs under its own name.
-    fn open(bench: &mut Bench) -> Self {
-        let connection = bench.connect();
-        let session = connection.open_session(bench.callback("session")).unwrap();
-        let sender = session.open_sender("queue", bench.callback("sender")).unwrap();
-        let receiver = session.open_receiver("queue", bench.callback("receiver"), |_| {}).unwrap();
-        Self {
-            connection: Some(connection),
-            session: Some(session),
-            sender: Some(sender),
-            receiver: Some(receiver),
-        }
-    }
-
-    fn are_open(&self) -> [bool; 4] {
-        [
-            self.connection.as_ref().is_some_and(ConnectionHandle::is_open),
-            self.session.as_ref().is_some_and(SessionHandle::is_open),
-            self.sender.as_ref().is_some_and(SenderHandle::is_open),
-            self.receiver.as_ref().is_some_and(ReceiverHandle::is_open),
-        ]
-    }
-
-    fn drop_one(&mut self, which: usize) {
-        match which {
-            0 => drop(self.connection.take()),
-            1 => drop(self.session.take()),
-            2 => drop(self.sender.take()),
-            _ => drop(self.receiver.take()),
-        }
-    }
-}
-
-const OPENED: [&str; 4] =
+const OPEN_EVENTS: [&str; 4] =
     ["connection CONNECTION_OPEN", "session SESSION_OPEN", "sender SENDER_OPEN", "receiver RECEIVER_OPEN"];
 
-/// All orders of the four handles.
-fn orders() -> Vec<[usize; 4]> {
-    let mut orders = Vec::new();
-    for n in 0..256_usize {
-        let order = [n % 4, n / 4 % 4, n / 16 % 4, n / 64];
-        if order.iter().collect::<BTreeSet<_>>().len() == 4 {
-            orders.push(order);
-        }
-    }
-    assert_eq!(orders.len(), 24);
-    orders
+// Opening.
+
+#[test]
+fn open_connection_with_url_and_callback_returns_a_handle_at_once_not_yet_open() {
+    let mut harness = Harness::default();
+    let callback = harness.callback("connection");
+    let connection = harness.agent.open_connection("amqps://host:5671", callback).unwrap();
+    assert!(!connection.is_open());
+    assert_eq!(harness.agent.counts(), Counts { connections: 1, ..NO_ENDPOINTS });
+    let server = connection.server_address().unwrap();
+    assert_eq!((server.host.as_str(), server.port, server.tls), ("host", 5671, true));
+    assert!(harness.log().is_empty());
+    harness.run();
+    assert!(connection.is_open());
+    assert_eq!(harness.log(), ["connection CONNECTION_OPEN"]);
 }
 
 #[test]
-fn handles_come_at_once_and_open_in_order() {
-    let mut bench = Bench::default();
-    let handles = Handles::open(&mut bench);
+fn open_session_on_an_opening_connection_returns_a_handle_at_once_not_yet_open() {
+    let mut harness = Harness::default();
+    let connection = harness.connect();
+    let session = connection.open_session(Some(harness.callback("session"))).unwrap();
+    assert!(!session.is_open());
+    assert_eq!(harness.agent.counts(), Counts { connections: 1, sessions: 1, links: 0 });
+    assert!(harness.log().is_empty());
+    harness.run();
+    assert!(session.is_open());
+    assert_eq!(harness.log(), OPEN_EVENTS[..2]);
+}
+
+#[test]
+fn open_sender_on_an_opening_session_returns_a_handle_at_once_not_yet_open() {
+    let mut harness = Harness::default();
+    let (_connection, session) = harness.connect_with_session();
+    let sender = session.open_sender("queue", Some(harness.callback("sender"))).unwrap();
+    assert!(!sender.is_open());
+    assert_eq!(harness.agent.counts(), Counts { connections: 1, sessions: 1, links: 1 });
+    assert!(harness.log().is_empty());
+    harness.run();
+    assert!(sender.is_open());
+    assert_eq!(harness.log().last().unwrap(), OPEN_EVENTS[2]);
+}
+
+#[test]
+fn open_receiver_on_an_opening_session_returns_a_handle_at_once_not_yet_open() {
+    let mut harness = Harness::default();
+    let (_connection, session) = harness.connect_with_session();
+    let receiver = session.open_receiver("queue", Some(harness.callback("receiver")), |_| {}).unwrap();
+    assert!(!receiver.is_open());
+    assert_eq!(harness.agent.counts(), Counts { connections: 1, sessions: 1, links: 1 });
+    assert!(harness.log().is_empty());
+    harness.run();
+    assert!(receiver.is_open());
+    assert_eq!(harness.log().last().unwrap(), OPEN_EVENTS[3]);
+}
+
+#[test]
+fn handles_opened_all_at_once_open_parents_first() {
+    let mut harness = Harness::default();
+    let handles = Handles::open(&mut harness);
     assert_eq!(handles.are_open(), [false; 4]);
-    assert_eq!(bench.agent.counts(), Counts { connections: 1, sessions: 1, links: 2 });
-    bench.run();
+    assert_eq!(harness.agent.counts(), Counts { connections: 1, sessions: 1, links: 2 });
+    harness.run();
     assert_eq!(handles.are_open(), [true; 4]);
-    assert_eq!(bench.log(), OPENED);
+    assert_eq!(harness.log(), OPEN_EVENTS);
     drop(handles);
-    bench.run();
-    assert_eq!(bench.agent.counts(), NONE);
+    harness.run();
+    assert_eq!(harness.agent.counts(), NO_ENDPOINTS);
 }
 
 #[test]
-fn what_is_dropped_is_closed_in_any_order() {
-    for order in orders() {
-        // All at once, or one after the other with time for the answers.
-        for run_between in [false, true] {
-            let mut bench = Bench::default();
-            let mut handles = Handles::open(&mut bench);
-            bench.run();
-            bench.take_log();
-            for which in order {
-                handles.drop_one(which);
-                assert!(!handles.are_open()[which]);
-                if run_between {
-                    bench.run();
-                }
-            }
-            bench.run();
-            let log = bench.log();
-            assert_eq!(all_closed(&log), 4, "{order:?}: {log:?}");
-            assert_grammar(&log);
-            assert_eq!(bench.agent.counts(), NONE, "{order:?}");
-            assert_eq!(bench.callbacks_alive(), 0, "{order:?}");
-            assert_eq!(bench.agent.connections().count(), 0);
-        }
-    }
+fn is_open_at_any_time_is_true_from_the_open_event_until_the_end() {
+    let mut harness = Harness::default();
+    let handles: Rc<RefCell<Handles>> = Rc::default();
+    let seen: Rc<RefCell<Vec<(String, bool)>>> = Rc::default();
+    let note = |which: usize| -> Callback {
+        let (handles, seen) = (Rc::downgrade(&handles), seen.clone());
+        Box::new(move |event, _| {
+            let handles = handles.upgrade().unwrap();
+            let is_open = handles.borrow().are_open()[which];
+            seen.borrow_mut().push((event.to_owned(), is_open));
+        })
+    };
+    let connection = harness.agent.open_connection(URL, note(0)).unwrap();
+    let session = connection.open_session(Some(note(1))).unwrap();
+    let sender = session.open_sender("queue", Some(note(2))).unwrap();
+    let receiver = session.open_receiver("queue", Some(note(3)), |_| {}).unwrap();
+    *handles.borrow_mut() = Handles {
+        connection: Some(connection),
+        session: Some(session),
+        sender: Some(sender),
+        receiver: Some(receiver),
+    };
+    harness.run();
+    assert_eq!(handles.borrow().are_open(), [true; 4]);
+    assert!(seen.borrow().len() == 4 && seen.borrow().iter().all(|(_, is_open)| *is_open), "{seen:?}");
+    seen.borrow_mut().clear();
+    // The peer's end of the session ends the links too; the connection stays.
+    harness.server().end(1, None);
+    harness.run();
+    assert_eq!(handles.borrow().are_open(), [true, false, false, false]);
+    assert!(seen.borrow().len() == 3 && seen.borrow().iter().all(|(_, is_open)| !is_open), "{seen:?}");
+    // Closing takes effect at once, before any byte was exchanged.
+    handles.borrow().connection.as_ref().unwrap().close();
+    assert_eq!(handles.borrow().are_open(), [false; 4]);
+}
+
+// Callbacks.
+
+#[test]
+fn session_without_a_callback_reports_to_the_connections() {
+    let mut harness = Harness::default();
+    let connection = harness.connect();
+    let silent = connection.open_session(None).unwrap();
+    let own = connection.open_session(Some(harness.callback("session"))).unwrap();
+    harness.run();
+    assert_eq!(harness.take_log()[1..], ["connection SESSION_OPEN", "session SESSION_OPEN"]);
+    drop(silent);
+    harness.run();
+    assert_eq!(harness.take_log(), ["connection SESSION_CLOSED"]);
+    drop(own);
+    harness.run();
+    assert_eq!(harness.log(), ["session SESSION_CLOSED"]);
 }
 
 #[test]
-fn what_is_dropped_before_it_is_open_is_closed_too() {
-    for order in orders() {
-        for rounds in 0..6 {
-            let mut bench = Bench::default();
-            let mut handles = Handles::open(&mut bench);
-            bench.run_rounds(rounds);
-            for which in order {
-                handles.drop_one(which);
-            }
-            bench.run();
-            let log = bench.log();
-            assert_eq!(all_closed(&log), 4, "{order:?} after {rounds}: {log:?}");
-            assert_grammar(&log);
-            assert_eq!(bench.agent.counts(), NONE, "{order:?} after {rounds}");
-            assert_eq!(bench.callbacks_alive(), 0, "{order:?} after {rounds}");
-        }
-    }
-}
-
-#[test]
-fn closing_is_the_same_as_dropping_and_is_final() {
-    let mut bench = Bench::default();
-    let handles = Handles::open(&mut bench);
-    bench.run();
-    let (connection, session) = (handles.connection.as_ref().unwrap(), handles.session.as_ref().unwrap());
-    let sender = handles.sender.as_ref().unwrap();
-    session.close();
-    session.close();
-    assert_eq!(handles.are_open(), [true, false, true, true]);
-    assert_eq!(session.open_sender("queue", None).err(), Some(AgentError::Closed));
-    assert_eq!(sender.send(b"x".as_slice()), Err(AgentError::Closed));
-    bench.run();
-    assert_eq!(handles.are_open(), [true, false, false, false]);
-    assert_eq!(all_closed(&bench.log()), 3);
-    connection.close();
-    assert_eq!(connection.open_session(None).err(), Some(AgentError::Closed));
-    bench.run();
-    assert_eq!(connection.endpoint(), None);
-    assert_eq!(bench.agent.counts(), NONE);
-}
-
-#[test]
-fn without_a_callback_events_go_to_the_connections() {
-    let mut bench = Bench::default();
-    let connection = bench.connect();
-    let session = connection.open_session(None).unwrap();
-    let sender = session.open_sender("queue", None).unwrap();
-    let refused = session.open_receiver("missing", None, |_| {}).unwrap();
-    // A link's do even where its session has one.
-    let other = connection.open_session(bench.callback("other")).unwrap();
-    let receiver = other.open_receiver("queue", None, |_| {}).unwrap();
-    bench.run();
+fn sender_without_a_callback_reports_to_the_connections() {
+    let mut harness = Harness::default();
+    let connection = harness.connect();
+    // Even if its session has a callback.
+    let session = connection.open_session(Some(harness.callback("session"))).unwrap();
+    let silent = session.open_sender("queue", None).unwrap();
+    let refused = session.open_sender("missing", None).unwrap();
+    let own = session.open_sender("queue", Some(harness.callback("sender"))).unwrap();
+    harness.run();
     assert_eq!(
-        bench.take_log(),
+        harness.take_log()[2..],
         [
-            "connection CONNECTION_OPEN",
-            "connection SESSION_OPEN",
-            "other SESSION_OPEN",
             "connection SENDER_OPEN",
-            "connection RECEIVER_ERROR amqp:not-found: no such node",
-            "connection RECEIVER_OPEN",
+            "connection SENDER_ERROR amqp:not-found: no such node",
+            "sender SENDER_OPEN"
         ]
     );
     assert!(!refused.is_open());
-    drop((receiver, sender, other, session, connection));
-    bench.run();
-    let log = bench.log();
-    assert_eq!(all_closed(&log), 5);
-    assert!(log.contains(&"other SESSION_CLOSED".to_owned()), "{log:?}");
-    assert!(log.contains(&"connection RECEIVER_CLOSED".to_owned()), "{log:?}");
+    drop(silent);
+    harness.run();
+    assert_eq!(harness.take_log(), ["connection SENDER_CLOSED"]);
+    drop(own);
+    harness.run();
+    assert_eq!(harness.log(), ["sender SENDER_CLOSED"]);
 }
 
 #[test]
-fn the_peers_errors_end_what_they_are_about() {
-    for which in 0..4 {
-        let mut bench = Bench::default();
-        let handles = Handles::open(&mut bench);
-        bench.run();
-        bench.take_log();
-        bench.server().end(which, Some(AmqpError::described(ErrorCondition::ResourceDeleted, "gone")));
-        bench.run();
-        let log = bench.take_log();
-        let gone = "amqp:resource-deleted: gone";
-        let told = |name: &str, event: &str| format!("{name} {event}_ERROR {gone}");
-        let all = [
-            told("connection", "CONNECTION"),
-            told("session", "SESSION"),
-            told("sender", "SENDER"),
-            told("receiver", "RECEIVER"),
-        ];
-        let expected: BTreeSet<_> = match which {
-            0 => all.iter().collect(),
-            1 => all[1..].iter().collect(),
-            _ => all[which..=which].iter().collect(),
-        };
-        assert_eq!(log.iter().collect::<BTreeSet<_>>(), expected);
-        assert_grammar(&log);
-        assert!(!handles.are_open()[which]);
-        drop(handles);
-        bench.run();
-        assert_eq!((bench.agent.counts(), bench.callbacks_alive()), (NONE, 0));
-    }
-}
-
-#[test]
-fn an_end_without_an_error_is_closed_whoever_brings_it_about() {
-    for which in 0..4 {
-        let mut bench = Bench::default();
-        let handles = Handles::open(&mut bench);
-        bench.run();
-        bench.take_log();
-        bench.server().end(which, None);
-        bench.run();
-        let log = bench.take_log();
-        assert_eq!(all_closed(&log), [4, 3, 1, 1][which], "{log:?}");
-        assert!(!handles.are_open()[which]);
-    }
-}
-
-#[test]
-fn a_lost_transport_ends_everything_children_first() {
-    let mut bench = Bench::default();
-    let handles = Handles::open(&mut bench);
-    bench.run();
-    bench.take_log();
-    let id = handles.connection.as_ref().unwrap().id();
-    bench.agent.eof(id, bench.now);
-    bench.agent.pump(bench.now);
-    let log = bench.log();
-    assert_eq!(log.len(), 4);
-    assert!(
-        log.iter().all(|line| line.ends_with("_ERROR amqp:connection:forced: the transport was lost")),
-        "{log:?}"
+fn receiver_without_a_callback_reports_to_the_connections() {
+    let mut harness = Harness::default();
+    let connection = harness.connect();
+    // Even if its session has a callback.
+    let session = connection.open_session(Some(harness.callback("session"))).unwrap();
+    let silent = session.open_receiver("queue", None, |_| {}).unwrap();
+    let refused = session.open_receiver("missing", None, |_| {}).unwrap();
+    let own = session.open_receiver("queue", Some(harness.callback("receiver")), |_| {}).unwrap();
+    harness.run();
+    assert_eq!(
+        harness.take_log()[2..],
+        [
+            "connection RECEIVER_OPEN",
+            "connection RECEIVER_ERROR amqp:not-found: no such node",
+            "receiver RECEIVER_OPEN"
+        ]
     );
-    assert_grammar(&log);
-    assert_eq!(handles.are_open(), [false; 4]);
-    assert_eq!((bench.agent.counts(), bench.callbacks_alive()), (NONE, 0));
-    assert!(bench.agent.is_closed(id) && bench.agent.output(id, bench.now).is_none());
+    assert!(!refused.is_open());
+    drop(silent);
+    harness.run();
+    assert_eq!(harness.take_log(), ["connection RECEIVER_CLOSED"]);
+    drop(own);
+    harness.run();
+    assert_eq!(harness.log(), ["receiver RECEIVER_CLOSED"]);
 }
 
-/// What can happen in a callback: each event, a message, an outcome.
+/// Each of the twelve events: opened, closed by the peer, ended by the peer with an error.
+#[test]
+fn callbacks_get_the_event_name_and_a_detail_for_errors_alone() {
+    for (which, name) in ["connection", "session", "sender", "receiver"].into_iter().enumerate() {
+        for error in [None, Some(AmqpError::described(ErrorCondition::ResourceDeleted, "gone"))] {
+            let end = match error {
+                None => "CLOSED",
+                Some(_) => "ERROR amqp:resource-deleted: gone",
+            };
+            let mut harness = Harness::default();
+            let _handles = Handles::open(&mut harness);
+            harness.run();
+            harness.server().end(which, error);
+            harness.run();
+            let kind = name.to_uppercase();
+            let log = harness.log();
+            let of_name: Vec<&String> = log.iter().filter(|line| line.starts_with(name)).collect();
+            assert_eq!(of_name, [&format!("{name} {kind}_OPEN"), &format!("{name} {kind}_{end}")]);
+            // And so do its children. `Harness::callback` checks that only errors have a detail.
+            assert_eq!(log.iter().filter(|line| line.ends_with(end)).count(), [4, 3, 1, 1][which], "{log:?}");
+        }
+    }
+}
+
+#[test]
+fn connection_holds_any_number_of_sessions_each_with_any_number_of_links() {
+    let config = AgentConfig::new("agent").max_links(100 * 7 + 250);
+    let mut harness = Harness::new(config);
+    let connection = harness.connect();
+    let mut links: Vec<(SenderHandle, _)> = Vec::new();
+    let mut open_links = |session: &SessionHandle, count: usize| {
+        for _ in 0..count {
+            let sender = session.open_sender("queue", None).unwrap();
+            sender.send(b"hello".as_slice()).unwrap();
+            links.push((sender, session.open_receiver("queue", None, |_| {}).unwrap()));
+        }
+    };
+    let sessions: Vec<_> = (0..100).map(|_| connection.open_session(None).unwrap()).collect();
+    for (number, session) in sessions.iter().enumerate() {
+        // The first has many links, the last has none.
+        open_links(session, if number == 0 { 125 } else { (99 - number) % 7 });
+    }
+    harness.run_rounds(200);
+    assert!(sessions.iter().all(SessionHandle::is_open));
+    assert!(links.iter().all(|(sender, receiver)| sender.is_open() && receiver.is_open()));
+    assert_eq!(harness.server().received.len(), links.len());
+    let counts = harness.agent.counts();
+    assert_eq!((counts.sessions, counts.links), (100, 2 * links.len()));
+    drop((links, sessions));
+    harness.run_rounds(200);
+    assert_eq!(harness.agent.counts(), Counts { connections: 1, ..NO_ENDPOINTS });
+}
+
+// Closing.
+
+#[test]
+fn handles_dropped_in_any_order_close_what_they_stand_for() {
+    for order in orders() {
+        // All at once, or one after the other with time for the answers.
+        for run_between in [false, true] {
+            let mut harness = Harness::default();
+            let handles = Handles::open(&mut harness);
+            harness.run();
+            let mut handles: [Option<Box<dyn Any>>; 4] = [
+                Some(Box::new(handles.connection.unwrap())),
+                Some(Box::new(handles.session.unwrap())),
+                Some(Box::new(handles.sender.unwrap())),
+                Some(Box::new(handles.receiver.unwrap())),
+            ];
+            for which in order {
+                drop(handles[which].take());
+                if run_between {
+                    harness.run();
+                }
+            }
+            harness.run();
+            assert_all_closed(&harness, &format!("{order:?}, {run_between}"));
+        }
+    }
+}
+
+#[test]
+fn handles_dropped_before_they_are_open_close_what_they_stand_for() {
+    for order in orders() {
+        for rounds in 0..6 {
+            let mut harness = Harness::default();
+            let mut handles = Handles::open(&mut harness);
+            harness.run_rounds(rounds);
+            order.iter().for_each(|which| handles.set_to_none(*which));
+            harness.run();
+            assert_all_closed(&harness, &format!("{order:?} after {rounds} rounds"));
+        }
+    }
+}
+
+#[test]
+fn handle_set_to_none_closes_what_it_stands_for_and_nothing_else() {
+    for (which, stay_open) in
+        [[false; 4], [true, false, false, false], [true, true, false, true], [true, true, true, false]]
+            .into_iter()
+            .enumerate()
+    {
+        let mut harness = Harness::default();
+        let mut handles = Handles::open(&mut harness);
+        harness.run();
+        harness.take_log();
+        handles.set_to_none(which);
+        harness.run();
+        assert_eq!(handles.are_open(), stay_open);
+        assert_eq!(count_closed(&harness.log()), [4, 3, 1, 1][which], "{:?}", harness.log());
+        assert_grammar(&harness.log());
+    }
+}
+
+/// Checks that all four endpoints were closed, children first, and that nothing is left of them.
+#[track_caller]
+fn assert_all_closed(harness: &Harness, case: &str) {
+    let log = harness.log();
+    assert_eq!(count_closed(&log), 4, "{case}: {log:?}");
+    assert_grammar(&log);
+    assert_eq!(harness.agent.counts(), NO_ENDPOINTS, "{case}");
+    assert_eq!(harness.callbacks_alive(), 0, "{case}");
+    assert_eq!(harness.agent.connections().count(), 0, "{case}");
+}
+
+/// All that runs a callback: each event, a message, an outcome.
 const OCCASIONS: [&str; 14] = [
     "CONNECTION_OPEN",
     "CONNECTION_CLOSED",
@@ -280,375 +346,162 @@ const OCCASIONS: [&str; 14] = [
 ];
 
 #[test]
-fn all_handles_can_be_dropped_inside_any_callback() {
+fn handles_dropped_inside_any_callback_in_any_order_close_what_they_stand_for() {
     for occasion in OCCASIONS {
         for order in orders() {
-            let mut bench = Bench::default();
-            let handles = Rc::new(RefCell::new(Handles::default()));
-            let (owned, happened) = (handles.clone(), Rc::new(RefCell::new(0)));
-            let count = happened.clone();
-            // The callbacks own the handles, so that nothing but their own end lets go of them.
-            let drop_all = move |name: &str| {
-                if name == occasion {
-                    *count.borrow_mut() += 1;
-                    order.iter().for_each(|which| owned.borrow_mut().drop_one(*which));
-                }
-            };
-            let tell = |bench: &Bench| -> Callback {
-                let (drop_all, mut log) = (drop_all.clone(), bench.callback("all").unwrap());
-                Box::new(move |event, detail| {
-                    log(event, detail);
-                    drop_all(event);
-                })
-            };
-            let connection = bench.agent.open_connection(URL, tell(&bench)).unwrap();
-            let session = connection.open_session(Some(tell(&bench))).unwrap();
-            let sender = session.open_sender("queue", Some(tell(&bench))).unwrap();
-            let on_message = drop_all.clone();
-            let receiver = session.open_receiver("queue", None, move |_| on_message("message")).unwrap();
-            let on_outcome = drop_all.clone();
-            sender.send_then(b"hello".as_slice(), move |_| on_outcome("outcome")).unwrap();
-            *handles.borrow_mut() = Handles {
-                connection: Some(connection),
-                session: Some(session),
-                sender: Some(sender),
-                receiver: Some(receiver),
-            };
-            bench.run();
-            if bench.has_server() {
-                // What has not happened yet, the server brings about.
-                bench.server().deliver("one");
-                bench.run();
-            }
-            let error = occasion.ends_with("ERROR").then(|| AmqpError::new(ErrorCondition::DetachForced));
-            let which =
-                ["CONNECTION", "SESSION", "SENDER", "RECEIVER"].iter().position(|n| occasion.starts_with(n));
-            if let Some(which) = which.filter(|_| bench.has_server()) {
-                bench.server().end(which, error);
-            }
-            bench.run();
-            assert!(*happened.borrow() > 0, "{occasion} did not happen: {:?}", bench.log());
-            let log = bench.log();
-            assert_grammar(&log);
-            assert_eq!(bench.agent.counts(), NONE, "{occasion} {order:?}: {log:?}");
-            assert_eq!(bench.callbacks_alive(), 0, "{occasion} {order:?}");
-            drop(drop_all);
-            assert_eq!(Rc::strong_count(&handles), 1, "{occasion} {order:?}: a callback lives on");
+            drop_all_inside_callback(occasion, order);
         }
     }
 }
 
-#[test]
-fn calls_inside_callbacks_are_carried_out() {
-    let mut bench = Bench::default();
-    let kept: Rc<RefCell<Handles>> = Rc::default();
-    let (state, mut log) = (Rc::downgrade(&kept), bench.callback("all").unwrap());
-    let connection = bench
-        .agent
-        .open_connection(URL, move |event, detail| {
-            log(event, detail);
-            let state = state.upgrade().unwrap();
-            let mut state = state.borrow_mut();
-            match event {
-                "CONNECTION_OPEN" => {
-                    let connection = state.connection.as_ref().unwrap();
-                    assert!(connection.is_open());
-                    state.session = Some(connection.open_session(None).unwrap());
-                }
-                "SESSION_OPEN" => {
-                    let session = state.session.as_ref().unwrap();
-                    assert!(session.is_open());
-                    let (sender, receiver) =
-                        (session.open_sender("queue", None), session.open_receiver("queue", None, |_| {}));
-                    (state.sender, state.receiver) = (Some(sender.unwrap()), Some(receiver.unwrap()));
-                    assert!(!state.sender.as_ref().unwrap().is_open());
-                }
-                "SENDER_OPEN" => state.sender.as_ref().unwrap().send(b"from inside".as_slice()).unwrap(),
-                "SENDER_CLOSED" => assert!(!state.sender.as_ref().is_some_and(SenderHandle::is_open)),
-                _ => {}
-            }
-        })
-        .unwrap();
-    kept.borrow_mut().connection = Some(connection);
-    bench.run();
-    assert_eq!(kept.borrow().are_open(), [true; 4]);
-    assert_eq!(bench.server().received, [b"from inside"]);
-    kept.borrow().session.as_ref().unwrap().close();
-    bench.run();
-    assert_eq!(all_closed(&bench.log()), 3);
-    assert_eq!(bench.agent.counts(), Counts { connections: 1, ..NONE });
-}
-
-#[test]
-fn messages_sent_early_arrive_and_their_outcomes_are_told() {
-    let mut bench = Bench::default();
-    let connection = bench.connect();
-    let session = connection.open_session(None).unwrap();
-    let outcomes: Rc<RefCell<Vec<String>>> = Rc::default();
-    for (path, expected) in [("queue", "Accepted"), ("reject", "Rejected"), ("slow", "None")] {
-        let sender = session.open_sender(path, None).unwrap();
-        let told = outcomes.clone();
-        let on_outcome = move |state: Option<&DeliveryState>| told.borrow_mut().push(format!("{state:?}"));
-        sender.send_then(b"early".as_slice(), on_outcome).unwrap();
-        assert_eq!(sender.queued(), 1);
-        bench.run();
-        assert_eq!(sender.queued(), usize::from(path == "slow"));
-        drop(sender);
-        bench.run();
-        let told = outcomes.borrow_mut().pop().unwrap();
-        assert!(told.contains(expected), "{path}: {told}");
-        assert!(outcomes.borrow().is_empty());
-    }
-    assert_eq!(bench.server().received, [b"early", b"early"]);
-}
-
-#[test]
-fn a_receiver_tops_up_its_credit_and_says_what_is_to_become_of_messages() {
-    let mut bench = Bench::default();
-    let connection = bench.connect();
-    let session = connection.open_session(None).unwrap();
-    let got: Rc<RefCell<Vec<String>>> = Rc::default();
-    let seen = got.clone();
-    let receiver = session
-        .open_receiver("queue", None, move |delivery| {
-            let text = String::from_utf8(delivery.payload().clone().into_bytes().to_vec()).unwrap();
-            match text.as_str() {
-                "reject" => delivery.reject(Some(AmqpError::new(ErrorCondition::DecodeError))),
-                "release" => delivery.release(),
-                "modify" => delivery.modify(Modified { delivery_failed: Some(true), ..Modified::default() }),
-                "twice" => {
-                    delivery.release();
-                    delivery.accept();
-                }
-                _ => assert!(!delivery.is_settled() && !delivery.tag().as_bytes().is_empty()),
-            }
-            seen.borrow_mut().push(text);
-        })
-        .unwrap();
-    bench.run();
-    assert_eq!(bench.server().credit(), 10);
-    let texts =
-        ["reject", "release", "modify", "twice"].into_iter().chain(std::iter::repeat_n("nothing said", 31));
-    let texts: Vec<_> = texts.collect();
-    for text in &texts {
-        bench.server().deliver(text);
-        bench.run_rounds(2);
-    }
-    assert_eq!(*got.borrow(), texts);
-    assert!(bench.server().credit() >= 5, "{}", bench.server().credit());
-    let states = std::mem::take(&mut bench.server().outcomes);
-    for (state, expected) in states.iter().zip(["Rejected", "Released", "Modified"]) {
-        assert!(state.contains(expected), "{state}");
-    }
-    assert!(states.len() == 35 && states[3..].iter().all(|state| state.contains("Accepted")), "{states:?}");
-    drop(receiver);
-}
-
-#[test]
-fn limits_are_errors_that_say_so() {
-    let settings = Settings::new("agent").max_connections(1).max_sessions(2).max_links(3).max_queued(2);
-    let mut bench = Bench::new(settings);
-    let connection = bench.connect();
-    let more = bench.agent.open_connection(URL, |_, _| {}).err();
-    assert_eq!(more.map(|error| error.to_string()).as_deref(), Some("max connection limit reached"));
-    let (one, two) = (connection.open_session(None).unwrap(), connection.open_session(None).unwrap());
-    let more = connection.open_session(None).err();
-    assert_eq!(more.map(|error| error.to_string()).as_deref(), Some("max session limit reached"));
-    let sender = one.open_sender("slow", None).unwrap();
-    let links = (two.open_sender("queue", None).unwrap(), two.open_receiver("queue", None, |_| {}).unwrap());
-    let more = [one.open_sender("queue", None).err(), one.open_receiver("queue", None, |_| {}).err()];
-    for more in more {
-        assert_eq!(more.map(|error| error.to_string()).as_deref(), Some("max link limit reached"));
-    }
-    assert_eq!(bench.agent.counts(), Counts { connections: 1, sessions: 2, links: 3 });
-    sender.send(b"1".as_slice()).unwrap();
-    sender.send(b"2".as_slice()).unwrap();
-    let more = sender.send(b"3".as_slice()).err();
-    assert_eq!(more.map(|error| error.to_string()).as_deref(), Some("max queued message limit reached"));
-    bench.run();
-    // What is closed makes room, once it is.
-    drop((two, links));
-    assert_eq!(connection.open_session(None).err(), Some(AgentError::MaxSessions));
-    bench.run();
-    let again = connection.open_session(None).unwrap();
-    assert!(again.open_sender("queue", None).is_ok());
-    drop(connection);
-    bench.run();
-    assert!(bench.agent.open_connection(URL, |_, _| {}).is_ok());
-}
-
-#[test]
-fn urls_that_are_none_are_refused() {
-    let mut bench = Bench::default();
-    let refused = bench.agent.open_connection("http://broker.example", |_, _| {}).err();
-    assert_eq!(refused, Some(AgentError::Url(UrlError::Scheme)));
-    assert_eq!(bench.agent.counts(), NONE);
-    let connection = bench.agent.open_connection("amqps://u:p@broker.example", |_, _| {}).unwrap();
-    let endpoint = connection.endpoint().unwrap();
-    assert_eq!((endpoint.host.as_str(), endpoint.port, endpoint.tls), ("broker.example", 5671, true));
-}
-
-#[test]
-fn credentials_in_the_url_mean_plain() {
-    let server = || {
-        let verify = Mechanism::plain_server(|who| who.matches("user", "p@ss"));
-        ConnectionConfig::server("server").auto_accept(true).sasl(verify)
+fn drop_all_inside_callback(occasion: &'static str, order: [usize; 4]) {
+    let mut harness = Harness::default();
+    let handles = Rc::new(RefCell::new(Handles::default()));
+    let (owned, count) = (handles.clone(), Rc::new(RefCell::new(0)));
+    let happened = count.clone();
+    // The callbacks own the handles, so nothing but the end of their endpoints drops the callbacks.
+    let drop_all = move |name: &str| {
+        if name == occasion {
+            *count.borrow_mut() += 1;
+            order.iter().for_each(|which| owned.borrow_mut().set_to_none(*which));
+        }
     };
-    for (url, expected) in [
-        ("amqp://user:p%40ss@broker.example", "connection CONNECTION_OPEN"),
-        ("amqp://user:wrong@broker.example", "connection CONNECTION_ERROR"),
-        ("amqp://broker.example", "connection CONNECTION_ERROR"),
-    ] {
-        let mut bench = Bench::default();
-        bench.server_config = server();
-        let connection = bench.agent.open_connection(url, bench.callback("connection").unwrap()).unwrap();
-        bench.run();
-        let log = bench.log();
-        assert!(log.len() == 1 && log[0].starts_with(expected), "{url}: {log:?}");
-        let hostname =
-            bench.server().engine.remote_open().map(|open| open.hostname.as_deref().map(str::to_owned));
-        assert!(hostname.is_none_or(|hostname| hostname.as_deref() == Some("broker.example")));
-        drop(connection);
+    let callback = |harness: &Harness| -> Callback {
+        let (drop_all, mut log) = (drop_all.clone(), harness.callback("all"));
+        Box::new(move |event, detail| {
+            log(event, detail);
+            drop_all(event);
+        })
+    };
+    let connection = harness.agent.open_connection(URL, callback(&harness)).unwrap();
+    let session = connection.open_session(Some(callback(&harness))).unwrap();
+    let sender = session.open_sender("queue", Some(callback(&harness))).unwrap();
+    let (on_message, on_outcome) = (drop_all.clone(), drop_all.clone());
+    let receiver = session.open_receiver("queue", None, move |_| on_message("message")).unwrap();
+    sender.send_with_outcome(b"hello".as_slice(), move |_| on_outcome("outcome")).unwrap();
+    *handles.borrow_mut() = Handles {
+        connection: Some(connection),
+        session: Some(session),
+        sender: Some(sender),
+        receiver: Some(receiver),
+    };
+    harness.run();
+    // The server brings about what has not happened yet.
+    if harness.has_server() {
+        harness.server().deliver("one");
+        harness.run();
+        let kinds = ["CONNECTION", "SESSION", "SENDER", "RECEIVER"];
+        let error = occasion.ends_with("ERROR").then(|| AmqpError::new(ErrorCondition::DetachForced));
+        if let Some(which) = kinds.iter().position(|kind| occasion.starts_with(kind)) {
+            harness.server().end(which, error);
+        }
     }
+    harness.run();
+    let log = harness.log();
+    assert!(*happened.borrow() > 0, "{occasion} did not happen: {log:?}");
+    assert_grammar(&log);
+    assert_eq!(harness.agent.counts(), NO_ENDPOINTS, "{occasion} {order:?}: {log:?}");
+    assert_eq!(harness.callbacks_alive(), 0, "{occasion} {order:?}");
+    drop(drop_all);
+    assert_eq!(Rc::strong_count(&handles), 1, "{occasion} {order:?}: a callback was not dropped");
 }
 
+// Calls inside callbacks.
+
 #[test]
-fn what_the_engine_does_not_take_is_an_error_told_children_first() {
-    let settings = Settings::new("agent").config(ConnectionConfig::client("agent").channel_max(0));
-    let mut bench = Bench::new(settings);
-    let connection = bench.connect();
-    let first = connection.open_session(bench.callback("first")).unwrap();
-    let second = connection.open_session(bench.callback("second")).unwrap();
-    let link = second.open_sender("queue", bench.callback("link")).unwrap();
-    link.send_then(b"x".as_slice(), |_| {}).unwrap();
-    bench.run();
+fn session_opened_inside_the_connections_callback_opens_and_carries_messages() {
+    let mut harness = Harness::default();
+    let handles: Rc<RefCell<Handles>> = Rc::default();
+    let (weak, mut log) = (Rc::downgrade(&handles), harness.callback("all"));
+    let callback = move |event: &str, detail: Option<&str>| {
+        log(event, detail);
+        let handles = weak.upgrade().unwrap();
+        let mut handles = handles.borrow_mut();
+        match event {
+            "CONNECTION_OPEN" => {
+                let connection = handles.connection.as_ref().unwrap();
+                assert!(connection.is_open());
+                let session = connection.open_session(None).unwrap();
+                assert!(!session.is_open());
+                handles.session = Some(session);
+            }
+            "SESSION_OPEN" => {
+                let session = handles.session.as_ref().unwrap();
+                assert!(session.is_open());
+                let sender = session.open_sender("queue", None).unwrap();
+                let receiver = session.open_receiver("queue", None, |_| {}).unwrap();
+                assert!(!sender.is_open() && !receiver.is_open());
+                (handles.sender, handles.receiver) = (Some(sender), Some(receiver));
+            }
+            "SENDER_OPEN" => handles.sender.as_ref().unwrap().send(b"from inside".as_slice()).unwrap(),
+            _ => {}
+        }
+    };
+    handles.borrow_mut().connection = Some(harness.agent.open_connection(URL, callback).unwrap());
+    harness.run();
+    assert_eq!(handles.borrow().are_open(), [true; 4]);
+    assert_eq!(harness.server().received, [b"from inside"]);
+    handles.borrow().session.as_ref().unwrap().close();
+    harness.run();
+    assert_eq!(count_closed(&harness.log()), 3);
+    assert_eq!(harness.agent.counts(), Counts { connections: 1, ..NO_ENDPOINTS });
+}
+
+// Limits.
+
+#[test]
+fn connection_above_the_limit_is_refused_by_name() {
+    let mut harness = Harness::new(AgentConfig::new("agent").max_connections(2));
+    let connections = [harness.connect(), harness.connect()];
+    let error = harness.agent.open_connection(URL, |_, _| {}).unwrap_err();
     assert_eq!(
-        bench.log(),
-        [
-            "link SENDER_ERROR the id is not in use (any more)",
-            "second SESSION_ERROR the limit is reached: channel-max",
-            "connection CONNECTION_OPEN",
-            "first SESSION_OPEN",
-        ]
+        (error, error.to_string().as_str()),
+        (AgentError::MaxConnections, "max connection limit reached")
     );
-    assert_eq!(bench.agent.counts(), Counts { connections: 1, sessions: 1, links: 0 });
-    assert!(first.is_open() && !second.is_open() && !link.is_open());
+    harness.run();
+    assert!(connections.iter().all(ConnectionHandle::is_open));
+    // A closed connection makes room once it has ended.
+    connections[0].close();
+    assert_eq!(harness.agent.open_connection(URL, |_, _| {}).err(), Some(AgentError::MaxConnections));
+    harness.run();
+    assert!(harness.agent.open_connection(URL, |_, _| {}).is_ok());
 }
 
 #[test]
-fn trying_again_inside_an_error_callback_does_not_hold_the_agent_up() {
-    let settings = Settings::new("agent").config(ConnectionConfig::client("agent").channel_max(0));
-    let mut bench = Bench::new(settings);
-    let connection = Rc::new(bench.connect());
-    let first = connection.open_session(None).unwrap();
-    let attempts = Rc::new(RefCell::new(Vec::new()));
-    fn again(connection: &Rc<ConnectionHandle>, attempts: &Rc<RefCell<Vec<SessionHandle>>>) {
-        let (held, kept) = (Rc::downgrade(connection), attempts.clone());
-        let callback: Callback = Box::new(move |_, _| again(&held.upgrade().unwrap(), &kept));
-        let session = connection.open_session(Some(callback)).unwrap();
-        attempts.borrow_mut().push(session);
+fn session_above_the_limit_is_refused_by_name() {
+    // The limit is for all connections together.
+    let mut harness = Harness::new(AgentConfig::new("agent").max_sessions(2));
+    let connections = [harness.connect(), harness.connect()];
+    let sessions = connections.each_ref().map(|connection| connection.open_session(None).unwrap());
+    let error = connections[0].open_session(None).unwrap_err();
+    assert_eq!((error, error.to_string().as_str()), (AgentError::MaxSessions, "max session limit reached"));
+    harness.run();
+    assert!(sessions.iter().all(SessionHandle::is_open));
+    sessions[0].close();
+    assert_eq!(connections[1].open_session(None).err(), Some(AgentError::MaxSessions));
+    harness.run();
+    assert!(connections[1].open_session(None).is_ok());
+}
+
+#[test]
+fn link_above_the_limit_is_refused_by_name() {
+    // The limit is for senders and receivers of all sessions together.
+    let mut harness = Harness::new(AgentConfig::new("agent").max_links(2));
+    let (connection, first) = harness.connect_with_session();
+    let second = connection.open_session(None).unwrap();
+    let sender = first.open_sender("queue", None).unwrap();
+    let receiver = second.open_receiver("queue", None, |_| {}).unwrap();
+    let errors = [
+        first.open_sender("queue", None).unwrap_err(),
+        first.open_receiver("queue", None, |_| {}).unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!((error, error.to_string().as_str()), (AgentError::MaxLinks, "max link limit reached"));
     }
-    again(&connection, &attempts);
-    for pumps in 1..10 {
-        bench.agent.pump(bench.now);
-        assert_eq!(attempts.borrow().len(), pumps + 1);
-        assert_eq!(bench.agent.next_timeout(), Some(bench.now), "the next attempt waits to be reported");
-    }
-    drop(first);
-}
-
-#[test]
-fn a_message_that_can_never_go_ends_its_sender_with_an_error() {
-    let mut bench = Bench::default();
-    let connection = bench.connect();
-    let session = connection.open_session(None).unwrap();
-    let sender = session.open_sender("small", bench.callback("sender")).unwrap();
-    bench.run();
-    sender.send(vec![0; 65]).unwrap();
-    bench.run();
-    let log = bench.log();
-    assert_eq!(
-        log.last().unwrap(),
-        "sender SENDER_ERROR the message is larger than the peer's maximum of 64 bytes"
-    );
-    assert!(!sender.is_open() && session.is_open());
-}
-
-#[test]
-fn a_detach_that_does_not_close_is_the_end_as_well() {
-    let mut bench = Bench::default();
-    let handles = Handles::open(&mut bench);
-    bench.run();
-    bench.take_log();
-    bench.server().detach();
-    bench.run();
-    let log = bench.take_log();
-    assert_eq!(
-        log.iter().collect::<BTreeSet<_>>(),
-        BTreeSet::from([&"sender SENDER_CLOSED".to_owned(), &"receiver RECEIVER_CLOSED".to_owned()])
-    );
-    assert_eq!(handles.are_open(), [true, true, false, false]);
-    assert_eq!(bench.agent.counts(), Counts { connections: 1, sessions: 1, links: 0 });
-}
-
-#[test]
-fn what_the_peer_asks_for_is_refused() {
-    let mut bench = Bench::default();
-    let connection = bench.connect();
-    let session = connection.open_session(None).unwrap();
-    bench.run();
-    assert_eq!(bench.take_log().len(), 2);
-    bench.server().ask();
-    bench.run();
-    let told = std::mem::take(&mut bench.server().told);
-    for refused in ["SESSION_ERROR", "SENDER_ERROR", "RECEIVER_ERROR"] {
-        assert!(told.iter().any(|name| name == refused), "{refused} missing in {told:?}");
-    }
-    assert!(connection.is_open() && session.is_open() && bench.log().is_empty());
-}
-
-#[test]
-fn several_connections_are_kept_apart() {
-    let mut bench = Bench::default();
-    let one = bench.agent.open_connection(URL, bench.callback("one").unwrap()).unwrap();
-    let two = bench.agent.open_connection(URL, bench.callback("two").unwrap()).unwrap();
-    let (a, b) = (one.open_session(None).unwrap(), two.open_session(None).unwrap());
-    bench.run();
-    assert_ne!(one.id(), two.id());
-    drop(one);
-    bench.run();
-    assert!(!a.is_open() && b.is_open() && two.is_open());
-    assert_eq!(bench.log().iter().filter(|line| line.starts_with("two")).count(), 2);
-    assert_eq!(bench.agent.counts(), Counts { connections: 1, sessions: 1, links: 0 });
-}
-
-#[test]
-fn a_peer_that_does_not_answer_close_is_not_waited_for() {
-    let mut bench = Bench::default();
-    let connection = bench.connect();
-    bench.run();
-    let id = connection.id();
-    drop(connection);
-    let mut close = bench.agent.output(id, bench.now).unwrap();
-    while close.next_chunk().is_some() {}
-    let due = bench.agent.next_timeout().unwrap();
-    assert!(due > bench.now && !bench.agent.is_closed(id));
-    bench.agent.pump(due);
-    assert_eq!(bench.log(), ["connection CONNECTION_OPEN", "connection CONNECTION_CLOSED"]);
-    assert!(bench.agent.is_closed(id));
-    assert_eq!((bench.agent.counts(), bench.agent.next_timeout()), (NONE, None));
-}
-
-#[test]
-fn handles_outlive_their_agent() {
-    let mut bench = Bench::default();
-    let handles = Handles::open(&mut bench);
-    bench.run();
-    let unused = bench.agent.open_connection(URL, |_, _| {}).unwrap();
-    bench.agent =
-        Agent::new(Settings::new("another").config(ConnectionConfig::client("x").limits(Limits::default())));
-    assert_eq!(handles.are_open(), [false; 4]);
-    assert_eq!(handles.sender.as_ref().unwrap().send(b"x".as_slice()), Err(AgentError::Closed));
-    assert_eq!(unused.open_session(None).err(), Some(AgentError::Closed));
-    assert_eq!(bench.callbacks_alive(), 0);
+    harness.run();
+    assert!(sender.is_open() && receiver.is_open());
+    sender.close();
+    assert_eq!(first.open_sender("queue", None).err(), Some(AgentError::MaxLinks));
+    harness.run();
+    assert!(first.open_sender("queue", None).is_ok());
 }

@@ -1,57 +1,90 @@
-//! The owner of everything, for the caller who moves octets and time.
+//! The agent: owns the connections, and is driven by the code that moves their bytes.
 
 use alloc::{boxed::Box, collections::BTreeMap, rc::Rc, vec::Vec};
 use core::{cell::RefCell, fmt};
 
 use super::{
+    config::AgentConfig,
+    connection::AgentConnection,
+    error::AgentError,
     handle::ConnectionHandle,
-    managed::Managed,
-    registry::{Callback, Command, Registry},
-    settings::{AgentError, Settings},
+    registry::{
+        Callback, Command, ConnectionId, Counts, EndpointKey, QueuedCommand, Registry, SharedRegistry,
+    },
 };
 use crate::{
     Instant, Progress,
     frame::{Input, Transmit},
 };
 
-/// A connection of an agent, to the caller who moves its octets. Never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub(super) u64);
-
-/// How many objects an agent has that have not come to their end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Connections; one counts until its last octets have been written too.
-    pub connections: usize,
-    /// Sessions.
-    pub sessions: usize,
-    /// Senders and receivers.
-    pub links: usize,
-}
-
-/// The owner of connections and of all that lies in them; see the [module](super) for how to drive it.
+/// The owner of connections and of everything in them. See the [module](super) for how to drive it.
+///
+/// Calls that take the time must get it from one clock. An earlier time than before counts as the latest.
+///
+/// ```
+/// use amqp_proto::{Instant, callback::{Agent, AgentConfig}};
+/// use std::{cell::RefCell, rc::Rc};
+///
+/// # fn main() -> Result<(), amqp_proto::callback::AgentError> {
+/// let events = Rc::new(RefCell::new(Vec::new()));
+/// let (log, now) = (events.clone(), Instant::default());
+/// let mut agent = Agent::new(AgentConfig::new("container-1"));
+/// let connection = agent.open_connection("amqp://broker.example", move |event, error_detail| {
+///     log.borrow_mut().push(format!("{event}: {}", error_detail.unwrap_or("no error")));
+/// })?;
+/// let session = connection.open_session(None)?;
+/// assert!(!connection.is_open() && !session.is_open());
+///
+/// // These bytes would go to the transport. This one is lost before the broker answers.
+/// assert!(agent.poll_transmit(connection.id(), now).is_some_and(|output| !output.is_empty()));
+/// agent.handle_eof(connection.id(), now);
+/// agent.run_callbacks(now);
+/// assert_eq!(*events.borrow(), [
+///     "SESSION_ERROR: amqp:connection:forced: the transport was lost",
+///     "CONNECTION_ERROR: amqp:connection:forced: the transport was lost",
+/// ]);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Agent {
-    connections: BTreeMap<u64, Managed>,
-    registry: Rc<RefCell<Registry>>,
+    connections: BTreeMap<EndpointKey, AgentConnection>,
+    registry: Rc<SharedRegistry>,
+    /// The latest time that a call brought.
     now: Instant,
 }
 
 impl Agent {
-    /// An agent without connections.
-    pub fn new(settings: Settings) -> Self {
+    /// Creates an agent without connections.
+    pub fn new(config: AgentConfig) -> Self {
         Self {
             connections: BTreeMap::new(),
-            registry: Rc::new(RefCell::new(Registry::new(settings))),
+            registry: Rc::new(RefCell::new(Registry::new(config))),
             now: Instant::default(),
         }
     }
 
-    /// Opens a connection to the broker at `amqp[s]://[user:password@]host[:port]`. The octets are the caller's to
-    /// move, TLS included. `callback` is told of the connection's events, and of those of everything in it that has
-    /// no callback of its own.
+    /// Opens a connection to the broker at `amqp[s]://[user:password@]host[:port]`, and returns its handle at once,
+    /// before the connection is open (2.4.1).
+    ///
+    /// `callback` receives the connection's events, and those of all sessions, senders and receivers in it that have
+    /// no callback of their own. `CONNECTION_OPEN` or `CONNECTION_ERROR` follows. The caller connects a transport to
+    /// [`server_address`](ConnectionHandle::server_address), with TLS for `amqps`, and moves the bytes.
+    ///
+    /// ```
+    /// # use amqp_proto::callback::{Agent, AgentConfig};
+    /// # fn main() -> Result<(), amqp_proto::callback::AgentError> {
+    /// let mut agent = Agent::new(AgentConfig::new("container-1"));
+    /// let connection = agent.open_connection("amqps://broker.example:5671", |event, error_detail| {
+    ///     println!("{event} {}", error_detail.unwrap_or_default());
+    /// })?;
+    /// assert!(!connection.is_open());
+    /// assert!(connection.server_address().is_some_and(|server| server.tls && server.port == 5671));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// [`AgentError::Url`] or [`AgentError::MaxConnections`].
+    /// [`AgentError::Url`] if the URL is invalid, or [`AgentError::MaxConnections`].
     pub fn open_connection(
         &mut self,
         url: &str,
@@ -61,102 +94,116 @@ impl Agent {
         ConnectionHandle::open(&self.registry, url, callback)
     }
 
-    /// Takes octets that were read from a connection's transport. They lead to callbacks at the next
-    /// [`pump`](Self::pump); after [`Progress::DrainEvents`], call again with the rest then.
-    pub fn input(&mut self, id: ConnectionId, now: Instant, octets: &mut impl Input) -> Progress {
-        self.turn(now);
-        self.connections
-            .get_mut(&id.0)
-            .map_or(Progress::Closed, |managed| managed.engine.handle_input(now, octets))
+    /// Takes bytes that were read from a connection's transport, as whole frames, off the front of `bytes`.
+    ///
+    /// No callback runs here: the events wait for [`run_callbacks`](Self::run_callbacks). Unless the result is
+    /// [`Progress::NeedInput`], run callbacks and write output, then call again with the bytes that are left before
+    /// reading more. Returns [`Progress::Closed`] if the connection has ended.
+    pub fn handle_input(&mut self, id: ConnectionId, now: Instant, bytes: &mut impl Input) -> Progress {
+        self.advance(now);
+        let connection = self.connections.get_mut(&id.0);
+        connection.map_or(Progress::Closed, |connection| connection.engine.handle_input(now, bytes))
     }
 
-    /// A connection's transport has ended, or could not be had.
-    pub fn eof(&mut self, id: ConnectionId, now: Instant) {
-        self.turn(now);
-        if let Some(managed) = self.connections.get_mut(&id.0) {
-            managed.engine.handle_eof(now);
+    /// Ends a connection whose transport has ended, or could not be connected.
+    ///
+    /// Its endpoints end with `*_ERROR` events, unless the connection was closed in order before.
+    pub fn handle_eof(&mut self, id: ConnectionId, now: Instant) {
+        self.advance(now);
+        if let Some(connection) = self.connections.get_mut(&id.0) {
+            connection.engine.handle_eof(now);
         }
     }
 
-    /// What is to be written to a connection's transport; `None` once the connection is gone.
-    pub fn output(&mut self, id: ConnectionId, now: Instant) -> Option<Transmit<'_>> {
-        self.turn(now);
-        self.connections.get_mut(&id.0).map(|managed| managed.engine.poll_transmit(now))
+    /// Returns the bytes to write to a connection's transport, or `None` once the connection has ended.
+    ///
+    /// Call it until it returns no bytes: a large message is put into frames as the bytes before it are written.
+    pub fn poll_transmit(&mut self, id: ConnectionId, now: Instant) -> Option<Transmit<'_>> {
+        self.advance(now);
+        self.connections.get_mut(&id.0).map(|connection| connection.engine.poll_transmit(now))
     }
 
-    /// Whether nothing is left to be read from a connection's transport or written to it.
-    pub fn is_closed(&self, id: ConnectionId) -> bool {
-        let pending = || self.registry.borrow().endpoint(id.0).is_some();
-        self.connections.get(&id.0).map_or_else(|| !pending(), |managed| managed.engine.is_closed())
-    }
-
-    /// Does what is due at this time, and runs callbacks for what has happened.
-    pub fn pump(&mut self, now: Instant) {
-        self.turn(now);
-        // Connections that a callback opens have their turn the next time: whatever callbacks do, this ends.
-        let keys: Vec<u64> = self.connections.keys().copied().collect();
+    /// Handles the timers that are due, and runs the callbacks of everything that has happened.
+    ///
+    /// Callbacks run here and nowhere else. The calls that they make take effect when they return. A connection
+    /// opened by a callback, and an open repeated by one after it failed, have their turn at the next call.
+    pub fn run_callbacks(&mut self, now: Instant) {
+        self.advance(now);
+        // Connections that a callback opens are left for the next call: whatever callbacks do, this one returns.
+        let keys: Vec<EndpointKey> = self.connections.keys().copied().collect();
         for key in keys {
-            if let Some(managed) = self.connections.get_mut(&key) {
-                managed.engine.handle_timeout(now);
-                managed.report_failed(&self.registry);
+            if let Some(connection) = self.connections.get_mut(&key) {
+                connection.engine.handle_timeout(now);
+                connection.report_failed_opens(&self.registry);
             }
-            self.apply();
-            while let Some(managed) = self.connections.get_mut(&key)
-                && let Some(event) = managed.engine.poll_event()
+            self.run_commands();
+            while let Some(connection) = self.connections.get_mut(&key)
+                && let Some(event) = connection.engine.poll_event()
             {
-                managed.dispatch(&event, &self.registry);
-                self.apply();
+                connection.on_event(event, &self.registry);
+                self.run_commands();
             }
-            if let Some(managed) = self.connections.get(&key)
-                && managed.is_over()
+            if let Some(connection) = self.connections.get(&key)
+                && connection.is_over()
             {
                 let ended = self.connections.remove(&key);
                 self.registry.borrow_mut().remove(key);
                 drop(ended);
             }
         }
-        self.apply();
+        self.run_commands();
     }
 
-    /// When [`pump`](Self::pump) is to be called at the latest, if nothing else happens. Ask after the
-    /// [`output`](Self::output) of all connections has been taken.
-    pub fn next_timeout(&self) -> Option<Instant> {
-        let due = self.connections.values().any(|managed| managed.has_failed() || managed.is_over());
-        let now = (due || !self.registry.borrow().is_idle()).then_some(self.now);
-        self.connections.values().filter_map(|managed| managed.engine.poll_timeout()).chain(now).min()
+    /// Returns when to call [`run_callbacks`](Self::run_callbacks) at the latest, or `None` if nothing is due.
+    ///
+    /// It is exact once the output of all connections has been taken.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let is_due = |connection: &AgentConnection| connection.has_failed_opens() || connection.is_over();
+        let due_now = self.registry.borrow().has_commands() || self.connections.values().any(is_due);
+        let now = due_now.then_some(self.now);
+        self.connections.values().filter_map(|connection| connection.engine.poll_timeout()).chain(now).min()
     }
 
-    /// The connections that the caller has octets to move for.
+    /// True if nothing is left to read or write on a connection, so that its transport can be closed.
+    pub fn is_closed(&self, id: ConnectionId) -> bool {
+        match self.connections.get(&id.0) {
+            Some(connection) => connection.engine.is_closed(),
+            // A connection that the registry knows is about to be opened.
+            None => !self.registry.borrow().contains(id.0),
+        }
+    }
+
+    /// Returns the connections that have bytes to move, those about to be opened excepted.
     pub fn connections(&self) -> impl Iterator<Item = ConnectionId> {
         self.connections.keys().copied().map(ConnectionId)
     }
 
-    /// How many objects there are.
+    /// Returns how many connections, sessions and links there are.
     pub fn counts(&self) -> Counts {
-        self.registry.borrow().counts
+        self.registry.borrow().counts()
     }
 
-    fn turn(&mut self, now: Instant) {
+    fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        self.apply();
+        self.run_commands();
     }
 
-    /// Carries out what has been asked of the agent, in order.
-    fn apply(&mut self) {
+    /// Carries out the commands of handles, in order.
+    fn run_commands(&mut self) {
         loop {
-            // A statement of its own: what a command drops can ask for more.
-            let next = self.registry.borrow_mut().pop();
-            match next {
-                None => return,
-                Some((key, Command::Connect { url, callback })) => {
-                    let config = self.registry.borrow().settings.config.clone();
-                    self.connections.insert(key, Managed::open(key, config, &url, callback));
-                }
-                Some((key, command)) => {
-                    if let Some(managed) = self.connections.get_mut(&key) {
-                        managed.command(command, &self.registry);
-                    }
-                }
+            // A statement of its own ends the borrow: a command that drops handles adds further commands.
+            let next = self.registry.borrow_mut().pop_command();
+            let Some(queued) = next else { return };
+            if let Some(connection) = self.connections.get_mut(&queued.connection) {
+                connection.run_command(queued, &self.registry);
+            } else if let QueuedCommand {
+                target: key,
+                command: Command::OpenConnection { url, callback },
+                ..
+            } = queued
+            {
+                let connection = AgentConnection::open(key, &self.registry.borrow().config, &url, callback);
+                self.connections.insert(key, connection);
             }
         }
     }

@@ -1,87 +1,112 @@
-//! What a receiver's callback gets to see of a delivery, and says about it.
+//! The delivery that a receiver passes to its message callback.
 
-use core::cell::RefCell;
+use core::{cell::RefCell, fmt};
 
 use crate::{
-    DeliveryId,
+    Delivery, DeliveryId,
     frame::Payload,
     message::{Message, MessageError},
     spec::{definitions::AmqpError, delivery_state::Modified},
     types::DeliveryTag,
 };
 
-/// A message that has arrived.
+/// A message that a receiver passes to its message callback.
 ///
-/// It counts as accepted unless the callback says otherwise; of several things said the last one counts. What is
-/// said about a message that the sender settled before it came has no effect.
-#[derive(Debug)]
-pub struct Delivery {
-    inner: crate::Delivery,
-    verdict: RefCell<Verdict>,
+/// The callback may set an outcome, and the last one set counts: the agent settles the delivery with it when the
+/// callback returns. Without any, the outcome is accepted. A delivery that the sender sent settled has no outcome,
+/// and setting one has no effect.
+///
+/// ```
+/// use amqp_proto::{callback::ReceivedDelivery, message::Body};
+///
+/// fn on_message(delivery: &ReceivedDelivery) {
+///     match delivery.message().and_then(|message| message.body()) {
+///         Ok(Body::Data(data)) => println!("{} bytes", data.len()),
+///         Ok(_) => delivery.release(),
+///         Err(_) => delivery.reject(None),
+///     }
+/// }
+/// ```
+pub struct ReceivedDelivery {
+    inner: Delivery,
+    outcome: RefCell<Outcome>,
 }
 
-/// What is to become of a delivery.
+/// The outcome to settle a delivery with (3.4).
 #[derive(Debug)]
-pub(super) enum Verdict {
-    Accept,
-    Reject(Option<AmqpError>),
-    Release,
-    Modify(Modified),
+pub(super) enum Outcome {
+    Accepted,
+    Rejected(Option<AmqpError>),
+    Released,
+    Modified(Modified),
 }
 
-impl Delivery {
-    pub(super) fn new(inner: crate::Delivery) -> Self {
-        Self { inner, verdict: RefCell::new(Verdict::Accept) }
+impl ReceivedDelivery {
+    pub(super) fn new(inner: Delivery) -> Self {
+        Self { inner, outcome: RefCell::new(Outcome::Accepted) }
     }
 
     pub(super) fn id(&self) -> DeliveryId {
         self.inner.id
     }
 
-    pub(super) fn into_verdict(self) -> Verdict {
-        self.verdict.into_inner()
+    pub(super) fn into_outcome(self) -> Outcome {
+        self.outcome.into_inner()
     }
 
-    /// The encoded message. It shares the block that it was read into; see [`Payload::detach`].
+    /// Returns the encoded message. It shares memory with the block it was received in: [`Payload::detach`] copies it
+    /// out.
     pub fn payload(&self) -> &Payload {
         &self.inner.payload
     }
 
-    /// The message, parsed.
+    /// Parses the message.
     ///
     /// # Errors
-    /// [`MessageError`] where it is broken.
+    /// [`MessageError`] if the payload is not a message in the standard's format (3.2).
     pub fn message(&self) -> Result<Message, MessageError> {
         Message::try_from(self.inner.payload.clone())
     }
 
-    /// The sender's name for the delivery (2.6.12).
+    /// Returns the delivery-tag, the sender's name for this delivery (2.6.12).
     pub fn tag(&self) -> &DeliveryTag {
         &self.inner.tag
     }
 
-    /// Whether the sender has settled the delivery already.
+    /// True if the sender sent the delivery settled, so that it has no outcome.
     pub fn is_settled(&self) -> bool {
         self.inner.settled
     }
 
-    /// The message is processed (3.4.2). This is what happens if nothing is said.
+    /// Sets the outcome to accepted: the message was processed (3.4.2). This is the default.
     pub fn accept(&self) {
-        self.verdict.replace(Verdict::Accept);
+        self.outcome.replace(Outcome::Accepted);
     }
 
-    /// The message is invalid, perhaps with the reason (3.4.3).
+    /// Sets the outcome to rejected: the message is invalid, for the reason in `error` (3.4.3).
     pub fn reject(&self, error: Option<AmqpError>) {
-        self.verdict.replace(Verdict::Reject(error));
+        self.outcome.replace(Outcome::Rejected(error));
     }
 
-    /// The message was not processed and can go elsewhere (3.4.4).
+    /// Sets the outcome to released: the message was not processed and may be delivered elsewhere (3.4.4).
     pub fn release(&self) {
-        self.verdict.replace(Verdict::Release);
+        self.outcome.replace(Outcome::Released);
     }
 
-    /// The message was not processed and is to be changed before it goes elsewhere (3.4.5).
+    /// Sets the outcome to modified: the message was not processed, and `modified` changes it before it may be
+    /// delivered elsewhere (3.4.5).
     pub fn modify(&self, modified: Modified) {
-        self.verdict.replace(Verdict::Modify(modified));
+        self.outcome.replace(Outcome::Modified(modified));
+    }
+}
+
+impl fmt::Debug for ReceivedDelivery {
+    /// Omits the message, of which it prints the size in bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivedDelivery")
+            .field("tag", &self.inner.tag)
+            .field("settled", &self.inner.settled)
+            .field("payload_len", &self.inner.payload.len())
+            .finish_non_exhaustive()
     }
 }

@@ -1,62 +1,115 @@
-//! AMQP through callbacks, for programs that are written that way: an [`Agent`] owns everything, handles stand for
-//! its connections, sessions, senders and receivers, and one function can manage them all.
+//! A callback API on top of the engine.
 //!
-//! It is a thin layer over [`Connection`](crate::Connection), for one thread, and does no I/O either: the caller
-//! moves the octets of each connection between the agent and a transport.
+//! An [`Agent`] owns connections. Handles stand for the connections, sessions, senders and receivers that a program
+//! opens, and callbacks receive their events by name.
 //!
-//! 1. Open: [`Agent::open_connection`], [`ConnectionHandle::open_session`], [`SessionHandle::open_sender`],
-//!    [`SessionHandle::open_receiver`]. Each returns a handle at once, before anything is open, and
-//!    [`is_open`](SenderHandle::is_open) answers at any time. Nothing need be waited for: a sender can be opened on
-//!    a session that is not open yet, and takes messages before it is open itself.
-//! 2. Move octets: give what was read to [`Agent::input`], then call [`Agent::pump`], then write what
-//!    [`Agent::output`] has; [`ConnectionHandle::endpoint`] says where to. Pump and write again at
-//!    [`Agent::next_timeout`]; tell the end of the transport to [`Agent::eof`], and close it when
-//!    [`Agent::is_closed`].
-//! 3. Callbacks run from `pump` alone, one after the other. They get the name of an event and, for an error, its
-//!    text: `CONNECTION_OPEN`, `CONNECTION_CLOSED`, `CONNECTION_ERROR`, and the same of `SESSION`, `SENDER` and
-//!    `RECEIVER`. What has no callback of its own has its events told to its connection's.
-//! 4. Close: drop the handle, in any order and anywhere, inside a callback too. What lies in it goes first; the
-//!    events that tell of it still come.
+//! It suits programs in which one function manages everything. Like the engine it does no I/O: the caller moves the
+//! bytes of each connection between the agent and a transport. It is for one thread.
 //!
-//! An OPEN comes at most once, and exactly one of CLOSED and ERROR ends the story; an ERROR can come without an
-//! OPEN. CLOSED is an end without an error, whoever brought it about.
+//! 1. **Open.** [`Agent::open_connection`], [`ConnectionHandle::open_session`], [`SessionHandle::open_sender`] and
+//!    [`SessionHandle::open_receiver`] return a handle at once, before anything is open. `is_open` answers at any time.
+//!    There is no need to wait: a sender can be opened on a session that is still opening. It holds its messages until
+//!    it is open.
+//! 2. **Move bytes.** Pass what was read to [`Agent::handle_input`], call [`Agent::run_callbacks`], then write what
+//!    [`Agent::poll_transmit`] returns. Do the last two at [`Agent::poll_timeout`] too. Report the end of the
+//!    transport to [`Agent::handle_eof`], and close it when [`Agent::is_closed`] is true.
+//! 3. **Receive events.** A callback gets the name of an event and, for an `*_ERROR` event, the reason:
+//!    `(event: &str, error_detail: Option<&str>)`. A session, sender or receiver without a callback reports to that of
+//!    its connection.
+//! 4. **Close.** Drop the handle, or set the variable that holds it to `None`: in any order, also inside a callback.
+//!    What is in it closes first, and the events of all of them still follow.
 //!
-//! What is called or dropped inside a callback takes effect when the callback has returned. Handles only refer to
-//! the agent's objects, so a callback can own the handles of what it manages; what it owns lives until the event
-//! that ends its object, and an object that only its own callback holds lives as long as its connection.
+//! # Events
 //!
-//! ```
-//! use amqp_proto::{Instant, callback::{Agent, Settings}};
-//! use std::{cell::RefCell, rc::Rc};
-//! let events = Rc::new(RefCell::new(Vec::new()));
-//! let (log, now) = (events.clone(), Instant::default());
-//! let mut agent = Agent::new(Settings::new("container-1"));
-//! let connection = agent
-//!     .open_connection("amqp://broker.example", move |event, detail| {
-//!         log.borrow_mut().push((event.to_owned(), detail.map(str::to_owned)));
-//!     })
-//!     .unwrap();
-//! let session = connection.open_session(None).unwrap();
-//! assert_eq!((connection.endpoint().unwrap().port, session.is_open()), (5672, false));
-//! // Here the octets go to a transport, which ends without an answer.
-//! assert!(!agent.output(connection.id(), now).unwrap().is_empty());
-//! agent.eof(connection.id(), now);
-//! agent.pump(now);
-//! let lost = Some("amqp:connection:forced: the transport was lost".to_owned());
-//! assert_eq!(*events.borrow(), [("SESSION_ERROR".to_owned(), lost.clone()), ("CONNECTION_ERROR".to_owned(), lost)]);
+//! | of | opened | closed, by either end, without an error | refused, failed or lost |
+//! |---|---|---|---|
+//! | a connection | `CONNECTION_OPEN` | `CONNECTION_CLOSED` | `CONNECTION_ERROR` |
+//! | a session | `SESSION_OPEN` | `SESSION_CLOSED` | `SESSION_ERROR` |
+//! | a sender | `SENDER_OPEN` | `SENDER_CLOSED` | `SENDER_ERROR` |
+//! | a receiver | `RECEIVER_OPEN` | `RECEIVER_CLOSED` | `RECEIVER_ERROR` |
+//!
+//! Each endpoint reports an OPEN at most once, and exactly one of CLOSED and ERROR as its last event. An ERROR can
+//! come without an OPEN. When a connection or a session ends, what is in it reports its own end first.
+//!
+//! # Callbacks
+//!
+//! **Callbacks run inside [`Agent::run_callbacks`] and nowhere else, one after the other.** What a callback opens,
+//! sends, closes or drops takes effect when it has returned.
+//!
+//! A handle only refers to its endpoint, so a callback may own handles, even the one of its own endpoint. An
+//! endpoint's callback is dropped after the event that ends the endpoint.
+//!
+//! # A whole program
+//!
+//! It sends one message over TCP, prints each event, and closes when the message is settled. `examples/agent.rs`
+//! receives too, and brings its own broker.
+//!
+//! ```no_run
+//! use amqp_proto::{Instant, Progress, callback::{Agent, AgentConfig}, message::Message};
+//! use bytes::{Buf, BytesMut};
+//! use std::io::{ErrorKind, Read, Write};
+//! use std::{net::TcpStream, time::Duration};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut agent = Agent::new(AgentConfig::new("hello"));
+//!     let connection = agent.open_connection("amqp://guest:guest@localhost", |event, error_detail| {
+//!         println!("{event} {}", error_detail.unwrap_or_default());
+//!     })?;
+//!     let id = connection.id();
+//!     let server = connection.server_address().ok_or("the connection has ended")?;
+//!     let session = connection.open_session(None)?;
+//!     let sender = session.open_sender("greetings", None)?;
+//!     sender.send_with_outcome(Message::builder().data("hello").build(), move |outcome| {
+//!         println!("outcome: {outcome:?}");
+//!         drop(connection); // closes the sender, the session, and then the connection
+//!     })?;
+//!
+//!     let mut transport = TcpStream::connect((server.host.as_str(), server.port))?;
+//!     transport.set_nodelay(true)?;
+//!     let (clock, mut input) = (std::time::Instant::now(), BytesMut::new());
+//!     let now = || Instant::from_millis(u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX));
+//!     let mut progress = Progress::NeedInput;
+//!     loop {
+//!         agent.run_callbacks(now());
+//!         while let Some(mut output) = agent.poll_transmit(id, now()).filter(Buf::has_remaining) {
+//!             while output.has_remaining() {
+//!                 transport.write_all(output.chunk())?;
+//!                 output.advance(output.chunk().len());
+//!             }
+//!         }
+//!         if agent.is_closed(id) {
+//!             return Ok(());
+//!         }
+//!         if progress == Progress::NeedInput {
+//!             let wait = agent.poll_timeout().map(|at| at.saturating_since(now()));
+//!             transport.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
+//!             let mut block = [0; 4096];
+//!             match transport.read(&mut block) {
+//!                 Ok(0) => agent.handle_eof(id, now()),
+//!                 Ok(count) => input.extend_from_slice(&block[..count]),
+//!                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+//!                 Err(error) => return Err(error.into()),
+//!             }
+//!         }
+//!         progress = agent.handle_input(id, now(), &mut input);
+//!     }
+//! }
 //! ```
 
 mod agent;
+mod config;
+mod connection;
 mod delivery;
+mod error;
+mod events;
 mod handle;
-mod managed;
 mod registry;
-mod settings;
 mod url;
 
-pub use agent::{Agent, ConnectionId, Counts};
-pub use delivery::Delivery;
+pub use agent::Agent;
+pub use config::AgentConfig;
+pub use delivery::ReceivedDelivery;
+pub use error::AgentError;
 pub use handle::{ConnectionHandle, ReceiverHandle, SenderHandle, SessionHandle};
-pub use registry::Callback;
-pub use settings::{AgentError, Settings};
-pub use url::{Endpoint, Url, UrlError};
+pub use registry::{Callback, ConnectionId, Counts};
+pub use url::{ServerAddress, Url, UrlError};

@@ -1,35 +1,93 @@
-//! What handles and agent share: which objects there are, and what has been asked of them.
+//! The state that the handles share with their agent: which endpoints exist, and the commands not yet carried out.
 
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, VecDeque},
 };
+use core::{cell::RefCell, fmt};
 
 use super::{
-    agent::Counts,
-    delivery::Delivery,
-    settings::{AgentError, Settings},
-    url::{Endpoint, Url},
+    config::AgentConfig,
+    delivery::ReceivedDelivery,
+    error::AgentError,
+    url::{ServerAddress, Url},
 };
 use crate::{frame::Payload, spec::delivery_state::DeliveryState, types::Str};
 
-/// A function that is told of events: the event's name, and for an `*_ERROR` the reason.
+/// A function that receives events: the event's name, and the reason for an `*_ERROR` event.
+///
+/// ```
+/// use amqp_proto::callback::Callback;
+/// let callback: Callback = Box::new(|event, error_detail| match error_detail {
+///     Some(reason) => eprintln!("{event}: {reason}"),
+///     None => println!("{event}"),
+/// });
+/// ```
 pub type Callback = Box<dyn FnMut(&str, Option<&str>)>;
-pub(super) type OnMessage = Box<dyn FnMut(&Delivery)>;
-pub(super) type OnOutcome = Box<dyn FnOnce(Option<&DeliveryState>)>;
+pub(super) type MessageCallback = Box<dyn FnMut(&ReceivedDelivery)>;
+pub(super) type OutcomeCallback = Box<dyn FnOnce(Option<&DeliveryState>)>;
 
-/// Something asked of the agent that takes effect the next time it has its turn.
+/// The id of an agent's connection. An agent never uses an id twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub(super) EndpointKey);
+
+/// The numbers of endpoints that an agent has. An endpoint counts until the event that ends it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections. A connection counts until its last bytes have been taken for writing.
+    pub connections: usize,
+    /// Sessions.
+    pub sessions: usize,
+    /// Senders and receivers.
+    pub links: usize,
+}
+
+/// The key of a connection, session, sender or receiver of an agent. Keys are never reused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct EndpointKey(u64);
+
+impl fmt::Debug for EndpointKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A request of a handle, carried out at the next call to the agent, or after the callback that made it returns.
 pub(super) enum Command {
-    Connect { url: Url, callback: Callback },
-    Begin { key: u64, callback: Option<Callback> },
-    AttachSender { key: u64, session: u64, path: Str, callback: Option<Callback> },
-    AttachReceiver { key: u64, session: u64, path: Str, callback: Option<Callback>, on_message: OnMessage },
-    Send { key: u64, payload: Payload, on_outcome: Option<OnOutcome> },
-    Close { key: u64 },
+    OpenConnection {
+        url: Url,
+        callback: Callback,
+    },
+    OpenSession {
+        callback: Option<Callback>,
+    },
+    OpenSender {
+        session: EndpointKey,
+        address: Str,
+        callback: Option<Callback>,
+    },
+    OpenReceiver {
+        session: EndpointKey,
+        address: Str,
+        callback: Option<Callback>,
+        on_message: MessageCallback,
+    },
+    Send {
+        payload: Payload,
+        on_outcome: Option<OutcomeCallback>,
+    },
+    Close,
+}
+
+/// A command, the endpoint it is for, and the connection of that endpoint.
+pub(super) struct QueuedCommand {
+    pub(super) connection: EndpointKey,
+    pub(super) target: EndpointKey,
+    pub(super) command: Command,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum EndpointKind {
     Connection,
     Session,
     Link,
@@ -39,176 +97,201 @@ pub(super) enum Kind {
 enum Phase {
     Opening,
     Open,
-    /// The handle is gone, or the callback has been told of the end.
+    /// The handle was closed or dropped, or the event that ends the endpoint has been raised.
     Closing,
 }
 
-struct Node {
-    kind: Kind,
+struct Endpoint {
+    kind: EndpointKind,
     phase: Phase,
-    /// What it lies in; itself for a connection.
-    parent: u64,
-    /// The connection that it lies on; itself for a connection.
-    connection: u64,
-    /// Messages that wait at a sender.
-    queued: usize,
-    endpoint: Option<Endpoint>,
+    /// The session of a link, the connection of a session.
+    parent: Option<EndpointKey>,
+    connection: EndpointKey,
+    /// Messages that a sender holds until there is credit.
+    queued_messages: usize,
+    /// The broker's address, of a connection.
+    server: Option<ServerAddress>,
 }
 
-/// Holds no function that the agent calls while it is borrowed, and drops none either: a callback can own handles,
-/// whose end is told here.
+/// The registry behind the cell that the agent and its handles share.
+pub(super) type SharedRegistry = RefCell<Registry>;
+
+/// Knows every endpoint until its end.
+///
+/// Nothing here calls or drops a callback while the registry is borrowed: a callback may own handles, and their
+/// `Drop` borrows the registry.
 pub(super) struct Registry {
-    pub(super) settings: Settings,
-    pub(super) counts: Counts,
-    /// By connection.
-    commands: VecDeque<(u64, Command)>,
-    nodes: BTreeMap<u64, Node>,
+    pub(super) config: AgentConfig,
+    counts: Counts,
+    commands: VecDeque<QueuedCommand>,
+    endpoints: BTreeMap<EndpointKey, Endpoint>,
     last_key: u64,
 }
 
 impl Registry {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(config: AgentConfig) -> Self {
         Self {
-            settings,
+            config,
             counts: Counts::default(),
             commands: VecDeque::new(),
-            nodes: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
             last_key: 0,
         }
     }
 
-    /// Makes room for an object in `parent`, or says why there is none.
-    pub(super) fn insert(&mut self, kind: Kind, parent: Option<u64>) -> Result<u64, AgentError> {
-        if parent.is_some_and(|parent| !self.is_alive(parent)) {
-            return Err(AgentError::Closed);
-        }
-        let (limit, full) = match kind {
-            Kind::Connection => (self.settings.max_connections, AgentError::MaxConnections),
-            Kind::Session => (self.settings.max_sessions, AgentError::MaxSessions),
-            Kind::Link => (self.settings.max_links, AgentError::MaxLinks),
-        };
-        let count = self.count(kind);
-        if *count >= limit {
-            return Err(full);
-        }
-        *count = count.saturating_add(1);
-        self.last_key = self.last_key.saturating_add(1);
-        let key = self.last_key;
-        let connection =
-            parent.and_then(|parent| self.nodes.get(&parent)).map_or(key, |node| node.connection);
-        let parent = parent.unwrap_or(key);
-        let node = Node { kind, phase: Phase::Opening, parent, connection, queued: 0, endpoint: None };
-        self.nodes.insert(key, node);
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub(super) fn insert_connection(&mut self, server: ServerAddress) -> Result<EndpointKey, AgentError> {
+        let key = self.take_key(EndpointKind::Connection)?;
+        self.insert(key, EndpointKind::Connection, None, key, Some(server));
         Ok(key)
     }
 
-    fn count(&mut self, kind: Kind) -> &mut usize {
-        match kind {
-            Kind::Connection => &mut self.counts.connections,
-            Kind::Session => &mut self.counts.sessions,
-            Kind::Link => &mut self.counts.links,
+    pub(super) fn insert_child(
+        &mut self,
+        kind: EndpointKind,
+        parent: EndpointKey,
+    ) -> Result<EndpointKey, AgentError> {
+        let connection = self.endpoints.get(&parent).ok_or(AgentError::Closed)?.connection;
+        if !self.accepts_calls(parent) {
+            return Err(AgentError::Closed);
         }
+        let key = self.take_key(kind)?;
+        self.insert(key, kind, Some(parent), connection, None);
+        Ok(key)
     }
 
-    /// Whether neither the object nor what it lies in is closed or being closed.
-    pub(super) fn is_alive(&self, mut key: u64) -> bool {
-        while let Some(node) = self.nodes.get(&key) {
-            if node.phase == Phase::Closing {
-                return false;
-            }
-            if node.parent == key {
-                return true;
-            }
-            key = node.parent;
-        }
-        false
+    fn insert(
+        &mut self,
+        key: EndpointKey,
+        kind: EndpointKind,
+        parent: Option<EndpointKey>,
+        connection: EndpointKey,
+        server: Option<ServerAddress>,
+    ) {
+        let endpoint =
+            Endpoint { kind, phase: Phase::Opening, parent, connection, queued_messages: 0, server };
+        self.endpoints.insert(key, endpoint);
     }
 
-    pub(super) fn is_open(&self, key: u64) -> bool {
-        self.nodes.get(&key).is_some_and(|node| node.phase == Phase::Open)
-    }
-
-    /// Both ends are open. Returns false where that comes too late.
-    pub(super) fn opened(&mut self, key: u64) -> bool {
-        match self.nodes.get_mut(&key) {
-            Some(node) if node.phase == Phase::Opening => {
-                node.phase = Phase::Open;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Takes no more calls for the object. Returns whether it took them until now.
-    pub(super) fn close(&mut self, key: u64) -> bool {
-        let Some(node) = self.nodes.get_mut(&key).filter(|node| node.phase != Phase::Closing) else {
-            return false;
+    /// Counts one more endpoint and returns a new key for it, or the error of the limit that is reached.
+    fn take_key(&mut self, kind: EndpointKind) -> Result<EndpointKey, AgentError> {
+        let (limit, error) = match kind {
+            EndpointKind::Connection => (self.config.max_connections, AgentError::MaxConnections),
+            EndpointKind::Session => (self.config.max_sessions, AgentError::MaxSessions),
+            EndpointKind::Link => (self.config.max_links, AgentError::MaxLinks),
         };
-        node.phase = Phase::Closing;
-        true
+        let count = self.count_mut(kind);
+        if *count >= limit {
+            return Err(error);
+        }
+        *count = count.saturating_add(1);
+        self.last_key = self.last_key.saturating_add(1);
+        Ok(EndpointKey(self.last_key))
     }
 
-    /// Asks for the object's end; does nothing the second time.
-    pub(super) fn ask_to_close(&mut self, key: u64) {
-        if self.close(key) {
-            self.push(key, Command::Close { key });
+    fn count_mut(&mut self, kind: EndpointKind) -> &mut usize {
+        match kind {
+            EndpointKind::Connection => &mut self.counts.connections,
+            EndpointKind::Session => &mut self.counts.sessions,
+            EndpointKind::Link => &mut self.counts.links,
         }
     }
 
-    pub(super) fn remove(&mut self, key: u64) {
-        if let Some(node) = self.nodes.remove(&key) {
-            let count = self.count(node.kind);
+    /// Forgets an endpoint that has ended.
+    pub(super) fn remove(&mut self, key: EndpointKey) {
+        if let Some(endpoint) = self.endpoints.remove(&key) {
+            let count = self.count_mut(endpoint.kind);
             *count = count.saturating_sub(1);
         }
     }
 
-    /// Queues a command for the connection that `key` lies on.
-    pub(super) fn push(&mut self, key: u64, command: Command) {
-        if let Some(node) = self.nodes.get(&key) {
-            self.commands.push_back((node.connection, command));
+    pub(super) fn contains(&self, key: EndpointKey) -> bool {
+        self.endpoints.contains_key(&key)
+    }
+
+    /// True if neither the endpoint nor one that contains it is closed or closing.
+    pub(super) fn accepts_calls(&self, key: EndpointKey) -> bool {
+        let mut next = Some(key);
+        while let Some(key) = next {
+            match self.endpoints.get(&key) {
+                Some(endpoint) if endpoint.phase != Phase::Closing => next = endpoint.parent,
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    pub(super) fn is_open(&self, key: EndpointKey) -> bool {
+        self.endpoints.get(&key).is_some_and(|endpoint| endpoint.phase == Phase::Open)
+    }
+
+    /// Notes that both ends are open, unless the handle was closed before that.
+    pub(super) fn set_open(&mut self, key: EndpointKey) {
+        if let Some(endpoint) =
+            self.endpoints.get_mut(&key).filter(|endpoint| endpoint.phase == Phase::Opening)
+        {
+            endpoint.phase = Phase::Open;
         }
     }
 
-    pub(super) fn pop(&mut self) -> Option<(u64, Command)> {
+    /// Refuses further calls to the endpoint. Returns false if they were refused already.
+    pub(super) fn set_closing(&mut self, key: EndpointKey) -> bool {
+        let open = self.endpoints.get_mut(&key).filter(|endpoint| endpoint.phase != Phase::Closing);
+        open.map(|endpoint| endpoint.phase = Phase::Closing).is_some()
+    }
+
+    /// Requests the end of an endpoint. Does nothing if that was requested before.
+    pub(super) fn request_close(&mut self, key: EndpointKey) {
+        if self.set_closing(key) {
+            self.push_command(key, Command::Close);
+        }
+    }
+
+    /// Queues a command for an endpoint that exists.
+    pub(super) fn push_command(&mut self, target: EndpointKey, command: Command) {
+        if let Some(endpoint) = self.endpoints.get(&target) {
+            let connection = endpoint.connection;
+            self.commands.push_back(QueuedCommand { connection, target, command });
+        }
+    }
+
+    pub(super) fn pop_command(&mut self) -> Option<QueuedCommand> {
         self.commands.pop_front()
     }
 
-    pub(super) fn is_idle(&self) -> bool {
-        self.commands.is_empty()
+    pub(super) fn has_commands(&self) -> bool {
+        !self.commands.is_empty()
     }
 
-    /// Counts one more message at a sender.
-    pub(super) fn queue(&mut self, key: u64) -> Result<(), AgentError> {
-        if !self.is_alive(key) {
+    /// Counts one more message that a sender holds.
+    pub(super) fn add_queued_message(&mut self, sender: EndpointKey) -> Result<(), AgentError> {
+        if !self.accepts_calls(sender) {
             return Err(AgentError::Closed);
         }
-        let max = self.settings.max_queued;
-        let node = self.nodes.get_mut(&key).ok_or(AgentError::Closed)?;
-        if node.queued >= max {
-            return Err(AgentError::MaxQueued);
+        let max = self.config.max_queued_messages;
+        let endpoint = self.endpoints.get_mut(&sender).ok_or(AgentError::Closed)?;
+        if endpoint.queued_messages >= max {
+            return Err(AgentError::MaxQueuedMessages);
         }
-        node.queued = node.queued.saturating_add(1);
+        endpoint.queued_messages = endpoint.queued_messages.saturating_add(1);
         Ok(())
     }
 
-    /// Counts one message less at a sender: it is on its way.
-    pub(super) fn unqueue(&mut self, key: u64) {
-        if let Some(node) = self.nodes.get_mut(&key) {
-            node.queued = node.queued.saturating_sub(1);
+    /// Counts one message less that a sender holds, because it was sent.
+    pub(super) fn remove_queued_message(&mut self, sender: EndpointKey) {
+        if let Some(endpoint) = self.endpoints.get_mut(&sender) {
+            endpoint.queued_messages = endpoint.queued_messages.saturating_sub(1);
         }
     }
 
-    pub(super) fn queued(&self, key: u64) -> usize {
-        self.nodes.get(&key).map_or(0, |node| node.queued)
+    pub(super) fn queued_messages(&self, sender: EndpointKey) -> usize {
+        self.endpoints.get(&sender).map_or(0, |endpoint| endpoint.queued_messages)
     }
 
-    pub(super) fn set_endpoint(&mut self, key: u64, endpoint: Endpoint) {
-        if let Some(node) = self.nodes.get_mut(&key) {
-            node.endpoint = Some(endpoint);
-        }
-    }
-
-    pub(super) fn endpoint(&self, key: u64) -> Option<Endpoint> {
-        self.nodes.get(&key).and_then(|node| node.endpoint.clone())
+    pub(super) fn server_address(&self, connection: EndpointKey) -> Option<ServerAddress> {
+        self.endpoints.get(&connection).and_then(|endpoint| endpoint.server.clone())
     }
 }

@@ -1,65 +1,69 @@
-//! The address of a broker, as a URL.
+//! The URL of a broker, split into its parts.
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
-use core::fmt;
+use core::{fmt, str::FromStr};
 
 use thiserror::Error;
 
 use crate::spec::definitions::{PORT, SECURE_PORT};
 
-/// Why a URL is not one of a broker.
+/// The part of a URL that is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// It does not start with a scheme that is known.
+    /// The scheme is neither `amqp` nor `amqps`.
     #[error("the URL does not start with amqp:// or amqps://")]
     Scheme,
-    /// There is no host, or it has characters that no host name has.
+    /// The host is missing, or contains characters that no host name has.
     #[error("the URL has no valid host")]
     Host,
     /// The port is not a number from 1 to 65535.
     #[error("the URL's port is not a number from 1 to 65535")]
     Port,
-    /// A `%` is not followed by two hexadecimal digits, or what is spelled so is not UTF-8.
+    /// A `%` is not followed by two hexadecimal digits, or the escaped bytes are not UTF-8.
     #[error("the URL has a broken % escape")]
     Escape,
 }
 
-/// Where the transport of a connection is to lead.
+/// The network address of a broker, and the security that its URL asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// A host name or an IP address, the latter without brackets.
+pub struct ServerAddress {
+    /// A host name or an IP address; an IPv6 address has no brackets.
     pub host: String,
-    /// The TCP port; 5672, or with TLS 5671, where the URL has none (2.8.19).
+    /// The TCP port. A URL without one means 5672, or 5671 with TLS (2.8.19).
     pub port: u16,
-    /// Whether the scheme was `amqps`: the octets are to go through TLS.
+    /// True if the scheme was `amqps`: the transport must use TLS.
     pub tls: bool,
 }
 
-/// `amqp[s]://[user:password@]host[:port][/path]`, its `%` escapes resolved.
+/// A broker's URL, `amqp[s]://[user:password@]host[:port][/path]`, with its `%` escapes resolved.
 ///
 /// ```
 /// use amqp_proto::callback::Url;
-/// let url = Url::parse("amqps://guest:p%40ss@broker.example/queue").unwrap();
-/// assert_eq!((url.endpoint.host.as_str(), url.endpoint.port, url.endpoint.tls), ("broker.example", 5671, true));
+/// # fn main() -> Result<(), amqp_proto::callback::UrlError> {
+/// let url = Url::parse("amqps://guest:p%40ss@broker.example/queue")?;
+/// assert_eq!((url.server.host.as_str(), url.server.port, url.server.tls), ("broker.example", 5671, true));
 /// assert_eq!(url.credentials, Some(("guest".into(), "p@ss".into())));
 /// assert_eq!(url.path.as_deref(), Some("queue"));
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Url {
-    /// Host, port and whether TLS is wanted.
-    pub endpoint: Endpoint,
-    /// User name and password; the latter is empty where the URL has only the former.
+    /// Host, port, and whether to use TLS.
+    pub server: ServerAddress,
+    /// User name and password. The password is empty if the URL has a user name only.
     pub credentials: Option<(String, String)>,
-    /// What follows the slash after the host. An agent takes the paths of links one by one and has no use for it.
+    /// The text after the slash that follows the host. An [`Agent`](super::Agent) ignores it: each link is opened
+    /// with an address of its own.
     pub path: Option<String>,
 }
 
 impl fmt::Debug for Url {
-    /// Without the password.
+    /// Omits the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Url")
-            .field("endpoint", &self.endpoint)
+            .field("server", &self.server)
             .field("user", &self.credentials.as_ref().map(|(user, _)| user))
             .field("path", &self.path)
             .finish()
@@ -67,10 +71,10 @@ impl fmt::Debug for Url {
 }
 
 impl Url {
-    /// Takes a URL apart.
+    /// Splits a URL into its parts. The scheme may be in capitals.
     ///
     /// # Errors
-    /// [`UrlError`] says which part is wrong.
+    /// [`UrlError`] names the first part that is invalid.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
         let tls = match scheme {
@@ -82,6 +86,7 @@ impl Url {
             Some((authority, path)) => (authority, Some(path)),
             None => (rest, None),
         };
+        // RFC 3986 has `@` escaped in a password. Passwords with a plain one are common, and still unambiguous.
         let (user, host) = match authority.rsplit_once('@') {
             Some((user, host)) => (Some(user), host),
             None => (None, authority),
@@ -91,20 +96,30 @@ impl Url {
             None => None,
         };
         let path = path.filter(|path| !path.is_empty()).map(unescape).transpose()?;
-        Ok(Self { endpoint: endpoint(host, tls)?, credentials, path })
+        Ok(Self { server: parse_server(host, tls)?, credentials, path })
     }
 }
 
-fn endpoint(text: &str, tls: bool) -> Result<Endpoint, UrlError> {
+impl FromStr for Url {
+    type Err = UrlError;
+
+    /// Does the same as [`Url::parse`].
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        Self::parse(text)
+    }
+}
+
+/// Parses `host[:port]`, with an IPv6 address in brackets.
+fn parse_server(text: &str, tls: bool) -> Result<ServerAddress, UrlError> {
     let (host, port) = if let Some(bracketed) = text.strip_prefix('[') {
         let (host, rest) = bracketed.split_once(']').ok_or(UrlError::Host)?;
-        if !host.bytes().all(|c| c.is_ascii_hexdigit() || matches!(c, b':' | b'.')) {
+        if !host.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')) {
             return Err(UrlError::Host);
         }
         (host, if rest.is_empty() { "" } else { rest.strip_prefix(':').ok_or(UrlError::Host)? })
     } else {
         let (host, port) = text.split_once(':').unwrap_or((text, ""));
-        if !host.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_')) {
+        if !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')) {
             return Err(UrlError::Host);
         }
         (host, port)
@@ -115,29 +130,29 @@ fn endpoint(text: &str, tls: bool) -> Result<Endpoint, UrlError> {
     let default = if tls { SECURE_PORT } else { PORT };
     let port = match port {
         "" => default,
-        // `parse` would also take a sign.
-        _ if !port.bytes().all(|c| c.is_ascii_digit()) => return Err(UrlError::Port),
+        // `u16::from_str` would also accept a sign.
+        _ if !port.bytes().all(|byte| byte.is_ascii_digit()) => return Err(UrlError::Port),
         _ => port.parse().ok().filter(|port| *port != 0).ok_or(UrlError::Port)?,
     };
-    Ok(Endpoint { host: host.to_owned(), port, tls })
+    Ok(ServerAddress { host: host.to_owned(), port, tls })
 }
 
 /// Resolves `%` escapes (RFC 3986, 2.1).
 fn unescape(text: &str) -> Result<String, UrlError> {
-    let mut octets = Vec::with_capacity(text.len());
+    let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
-    while let Some(octet) = rest.next() {
-        octets.push(match octet {
-            b'%' => digit(rest.next())?.wrapping_shl(4) | digit(rest.next())?,
-            _ => octet,
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => hex_digit(rest.next())?.wrapping_shl(4) | hex_digit(rest.next())?,
+            _ => byte,
         });
     }
-    String::from_utf8(octets).map_err(|_| UrlError::Escape)
+    String::from_utf8(bytes).map_err(|_| UrlError::Escape)
 }
 
-fn digit(octet: Option<u8>) -> Result<u8, UrlError> {
+fn hex_digit(byte: Option<u8>) -> Result<u8, UrlError> {
     let value =
-        octet.and_then(|octet| char::from(octet).to_digit(16)).and_then(|value| u8::try_from(value).ok());
+        byte.and_then(|byte| char::from(byte).to_digit(16)).and_then(|value| u8::try_from(value).ok());
     value.ok_or(UrlError::Escape)
 }
 
@@ -146,33 +161,40 @@ mod tests {
     use super::*;
     use alloc::format;
 
-    fn parts(text: &str) -> (String, u16, bool) {
-        let Endpoint { host, port, tls } = Url::parse(text).unwrap().endpoint;
+    fn server(text: &str) -> (String, u16, bool) {
+        let ServerAddress { host, port, tls } = Url::parse(text).unwrap().server;
         (host, port, tls)
     }
 
     #[test]
-    fn ports_follow_the_scheme_unless_given() {
-        assert_eq!(parts("amqp://a.example"), ("a.example".into(), 5672, false));
-        assert_eq!(parts("AMQPS://a.example/q"), ("a.example".into(), 5671, true));
-        assert_eq!(parts("amqps://a.example:65535"), ("a.example".into(), 65535, true));
-        assert_eq!(parts("amqp://[::1]:1/q"), ("::1".into(), 1, false));
-        assert_eq!(parts("amqp://[::1]"), ("::1".into(), 5672, false));
-        assert_eq!(parts("amqp://127.0.0.1:"), ("127.0.0.1".into(), 5672, false));
+    fn port_not_given_is_that_of_the_scheme() {
+        assert_eq!(server("amqp://a.example"), ("a.example".into(), 5672, false));
+        assert_eq!(server("AMQPS://a.example/q"), ("a.example".into(), 5671, true));
+        assert_eq!(server("amqps://a.example:65535"), ("a.example".into(), 65535, true));
+        assert_eq!(server("amqp://[::1]:1/q"), ("::1".into(), 1, false));
+        assert_eq!(server("amqp://[::1]"), ("::1".into(), 5672, false));
+        assert_eq!(server("amqp://127.0.0.1:"), ("127.0.0.1".into(), 5672, false));
     }
 
     #[test]
-    fn credentials_and_path_are_unescaped() {
+    fn escaped_credentials_and_path_are_resolved() {
         let url = Url::parse("amqp://us%3Aer:p@ss%25:w@h/a%2fb/c").unwrap();
         assert_eq!(url.credentials, Some(("us:er".into(), "p@ss%:w".into())));
-        assert_eq!((url.endpoint.host.as_str(), url.path.as_deref()), ("h", Some("a/b/c")));
+        assert_eq!((url.server.host.as_str(), url.path.as_deref()), ("h", Some("a/b/c")));
         assert_eq!(Url::parse("amqp://u@h").unwrap().credentials, Some(("u".into(), String::new())));
         assert_eq!(Url::parse("amqp://h/").unwrap().path, None);
-        assert!(!format!("{url:?}").contains("ss%"), "the password shows");
+        assert_eq!("amqp://h".parse(), Url::parse("amqp://h"));
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn debug_of_a_url_omits_the_password() {
+        let url = Url::parse("amqp://user:p%40ssword@h/queue").unwrap();
+        let shown = format!("{url:?}");
+        assert!(shown.contains("user") && shown.contains("queue") && !shown.contains("p@ssword"), "{shown}");
+    }
+
+    #[test]
+    fn invalid_url_is_refused_with_the_part_that_is_wrong() {
         for (text, error) in [
             ("", UrlError::Scheme),
             ("broker.example:5672", UrlError::Scheme),

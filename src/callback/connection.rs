@@ -1,0 +1,297 @@
+//! One connection of an agent: an engine, the callbacks of its endpoints, and the commands of their handles.
+
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::mem;
+
+use super::{
+    config::AgentConfig,
+    registry::{
+        Callback, Command, EndpointKey, MessageCallback, OutcomeCallback, QueuedCommand, SharedRegistry,
+    },
+    url::Url,
+};
+use crate::{
+    CommandError, Connection, DeliveryId, ReceiverId, SenderId, SessionId, frame::Payload, types::Str,
+};
+
+/// The engine's id of an endpoint.
+#[derive(Clone, Copy)]
+pub(super) enum EngineId {
+    Connection,
+    Session(SessionId),
+    Sender(SenderId),
+    Receiver(ReceiverId),
+}
+
+/// An endpoint's key, and its callback if it has one of its own.
+pub(super) struct Observer {
+    pub(super) key: EndpointKey,
+    pub(super) callback: Option<Callback>,
+}
+
+impl Observer {
+    /// Reports an event to the endpoint's callback, or else to that of the connection.
+    pub(super) fn notify(&mut self, fallback: &mut Option<Callback>, event: &str, detail: Option<&str>) {
+        if let Some(callback) = self.callback.as_mut().or(fallback.as_mut()) {
+            callback(event, detail);
+        }
+    }
+}
+
+pub(super) struct AgentSender {
+    pub(super) observer: Observer,
+    pub(super) queue: VecDeque<(Payload, Option<OutcomeCallback>)>,
+    /// The callbacks of the messages sent and not settled.
+    pub(super) outcomes: BTreeMap<DeliveryId, OutcomeCallback>,
+    next_tag: u32,
+    /// The reason for which the agent itself closed the link: a message that can never be sent.
+    pub(super) failure: Option<CommandError>,
+}
+
+pub(super) struct AgentReceiver {
+    pub(super) observer: Observer,
+    pub(super) on_message: MessageCallback,
+}
+
+/// A session or link that the engine refused to open. Its `*_ERROR` event is reported when callbacks run.
+struct FailedOpen {
+    observer: Observer,
+    event: &'static str,
+    detail: String,
+    /// The callbacks of messages that a sender was given before.
+    outcomes: Vec<OutcomeCallback>,
+}
+
+impl FailedOpen {
+    /// Refuses further calls to the endpoint, so that the commands queued before are its last.
+    fn new(observer: Observer, event: &'static str, error: CommandError, registry: &SharedRegistry) -> Self {
+        registry.borrow_mut().set_closing(observer.key);
+        Self { observer, event, detail: error.to_string(), outcomes: Vec::new() }
+    }
+
+    fn report(mut self, fallback: &mut Option<Callback>, registry: &SharedRegistry) {
+        registry.borrow_mut().remove(self.observer.key);
+        self.outcomes.drain(..).for_each(|on_outcome| on_outcome(None));
+        self.observer.notify(fallback, self.event, Some(&self.detail));
+    }
+}
+
+pub(super) struct AgentConnection {
+    pub(super) engine: Connection,
+    pub(super) observer: Observer,
+    /// The event that ends the connection has been reported.
+    pub(super) ended: bool,
+    pub(super) engine_ids: BTreeMap<EndpointKey, EngineId>,
+    pub(super) sessions: BTreeMap<SessionId, Observer>,
+    pub(super) senders: BTreeMap<SenderId, AgentSender>,
+    pub(super) receivers: BTreeMap<ReceiverId, AgentReceiver>,
+    failed_sessions: Vec<FailedOpen>,
+    /// With the session that each is in.
+    failed_links: Vec<(EndpointKey, FailedOpen)>,
+}
+
+impl AgentConnection {
+    pub(super) fn open(key: EndpointKey, config: &AgentConfig, url: &Url, callback: Callback) -> Self {
+        let mut engine = Connection::new(config.connection_to(url));
+        // A new client with a SASL mechanism can always open; `close` turns the impossible into an ordinary end.
+        if engine.open().is_err() {
+            let _ = engine.close(None);
+        }
+        Self {
+            engine,
+            observer: Observer { key, callback: Some(callback) },
+            ended: false,
+            engine_ids: BTreeMap::from([(key, EngineId::Connection)]),
+            sessions: BTreeMap::new(),
+            senders: BTreeMap::new(),
+            receivers: BTreeMap::new(),
+            failed_sessions: Vec::new(),
+            failed_links: Vec::new(),
+        }
+    }
+
+    /// True once the last event has been reported and the last byte has been taken for writing.
+    pub(super) fn is_over(&self) -> bool {
+        self.ended && self.engine.is_closed()
+    }
+
+    pub(super) fn has_failed_opens(&self) -> bool {
+        !self.failed_sessions.is_empty() || !self.failed_links.is_empty()
+    }
+
+    pub(super) fn run_command(&mut self, queued: QueuedCommand, registry: &SharedRegistry) {
+        let key = queued.target;
+        match queued.command {
+            // The agent carries this one out: the connection does not exist before it.
+            Command::OpenConnection { .. } => {}
+            Command::OpenSession { callback } => self.open_session(Observer { key, callback }, registry),
+            Command::OpenSender { session, address, callback } => {
+                self.open_sender(Observer { key, callback }, session, address, registry);
+            }
+            Command::OpenReceiver { session, address, callback, on_message } => {
+                let receiver = AgentReceiver { observer: Observer { key, callback }, on_message };
+                self.open_receiver(receiver, session, address, registry);
+            }
+            Command::Send { payload, on_outcome } => self.queue(key, payload, on_outcome, registry),
+            Command::Close => self.close(key),
+        }
+    }
+
+    fn open_session(&mut self, observer: Observer, registry: &SharedRegistry) {
+        let config = registry.borrow().config.session();
+        match self.engine.begin(config) {
+            Ok(id) => {
+                self.engine_ids.insert(observer.key, EngineId::Session(id));
+                self.sessions.insert(id, observer);
+            }
+            Err(error) => {
+                let failed = FailedOpen::new(observer, "SESSION_ERROR", error, registry);
+                self.failed_sessions.push(failed);
+            }
+        }
+    }
+
+    fn open_sender(
+        &mut self,
+        observer: Observer,
+        session: EndpointKey,
+        address: Str,
+        registry: &SharedRegistry,
+    ) {
+        let config = AgentConfig::sender_to(address);
+        let attached = self
+            .session_id(session)
+            .and_then(|id| self.engine.session(id).and_then(|mut session| session.attach_sender(config)));
+        match attached {
+            Ok(id) => {
+                self.engine_ids.insert(observer.key, EngineId::Sender(id));
+                let sender = AgentSender {
+                    observer,
+                    queue: VecDeque::new(),
+                    outcomes: BTreeMap::new(),
+                    next_tag: 0,
+                    failure: None,
+                };
+                self.senders.insert(id, sender);
+            }
+            Err(error) => {
+                let failed = FailedOpen::new(observer, "SENDER_ERROR", error, registry);
+                self.failed_links.push((session, failed));
+            }
+        }
+    }
+
+    fn open_receiver(
+        &mut self,
+        receiver: AgentReceiver,
+        session: EndpointKey,
+        address: Str,
+        registry: &SharedRegistry,
+    ) {
+        let config = registry.borrow().config.receiver_from(address);
+        let attached = self
+            .session_id(session)
+            .and_then(|id| self.engine.session(id).and_then(|mut session| session.attach_receiver(config)));
+        match attached {
+            Ok(id) => {
+                self.engine_ids.insert(receiver.observer.key, EngineId::Receiver(id));
+                self.receivers.insert(id, receiver);
+            }
+            Err(error) => {
+                let failed = FailedOpen::new(receiver.observer, "RECEIVER_ERROR", error, registry);
+                self.failed_links.push((session, failed));
+            }
+        }
+    }
+
+    fn session_id(&self, key: EndpointKey) -> Result<SessionId, CommandError> {
+        match self.engine_ids.get(&key) {
+            Some(EngineId::Session(id)) => Ok(*id),
+            _ => Err(CommandError::UnknownId),
+        }
+    }
+
+    /// Closes the endpoint in the engine, which does so at any time from its request to its end.
+    fn close(&mut self, key: EndpointKey) {
+        // An error means that the endpoint is ending already.
+        let _ = match self.engine_ids.get(&key).copied() {
+            Some(EngineId::Connection) => self.engine.close(None),
+            Some(EngineId::Session(id)) => self.engine.session(id).and_then(|mut session| session.end(None)),
+            Some(EngineId::Sender(id)) => self.engine.sender(id).and_then(|mut sender| sender.close(None)),
+            Some(EngineId::Receiver(id)) => {
+                self.engine.receiver(id).and_then(|mut receiver| receiver.close(None))
+            }
+            None => Ok(()),
+        };
+    }
+
+    fn queue(
+        &mut self,
+        key: EndpointKey,
+        payload: Payload,
+        on_outcome: Option<OutcomeCallback>,
+        registry: &SharedRegistry,
+    ) {
+        if let Some(EngineId::Sender(id)) = self.engine_ids.get(&key).copied()
+            && let Some(sender) = self.senders.get_mut(&id)
+        {
+            sender.queue.push_back((payload, on_outcome));
+            self.send_queued(id, registry);
+        } else if let Some((_, failed)) =
+            self.failed_links.iter_mut().find(|(_, failed)| failed.observer.key == key)
+        {
+            failed.outcomes.extend(on_outcome);
+        }
+    }
+
+    /// Sends the messages that a sender holds until the engine refuses one.
+    pub(super) fn send_queued(&mut self, id: SenderId, registry: &SharedRegistry) {
+        let Some(sender) = self.senders.get_mut(&id) else { return };
+        while let Some((payload, _)) = sender.queue.front()
+            && let Ok(mut link) = self.engine.sender(id)
+        {
+            match link.send(sender.next_tag, payload.clone()) {
+                Ok(delivery) => {
+                    sender.next_tag = sender.next_tag.wrapping_add(1);
+                    registry.borrow_mut().remove_queued_message(sender.observer.key);
+                    let sent = sender.queue.pop_front();
+                    if let Some(on_outcome) = sent.and_then(|(_, on_outcome)| on_outcome) {
+                        sender.outcomes.insert(delivery, on_outcome);
+                    }
+                }
+                Err(error @ (CommandError::TooLarge { .. } | CommandError::FrameTooLarge { .. })) => {
+                    // The message would block those behind it forever, and must not be dropped silently either.
+                    sender.failure = Some(error);
+                    let _ = link.close(None);
+                    return;
+                }
+                // The engine raises `SENDER_READY` when it may accept the message.
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Reports the opens that have failed, links first, since they may be in a session that failed too.
+    ///
+    /// Those that fail because a callback tries again wait for the next call, so that this one returns.
+    pub(super) fn report_failed_opens(&mut self, registry: &SharedRegistry) {
+        let links = mem::take(&mut self.failed_links).into_iter().map(|(_, failed)| failed);
+        for failed in links.chain(mem::take(&mut self.failed_sessions)) {
+            failed.report(&mut self.observer.callback, registry);
+        }
+    }
+
+    /// Reports the links of a session that could not be opened, before the session's own end.
+    pub(super) fn report_failed_links(&mut self, session: EndpointKey, registry: &SharedRegistry) {
+        let failed_links = mem::take(&mut self.failed_links).into_iter();
+        let (in_session, others): (Vec<_>, Vec<_>) = failed_links.partition(|(parent, _)| *parent == session);
+        self.failed_links = others;
+        for (_, failed) in in_session {
+            failed.report(&mut self.observer.callback, registry);
+        }
+    }
+}
