@@ -11,7 +11,7 @@ use crate::{
     frame::{FrameHeader, FrameKind, HEADER_SIZE, Input, ProtocolHeader, ProtocolId, peek_header},
     spec::{
         definitions::ErrorCondition,
-        performatives::{Close, Detach, End, Open, Performative},
+        performatives::{self, Close, Detach, End, Open, Performative},
     },
     state::{ConnectionState, ConnectionTrigger, SessionState},
     time::Instant,
@@ -262,10 +262,7 @@ impl Connection {
 
     /// 2.4.6: after an error of ours everything is discarded, undecoded, but the peer's close.
     fn discard(&mut self, body: &Bytes) -> Result<(), ProtocolError> {
-        let mut reader = Decoder::new(body, self.shared.config.limits.decode);
-        let is_close = reader.code().is_ok_and(|found| found == format_code::DESCRIBED)
-            && reader.descriptor().is_ok_and(|found| found.is(Close::CODE, Close::SYMBOL));
-        if is_close {
+        if performatives::number(body) == Some(Close::CODE) {
             let _ = self.apply(ConnectionTrigger::RecvClose);
             self.shared.timers.stop();
             // Where it was the application that closed with an error, this is what it waits for.

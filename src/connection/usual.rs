@@ -4,11 +4,15 @@
 
 use super::Connection;
 use crate::{
+    codec::from_slice,
     context::Context,
     error::ProtocolError,
     frame::{HEADER_SIZE, Input, usual_header},
     session::SessionEndpoint,
-    spec::{usual, whole},
+    spec::{
+        performatives::{self, Disposition},
+        transfer_fast_path::{self, FastTransfer},
+    },
     state::ConnectionState,
 };
 
@@ -67,19 +71,19 @@ fn take_one(
     }
     // Of a frame in several pieces, as far as the first goes.
     let body = bytes.get(HEADER_SIZE..size.min(bytes.len()))?;
-    if usual::is_transfer(body) {
-        if let Some((whole, head)) = whole::read(body) {
-            let payload = input.take_behind(HEADER_SIZE.saturating_add(head), size);
-            return Some(("Transfer", session.receive_whole(&whole, payload, cx, epochs)));
-        }
-        let (mut transfer, head) = usual::read_transfer(body)?;
+    if let Some((transfer, head)) = transfer_fast_path::decode(body) {
         let payload = input.take_behind(HEADER_SIZE.saturating_add(head), size);
-        return Some(("Transfer", session.receive_transfer(&mut transfer, payload, cx, epochs)));
+        let received = match transfer {
+            FastTransfer::Whole(whole) => session.receive_whole(&whole, payload, cx, epochs),
+            FastTransfer::Part(mut part) => session.receive_transfer(&mut part, payload, cx, epochs),
+        };
+        return Some(("Transfer", received));
     }
-    let disposition = usual::read_disposition(body)?;
-    if body.len() < size.saturating_sub(HEADER_SIZE) {
+    if body.len() < size.saturating_sub(HEADER_SIZE) || performatives::number(body) != Some(Disposition::CODE)
+    {
         return None;
     }
+    let disposition: Disposition = from_slice(body, cx.limits.decode).ok()?;
     input.skip(size);
     Some(("Disposition", session.receive_disposition(&disposition, cx)))
 }

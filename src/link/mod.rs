@@ -9,7 +9,7 @@ mod told;
 pub(crate) use attach::{AttachReply, EchoTermini, LinkIdentity};
 pub(crate) use endpoint::{Link, LinkCommon, LinkKind};
 pub(crate) use receiver::{ReceiverEndpoint, TransferResult};
-pub(crate) use sender::{SenderEndpoint, UnsentMessage, first_transfer};
+pub(crate) use sender::{SenderEndpoint, UnsentMessage};
 pub(crate) use told::Told;
 
 pub use receiver::Delivery;

@@ -13,7 +13,7 @@ use crate::{
         definitions::{ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         delivery_state::DeliveryState,
         performatives::{Flow, Transfer},
-        whole::Whole,
+        transfer_fast_path::WholeDelivery,
     },
     types::{DeliveryTag, MessageFormat, SequenceNo},
 };
@@ -126,7 +126,7 @@ impl ReceiverEndpoint {
     pub(crate) fn receive_whole(
         &mut self,
         id: DeliveryId,
-        whole: &Whole,
+        whole: &WholeDelivery,
         payload: Bytes,
     ) -> Result<(), ProtocolError> {
         self.use_credit()?;

@@ -9,9 +9,9 @@ use crate::{
     spec::{
         definitions::{ErrorCondition, SenderSettleMode},
         delivery_state::DeliveryState,
-        performatives::{Flow, Transfer},
+        performatives::Flow,
     },
-    types::{DeliveryTag, Handle, MessageFormat, SequenceNo},
+    types::{MessageFormat, SequenceNo},
 };
 
 /// How a message is to be sent, where it is not by the link's defaults.
@@ -27,12 +27,6 @@ impl SendOptions {
     /// The link's defaults: settled where its mode is `settled`, message format 0, no state.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Whether a transfer with these options has a usual shape.
-    #[inline]
-    pub(crate) fn is_usual(&self) -> bool {
-        self.delivery_state.is_none() && !self.batchable
     }
 
     /// Whether the delivery is settled by being sent.
@@ -193,23 +187,5 @@ impl SenderEndpoint {
         flow.link_credit = Some(self.credit);
         flow.available = Some(self.available);
         flow.drain = self.drain;
-    }
-}
-
-/// The first transfer of a delivery names it in full: many peers insist on all three (2.7.5).
-pub(crate) fn first_transfer(
-    handle: Handle,
-    id: DeliveryId,
-    tag: DeliveryTag,
-    options: &SendOptions,
-) -> Transfer {
-    Transfer {
-        handle,
-        delivery_id: Some(id.number().into()),
-        delivery_tag: Some(tag),
-        message_format: Some(options.message_format),
-        state: options.delivery_state.clone(),
-        batchable: options.batchable,
-        ..Transfer::default()
     }
 }

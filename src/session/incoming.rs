@@ -10,7 +10,7 @@ use crate::{
     event::Event,
     ids::{DeliveryId, LinkId, LinkKey, ReceiverId},
     link::{Delivery, LinkKind, TransferResult},
-    spec::{definitions::ErrorCondition, performatives::Transfer, whole::Whole},
+    spec::{definitions::ErrorCondition, performatives::Transfer, transfer_fast_path::WholeDelivery},
     state::LinkState,
     types::DeliveryNumber,
 };
@@ -93,7 +93,7 @@ impl SessionEndpoint {
     #[inline]
     pub(super) fn on_whole(
         &mut self,
-        whole: &Whole,
+        whole: &WholeDelivery,
         payload: Bytes,
         cx: &mut Context,
         epochs: &mut u32,

@@ -48,7 +48,7 @@ use crate::{
     spec::{
         definitions::{Error, Role},
         performatives::{Attach, Begin, Detach, Disposition, End, Performative, Transfer},
-        whole::Whole,
+        transfer_fast_path::WholeDelivery,
     },
     state::{SessionState, SessionTrigger},
     types::{Channel, DeliveryNumber, Fields, Handle, Str},
@@ -440,7 +440,7 @@ impl SessionEndpoint {
     #[inline]
     pub(crate) fn receive_whole(
         &mut self,
-        whole: &Whole,
+        whole: &WholeDelivery,
         payload: Bytes,
         cx: &mut Context,
         epochs: &mut u32,

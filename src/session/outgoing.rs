@@ -12,8 +12,8 @@ use crate::{
     event::Event,
     frame::Payload,
     ids::{DeliveryId, LinkId, LinkKey, SenderId},
-    link::{Link, LinkKind, SendOptions, UnsentMessage, first_transfer},
-    spec::{part::Part, performatives::Transfer, whole::Whole},
+    link::{Link, LinkKind, SendOptions, UnsentMessage},
+    spec::performatives::Transfer,
     state::LinkState,
     types::{DeliveryTag, Handle},
 };
@@ -60,13 +60,26 @@ impl SessionEndpoint {
             return Err(error);
         }
         let (handle, id) = (Handle::new(slot.into()), delivery.number().into());
-        let whole = Whole { handle, id, tag, format: options.message_format, settled };
-        if streaming || !options.is_usual() || !cx.whole_transfer(&whole, &mut payload) {
-            self.send_in_parts(slot, (delivery, &whole), payload, options, streaming, cx)?;
-        } else {
-            sender.on_first_frame();
-            link.common.count_sent(settled);
-            self.window.on_send();
+        // 2.7.5: many peers insist that the first transfer names the delivery in full.
+        let transfer = Transfer {
+            handle,
+            delivery_id: Some(id),
+            delivery_tag: Some(tag),
+            message_format: Some(options.message_format),
+            settled: settled.then_some(true),
+            more: streaming,
+            state: options.delivery_state.clone(),
+            batchable: options.batchable,
+            ..Transfer::default()
+        };
+        let left = cx.transfer(&transfer, &mut payload)?;
+        sender.on_first_frame();
+        link.common.count_sent(settled);
+        self.window.on_send();
+        if left || streaming {
+            let payload = if left { payload } else { Payload::new() };
+            let message = UnsentMessage { id: delivery, settled, payload, streaming };
+            self.send_rest(slot, message, left, cx);
         }
         if settled {
             self.outgoing.skip(epochs);
@@ -76,47 +89,25 @@ impl SessionEndpoint {
         Ok(delivery)
     }
 
-    /// Writes the first frames of a message that is not usual, or is too large for one, or comes in pieces.
+    /// Writes the frames behind the first of a message that is too large for one, or comes in pieces.
     #[inline(never)]
-    fn send_in_parts(
-        &mut self,
-        slot: u16,
-        (delivery, whole): (DeliveryId, &Whole),
-        mut payload: Payload,
-        options: &SendOptions,
-        streaming: bool,
-        cx: &mut Context,
-    ) -> Result<(), CommandError> {
-        let Whole { handle, settled, tag, .. } = *whole;
-        let mut left = if options.is_usual() {
-            cx.part(&Part { handle, first: Some(whole), settled, more: streaming }, &mut payload)
-        } else {
-            let mut transfer = first_transfer(handle, delivery, tag, options);
-            transfer.settled = settled.then_some(true);
-            transfer.more = streaming;
-            cx.transfer(&mut transfer, &mut payload)?
-        };
-        let link = self.links.get_mut(slot);
-        let Some(Link { common: end, kind: LinkKind::Sender(sender) }) = link else { return Ok(()) };
-        sender.on_first_frame();
-        end.count_sent(settled);
-        self.window.on_send();
-        if !streaming && self.held.is_empty() {
+    fn send_rest(&mut self, slot: u16, mut message: UnsentMessage, mut left: bool, cx: &mut Context) {
+        if !message.streaming && self.held.is_empty() {
             // Nobody else's turn comes between.
-            let part = Part { handle, first: None, settled, more: false };
             while left && self.window.remote_incoming() > 0 && !cx.outbox_full() {
-                left = cx.part(&part, &mut payload);
+                left = write_continuation(slot, &mut message, cx);
                 self.window.on_send();
             }
         }
-        if left || streaming {
-            sender.held = Some(Box::new(UnsentMessage { id: delivery, settled, payload, streaming }));
+        if left || message.streaming {
+            let link = self.links.get_mut(slot);
+            let Some(Link { kind: LinkKind::Sender(sender), .. }) = link else { return };
+            sender.held = Some(Box::new(message));
             self.held.push(slot);
         }
         if left {
             self.write_held(cx);
         }
-        Ok(())
     }
 
     /// Writes on with the messages in progress, in turn, as far as the window and the outbox allow.
@@ -149,9 +140,7 @@ impl SessionEndpoint {
         if held.payload.is_empty() && held.streaming {
             return Written::Waits;
         }
-        let handle = Handle::new(slot.into());
-        let part = Part { handle, first: None, settled: held.settled, more: held.streaming };
-        let left = cx.part(&part, &mut held.payload);
+        let left = write_continuation(slot, held, cx);
         self.window.on_send();
         if held.streaming && held.payload.is_empty() && core::mem::take(&mut sender.wants_ready) {
             cx.event(Event::SenderReady { sender: id });
@@ -224,9 +213,8 @@ impl SessionEndpoint {
         if sender.held.as_ref().is_none_or(|held| held.id != delivery) {
             return Err(CommandError::UnknownId);
         }
-        let mut transfer =
-            Transfer { handle: Handle::new(slot.into()), aborted: true, ..Transfer::default() };
-        cx.transfer(&mut transfer, &mut Payload::new())?;
+        let transfer = Transfer { handle: Handle::new(slot.into()), aborted: true, ..Transfer::default() };
+        cx.transfer(&transfer, &mut Payload::new())?;
         self.link(id.into())?.sender()?.held = None;
         self.held.remove(slot);
         self.window.on_send();
@@ -243,6 +231,23 @@ impl SessionEndpoint {
         }
         gone
     }
+}
+
+/// Writes one of the frames behind a message's first. Returns true if there is more of the message.
+#[inline(never)]
+fn write_continuation(slot: u16, message: &mut UnsentMessage, cx: &mut Context) -> bool {
+    let transfer = Transfer {
+        handle: Handle::new(slot.into()),
+        settled: message.settled.then_some(true),
+        more: message.streaming,
+        ..Transfer::default()
+    };
+    // Without a state it fits any frame.
+    let left = cx.transfer(&transfer, &mut message.payload).unwrap_or(false);
+    if !left {
+        message.payload = Payload::new();
+    }
+    left
 }
 
 /// How far a message in progress has come.

@@ -7,9 +7,12 @@ use super::{
     delivery_state::DeliveryState,
     terminus::{Source, TargetArchetype},
 };
-use crate::types::{
-    Channel, DeliveryNumber, DeliveryTag, Fields, Handle, Map, MessageFormat, Milliseconds, SequenceNo, Str,
-    Symbol, TransferNumber,
+use crate::{
+    codec::{format_code, skip},
+    types::{
+        Channel, DeliveryNumber, DeliveryTag, Fields, Handle, Map, MessageFormat, Milliseconds, SequenceNo,
+        Str, Symbol, TransferNumber,
+    },
 };
 
 /// The unsettled deliveries of a link by their tags, each with its state at the sender of the map (2.7.3).
@@ -205,4 +208,13 @@ archetypes! {
         /// See [`Close`].
         Close(Close);
     }
+}
+
+/// Returns the number of the performative that a frame's body begins with, whatever the encoding of its descriptor.
+/// `None` if it is no performative, or if the body is cut short in the descriptor.
+#[inline]
+pub(crate) fn number(body: &[u8]) -> Option<u64> {
+    let [format_code::DESCRIBED, rest @ ..] = body else { return None };
+    let mut rest = rest;
+    skip::descriptor(&mut rest, Performative::TYPES).ok().flatten()
 }

@@ -3,5 +3,3 @@
 mod composites;
 pub(crate) mod encodings;
 mod standard;
-mod usual;
-mod ways;
