@@ -1,6 +1,6 @@
 //! Everything that a lower layer can do to the world: write a frame, raise an event.
 
-use alloc::collections::VecDeque;
+use alloc::{collections::VecDeque, vec::Vec};
 
 use crate::{
     codec::Encode,
@@ -8,7 +8,7 @@ use crate::{
     event::Event,
     frame::{FrameKind, Outbox, Payload},
     limits::Limits,
-    spec::{definitions::MIN_MAX_FRAME_SIZE, performatives::Transfer},
+    spec::{definitions::MIN_MAX_FRAME_SIZE, performatives::Transfer, transfer_fast_path::write_head},
 };
 
 /// The way out of a connection, of its sessions and of their links: to the transport, and to the application.
@@ -63,8 +63,9 @@ impl Context {
         payload: &mut Payload,
     ) -> Result<bool, CommandError> {
         self.check_open()?;
+        let head = |buffer: &mut Vec<u8>, header, more| write_head(buffer, header, transfer, more);
         self.outbox
-            .transfer(self.channel, transfer, payload, self.max_frame_size)
+            .transfer(self.channel, transfer.more, head, payload, self.max_frame_size)
             .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
     }
 

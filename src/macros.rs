@@ -40,10 +40,7 @@ macro_rules! composites {
 
             /// Decodes the fields from the front of `rest`, and returns the bytes behind them.
             #[inline(always)]
-            pub(crate) fn decode_fields<'a>(
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<(Self, &'a [u8])> {
+            pub(crate) fn decode_fields<'a>(rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
                 composites!(@fields $name, Self, rest, decoder, own {
                     $($field: $ty, [] [$($kind $($default)?)?];)*
                 })
@@ -51,10 +48,7 @@ macro_rules! composites {
 
             /// Checks the fields at the front of `rest`, and returns the bytes behind them.
             #[inline(never)]
-            pub(crate) fn check_fields<'a>(
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<($crate::codec::borrowed::Checked, &'a [u8])> {
+            pub(crate) fn check_fields<'a>(rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<($crate::codec::borrowed::Checked, &'a [u8])> {
                 composites!(@fields $name, (), rest, decoder, check {
                     $($field: $ty, [] [$($kind $($default)?)?];)*
                 })
@@ -77,11 +71,7 @@ macro_rules! composites {
 
         impl $crate::codec::Decode for $name {
             #[inline]
-            fn decode_as<'a>(
-                code: u8,
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<(Self, &'a [u8])> {
+            fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
                 composites!(@enter $name, code, rest, decoder, fields);
                 let (this, rest) = Self::decode_fields(fields, decoder)?;
                 decoder.ascend();
@@ -93,11 +83,7 @@ macro_rules! composites {
             type Ref = $crate::codec::borrowed::Checked;
 
             #[inline]
-            fn decode_ref(
-                code: u8,
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<(Self::Ref, &'a [u8])> {
+            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
                 composites!(@enter $name, code, rest, decoder, fields);
                 let (checked, rest) = Self::check_fields(fields, decoder)?;
                 decoder.ascend();
@@ -137,11 +123,7 @@ macro_rules! composites {
         impl<$lt> $borrowed<$lt> {
             /// Decodes the value with this format code from the front of `rest`, and returns the bytes behind it.
             #[inline]
-            pub(crate) fn decode_as(
-                code: u8,
-                rest: &$lt [u8],
-                decoder: &mut $crate::codec::Decoder<$lt>,
-            ) -> Option<(Self, &$lt [u8])> {
+            pub(crate) fn decode_as(code: u8, rest: &$lt [u8], decoder: &mut $crate::codec::Decoder<$lt>) -> Option<(Self, &$lt [u8])> {
                 composites!(@enter $name, code, rest, decoder, fields);
                 let (this, rest) = Self::decode_fields(fields, decoder)?;
                 decoder.ascend();
@@ -150,9 +132,7 @@ macro_rules! composites {
 
             /// Decodes the next value.
             #[inline]
-            pub(crate) fn decode(
-                decoder: &mut $crate::codec::Decoder<$lt>,
-            ) -> Result<Self, $crate::codec::DecodeError> {
+            pub(crate) fn decode(decoder: &mut $crate::codec::Decoder<$lt>) -> Result<Self, $crate::codec::DecodeError> {
                 decoder.run(|rest, decoder| match rest.split_first() {
                     Some((code, rest)) => Self::decode_as(*code, rest, decoder),
                     None => decoder.truncated(rest),
@@ -160,10 +140,7 @@ macro_rules! composites {
             }
 
             #[inline(always)]
-            fn decode_fields(
-                rest: &$lt [u8],
-                decoder: &mut $crate::codec::Decoder<$lt>,
-            ) -> Option<(Self, &$lt [u8])> {
+            fn decode_fields(rest: &$lt [u8], decoder: &mut $crate::codec::Decoder<$lt>) -> Option<(Self, &$lt [u8])> {
                 composites!(@fields $name, Self, rest, decoder, borrow {
                     $($field: $ty, [$($lent)*] [$($kind)*];)*
                 })
@@ -243,55 +220,57 @@ macro_rules! composites {
         let mut $field: composites!(@ref_type $ty, [$($lent)*] [$($kind)*]) = Default::default();
     };
 
-    (@take check, $name:ident, $list:ident, $decoder:ident, $index:ident, $field:ident: $ty:ty, [mandatory]) => {
+    (@take $mode:ident, $name:ident, $list:ident, $decoder:ident, $index:ident, $field:ident: $ty:ty, [$($kind:tt)*]) => {
         let at = $list.rest();
-        if $list.next_ref::<$ty>($decoder)?.is_none() {
-            return $crate::spec::missing_field($decoder, NAME, $name::FIELDS, $index, at);
-        }
-    };
-    (@take check, $name:ident, $list:ident, $decoder:ident, $index:ident, $field:ident: $ty:ty, [multiple_mandatory]) => {
-        let at = $list.rest();
-        // 1.3: for a field both multiple and mandatory an array without entries is as invalid as null.
-        if $list.next::<$crate::types::Multiple<$ty>>($decoder)?.is_none_or(|values| values.is_empty()) {
-            return $crate::spec::missing_field($decoder, NAME, $name::FIELDS, $index, at);
-        }
-    };
-    (@take check, $name:ident, $list:ident, $decoder:ident, $index:ident, $field:ident: $ty:ty, [multiple]) => {
-        $list.next_ref::<$crate::types::Multiple<$ty>>($decoder)?;
-    };
-    (@take check, $name:ident, $list:ident, $decoder:ident, $index:ident, $field:ident: $ty:ty, [$($kind:tt)*]) => {
-        $list.next_ref::<$ty>($decoder)?;
-    };
-    (@take $mode:ident, $name:ident, $list:ident, $decoder:ident, $index:ident, $field:ident: $ty:ty, []) => {
-        $field = composites!(@next $mode, $list, $decoder, $ty);
-    };
-    (@take $mode:ident, $name:ident, $list:ident, $decoder:ident, $index:ident, $field:ident: $ty:ty, [mandatory]) => {
-        let at = $list.rest();
-        match composites!(@next $mode, $list, $decoder, $ty) {
-            Some(value) => $field = value,
-            None => return $crate::spec::missing_field($decoder, NAME, $name::FIELDS, $index, at),
-        }
-    };
-    (@take own, $name:ident, $list:ident, $decoder:ident, $index:ident, $field:ident: $ty:ty, [multiple_mandatory]) => {
-        let at = $list.rest();
-        // 1.3: for a field both multiple and mandatory an array without entries is as invalid as null.
-        match $list.next::<$crate::types::Multiple<$ty>>($decoder)?.filter(|values| !values.is_empty()) {
-            Some(values) => $field = values,
-            None => return $crate::spec::missing_field($decoder, NAME, $name::FIELDS, $index, at),
-        }
-    };
-    (@take own, $name:ident, $list:ident, $decoder:ident, $index:ident, $field:ident: $ty:ty, [multiple]) => {
-        if let Some(values) = $list.next::<$crate::types::Multiple<$ty>>($decoder)? { $field = values }
-    };
-    (@take borrow, $name:ident, $list:ident, $decoder:ident, $index:ident, $field:ident: $ty:ty, [multiple]) => {
-        $field = $list.next_ref::<$crate::types::Multiple<$ty>>($decoder)?;
-    };
-    (@take $mode:ident, $name:ident, $list:ident, $decoder:ident, $index:ident, $field:ident: $ty:ty, [default $default:expr]) => {
-        if let Some(value) = composites!(@next $mode, $list, $decoder, $ty) { $field = value }
+        let _ = at;
+        let next = composites!(@next $mode, $list, $decoder, $ty, [$($kind)*]);
+        composites!(@store $mode, $field, next, [$name $decoder $index at], [$($kind)*]);
     };
 
-    (@next own, $list:ident, $decoder:ident, $ty:ty) => { $list.next::<$ty>($decoder)? };
-    (@next borrow, $list:ident, $decoder:ident, $ty:ty) => { $list.next_ref::<$ty>($decoder)? };
+    (@next own, $list:ident, $decoder:ident, $ty:ty, [$($kind:tt)*]) => {
+        $list.next::<composites!(@wire_type $ty, [$($kind)*])>($decoder)?
+    };
+    // The values have to be counted.
+    (@next check, $list:ident, $decoder:ident, $ty:ty, [multiple_mandatory]) => {
+        composites!(@next own, $list, $decoder, $ty, [multiple_mandatory])
+    };
+    (@next $mode:ident, $list:ident, $decoder:ident, $ty:ty, [$($kind:tt)*]) => {
+        $list.next_ref::<composites!(@wire_type $ty, [$($kind)*])>($decoder)?
+    };
+
+    (@wire_type $ty:ty, [multiple]) => { $crate::types::Multiple<$ty> };
+    (@wire_type $ty:ty, [multiple_mandatory]) => { $crate::types::Multiple<$ty> };
+    (@wire_type $ty:ty, [$($kind:tt)*]) => { $ty };
+
+    (@store $mode:ident, $field:ident, $next:ident, $place:tt, [mandatory]) => {
+        match $next {
+            Some(value) => composites!(@set $mode, $field, value),
+            None => return composites!(@missing $place),
+        }
+    };
+    (@store $mode:ident, $field:ident, $next:ident, $place:tt, [multiple_mandatory]) => {
+        // 1.3: for a field both multiple and mandatory an array without entries is as invalid as null.
+        match $next.filter(|values| !values.is_empty()) {
+            Some(values) => composites!(@set $mode, $field, values),
+            None => return composites!(@missing $place),
+        }
+    };
+    (@store own, $field:ident, $next:ident, $place:tt, [$kind:ident $($default:expr)?]) => {
+        if let Some(value) = $next { $field = value }
+    };
+    (@store borrow, $field:ident, $next:ident, $place:tt, [default $default:expr]) => {
+        if let Some(value) = $next { $field = value }
+    };
+    (@store $mode:ident, $field:ident, $next:ident, $place:tt, [$($kind:tt)*]) => {
+        composites!(@set $mode, $field, $next)
+    };
+
+    (@missing [$name:ident $decoder:ident $index:ident $at:ident]) => {
+        $crate::spec::missing_field($decoder, NAME, $name::FIELDS, $index, $at)
+    };
+
+    (@set check, $field:ident, $value:ident) => {{ let _ = $value; }};
+    (@set $mode:ident, $field:ident, $value:ident) => { $field = $value };
 
     (@encode $list:ident, $encoder:ident, $this:ident.$field:ident) => {
         match &$this.$field { Some(value) => $list.item($encoder, value), None => $list.skip() }
@@ -340,11 +319,7 @@ macro_rules! restricted {
 
         impl $crate::codec::Decode for $name {
             #[inline]
-            fn decode_as<'a>(
-                code: u8,
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<(Self, &'a [u8])> {
+            fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
                 match <$source as $crate::codec::Decode>::decode_as(code, rest, decoder)? {
                     $(($value, after) => Some((Self::$choice, after)),)*
                     #[allow(unreachable_patterns, reason = "both booleans may be choices")]
@@ -357,11 +332,7 @@ macro_rules! restricted {
             type Ref = Self;
 
             #[inline]
-            fn decode_ref(
-                code: u8,
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<(Self, &'a [u8])> {
+            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
                 <Self as $crate::codec::Decode>::decode_as(code, rest, decoder)
             }
         }
@@ -427,11 +398,7 @@ macro_rules! restricted {
 
         impl $crate::codec::Decode for $name {
             #[inline]
-            fn decode_as<'a>(
-                code: u8,
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<(Self, &'a [u8])> {
+            fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
                 let (symbol, rest) =
                     <$crate::types::Symbol as $crate::codec::Decode>::decode_as(code, rest, decoder)?;
                 Some((symbol.into(), rest))
@@ -442,11 +409,7 @@ macro_rules! restricted {
             type Ref = $crate::types::TextRef<'a>;
 
             #[inline]
-            fn decode_ref(
-                code: u8,
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<(Self::Ref, &'a [u8])> {
+            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
                 <$crate::types::Symbol as $crate::codec::borrowed::DecodeRef>::decode_ref(code, rest, decoder)
             }
         }
@@ -499,11 +462,7 @@ macro_rules! archetypes {
 
         impl $crate::codec::Decode for $name {
             #[inline]
-            fn decode_as<'a>(
-                code: u8,
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<(Self, &'a [u8])> {
+            fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
                 let (number, fields) = decoder.enter_described(code, rest, $archetype, Self::TYPES)?;
                 match number {
                     $($ty::CODE => {
@@ -520,11 +479,7 @@ macro_rules! archetypes {
             type Ref = $crate::codec::borrowed::Checked;
 
             #[inline]
-            fn decode_ref(
-                code: u8,
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<(Self::Ref, &'a [u8])> {
+            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
                 let (number, fields) = decoder.enter_described(code, rest, $archetype, Self::TYPES)?;
                 let (checked, rest) = match number {
                     $($ty::CODE => $ty::check_fields(fields, decoder)?,)*

@@ -5,14 +5,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::{FrameKind, HEADER_SIZE, Payload, ProtocolHeader};
-use crate::{
-    codec::{Encode, Encoder},
-    spec::{
-        definitions::MIN_MAX_FRAME_SIZE,
-        performatives::Transfer,
-        transfer_fast_path::{Room, encode_head},
-    },
-};
+use crate::codec::{Encode, Encoder};
 
 /// Payload chunks below this many bytes are copied beside their heads: a write of its own would cost more.
 const BY_REFERENCE: usize = 1024;
@@ -102,39 +95,41 @@ impl Outbox {
 
     /// Writes an empty frame (2.4.5).
     pub(crate) fn empty_frame(&mut self) {
-        let _ = self.frame(FrameKind::Amqp, 0, &EmptyBody, MIN_MAX_FRAME_SIZE);
+        let _ = self.frame(FrameKind::Amqp, 0, &EmptyBody, u32::MAX);
     }
 
-    /// Writes a transfer with as much of the payload as a frame of at most `max` bytes has room for. Returns true if
-    /// payload is left over, in which case the transfer says that more follows, and `payload` is what is left; if
-    /// none is, it is not to be used any more.
+    /// Writes a frame of at most `max` bytes with as much of the payload as it has room for. `head` appends the frame
+    /// header and a transfer, whose field `more` it is given, and returns the size of both. Returns true if payload is
+    /// left over, in which case `more` is true, and `payload` is what is left; if none is, it is not to be used any more.
     /// Returns the head's size as the error, and writes nothing, if there is no room for payload.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn transfer(
         &mut self,
         channel: u16,
-        transfer: &Transfer,
+        more: bool,
+        head: impl Fn(&mut Vec<u8>, [u8; HEADER_SIZE], bool) -> usize,
         payload: &mut Payload,
         max: u32,
     ) -> Result<bool, usize> {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
+        let header = header(FrameKind::Amqp, channel);
         self.reclaim();
         let start = self.heads.len();
-        let mut head = self.transfer_head(channel, transfer, transfer.more);
-        let left_over = head.saturating_add(payload.len()) > max;
+        let mut size = head(&mut self.heads, header, more);
+        let left_over = size.saturating_add(payload.len()) > max;
         if left_over {
-            if !transfer.more {
+            if !more {
                 self.heads.truncate(start);
-                head = self.transfer_head_with_more(channel, transfer);
+                size = head(&mut self.heads, header, true);
             }
-            if head >= max {
+            if size >= max {
                 self.heads.truncate(start);
-                return Err(head);
+                return Err(size);
             }
         }
-        let mut to_go = payload.len().min(max.saturating_sub(head));
+        let mut to_go = payload.len().min(max.saturating_sub(size));
         if let Some(place) = self.heads.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
-            *place = size_field(head.saturating_add(to_go));
+            *place = size_field(size.saturating_add(to_go));
         }
         if to_go < BY_REFERENCE && payload.chunk().len() == to_go && !left_over {
             // Most often: to copy it is enough, and the caller drops it.
@@ -147,37 +142,6 @@ impl Outbox {
             self.payload(chunk);
         }
         Ok(left_over)
-    }
-
-    /// Writes the header and the performative of a frame with payload. Returns their size.
-    #[inline(always)]
-    fn transfer_head(&mut self, channel: u16, transfer: &Transfer, more: bool) -> usize {
-        let start = self.heads.len();
-        let header = header(FrameKind::Amqp, channel);
-        self.heads.extend_from_slice(&[0; size_of::<Room>()]);
-        let room = self.heads.last_chunk_mut();
-        if let Some(head) = room.and_then(|room| encode_head(room, header, transfer, more)) {
-            self.heads.truncate(start.saturating_add(head));
-            return head;
-        }
-        self.heads.truncate(start);
-        self.any_transfer_head(header, transfer, more)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn transfer_head_with_more(&mut self, channel: u16, transfer: &Transfer) -> usize {
-        self.transfer_head(channel, transfer, true)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn any_transfer_head(&mut self, header: [u8; HEADER_SIZE], transfer: &Transfer, more: bool) -> usize {
-        let start = self.heads.len();
-        let mut encoder = Encoder::new(&mut self.heads);
-        encoder.array(header);
-        Transfer { more, ..transfer.clone() }.encode(&mut encoder);
-        encoder.position().saturating_sub(start)
     }
 
     /// Adds payload to the frame being written.
@@ -353,9 +317,12 @@ mod tests {
             assert_eq!(outbox.frame(FrameKind::Amqp, 1, &Value::Ubyte(small), 512), Ok(10));
             expected.extend([0, 0, 0, 10, 2, 0, 0, 1, 0x50, small]);
             let mut payload = Payload::from(large.clone());
-            assert_eq!(outbox.transfer(2, &Transfer::default(), &mut payload, 4096), Ok(false));
-            assert!(payload.is_empty());
-            expected.extend([0, 0, 0x0b, 0xc7, 2, 0, 0, 2, 0, 0x53, 0x14, 0xc0, 2, 1, 0x43]);
+            let head = |heads: &mut Vec<u8>, header: [u8; 8], _| {
+                heads.extend(header);
+                header.len()
+            };
+            assert_eq!(outbox.transfer(2, false, head, &mut payload, 4096), Ok(false));
+            expected.extend([0, 0, 0x0b, 0xc0, 2, 0, 0, 2]);
             expected.extend_from_slice(&large);
         }
         (outbox, expected, large)
