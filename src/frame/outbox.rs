@@ -115,33 +115,55 @@ impl Outbox {
         let header = header(FrameKind::Amqp, channel);
         self.reclaim();
         let start = self.heads.len();
-        let mut size = head(&mut self.heads, header, more);
-        let left_over = size.saturating_add(payload.len()) > max;
-        if left_over {
-            if !more {
-                self.heads.truncate(start);
-                size = head(&mut self.heads, header, true);
-            }
-            if size >= max {
-                self.heads.truncate(start);
-                return Err(size);
-            }
-        }
-        let mut to_go = payload.len().min(max.saturating_sub(size));
-        if let Some(place) = self.heads.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
-            *place = size_field(size.saturating_add(to_go));
-        }
-        if to_go < BY_REFERENCE && payload.chunk().len() == to_go && !left_over {
+        let head_size = head(&mut self.heads, header, more);
+        if let Some(bytes) = payload.only_chunk()
+            && bytes.len() < BY_REFERENCE
+            && head_size.saturating_add(bytes.len()) <= max
+        {
             // Most often: to copy it is enough, and the caller drops it.
-            self.heads.extend_from_slice(payload.chunk());
+            self.set_size(start, head_size.saturating_add(bytes.len()));
+            self.heads.extend_from_slice(bytes);
             return Ok(false);
         }
+        let head = |heads: &mut Vec<u8>| head(heads, header, true);
+        self.large_transfer((start, head_size), more, head, payload, max)
+    }
+
+    /// Adds the payload to a transfer whose head has been written, with or without `more`.
+    #[inline(never)]
+    fn large_transfer(
+        &mut self,
+        (start, mut head_size): (usize, usize),
+        more: bool,
+        head_with_more: impl Fn(&mut Vec<u8>) -> usize,
+        payload: &mut Payload,
+        max: usize,
+    ) -> Result<bool, usize> {
+        let left_over = head_size.saturating_add(payload.len()) > max;
+        if left_over && !more {
+            self.heads.truncate(start);
+            head_size = head_with_more(&mut self.heads);
+        }
+        let mut to_go = payload.len().min(max.saturating_sub(head_size));
+        if left_over && to_go == 0 {
+            self.heads.truncate(start);
+            return Err(head_size);
+        }
+        self.set_size(start, head_size.saturating_add(to_go));
         while to_go > 0 {
             let chunk = payload.take_chunk(to_go);
             to_go = to_go.saturating_sub(chunk.len());
             self.payload(chunk);
         }
         Ok(left_over)
+    }
+
+    /// Fills in the size of the frame that begins at `start`.
+    #[inline(always)]
+    fn set_size(&mut self, start: usize, size: usize) {
+        if let Some(place) = self.heads.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+            *place = size_field(size);
+        }
     }
 
     /// Adds payload to the frame being written.
@@ -163,6 +185,7 @@ impl Outbox {
         }
     }
 
+    #[inline(never)]
     fn give_back(&mut self) {
         if self.read == self.heads.len() && self.chunks.is_empty() {
             self.heads.clear();
