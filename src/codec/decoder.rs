@@ -4,7 +4,10 @@ use core::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Decode, DecodeError, DecodeErrorKind, DecodeLimits, format_code, skip::skip_value};
+use super::{
+    Decode, DecodeError, DecodeErrorKind, DecodeLimits, format_code,
+    skip::{SkipError, skip_value},
+};
 
 /// Decodes values from bytes, one after the other.
 ///
@@ -79,11 +82,15 @@ impl<'a> Decoder<'a> {
         let mut source = rest;
         match skip_value(&mut source) {
             Ok(()) => Some(source),
-            Err(error) => {
-                self.error = Some(error.at(self.offset_of(source)));
-                None
-            }
+            Err(error) => self.cannot_skip(error, source),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn cannot_skip<T>(&mut self, error: SkipError, at: &[u8]) -> Option<T> {
+        self.error = Some(error.at(self.offset_of(at)));
+        None
     }
 
     /// Returns all that is left, and leaves nothing.

@@ -84,12 +84,24 @@ decodes! {
     }
     Uuid, "uuid" { UUID => |rest, decoder| fixed(rest, decoder, Self::from_bytes); }
     DeliveryTag, "delivery-tag" {
-        VBIN8 => |rest, decoder| short(Self::fitting, "delivery-tag", false, rest, decoder);
-        VBIN32 => |rest, decoder| short(Self::fitting, "delivery-tag", true, rest, decoder);
+        VBIN8 => |rest, decoder| {
+            let (bytes, after) = variable(false, rest, decoder)?;
+            short(Self::fitting(bytes), "delivery-tag", rest, after, decoder)
+        };
+        VBIN32 => |rest, decoder| {
+            let (bytes, after) = variable(true, rest, decoder)?;
+            short(Self::fitting(bytes), "delivery-tag", rest, after, decoder)
+        };
     }
     TransactionId, "transaction-id" {
-        VBIN8 => |rest, decoder| short(Self::fitting, "transaction-id", false, rest, decoder);
-        VBIN32 => |rest, decoder| short(Self::fitting, "transaction-id", true, rest, decoder);
+        VBIN8 => |rest, decoder| {
+            let (bytes, after) = variable(false, rest, decoder)?;
+            short(Self::fitting(bytes), "transaction-id", rest, after, decoder)
+        };
+        VBIN32 => |rest, decoder| {
+            let (bytes, after) = variable(true, rest, decoder)?;
+            short(Self::fitting(bytes), "transaction-id", rest, after, decoder)
+        };
     }
     AnnotationKey, "symbol or ulong" {
         SYM8 => |rest, decoder| Symbol::decode_as(format_code::SYM8, rest, decoder).map(annotation_key);
@@ -153,17 +165,16 @@ pub(crate) fn variable<'a>(
     }
 }
 
-/// Decodes a binary that its type bounds (2.8.7, 4.5.4).
+/// Returns a binary that fits its type (2.8.7, 4.5.4), or refuses it.
 #[inline(always)]
 fn short<'a, T>(
-    fitting: impl FnOnce(&[u8]) -> Option<T>,
+    fitting: Option<T>,
     name: &'static str,
-    wide: bool,
     rest: &'a [u8],
+    after: &'a [u8],
     decoder: &mut Decoder<'a>,
 ) -> Option<(T, &'a [u8])> {
-    let (bytes, after) = variable(wide, rest, decoder)?;
-    match fitting(bytes) {
+    match fitting {
         Some(value) => Some((value, after)),
         None => decoder.fail(DecodeErrorKind::TooLong(name), rest),
     }
@@ -191,7 +202,7 @@ macro_rules! variables {
         impl<'a> DecodeRef<'a> for $name {
             type Ref = $borrowed;
 
-            #[inline]
+            #[inline(always)]
             fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
                 let (bytes, after) = match code {
                     format_code::$narrow => variable(false, rest, decoder)?,

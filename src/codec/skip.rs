@@ -16,17 +16,7 @@ pub(crate) trait Source {
     fn left(&self) -> usize;
 
     /// Takes the next bytes.
-    #[inline]
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let mut bytes = [0; N];
-        if self.left() < N {
-            return None;
-        }
-        for byte in &mut bytes {
-            *byte = self.next()?;
-        }
-        Some(bytes)
-    }
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]>;
 
     /// Takes a size, or a count, of one byte or four.
     #[inline]
@@ -83,14 +73,23 @@ impl SkipError {
     }
 }
 
-/// Steps over a value. Descriptors within descriptors cost no stack: the values still to come are counted.
+/// Steps over a value.
 #[inline]
 pub(crate) fn skip_value(source: &mut impl Source) -> Result<(), SkipError> {
-    let mut due = 1_usize;
+    match source.next().ok_or(SkipError::Truncated)? {
+        format_code::DESCRIBED => skip_described(source),
+        code => skip_body(code, source),
+    }
+}
+
+/// Steps over a descriptor and the value it describes. Descriptors within descriptors cost no stack: the values still to
+/// come are counted.
+#[inline(never)]
+fn skip_described(source: &mut impl Source) -> Result<(), SkipError> {
+    let mut due = 2_usize;
     while let Some(left) = due.checked_sub(1) {
         due = left;
         match source.next().ok_or(SkipError::Truncated)? {
-            // A descriptor and the value that it describes.
             format_code::DESCRIBED => due = due.saturating_add(2),
             code => skip_body(code, source)?,
         }
@@ -99,7 +98,7 @@ pub(crate) fn skip_value(source: &mut impl Source) -> Result<(), SkipError> {
 }
 
 /// Steps over the rest of a value whose format code has been taken.
-#[inline]
+#[inline(always)]
 pub(crate) fn skip_body(code: u8, source: &mut impl Source) -> Result<(), SkipError> {
     let (wide, least) = match code >> 4 {
         0x4 => return Ok(()),

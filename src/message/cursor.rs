@@ -63,6 +63,18 @@ impl<'a> Cursor<'a> {
     }
 
     #[cold]
+    fn array_of_chunks<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        if self.left() < N {
+            return None;
+        }
+        for byte in &mut bytes {
+            *byte = self.next()?;
+        }
+        Some(bytes)
+    }
+
+    #[cold]
     fn skip_chunks(&mut self, mut count: usize) -> Option<()> {
         if count > self.left() {
             return None;
@@ -164,5 +176,15 @@ impl Source for Cursor<'_> {
     #[inline]
     fn left(&self) -> usize {
         self.end.saturating_sub(self.offset)
+    }
+
+    #[inline]
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        if let Some((bytes, chunk)) = self.chunk.split_first_chunk() {
+            self.chunk = chunk;
+            self.offset = self.offset.saturating_add(N);
+            return Some(*bytes);
+        }
+        self.array_of_chunks()
     }
 }
