@@ -12,7 +12,7 @@
 macro_rules! composites {
     ($(
         $(#[$meta:meta])*
-        $name:ident $(| $(#[$borrowed_meta:meta])* $borrowed:ident<$lt:lifetime>)? = $symbol:literal ($code:literal) in $section:literal {
+        $name:ident $(| $(#[$borrowed_meta:meta])* $vis:vis $borrowed:ident<$lt:lifetime>)? = $symbol:literal ($code:literal) in $section:literal {
             $(
                 $(#[$field_meta:meta])*
                 $field:ident: $ty:ty $(| $lent:ty)? $(, $kind:ident $($default:expr)?)?;
@@ -91,7 +91,7 @@ macro_rules! composites {
             }
         }
 
-        composites!(@borrowed $name, [$($(#[$borrowed_meta])* $borrowed<$lt>)?] {
+        composites!(@borrowed $name, [$($(#[$borrowed_meta])* $vis $borrowed<$lt>)?] {
             $($(#[$field_meta])* $field: $ty, [$(| $lent)?] [$($kind $($default)?)?];)*
         });
 
@@ -111,12 +111,12 @@ macro_rules! composites {
     )*};
 
     (@borrowed $name:ident, [] { $($fields:tt)* }) => {};
-    (@borrowed $name:ident, [$(#[$meta:meta])* $borrowed:ident<$lt:lifetime>] {
+    (@borrowed $name:ident, [$(#[$meta:meta])* $vis:vis $borrowed:ident<$lt:lifetime>] {
         $($(#[$field_meta:meta])* $field:ident: $ty:ty, [$($lent:tt)*] [$($kind:tt)*];)*
     }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub struct $borrowed<$lt> {
+        $vis struct $borrowed<$lt> {
             $($(#[$field_meta])* pub $field: composites!(@ref_type $ty, [$($lent)*] [$($kind)*]),)*
         }
 

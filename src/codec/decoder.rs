@@ -139,6 +139,12 @@ impl<'a> Decoder<'a> {
         self.error.take().unwrap_or_else(|| unknown.at(self.offset()))
     }
 
+    /// True if a reason to refuse a value has been noted.
+    #[cfg(test)]
+    pub(crate) fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
+
     /// Decodes a value with its constructor from the front of `rest`, for use within [`Decode::decode_as`].
     #[inline(always)]
     pub fn value<T: Decode>(&mut self, rest: &'a [u8]) -> Option<(T, &'a [u8])> {

@@ -4,13 +4,11 @@ mod attach;
 mod endpoint;
 mod receiver;
 mod sender;
-mod told;
 
 pub(crate) use attach::{AttachReply, EchoTermini, LinkIdentity};
 pub(crate) use endpoint::{Link, LinkCommon, LinkKind};
 pub(crate) use receiver::{ReceiverEndpoint, TransferResult};
 pub(crate) use sender::{SenderEndpoint, UnsentMessage};
-pub(crate) use told::Told;
 
 pub use receiver::Delivery;
 pub use sender::SendOptions;

@@ -3,8 +3,7 @@
 use alloc::boxed::Box;
 
 use crate::{
-    codec::DecodeLimits,
-    link::Told,
+    codec::{DecodeLimits, Encoded},
     spec::performatives::Begin,
     types::{Channel, Handle, TransferNumber},
 };
@@ -18,7 +17,7 @@ pub(super) struct RemoteBegin {
     outgoing_window: u32,
     handle_max: Handle,
     remote_channel: Option<Channel>,
-    whole: Option<Box<Told>>,
+    whole: Option<Box<Encoded<Begin>>>,
 }
 
 impl RemoteBegin {
@@ -33,7 +32,7 @@ impl RemoteBegin {
             outgoing_window: begin.outgoing_window,
             handle_max: begin.handle_max,
             remote_channel: begin.remote_channel,
-            whole: (!plain).then(|| Box::new(Told::new(body))),
+            whole: (!plain).then(|| Box::new(Encoded::new(body))),
         }
     }
 

@@ -29,7 +29,7 @@ composites! {
     Properties
     | /// The properties of a message (3.2.4), borrowed from it: see [`Properties`].
       #[derive(Default)]
-      PropertiesRef<'a> = "amqp:properties:list" (0x73) in "3.2.4" {
+      pub PropertiesRef<'a> = "amqp:properties:list" (0x73) in "3.2.4" {
         /// Identifies the message within its system.
         message_id: MessageId | MessageIdRef<'a>;
         /// Who is responsible for the message.
