@@ -1,23 +1,16 @@
 //! The parts of a connection that a handler may touch: frames out, events, timers, limits and id counters.
 
-use alloc::{collections::VecDeque, sync::Arc};
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
 use crate::{
     codec::Encode,
     config::ConnectionConfig,
     error::CommandError,
     event::Event,
-    frame::{FrameKind, HEADER_SIZE, Outbox, Payload, header},
+    frame::{FrameKind, Outbox, Payload},
     limits::Limits,
     ready_queue::ReadyQueue,
-    spec::{
-        definitions::MIN_MAX_FRAME_SIZE,
-        head::Room,
-        part::{self, Part},
-        performatives::{Disposition, Transfer},
-        usual,
-        whole::{self, Whole},
-    },
+    spec::{definitions::MIN_MAX_FRAME_SIZE, performatives::Transfer, transfer_fast_path::write_head},
     timer::TimerQueue,
 };
 
@@ -106,7 +99,7 @@ impl Context {
         self.last_delivery_epoch
     }
 
-    /// Writes a performative, or nothing where it does not fit the peer's frames.
+    /// Writes a performative, or nothing if it does not fit the peer's frames.
     pub(crate) fn frame(&mut self, body: &impl Encode) -> Result<(), CommandError> {
         self.check_open()?;
         self.outbox
@@ -115,78 +108,19 @@ impl Context {
             .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
     }
 
-    /// Writes a message's only transfer, if it fits one frame; `false` where nothing has been written and it takes
-    /// [parts](Self::part).
+    /// Writes a transfer with as much of the payload as fits the peer's frames. Returns true if payload is left over,
+    /// which `payload` then is. Without any left over, `payload` must not be used any more.
     #[inline]
-    pub(crate) fn whole_transfer(&mut self, whole: &Whole, payload: &mut Payload) -> bool {
-        let largest = u32::try_from(payload.len().saturating_add(size_of::<Room>())).unwrap_or(u32::MAX);
-        if largest > self.max_frame_size || payload.only_chunk().is_none() {
-            return false;
-        }
-        let header = header(FrameKind::Amqp, self.channel);
-        self.outbox.whole_frame(|room| whole::write(room, header, whole), payload);
-        true
-    }
-
-    /// Writes one transfer with as much of the payload as fits, and says whether payload is left over.
-    pub(crate) fn part(&mut self, part: &Part<'_>, payload: &mut Payload) -> bool {
-        let header = header(FrameKind::Amqp, self.channel);
-        let max = usize::try_from(self.max_frame_size).unwrap_or(usize::MAX);
-        self.outbox.frame_in_part(
-            max,
-            |room, left_over| part::write(room, header, &Part { more: part.more || left_over, ..*part }),
-            payload,
-        )
-    }
-
-    /// Writes a disposition.
-    pub(crate) fn disposition(&mut self, disposition: &Disposition) -> Result<(), CommandError> {
-        self.check_open()?;
-        let header = header(FrameKind::Amqp, self.channel);
-        // Any peer takes frames of the size of the room (2.4.1).
-        if self.outbox.small_frame(|room| usual::write_disposition(room, header, disposition)) {
-            return Ok(());
-        }
-        self.frame(disposition)
-    }
-
-    /// Writes one transfer frame with as much of the payload as fits, and says whether payload is left over. The
-    /// head is measured as it is: whether `more` follows changes its size.
     pub(crate) fn transfer(
         &mut self,
-        transfer: &mut Transfer,
+        transfer: &Transfer,
         payload: &mut Payload,
     ) -> Result<bool, CommandError> {
         self.check_open()?;
-        let max = usize::try_from(self.max_frame_size).unwrap_or(usize::MAX);
-        let more_to_come = transfer.more;
-        let start = self.outbox.start_frame(FrameKind::Amqp, self.channel);
-        transfer.encode(&mut self.outbox.encoder());
-        let mut head = self.outbox.since(start);
-        let left = payload.len();
-        let split = head.saturating_add(left) > max;
-        if split && !more_to_come {
-            self.outbox.take_back(start.saturating_add(HEADER_SIZE));
-            transfer.more = true;
-            transfer.encode(&mut self.outbox.encoder());
-            head = self.outbox.since(start);
-        }
-        let room = max.saturating_sub(head);
-        if split && room == 0 {
-            self.outbox.take_back(start);
-            transfer.more = more_to_come;
-            return Err(CommandError::FrameTooLarge { size: head, max: self.max_frame_size });
-        }
-        let size = left.min(room);
-        let mut to_go = size;
-        while to_go > 0 {
-            let chunk = payload.take_chunk(to_go);
-            to_go = to_go.saturating_sub(chunk.len());
-            self.outbox.payload(chunk);
-        }
-        self.outbox.end_frame(start, head.saturating_add(size));
-        transfer.more = more_to_come;
-        Ok(left > size)
+        let head = |buffer: &mut Vec<u8>, header, more| write_head(buffer, header, transfer, more);
+        self.outbox
+            .transfer(self.channel, transfer.more, head, payload, self.max_frame_size)
+            .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
     }
 
     /// True if more input may be handled: there is room for the events and the output that it causes.

@@ -6,18 +6,24 @@
 ///
 /// A field is `name: Type;` for an optional one (`Option<Type>`), or carries `mandatory`, `default EXPR`
 /// (both plain `Type`), `multiple` or `multiple_mandatory` (both `Multiple<Type>`).
+///
+/// `Name | NameRef<'a> = ...` makes a second struct of the same table, of what is borrowed when a composite is decoded
+/// without making a value of it; for a field of another type there, the table has that behind a `|`.
 macro_rules! composites {
     ($(
         $(#[$meta:meta])*
-        $name:ident = $symbol:literal ($code:literal) in $section:literal {
-            $($(#[$field_meta:meta])* $field:ident: $ty:ty $(, $kind:ident $($default:expr)?)?;)*
+        $name:ident $(| $(#[$borrowed_meta:meta])* $vis:vis $borrowed:ident<$lt:lifetime>)? = $symbol:literal ($code:literal) in $section:literal {
+            $(
+                $(#[$field_meta:meta])*
+                $field:ident: $ty:ty $(| $lent:ty)? $(, $kind:ident $($default:expr)?)?;
+            )*
         }
     )*) => {$(
         $(#[$meta])*
         #[doc = concat!("\n\nSection ", $section, ", descriptor `", $symbol, "` (`", stringify!($code), "`).")]
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name {
-            $($(#[$field_meta])* pub $field: composites!(@type $ty $(, $kind)?),)*
+            $($(#[$field_meta])* pub $field: composites!(@type $ty $(, $kind $($default)?)?),)*
         }
 
         impl Default for $name {
@@ -32,41 +38,20 @@ macro_rules! composites {
             /// The symbolic descriptor.
             pub const SYMBOL: &'static str = $symbol;
 
-            #[inline]
-            pub(crate) fn decode_fields(
-                decoder: &mut $crate::codec::Decoder<'_>,
-            ) -> Result<Self, $crate::codec::DecodeError> {
-                #[allow(unused_mut, reason = "a composite without fields reads none")]
-                let mut list = decoder.fields(stringify!($name), Self::FIELDS.len())?;
-                let this = Self {
-                    $($field: composites!(@decode list, decoder, $field: $ty $(, $kind $($default)?)?),)*
-                };
-                list.end(decoder)?;
-                Ok(this)
+            /// Decodes the fields from the front of `rest`, and returns the bytes behind them.
+            #[inline(always)]
+            pub(crate) fn decode_fields<'a>(rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
+                composites!(@fields $name, Self, rest, decoder, own {
+                    $($field: $ty, [] [$($kind $($default)?)?];)*
+                })
             }
 
-            /// The fields on the short way, and the bytes behind them.
-            // Each is a variable of its own until all are there: so they need no place in memory before that.
-            #[inline(always)]
-            pub(crate) fn usual_fields<'a>(
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<(Self, &'a [u8])> {
-                const BOUNDS: (u32, u32) = $crate::spec::Field::bounds($name::FIELDS);
-                #[allow(unused_mut, reason = "a composite without fields reads none")]
-                let (mut list, after) = $crate::codec::usual::Fields::enter(rest, BOUNDS.0, BOUNDS.1)?;
-                let _ = &decoder;
-                $(let mut $field: composites!(@type $ty $(, $kind)?) = composites!(@default $($kind $($default)?)?);)*
-                #[allow(unused_labels, reason = "a composite without fields reads none")]
-                'fields: {
-                    $(
-                        if list.is_done() {
-                            break 'fields;
-                        }
-                        composites!(@usual list, decoder, $field: $ty $(, $kind $($default)?)?);
-                    )*
-                }
-                if list.is_over() { Some((Self { $($field,)* }, after)) } else { None }
+            /// Checks the fields at the front of `rest`, and returns the bytes behind them.
+            #[inline(never)]
+            pub(crate) fn check_fields<'a>(rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<($crate::codec::borrowed::Checked, &'a [u8])> {
+                composites!(@fields $name, (), rest, decoder, check {
+                    $($field: $ty, [] [$($kind $($default)?)?];)*
+                })
             }
         }
 
@@ -85,49 +70,36 @@ macro_rules! composites {
         }
 
         impl $crate::codec::Decode for $name {
-            fn decode_as(
-                code: u8,
-                decoder: &mut $crate::codec::Decoder<'_>,
-            ) -> Result<Self, $crate::codec::DecodeError> {
-                decoder.described(code, stringify!($name), |descriptor, decoder| {
-                    descriptor.is(Self::CODE, Self::SYMBOL).then(|| Self::decode_fields(decoder))
-                })
-            }
-
             #[inline]
-            fn decode(decoder: &mut $crate::codec::Decoder<'_>) -> Result<Self, $crate::codec::DecodeError> {
-                let before = decoder.place();
-                if let Some((Self::CODE, rest)) = $crate::codec::usual::descriptor(before.rest())
-                    && decoder.descend().is_some()
-                    && let Some((this, rest)) = Self::usual_fields(rest, decoder)
-                {
-                    decoder.resume(before, rest);
-                    return Ok(this);
-                }
-                decoder.generally(before)
-            }
-
-            #[inline]
-            fn usual<'a>(
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<(Self, &'a [u8])> {
-                let Some((Self::CODE, rest)) = $crate::codec::usual::descriptor(rest) else {
-                    return $crate::codec::usual::general(rest, decoder);
-                };
-                decoder.descend()?;
-                let (this, rest) = Self::usual_fields(rest, decoder)?;
+            fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
+                composites!(@enter $name, code, rest, decoder, fields);
+                let (this, rest) = Self::decode_fields(fields, decoder)?;
                 decoder.ascend();
                 Some((this, rest))
             }
         }
 
+        impl<'a> $crate::codec::borrowed::DecodeRef<'a> for $name {
+            type Ref = $crate::codec::borrowed::Checked;
+
+            #[inline]
+            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
+                composites!(@enter $name, code, rest, decoder, fields);
+                let (checked, rest) = Self::check_fields(fields, decoder)?;
+                decoder.ascend();
+                Some((checked, rest))
+            }
+        }
+
+        composites!(@borrowed $name, [$($(#[$borrowed_meta])* $vis $borrowed<$lt>)?] {
+            $($(#[$field_meta])* $field: $ty, [$(| $lent)?] [$($kind $($default)?)?];)*
+        });
+
         impl $crate::codec::Encode for $name {
             #[inline]
             fn encode(&self, encoder: &mut $crate::codec::Encoder<'_>) {
-                encoder.describe(Self::CODE);
                 #[allow(unused_mut, reason = "a composite without fields writes none")]
-                let mut list = encoder.list();
+                let mut list = encoder.composite(Self::CODE);
                 $(composites!(@encode list, encoder, self.$field $(, $kind $($default)?)?);)*
                 list.end(encoder);
             }
@@ -138,10 +110,94 @@ macro_rules! composites {
         }
     )*};
 
+    (@borrowed $name:ident, [] { $($fields:tt)* }) => {};
+    (@borrowed $name:ident, [$(#[$meta:meta])* $vis:vis $borrowed:ident<$lt:lifetime>] {
+        $($(#[$field_meta:meta])* $field:ident: $ty:ty, [$($lent:tt)*] [$($kind:tt)*];)*
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        $vis struct $borrowed<$lt> {
+            $($(#[$field_meta])* pub $field: composites!(@ref_type $ty, [$($lent)*] [$($kind)*]),)*
+        }
+
+        impl<$lt> $borrowed<$lt> {
+            /// Decodes the value with this format code from the front of `rest`, and returns the bytes behind it.
+            #[inline]
+            pub(crate) fn decode_as(code: u8, rest: &$lt [u8], decoder: &mut $crate::codec::Decoder<$lt>) -> Option<(Self, &$lt [u8])> {
+                composites!(@enter $name, code, rest, decoder, fields);
+                let (this, rest) = Self::decode_fields(fields, decoder)?;
+                decoder.ascend();
+                Some((this, rest))
+            }
+
+            /// Decodes the next value.
+            #[inline]
+            pub(crate) fn decode(decoder: &mut $crate::codec::Decoder<$lt>) -> Result<Self, $crate::codec::DecodeError> {
+                decoder.run(|rest, decoder| match rest.split_first() {
+                    Some((code, rest)) => Self::decode_as(*code, rest, decoder),
+                    None => decoder.truncated(rest),
+                })
+            }
+
+            #[inline(always)]
+            fn decode_fields(rest: &$lt [u8], decoder: &mut $crate::codec::Decoder<$lt>) -> Option<(Self, &$lt [u8])> {
+                composites!(@fields $name, Self, rest, decoder, borrow {
+                    $($field: $ty, [$($lent)*] [$($kind)*];)*
+                })
+            }
+        }
+    };
+
+    (@enter $name:ident, $code:ident, $rest:ident, $decoder:ident, $fields:ident) => {
+        const NAME: &str = stringify!($name);
+        let known = &[(NAME, $name::CODE, $name::SYMBOL)];
+        let (number, $fields) = $decoder.enter_described($code, $rest, NAME, known)?;
+        if number != $name::CODE {
+            return $decoder.unknown_descriptor(NAME, $rest);
+        }
+    };
+
+    // Each field is a variable of its own until all are there: so they need no place in memory before that.
+    (@fields $name:ident, $this:tt, $rest:ident, $decoder:ident, $mode:ident {
+        $($field:ident: $ty:ty, [$($lent:tt)*] [$($kind:tt)*];)*
+    }) => {{
+        const NAME: &str = stringify!($name);
+        const BOUNDS: (usize, u32) = $crate::spec::Field::bounds($name::FIELDS);
+        #[allow(unused_mut, reason = "a composite without fields reads none")]
+        let (mut list, after) = $crate::codec::FieldDecoder::enter($rest, $decoder, NAME, BOUNDS.1)?;
+        #[allow(unused_mut, reason = "a composite without fields reads none")]
+        let mut index = 0_usize;
+        $(composites!(@slot $mode, $field: $ty, [$($lent)*] [$($kind)*]);)*
+        #[allow(unused_labels, reason = "a composite without fields reads none")]
+        'fields: {
+            $(
+                if list.is_empty() {
+                    if index < BOUNDS.0 {
+                        return $crate::spec::missing_field($decoder, NAME, $name::FIELDS, index, list.rest());
+                    }
+                    break 'fields;
+                }
+                composites!(@take $mode, $name, list, $decoder, index, $field: $ty, [$($kind)*]);
+                index = index.wrapping_add(1);
+            )*
+        }
+        let _ = index;
+        $decoder.end_compound(list.rest())?;
+        Some((composites!(@this $mode, $this { $($field,)* }), after))
+    }};
+
+    (@this check, $this:tt { $($field:ident,)* }) => { $crate::codec::borrowed::Checked };
+    (@this $mode:ident, $this:tt { $($field:ident,)* }) => { $this { $($field,)* } };
+
     (@type $ty:ty) => { Option<$ty> };
     (@type $ty:ty, multiple) => { $crate::types::Multiple<$ty> };
     (@type $ty:ty, multiple_mandatory) => { $crate::types::Multiple<$ty> };
-    (@type $ty:ty, $kind:ident) => { $ty };
+    (@type $ty:ty, $kind:ident $($default:expr)?) => { $ty };
+
+    (@ref_type $ty:ty, [| $lent:ty] [mandatory]) => { $lent };
+    (@ref_type $ty:ty, [| $lent:ty] [$($kind:tt)*]) => { Option<$lent> };
+    (@ref_type $ty:ty, [] [$kind:ident $($default:expr)?]) => { $ty };
+    (@ref_type $ty:ty, [] []) => { Option<$ty> };
 
     (@default) => { None };
     (@default default $default:expr) => { $default };
@@ -153,35 +209,68 @@ macro_rules! composites {
     (@presence multiple_mandatory) => { $crate::spec::Presence::MandatoryMultiple };
     (@presence default $default:expr) => { $crate::spec::Presence::Default(stringify!($default)) };
 
-    (@decode $list:ident, $decoder:ident, $field:ident: $ty:ty) => { $list.optional::<$ty>($decoder)? };
-    (@decode $list:ident, $decoder:ident, $field:ident: $ty:ty, mandatory) => {
-        $list.mandatory::<$ty>($decoder, stringify!($field))?
+    (@slot check, $field:ident: $ty:ty, [] [$($kind:tt)*]) => {};
+    (@slot own, $field:ident: $ty:ty, [] [$($kind:ident $($default:expr)?)?]) => {
+        let mut $field: composites!(@type $ty $(, $kind $($default)?)?) = composites!(@default $($kind $($default)?)?);
     };
-    (@decode $list:ident, $decoder:ident, $field:ident: $ty:ty, multiple) => {
-        $list.optional::<$crate::types::Multiple<$ty>>($decoder)?.unwrap_or_default()
+    (@slot borrow, $field:ident: $ty:ty, [$($lent:tt)*] [default $default:expr]) => {
+        let mut $field: $ty = $default;
     };
-    (@decode $list:ident, $decoder:ident, $field:ident: $ty:ty, multiple_mandatory) => {
-        $list.mandatory_multiple::<$ty>($decoder, stringify!($field))?
-    };
-    (@decode $list:ident, $decoder:ident, $field:ident: $ty:ty, default $default:expr) => {
-        match $list.optional::<$ty>($decoder)? { Some(value) => value, None => $default }
+    (@slot borrow, $field:ident: $ty:ty, [$($lent:tt)*] [$($kind:tt)*]) => {
+        let mut $field: composites!(@ref_type $ty, [$($lent)*] [$($kind)*]) = Default::default();
     };
 
-    (@usual $list:ident, $decoder:ident, $field:ident: $ty:ty) => {
-        $field = $list.next::<$ty>($decoder)?
+    (@take $mode:ident, $name:ident, $list:ident, $decoder:ident, $index:ident, $field:ident: $ty:ty, [$($kind:tt)*]) => {
+        let at = $list.rest();
+        let _ = at;
+        let next = composites!(@next $mode, $list, $decoder, $ty, [$($kind)*]);
+        composites!(@store $mode, $field, next, [$name $decoder $index at], [$($kind)*]);
     };
-    (@usual $list:ident, $decoder:ident, $field:ident: $ty:ty, mandatory) => {
-        $field = $list.next::<$ty>($decoder)??
+
+    (@next own, $list:ident, $decoder:ident, $ty:ty, [$($kind:tt)*]) => {
+        $list.next::<composites!(@wire_type $ty, [$($kind)*])>($decoder)?
     };
-    (@usual $list:ident, $decoder:ident, $field:ident: $ty:ty, multiple_mandatory) => {
-        $field = $list.next::<$crate::types::Multiple<$ty>>($decoder)?.filter(|values| !values.is_empty())?
+    // The values have to be counted.
+    (@next check, $list:ident, $decoder:ident, $ty:ty, [multiple_mandatory]) => {
+        composites!(@next own, $list, $decoder, $ty, [multiple_mandatory])
     };
-    (@usual $list:ident, $decoder:ident, $field:ident: $ty:ty, multiple) => {
-        if let Some(values) = $list.next::<$crate::types::Multiple<$ty>>($decoder)? { $field = values }
+    (@next $mode:ident, $list:ident, $decoder:ident, $ty:ty, [$($kind:tt)*]) => {
+        $list.next_ref::<composites!(@wire_type $ty, [$($kind)*])>($decoder)?
     };
-    (@usual $list:ident, $decoder:ident, $field:ident: $ty:ty, default $default:expr) => {
-        if let Some(value) = $list.next::<$ty>($decoder)? { $field = value }
+
+    (@wire_type $ty:ty, [multiple]) => { $crate::types::Multiple<$ty> };
+    (@wire_type $ty:ty, [multiple_mandatory]) => { $crate::types::Multiple<$ty> };
+    (@wire_type $ty:ty, [$($kind:tt)*]) => { $ty };
+
+    (@store $mode:ident, $field:ident, $next:ident, $place:tt, [mandatory]) => {
+        match $next {
+            Some(value) => composites!(@set $mode, $field, value),
+            None => return composites!(@missing $place),
+        }
     };
+    (@store $mode:ident, $field:ident, $next:ident, $place:tt, [multiple_mandatory]) => {
+        // 1.3: for a field both multiple and mandatory an array without entries is as invalid as null.
+        match $next.filter(|values| !values.is_empty()) {
+            Some(values) => composites!(@set $mode, $field, values),
+            None => return composites!(@missing $place),
+        }
+    };
+    (@store own, $field:ident, $next:ident, $place:tt, [$kind:ident $($default:expr)?]) => {
+        if let Some(value) = $next { $field = value }
+    };
+    (@store borrow, $field:ident, $next:ident, $place:tt, [default $default:expr]) => {
+        if let Some(value) = $next { $field = value }
+    };
+    (@store $mode:ident, $field:ident, $next:ident, $place:tt, [$($kind:tt)*]) => {
+        composites!(@set $mode, $field, $next)
+    };
+
+    (@missing [$name:ident $decoder:ident $index:ident $at:ident]) => {
+        $crate::spec::missing_field($decoder, NAME, $name::FIELDS, $index, $at)
+    };
+
+    (@set check, $field:ident, $value:ident) => {{ let _ = $value; }};
+    (@set $mode:ident, $field:ident, $value:ident) => { $field = $value };
 
     (@encode $list:ident, $encoder:ident, $this:ident.$field:ident) => {
         match &$this.$field { Some(value) => $list.item($encoder, value), None => $list.skip() }
@@ -230,28 +319,21 @@ macro_rules! restricted {
 
         impl $crate::codec::Decode for $name {
             #[inline]
-            fn decode_as(
-                code: u8,
-                decoder: &mut $crate::codec::Decoder<'_>,
-            ) -> Result<Self, $crate::codec::DecodeError> {
-                let at = decoder.offset();
-                match <$source as $crate::codec::Decode>::decode_as(code, decoder)? {
-                    $($value => Ok(Self::$choice),)*
+            fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
+                match <$source as $crate::codec::Decode>::decode_as(code, rest, decoder)? {
+                    $(($value, after) => Some((Self::$choice, after)),)*
                     #[allow(unreachable_patterns, reason = "both booleans may be choices")]
-                    _ => Err($crate::codec::DecodeErrorKind::InvalidChoice(stringify!($name)).at(at)),
+                    _ => decoder.fail($crate::codec::DecodeErrorKind::InvalidChoice(stringify!($name)), rest),
                 }
             }
+        }
+
+        impl<'a> $crate::codec::borrowed::DecodeRef<'a> for $name {
+            type Ref = Self;
 
             #[inline]
-            fn usual<'a>(
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<(Self, &'a [u8])> {
-                match <$source as $crate::codec::Decode>::usual(rest, decoder)? {
-                    $(($value, rest) => Some((Self::$choice, rest)),)*
-                    #[allow(unreachable_patterns, reason = "both booleans may be choices")]
-                    _ => None,
-                }
+            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
+                <Self as $crate::codec::Decode>::decode_as(code, rest, decoder)
             }
         }
 
@@ -315,20 +397,20 @@ macro_rules! restricted {
         }
 
         impl $crate::codec::Decode for $name {
-            fn decode_as(
-                code: u8,
-                decoder: &mut $crate::codec::Decoder<'_>,
-            ) -> Result<Self, $crate::codec::DecodeError> {
-                <$crate::types::Symbol as $crate::codec::Decode>::decode_as(code, decoder).map(Self::from)
+            #[inline]
+            fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
+                let (symbol, rest) =
+                    <$crate::types::Symbol as $crate::codec::Decode>::decode_as(code, rest, decoder)?;
+                Some((symbol.into(), rest))
             }
+        }
+
+        impl<'a> $crate::codec::borrowed::DecodeRef<'a> for $name {
+            type Ref = $crate::types::TextRef<'a>;
 
             #[inline]
-            fn usual<'a>(
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<(Self, &'a [u8])> {
-                let (symbol, rest) = <$crate::types::Symbol as $crate::codec::Decode>::usual(rest, decoder)?;
-                Some((symbol.into(), rest))
+            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
+                <$crate::types::Symbol as $crate::codec::borrowed::DecodeRef>::decode_ref(code, rest, decoder)
             }
         }
 
@@ -380,59 +462,35 @@ macro_rules! archetypes {
 
         impl $crate::codec::Decode for $name {
             #[inline]
-            fn decode_as(
-                code: u8,
-                decoder: &mut $crate::codec::Decoder<'_>,
-            ) -> Result<Self, $crate::codec::DecodeError> {
-                decoder.described(code, $archetype, |descriptor, decoder| {
-                    let number = match &descriptor {
-                        $crate::codec::Descriptor::Code(number) => Some(*number),
-                        $crate::codec::Descriptor::Symbol(symbol) => Self::TYPES
-                            .iter()
-                            .find(|(_, _, known)| symbol == known)
-                            .map(|(_, number, _)| *number),
-                        $crate::codec::Descriptor::Reserved(_) => None,
-                    };
-                    match number {
-                        $(Some($ty::CODE) => Some($ty::decode_fields(decoder).map(|value| Self::$ty(value.into()))),)*
-                        _ => archetypes!(@other descriptor, decoder $(, $other)?),
-                    }
-                })
-            }
-
-            #[inline]
-            fn decode(decoder: &mut $crate::codec::Decoder<'_>) -> Result<Self, $crate::codec::DecodeError> {
-                let before = decoder.place();
-                if let Some((number, rest)) = $crate::codec::usual::descriptor(before.rest())
-                    && decoder.descend().is_some()
-                {
-                    match number {
-                        $($ty::CODE => {
-                            if let Some((value, rest)) = $ty::usual_fields(rest, decoder) {
-                                decoder.resume(before, rest);
-                                return Ok(Self::$ty(value.into()));
-                            }
-                        })*
-                        _ => {}
-                    }
-                }
-                decoder.generally(before)
-            }
-
-            #[inline]
-            fn usual<'a>(
-                rest: &'a [u8],
-                decoder: &mut $crate::codec::Decoder<'a>,
-            ) -> Option<(Self, &'a [u8])> {
-                match $crate::codec::usual::descriptor(rest) {
-                    $(Some(($ty::CODE, rest)) => {
-                        decoder.descend()?;
-                        let (value, rest) = $ty::usual_fields(rest, decoder)?;
+            fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
+                let (number, fields) = decoder.enter_described(code, rest, $archetype, Self::TYPES)?;
+                match number {
+                    $($ty::CODE => {
+                        let (value, rest) = $ty::decode_fields(fields, decoder)?;
                         decoder.ascend();
                         Some((Self::$ty(value.into()), rest))
                     })*
-                    _ => $crate::codec::usual::general(rest, decoder),
+                    _ => archetypes!(@other rest, decoder, $archetype $(, $other)?),
                 }
+            }
+        }
+
+        impl<'a> $crate::codec::borrowed::DecodeRef<'a> for $name {
+            type Ref = $crate::codec::borrowed::Checked;
+
+            #[inline]
+            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
+                let (number, fields) = decoder.enter_described(code, rest, $archetype, Self::TYPES)?;
+                let (checked, rest) = match number {
+                    $($ty::CODE => $ty::check_fields(fields, decoder)?,)*
+                    _ => {
+                        let other: Option<(Self, &'a [u8])> =
+                            archetypes!(@other rest, decoder, $archetype $(, $other)?);
+                        return other.map(|(_, rest)| ($crate::codec::borrowed::Checked, rest));
+                    }
+                };
+                decoder.ascend();
+                Some((checked, rest))
             }
         }
 
@@ -447,15 +505,13 @@ macro_rules! archetypes {
         }
     )*};
 
-    (@other $descriptor:ident, $decoder:ident) => { None };
-    (@other $descriptor:ident, $decoder:ident, $other:ident) => {
-        Some(<$crate::types::Value as $crate::codec::Decode>::decode($decoder).map(|value| {
-            Self::$other(alloc::sync::Arc::new($crate::types::Described {
-                descriptor: $descriptor.into(),
-                value,
-            }))
-        }))
+    (@other $rest:ident, $decoder:ident, $archetype:literal) => {
+        $decoder.unknown_descriptor($archetype, $rest)
     };
+    (@other $rest:ident, $decoder:ident, $archetype:literal, $other:ident) => {{
+        let (described, rest) = $decoder.other_described($rest)?;
+        Some((Self::$other(alloc::sync::Arc::new(described)), rest))
+    }};
 }
 
 /// State machines: the states with the standard's names, and for each the cues it knows and where they lead.

@@ -3,8 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder, compounds, encoder::length32,
-    format_code, usual,
+    Decode, DecodeErrorKind, Decoder, Encode, Encoder, compounds::Entered, encoder::length32, format_code,
 };
 use crate::types::{Array, Kind, Multiple, Symbol, Value};
 
@@ -60,62 +59,86 @@ pub(super) fn encode_array(
     match (u8::try_from(length.saturating_add(1)), u8::try_from(count)) {
         (Ok(size), Ok(count)) => {
             encoder.close_gap(start.saturating_add(3), body);
-            encoder.patch(start, &[format_code::ARRAY8, size, count]);
+            encoder.patch(start, [format_code::ARRAY8, size, count]);
         }
-        _ => encoder.patch(start.saturating_add(1), &length32(length.saturating_add(4)).to_be_bytes()),
+        _ => encoder.patch(start.saturating_add(1), length32(length.saturating_add(4)).to_be_bytes()),
     }
 }
 
-/// Enters an array and reads its constructor: the descriptors, the element's format code, how many elements
-/// there are and what follows the array.
-struct Entered<'a> {
+/// An array that has been entered, and its constructor read.
+struct EnteredArray<'a> {
     descriptors: Vec<Value>,
+    /// The format code of the elements.
     code: u8,
     count: u32,
+    /// The bytes of the elements.
+    elements: &'a [u8],
+    /// The bytes behind the array.
     after: &'a [u8],
 }
 
-fn enter<'a>(code: u8, decoder: &mut Decoder<'a>) -> Result<Entered<'a>, DecodeError> {
+/// Enters an array behind its format code, one level down.
+fn enter<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<EnteredArray<'a>> {
     let wide = match code {
         format_code::ARRAY8 => false,
         format_code::ARRAY32 => true,
-        found => return Err(decoder.wrong_type("array", found)),
+        found => return decoder.wrong_type("array", found, rest),
     };
-    let (count, after) = compounds::enter(wide, decoder)?;
+    let Entered { count, elements: mut rest, after } = decoder.enter(wide, rest)?;
     let mut descriptors = Vec::new();
-    let mut element = decoder.code()?;
-    while element == format_code::DESCRIBED {
-        decoder.spend(1)?;
-        descriptors.push(Value::decode(decoder)?);
-        element = decoder.code()?;
+    let (code, elements) = loop {
+        match rest.split_first() {
+            Some((&format_code::DESCRIBED, behind)) => {
+                decoder.spend(1, behind)?;
+                let (descriptor, behind) = decoder.value(behind)?;
+                descriptors.push(descriptor);
+                rest = behind;
+            }
+            Some((code, behind)) => break (*code, behind),
+            None => return decoder.truncated(rest),
+        }
+    };
+    if format_code::lookup(code).is_none() {
+        return decoder.wrong_type("array element", code, elements);
     }
-    if format_code::lookup(element).is_none() {
-        return Err(decoder.wrong_type("array element", element));
-    }
-    if format_code::is_zero_width(element) {
-        decoder.spend_zero_width(count)?;
-    } else if usize::try_from(count).is_ok_and(|count| count <= decoder.remaining()) {
-        decoder.spend(count)?;
+    if format_code::is_zero_width(code) {
+        decoder.spend_zero_width(count, elements)?;
+    } else if usize::try_from(count).is_ok_and(|count| count <= elements.len()) {
+        decoder.spend(count, elements)?;
     } else {
-        return Err(decoder.error(DecodeErrorKind::CountExceedsData));
+        return decoder.fail(DecodeErrorKind::CountExceedsData, elements);
     }
-    Ok(Entered { descriptors, code: element, count, after })
+    Some(EnteredArray { descriptors, code, count, elements, after })
+}
+
+impl<'a> EnteredArray<'a> {
+    /// Decodes the elements, which are all that the array has, and comes back up.
+    fn items<T: Decode>(&self, decoder: &mut Decoder<'a>) -> Option<Vec<T>> {
+        let mut rest = self.elements;
+        let mut items = Vec::new();
+        for _ in 0..self.count {
+            let (item, behind) = T::decode_as(self.code, rest, decoder)?;
+            items.push(item);
+            rest = behind;
+        }
+        decoder.end_compound(rest)?;
+        decoder.ascend();
+        Some(items)
+    }
 }
 
 impl Decode for Array {
-    fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        decoder.nested(|decoder| {
-            let Entered { descriptors, code, count, after } = enter(code, decoder)?;
-            let mut items = Vec::new();
-            for _ in 0..count {
-                items.push(Value::decode_as(code, decoder)?);
-            }
-            let kind = format_code::lookup(code).map_or(Kind::Null, |row| row.kind);
-            decoder.leave(after)?;
-            // One code for all elements is one type for all of them, so this cannot fail.
-            Self::described(descriptors, kind, items)
-                .map_err(|_| decoder.error(DecodeErrorKind::SizeMismatch))
-        })
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+        decoder.descend(rest)?;
+        let entered = enter(code, rest, decoder)?;
+        let items = entered.items(decoder)?;
+        let EnteredArray { descriptors, code, after, .. } = entered;
+        let kind = format_code::lookup(code).map_or(Kind::Null, |row| row.kind);
+        // One code for all elements is one type for all of them, so this cannot fail.
+        match Self::described(descriptors, kind, items) {
+            Ok(array) => Some((array, after)),
+            Err(_) => decoder.fail(DecodeErrorKind::SizeMismatch, after),
+        }
     }
 }
 
@@ -254,35 +277,31 @@ fn compound_body(encoded: &[u8], wide: bool, encoder: &mut Encoder<'_>) {
 }
 
 impl<T: Decode + Element> Decode for Multiple<T> {
-    fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+    #[inline]
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
         match code {
-            format_code::NULL => Ok(Self::new()),
-            format_code::ARRAY8 | format_code::ARRAY32 => decoder.nested(|decoder| {
-                let at = decoder.offset();
-                let Entered { descriptors, code, count, after } = enter(code, decoder)?;
-                if !descriptors.is_empty() {
-                    return Err(DecodeErrorKind::WrongType {
-                        expected: "array",
-                        found: format_code::DESCRIBED,
-                    }
-                    .at(at));
-                }
-                // 1.3: an array of none is as good as null, whatever type its constructor names.
-                let mut items = Vec::new();
-                for _ in 0..count {
-                    items.push(T::decode_as(code, decoder)?);
-                }
-                decoder.leave(after)?;
-                Ok(items.into())
-            }),
-            single => T::decode_as(single, decoder).map(Self::from),
+            format_code::NULL => Some((Self::new(), rest)),
+            format_code::ARRAY8 | format_code::ARRAY32 => several(code, rest, decoder),
+            // Most often there is one value.
+            single => T::decode_as(single, rest, decoder).map(|(one, rest)| (one.into(), rest)),
         }
     }
+}
 
-    #[inline]
-    fn usual<'a>(rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
-        usual::multiple(rest, decoder)
+fn several<'a, T: Decode>(
+    code: u8,
+    rest: &'a [u8],
+    decoder: &mut Decoder<'a>,
+) -> Option<(Multiple<T>, &'a [u8])> {
+    decoder.descend(rest)?;
+    let entered = enter(code, rest, decoder)?;
+    if !entered.descriptors.is_empty() {
+        let kind = DecodeErrorKind::WrongType { expected: "array", found: format_code::DESCRIBED };
+        return decoder.fail(kind, rest);
     }
+    // 1.3: an array of none is as good as null, whatever type its constructor names.
+    let items = entered.items(decoder)?;
+    Some((items.into(), entered.after))
 }
 
 impl<T: Element> Encode for Multiple<T> {

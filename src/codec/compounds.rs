@@ -2,57 +2,119 @@
 
 use alloc::vec::Vec;
 
-use super::{Decode, DecodeError, DecodeErrorKind, Decoder, Element, Encode, Encoder, format_code};
-use crate::types::{Map, Multiple, Value};
+use super::{Decode, DecodeErrorKind, Decoder, Encode, Encoder, borrowed::DecodeRef, format_code};
+use crate::types::{Map, Value};
 
-/// Reads a size and a count of one byte or four each, checks them against each other and against the bytes,
-/// and narrows the decoder to the elements. Gives the count and what follows the compound.
-#[inline]
-pub(super) fn enter<'a>(wide: bool, decoder: &mut Decoder<'a>) -> Result<(u32, &'a [u8]), DecodeError> {
-    let size = if wide { decoder.u32()? } else { decoder.u8()?.into() };
-    let at = decoder.offset();
-    let size = usize::try_from(size).map_err(|_| DecodeErrorKind::Truncated.at(at))?;
-    let width = if wide { 4 } else { 1 };
-    if size > decoder.remaining() {
-        return Err(DecodeErrorKind::Truncated.at(at));
-    }
-    if size < width {
-        return Err(DecodeErrorKind::SizeMismatch.at(at));
-    }
-    let after = decoder.enter(size)?;
-    let count = if wide { decoder.u32()? } else { decoder.u8()?.into() };
-    Ok((count, after))
+/// A list, map or array that has been entered.
+#[derive(Clone, Copy)]
+pub(crate) struct Entered<'a> {
+    /// How many elements are declared.
+    pub(crate) count: u32,
+    /// The bytes of the elements.
+    pub(crate) elements: &'a [u8],
+    /// The bytes behind the compound.
+    pub(crate) after: &'a [u8],
 }
 
-/// Enters a list or a map, whose elements each take at least one byte.
-#[inline]
-fn enter_elements<'a>(wide: bool, decoder: &mut Decoder<'a>) -> Result<(u32, &'a [u8]), DecodeError> {
-    let (count, after) = enter(wide, decoder)?;
-    if usize::try_from(count).is_ok_and(|count| count <= decoder.remaining()) {
-        Ok((count, after))
-    } else {
-        Err(decoder.error(DecodeErrorKind::CountExceedsData))
+impl<'a> Decoder<'a> {
+    /// Reads a size and a count of one byte or four each, and checks the size against the bytes.
+    #[inline]
+    pub(super) fn enter(&mut self, wide: bool, rest: &'a [u8]) -> Option<Entered<'a>> {
+        let entered = if wide {
+            let (size, body) = u32::decode_as(format_code::UINT, rest, self)?;
+            (usize::try_from(size).unwrap_or(usize::MAX), body)
+        } else {
+            let (size, body) = u8::decode_as(format_code::UBYTE, rest, self)?;
+            (size.into(), body)
+        };
+        let (size, body) = entered;
+        let Some((body, after)) = body.split_at_checked(size) else { return self.truncated(body) };
+        let entered = if wide {
+            body.split_first_chunk().map(|(count, elements)| (u32::from_be_bytes(*count), elements))
+        } else {
+            body.split_first().map(|(count, elements)| (u32::from(*count), elements))
+        };
+        // 1.2.3, 1.2.4: the size counts the field that holds the count.
+        let Some((count, elements)) = entered else { return self.fail(DecodeErrorKind::SizeMismatch, body) };
+        Some(Entered { count, elements, after })
+    }
+
+    /// Enters a list or a map, whose elements each take at least one byte.
+    #[inline]
+    pub(crate) fn enter_elements(&mut self, wide: bool, rest: &'a [u8]) -> Option<Entered<'a>> {
+        let entered = self.enter(wide, rest)?;
+        if usize::try_from(entered.count).is_ok_and(|count| count <= entered.elements.len()) {
+            Some(entered)
+        } else {
+            self.fail(DecodeErrorKind::CountExceedsData, entered.elements)
+        }
+    }
+
+    /// Enters a map behind its format code, one level down, and spends its elements.
+    #[inline]
+    pub(crate) fn enter_map(&mut self, code: u8, rest: &'a [u8]) -> Option<Entered<'a>> {
+        let wide = match code {
+            format_code::MAP8 => false,
+            format_code::MAP32 => true,
+            found => return self.wrong_type("map", found, rest),
+        };
+        self.descend(rest)?;
+        let entered = self.enter_elements(wide, rest)?;
+        if entered.count % 2 != 0 {
+            return self.fail(DecodeErrorKind::OddMap, rest);
+        }
+        self.spend(entered.count, entered.elements)?;
+        Some(entered)
+    }
+
+    /// Enters a list or a map of any length without judging its count; `codes` are the narrow and the wide format code.
+    /// Returns the count and the elements, or `None` within for the list that has neither.
+    #[inline]
+    pub(crate) fn enter_any(
+        &mut self,
+        [narrow, wide]: [u8; 2],
+        expected: &'static str,
+        rest: &'a [u8],
+    ) -> Option<Option<(u32, &'a [u8])>> {
+        match rest.split_first() {
+            Some((code, rest)) if *code == narrow || *code == wide => {
+                let entered = self.enter(*code == wide, rest)?;
+                Some(Some((entered.count, entered.elements)))
+            }
+            // 1.6.22
+            Some((&format_code::LIST0, _)) if wide == format_code::LIST32 => Some(None),
+            Some((code, rest)) => self.wrong_type(expected, *code, rest),
+            None => self.truncated(rest),
+        }
+    }
+
+    /// Ends a list, map or array, of whose elements `rest` is left.
+    #[inline(always)]
+    pub(crate) fn end_compound(&mut self, rest: &'a [u8]) -> Option<()> {
+        if rest.is_empty() { Some(()) } else { self.fail(DecodeErrorKind::SizeMismatch, rest) }
     }
 }
 
 impl Decode for Vec<Value> {
-    fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
         let wide = match code {
-            format_code::LIST0 => return Ok(Self::new()),
+            format_code::LIST0 => return Some((Self::new(), rest)),
             format_code::LIST8 => false,
             format_code::LIST32 => true,
-            found => return Err(decoder.wrong_type("list", found)),
+            found => return decoder.wrong_type("list", found, rest),
         };
-        decoder.nested(|decoder| {
-            let (count, after) = enter_elements(wide, decoder)?;
-            decoder.spend(count)?;
-            let mut items = Self::new();
-            for _ in 0..count {
-                items.push(Value::decode(decoder)?);
-            }
-            decoder.leave(after)?;
-            Ok(items)
-        })
+        decoder.descend(rest)?;
+        let Entered { count, elements: mut rest, after } = decoder.enter_elements(wide, rest)?;
+        decoder.spend(count, rest)?;
+        let mut items = Self::new();
+        for _ in 0..count {
+            let (item, behind) = decoder.value(rest)?;
+            items.push(item);
+            rest = behind;
+        }
+        decoder.end_compound(rest)?;
+        decoder.ascend();
+        Some((items, after))
     }
 }
 
@@ -72,32 +134,28 @@ impl Encode for Vec<Value> {
     }
 }
 
-/// Pairs that room is made for at once.
+/// How many pairs of a map room is made for at once.
 const RESERVED: usize = 16;
 
 impl<K: Decode + Ord, V: Decode> Decode for Map<K, V> {
-    fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        let wide = match code {
-            format_code::MAP8 => false,
-            format_code::MAP32 => true,
-            found => return Err(decoder.wrong_type("map", found)),
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+        let start = rest;
+        let Entered { count, elements: mut rest, after } = decoder.enter_map(code, rest)?;
+        // Each pair takes up two bytes that are there; room for many is reserved as they are decoded.
+        let expected = usize::try_from(count / 2).unwrap_or(usize::MAX).min(RESERVED);
+        let mut pairs = Vec::with_capacity(expected);
+        for _ in 0..count / 2 {
+            let (key, behind) = decoder.value(rest)?;
+            let (value, behind) = decoder.value(behind)?;
+            pairs.push((key, value));
+            rest = behind;
+        }
+        decoder.end_compound(rest)?;
+        let Some(map) = Self::from_pairs(pairs) else {
+            return decoder.fail(DecodeErrorKind::DuplicateKey, start);
         };
-        decoder.nested(|decoder| {
-            let at = decoder.offset();
-            let (count, after) = enter_elements(wide, decoder)?;
-            if count % 2 != 0 {
-                return Err(DecodeErrorKind::OddMap.at(at));
-            }
-            decoder.spend(count)?;
-            // Each pair takes up two bytes that are there; what many take is reserved as they are read.
-            let expected = usize::try_from(count / 2).unwrap_or(usize::MAX).min(RESERVED);
-            let mut pairs = Vec::with_capacity(expected);
-            for _ in 0..count / 2 {
-                pairs.push((K::decode(decoder)?, V::decode(decoder)?));
-            }
-            decoder.leave(after)?;
-            Self::from_pairs(pairs).ok_or(DecodeErrorKind::DuplicateKey.at(at))
-        })
+        decoder.ascend();
+        Some((map, after))
     }
 }
 
@@ -112,91 +170,169 @@ impl<K: Encode, V: Encode> Encode for Map<K, V> {
     }
 }
 
-/// The fields of a composite, in order, as far as they are there (1.4).
-///
-/// Dropping it before [`end`](Self::end) leaves the decoder inside the list, so a composite always ends it.
+/// The fields of a composite that have not been decoded, in order (1.4).
 #[derive(Debug)]
 pub struct FieldDecoder<'a> {
+    rest: &'a [u8],
     left: u32,
-    after: &'a [u8],
-    composite: &'static str,
 }
 
-impl<'a> Decoder<'a> {
-    /// Enters the list that carries a composite's fields.
-    ///
-    /// # Errors
-    /// [`DecodeErrorKind::TooManyFields`] for more than `max` fields, or what is wrong with the list itself.
-    #[inline]
-    pub fn fields(&mut self, composite: &'static str, max: usize) -> Result<FieldDecoder<'a>, DecodeError> {
-        let wide = match self.code()? {
-            format_code::LIST0 => {
-                // What follows the list is all that is left, and the list itself is empty.
-                let after = self.enter(0)?;
-                return Ok(FieldDecoder { left: 0, after, composite });
+impl<'a> FieldDecoder<'a> {
+    /// Enters the list that carries a composite's fields, of which there are at most `max`. Returns them, and the
+    /// bytes behind the list.
+    #[inline(always)]
+    pub(crate) fn enter(
+        rest: &'a [u8],
+        decoder: &mut Decoder<'a>,
+        composite: &'static str,
+        max: u32,
+    ) -> Option<(Self, &'a [u8])> {
+        match rest {
+            [format_code::LIST8, size, count, rest @ ..] => {
+                if let Some(size) = usize::from(*size).checked_sub(1)
+                    && let Some((rest, after)) = rest.split_at_checked(size)
+                    && u32::from(*count) <= max
+                    && usize::from(*count) <= size
+                {
+                    return Some((Self { rest, left: u32::from(*count) }, after));
+                }
             }
+            [format_code::LIST0, rest @ ..] => return Some((Self { rest: start_of(rest), left: 0 }, rest)),
+            _ => {}
+        }
+        Self::enter_wide(rest, decoder, composite, max)
+    }
+
+    /// Enters a list of the wide form, or says what is wrong with it.
+    #[cold]
+    #[inline(never)]
+    fn enter_wide(
+        rest: &'a [u8],
+        decoder: &mut Decoder<'a>,
+        composite: &'static str,
+        max: u32,
+    ) -> Option<(Self, &'a [u8])> {
+        let Some((code, list)) = rest.split_first() else { return decoder.truncated(rest) };
+        let wide = match *code {
             format_code::LIST8 => false,
             format_code::LIST32 => true,
-            found => return Err(self.wrong_type("list", found)),
+            found => return decoder.wrong_type("list", found, list),
         };
-        let (left, after) = enter_elements(wide, self)?;
-        if usize::try_from(left).is_ok_and(|left| left <= max) {
-            Ok(FieldDecoder { left, after, composite })
-        } else {
-            Err(self.error(DecodeErrorKind::TooManyFields(composite)))
+        let Entered { count, elements, after } = decoder.enter_elements(wide, list)?;
+        if count > max {
+            return decoder.fail(DecodeErrorKind::TooManyFields(composite), elements);
+        }
+        Some((Self { rest: elements, left: count }, after))
+    }
+
+    /// True if no field is left.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Returns the bytes of the fields that are left.
+    #[inline(always)]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Decodes the next of the fields that are left, of which there must be one; `None` within if it is null.
+    #[inline(always)]
+    pub(crate) fn next<T: Decode>(&mut self, decoder: &mut Decoder<'a>) -> Option<Option<T>> {
+        let Some((code, rest)) = self.next_code(decoder)? else { return Some(None) };
+        let (value, rest) = T::decode_as(code, rest, decoder)?;
+        self.rest = rest;
+        Some(Some(value))
+    }
+
+    /// Decodes it without making a value of it.
+    #[inline(always)]
+    pub(crate) fn next_ref<T: DecodeRef<'a>>(&mut self, decoder: &mut Decoder<'a>) -> Option<Option<T::Ref>> {
+        let Some((code, rest)) = self.next_code(decoder)? else { return Some(None) };
+        let (value, rest) = T::decode_ref(code, rest, decoder)?;
+        self.rest = rest;
+        Some(Some(value))
+    }
+
+    /// Returns the format code of the next field, and the bytes behind it; steps over it if it is null.
+    #[inline(always)]
+    fn next_code(&mut self, decoder: &mut Decoder<'a>) -> Option<Option<(u8, &'a [u8])>> {
+        self.left = self.left.wrapping_sub(1);
+        let Some((code, rest)) = self.rest.split_first() else { return decoder.truncated(self.rest) };
+        if *code == format_code::NULL {
+            self.rest = rest;
+            return Some(None);
+        }
+        Some(Some((*code, rest)))
+    }
+
+    /// Decodes the next field: `None` within if it is null or left out.
+    #[inline]
+    pub fn optional<T: Decode>(&mut self, decoder: &mut Decoder<'a>) -> Option<Option<T>> {
+        if self.is_empty() { Some(None) } else { self.next(decoder) }
+    }
+
+    /// Decodes the next field, which fails with [`DecodeErrorKind::MissingField`] if it is null or left out.
+    pub fn mandatory<T: Decode>(
+        &mut self,
+        decoder: &mut Decoder<'a>,
+        composite: &'static str,
+        field: &'static str,
+    ) -> Option<T> {
+        let at = self.rest;
+        match self.optional(decoder)? {
+            Some(value) => Some(value),
+            None => decoder.fail(DecodeErrorKind::MissingField { composite, field }, at),
         }
     }
 }
 
-impl<'a> FieldDecoder<'a> {
-    /// The next field, or `None` where it is null or left out.
-    ///
-    /// # Errors
-    /// [`DecodeError`] where it is there but not a `T`.
-    #[inline]
-    pub fn optional<T: Decode>(&mut self, decoder: &mut Decoder<'a>) -> Result<Option<T>, DecodeError> {
-        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
-        self.left = left;
-        if decoder.skip_null() { Ok(None) } else { T::decode(decoder).map(Some) }
-    }
+/// Returns nothing, at the start of the bytes.
+#[inline(always)]
+fn start_of(bytes: &[u8]) -> &[u8] {
+    bytes.get(..0).unwrap_or_default()
+}
 
-    /// The next field, which has to be there.
+impl<'a> Decoder<'a> {
+    /// Decodes a composite (1.4) of a type that the standard does not have: a list of at most `max` fields under
+    /// the numeric or the symbolic descriptor. `fields` decodes them, in order.
     ///
-    /// # Errors
-    /// [`DecodeErrorKind::MissingField`] where it is null or left out.
-    #[inline]
-    pub fn mandatory<T: Decode>(
+    /// ```
+    /// use amqp_proto::codec::{Decode, DecodeLimits, Decoder, from_bytes};
+    ///
+    /// #[derive(Debug, PartialEq)]
+    /// struct Lease { holder: String, seconds: Option<u32> }
+    ///
+    /// impl Decode for Lease {
+    ///     fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+    ///         decoder.composite(code, rest, ("Lease", 0x1234, "example:lease:list"), 2, |fields, decoder| {
+    ///             let holder: amqp_proto::types::Str = fields.mandatory(decoder, "Lease", "holder")?;
+    ///             Some(Self { holder: holder.as_str().into(), seconds: fields.optional(decoder)? })
+    ///         })
+    ///     }
+    /// }
+    ///
+    /// let bytes = b"\x00\x80\0\0\0\0\0\0\x12\x34\xc0\x06\x02\xa1\x01a\x52\x1e".as_slice().into();
+    /// let lease = Lease { holder: "a".into(), seconds: Some(30) };
+    /// assert_eq!(from_bytes(&bytes, DecodeLimits::DEFAULT), Ok(lease));
+    /// ```
+    pub fn composite<T>(
         &mut self,
-        decoder: &mut Decoder<'a>,
-        field: &'static str,
-    ) -> Result<T, DecodeError> {
-        let at = decoder.offset();
-        let missing = DecodeErrorKind::MissingField { composite: self.composite, field };
-        self.optional(decoder)?.ok_or(missing.at(at))
-    }
-
-    /// The next field, of which at least one value has to be there.
-    ///
-    /// # Errors
-    /// [`DecodeErrorKind::MissingField`] where it is null, left out or an array of none.
-    pub fn mandatory_multiple<T: Decode + Element>(
-        &mut self,
-        decoder: &mut Decoder<'a>,
-        field: &'static str,
-    ) -> Result<Multiple<T>, DecodeError> {
-        let at = decoder.offset();
-        let missing = DecodeErrorKind::MissingField { composite: self.composite, field };
-        // 1.3: for a field both multiple and mandatory an array without entries is as invalid as null.
-        let values: Option<Multiple<T>> = self.optional(decoder)?;
-        values.filter(|values| !values.is_empty()).ok_or(missing.at(at))
-    }
-
-    /// Ends the list, which must have no field left.
-    ///
-    /// # Errors
-    /// [`DecodeErrorKind::SizeMismatch`] where bytes are left over inside the list.
-    #[inline]
-    pub fn end(self, decoder: &mut Decoder<'a>) -> Result<(), DecodeError> {
-        decoder.leave(self.after)
+        code: u8,
+        rest: &'a [u8],
+        (name, number, symbol): (&'static str, u64, &'static str),
+        max: u32,
+        fields: impl FnOnce(&mut FieldDecoder<'a>, &mut Self) -> Option<T>,
+    ) -> Option<(T, &'a [u8])> {
+        let (found, list) = self.enter_described(code, rest, name, &[(name, number, symbol)])?;
+        if found != number {
+            return self.unknown_descriptor(name, rest);
+        }
+        let (mut list, after) = FieldDecoder::enter(list, self, name, max)?;
+        let value = fields(&mut list, self)?;
+        self.end_compound(list.rest)?;
+        self.ascend();
+        Some((value, after))
     }
 }

@@ -1,305 +1,257 @@
-//! The cursor over encoded bytes: nom's parsers, offsets for errors, and the limits.
+//! The decoder: where values are taken from, what may be spent on them, and why one was refused.
+
+use core::ops::Range;
 
 use bytes::Bytes;
-use nom::{
-    bytes::complete::take,
-    error::Error as NomError,
-    number::complete::{be_u8, be_u16, be_u32, be_u64},
+
+use super::{
+    Decode, DecodeError, DecodeErrorKind, DecodeLimits, format_code,
+    skip::{SkipError, skip_value},
 };
 
-use super::{Decode, DecodeError, DecodeErrorKind, DecodeLimits, format_code};
-use crate::types::{Symbol, Value};
-
-/// Reads values from bytes, one after the other.
+/// Decodes values from bytes, one after the other.
 ///
-/// Binaries, strings and symbols that it reads are slices of the bytes it was given, not copies.
+/// Made by [`new`](Self::new) it shares the bytes it was given: binaries, strings and symbols are slices of them.
+/// Made by [`from_slice`](Self::from_slice) it copies those out.
 #[derive(Debug)]
 pub struct Decoder<'a> {
-    source: &'a Bytes,
-    /// What is left of the compound being read, or of the source outside any.
+    source: &'a [u8],
+    /// The bytes that `source` is, if parts of them can be shared.
+    shared: Option<&'a Bytes>,
+    /// The part of `source` that has not been decoded.
     rest: &'a [u8],
     budget: DecodeLimits,
+    /// Why the last value was refused.
+    error: Option<DecodeError>,
 }
-
-/// Where a decoder is, and what is left of its limits there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place<'a> {
-    rest: &'a [u8],
-    budget: DecodeLimits,
-}
-
-impl<'a> Place<'a> {
-    /// What is left of the bytes.
-    #[inline(always)]
-    pub(crate) fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
-}
-
-/// What a described value says it is (1.5).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Descriptor {
-    /// A numeric descriptor: domain in the upper half, id in the lower.
-    Code(u64),
-    /// A symbolic descriptor.
-    Symbol(Symbol),
-    /// A value of another type: reserved, and no type of the standard has one.
-    Reserved(Value),
-}
-
-/// A primitive parser: nom's answer, without the reason, since there is only one.
-type Parsed<'a, T> = Result<(&'a [u8], T), nom::Err<NomError<&'a [u8]>>>;
 
 impl<'a> Decoder<'a> {
-    /// A decoder at the start of the bytes.
+    /// A decoder at the start of the bytes, which shares them with what it decodes.
     #[inline]
     pub fn new(source: &'a Bytes, limits: DecodeLimits) -> Self {
-        Self { source, rest: source, budget: limits }
+        Self { source, shared: Some(source), rest: source, budget: limits, error: None }
     }
 
-    /// Bytes read so far.
+    /// A decoder at the start of the bytes, which copies binaries, strings and symbols out of them.
+    #[inline]
+    pub fn from_slice(source: &'a [u8], limits: DecodeLimits) -> Self {
+        Self { source, shared: None, rest: source, budget: limits, error: None }
+    }
+
+    /// A decoder of a part of the bytes; offsets count from the start of them all.
+    #[inline]
+    pub(crate) fn within(source: &'a Bytes, part: Range<usize>, limits: DecodeLimits) -> Self {
+        let end = source.get(source.len()..).unwrap_or_default();
+        Self { rest: source.get(part).unwrap_or(end), ..Self::new(source, limits) }
+    }
+
+    /// Returns how many bytes have been decoded.
     #[inline]
     pub fn offset(&self) -> usize {
-        // `rest` is always a part of `source`, so the difference of their addresses is the offset.
-        self.rest.as_ptr().addr().wrapping_sub(self.source.as_ptr().addr())
+        self.offset_of(self.rest)
     }
 
-    /// The error `kind` at the current offset.
-    #[cold]
-    pub fn error(&self, kind: DecodeErrorKind) -> DecodeError {
-        kind.at(self.offset())
+    /// Returns where a part of the source begins in it.
+    #[inline]
+    fn offset_of(&self, part: &[u8]) -> usize {
+        // Any slice that gets here is a part of `source`, so the difference of their addresses is the offset.
+        part.as_ptr().addr().wrapping_sub(self.source.as_ptr().addr()).min(self.source.len())
     }
 
-    /// Whether nothing is left.
+    /// True if nothing is left.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// All that is left, shared with the source.
+    /// Returns the bytes that have not been decoded.
+    #[inline(always)]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Goes on at another part of the source.
+    #[inline(always)]
+    pub(crate) fn set_rest(&mut self, rest: &'a [u8]) {
+        self.rest = rest;
+    }
+
+    /// Steps over the value at the front of `rest`, and returns the bytes behind it.
+    #[inline]
+    pub(crate) fn skip(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        let mut source = rest;
+        match skip_value(&mut source) {
+            Ok(()) => Some(source),
+            Err(error) => self.cannot_skip(error, source),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn cannot_skip<T>(&mut self, error: SkipError, at: &[u8]) -> Option<T> {
+        self.error = Some(error.at(self.offset_of(at)));
+        None
+    }
+
+    /// Returns all that is left, and leaves nothing.
     pub fn take_rest(&mut self) -> Bytes {
-        let rest = self.source.slice_ref(self.rest);
+        let rest = self.share(self.rest);
         self.rest = self.rest.get(self.rest.len()..).unwrap_or_default();
         rest
     }
 
-    /// Fails unless everything has been read.
+    /// Fails unless everything has been decoded.
     ///
     /// # Errors
     /// [`DecodeErrorKind::TrailingBytes`].
     #[inline]
     pub fn finish(&self) -> Result<(), DecodeError> {
-        if self.is_empty() { Ok(()) } else { Err(self.error(DecodeErrorKind::TrailingBytes)) }
+        if self.is_empty() { Ok(()) } else { Err(DecodeErrorKind::TrailingBytes.at(self.offset())) }
     }
 
-    #[inline]
-    fn run<T>(&mut self, parse: impl FnOnce(&'a [u8]) -> Parsed<'a, T>) -> Result<T, DecodeError> {
-        match parse(self.rest) {
-            Ok((rest, value)) => {
+    /// Decodes the next value by `decode`, which is given the bytes left and returns those behind the value.
+    #[inline(always)]
+    pub(crate) fn run<T>(
+        &mut self,
+        decode: impl FnOnce(&'a [u8], &mut Self) -> Option<(T, &'a [u8])>,
+    ) -> Result<T, DecodeError> {
+        let decoded = decode(self.rest, self);
+        self.goes_on(decoded)
+    }
+
+    /// Goes on behind a value, or returns why it was refused.
+    #[inline(always)]
+    pub(super) fn goes_on<T>(&mut self, decoded: Option<(T, &'a [u8])>) -> Result<T, DecodeError> {
+        match decoded {
+            Some((value, rest)) => {
                 self.rest = rest;
                 Ok(value)
             }
-            Err(_) => Err(self.truncated()),
+            None => Err(self.take_error::<T>()),
         }
     }
 
+    /// Returns why the value was refused.
     #[cold]
-    fn truncated(&self) -> DecodeError {
-        self.error(DecodeErrorKind::Truncated)
+    pub(crate) fn take_error<T>(&mut self) -> DecodeError {
+        // The types of this crate always note a reason; one written elsewhere may have failed to.
+        let unknown = DecodeErrorKind::InvalidChoice(core::any::type_name::<T>());
+        self.error.take().unwrap_or_else(|| unknown.at(self.offset()))
     }
 
-    /// The next byte.
-    ///
-    /// # Errors
-    /// [`DecodeErrorKind::Truncated`] at the end.
-    #[inline]
-    pub fn u8(&mut self) -> Result<u8, DecodeError> {
-        self.run(be_u8)
+    /// True if a reason to refuse a value has been noted.
+    #[cfg(test)]
+    pub(crate) fn has_error(&self) -> bool {
+        self.error.is_some()
     }
 
-    #[inline]
-    pub(crate) fn u16(&mut self) -> Result<u16, DecodeError> {
-        self.run(be_u16)
-    }
-
-    #[inline]
-    pub(crate) fn u32(&mut self) -> Result<u32, DecodeError> {
-        self.run(be_u32)
-    }
-
-    #[inline]
-    pub(crate) fn u64(&mut self) -> Result<u64, DecodeError> {
-        self.run(be_u64)
-    }
-
-    #[inline]
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let at = self.offset();
-        self.take(N)?.try_into().map_err(|_| DecodeErrorKind::Truncated.at(at))
-    }
-
-    #[inline]
-    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
-        self.run(take(count))
-    }
-
-    /// As many bytes, shared with the source.
-    #[inline]
-    pub(crate) fn share(&mut self, count: usize) -> Result<Bytes, DecodeError> {
-        let bytes = self.take(count)?;
-        Ok(self.source.slice_ref(bytes))
-    }
-
-    /// A part of the source, shared with it.
-    #[inline]
-    pub(super) fn shared(&self, bytes: &[u8]) -> Bytes {
-        self.source.slice_ref(bytes)
-    }
-
-    /// What is left.
-    #[inline]
-    pub(super) fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
-
-    /// Puts the decoder at another part of its source.
-    #[inline]
-    pub(super) fn set_rest(&mut self, rest: &'a [u8]) {
-        self.rest = rest;
-    }
-
-    /// Where the decoder is, to come back to.
+    /// Decodes a value with its constructor from the front of `rest`, for use within [`Decode::decode_as`].
     #[inline(always)]
-    pub(crate) fn place(&self) -> Place<'a> {
-        Place { rest: self.rest, budget: self.budget }
+    pub fn value<T: Decode>(&mut self, rest: &'a [u8]) -> Option<(T, &'a [u8])> {
+        match rest.split_first() {
+            Some((code, rest)) => T::decode_as(*code, rest, self),
+            None => self.truncated(rest),
+        }
     }
 
-    /// Goes on behind a value that was read on the short way, with the depth there was before it.
+    /// Returns the bytes as a value of their own: shared with the source, or copied.
+    #[inline]
+    pub(crate) fn share(&self, bytes: &[u8]) -> Bytes {
+        match self.shared {
+            Some(source) => source.slice_ref(bytes),
+            None => Bytes::copy_from_slice(bytes),
+        }
+    }
+
+    /// Notes why the value is refused, `at` being the bytes from the fault on, and returns `None`.
     #[inline(always)]
-    pub(crate) fn resume(&mut self, before: Place<'a>, rest: &'a [u8]) {
-        self.rest = rest;
-        self.budget.max_depth = before.budget.max_depth;
+    pub fn fail<T>(&mut self, kind: DecodeErrorKind, at: &[u8]) -> Option<T> {
+        self.note(kind, at);
+        None
     }
 
-    /// Reads a value on the general way, which the short one has given way to.
     #[cold]
     #[inline(never)]
-    pub(crate) fn generally<T: Decode>(&mut self, before: Place<'a>) -> Result<T, DecodeError> {
-        (self.rest, self.budget) = (before.rest, before.budget);
-        let code = self.code()?;
-        T::decode_as(code, self)
+    fn note(&mut self, kind: DecodeErrorKind, at: &[u8]) {
+        self.error = Some(kind.at(self.offset_of(at)));
     }
 
-    /// Goes one level down, on the short way.
+    /// Notes that a value of another type is due than that of the format code in front of `rest`, and returns `None`.
     #[inline(always)]
-    pub(crate) fn descend(&mut self) -> Option<()> {
-        self.budget.max_depth = self.budget.max_depth.checked_sub(1)?;
-        Some(())
+    pub fn wrong_type<T>(&mut self, expected: &'static str, found: u8, rest: &[u8]) -> Option<T> {
+        self.note_type(expected, found, rest);
+        None
     }
 
-    /// Comes back up.
+    #[cold]
+    #[inline(never)]
+    fn note_type(&mut self, expected: &'static str, found: u8, rest: &[u8]) {
+        let kind = DecodeErrorKind::wrong_type(expected, found);
+        // The code has been taken already: the fault lies with it.
+        self.error = Some(kind.at(self.offset_of(rest).saturating_sub(1)));
+    }
+
+    /// Notes that the bytes end inside the value that begins at `at`, and returns `None`.
+    #[inline(always)]
+    pub(crate) fn truncated<T>(&mut self, at: &[u8]) -> Option<T> {
+        self.note_truncated(at);
+        None
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_truncated(&mut self, at: &[u8]) {
+        self.note(DecodeErrorKind::Truncated, at);
+    }
+
+    /// Goes one level down, to a value that begins at `at`; [`ascend`](Self::ascend) comes back.
+    #[inline(always)]
+    pub(crate) fn descend(&mut self, at: &[u8]) -> Option<()> {
+        match self.budget.max_depth.checked_sub(1) {
+            Some(depth) => {
+                self.budget.max_depth = depth;
+                Some(())
+            }
+            None => self.fail(DecodeErrorKind::TooDeep, at),
+        }
+    }
+
+    /// Comes back up one level.
     #[inline(always)]
     pub(crate) fn ascend(&mut self) {
         self.budget.max_depth = self.budget.max_depth.saturating_add(1);
     }
 
-    /// The next constructor's format code; [`format_code::DESCRIBED`] where a descriptor follows.
-    ///
-    /// # Errors
-    /// [`DecodeErrorKind::Truncated`] at the end.
-    #[inline]
-    pub fn code(&mut self) -> Result<u8, DecodeError> {
-        self.u8()
-    }
-
-    /// Takes a null if one comes next, and says whether it did.
-    #[inline]
-    pub fn skip_null(&mut self) -> bool {
-        match self.rest.split_first() {
-            Some((&format_code::NULL, rest)) => {
-                self.rest = rest;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Reads a descriptor, after its [`format_code::DESCRIBED`] has been read.
-    ///
-    /// # Errors
-    /// Any [`DecodeError`] of the descriptor's value; [`DecodeErrorKind::TooDeep`] where it is nested too deeply.
-    pub fn descriptor(&mut self) -> Result<Descriptor, DecodeError> {
-        match self.code()? {
-            format_code::SMALLULONG => Ok(Descriptor::Code(self.u8()?.into())),
-            format_code::ULONG => Ok(Descriptor::Code(self.u64()?)),
-            format_code::ULONG0 => Ok(Descriptor::Code(0)),
-            code @ (format_code::SYM8 | format_code::SYM32) => {
-                Ok(Descriptor::Symbol(Symbol::decode_as(code, self)?))
-            }
-            other => {
-                let value = self.nested(|decoder| Value::decode_as(other, decoder))?;
-                Ok(Descriptor::Reserved(value))
-            }
-        }
-    }
-
-    /// Runs `read` one level down.
-    #[inline]
-    pub(crate) fn nested<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
-    ) -> Result<T, DecodeError> {
-        let Some(depth) = self.budget.max_depth.checked_sub(1) else {
-            return Err(self.error(DecodeErrorKind::TooDeep));
-        };
-        self.budget.max_depth = depth;
-        let result = read(self);
-        self.budget.max_depth = depth.saturating_add(1);
-        result
-    }
-
     /// Takes `count` elements out of the budget before anything is reserved for them.
     #[inline]
-    pub(crate) fn spend(&mut self, count: u32) -> Result<(), DecodeError> {
+    pub(crate) fn spend(&mut self, count: u32, at: &[u8]) -> Option<()> {
         match self.budget.max_elements.checked_sub(count) {
             Some(left) => {
                 self.budget.max_elements = left;
-                Ok(())
+                Some(())
             }
-            None => Err(self.error(DecodeErrorKind::TooManyElements)),
+            None => self.fail(DecodeErrorKind::TooManyElements, at),
         }
     }
 
-    /// The same for elements that take up no bytes.
-    pub(crate) fn spend_zero_width(&mut self, count: u32) -> Result<(), DecodeError> {
+    /// Takes `count` elements that take up no bytes out of the budget.
+    pub(crate) fn spend_zero_width(&mut self, count: u32, at: &[u8]) -> Option<()> {
         match self.budget.max_zero_width_elements.checked_sub(count) {
             Some(left) => {
                 self.budget.max_zero_width_elements = left;
-                self.spend(count)
+                self.spend(count, at)
             }
-            None => Err(self.error(DecodeErrorKind::TooManyElements)),
+            None => self.fail(DecodeErrorKind::TooManyElements, at),
         }
     }
+}
 
-    /// Narrows the decoder to the next `size` bytes; [`leave`](Self::leave) goes back to what follows them.
-    #[inline]
-    pub(crate) fn enter(&mut self, size: usize) -> Result<&'a [u8], DecodeError> {
-        let body = self.take(size)?;
-        Ok(core::mem::replace(&mut self.rest, body))
-    }
-
-    /// Goes back to what follows a compounds, which must have been read to its end.
-    #[inline]
-    pub(crate) fn leave(&mut self, after: &'a [u8]) -> Result<(), DecodeError> {
-        if !self.rest.is_empty() {
-            return Err(self.error(DecodeErrorKind::SizeMismatch));
+impl DecodeErrorKind {
+    /// Returns what is wrong with a format code where a value of another type is due.
+    pub(crate) fn wrong_type(expected: &'static str, found: u8) -> Self {
+        if found != format_code::DESCRIBED && format_code::lookup(found).is_none() {
+            return Self::UnknownCode(found);
         }
-        self.rest = after;
-        Ok(())
-    }
-
-    #[inline]
-    pub(crate) fn remaining(&self) -> usize {
-        self.rest.len()
+        Self::WrongType { expected, found }
     }
 }

@@ -7,51 +7,69 @@ use super::{Encode, format_code};
 /// Writes values to the end of a buffer.
 #[derive(Debug)]
 pub struct Encoder<'a> {
-    out: &'a mut Vec<u8>,
+    buffer: &'a mut Vec<u8>,
 }
 
 impl<'a> Encoder<'a> {
-    /// A encoder at the end of the buffer.
-    pub fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out }
+    /// An encoder at the end of the buffer.
+    #[inline]
+    pub fn new(buffer: &'a mut Vec<u8>) -> Self {
+        Self { buffer }
     }
 
-    /// How long the buffer is now, in bytes.
+    /// Returns how long the buffer is now, in bytes.
+    #[inline]
     pub fn position(&self) -> usize {
-        self.out.len()
+        self.buffer.len()
     }
 
-    /// Takes back what was written after `position`.
+    /// Takes back what was written behind `position`.
+    #[inline]
     pub fn truncate(&mut self, position: usize) {
-        self.out.truncate(position);
+        self.buffer.truncate(position);
     }
 
-    /// Takes what was written after `position` out of the buffer.
+    /// Takes what was written behind `position` out of the buffer.
     pub(super) fn split_off(&mut self, position: usize) -> Vec<u8> {
-        self.out.split_off(position.min(self.out.len()))
+        self.buffer.split_off(position.min(self.buffer.len()))
+    }
+
+    /// Writes bytes of a number that is known when compiling, which is one store.
+    #[inline(always)]
+    pub(crate) fn array<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.buffer.extend_from_slice(&bytes);
+    }
+
+    /// Writes the first `used` of the bytes: all of them are stored, and those behind are taken back.
+    #[inline(always)]
+    pub(crate) fn array_start<const N: usize>(&mut self, bytes: &[u8; N], used: usize) {
+        let end = self.buffer.len().wrapping_add(used);
+        self.buffer.extend_from_slice(bytes);
+        self.buffer.truncate(end);
     }
 
     #[inline]
     pub(crate) fn u8(&mut self, byte: u8) {
-        self.out.push(byte);
+        self.buffer.push(byte);
     }
 
     /// Writes bytes as they are, with no constructor.
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
+        self.buffer.extend_from_slice(bytes);
     }
 
+    /// Writes a value of fixed width behind its format code.
     #[inline]
     pub(crate) fn fixed<const N: usize>(&mut self, code: u8, bytes: [u8; N]) {
-        self.out.push(code);
-        self.out.extend_from_slice(&bytes);
+        self.u8(code);
+        self.array(bytes);
     }
 
     #[inline]
     pub(crate) fn variable(&mut self, narrow: u8, wide: u8, bytes: &[u8]) {
         match u8::try_from(bytes.len()) {
-            Ok(length) => self.raw(&[narrow, length]),
+            Ok(length) => self.array([narrow, length]),
             Err(_) => self.fixed(wide, length32(bytes.len()).to_be_bytes()),
         }
         self.raw(bytes);
@@ -69,6 +87,20 @@ impl<'a> Encoder<'a> {
         descriptor.encode(self);
     }
 
+    /// Starts a described list: a composite (1.4), whose fields are the items.
+    #[inline(always)]
+    pub(crate) fn composite(&mut self, descriptor: u64) -> CompoundEncoder {
+        let [.., low] = descriptor.to_be_bytes();
+        if descriptor == 0 || descriptor > u64::from(low) {
+            self.describe(descriptor);
+            return self.list();
+        }
+        let head = [format_code::DESCRIBED, format_code::SMALLULONG, low, format_code::LIST8, 0, 0];
+        self.array(head);
+        let start = self.position().saturating_sub(SMALL_HEAD);
+        CompoundEncoder { start, wide: format_code::LIST32, count: 0, nulls: 0 }
+    }
+
     /// Starts a list; its items are written by the answer, which ends it too.
     #[inline]
     pub fn list(&mut self) -> CompoundEncoder {
@@ -80,26 +112,27 @@ impl<'a> Encoder<'a> {
         CompoundEncoder::start(self, format_code::MAP8, format_code::MAP32)
     }
 
-    pub(crate) fn patch(&mut self, at: usize, bytes: &[u8]) {
-        let end = at.saturating_add(bytes.len());
-        if let Some(place) = self.out.get_mut(at..end) {
-            place.copy_from_slice(bytes);
+    /// Writes over bytes that have been written.
+    #[inline]
+    pub(crate) fn patch<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
+        if let Some(place) = self.buffer.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+            *place = bytes;
         }
     }
 
-    /// Makes room for `count` bytes at `at`, moving what was written after it.
+    /// Makes room for `count` bytes at `at`, moving what was written behind it.
     pub(super) fn open_gap(&mut self, at: usize, count: usize) {
-        let old = self.out.len();
-        self.out.resize(old.saturating_add(count), 0);
-        self.out.copy_within(at.min(old)..old, at.min(old).saturating_add(count));
+        let old = self.buffer.len();
+        self.buffer.resize(old.saturating_add(count), 0);
+        self.buffer.copy_within(at.min(old)..old, at.min(old).saturating_add(count));
     }
 
     /// Removes the bytes from `from` to `to`.
     pub(super) fn close_gap(&mut self, from: usize, to: usize) {
-        let end = self.out.len();
+        let end = self.buffer.len();
         let (from, to) = (from.min(end), to.min(end));
-        self.out.copy_within(to..end, from);
-        self.out.truncate(end.saturating_sub(to.saturating_sub(from)));
+        self.buffer.copy_within(to..end, from);
+        self.buffer.truncate(end.saturating_sub(to.saturating_sub(from)));
     }
 }
 
@@ -122,16 +155,19 @@ const SMALL_HEAD: usize = 3;
 /// What a wide head takes beyond a small one.
 const WIDER: usize = 6;
 
+/// No composite of the standard has more fields that can be left out.
+const MOST_NULLS: usize = 16;
+
 impl CompoundEncoder {
     #[inline]
     fn start(encoder: &mut Encoder<'_>, narrow: u8, wide: u8) -> Self {
         let start = encoder.position();
-        encoder.raw(&[narrow, 0, 0]);
+        encoder.array([narrow, 0, 0]);
         Self { start, wide, count: 0, nulls: 0 }
     }
 
     /// Writes an item.
-    #[inline]
+    #[inline(always)]
     pub fn item<T: Encode + ?Sized>(&mut self, encoder: &mut Encoder<'_>, item: &T) {
         if self.nulls > 0 {
             self.flush_nulls(encoder);
@@ -146,16 +182,18 @@ impl CompoundEncoder {
         self.nulls = self.nulls.wrapping_add(1);
     }
 
+    #[inline(always)]
     fn flush_nulls(&mut self, encoder: &mut Encoder<'_>) {
-        for _ in 0..self.nulls {
-            encoder.null();
+        match usize::try_from(self.nulls) {
+            Ok(nulls @ ..=MOST_NULLS) => encoder.array_start(&[format_code::NULL; MOST_NULLS], nulls),
+            _ => (0..self.nulls).for_each(|_| encoder.null()),
         }
         self.count = self.count.wrapping_add(self.nulls);
         self.nulls = 0;
     }
 
     /// Completes the head.
-    #[inline]
+    #[inline(always)]
     pub fn end(self, encoder: &mut Encoder<'_>) {
         if self.count == 0 && self.wide == format_code::LIST32 {
             encoder.truncate(self.start);
@@ -164,7 +202,7 @@ impl CompoundEncoder {
         let body = self.start.saturating_add(SMALL_HEAD);
         let length = encoder.position().saturating_sub(body);
         match (u8::try_from(length.saturating_add(1)), u8::try_from(self.count)) {
-            (Ok(size), Ok(count)) => encoder.patch(self.start.saturating_add(1), &[size, count]),
+            (Ok(size), Ok(count)) => encoder.patch(self.start.saturating_add(1), [size, count]),
             _ => self.widen(encoder, body, length),
         }
     }
@@ -174,8 +212,8 @@ impl CompoundEncoder {
         encoder.open_gap(body, WIDER);
         let size = length32(length.saturating_add(4)).to_be_bytes();
         let count = self.count.to_be_bytes();
-        encoder.patch(self.start, &[self.wide]);
-        encoder.patch(self.start.saturating_add(1), &size);
-        encoder.patch(self.start.saturating_add(5), &count);
+        encoder.patch(self.start, [self.wide]);
+        encoder.patch(self.start.saturating_add(1), size);
+        encoder.patch(self.start.saturating_add(5), count);
     }
 }

@@ -1,16 +1,19 @@
 //! Values to bytes and back (1.2 to 1.6).
 //!
-//! [`Encoder`] writes the smallest legal encoding, [`Decoder`] reads every legal one within [`DecodeLimits`].
+//! [`Encoder`] writes the smallest legal encoding, [`Decoder`] takes every legal one within [`DecodeLimits`].
 //! [`Encode`] and [`Decode`] are how a type says what it looks like on the wire.
 
 mod arrays;
+pub(crate) mod borrowed;
 mod compounds;
 mod decoder;
+mod descriptors;
+mod encoded;
 mod encoder;
 mod error;
 pub mod format_code;
 mod primitives;
-pub(crate) mod usual;
+pub(crate) mod skip;
 mod value;
 
 #[cfg(test)]
@@ -23,36 +26,52 @@ use bytes::Bytes;
 pub use crate::limits::DecodeLimits;
 pub use arrays::Element;
 pub use compounds::FieldDecoder;
-pub use decoder::{Decoder, Descriptor};
+pub use decoder::Decoder;
+pub use descriptors::Descriptor;
+pub(crate) use encoded::{Encoded, EncodedField};
 pub use encoder::{CompoundEncoder, Encoder};
 pub use error::{DecodeError, DecodeErrorKind};
+pub(crate) use primitives::variable;
 
-/// A type that can be read from the wire.
+/// A type that can be decoded from the wire.
+///
+/// A type of your own is most often another one with something more to it:
+///
+/// ```
+/// use amqp_proto::codec::{Decode, DecodeErrorKind, DecodeLimits, Decoder, from_bytes};
+///
+/// #[derive(Debug, PartialEq)]
+/// struct Percent(u8);
+///
+/// impl Decode for Percent {
+///     fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+///         match u8::decode_as(code, rest, decoder)? {
+///             (percent @ ..=100, rest) => Some((Self(percent), rest)),
+///             _ => decoder.fail(DecodeErrorKind::InvalidChoice("Percent"), rest),
+///         }
+///     }
+/// }
+///
+/// assert_eq!(from_bytes(&vec![0x50, 7].into(), DecodeLimits::DEFAULT), Ok(Percent(7)));
+/// let error = from_bytes::<Percent>(&vec![0x50, 101].into(), DecodeLimits::DEFAULT).unwrap_err();
+/// assert_eq!((error.kind, error.offset), (DecodeErrorKind::InvalidChoice("Percent"), 1));
+/// ```
 pub trait Decode: Sized {
-    /// Reads the rest of a value whose format code has been read already; [`format_code::DESCRIBED`] stands for a
-    /// descriptor and a value that follow.
+    /// Decodes the value with this format code from the front of `rest`. Returns it, and the bytes behind it.
     ///
-    /// # Errors
-    /// [`DecodeError`] where the bytes are not a value of this type.
-    fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError>;
+    /// [`format_code::DESCRIBED`] stands for a descriptor and a value. `None` is an error that the decoder has been
+    /// told by [`Decoder::fail`], either here or by the `decode_as` of another type.
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])>;
 
-    /// Reads a value with its constructor.
+    /// Decodes the next value, with its constructor. After an error the decoder is where it was, but part of its
+    /// limits may be used up.
     ///
     /// # Errors
-    /// [`DecodeError`] where the bytes are not a value of this type.
+    /// [`DecodeError`] if the bytes are not a value of this type.
     #[inline]
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        let code = decoder.code()?;
-        Self::decode_as(code, decoder)
-    }
-
-    /// Reads a value with its constructor off the front of what is left of the decoder's bytes, and gives what is
-    /// left behind it. `None` stands for an error, which [`decode`](Self::decode) tells; what the decoder is at then,
-    /// and how much of its limits is used up, is not said.
-    ///
-    /// This is for types that have a shorter way to read their usual encodings; others leave it as it is.
-    fn usual<'a>(rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
-        usual::general(rest, decoder)
+        let decoded = decoder.value(decoder.rest());
+        decoder.goes_on(decoded)
     }
 }
 
@@ -64,13 +83,8 @@ pub trait Encode {
 
 impl<T: Decode> Decode for Box<T> {
     #[inline]
-    fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        T::decode_as(code, decoder).map(Self::new)
-    }
-
-    #[inline]
-    fn usual<'a>(rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
-        T::usual(rest, decoder).map(|(value, rest)| (Self::new(value), rest))
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+        T::decode_as(code, rest, decoder).map(|(value, rest)| (Self::new(value), rest))
     }
 }
 
@@ -82,13 +96,8 @@ impl<T: Encode + ?Sized> Encode for Box<T> {
 
 impl<T: Decode> Decode for Arc<T> {
     #[inline]
-    fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        T::decode_as(code, decoder).map(Self::new)
-    }
-
-    #[inline]
-    fn usual<'a>(rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
-        T::usual(rest, decoder).map(|(value, rest)| (Self::new(value), rest))
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+        T::decode_as(code, rest, decoder).map(|(value, rest)| (Self::new(value), rest))
     }
 }
 
@@ -100,8 +109,11 @@ impl<T: Encode + ?Sized> Encode for Arc<T> {
 
 /// A value that may be null, outside the fields of a composite.
 impl<T: Decode> Decode for Option<T> {
-    fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        if code == format_code::NULL { Ok(None) } else { T::decode_as(code, decoder).map(Some) }
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+        if code == format_code::NULL {
+            return Some((None, rest));
+        }
+        T::decode_as(code, rest, decoder).map(|(value, rest)| (Some(value), rest))
     }
 }
 
@@ -120,13 +132,25 @@ impl<T: Encode + ?Sized> Encode for &T {
     }
 }
 
-/// Reads one value that takes up all of the bytes.
+/// Decodes one value that takes up all of the bytes, and shares them.
 ///
 /// # Errors
-/// [`DecodeError`] where the bytes are not a `T`, or where bytes are left over.
+/// [`DecodeError`] if the bytes are not a `T`, or if bytes are left over.
 pub fn from_bytes<T: Decode>(bytes: &Bytes, limits: DecodeLimits) -> Result<T, DecodeError> {
-    let mut decoder = Decoder::new(bytes, limits);
-    let value = T::decode(&mut decoder)?;
+    only_value(&mut Decoder::new(bytes, limits))
+}
+
+/// Decodes one value that takes up all of the bytes, and copies what it keeps of them.
+///
+/// # Errors
+/// [`DecodeError`] if the bytes are not a `T`, or if bytes are left over.
+pub fn from_slice<T: Decode>(bytes: &[u8], limits: DecodeLimits) -> Result<T, DecodeError> {
+    only_value(&mut Decoder::from_slice(bytes, limits))
+}
+
+#[inline]
+fn only_value<T: Decode>(decoder: &mut Decoder<'_>) -> Result<T, DecodeError> {
+    let value = T::decode(decoder)?;
     decoder.finish()?;
     Ok(value)
 }

@@ -1,192 +1,249 @@
-//! Every primitive type in every encoding, read by type (1.6).
+//! Every primitive type in every encoding, decoded by type (1.6).
 
 use bytes::Bytes;
 
-use super::{Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder, format_code, usual};
+use super::{Decode, DecodeErrorKind, Decoder, Encode, Encoder, borrowed::DecodeRef, format_code};
 use crate::types::{
     AnnotationKey, Channel, Decimal32, Decimal64, Decimal128, DeliveryNumber, DeliveryTag, Double, Float,
-    Handle, MessageFormat, Milliseconds, Seconds, SequenceNo, Str, Symbol, Timestamp, TransactionId,
+    Handle, MessageFormat, Milliseconds, Seconds, SequenceNo, Str, Symbol, TextRef, Timestamp, TransactionId,
     TransferNumber, Uuid,
 };
 
-impl Decoder<'_> {
-    #[cold]
-    pub(crate) fn wrong_type(&self, expected: &'static str, found: u8) -> DecodeError {
-        let kind = match found {
-            format_code::DESCRIBED => DecodeErrorKind::WrongType { expected, found },
-            _ if format_code::lookup(found).is_none() => DecodeErrorKind::UnknownCode(found),
-            _ => DecodeErrorKind::WrongType { expected, found },
-        };
-        // The code has been read already: the fault lies with it.
-        kind.at(self.offset().saturating_sub(1))
-    }
-
-    #[inline]
-    fn variable(&mut self, wide: bool) -> Result<Bytes, DecodeError> {
-        let count = self.length(wide)?;
-        self.share(count)
-    }
-
-    #[inline]
-    fn length(&mut self, wide: bool) -> Result<usize, DecodeError> {
-        let at = self.offset();
-        let length = if wide { self.u32()? } else { self.u8()?.into() };
-        usize::try_from(length).map_err(|_| DecodeErrorKind::Truncated.at(at))
-    }
-}
-
-/// One row a type: its standard name, then each code with how to read what follows it, and the short way if there is
-/// one.
+/// One row a type: its standard name, then each code with how to decode what follows it.
 macro_rules! decodes {
-    ($(
-        $name:ty, $standard:literal { $($code:ident => |$decoder:ident| $read:expr;)* }
-        $(=> |$rest:ident $(, $shared:ident)?| $usual:expr;)?
-    )*) => {$(
+    ($($name:ty, $standard:literal { $($code:ident => |$rest:ident, $decoder:ident| $decode:expr;)* })*) => {$(
         impl Decode for $name {
-            #[inline]
-            fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+            #[inline(always)]
+            fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
                 match code {
-                    $(format_code::$code => { let $decoder = decoder; $read })*
-                    found => Err(decoder.wrong_type($standard, found)),
+                    $(format_code::$code => {
+                        let ($rest, $decoder) = (rest, decoder);
+                        $decode
+                    })*
+                    found => decoder.wrong_type($standard, found, rest),
                 }
             }
-
-            $(
-                #[inline(always)]
-                fn usual<'a>($rest: &'a [u8], _decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
-                    $(let $shared = &*_decoder;)?
-                    $usual
-                }
-            )?
         }
     )*};
 }
 
 decodes! {
     bool, "boolean" {
-        TRUE => |_decoder| Ok(true);
-        FALSE => |_decoder| Ok(false);
-        BOOLEAN => |decoder| {
-            let at = decoder.offset();
-            match decoder.u8()? {
-                0 => Ok(false),
-                1 => Ok(true),
-                byte => Err(DecodeErrorKind::InvalidBoolean(byte).at(at)),
-            }
+        TRUE => |rest, _decoder| Some((true, rest));
+        FALSE => |rest, _decoder| Some((false, rest));
+        BOOLEAN => |rest, decoder| match fixed(rest, decoder, |[byte]| byte)? {
+            (0, after) => Some((false, after)),
+            (1, after) => Some((true, after)),
+            (byte, _) => decoder.fail(DecodeErrorKind::InvalidBoolean(byte), rest),
         };
-    } => |rest| usual::boolean(rest);
-    u8, "ubyte" { UBYTE => |decoder| decoder.u8(); } => |rest| usual::ubyte(rest);
-    u16, "ushort" { USHORT => |decoder| decoder.u16(); }
+    }
+    u8, "ubyte" { UBYTE => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes); }
+    u16, "ushort" { USHORT => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes); }
     u32, "uint" {
-        SMALLUINT => |decoder| decoder.u8().map(Self::from);
-        UINT0 => |_decoder| Ok(0);
-        UINT => |decoder| decoder.u32();
-    } => |rest| usual::uint(rest);
+        SMALLUINT => |rest, decoder| fixed(rest, decoder, |[byte]| byte.into());
+        UINT0 => |rest, _decoder| Some((0, rest));
+        UINT => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes);
+    }
     u64, "ulong" {
-        SMALLULONG => |decoder| decoder.u8().map(Self::from);
-        ULONG0 => |_decoder| Ok(0);
-        ULONG => |decoder| decoder.u64();
-    } => |rest| usual::ulong(rest);
-    i8, "byte" { BYTE => |decoder| decoder.u8().map(u8::cast_signed); }
-    i16, "short" { SHORT => |decoder| decoder.u16().map(u16::cast_signed); }
+        SMALLULONG => |rest, decoder| fixed(rest, decoder, |[byte]| byte.into());
+        ULONG0 => |rest, _decoder| Some((0, rest));
+        ULONG => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes);
+    }
+    i8, "byte" { BYTE => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes); }
+    i16, "short" { SHORT => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes); }
     i32, "int" {
-        SMALLINT => |decoder| decoder.u8().map(|byte| byte.cast_signed().into());
-        INT => |decoder| decoder.u32().map(u32::cast_signed);
+        SMALLINT => |rest, decoder| fixed(rest, decoder, |[byte]| byte.cast_signed().into());
+        INT => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes);
     }
     i64, "long" {
-        SMALLLONG => |decoder| decoder.u8().map(|byte| byte.cast_signed().into());
-        LONG => |decoder| decoder.u64().map(u64::cast_signed);
+        SMALLLONG => |rest, decoder| fixed(rest, decoder, |[byte]| byte.cast_signed().into());
+        LONG => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes);
     }
-    Float, "float" { FLOAT => |decoder| decoder.u32().map(Self::from_bits); }
-    Double, "double" { DOUBLE => |decoder| decoder.u64().map(Self::from_bits); }
-    Decimal32, "decimal32" { DECIMAL32 => |decoder| decoder.array().map(Self::from_be_bytes); }
-    Decimal64, "decimal64" { DECIMAL64 => |decoder| decoder.array().map(Self::from_be_bytes); }
-    Decimal128, "decimal128" { DECIMAL128 => |decoder| decoder.array().map(Self::from_be_bytes); }
+    Float, "float" {
+        FLOAT => |rest, decoder| fixed(rest, decoder, |bytes| Self::from_bits(u32::from_be_bytes(bytes)));
+    }
+    Double, "double" {
+        DOUBLE => |rest, decoder| fixed(rest, decoder, |bytes| Self::from_bits(u64::from_be_bytes(bytes)));
+    }
+    Decimal32, "decimal32" { DECIMAL32 => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes); }
+    Decimal64, "decimal64" { DECIMAL64 => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes); }
+    Decimal128, "decimal128" { DECIMAL128 => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes); }
     char, "char" {
-        CHAR => |decoder| {
-            let at = decoder.offset();
-            let point = decoder.u32()?;
-            Self::from_u32(point).ok_or(DecodeErrorKind::InvalidChar(point).at(at))
+        CHAR => |rest, decoder| {
+            let (point, after) = fixed(rest, decoder, u32::from_be_bytes)?;
+            match Self::from_u32(point) {
+                Some(char) => Some((char, after)),
+                None => decoder.fail(DecodeErrorKind::InvalidChar(point), rest),
+            }
         };
     }
     Timestamp, "timestamp" {
-        TIMESTAMP => |decoder| decoder.u64().map(|millis| Self::from_millis(millis.cast_signed()));
-    } => |rest| usual::timestamp(rest);
-    Uuid, "uuid" { UUID => |decoder| decoder.array().map(Self::from_bytes); } => |rest| usual::uuid(rest);
-    Bytes, "binary" {
-        VBIN8 => |decoder| decoder.variable(false);
-        VBIN32 => |decoder| decoder.variable(true);
-    } => |rest, decoder| usual::binary(rest, decoder);
-    Str, "string" {
-        STR8 => |decoder| string(false, decoder);
-        STR32 => |decoder| string(true, decoder);
-    } => |rest, decoder| usual::string(rest, decoder);
-    Symbol, "symbol" {
-        SYM8 => |decoder| symbol(false, decoder);
-        SYM32 => |decoder| symbol(true, decoder);
-    } => |rest, decoder| usual::symbol(rest, decoder);
+        TIMESTAMP => |rest, decoder| {
+            fixed(rest, decoder, |bytes| Self::from_millis(i64::from_be_bytes(bytes)))
+        };
+    }
+    Uuid, "uuid" { UUID => |rest, decoder| fixed(rest, decoder, Self::from_bytes); }
     DeliveryTag, "delivery-tag" {
-        VBIN8 => |decoder| short(false, decoder, "delivery-tag");
-        VBIN32 => |decoder| short(true, decoder, "delivery-tag");
-    } => |rest| usual::delivery_tag(rest);
+        VBIN8 => |rest, decoder| {
+            let (bytes, after) = variable(false, rest, decoder)?;
+            short(Self::try_copy(bytes), "delivery-tag", rest, after, decoder)
+        };
+        VBIN32 => |rest, decoder| {
+            let (bytes, after) = variable(true, rest, decoder)?;
+            short(Self::try_copy(bytes), "delivery-tag", rest, after, decoder)
+        };
+    }
     TransactionId, "transaction-id" {
-        VBIN8 => |decoder| short(false, decoder, "transaction-id");
-        VBIN32 => |decoder| short(true, decoder, "transaction-id");
+        VBIN8 => |rest, decoder| {
+            let (bytes, after) = variable(false, rest, decoder)?;
+            short(Self::try_copy(bytes), "transaction-id", rest, after, decoder)
+        };
+        VBIN32 => |rest, decoder| {
+            let (bytes, after) = variable(true, rest, decoder)?;
+            short(Self::try_copy(bytes), "transaction-id", rest, after, decoder)
+        };
     }
     AnnotationKey, "symbol or ulong" {
-        SYM8 => |decoder| symbol(false, decoder).map(Self::Symbol);
-        SYM32 => |decoder| symbol(true, decoder).map(Self::Symbol);
-        SMALLULONG => |decoder| decoder.u8().map(|byte| Self::Ulong(byte.into()));
-        ULONG0 => |_decoder| Ok(Self::Ulong(0));
-        ULONG => |decoder| decoder.u64().map(Self::Ulong);
+        SYM8 => |rest, decoder| Symbol::decode_as(format_code::SYM8, rest, decoder).map(annotation_key);
+        SYM32 => |rest, decoder| Symbol::decode_as(format_code::SYM32, rest, decoder).map(annotation_key);
+        SMALLULONG => |rest, decoder| fixed(rest, decoder, |[byte]| Self::Ulong(byte.into()));
+        ULONG0 => |rest, _decoder| Some((Self::Ulong(0), rest));
+        ULONG => |rest, decoder| fixed(rest, decoder, |bytes| Self::Ulong(u64::from_be_bytes(bytes)));
     }
 }
 
-fn string(wide: bool, decoder: &mut Decoder<'_>) -> Result<Str, DecodeError> {
-    let at = decoder.offset();
-    Str::try_from(decoder.variable(wide)?).map_err(|_| DecodeErrorKind::InvalidUtf8.at(at))
+/// Types of which [`DecodeRef`] keeps the value itself.
+macro_rules! kept {
+    ($($name:ty),* $(,)?) => {$(
+        impl<'a> DecodeRef<'a> for $name {
+            type Ref = Self;
+
+            #[inline(always)]
+            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+                Self::decode_as(code, rest, decoder)
+            }
+        }
+    )*};
 }
 
-fn symbol(wide: bool, decoder: &mut Decoder<'_>) -> Result<Symbol, DecodeError> {
-    let at = decoder.offset();
-    Symbol::try_from(decoder.variable(wide)?).map_err(|_| DecodeErrorKind::InvalidSymbol.at(at))
+kept!(bool, u8, u16, u32, u64, Timestamp, Uuid, DeliveryTag, TransactionId);
+
+fn annotation_key((symbol, rest): (Symbol, &[u8])) -> (AnnotationKey, &[u8]) {
+    (AnnotationKey::Symbol(symbol), rest)
 }
 
-#[inline]
-fn short<'r, T: TryFrom<&'r [u8]>>(
+/// Decodes a value of a fixed width.
+#[inline(always)]
+fn fixed<'a, const N: usize, T>(
+    rest: &'a [u8],
+    decoder: &mut Decoder<'a>,
+    make: impl FnOnce([u8; N]) -> T,
+) -> Option<(T, &'a [u8])> {
+    match rest.split_first_chunk() {
+        Some((bytes, rest)) => Some((make(*bytes), rest)),
+        None => decoder.truncated(rest),
+    }
+}
+
+/// Decodes the bytes of a binary, a string or a symbol, behind their length of one byte or four.
+#[inline(always)]
+pub(crate) fn variable<'a>(
     wide: bool,
-    decoder: &mut Decoder<'r>,
+    rest: &'a [u8],
+    decoder: &mut Decoder<'a>,
+) -> Option<(&'a [u8], &'a [u8])> {
+    let (length, rest) = if wide {
+        let (length, rest) = fixed(rest, decoder, u32::from_be_bytes)?;
+        (usize::try_from(length).unwrap_or(usize::MAX), rest)
+    } else {
+        let (length, rest) = fixed(rest, decoder, u8::from_be_bytes)?;
+        (length.into(), rest)
+    };
+    match rest.split_at_checked(length) {
+        Some(both) => Some(both),
+        None => decoder.truncated(rest),
+    }
+}
+
+/// Returns a binary that fits its type (2.8.7, 4.5.4), or refuses it.
+#[inline(always)]
+fn short<'a, T>(
+    try_copy: Option<T>,
     name: &'static str,
-) -> Result<T, DecodeError> {
-    let at = decoder.offset();
-    let count = decoder.length(wide)?;
-    // 2.8.7, 4.5.4: refused by its declared length, before the bytes are looked at.
-    T::try_from(decoder.take(count)?).map_err(|_| DecodeErrorKind::TooLong(name).at(at))
+    rest: &'a [u8],
+    after: &'a [u8],
+    decoder: &mut Decoder<'a>,
+) -> Option<(T, &'a [u8])> {
+    match try_copy {
+        Some(value) => Some((value, after)),
+        None => decoder.fail(DecodeErrorKind::TooLong(name), rest),
+    }
+}
+
+/// Types of variable width: of what they are made, what is borrowed of them and how that is checked.
+macro_rules! variables {
+    ($($name:ty, $standard:literal, $narrow:ident | $wide:ident, $borrowed:ty, $check:expr, $error:ident;)*) => {$(
+        impl Decode for $name {
+            #[inline]
+            fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+                let (bytes, after) = match code {
+                    format_code::$narrow => variable(false, rest, decoder)?,
+                    format_code::$wide => variable(true, rest, decoder)?,
+                    found => return decoder.wrong_type($standard, found, rest),
+                };
+                match Self::try_from(decoder.share(bytes)) {
+                    Ok(value) => Some((value, after)),
+                    #[allow(unreachable_patterns, reason = "any bytes are a binary")]
+                    Err(_) => decoder.fail(DecodeErrorKind::$error, rest),
+                }
+            }
+        }
+
+        impl<'a> DecodeRef<'a> for $name {
+            type Ref = $borrowed;
+
+            #[inline(always)]
+            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
+                let (bytes, after) = match code {
+                    format_code::$narrow => variable(false, rest, decoder)?,
+                    format_code::$wide => variable(true, rest, decoder)?,
+                    found => return decoder.wrong_type($standard, found, rest),
+                };
+                match $check(bytes) {
+                    Some(borrowed) => Some((borrowed, after)),
+                    None => decoder.fail(DecodeErrorKind::$error, rest),
+                }
+            }
+        }
+    )*};
+}
+
+variables! {
+    Bytes, "binary", VBIN8 | VBIN32, &'a [u8], Some, Truncated;
+    Str, "string", STR8 | STR32, TextRef<'a>, TextRef::string, InvalidUtf8;
+    Symbol, "symbol", SYM8 | SYM32, TextRef<'a>, TextRef::symbol, InvalidSymbol;
 }
 
 /// Types that are another type on the wire.
 macro_rules! wrappers {
     ($($name:ty as $inner:ty;)*) => {$(
         impl Decode for $name {
-            #[inline]
-            fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-                <$inner>::decode_as(code, decoder).map(Self::new)
-            }
-
             #[inline(always)]
-            fn usual<'a>(rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
-                <$inner>::usual(rest, decoder).map(|(value, rest)| (Self::new(value), rest))
+            fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+                <$inner>::decode_as(code, rest, decoder).map(|(value, rest)| (Self::new(value), rest))
             }
         }
 
         impl Encode for $name {
-            #[inline]
+            #[inline(always)]
             fn encode(&self, encoder: &mut Encoder<'_>) {
                 self.get().encode(encoder);
             }
         }
     )*};
 }
+
+kept!(Channel, Handle, Seconds, Milliseconds, MessageFormat, SequenceNo, DeliveryNumber, TransferNumber);
 
 wrappers! {
     Channel as u16;
@@ -202,7 +259,7 @@ wrappers! {
 macro_rules! encodes {
     ($($name:ty: |$value:ident, $encoder:ident| $write:expr;)*) => {$(
         impl Encode for $name {
-            #[inline]
+            #[inline(always)]
             fn encode(&self, $encoder: &mut Encoder<'_>) {
                 let $value = self;
                 $write;
@@ -213,26 +270,29 @@ macro_rules! encodes {
 
 encodes! {
     bool: |value, encoder| encoder.u8(if *value { format_code::TRUE } else { format_code::FALSE });
-    u8: |value, encoder| encoder.raw(&[format_code::UBYTE, *value]);
+    u8: |value, encoder| encoder.array([format_code::UBYTE, *value]);
     u16: |value, encoder| encoder.fixed(format_code::USHORT, value.to_be_bytes());
     u32: |value, encoder| match u8::try_from(*value) {
         Ok(0) => encoder.u8(format_code::UINT0),
-        Ok(small) => encoder.raw(&[format_code::SMALLUINT, small]),
-        Err(_) => encoder.fixed(format_code::UINT, value.to_be_bytes()),
+        Ok(small) => encoder.array([format_code::SMALLUINT, small]),
+        Err(_) => {
+            let [a, b, c, d] = value.to_be_bytes();
+            encoder.array([format_code::UINT, a, b, c, d]);
+        }
     };
     u64: |value, encoder| match u8::try_from(*value) {
         Ok(0) => encoder.u8(format_code::ULONG0),
-        Ok(small) => encoder.raw(&[format_code::SMALLULONG, small]),
+        Ok(small) => encoder.array([format_code::SMALLULONG, small]),
         Err(_) => encoder.fixed(format_code::ULONG, value.to_be_bytes()),
     };
-    i8: |value, encoder| encoder.raw(&[format_code::BYTE, value.cast_unsigned()]);
+    i8: |value, encoder| encoder.array([format_code::BYTE, value.cast_unsigned()]);
     i16: |value, encoder| encoder.fixed(format_code::SHORT, value.to_be_bytes());
     i32: |value, encoder| match i8::try_from(*value) {
-        Ok(small) => encoder.raw(&[format_code::SMALLINT, small.cast_unsigned()]),
+        Ok(small) => encoder.array([format_code::SMALLINT, small.cast_unsigned()]),
         Err(_) => encoder.fixed(format_code::INT, value.to_be_bytes()),
     };
     i64: |value, encoder| match i8::try_from(*value) {
-        Ok(small) => encoder.raw(&[format_code::SMALLLONG, small.cast_unsigned()]),
+        Ok(small) => encoder.array([format_code::SMALLLONG, small.cast_unsigned()]),
         Err(_) => encoder.fixed(format_code::LONG, value.to_be_bytes()),
     };
     Float: |value, encoder| encoder.fixed(format_code::FLOAT, value.to_bits().to_be_bytes());
@@ -248,7 +308,11 @@ encodes! {
     str: |value, encoder| encoder.variable(format_code::STR8, format_code::STR32, value.as_bytes());
     Str: |value, encoder| encoder.variable(format_code::STR8, format_code::STR32, value.as_bytes());
     Symbol: |value, encoder| encoder.variable(format_code::SYM8, format_code::SYM32, value.as_bytes());
-    DeliveryTag: |value, encoder| encoder.variable(format_code::VBIN8, format_code::VBIN32, value.as_bytes());
+    DeliveryTag: |value, encoder| {
+        let (bytes, length) = value.padded();
+        encoder.array([format_code::VBIN8, length]);
+        encoder.array_start(bytes, length.into());
+    };
     TransactionId: |value, encoder| encoder.variable(format_code::VBIN8, format_code::VBIN32, value.as_bytes());
     AnnotationKey: |value, encoder| match value {
         AnnotationKey::Symbol(key) => key.encode(encoder),

@@ -1,32 +1,34 @@
-//! The untyped [`Value`] tree, read and written by its format codes.
+//! The untyped [`Value`] tree, decoded and encoded by its format codes.
 
 use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
 
-use super::{Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder, format_code};
+use super::{Decode, Decoder, Encode, Encoder, format_code};
 use crate::types::{Described, Kind, Map, Str, Symbol, Value};
 
-/// Reads by the kind that a format code belongs to.
+/// Decodes by the kind that a format code belongs to.
 macro_rules! by_kind {
-    ($kind:expr, $code:expr, $decoder:expr, { $($variant:ident: $ty:ty,)* }) => {
+    ($kind:expr, $code:expr, $rest:expr, $decoder:expr, { $($variant:ident: $ty:ty,)* }) => {
         match $kind {
-            $(Kind::$variant => <$ty>::decode_as($code, $decoder).map(|value| Value::$variant(value.into())),)*
-            Kind::Null => Ok(Value::Null),
-            Kind::Described => described($decoder),
+            $(Kind::$variant => {
+                <$ty>::decode_as($code, $rest, $decoder).map(|(value, rest)| (Value::$variant(value.into()), rest))
+            })*
+            Kind::Null => Some((Value::Null, $rest)),
+            Kind::Described => described($rest, $decoder),
         }
     };
 }
 
 impl Decode for Value {
-    fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
         if code == format_code::DESCRIBED {
-            return described(decoder);
+            return described(rest, decoder);
         }
         let Some(row) = format_code::lookup(code) else {
-            return Err(DecodeErrorKind::UnknownCode(code).at(decoder.offset().saturating_sub(1)));
+            return decoder.wrong_type("value", code, rest);
         };
-        by_kind!(row.kind, code, decoder, {
+        by_kind!(row.kind, code, rest, decoder, {
             Boolean: bool,
             Ubyte: u8,
             Ushort: u16,
@@ -54,18 +56,21 @@ impl Decode for Value {
     }
 }
 
-fn described(decoder: &mut Decoder<'_>) -> Result<Value, DecodeError> {
-    Described::decode_as(format_code::DESCRIBED, decoder).map(|value| Value::Described(Box::new(value)))
+fn described<'a>(rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Value, &'a [u8])> {
+    let (described, rest) = Described::decode_as(format_code::DESCRIBED, rest, decoder)?;
+    Some((Value::Described(Box::new(described)), rest))
 }
 
 impl Decode for Described {
-    fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
         if code != format_code::DESCRIBED {
-            return Err(decoder.wrong_type("described value", code));
+            return decoder.wrong_type("described value", code, rest);
         }
-        decoder.nested(|decoder| {
-            Ok(Self { descriptor: Value::decode(decoder)?, value: Value::decode(decoder)? })
-        })
+        decoder.descend(rest)?;
+        let (descriptor, rest) = decoder.value(rest)?;
+        let (value, rest) = decoder.value(rest)?;
+        decoder.ascend();
+        Some((Self { descriptor, value }, rest))
     }
 }
 

@@ -9,7 +9,6 @@ mod protocol_header;
 pub(crate) use frame_header::peek_header;
 pub use frame_header::{FrameError, FrameHeader, FrameKind, HEADER_SIZE, parse_header};
 pub use input::{Chunks, Input};
-pub(crate) use outbox::header;
 pub use outbox::{Outbox, Transmit};
 pub use payload::Payload;
 pub use protocol_header::{ProtocolHeader, ProtocolId};

@@ -14,11 +14,27 @@ const BY_REFERENCE: usize = 1024;
 const SMALLEST_BLOCK: usize = 256;
 const LARGEST_BLOCK: usize = 4096;
 
-/// A frame header (2.3.1) without the size, which is known at the end.
+/// Bytes of a frame's size, which its header begins with.
+const SIZE: usize = 4;
+
+/// Returns a frame header (2.3.1) without the size, which is known at the end.
 #[inline]
-pub(crate) const fn header(kind: FrameKind, channel: u16) -> [u8; HEADER_SIZE] {
+const fn header(kind: FrameKind, channel: u16) -> [u8; HEADER_SIZE] {
     let [high, low] = channel.to_be_bytes();
     [0, 0, 0, 0, 2, kind.code(), high, low]
+}
+
+/// Returns the size of a frame as its header has it.
+#[inline]
+fn size_field(size: usize) -> [u8; SIZE] {
+    u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+/// The body of an empty frame (2.4.5).
+struct EmptyBody;
+
+impl Encode for EmptyBody {
+    fn encode(&self, _encoder: &mut Encoder<'_>) {}
 }
 
 /// Bytes waiting to be written, in order.
@@ -52,8 +68,9 @@ impl Outbox {
         self.heads.extend_from_slice(&header.to_bytes());
     }
 
-    /// Writes a whole frame and gives its size, or takes it back and gives the size as an error where it is
-    /// larger than `max`.
+    /// Writes a frame with this body. Returns its size; or, if it is larger than `max`, takes it back and returns the
+    /// size as the error.
+    #[inline]
     pub(crate) fn frame(
         &mut self,
         kind: FrameKind,
@@ -61,137 +78,103 @@ impl Outbox {
         body: &impl Encode,
         max: u32,
     ) -> Result<usize, usize> {
-        let start = self.start_frame(kind, channel);
-        body.encode(&mut self.encoder());
-        let size = self.since(start);
+        self.reclaim();
+        let start = self.heads.len();
+        let mut encoder = Encoder::new(&mut self.heads);
+        encoder.array(header(kind, channel));
+        body.encode(&mut encoder);
+        let size = encoder.position().saturating_sub(start);
         if u32::try_from(size).is_ok_and(|size| size <= max) {
-            self.end_frame(start, size);
+            encoder.patch(start, size_field(size));
             Ok(size)
         } else {
-            self.take_back(start);
+            encoder.truncate(start);
             Err(size)
         }
     }
 
-    /// An empty frame (2.4.5).
+    /// Writes an empty frame (2.4.5).
     pub(crate) fn empty_frame(&mut self) {
-        let start = self.start_frame(FrameKind::Amqp, 0);
-        self.end_frame(start, HEADER_SIZE);
+        let _ = self.frame(FrameKind::Amqp, 0, &EmptyBody, u32::MAX);
     }
 
-    /// Starts a frame and gives the place of its head.
-    #[inline]
-    pub(crate) fn start_frame(&mut self, kind: FrameKind, channel: u16) -> usize {
+    /// Writes a frame of at most `max` bytes with as much of the payload as it has room for. `head` appends the frame
+    /// header and a transfer, whose field `more` it is given, and returns the size of both. Returns true if payload is
+    /// left over, in which case `more` is true, and `payload` is what is left; if none is, it is not to be used any more.
+    /// Returns the head's size as the error, and writes nothing, if there is no room for payload.
+    #[inline(always)]
+    pub(crate) fn transfer(
+        &mut self,
+        channel: u16,
+        more: bool,
+        head: impl Fn(&mut Vec<u8>, [u8; HEADER_SIZE], bool) -> usize,
+        payload: &mut Payload,
+        max: u32,
+    ) -> Result<bool, usize> {
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        let header = header(FrameKind::Amqp, channel);
         self.reclaim();
         let start = self.heads.len();
-        self.heads.extend_from_slice(&header(kind, channel));
-        start
+        let head_size = head(&mut self.heads, header, more);
+        if let Some(bytes) = payload.only_chunk()
+            && bytes.len() < BY_REFERENCE
+            && head_size.saturating_add(bytes.len()) <= max
+        {
+            // Most often: to copy it is enough, and the caller drops it.
+            self.set_size(start, head_size.saturating_add(bytes.len()));
+            self.heads.extend_from_slice(bytes);
+            return Ok(false);
+        }
+        let head = |heads: &mut Vec<u8>| head(heads, header, true);
+        self.large_transfer((start, head_size), more, head, payload, max)
     }
 
-    pub(crate) fn encoder(&mut self) -> Encoder<'_> {
-        Encoder::new(&mut self.heads)
+    /// Adds the payload to a transfer whose head has been written, with or without `more`.
+    #[inline(never)]
+    fn large_transfer(
+        &mut self,
+        (start, mut head_size): (usize, usize),
+        more: bool,
+        head_with_more: impl Fn(&mut Vec<u8>) -> usize,
+        payload: &mut Payload,
+        max: usize,
+    ) -> Result<bool, usize> {
+        let left_over = head_size.saturating_add(payload.len()) > max;
+        if left_over && !more {
+            self.heads.truncate(start);
+            head_size = head_with_more(&mut self.heads);
+        }
+        let mut to_go = payload.len().min(max.saturating_sub(head_size));
+        if left_over && to_go == 0 {
+            self.heads.truncate(start);
+            return Err(head_size);
+        }
+        self.set_size(start, head_size.saturating_add(to_go));
+        while to_go > 0 {
+            let chunk = payload.take_chunk(to_go);
+            to_go = to_go.saturating_sub(chunk.len());
+            self.payload(chunk);
+        }
+        Ok(left_over)
     }
 
-    /// Bytes of heads since `start`.
-    #[inline]
-    pub(crate) fn since(&self, start: usize) -> usize {
-        self.heads.len().saturating_sub(start)
+    /// Fills in the size of the frame that begins at `start`.
+    #[inline(always)]
+    fn set_size(&mut self, start: usize, size: usize) {
+        if let Some(place) = self.heads.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+            *place = size_field(size);
+        }
     }
 
     /// Adds payload to the frame being written.
     #[inline]
-    pub(crate) fn payload(&mut self, chunk: Bytes) {
+    fn payload(&mut self, chunk: Bytes) {
         if chunk.len() < BY_REFERENCE {
             self.heads.extend_from_slice(&chunk);
         } else {
             self.referenced = self.referenced.saturating_add(chunk.len());
             self.chunks.push_back((self.heads.len(), chunk));
         }
-    }
-
-    /// Adds a frame with the first chunk of a payload. Its head, the [`header`] first, is written in place; `write` gives
-    /// the head's size.
-    #[inline]
-    pub(crate) fn whole_frame<const N: usize>(
-        &mut self,
-        write: impl FnOnce(&mut [u8; N]) -> usize,
-        payload: &mut Payload,
-    ) {
-        let bytes = payload.chunk();
-        if let Some((start, head)) = self.place(|room| Some(write(room))) {
-            self.end_frame(start, head.saturating_add(bytes.len()));
-        }
-        if bytes.len() < BY_REFERENCE {
-            self.heads.extend_from_slice(bytes);
-        } else {
-            self.payload(payload.take_chunk(usize::MAX));
-        }
-    }
-
-    /// Adds a frame of at most `max` bytes with as much of a payload as it has room for, and says whether some is left
-    /// over. `write` puts the frame's head in place, the [`header`] first, knowing whether that is so, and gives its
-    /// size, which must leave room for payload.
-    pub(crate) fn frame_in_part<const N: usize>(
-        &mut self,
-        max: usize,
-        write: impl Fn(&mut [u8; N], bool) -> usize,
-        payload: &mut Payload,
-    ) -> bool {
-        let whole = self.place(|room| Some(write(room, false)));
-        let Some((start, mut head)) = whole else { return !payload.is_empty() };
-        let left_over = head.saturating_add(payload.len()) > max;
-        if left_over {
-            self.heads.truncate(start);
-            head = self.place(|room| Some(write(room, true))).map_or(head, |(_, head)| head);
-        }
-        let mut to_go = max.saturating_sub(head).min(payload.len());
-        self.end_frame(start, head.saturating_add(to_go));
-        while to_go > 0 {
-            let chunk = payload.take_chunk(to_go);
-            to_go = to_go.saturating_sub(chunk.len());
-            self.payload(chunk);
-        }
-        left_over
-    }
-
-    /// Adds a frame that is written in place, the [`header`] first; `write` gives its size. `false` where it gives none,
-    /// and nothing has been added.
-    #[inline]
-    pub(crate) fn small_frame<const N: usize>(
-        &mut self,
-        write: impl FnOnce(&mut [u8; N]) -> Option<usize>,
-    ) -> bool {
-        let Some((start, size)) = self.place(write) else { return false };
-        self.end_frame(start, size);
-        true
-    }
-
-    /// Adds as many bytes as `write` says that it has put into the room, and gives their place and their number.
-    #[inline]
-    fn place<const N: usize>(
-        &mut self,
-        write: impl FnOnce(&mut [u8; N]) -> Option<usize>,
-    ) -> Option<(usize, usize)> {
-        self.reclaim();
-        let start = self.heads.len();
-        self.heads.extend_from_slice(&[0; N]);
-        let size = self.heads.last_chunk_mut().and_then(write);
-        self.heads.truncate(start.saturating_add(size.unwrap_or(0)));
-        size.map(|size| (start, size))
-    }
-
-    /// Fills in the size of the frame that began at `start`.
-    #[inline]
-    pub(crate) fn end_frame(&mut self, start: usize, size: usize) {
-        let size = u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes();
-        if let Some(place) = self.heads.get_mut(start..start.saturating_add(size.len())) {
-            place.copy_from_slice(&size);
-        }
-    }
-
-    /// Takes back all heads written since `start`; no chunk by reference may have followed them.
-    pub(crate) fn take_back(&mut self, start: usize) {
-        self.heads.truncate(start);
     }
 
     /// Gives the room of written heads back, so that it does not grow under a decoder that never catches up.
@@ -202,6 +185,7 @@ impl Outbox {
         }
     }
 
+    #[inline(never)]
     fn give_back(&mut self) {
         if self.read == self.heads.len() && self.chunks.is_empty() {
             self.heads.clear();
@@ -355,9 +339,12 @@ mod tests {
         for small in [1_u8, 2] {
             assert_eq!(outbox.frame(FrameKind::Amqp, 1, &Value::Ubyte(small), 512), Ok(10));
             expected.extend([0, 0, 0, 10, 2, 0, 0, 1, 0x50, small]);
-            let start = outbox.start_frame(FrameKind::Amqp, 2);
-            outbox.payload(large.clone());
-            outbox.end_frame(start, 3008);
+            let mut payload = Payload::from(large.clone());
+            let head = |heads: &mut Vec<u8>, header: [u8; 8], _| {
+                heads.extend(header);
+                header.len()
+            };
+            assert_eq!(outbox.transfer(2, false, head, &mut payload, 4096), Ok(false));
             expected.extend([0, 0, 0x0b, 0xc0, 2, 0, 0, 2]);
             expected.extend_from_slice(&large);
         }

@@ -1,8 +1,9 @@
 //! What is kept of the two attaches of a link, and the attach that answers the peer's (2.6.3).
 
-use super::told::{Encoded, Told};
+use core::ops::Range;
+
 use crate::{
-    codec::{CompoundEncoder, DecodeLimits, Encode, Encoder},
+    codec::{CompoundEncoder, DecodeLimits, Encode, Encoded, EncodedField, Encoder},
     config,
     context::Context,
     error::CommandError,
@@ -20,23 +21,23 @@ pub(crate) enum LinkIdentity {
     /// By us alone: the name.
     Name(Str),
     /// By the peer: its attach, and where in it the name lies.
-    Theirs { attach: Told, name: (u32, u32) },
+    Theirs { attach: Encoded<Attach>, name: Range<u32> },
 }
 
 impl LinkIdentity {
     /// The peer's attach, the body of whose frame this is.
     pub(crate) fn theirs(body: &[u8]) -> Self {
-        let attach = Told::new(body);
+        let attach = Encoded::new(body);
         // 2.7.3: the first field.
         let [name] = attach.fields();
-        let name = name.and_then(|name| attach.text(&name)).unwrap_or_default();
+        let name = name.and_then(|name| attach.range_of(name)).unwrap_or_default();
         Self::Theirs { attach, name }
     }
 
     pub(crate) fn name(&self) -> &[u8] {
         match self {
             Self::Name(name) => name.as_bytes(),
-            Self::Theirs { attach, name: (at, len) } => attach.raw(*at, *len),
+            Self::Theirs { attach, name } => attach.get(name),
         }
     }
 }
@@ -67,7 +68,7 @@ pub(crate) struct AttachReply<'a> {
 /// A value of ours, or one of the peer's.
 enum Either<'a, T> {
     Ours(&'a T),
-    Theirs(Encoded<'a>),
+    Theirs(EncodedField<'a>),
 }
 
 type Parts<'a> = (Option<Either<'a, Str>>, Option<Either<'a, Source>>, Option<Either<'a, TargetArchetype>>);
@@ -115,7 +116,7 @@ impl<'a> AttachReply<'a> {
     /// The same in the smallest encoding, for a peer whose own is not and would not fit its frames.
     pub(crate) fn decoded(&self, limits: DecodeLimits) -> Attach {
         let theirs = match self.identity {
-            LinkIdentity::Theirs { attach, .. } => attach.decode::<Attach>(limits).unwrap_or_default(),
+            LinkIdentity::Theirs { attach, .. } => attach.decode(limits).unwrap_or_default(),
             LinkIdentity::Name(name) => Attach { name: name.clone(), ..Attach::default() },
         };
         let local = self.local;

@@ -4,12 +4,10 @@ mod attach;
 mod endpoint;
 mod receiver;
 mod sender;
-mod told;
 
 pub(crate) use attach::{AttachReply, EchoTermini, LinkIdentity};
 pub(crate) use endpoint::{Link, LinkCommon, LinkKind};
 pub(crate) use receiver::ReceiverEndpoint;
-pub(crate) use sender::{SenderEndpoint, UnsentMessage, first_transfer};
-pub(crate) use told::Told;
+pub(crate) use sender::{SenderEndpoint, UnsentMessage};
 
 pub use sender::SendOptions;

@@ -13,7 +13,7 @@ use crate::{
     spec::{
         definitions::{ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         performatives::{Flow, Transfer},
-        whole::Whole,
+        transfer_fast_path::WholeDelivery,
     },
     types::SequenceNo,
 };
@@ -110,7 +110,7 @@ impl ReceiverEndpoint {
     pub(crate) fn receive_whole(
         &mut self,
         id: DeliveryId,
-        whole: &Whole,
+        whole: &WholeDelivery,
         payload: Bytes,
     ) -> Result<Delivery, ProtocolError> {
         self.use_credit()?;

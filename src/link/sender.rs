@@ -9,9 +9,9 @@ use crate::{
     spec::{
         definitions::{ErrorCondition, SenderSettleMode},
         delivery_state::DeliveryState,
-        performatives::{Flow, Transfer},
+        performatives::Flow,
     },
-    types::{DeliveryTag, Handle, MessageFormat, SequenceNo},
+    types::{MessageFormat, SequenceNo},
 };
 
 /// Options of one message; the defaults are those of the link.
@@ -27,12 +27,6 @@ impl SendOptions {
     /// The link's defaults: settled where its mode is `settled`, message format 0, no state.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// True if a transfer with these options needs no field beyond the common ones.
-    #[inline]
-    pub(crate) fn is_plain(&self) -> bool {
-        self.delivery_state.is_none() && !self.batchable
     }
 
     /// Sends the delivery settled or unsettled (2.7.5 `settled`). Default: as the link's mode has it, unsettled if mixed.
@@ -189,23 +183,5 @@ impl SenderEndpoint {
         flow.link_credit = Some(self.link_credit);
         flow.available = Some(self.available);
         flow.drain = self.drain;
-    }
-}
-
-/// Returns a delivery's first transfer. It carries id, tag and format, since many peers insist on all three (2.7.5).
-pub(crate) fn first_transfer(
-    handle: Handle,
-    id: DeliveryId,
-    tag: DeliveryTag,
-    options: &SendOptions,
-) -> Transfer {
-    Transfer {
-        handle,
-        delivery_id: Some(id.number().into()),
-        delivery_tag: Some(tag),
-        message_format: Some(options.message_format),
-        state: options.delivery_state.clone(),
-        batchable: options.batchable,
-        ..Transfer::default()
     }
 }

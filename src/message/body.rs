@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Buf;
 
-use super::{Message, MessageError, Section, SectionKind, reader::enter_section};
+use super::{Message, MessageError, Section, SectionKind};
 use crate::{
     codec::{Decode, format_code},
     frame::Payload,
@@ -95,7 +95,7 @@ impl Message {
     fn structured<T: Decode>(&self, section: &Section) -> Result<T, MessageError> {
         let bytes = self.slice(section.range.clone()).into_bytes();
         self.read_in(&bytes, section.range.start, section.range.clone(), |reader| {
-            enter_section(reader)?;
+            reader.skip_descriptor()?;
             T::decode(reader)
         })
     }

@@ -3,9 +3,9 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::ops::Range;
 
-use super::{borrowed::name_bit, cursor::Cursor};
+use super::borrowed::name_bit;
 use crate::{
-    codec::{Encode, Encoder, format_code},
+    codec::{Encode, Encoder, format_code, skip::skip_value},
     spec::{Composite, Field, messaging::Properties},
 };
 
@@ -110,13 +110,13 @@ impl Fields {
 /// Where each field lies in a list of them.
 fn places_of(bytes: &[u8]) -> [Range<usize>; FIELD_COUNT] {
     let mut places: [Range<usize>; FIELD_COUNT] = Default::default();
-    let mut cursor = Cursor::within(bytes, 0..bytes.len());
+    let mut rest = bytes;
     for place in &mut places {
-        let start = cursor.offset();
-        let is_null = cursor.clone().u8().is_ok_and(|found| found == format_code::NULL);
-        // What has been written here can be skipped, as far as there is something left.
-        if cursor.skip_value().is_ok() && !is_null {
-            *place = start..cursor.offset();
+        let start = bytes.len().saturating_sub(rest.len());
+        let is_null = rest.first() == Some(&format_code::NULL);
+        // What has been written here can be stepped over, as far as there is something left.
+        if skip_value(&mut rest).is_ok() && !is_null {
+            *place = start..bytes.len().saturating_sub(rest.len());
         }
     }
     places
@@ -177,14 +177,14 @@ impl Pairs {
     #[cold]
     fn find(&self, start: usize) -> Option<Range<usize>> {
         let key = self.bytes.get(start..)?;
-        let mut cursor = Cursor::within(&self.bytes, 0..start);
-        while cursor.left() > 0 {
-            let from = cursor.offset();
-            cursor.skip_value().ok()?;
-            let same = self.bytes.get(from..cursor.offset()) == Some(key);
-            cursor.skip_value().ok()?;
+        let mut rest = self.bytes.get(..start)?;
+        while !rest.is_empty() {
+            let from = start.saturating_sub(rest.len());
+            skip_value(&mut rest).ok()?;
+            let same = self.bytes.get(from..start.saturating_sub(rest.len())) == Some(key);
+            skip_value(&mut rest).ok()?;
             if same {
-                return Some(from..cursor.offset());
+                return Some(from..start.saturating_sub(rest.len()));
             }
         }
         None

@@ -48,8 +48,9 @@ mod simple;
 #[cfg(test)]
 mod tests;
 
+pub use crate::spec::messaging::{MessageIdRef, PropertiesRef};
 pub use body::Body;
-pub use borrowed::{ApplicationPropertiesRef, MessageIdRef, PropertiesRef, SimpleRef};
+pub use borrowed::{ApplicationPropertiesRef, SimpleRef};
 pub use builder::{BodyState, DataBody, MessageBuilder, NoBody, SequenceBody, ValueBody};
 pub use error::{MessageError, MessageErrorKind};
 pub use forward::Forward;

@@ -1,6 +1,6 @@
 //! The sections before and after the body, decoded whole.
 
-use super::{ApplicationProperties, Message, MessageError, SectionKind, reader::enter_section};
+use super::{ApplicationProperties, Message, MessageError, SectionKind};
 use crate::{
     codec::Decode,
     spec::messaging::{Header, Properties},
@@ -58,7 +58,7 @@ impl Message {
 
     fn map<M: Decode>(&self, kind: SectionKind) -> Result<Option<M>, MessageError> {
         self.read(kind, |reader| {
-            enter_section(reader)?;
+            reader.skip_descriptor()?;
             M::decode(reader)
         })
     }

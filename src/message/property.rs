@@ -2,21 +2,16 @@
 
 use bytes::Bytes;
 
-use super::{
-    Message, MessageError, MessageErrorKind, SectionKind, SimpleValue,
-    cursor::{Cursor, behind, wrong_type},
-    encoded::Fields,
-};
+use super::{Message, MessageError, SectionKind, SimpleValue, encoded::Fields};
 use crate::{
-    codec::{Decode, DecodeError, format_code},
+    codec::{
+        Decode, Decoder,
+        format_code::{LIST8, LIST32, MAP8, MAP32, SMALLULONG, STR8, STR32, SYM8, SYM32, ULONG, ULONG0},
+        variable,
+    },
     spec::messaging::MessageId,
     types::{SequenceNo, Str, Symbol, Timestamp, Value},
 };
-
-const LIST: [u8; 2] = [format_code::LIST8, format_code::LIST32];
-const MAP: [u8; 2] = [format_code::MAP8, format_code::MAP32];
-const STRING: [u8; 2] = [format_code::STR8, format_code::STR32];
-const SYMBOL: [u8; 2] = [format_code::SYM8, format_code::SYM32];
 
 macro_rules! properties {
     ($($name:ident: $ty:ty;)*) => {
@@ -60,7 +55,7 @@ impl Message {
     /// # Errors
     /// [`MessageError`] where a key before it is no string, or where its value is not a simple one.
     pub fn application_property(&self, name: &str) -> Result<Option<SimpleValue>, MessageError> {
-        self.find(SectionKind::ApplicationProperties, STRING, name)
+        self.find(SectionKind::ApplicationProperties, name)
     }
 
     /// One delivery-annotation by its symbolic key, without decoding the others.
@@ -68,7 +63,7 @@ impl Message {
     /// # Errors
     /// [`MessageError`] where a key before it is neither symbol nor ulong (3.2.10), or where its value is broken.
     pub fn delivery_annotation(&self, key: &str) -> Result<Option<Value>, MessageError> {
-        self.find(SectionKind::DeliveryAnnotations, SYMBOL, key)
+        self.find(SectionKind::DeliveryAnnotations, key)
     }
 
     /// One message-annotation by its symbolic key, without decoding the others.
@@ -76,114 +71,73 @@ impl Message {
     /// # Errors
     /// [`MessageError`] where a key before it is neither symbol nor ulong (3.2.10), or where its value is broken.
     pub fn message_annotation(&self, key: &str) -> Result<Option<Value>, MessageError> {
-        self.find(SectionKind::MessageAnnotations, SYMBOL, key)
+        self.find(SectionKind::MessageAnnotations, key)
     }
 
+    /// Decodes one property by its index in the list. Those before it are stepped over, those behind it not looked at.
     #[inline]
-    pub(super) fn property<T: Decode>(&self, index: usize) -> Result<Option<T>, MessageError> {
-        match self.usual_property(index) {
-            Some(property) => Ok(property),
-            None => self.any_property(index),
-        }
-    }
-
-    /// A property on a short way, or `None` where the section is not as nearly every sender writes it or is wrong.
-    #[inline]
-    pub(super) fn usual_property<T: Decode>(&self, index: usize) -> Option<Option<T>> {
-        let Some(range) = self.range(SectionKind::Properties) else { return Some(None) };
-        let (source, _) = self.source(SectionKind::Properties);
-        let [format_code::DESCRIBED, format_code::SMALLULONG, _, format_code::LIST8, _, count, rest @ ..] =
-            source.get(range)?
-        else {
-            return None;
-        };
-        if index >= usize::from(*count) {
-            return Some(None);
-        }
-        let mut rest = rest;
-        for _ in 0..index {
-            rest = behind(rest)?;
-        }
-        match rest.first()? {
-            &format_code::NULL => Some(None),
-            _ => T::usual(rest, &mut self.reader(source)).map(|(property, _)| Some(property)),
-        }
-    }
-
-    #[cold]
-    pub(super) fn any_property<T: Decode>(&self, index: usize) -> Result<Option<T>, MessageError> {
-        let Some((source, mut cursor)) = self.section_cursor(SectionKind::Properties)? else {
-            return Ok(None);
-        };
-        let count = cursor.enter(LIST, "list")?;
-        if index >= count {
-            return Ok(None);
-        }
-        for _ in 0..index {
-            cursor.skip_value()?;
-        }
-        if cursor.clone().u8()? == format_code::NULL {
-            return Ok(None);
-        }
-        self.value_at(source, &cursor).map(Some)
-    }
-
-    #[inline]
-    fn find<T: Decode>(
-        &self,
-        kind: SectionKind,
-        keys: [u8; 2],
-        name: &str,
-    ) -> Result<Option<T>, MessageError> {
-        let Some((source, mut cursor)) = self.section_cursor(kind)? else { return Ok(None) };
-        let count = cursor.enter(MAP, "map")?;
-        let [narrow, wide] = keys;
-        for _ in 0..count / 2 {
-            let at = cursor.offset();
-            let found = cursor.u8()?;
-            if found == narrow || found == wide {
-                let length = cursor.size(found == wide)?;
-                if cursor.take(length)? == name.as_bytes() {
-                    return self.value_at(source, &cursor).map(Some);
-                }
-            } else {
-                skip_other_key(kind, found, &mut cursor)
-                    .map_err(|error| MessageErrorKind::Decode(error.kind).at(at))?;
+    fn property<T: Decode>(&self, index: usize) -> Result<Option<T>, MessageError> {
+        let Some(mut decoder) = self.section_decoder(SectionKind::Properties)? else { return Ok(None) };
+        Ok(decoder.run(|rest, decoder| {
+            let Some((count, mut rest)) = decoder.enter_any([LIST8, LIST32], "list", rest)? else {
+                return Some((None, rest));
+            };
+            if usize::try_from(count).is_ok_and(|count| index >= count) {
+                return Some((None, rest));
             }
-            cursor.skip_value()?;
-        }
-        Ok(None)
+            for _ in 0..index {
+                rest = decoder.skip(rest)?;
+            }
+            decoder.value(rest)
+        })?)
     }
 
-    /// The source that a section other than the body and the footer lies in, and a cursor at the section's value.
-    /// The offsets of these sections in their source are those in the payload.
+    /// Decodes the value of one key. Pairs before it are stepped over, those behind it not looked at.
     #[inline]
-    fn section_cursor(&self, kind: SectionKind) -> Result<Option<(&Bytes, Cursor<'_>)>, MessageError> {
-        let Some(range) = self.range(kind) else { return Ok(None) };
-        let (source, _) = self.source(kind);
-        let mut cursor = Cursor::within(source, range);
-        cursor.section_kind()?;
-        Ok(Some((source, cursor)))
-    }
-
-    /// Decodes the value at the cursor, which may not reach beyond the section's end.
-    #[inline]
-    fn value_at<T: Decode>(&self, source: &Bytes, cursor: &Cursor<'_>) -> Result<T, MessageError> {
-        let mut reader = self.reader(source);
-        reader.take(cursor.offset())?;
-        reader.enter(cursor.left())?;
-        Ok(T::decode(&mut reader)?)
+    fn find<T: Decode>(&self, kind: SectionKind, name: &str) -> Result<Option<T>, MessageError> {
+        let Some(mut decoder) = self.section_decoder(kind)? else { return Ok(None) };
+        Ok(decoder.run(|rest, decoder| {
+            let Some((count, mut rest)) = decoder.enter_any([MAP8, MAP32], "map", rest)? else {
+                return Some((None, rest));
+            };
+            for _ in 0..count / 2 {
+                let (key, behind) = decode_key(kind, rest, decoder)?;
+                if key == Some(name.as_bytes()) {
+                    let (value, rest) = decoder.value(behind)?;
+                    return Some((Some(value), rest));
+                }
+                rest = decoder.skip(behind)?;
+            }
+            Some((None, rest))
+        })?)
     }
 }
 
-/// Skips a key that is not the one looked for, by its type: 3.2.10 allows annotations ulongs as well.
-fn skip_other_key(kind: SectionKind, found: u8, cursor: &mut Cursor<'_>) -> Result<(), DecodeError> {
-    let expected = match (kind, found) {
-        (SectionKind::ApplicationProperties, _) => "string",
-        (_, format_code::SMALLULONG | format_code::ULONG | format_code::ULONG0) => {
-            return cursor.skip_body(found);
+/// Returns the bytes of a key if it is of the type that is asked for; they are not checked. 3.2.10 allows annotations
+/// ulongs as well.
+#[inline]
+fn decode_key<'a>(
+    kind: SectionKind,
+    rest: &'a [u8],
+    decoder: &mut Decoder<'a>,
+) -> Option<(Option<&'a [u8]>, &'a [u8])> {
+    let Some((found, behind)) = rest.split_first() else { return decoder.truncated(rest) };
+    let is_string = kind == SectionKind::ApplicationProperties;
+    match *found {
+        STR8 if is_string => variable(false, behind, decoder),
+        STR32 if is_string => variable(true, behind, decoder),
+        SYM8 if !is_string => variable(false, behind, decoder),
+        SYM32 if !is_string => variable(true, behind, decoder),
+        SMALLULONG | ULONG | ULONG0 if !is_string => {
+            return match decoder.skip(rest) {
+                Some(rest) => Some((None, rest)),
+                None => decoder.truncated(rest),
+            };
         }
-        _ => "symbol or ulong",
-    };
-    Err(wrong_type(expected, found).at(cursor.offset()))
+        found => {
+            let expected = if is_string { "string" } else { "symbol or ulong" };
+            return decoder.wrong_type(expected, found, behind);
+        }
+    }
+    .map(|(key, rest)| (Some(key), rest))
 }

@@ -11,7 +11,7 @@ use super::{
     scan::{Layout, next_section, scan, scan_usual},
 };
 use crate::{
-    codec::{DecodeError, DecodeErrorKind, DecodeLimits, Decoder},
+    codec::{DecodeError, DecodeLimits, Decoder},
     frame::Payload,
 };
 
@@ -161,7 +161,7 @@ impl Message {
             None => return Some(Cursor::within(&self.first, range)),
             Some(more) => Cursor::over(&self.first, &more.rest),
         };
-        cursor.skip(range.start).ok()?;
+        cursor.skip(range.start)?;
         cursor.stop_at(range.end);
         Some(cursor)
     }
@@ -254,39 +254,44 @@ impl Message {
 
     /// Decodes a section other than the body.
     #[inline]
-    pub(super) fn read<T>(
-        &self,
+    pub(super) fn read<'m, T>(
+        &'m self,
         kind: SectionKind,
-        read: impl FnOnce(&mut Decoder<'_>) -> Result<T, DecodeError>,
+        read: impl FnOnce(&mut Decoder<'m>) -> Result<T, DecodeError>,
     ) -> Result<Option<T>, MessageError> {
         let Some(range) = self.layout.range(kind) else { return Ok(None) };
         let (source, base) = self.source(kind);
         self.read_in(source, base, range, read).map(Some)
     }
 
+    /// A decoder at the value of a section other than the body and the footer. The offsets of these sections in their
+    /// source are those in the payload.
     #[inline]
-    pub(super) fn reader<'a>(&self, source: &'a Bytes) -> Decoder<'a> {
-        Decoder::new(source, self.limits)
+    pub(super) fn section_decoder(&self, kind: SectionKind) -> Result<Option<Decoder<'_>>, MessageError> {
+        let Some(range) = self.layout.range(kind) else { return Ok(None) };
+        let (source, _) = self.source(kind);
+        let mut decoder = Decoder::within(source, range, self.limits);
+        decoder.skip_descriptor()?;
+        Ok(Some(decoder))
     }
 
     /// Decodes a range of the payload that lies in `source`, which begins at the offset `base`.
-    pub(super) fn read_in<T>(
+    pub(super) fn read_in<'m, T>(
         &self,
-        source: &Bytes,
+        source: &'m Bytes,
         base: usize,
         range: Range<usize>,
-        read: impl FnOnce(&mut Decoder<'_>) -> Result<T, DecodeError>,
+        read: impl FnOnce(&mut Decoder<'m>) -> Result<T, DecodeError>,
     ) -> Result<T, MessageError> {
-        let mut reader = self.reader(source);
-        let whole = |reader: &mut Decoder<'_>| {
-            reader.take(range.start.saturating_sub(base))?;
-            reader.enter(range.len())?;
-            let value = read(reader)?;
+        let range = range.start.saturating_sub(base)..range.end.saturating_sub(base);
+        let mut decoder = Decoder::within(source, range, self.limits);
+        let whole = |decoder: &mut Decoder<'m>| {
+            let value = read(decoder)?;
             // 1.2: a section that says it is longer than its value hides bytes.
-            reader.finish()?;
+            decoder.finish()?;
             Ok(value)
         };
-        whole(&mut reader).map_err(|DecodeError { kind, offset }: DecodeError| {
+        whole(&mut decoder).map_err(|DecodeError { kind, offset }: DecodeError| {
             MessageErrorKind::Decode(kind).at(offset.saturating_add(base))
         })
     }
@@ -303,13 +308,4 @@ impl TryFrom<Payload> for Message {
     fn try_from(payload: Payload) -> Result<Self, MessageError> {
         Self::parse(payload, &MessageSettings::default())
     }
-}
-
-/// Reads the descriptor of a section whose kind is known from the scan.
-pub(super) fn enter_section(reader: &mut Decoder<'_>) -> Result<(), DecodeError> {
-    let code = reader.code()?;
-    if code != crate::codec::format_code::DESCRIBED {
-        return Err(reader.error(DecodeErrorKind::WrongType { expected: "section", found: code }));
-    }
-    reader.descriptor().map(|_| ())
 }

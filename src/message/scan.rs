@@ -3,11 +3,12 @@
 use core::ops::Range;
 
 use super::{
-    MessageError, MessageErrorKind, MessageSettings, Section, SectionKind,
-    cursor::{Cursor, behind_body},
-    section::PLACES,
+    MessageError, MessageErrorKind, MessageSettings, Section, SectionKind, cursor::Cursor, section::PLACES,
 };
-use crate::codec::format_code;
+use crate::codec::{
+    format_code,
+    skip::{Source as _, skip_body},
+};
 
 /// Where the sections of a message are. They follow each other without gaps, so their ends say it all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,7 +91,10 @@ pub(super) fn scan_usual(bytes: &[u8], settings: &MessageSettings, layout: &mut 
         if kind.place() < due || !kind.holds(*code) {
             return false;
         }
-        let Some(behind) = behind_body(*code, behind) else { return false };
+        let mut behind = behind;
+        if skip_body(*code, &mut behind).is_err() {
+            return false;
+        }
         rest = behind;
         if let Some(end) = layout.ends.get_mut(kind.place()) {
             *end = bytes.len().saturating_sub(rest.len());

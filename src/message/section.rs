@@ -98,11 +98,6 @@ impl SectionKind {
         })
     }
 
-    pub(super) fn from_symbol(symbol: &[u8]) -> Option<Self> {
-        let (_, code, _) = SECTIONS.iter().find(|(_, _, known)| known.as_bytes() == symbol)?;
-        Self::from_code(*code)
-    }
-
     /// Whether the section is one of the three forms of a body.
     pub const fn is_body(self) -> bool {
         matches!(self, Self::Data | Self::Sequence | Self::Value)

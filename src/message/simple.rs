@@ -7,7 +7,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::{
-    codec::{Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder, format_code},
+    codec::{Decode, Decoder, Encode, Encoder, format_code},
     types::{
         Decimal32, Decimal64, Decimal128, Double, Float, Kind, Map, Str, Symbol, Timestamp, Uuid, Value,
     },
@@ -115,28 +115,41 @@ impl TryFrom<Value> for SimpleValue {
 }
 
 impl Decode for SimpleValue {
-    fn decode_as(code: u8, reader: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        let not_simple = DecodeErrorKind::WrongType { expected: "value of a simple type", found: code };
-        let error = not_simple.at(reader.offset().saturating_sub(1));
-        match code {
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+        let (value, after) = match code {
             format_code::LIST0
             | format_code::LIST8
             | format_code::LIST32
             | format_code::MAP8
             | format_code::MAP32
             | format_code::ARRAY8
-            | format_code::ARRAY32 => Err(error),
+            | format_code::ARRAY32 => return decoder.wrong_type(EXPECTED, code, rest),
             // The usual types directly, without looking the code up.
-            format_code::STR8 | format_code::STR32 => Str::decode_as(code, reader).map(Self::from),
+            format_code::STR8 | format_code::STR32 => simple(Str::decode_as(code, rest, decoder)?),
             format_code::TRUE | format_code::FALSE | format_code::BOOLEAN => {
-                bool::decode_as(code, reader).map(Self::from)
+                simple(bool::decode_as(code, rest, decoder)?)
             }
-            format_code::SMALLINT | format_code::INT => i32::decode_as(code, reader).map(Self::from),
-            format_code::SMALLLONG | format_code::LONG => i64::decode_as(code, reader).map(Self::from),
-            format_code::SMALLULONG | format_code::ULONG => u64::decode_as(code, reader).map(Self::from),
-            _ => Self::try_from(Value::decode_as(code, reader)?).map_err(|_| error),
-        }
+            format_code::SMALLINT | format_code::INT => simple(i32::decode_as(code, rest, decoder)?),
+            format_code::SMALLLONG | format_code::LONG => simple(i64::decode_as(code, rest, decoder)?),
+            format_code::SMALLULONG | format_code::ULONG => simple(u64::decode_as(code, rest, decoder)?),
+            _ => {
+                let (value, after) = Value::decode_as(code, rest, decoder)?;
+                let Ok(value) = Self::try_from(value) else {
+                    return decoder.wrong_type(EXPECTED, code, rest);
+                };
+                (value, after)
+            }
+        };
+        Some((value, after))
     }
+}
+
+/// The type that an application-property has.
+pub(super) const EXPECTED: &str = "value of a simple type";
+
+#[inline]
+fn simple<T: Into<SimpleValue>>((value, after): (T, &[u8])) -> (SimpleValue, &[u8]) {
+    (value.into(), after)
 }
 
 impl Encode for SimpleValue {

@@ -410,10 +410,10 @@ impl SessionEndpoint {
                 state,
                 batchable: false,
             };
-            if cx.disposition(&disposition).is_err() {
+            if cx.frame(&disposition).is_err() {
                 // Details that do not fit the peer's frames are left out: the outcome matters more.
                 disposition.state = disposition.state.as_ref().map(without_details);
-                let _ = cx.disposition(&disposition);
+                let _ = cx.frame(&disposition);
             }
         }
         self.pending_dispositions = pending;

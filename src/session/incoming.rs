@@ -12,7 +12,7 @@ use crate::{
     event::Event,
     ids::{DeliveryId, LinkId, LinkKey, ReceiverId},
     link::{Link, LinkKind, ReceiverEndpoint},
-    spec::{definitions::ErrorCondition, performatives::Transfer, whole::Whole},
+    spec::{definitions::ErrorCondition, performatives::Transfer, transfer_fast_path::WholeDelivery},
     state::LinkState,
     timer::Timer,
     types::DeliveryNumber,
@@ -25,7 +25,7 @@ impl SessionEndpoint {
     #[inline]
     pub(super) fn on_whole_delivery(
         &mut self,
-        whole: &Whole,
+        whole: &WholeDelivery,
         payload: Bytes,
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {

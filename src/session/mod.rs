@@ -36,13 +36,13 @@ use self::{
     window::Window,
 };
 use crate::{
-    codec::DecodeLimits,
+    codec::{DecodeLimits, Encoded},
     config,
     context::Context,
     error::CommandError,
     event::Event,
     ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
-    link::{Link, Told},
+    link::Link,
     ready_queue::ReadyQueue,
     slab::Slab,
     spec::{definitions::Role, performatives::Begin},
@@ -64,7 +64,7 @@ pub(crate) struct SessionEndpoint {
     /// The highest handle that the peer announces; [`u32::MAX`] until its begin arrives.
     remote_handle_max: u32,
     /// The peer's begin, encoded.
-    remote_begin: Option<Told>,
+    remote_begin: Option<Encoded<Begin>>,
     /// Our begin waits for the peer's open.
     pub(crate) begin_pending: bool,
     /// Our end waits for messages in progress.
@@ -266,7 +266,7 @@ impl SessionEndpoint {
         self.remote_channel = Some(remote_channel);
         self.remote_handle_max = begin.handle_max.get();
         self.window.on_begin(begin);
-        self.remote_begin = Some(Told::new(body));
+        self.remote_begin = Some(Encoded::new(body));
         if is_answer {
             cx.event(Event::SessionOpen { session: self.id });
             self.write_pending_attaches(cx);

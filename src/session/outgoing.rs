@@ -14,8 +14,8 @@ use crate::{
     event::Event,
     frame::Payload,
     ids::{DeliveryId, LinkId, LinkKey, SenderId},
-    link::{Link, LinkKind, SendOptions, UnsentMessage, first_transfer},
-    spec::{part::Part, performatives::Transfer, whole::Whole},
+    link::{Link, LinkKind, SendOptions, UnsentMessage},
+    spec::performatives::Transfer,
     state::LinkState,
     types::{DeliveryTag, Handle},
 };
@@ -60,59 +60,49 @@ impl SessionEndpoint {
             }
             return Err(error);
         }
-        let (wire_handle, id) = (Handle::new(handle.into()), delivery.number().into());
-        let whole = Whole { handle: wire_handle, id, tag, format: options.message_format, settled };
-        if streaming || !options.is_plain() || !cx.whole_transfer(&whole, &mut payload) {
-            self.send_first_part(handle, (delivery, &whole), payload, options, streaming, cx)?;
-        } else {
-            sender.on_first_frame();
-            link.common.count_sent(settled);
-            self.window.on_send();
-        }
+        // 2.7.5: many peers insist that the first transfer has all of id, tag and format.
+        let transfer = Transfer {
+            handle: Handle::new(handle.into()),
+            delivery_id: Some(delivery.number().into()),
+            delivery_tag: Some(tag),
+            message_format: Some(options.message_format),
+            settled: settled.then_some(true),
+            more: streaming,
+            state: options.delivery_state.clone(),
+            batchable: options.batchable,
+            ..Transfer::default()
+        };
+        let more_left = cx.transfer(&transfer, &mut payload)?;
+        sender.on_first_frame();
+        link.common.count_sent(settled);
+        self.window.on_send();
         if settled {
             self.outgoing.push_settled(&mut cx.last_delivery_epoch);
         } else {
             let entry = UnsettledEntry { link: sender_id, tag, state: StoredState::Unknown };
             self.outgoing.push(entry, &mut cx.last_delivery_epoch);
         }
+        if more_left || streaming {
+            let payload = if more_left { payload } else { Payload::new() };
+            let message = UnsentMessage { id: delivery, settled, payload, streaming };
+            self.send_rest(handle, message, cx);
+        }
         Ok(delivery)
     }
 
-    /// Writes the first frame of a message that has uncommon fields, takes several frames, or comes piece by piece.
+    /// Keeps a message whose first frame has been written, and writes more of it if there is any.
+    // Out of line: most messages are one frame.
     #[inline(never)]
-    fn send_first_part(
-        &mut self,
-        handle: u16,
-        (delivery, whole): (DeliveryId, &Whole),
-        mut payload: Payload,
-        options: &SendOptions,
-        streaming: bool,
-        cx: &mut Context,
-    ) -> Result<(), CommandError> {
-        let Whole { handle: wire_handle, settled, tag, .. } = *whole;
-        let more_left = if options.is_plain() {
-            let part = Part { handle: wire_handle, first: Some(whole), settled, more: streaming };
-            cx.part(&part, &mut payload)
-        } else {
-            let mut transfer = first_transfer(wire_handle, delivery, tag, options);
-            transfer.settled = settled.then_some(true);
-            transfer.more = streaming;
-            cx.transfer(&mut transfer, &mut payload)?
-        };
-        let link = self.links.get_mut(handle);
-        let Some(Link { common, kind: LinkKind::Sender(sender) }) = link else { return Ok(()) };
-        sender.on_first_frame();
-        common.count_sent(settled);
-        self.window.on_send();
-        if more_left || streaming {
-            sender.unsent = Some(Box::new(UnsentMessage { id: delivery, settled, payload, streaming }));
+    fn send_rest(&mut self, handle: u16, message: UnsentMessage, cx: &mut Context) {
+        let has_more = !message.payload.is_empty();
+        if let Some(Link { kind: LinkKind::Sender(sender), .. }) = self.links.get_mut(handle) {
+            sender.unsent = Some(Box::new(message));
             self.sending.push(handle);
         }
-        if more_left {
+        if has_more {
             // At once, so that another message can follow.
             self.continue_sending(cx);
         }
-        Ok(())
     }
 
     /// Writes more frames of the messages in progress, one of each link in turn, as far as the peer's window and the
@@ -147,9 +137,17 @@ impl SessionEndpoint {
         if unsent.payload.is_empty() && unsent.streaming {
             return Written::AllSoFar;
         }
-        let wire_handle = Handle::new(handle.into());
-        let part = Part { handle: wire_handle, first: None, settled: unsent.settled, more: unsent.streaming };
-        let more_left = cx.part(&part, &mut unsent.payload);
+        let transfer = Transfer {
+            handle: Handle::new(handle.into()),
+            settled: unsent.settled.then_some(true),
+            more: unsent.streaming,
+            ..Transfer::default()
+        };
+        // Without a state it fits any frame.
+        let more_left = cx.transfer(&transfer, &mut unsent.payload).unwrap_or(false);
+        if !more_left {
+            unsent.payload = Payload::new();
+        }
         let streaming = unsent.streaming;
         self.window.on_send();
         if streaming && !more_left && core::mem::take(&mut sender.ready_owed) {
@@ -227,9 +225,8 @@ impl SessionEndpoint {
         if sender.unsent.as_ref().is_none_or(|unsent| unsent.id != delivery) {
             return Err(CommandError::UnknownId);
         }
-        let mut transfer =
-            Transfer { handle: Handle::new(handle.into()), aborted: true, ..Transfer::default() };
-        cx.transfer(&mut transfer, &mut Payload::new())?;
+        let transfer = Transfer { handle: Handle::new(handle.into()), aborted: true, ..Transfer::default() };
+        cx.transfer(&transfer, &mut Payload::new())?;
         self.link(id.into())?.sender()?.unsent = None;
         self.sending.remove(handle);
         self.window.on_send();

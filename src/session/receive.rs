@@ -1,17 +1,15 @@
 //! The router of a session: the only place where one of its frames meets its handler.
 
-use bytes::Bytes;
-
 use super::{SessionEnd, SessionEndpoint};
 use crate::{
-    codec::{Decode, Decoder, from_bytes},
+    codec::{Decode, Decoder, from_slice},
     context::Context,
     error::ProtocolError,
     frame::{FrameHeader, Input},
     spec::{
         kind::{Kind, check_body},
         performatives::Transfer,
-        usual, whole,
+        transfer_fast_path::{self, FastTransfer},
     },
 };
 
@@ -46,14 +44,14 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         let chunk = input.chunk();
+        // Of a frame in several chunks, as far as the first goes.
         let body = chunk.get(header.body..header.size.min(chunk.len())).unwrap_or_default();
-        if let Some((whole, size)) = whole::read(body) {
+        if let Some((transfer, size)) = transfer_fast_path::decode(body) {
             let payload = input.take_behind(header.body.saturating_add(size), header.size);
-            return self.on_whole_delivery(&whole, payload, cx);
-        }
-        if let Some((mut transfer, size)) = usual::read_transfer(body) {
-            let payload = input.take_behind(header.body.saturating_add(size), header.size);
-            return self.on_transfer(&mut transfer, payload, cx);
+            return match transfer {
+                FastTransfer::Whole(whole) => self.on_whole_delivery(&whole, payload, cx),
+                FastTransfer::Part(mut part) => self.on_transfer(&mut part, payload, cx),
+            };
         }
         let body = input.take_behind(header.body, header.size);
         let mut decoder = Decoder::new(&body, cx.limits.decode);
@@ -69,25 +67,21 @@ impl SessionEndpoint {
         input: &mut impl Input,
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
-        if kind == Kind::Disposition {
-            let chunk = input.chunk();
-            let body = chunk.get(header.body..header.size).unwrap_or_default();
-            if let Some(disposition) = usual::read_disposition(body) {
-                input.skip(header.size);
-                return self.on_disposition(&disposition, cx);
-            }
-        }
-        let body = input.take_behind(header.body, header.size);
-        self.receive_body(kind, &body, cx)
+        // Decoded in place; what is kept of it is copied.
+        input.gather(header.size);
+        let body = input.chunk().get(header.body..header.size).unwrap_or_default();
+        let handled = self.receive_body(kind, body, cx);
+        input.skip(header.size);
+        handled
     }
 
-    fn receive_body(&mut self, kind: Kind, body: &Bytes, cx: &mut Context) -> Result<(), ProtocolError> {
+    fn receive_body(&mut self, kind: Kind, body: &[u8], cx: &mut Context) -> Result<(), ProtocolError> {
         let limits = cx.limits.decode;
         match kind {
-            Kind::Disposition => self.on_disposition(&from_bytes(body, limits)?, cx),
-            Kind::Flow => self.on_flow(&from_bytes(body, limits)?, cx),
-            Kind::Attach => self.on_attach(&from_bytes(body, limits)?, body, cx),
-            Kind::Detach => self.on_detach(from_bytes(body, limits)?, cx),
+            Kind::Disposition => self.on_disposition(&from_slice(body, limits)?, cx),
+            Kind::Flow => self.on_flow(&from_slice(body, limits)?, cx),
+            Kind::Attach => self.on_attach(&from_slice(body, limits)?, body, cx),
+            Kind::Detach => self.on_detach(from_slice(body, limits)?, cx),
             _ => Ok(check_body(body, limits)?),
         }
     }

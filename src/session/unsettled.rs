@@ -8,10 +8,9 @@ use alloc::{
 };
 
 use crate::{
-    codec::{DecodeLimits, to_vec},
+    codec::{DecodeLimits, Encoded, to_vec},
     error::CommandError,
     ids::DeliveryId,
-    link::Told,
     spec::delivery_state::{Accepted, DeliveryState, Released},
     types::{DeliveryNumber, DeliveryTag},
 };
@@ -40,7 +39,7 @@ pub(crate) enum StoredState {
 #[derive(Debug)]
 pub(crate) struct EncodedState {
     is_terminal: bool,
-    encoded: Told,
+    encoded: Encoded<DeliveryState>,
 }
 
 impl StoredState {
@@ -50,7 +49,7 @@ impl StoredState {
             Some(DeliveryState::Accepted(_)) => Self::Accepted,
             Some(DeliveryState::Released(_)) => Self::Released,
             Some(other) => {
-                let encoded = Told::new(&to_vec(other));
+                let encoded = Encoded::new(&to_vec(other));
                 Self::Other(Arc::new(EncodedState { is_terminal: other.is_terminal(), encoded }))
             }
         }
@@ -71,7 +70,7 @@ impl StoredState {
             (Self::Accepted, DeliveryState::Accepted(_)) | (Self::Released, DeliveryState::Released(_)) => {
                 true
             }
-            (Self::Other(stored), other) => stored.encoded.as_bytes() == to_vec(other),
+            (Self::Other(stored), other) => to_vec(&stored.encoded) == to_vec(other),
             _ => false,
         }
     }

@@ -1,9 +1,6 @@
 //! What all composite types have in common.
 
-use crate::{
-    codec::{DecodeError, DecodeErrorKind, Decoder, Descriptor, format_code},
-    types::Value,
-};
+use crate::codec::{DecodeErrorKind, Decoder};
 
 /// A composite type as the standard defines it (1.4).
 pub trait Composite {
@@ -31,13 +28,13 @@ pub struct Field {
 }
 
 impl Field {
-    /// How many fields a list of them must have at least, for the mandatory ones not to be left out, and at most.
-    pub(crate) const fn bounds(mut fields: &[Self]) -> (u32, u32) {
-        let (mut least, mut most) = (0, 0_u32);
+    /// Returns how many fields a list of them has at least, for no mandatory one to be left out, and at most.
+    pub(crate) const fn bounds(mut fields: &[Self]) -> (usize, u32) {
+        let (mut least, mut index, mut most) = (0, 0_usize, 0_u32);
         while let [field, rest @ ..] = fields {
-            most = most.saturating_add(1);
+            (index, most) = (index.saturating_add(1), most.saturating_add(1));
             if matches!(field.presence, Presence::Mandatory | Presence::MandatoryMultiple) {
-                least = most;
+                least = index;
             }
             fields = rest;
         }
@@ -60,42 +57,19 @@ pub enum Presence {
     MandatoryMultiple,
 }
 
-impl Descriptor {
-    pub(crate) fn is(&self, code: u64, symbol: &str) -> bool {
-        match self {
-            Self::Code(found) => *found == code,
-            Self::Symbol(found) => found == symbol,
-            Self::Reserved(_) => false,
-        }
-    }
-}
-
-impl From<Descriptor> for Value {
-    fn from(descriptor: Descriptor) -> Self {
-        match descriptor {
-            Descriptor::Code(code) => Self::Ulong(code),
-            Descriptor::Symbol(symbol) => Self::Symbol(symbol),
-            Descriptor::Reserved(value) => value,
-        }
-    }
-}
-
-impl<'a> Decoder<'a> {
-    /// Reads a described value one level down; `read` gives `None` for a descriptor it does not know.
-    #[inline]
-    pub(crate) fn described<T>(
-        &mut self,
-        code: u8,
-        expected: &'static str,
-        read: impl FnOnce(Descriptor, &mut Decoder<'a>) -> Option<Result<T, DecodeError>>,
-    ) -> Result<T, DecodeError> {
-        if code != format_code::DESCRIBED {
-            return Err(self.wrong_type(expected, code));
-        }
-        self.nested(|decoder| {
-            let at = decoder.offset();
-            let descriptor = decoder.descriptor()?;
-            read(descriptor, decoder).unwrap_or(Err(DecodeErrorKind::UnknownDescriptor(expected).at(at)))
-        })
-    }
+/// Refuses a list of fields that has no value for a mandatory one, the first from `index` on. `at` are the bytes from
+/// there on.
+#[cold]
+#[inline(never)]
+pub(crate) fn missing_field<T>(
+    decoder: &mut Decoder<'_>,
+    composite: &'static str,
+    fields: &[Field],
+    index: usize,
+    at: &[u8],
+) -> Option<T> {
+    let is_mandatory =
+        |field: &&Field| matches!(field.presence, Presence::Mandatory | Presence::MandatoryMultiple);
+    let field = fields.iter().skip(index).find(is_mandatory).map_or("", |field| field.name);
+    decoder.fail(DecodeErrorKind::MissingField { composite, field }, at)
 }

@@ -1,9 +1,7 @@
 //! The kind of a frame, found without decoding its performative.
 
-use bytes::Bytes;
-
 use super::performatives::{
-    Attach, Begin, Close, Detach, Disposition, End, Flow, Open, Performative, Transfer,
+    self, Attach, Begin, Close, Detach, Disposition, End, Flow, Open, Performative, Transfer,
 };
 use crate::codec::{Decode, DecodeError, DecodeLimits, Decoder, format_code};
 
@@ -38,22 +36,7 @@ impl Kind {
     /// Returns the kind of a whole body, whatever the encoding of its descriptor.
     #[cold]
     pub(crate) fn of(body: &[u8]) -> Self {
-        match body {
-            [format_code::DESCRIBED, format_code::SMALLULONG, number, ..] => {
-                Self::from_code((*number).into())
-            }
-            [format_code::DESCRIBED, format_code::ULONG, rest @ ..] => {
-                rest.first_chunk().map_or(Self::Unknown, |code| Self::from_code(u64::from_be_bytes(*code)))
-            }
-            [format_code::DESCRIBED, format_code::SYM8, size, rest @ ..] => {
-                Self::from_symbol(rest.get(..usize::from(*size)))
-            }
-            [format_code::DESCRIBED, format_code::SYM32, a, b, c, d, rest @ ..] => {
-                let size = usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).unwrap_or(usize::MAX);
-                Self::from_symbol(rest.get(..size))
-            }
-            _ => Self::Unknown,
-        }
+        performatives::number(body).map_or(Self::Unknown, Self::from_code)
     }
 
     #[inline(always)]
@@ -70,11 +53,6 @@ impl Kind {
             Close::CODE => Self::Close,
             _ => Self::Unknown,
         }
-    }
-
-    fn from_symbol(symbol: Option<&[u8]>) -> Self {
-        let found = Performative::TYPES.iter().find(|(.., known)| Some(known.as_bytes()) == symbol);
-        found.map_or(Self::Unknown, |(_, code, _)| Self::from_code(*code))
     }
 
     /// True for the kinds that a session handles.
@@ -111,8 +89,8 @@ impl Kind {
 ///
 /// # Errors
 /// Those of decoding it.
-pub(crate) fn check_body(body: &Bytes, limits: DecodeLimits) -> Result<(), DecodeError> {
-    let mut decoder = Decoder::new(body, limits);
+pub(crate) fn check_body(body: &[u8], limits: DecodeLimits) -> Result<(), DecodeError> {
+    let mut decoder = Decoder::from_slice(body, limits);
     match Performative::decode(&mut decoder)? {
         // 2.3.2: only a transfer has a payload behind it.
         Performative::Transfer(_) => Ok(()),

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use crate::{
-    codec::{Decode, DecodeError, Decoder, Encode, Encoder, format_code, usual},
-    types::{MessageFormat, Milliseconds, SequenceNo, Str, Symbol, Timestamp, Uuid},
+    codec::{Decode, Decoder, Encode, Encoder, borrowed::DecodeRef, format_code},
+    types::{MessageFormat, Milliseconds, SequenceNo, Str, Symbol, TextRef, Timestamp, Uuid},
 };
 
 /// The message format that this standard defines (3.2.16).
@@ -26,33 +26,36 @@ composites! {
     }
 
     /// The message's immutable properties.
-    Properties = "amqp:properties:list" (0x73) in "3.2.4" {
+    Properties
+    | /// The properties of a message (3.2.4), borrowed from it: see [`Properties`].
+      #[derive(Default)]
+      pub PropertiesRef<'a> = "amqp:properties:list" (0x73) in "3.2.4" {
         /// Identifies the message within its system.
-        message_id: MessageId;
+        message_id: MessageId | MessageIdRef<'a>;
         /// Who is responsible for the message.
-        user_id: Bytes;
+        user_id: Bytes | &'a [u8];
         /// The address of the node that the message is meant for.
-        to: Str;
+        to: Str | TextRef<'a>;
         /// What the message is about.
-        subject: Str;
+        subject: Str | TextRef<'a>;
         /// The address of the node to send replies to.
-        reply_to: Str;
+        reply_to: Str | TextRef<'a>;
         /// What the message refers to.
-        correlation_id: MessageId;
+        correlation_id: MessageId | MessageIdRef<'a>;
         /// The MIME type of the body's data sections.
-        content_type: Symbol;
+        content_type: Symbol | TextRef<'a>;
         /// The MIME encoding of the body's data sections.
-        content_encoding: Symbol;
+        content_encoding: Symbol | TextRef<'a>;
         /// When the message expires.
         absolute_expiry_time: Timestamp;
         /// When the message was made.
         creation_time: Timestamp;
         /// The group that the message belongs to.
-        group_id: Str;
+        group_id: Str | TextRef<'a>;
         /// The message's place in its group.
         group_sequence: SequenceNo;
         /// The group that replies belong to.
-        reply_to_group_id: Str;
+        reply_to_group_id: Str | TextRef<'a>;
     }
 }
 
@@ -69,30 +72,53 @@ pub enum MessageId {
     String(Str),
 }
 
-impl Decode for MessageId {
-    fn decode_as(code: u8, decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        match code {
-            format_code::ULONG | format_code::SMALLULONG | format_code::ULONG0 => {
-                u64::decode_as(code, decoder).map(Self::Ulong)
+/// Decodes one of the four types, by one of the methods that types have for it.
+macro_rules! message_id {
+    ($id:ident, $decode:ident, $code:ident, $rest:ident, $decoder:ident) => {
+        match $code {
+            format_code::STR8 | format_code::STR32 => {
+                Str::$decode($code, $rest, $decoder).map(|(id, rest)| ($id::String(id), rest))
             }
-            format_code::UUID => Uuid::decode_as(code, decoder).map(Self::Uuid),
-            format_code::VBIN8 | format_code::VBIN32 => Bytes::decode_as(code, decoder).map(Self::Binary),
-            format_code::STR8 | format_code::STR32 => Str::decode_as(code, decoder).map(Self::String),
-            found => Err(decoder.wrong_type("message-id", found)),
+            format_code::VBIN8 | format_code::VBIN32 => {
+                Bytes::$decode($code, $rest, $decoder).map(|(id, rest)| ($id::Binary(id), rest))
+            }
+            format_code::UUID => {
+                Uuid::$decode($code, $rest, $decoder).map(|(id, rest)| ($id::Uuid(id), rest))
+            }
+            format_code::ULONG | format_code::SMALLULONG | format_code::ULONG0 => {
+                u64::$decode($code, $rest, $decoder).map(|(id, rest)| ($id::Ulong(id), rest))
+            }
+            found => $decoder.wrong_type("message-id", found, $rest),
         }
+    };
+}
+
+impl Decode for MessageId {
+    #[inline]
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+        message_id!(Self, decode_as, code, rest, decoder)
     }
+}
+
+/// A [`MessageId`], borrowed from its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageIdRef<'a> {
+    /// `message-id-ulong`
+    Ulong(u64),
+    /// `message-id-uuid`
+    Uuid(Uuid),
+    /// `message-id-binary`
+    Binary(&'a [u8]),
+    /// `message-id-string`
+    String(TextRef<'a>),
+}
+
+impl<'a> DecodeRef<'a> for MessageId {
+    type Ref = MessageIdRef<'a>;
 
     #[inline]
-    fn usual<'a>(rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
-        match *rest.first()? {
-            format_code::ULONG | format_code::SMALLULONG | format_code::ULONG0 => {
-                u64::usual(rest, decoder).map(|(id, rest)| (Self::Ulong(id), rest))
-            }
-            format_code::STR8 | format_code::STR32 => {
-                Str::usual(rest, decoder).map(|(id, rest)| (Self::String(id), rest))
-            }
-            _ => usual::general(rest, decoder),
-        }
+    fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
+        message_id!(MessageIdRef, decode_ref, code, rest, decoder)
     }
 }
 

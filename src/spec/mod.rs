@@ -1,21 +1,25 @@
 //! The standard's definitions as tables (2.7, 2.8, 3.2 to 3.5, 4.5, 5.3.3): types, descriptors, fields and
-//! defaults, with no logic; and short ways to read and write the two that come by the million.
+//! defaults, with no logic but that of the one special reader, of transfers.
 
 mod composite;
 pub mod definitions;
 pub mod delivery_state;
-pub(crate) mod head;
 pub(crate) mod kind;
 pub mod messaging;
-pub(crate) mod part;
 pub mod performatives;
 pub mod sasl;
 pub mod terminus;
 pub mod transaction;
-pub(crate) mod usual;
-pub(crate) mod whole;
+pub(crate) mod transfer_fast_path;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use composite::missing_field;
 pub use composite::{Composite, Field, Presence};
+
+/// Returns the low byte of a numeric descriptor, which for the performatives is all there is.
+pub(crate) const fn low_byte(code: u64) -> u8 {
+    let [.., low] = code.to_be_bytes();
+    low
+}

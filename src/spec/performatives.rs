@@ -7,9 +7,12 @@ use super::{
     delivery_state::DeliveryState,
     terminus::{Source, TargetArchetype},
 };
-use crate::types::{
-    Channel, DeliveryNumber, DeliveryTag, Fields, Handle, Map, MessageFormat, Milliseconds, SequenceNo, Str,
-    Symbol, TransferNumber,
+use crate::{
+    codec::{DecodeError, DecodeLimits, Decoder, borrowed::Checked, format_code, skip},
+    types::{
+        Channel, DeliveryNumber, DeliveryTag, Fields, Handle, Map, MessageFormat, Milliseconds, SequenceNo,
+        Str, Symbol, TextRef, TransferNumber,
+    },
 };
 
 /// The unsettled deliveries of a link by their tags, each with its state at the sender of the map (2.7.3).
@@ -61,9 +64,11 @@ composites! {
     }
 
     /// Attaches a link to a session.
-    Attach = "amqp:attach:list" (0x12) in "2.7.3" {
+    Attach
+    | /// An attach that has been checked without being made: what the engine acts upon is kept, the rest was there.
+      pub(crate) AttachRef<'a> = "amqp:attach:list" (0x12) in "2.7.3" {
         /// Names the link, together with its direction and the two containers.
-        name: Str, mandatory;
+        name: Str | TextRef<'a>, mandatory;
         /// Stands for the link in the frames that the sender of this sends from now on.
         handle: Handle, mandatory;
         /// Which end of the link sends this.
@@ -73,11 +78,11 @@ composites! {
         /// When the link's receiver settles.
         rcv_settle_mode: ReceiverSettleMode, default ReceiverSettleMode::First;
         /// Where the messages come from.
-        source: Box<Source>;
+        source: Box<Source> | Checked;
         /// Where the messages go to.
-        target: Box<TargetArchetype>;
+        target: Box<TargetArchetype> | Checked;
         /// Deliveries that the sender of this holds unsettled, on resuming the link.
-        unsettled: Unsettled;
+        unsettled: Unsettled | Checked;
         /// Whether `unsettled` is only a part.
         incomplete_unsettled: bool, default false;
         /// The delivery-count to start from; a sender must set it.
@@ -85,11 +90,11 @@ composites! {
         /// The largest message that the sender of this supports, in bytes; 0 for any.
         max_message_size: u64;
         /// Extensions that the sender supports.
-        offered_capabilities: Symbol, multiple;
+        offered_capabilities: Symbol | Checked, multiple;
         /// Extensions that the sender may use if the peer supports them.
-        desired_capabilities: Symbol, multiple;
+        desired_capabilities: Symbol | Checked, multiple;
         /// Facts about the link and its container.
-        properties: Fields;
+        properties: Fields | Checked;
     }
 
     /// Updates the flow state of a session, and of one of its links.
@@ -205,4 +210,24 @@ archetypes! {
         /// See [`Close`].
         Close(Close);
     }
+}
+
+impl<'a> AttachRef<'a> {
+    /// Checks the body of a frame, which must be an attach and nothing else: with the errors that decoding it has.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the session is to check attaches by it"))]
+    pub(crate) fn check(body: &'a [u8], limits: DecodeLimits) -> Result<Self, DecodeError> {
+        let mut decoder = Decoder::from_slice(body, limits);
+        let attach = Self::decode(&mut decoder)?;
+        decoder.finish()?;
+        Ok(attach)
+    }
+}
+
+/// Returns the number of the performative that a frame's body begins with, whatever the encoding of its descriptor.
+/// `None` if it is no performative, or if the body is cut short in the descriptor.
+#[inline]
+pub(crate) fn number(body: &[u8]) -> Option<u64> {
+    let [format_code::DESCRIBED, rest @ ..] = body else { return None };
+    let mut rest = rest;
+    skip::descriptor(&mut rest, Performative::TYPES).ok().flatten()
 }

@@ -1,7 +1,8 @@
 //! The tables compared with the standard, and with bytes written out by hand.
 
 mod composites;
+mod decoding;
+mod encoded;
 pub(crate) mod encodings;
 mod standard;
-mod usual;
-mod ways;
+mod transfers;

@@ -1,60 +1,76 @@
-//! That the short way of every type agrees with the general way: on values, on errors and where they are, on how far
-//! the decoder gets and on what is left of its limits.
+//! What holds for decoding any type from any bytes: a value or a reason, the same from shared and from copied bytes, and
+//! the same error whether a value is made or only checked.
 
-use alloc::{format, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 use core::fmt::Debug;
 
 use bytes::Bytes;
 use proptest::{collection, prelude::*, sample::select};
 
 use crate::{
-    codec::{Decode, DecodeError, DecodeLimits, Decoder, format_code},
+    codec::{
+        Decode, DecodeError, DecodeErrorKind, DecodeLimits, Decoder, borrowed::DecodeRef, format_code,
+        from_bytes,
+    },
     spec::{
         Composite,
         definitions::AmqpError,
         delivery_state::{DeliveryState, Modified, Outcome, Received, Rejected},
         messaging::{Header, MessageId, Properties},
-        performatives::{Attach, Begin, Close, Detach, Disposition, End, Flow, Open, Performative, Transfer},
+        performatives::{
+            Attach, AttachRef, Begin, Close, Detach, Disposition, End, Flow, Open, Performative, Transfer,
+        },
         sasl::{SaslFrame, SaslInit, SaslMechanisms, SaslOutcome},
         terminus::{LifetimePolicy, Source, Target, TargetArchetype},
         tests::encodings::{EncodedStrategy, compound, fixed},
         transaction::{Coordinator, CoordinatorRequest, Declare, Declared, Discharge, TransactionalState},
     },
-    types::{Handle, Multiple, Symbol, Timestamp},
+    types::{Handle, Multiple, Str, Symbol, Timestamp},
 };
 
-/// What a decoder makes of the bytes, where it is then and what is left of its limits.
-fn read<T: Decode>(
-    bytes: &Bytes,
-    limits: DecodeLimits,
-    way: impl FnOnce(&mut Decoder<'_>) -> Result<T, DecodeError>,
-) -> Result<(T, usize, alloc::string::String), DecodeError> {
-    let mut decoder = Decoder::new(bytes, limits);
-    let value = way(&mut decoder)?;
-    Ok((value, decoder.offset(), format!("{:?}", decoder.place())))
+/// The value, where the decoder is behind it, and whether one more list fits the limits that are left; or the error.
+type Outcome3<T> = Result<(T, usize, Result<(), DecodeErrorKind>), DecodeError>;
+
+fn decode_with<'a, T>(
+    mut decoder: Decoder<'a>,
+    decode: impl FnOnce(&mut Decoder<'a>) -> Result<T, DecodeError>,
+) -> Outcome3<T> {
+    let value = decode(&mut decoder)?;
+    Ok((value, decoder.offset(), decoder.spend(2, &[]).ok_or(DecodeErrorKind::TooManyElements)))
 }
 
 #[track_caller]
-fn agree<T: Decode + Debug + PartialEq>(bytes: &[u8], limits: DecodeLimits) {
-    let bytes = Bytes::copy_from_slice(bytes);
-    let general = read::<T>(&bytes, limits, |decoder| {
-        let code = decoder.code()?;
-        T::decode_as(code, decoder)
-    });
-    assert_eq!(read(&bytes, limits, T::decode), general);
-    let mut decoder = Decoder::new(&bytes, limits);
-    if let Some((value, rest)) = T::usual(decoder.place().rest(), &mut decoder) {
-        let (expected, offset, place) = general.unwrap();
-        assert_eq!((value, rest.len()), (expected, bytes.len() - offset));
-        decoder.resume(Decoder::new(&bytes, limits).place(), rest);
-        assert_eq!(format!("{:?}", decoder.place()), place);
-    } else if let Ok((value, ..)) = general {
-        // Whatever is right has some way to be read as a field.
-        assert!(T::decode(&mut Decoder::new(&bytes, limits)).is_ok(), "{value:?}");
+fn holds<T: Decode + Debug + PartialEq>(bytes: &[u8], limits: DecodeLimits) {
+    let shared = Bytes::copy_from_slice(bytes);
+    let decoded = decode_with(Decoder::new(&shared, limits), T::decode);
+    assert_eq!(decode_with(Decoder::from_slice(bytes, limits), T::decode), decoded);
+    // Without a reason noted, the error would be this.
+    let unknown = DecodeErrorKind::InvalidChoice(core::any::type_name::<T>());
+    match decoded {
+        Ok((_, offset, _)) => assert!(offset <= bytes.len()),
+        Err(error) => assert!(error.kind != unknown && error.offset <= bytes.len(), "{error}"),
     }
+    let mut decoder = Decoder::new(&shared, limits);
+    let result = decoder.value::<T>(&shared).is_some();
+    assert_eq!(decoder.has_error(), !result);
 }
 
-/// An byte string of one of these forms.
+/// Checking a value fails where and as decoding it does, and costs the same limits.
+#[track_caller]
+fn checks<T: for<'a> DecodeRef<'a> + Debug + PartialEq>(bytes: &[u8], limits: DecodeLimits) {
+    holds::<T>(bytes, limits);
+    let outcome = |decoded: Outcome3<()>| decoded.map(|(_, offset, left)| (offset, left));
+    let decoded = decode_with(Decoder::from_slice(bytes, limits), |decoder| T::decode(decoder).map(drop));
+    let checked = decode_with(Decoder::from_slice(bytes, limits), |decoder| {
+        decoder.run(|rest, decoder| match rest.split_first() {
+            Some((code, rest)) => T::decode_ref(*code, rest, decoder).map(|(_, rest)| ((), rest)),
+            None => decoder.truncated(rest),
+        })
+    });
+    assert_eq!(outcome(checked), outcome(decoded));
+}
+
+/// A binary, string or symbol in one of these forms.
 fn variable(narrow: u8, wide: u8) -> EncodedStrategy {
     let bytes = prop_oneof![
         "[ -~]{0,40}".prop_map(alloc::string::String::into_bytes),
@@ -184,7 +200,7 @@ fn map(key: EncodedStrategy) -> EncodedStrategy {
     )
 }
 
-/// A value of some type, with no regard for which is due.
+/// A value of any type.
 fn any_value() -> EncodedStrategy {
     prop_oneof![
         Just(vec![format_code::NULL]),
@@ -201,7 +217,7 @@ fn any_value() -> EncodedStrategy {
     .boxed()
 }
 
-/// What comes to be changed: an byte, or where the bytes end.
+/// Changes one byte, or where the bytes end.
 fn damaged(bytes: EncodedStrategy) -> impl Strategy<Value = Vec<u8>> {
     let byte =
         prop_oneof![any::<u8>(), select(&[0_u8, 0x40, 0x43, 0x45, 0x53, 0x56, 0xa0, 0xa1, 0xa3, 0xc0][..])];
@@ -215,7 +231,7 @@ fn damaged(bytes: EncodedStrategy) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Usual limits, and some that are soon reached.
+/// Usual limits, and tight ones.
 fn limits() -> impl Strategy<Value = DecodeLimits> {
     let tight = (0_u16..5, 0_u32..6, 0_u32..3);
     let tight = tight.prop_map(|(depth, elements, zero_width_elements)| DecodeLimits {
@@ -227,57 +243,69 @@ fn limits() -> impl Strategy<Value = DecodeLimits> {
 }
 
 /// Each type by itself, and the archetypes that it belongs to.
-macro_rules! agreements {
+macro_rules! properties {
     ($($test:ident: $($ty:ty),* => $($archetype:ty),*;)*) => {
         proptest! {
             #![proptest_config(ProptestConfig::with_cases(400))]
             $(
                 #[test]
                 fn $test((bytes, limits) in (damaged(prop_oneof![$(composite::<$ty>(3)),*].boxed()), limits())) {
-                    $(agree::<$ty>(&bytes, limits);)*
-                    $(agree::<$archetype>(&bytes, limits);)*
+                    $(checks::<$ty>(&bytes, limits);)*
+                    $(checks::<$archetype>(&bytes, limits);)*
                 }
             )*
         }
     };
 }
 
-agreements! {
-    performatives_read_the_same_either_way:
+properties! {
+    performatives_are_decoded_or_refused_for_a_reason:
         Open, Begin, Attach, Flow, Transfer, Disposition, Detach, End, Close => Performative;
-    transfers_read_the_same_either_way: Transfer, Disposition => Performative;
-    termini_read_the_same_either_way: Source, Target, Coordinator => TargetArchetype, LifetimePolicy;
-    states_read_the_same_either_way:
+    termini_are_decoded_or_refused_for_a_reason: Source, Target, Coordinator => TargetArchetype, LifetimePolicy;
+    states_are_decoded_or_refused_for_a_reason:
         Received, Rejected, Modified, Declared, TransactionalState, AmqpError => DeliveryState, Outcome;
-    transactions_read_the_same_either_way: Declare, Discharge => CoordinatorRequest;
-    sasl_reads_the_same_either_way: SaslMechanisms, SaslInit, SaslOutcome => SaslFrame;
-    sections_read_the_same_either_way: Header, Properties => Option<Header>;
+    transactions_are_decoded_or_refused_for_a_reason: Declare, Discharge => CoordinatorRequest;
+    sasl_frames_are_decoded_or_refused_for_a_reason: SaslMechanisms, SaslInit, SaslOutcome => SaslFrame;
+    sections_are_decoded_or_refused_for_a_reason: Header, Properties => MessageId;
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn values_read_the_same_either_way(bytes in damaged(any_value()), limits in limits()) {
-        agree::<bool>(&bytes, limits);
-        agree::<u8>(&bytes, limits);
-        agree::<u32>(&bytes, limits);
-        agree::<u64>(&bytes, limits);
-        agree::<Handle>(&bytes, limits);
-        agree::<Timestamp>(&bytes, limits);
-        agree::<Bytes>(&bytes, limits);
-        agree::<Symbol>(&bytes, limits);
-        agree::<crate::types::Str>(&bytes, limits);
-        agree::<crate::types::DeliveryTag>(&bytes, limits);
-        agree::<Multiple<Symbol>>(&bytes, limits);
-        agree::<MessageId>(&bytes, limits);
-        agree::<crate::types::Value>(&bytes, limits);
+    fn values_are_decoded_or_refused_for_a_reason(bytes in damaged(any_value()), limits in limits()) {
+        holds::<bool>(&bytes, limits);
+        holds::<u32>(&bytes, limits);
+        holds::<u64>(&bytes, limits);
+        checks::<Handle>(&bytes, limits);
+        checks::<Timestamp>(&bytes, limits);
+        checks::<Bytes>(&bytes, limits);
+        checks::<Symbol>(&bytes, limits);
+        checks::<Str>(&bytes, limits);
+        checks::<crate::types::DeliveryTag>(&bytes, limits);
+        checks::<Multiple<Symbol>>(&bytes, limits);
+        checks::<crate::types::Value>(&bytes, limits);
+        holds::<Option<Header>>(&bytes, limits);
     }
 
+    /// An attach that is only checked has what the engine acts upon.
     #[test]
-    fn anything_reads_the_same_either_way(bytes in collection::vec(any::<u8>(), 0..40), number: u8) {
-        let bytes = [&[0, 0x53, number][..], &bytes].concat();
-        agree::<Performative>(&bytes, DecodeLimits::DEFAULT);
-        agree::<Properties>(&bytes, DecodeLimits::DEFAULT);
+    fn a_checked_attach_has_the_fields_of_the_decoded_one(bytes in damaged(composite::<Attach>(3)), limits in limits()) {
+        let decoded = from_bytes::<Attach>(&Bytes::copy_from_slice(&bytes), limits);
+        let checked = AttachRef::check(&bytes, limits);
+        prop_assert_eq!(checked.as_ref().err(), decoded.as_ref().err());
+        if let (Ok(checked), Ok(decoded)) = (checked, decoded) {
+            prop_assert_eq!(checked.name.as_bytes(), decoded.name.as_bytes());
+            prop_assert_eq!((checked.handle, checked.role), (decoded.handle, decoded.role));
+            prop_assert_eq!(checked.snd_settle_mode, decoded.snd_settle_mode);
+            prop_assert_eq!(checked.rcv_settle_mode, decoded.rcv_settle_mode);
+            prop_assert_eq!(checked.source.is_some(), decoded.source.is_some());
+            prop_assert_eq!(checked.target.is_some(), decoded.target.is_some());
+            prop_assert_eq!(checked.unsettled.is_some(), decoded.unsettled.is_some());
+            prop_assert_eq!(checked.incomplete_unsettled, decoded.incomplete_unsettled);
+            prop_assert_eq!(checked.initial_delivery_count, decoded.initial_delivery_count);
+            prop_assert_eq!(checked.max_message_size, decoded.max_message_size);
+            prop_assert_eq!(checked.properties.is_some(), decoded.properties.is_some());
+        }
     }
 }

@@ -1,0 +1,84 @@
+//! Values that are not taken out of the encoded bytes: borrowed from them, or only checked.
+
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+
+use super::{Decode, Decoder, Element, format_code};
+use crate::types::{Map, Multiple, Value};
+
+/// A type that can be decoded without making a value of it: with the same errors at the same offsets, but nothing
+/// is allocated, and only what the tables ask for is kept.
+pub(crate) trait DecodeRef<'a>: Decode {
+    /// What is kept: the value, its bytes, or [`Checked`].
+    type Ref;
+
+    /// Decodes the value with this format code from the front of `rest`, as [`Decode::decode_as`] does.
+    fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self::Ref, &'a [u8])>;
+}
+
+/// A value that was there, and as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Checked;
+
+/// Checks by decoding and dropping the value.
+pub(crate) fn check<'a, T: Decode>(
+    code: u8,
+    rest: &'a [u8],
+    decoder: &mut Decoder<'a>,
+) -> Option<(Checked, &'a [u8])> {
+    T::decode_as(code, rest, decoder).map(|(_, rest)| (Checked, rest))
+}
+
+impl<'a, T: DecodeRef<'a>> DecodeRef<'a> for Box<T> {
+    type Ref = T::Ref;
+
+    #[inline]
+    fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
+        T::decode_ref(code, rest, decoder)
+    }
+}
+
+impl<'a, T: DecodeRef<'a>> DecodeRef<'a> for Arc<T> {
+    type Ref = T::Ref;
+
+    #[inline]
+    fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
+        T::decode_ref(code, rest, decoder)
+    }
+}
+
+impl<'a, T: DecodeRef<'a> + Element> DecodeRef<'a> for Multiple<T> {
+    type Ref = Checked;
+
+    #[inline]
+    fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Checked, &'a [u8])> {
+        match code {
+            format_code::NULL | format_code::ARRAY8 | format_code::ARRAY32 => {
+                check::<Self>(code, rest, decoder)
+            }
+            single => T::decode_ref(single, rest, decoder).map(|(_, rest)| (Checked, rest)),
+        }
+    }
+}
+
+/// Maps are decoded to be checked: that no key stands twice (1.6.23) shows only when all are there.
+impl<'a, K: Decode + Ord, V: Decode> DecodeRef<'a> for Map<K, V> {
+    type Ref = Checked;
+
+    fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Checked, &'a [u8])> {
+        check::<Self>(code, rest, decoder)
+    }
+}
+
+macro_rules! checked_by_decoding {
+    ($($ty:ty),*) => {$(
+        impl<'a> DecodeRef<'a> for $ty {
+            type Ref = Checked;
+
+            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Checked, &'a [u8])> {
+                check::<Self>(code, rest, decoder)
+            }
+        }
+    )*};
+}
+
+checked_by_decoding!(Value, Vec<Value>);

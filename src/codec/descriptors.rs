@@ -1,0 +1,133 @@
+//! Descriptors (1.5): the values that name the type of what follows them.
+
+use super::{Decode, DecodeError, DecodeErrorKind, Decoder, format_code};
+use crate::types::{Described, Symbol, Value};
+
+/// The name of a described value's type (1.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Descriptor {
+    /// A numeric descriptor: domain in the upper half, id in the lower.
+    Code(u64),
+    /// A symbolic descriptor.
+    Symbol(Symbol),
+    /// A value of another type: reserved, and no type of the standard has one.
+    Reserved(Value),
+}
+
+impl From<Descriptor> for Value {
+    fn from(descriptor: Descriptor) -> Self {
+        match descriptor {
+            Descriptor::Code(code) => Self::Ulong(code),
+            Descriptor::Symbol(symbol) => Self::Symbol(symbol),
+            Descriptor::Reserved(value) => value,
+        }
+    }
+}
+
+/// A type's name, numeric descriptor and symbolic descriptor.
+pub(crate) type Known = (&'static str, u64, &'static str);
+
+/// The number for a descriptor that none of the known types has. No type of the standard has it.
+const UNKNOWN: u64 = u64::MAX;
+
+impl<'a> Decoder<'a> {
+    /// Decodes the start of a described value: [`format_code::DESCRIBED`] and the descriptor. The value comes next.
+    ///
+    /// # Errors
+    /// Any [`DecodeError`] of the descriptor; [`DecodeErrorKind::TooDeep`] if it is nested too deeply.
+    pub fn descriptor(&mut self) -> Result<Descriptor, DecodeError> {
+        self.run(|rest, decoder| match rest {
+            [format_code::DESCRIBED, rest @ ..] => decoder.take_descriptor(rest),
+            [found, rest @ ..] => decoder.wrong_type("described value", *found, rest),
+            [] => decoder.truncated(rest),
+        })
+    }
+
+    /// Checks the start of a described value, as [`descriptor`](Self::descriptor) does, and steps over it.
+    #[inline]
+    pub(crate) fn skip_descriptor(&mut self) -> Result<(), DecodeError> {
+        if let [format_code::DESCRIBED, format_code::SMALLULONG, _, rest @ ..] = self.rest() {
+            self.set_rest(rest);
+            return Ok(());
+        }
+        self.descriptor().map(drop)
+    }
+
+    /// Decodes the descriptor at the front of `rest`.
+    pub(crate) fn take_descriptor(&mut self, rest: &'a [u8]) -> Option<(Descriptor, &'a [u8])> {
+        let Some((code, behind)) = rest.split_first() else { return self.truncated(rest) };
+        match *code {
+            format_code::SMALLULONG | format_code::ULONG | format_code::ULONG0 => {
+                u64::decode_as(*code, behind, self).map(|(code, rest)| (Descriptor::Code(code), rest))
+            }
+            format_code::SYM8 | format_code::SYM32 => {
+                Symbol::decode_as(*code, behind, self).map(|(name, rest)| (Descriptor::Symbol(name), rest))
+            }
+            code => {
+                self.descend(behind)?;
+                let (value, rest) = Value::decode_as(code, behind, self)?;
+                self.ascend();
+                Some((Descriptor::Reserved(value), rest))
+            }
+        }
+    }
+
+    /// Enters a described value, one level down, and returns the number of its type and the bytes of the value; the
+    /// number is that of no type if it is none of the `known` ones.
+    #[inline(always)]
+    pub(crate) fn enter_described(
+        &mut self,
+        code: u8,
+        rest: &'a [u8],
+        expected: &'static str,
+        known: &[Known],
+    ) -> Option<(u64, &'a [u8])> {
+        if code != format_code::DESCRIBED {
+            return self.wrong_type(expected, code, rest);
+        }
+        self.descend(rest)?;
+        match rest {
+            [format_code::SMALLULONG, number, rest @ ..] => Some(((*number).into(), rest)),
+            _ => self.enter_long(rest, known),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_long(&mut self, rest: &'a [u8], known: &[Known]) -> Option<(u64, &'a [u8])> {
+        if let Some(format_code::ULONG | format_code::ULONG0 | format_code::SYM8 | format_code::SYM32) =
+            rest.first().copied()
+        {
+            let (descriptor, rest) = self.take_descriptor(rest)?;
+            let number = match &descriptor {
+                Descriptor::Code(number) => Some(*number),
+                Descriptor::Symbol(symbol) => {
+                    known.iter().find(|(_, _, known)| symbol == known).map(|(_, number, _)| *number)
+                }
+                Descriptor::Reserved(_) => None,
+            };
+            return Some((number.unwrap_or(UNKNOWN), rest));
+        }
+        // Left for the caller, which either refuses or keeps it, to decode: that must happen only once, because of
+        // the limits.
+        Some((UNKNOWN, rest))
+    }
+
+    /// Decodes a described value of a type that is not known from its descriptor on, and comes back up.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn other_described(&mut self, rest: &'a [u8]) -> Option<(Described, &'a [u8])> {
+        let (descriptor, rest) = self.take_descriptor(rest)?;
+        let (value, rest) = self.value(rest)?;
+        self.ascend();
+        Some((Described { descriptor: descriptor.into(), value }, rest))
+    }
+
+    /// Refuses the descriptor at the front of `rest`: for what is wrong with it, or for naming none of `expected`.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn unknown_descriptor<T>(&mut self, expected: &'static str, rest: &'a [u8]) -> Option<T> {
+        self.take_descriptor(rest)?;
+        self.fail(DecodeErrorKind::UnknownDescriptor(expected), rest)
+    }
+}
