@@ -14,7 +14,7 @@ use crate::{
     },
     spec::{
         definitions::{AmqpError, ErrorCondition, Role},
-        performatives::Attach,
+        performatives::{Attach, AttachRef},
     },
     state::{LinkState, LinkTrigger},
     types::{Handle, SequenceNo, Str},
@@ -228,10 +228,10 @@ impl SessionEndpoint {
         }
     }
 
-    /// Handles the peer's attach. `body` is its encoding.
+    /// Handles the peer's attach, of which `body` is the encoding.
     pub(super) fn on_attach(
         &mut self,
-        attach: &Attach,
+        attach: &AttachRef<'_>,
         body: &[u8],
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
@@ -246,9 +246,11 @@ impl SessionEndpoint {
             return Err(ProtocolError::connection(ErrorCondition::HandleInUse, why));
         }
         let role = attach.role.opposite();
-        let known = self.link_names.find(&self.links, attach.name.as_bytes(), role);
+        let known = self.link_names.find(&self.links, attach.name.as_str().as_bytes(), role);
         let state = known.and_then(|handle| self.links.get(handle)).map(|link| link.common.state);
-        let is_this = |(name, known): &(Str, Role)| *name == attach.name && *known == role;
+        let is_this = |(name, known): &(Str, Role)| {
+            name.as_bytes() == attach.name.as_str().as_bytes() && *known == role
+        };
         let errant = state == Some(LinkState::Errant)
             || self.cold.as_ref().is_some_and(|cold| cold.errant.iter().any(is_this));
         // 2.6.5: an attach that its sender wrote before it knew of our error. One that resumes the link says so.
@@ -275,7 +277,7 @@ impl SessionEndpoint {
     /// Handles an attach that requests a link; `reclosing` if only to have it closed at both ends (2.6.6).
     fn on_attach_request(
         &mut self,
-        attach: &Attach,
+        attach: &AttachRef<'_>,
         body: &[u8],
         reclosing: bool,
         cx: &mut Context,
@@ -311,7 +313,7 @@ impl SessionEndpoint {
     }
 
     /// Handles the peer's reply to our attach.
-    fn on_attach_reply(&mut self, handle: u16, attach: &Attach, body: &[u8], cx: &mut Context) {
+    fn on_attach_reply(&mut self, handle: u16, attach: &AttachRef<'_>, body: &[u8], cx: &mut Context) {
         self.map_handle(attach.handle, handle);
         let Some(Link { common, kind }) = self.links.get_mut(handle) else { return };
         let applied = common.apply(LinkTrigger::RecvAttach);
@@ -391,7 +393,7 @@ fn next_generation(generation: u32) -> Result<u32, CommandError> {
 }
 
 /// Applies the settings that the peer decides (2.7.3).
-fn apply_remote_settings(common: &mut LinkCommon, kind: &mut LinkKind, attach: &Attach) {
+fn apply_remote_settings(common: &mut LinkCommon, kind: &mut LinkKind, attach: &AttachRef<'_>) {
     match kind {
         LinkKind::Sender(sender) => {
             sender.max_message_size = attach.max_message_size.unwrap_or(0);
@@ -405,7 +407,7 @@ fn apply_remote_settings(common: &mut LinkCommon, kind: &mut LinkKind, attach: &
 }
 
 /// True if a sender's attach lacks the delivery-count that it must set; a receiver's is ignored (2.7.3).
-fn lacks_count(attach: &Attach) -> bool {
+fn lacks_count(attach: &AttachRef<'_>) -> bool {
     attach.role == Role::Sender && attach.initial_delivery_count.is_none()
 }
 

@@ -8,7 +8,7 @@ use crate::{
     frame::{FrameHeader, Input},
     spec::{
         kind::{Kind, check_body},
-        performatives::Transfer,
+        performatives::{AttachRef, Transfer},
         transfer_fast_path::{self, FastTransfer},
     },
 };
@@ -80,7 +80,7 @@ impl SessionEndpoint {
         match kind {
             Kind::Disposition => self.on_disposition(&from_slice(body, limits)?, cx),
             Kind::Flow => self.on_flow(&from_slice(body, limits)?, cx),
-            Kind::Attach => self.on_attach(&from_slice(body, limits)?, body, cx),
+            Kind::Attach => self.on_attach(&AttachRef::check(body, limits)?, body, cx),
             Kind::Detach => self.on_detach(from_slice(body, limits)?, cx),
             _ => Ok(check_body(body, limits)?),
         }

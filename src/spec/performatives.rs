@@ -214,7 +214,6 @@ archetypes! {
 
 impl<'a> AttachRef<'a> {
     /// Checks the body of a frame, which must be an attach and nothing else: with the errors that decoding it has.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the session is to check attaches by it"))]
     pub(crate) fn check(body: &'a [u8], limits: DecodeLimits) -> Result<Self, DecodeError> {
         let mut decoder = Decoder::from_slice(body, limits);
         let attach = Self::decode(&mut decoder)?;

@@ -41,7 +41,6 @@ const TRANSFER: u8 = super::low_byte(Transfer::CODE);
 
 /// A transfer in one of the usual encodings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub(crate) enum FastTransfer {
     Whole(WholeDelivery),
     /// One of several transfers of a delivery, or the only one of a delivery that is resumed or aborted.
