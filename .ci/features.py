@@ -3,6 +3,7 @@
 None, each feature alone and all together, read from Cargo.toml. Sets that turn on the same features are printed once,
 and the default is left out, because `cargo test` covers it.
 
+    --names          prints the name of every feature instead
     --without NAME   prints one set instead: every feature that does not turn on NAME
     --fuzz-targets   prints the names of the fuzz crate's binaries instead
 """
@@ -43,6 +44,9 @@ def main():
     command = ["cargo", "metadata", "--no-deps", "--format-version", "1"]
     packages = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["packages"]
     features = next(package["features"] for package in packages if package["name"] == "amqp-proto")
+    if sys.argv[1:] == ["--names"]:
+        print("\n".join(sorted(features)))
+        return
     if sys.argv[1:2] == ["--without"]:
         unwanted = sys.argv[2]
         if unwanted not in features:
