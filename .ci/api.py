@@ -4,7 +4,7 @@
     .ci/api.py            prints a diff and fails if docs/api.txt is not what the source has
     .ci/api.py --update   writes docs/api.txt
 
-The list is made from what rustdoc knows after macros and re-exports. Each line stands alone: the kind, the path within
+The list is made from rustdoc's JSON, so it has what macros and re-exports add. Each line stands alone: the kind, the path within
 the crate, the signature. An item is listed once, at its shortest path; other paths to it are lines that begin with
 `use`. Types of this crate are named by that path, the well-known ones of the standard library by their last name, and
 others in full. Plain traits of a type share a line. Send, Sync and other auto traits are listed if a type lacks them.
@@ -40,7 +40,7 @@ LONGEST_VALUE = 60
 
 
 def documented():
-    """Returns what rustdoc has to say of the crate, as JSON."""
+    """Returns rustdoc's JSON for the crate."""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "api"
     command = ["cargo", "rustdoc", "--quiet", "--lib", "--all-features", "--target-dir", target]
     # JSON is unstable. The gate's stable compiler is allowed to write it, so that the list depends on no second one.
