@@ -1,8 +1,11 @@
-"""The sets of features worth testing, one a line, comma-separated; `none` is the empty set.
+"""Prints the sets of features worth testing, one a line, comma-separated; `none` is the empty set.
 
-None, the default, each feature alone and all together, read from Cargo.toml. Sets that turn on the same features
-are printed once, and the default is left out: `cargo test` has covered it. With --fuzz-targets: the names of the
-fuzz crate's binaries instead.
+None, each feature alone and all together, read from Cargo.toml. Sets that turn on the same features are printed once,
+and the default is left out, because `cargo test` covers it.
+
+    --names          prints the name of every feature instead
+    --without NAME   prints one set instead: every feature that does not turn on NAME
+    --fuzz-targets   prints the names of the fuzz crate's binaries instead
 """
 
 import json
@@ -13,7 +16,7 @@ import tomllib
 
 
 def closure(names, features):
-    """All features that `names` turn on in this package."""
+    """Returns all features that `names` turn on in this package."""
     reached, open_ = set(), list(names)
     while open_:
         name = open_.pop()
@@ -41,6 +44,15 @@ def main():
     command = ["cargo", "metadata", "--no-deps", "--format-version", "1"]
     packages = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["packages"]
     features = next(package["features"] for package in packages if package["name"] == "amqp-proto")
+    if sys.argv[1:] == ["--names"]:
+        print("\n".join(sorted(features)))
+        return
+    if sys.argv[1:2] == ["--without"]:
+        unwanted = sys.argv[2]
+        if unwanted not in features:
+            sys.exit(f"there is no feature {unwanted}")
+        print(",".join(sorted(name for name in features if unwanted not in closure([name], features))))
+        return
     for names in feature_sets(features):
         print(",".join(names) or "none")
 

@@ -12,7 +12,7 @@ import tomllib
 
 
 def permits(expression, allowed):
-    """Whether an SPDX expression can be met by allowed licences alone. `/` is an old spelling of OR."""
+    """True if an SPDX expression can be met by allowed licences alone. `/` is an old spelling of OR."""
     tokens = re.findall(r"\(|\)|[^\s()]+", expression.replace("/", " OR "))
 
     def either():

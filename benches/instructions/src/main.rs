@@ -1,9 +1,9 @@
-//! Does a piece of work so many times, for `run` to have its instructions counted.
+//! Repeats one kind of work, so that `run` can have its instructions counted. It is the work of the comparison with
+//! peers.
 //!
-//! `instructions ROW COUNT` warms up, which is the same whatever COUNT is, and then does the work of a row COUNT
-//! times; `instructions --list` prints each row and how often it is worth doing. The work is that of the comparison
-//! with peers. `instructions ROW COUNT LOOPS` loops so often each time besides, which is what a slower engine looks
-//! like.
+//! `instructions ROW COUNT` warms up, which costs the same for any COUNT, and then does the work of the row COUNT times.
+//! `instructions ROW COUNT LOOPS` adds LOOPS turns of an empty loop to each repetition, to imitate a slower engine.
+//! `instructions --list` prints each row and the COUNT that suits it.
 
 use std::{env, hint::black_box, process::ExitCode};
 

@@ -1,4 +1,4 @@
-//! The rows. None of them copies much: valgrind may count a copy octet by octet.
+//! The rows. None of them copies much: valgrind may count a copy byte by byte.
 
 use amqp_proto::{
     spec::{
@@ -15,20 +15,21 @@ use crate::ours::{
     message, performatives,
 };
 
-/// Does the work so many times, on a state that was set up beforehand.
+/// Does the work the given number of times, on a state that was set up beforehand.
 type Work = Box<dyn FnMut(u64)>;
 
 /// One kind of work.
 pub struct Row {
     pub name: &'static str,
-    /// How often it is done to warm up, and what it is worth doing to be counted: a multiple of its batch, and with
-    /// messages enough to go round both blocks of the pipe.
+    /// Repetitions to warm up, and again to be counted. A multiple of the batch, and enough messages to fill both
+    /// blocks of the pipe.
     pub count: u64,
     /// Sets up the state.
     pub setup: fn() -> Work,
 }
 
 const MESSAGES: u64 = 12_800;
+const LARGE_MESSAGES: u64 = 2_000;
 const CODINGS: u64 = 5_000;
 const LIVES: u64 = 1_000;
 
@@ -41,6 +42,8 @@ pub const ROWS: &[Row] = &[
     row("32 B unsettled and accepted, batch 64", MESSAGES, || transfers(false, 64)),
     row("32 B pre-settled, batch 1", MESSAGES, || transfers(true, 1)),
     row("32 B unsettled and accepted, batch 1", MESSAGES, || transfers(false, 1)),
+    row("64 KiB pre-settled, handed over in 1 frame", LARGE_MESSAGES, || handed_over(128 << 10)),
+    row("64 KiB pre-settled, handed over in 5 frames", LARGE_MESSAGES, || handed_over(16 << 10)),
     row("typical message: build and encode", CODINGS, || Box::new(message::encode())),
     row("typical message: decode all", CODINGS, || Box::new(message::decode_all())),
     row("typical message: decode one property", CODINGS, || Box::new(message::decode_one())),
@@ -59,6 +62,13 @@ pub const ROWS: &[Row] = &[
 fn transfers(settled: bool, batch: u64) -> Work {
     let load = Load { payload: 32, settled, batch, max_frame_size: FRAME };
     let mut transfers = Transfers::new(load, Shape::PLAIN, Wire::Copied);
+    Box::new(move |count| transfers.run(count))
+}
+
+/// Large messages, whose payload is not copied. Five frames of 16 KiB are needed, as four have no room for headers.
+fn handed_over(max_frame_size: u32) -> Work {
+    let load = Load { payload: 64 << 10, settled: true, batch: 1, max_frame_size };
+    let mut transfers = Transfers::new(load, Shape::PLAIN, Wire::HandedOver);
     Box::new(move |count| transfers.run(count))
 }
 
