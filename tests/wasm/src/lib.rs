@@ -4,15 +4,15 @@
 
 use std::cell::RefCell;
 
-use amqp_proto::{Config, Connection, Event, Instant};
+use amqp_proto::{Connection, ConnectionConfig, Event, Instant};
 use bytes::Buf;
 
 const NOW: Instant = Instant::from_millis(0);
 
 thread_local! {
     static ENDS: RefCell<[Connection; 2]> = RefCell::new([
-        Connection::new(Config::client("wasm-client")),
-        Connection::new(Config::server("wasm-server")),
+        Connection::new(ConnectionConfig::client("wasm-client")),
+        Connection::new(ConnectionConfig::server("wasm-server")),
     ]);
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -41,7 +41,7 @@ pub extern "C" fn buffer(len: usize) -> *mut u8 {
 pub extern "C" fn output(end: usize) -> usize {
     with(end, |connection, buffer| {
         buffer.clear();
-        let mut transmit = connection.transmit(NOW);
+        let mut transmit = connection.poll_transmit(NOW);
         while transmit.has_remaining() {
             let chunk = transmit.chunk();
             let len = chunk.len();
