@@ -14,7 +14,8 @@ use std::{
 };
 
 use amqp_proto::{
-    Attach, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, SenderId,
+    CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, ReceiverConfig,
+    SenderConfig, SenderId,
     callback::{Agent, ConnectionHandle, ReceiverHandle, SenderHandle, SessionHandle, Settings},
     frame::Payload,
     message::{Body, Message},
@@ -200,11 +201,11 @@ fn serve_event(
 ) -> Result<(), CommandError> {
     match event {
         Event::ReceiverRequested { receiver, .. } => {
-            engine.accept_receiver(*receiver, Attach::new().credit(CreditPolicy::Auto(10)))
+            engine.accept_receiver(*receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(10)))
         }
         Event::SenderRequested { sender, .. } => {
             consumers.push(*sender);
-            engine.accept_sender(*sender, Attach::new())
+            engine.accept_sender(*sender, SenderConfig::new())
         }
         Event::Delivery { receiver, delivery } => {
             let mut link = engine.receiver(*receiver)?;

@@ -12,7 +12,8 @@ use std::{
 };
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, Event, LinkId, Progress, SenderId, SessionConfig,
+    Connection, ConnectionConfig, Event, LinkId, Progress, ReceiverConfig, SenderConfig, SenderId,
+    SessionConfig,
     message::{Body, Message, MessageSettings},
 };
 use bytes::{Buf as _, BytesMut};
@@ -118,8 +119,8 @@ fn client(socket: TcpStream) -> Result<()> {
     let mut connection = Connection::new(ConnectionConfig::client("quickstart-client").hostname("localhost"));
     connection.open()?;
     let session = connection.begin(SessionConfig::new())?;
-    connection.session(session)?.attach_sender(Attach::to("requests"))?;
-    let receiver = connection.session(session)?.attach_receiver(Attach::from("replies"))?;
+    connection.session(session)?.attach_sender(SenderConfig::to("requests"))?;
+    let receiver = connection.session(session)?.attach_receiver(ReceiverConfig::from("replies"))?;
     connection.receiver(receiver)?.set_credit(COUNT as u32)?;
 
     let (mut received, mut confirmed) = (0, 0);
@@ -151,10 +152,10 @@ fn server(socket: TcpStream) -> Result<()> {
                 connection.accept_session(session, SessionConfig::new())?
             }
             Event::ReceiverRequested { receiver, .. } => {
-                connection.accept_receiver(receiver, Attach::new())?;
+                connection.accept_receiver(receiver, ReceiverConfig::new())?;
                 connection.receiver(receiver)?.set_credit(COUNT as u32)?;
             }
-            Event::SenderRequested { sender, .. } => connection.accept_sender(sender, Attach::new())?,
+            Event::SenderRequested { sender, .. } => connection.accept_sender(sender, SenderConfig::new())?,
             Event::SenderReady { sender } => send_all(connection, sender, "reply")?,
             _ => {}
         }

@@ -17,7 +17,7 @@ use std::{
 };
 
 use amqp_proto::{
-    Attach, Delivery, Event, ReceiverId,
+    Delivery, Event, ReceiverConfig, ReceiverId,
     message::{Body, Message, MessageSettings},
     spec::{definitions::SenderSettleMode, messaging::MESSAGE_FORMAT},
     types::Value,
@@ -108,7 +108,7 @@ fn receive(
     bar: &ProgressBar,
 ) -> Result<()> {
     let mode = if arguments.settled { SenderSettleMode::Settled } else { SenderSettleMode::Mixed };
-    let attach = Attach::from(&*place.address).snd_settle_mode(mode);
+    let attach = ReceiverConfig::from(&*place.address).snd_settle_mode(mode);
     let session = client.session;
     let receiver = client.peer.connection.session(session)?.attach_receiver(attach)?;
     let timeout = arguments.timeout.map(Duration::from_millis);

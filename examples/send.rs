@@ -16,7 +16,7 @@ use std::{
 };
 
 use amqp_proto::{
-    Attach, CommandError, Event, SendOptions, SenderId,
+    CommandError, Event, SendOptions, SenderConfig, SenderId,
     frame::Payload,
     message::Message,
     spec::{definitions::SenderSettleMode, delivery_state::DeliveryState},
@@ -140,7 +140,7 @@ fn send(
     bar: &ProgressBar,
 ) -> Result<()> {
     let mode = if arguments.settled { SenderSettleMode::Settled } else { SenderSettleMode::Unsettled };
-    let attach = Attach::to(&*place.address).snd_settle_mode(mode);
+    let attach = SenderConfig::to(&*place.address).snd_settle_mode(mode);
     let session = client.session;
     let sender = client.peer.connection.session(session)?.attach_sender(attach)?;
     let (mut open, mut until, mut start) = (false, None, Instant::now());

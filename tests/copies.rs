@@ -3,7 +3,8 @@
 mod common;
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, SendOptions, SessionConfig,
+    Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, ReceiverConfig, SendOptions,
+    SenderConfig, SessionConfig,
     frame::{self, Chunks, Transmit},
 };
 use bytes::{Buf, Bytes, BytesMut};
@@ -68,7 +69,8 @@ fn round(linked: &mut Linked, wires: &mut [impl Wire; 2], body: &Bytes, settled:
 
 /// Allocations of so many rounds of messages, when things are under way.
 fn allocations(size: usize, settled: bool, mut wires: [impl Wire; 2]) -> u64 {
-    let mut linked = Linked::new(Attach::to("q"), Attach::new().credit(CreditPolicy::Auto(200)));
+    let mut linked =
+        Linked::new(SenderConfig::to("q"), ReceiverConfig::new().credit(CreditPolicy::Auto(200)));
     let body = Bytes::from(vec![7; size]);
     for _ in 0..200 {
         round(&mut linked, &mut wires, &body, settled);
@@ -98,13 +100,13 @@ fn nothing_is_allocated_in_steady_state() {
 
 #[test]
 fn a_payload_is_written_from_the_senders_memory_and_read_in_the_readers() {
-    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
     let pair = Pair::new(
         ConnectionConfig::client("c"),
         ConnectionConfig::server("s").auto_accept(true).max_frame_size(1 << 20),
     );
     let Linked { mut pair, sender, receiver, .. } =
-        Linked::with(pair.opened(), SessionConfig::new(), Attach::to("q"), theirs);
+        Linked::with(pair.opened(), SessionConfig::new(), SenderConfig::to("q"), theirs);
     let body = Bytes::from(vec![7; 64 << 10]);
     pair.client.sender(sender).unwrap().send(1_u32, body.clone()).unwrap();
 
@@ -130,12 +132,12 @@ fn a_payload_is_written_from_the_senders_memory_and_read_in_the_readers() {
 /// The frames of a large message, handed from one engine to the other without a pipe between them.
 #[test]
 fn segments_are_handed_over_without_a_copy() {
-    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
     let server = ConnectionConfig::server("s").auto_accept(true).max_frame_size(16 << 10);
     let Linked { mut pair, sender, receiver, .. } = Linked::with(
         Pair::new(ConnectionConfig::client("c"), server).opened(),
         SessionConfig::new(),
-        Attach::to("q"),
+        SenderConfig::to("q"),
         theirs,
     );
     let body = Bytes::from((0..64 << 10).map(|n| (n % 251) as u8).collect::<Vec<u8>>());
@@ -172,7 +174,7 @@ fn heard(rounds: &[BytesMut], size: usize) -> (BytesMut, Vec<&'static str>) {
             while let Some(event) = server.poll_event() {
                 names.push(event.name());
                 if let Event::ReceiverRequested { receiver, .. } = event {
-                    let attach = Attach::new().credit(CreditPolicy::Auto(10));
+                    let attach = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
                     server.accept_receiver(receiver, attach).unwrap();
                 }
             }
@@ -197,7 +199,7 @@ fn conversation() -> Vec<BytesMut> {
     );
     client.open().unwrap();
     let session = client.begin(SessionConfig::new()).unwrap();
-    let sender = client.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
+    let sender = client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
     let (mut rounds, mut up, mut down) = (Vec::new(), BytesMut::new(), BytesMut::new());
     for round in 0..6 {
         let (mut bytes, mut transmit) = (BytesMut::new(), client.poll_transmit(NOW));
@@ -209,7 +211,9 @@ fn conversation() -> Vec<BytesMut> {
         let _ = server.handle_input(NOW, &mut up);
         while let Some(event) = server.poll_event() {
             if let Event::ReceiverRequested { receiver, .. } = event {
-                server.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10))).unwrap();
+                server
+                    .accept_receiver(receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(10)))
+                    .unwrap();
             }
         }
         carry(&mut server, &mut down, &mut client);
@@ -256,7 +260,7 @@ fn a_read_buffer_is_let_go_of() {
         assert_eq!(server.handle_input(NOW, &mut input), Progress::NeedInput);
         while let Some(event) = server.poll_event() {
             if let Event::ReceiverRequested { receiver, .. } = event {
-                let attach = Attach::new().credit(CreditPolicy::Auto(10));
+                let attach = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
                 server.accept_receiver(receiver, attach).unwrap();
             }
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, LinkId, SendOptions,
-    SessionConfig,
+    Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, LinkId, ReceiverConfig, SendOptions,
+    SenderConfig, SessionConfig,
     testing::{End, Grammar, Pair},
 };
 
@@ -39,10 +39,12 @@ impl App {
     fn answer(&mut self, connection: &mut Connection, event: &Event) {
         match *event {
             Event::ReceiverRequested { receiver, .. } => {
-                connection.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(2))).unwrap();
+                connection
+                    .accept_receiver(receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(2)))
+                    .unwrap();
             }
             Event::SenderRequested { sender, .. } => {
-                connection.accept_sender(sender, Attach::new()).unwrap();
+                connection.accept_sender(sender, SenderConfig::new()).unwrap();
             }
             Event::SenderReady { sender } => {
                 for number in self.sent..MESSAGES {
@@ -120,8 +122,8 @@ impl Conversation {
         let client = &mut self.pair.client.connection;
         client.open().unwrap();
         let session = client.begin(SessionConfig::new()).unwrap();
-        let sender = client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
-        let back = Attach::from("replies").credit(CreditPolicy::Auto(2));
+        let sender = client.session(session).unwrap().attach_sender(SenderConfig::to("queue")).unwrap();
+        let back = ReceiverConfig::from("replies").credit(CreditPolicy::Auto(2));
         let receiver = client.session(session).unwrap().attach_receiver(back).unwrap();
         self.client.grammar.began(session);
         self.client.grammar.attached(session, sender);

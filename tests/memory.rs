@@ -4,7 +4,8 @@
 #![cfg(not(feature = "testing"))]
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, Event, Instant, LinkId, Progress, SessionConfig, SessionId,
+    Connection, ConnectionConfig, Event, Instant, LinkId, Progress, ReceiverConfig, SenderConfig,
+    SessionConfig, SessionId,
     codec::to_vec,
     spec::{definitions::Role, delivery_state::DeliveryState, performatives::Disposition, terminus::Source},
     types::{Described, Value},
@@ -50,7 +51,7 @@ impl Pair {
             let up = carry(&mut self.client, &mut self.wire, &mut self.server);
             while let Some(event) = self.server.poll_event() {
                 if let Event::ReceiverRequested { receiver, .. } = event {
-                    self.server.accept_receiver(receiver, Attach::new()).unwrap();
+                    self.server.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
                 }
             }
             let down = carry(&mut self.server, &mut self.wire, &mut self.client);
@@ -68,7 +69,8 @@ impl Pair {
     }
 
     fn attach(&mut self, session: SessionId, number: usize) {
-        let attach = Attach::to("queue/orders").source(Source::at("src")).name(format!("link-{number:08}"));
+        let attach =
+            SenderConfig::to("queue/orders").source(Source::at("src")).name(format!("link-{number:08}"));
         let sender = self.client.session(session).unwrap().attach_sender(attach).unwrap();
         self.turn();
         assert!(self.client.sender_is_open(sender));

@@ -9,8 +9,8 @@ mod links;
 mod peer;
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, CreditPolicy, DecodeLimits, DeliveryId, Event, Instant, Limits,
-    LinkId, Progress, ReceiverId, SendOptions, SenderId, SessionConfig, SessionId,
+    Connection, ConnectionConfig, CreditPolicy, DecodeLimits, DeliveryId, Event, Instant, Limits, LinkId,
+    Progress, ReceiverConfig, ReceiverId, SendOptions, SenderConfig, SenderId, SessionConfig, SessionId,
     codec::{Decode, Decoder},
     frame::{Payload, parse_header},
     spec::{
@@ -180,10 +180,10 @@ impl Player {
         for (receiver, credit) in
             player.receivers.clone().into_iter().zip([CreditPolicy::Auto(16), CreditPolicy::Manual])
         {
-            player.conn.accept_receiver(receiver, Attach::new().credit(credit)).unwrap();
+            player.conn.accept_receiver(receiver, ReceiverConfig::new().credit(credit)).unwrap();
             player.conn.receiver(receiver).unwrap().add_credit(8).unwrap();
         }
-        player.conn.accept_sender(player.senders[0], Attach::new()).unwrap();
+        player.conn.accept_sender(player.senders[0], SenderConfig::new()).unwrap();
         player.feed(&frame(0, &link_flow(2, 10)));
         player.note();
         player
@@ -293,7 +293,7 @@ fn sent(max: u32, window: u32, tag: DeliveryTag, payload: Payload, options: &Sen
         _ => None,
     });
     let sender = sender.expect("a link is asked for");
-    conn.accept_sender(sender, Attach::new()).unwrap();
+    conn.accept_sender(sender, SenderConfig::new()).unwrap();
     let mut transmit = conn.poll_transmit(NOW);
     transmit.advance(transmit.remaining());
     let flow =

@@ -1,8 +1,8 @@
 //! Two ends of a connection.
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, ReceiverId, SenderId,
-    SessionConfig, SessionId, spec::terminus::Source,
+    Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, ReceiverConfig, ReceiverId, SenderConfig,
+    SenderId, SessionConfig, SessionId, spec::terminus::Source,
 };
 
 use super::{Wire, pipe::Pipe};
@@ -79,7 +79,7 @@ impl Pair {
                     self.server.accept_session(session, begin()).expect("it was asked for");
                 }
                 Event::ReceiverRequested { receiver, .. } => {
-                    let attach = Attach::new().credit(match self.credit {
+                    let attach = ReceiverConfig::new().credit(match self.credit {
                         0 => CreditPolicy::Manual,
                         credit => CreditPolicy::Auto(credit),
                     });
@@ -125,7 +125,7 @@ impl Pair {
     pub fn attach(&mut self, session: SessionId) -> SenderId {
         let name = format!("link-{:08}", self.next_name);
         self.next_name += 1;
-        let attach = Attach::to("queue/orders").source(Source::at("src")).name(name);
+        let attach = SenderConfig::to("queue/orders").source(Source::at("src")).name(name);
         let mut session = self.client.session(session).expect("the session lives");
         session.attach_sender(attach).expect("handles are left")
     }

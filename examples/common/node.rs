@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use amqp_proto::{
-    Attach, CommandError, Connection, CreditPolicy, DeliveryId, Event, LinkId, ReceiverId, SenderId,
+    CommandError, Connection, CreditPolicy, DeliveryId, Event, LinkId, ReceiverConfig, ReceiverId,
+    SenderConfig, SenderId,
     message::{Message, MessageSettings},
     spec::{
         definitions::{AmqpError, ErrorCondition, SenderSettleMode},
@@ -122,7 +123,7 @@ impl Node {
         let settled = mode == SenderSettleMode::Settled;
         // 3.5.3: the answer tells what is in force, and no filter is.
         let source = Source { filter: None, ..source };
-        connection.accept_sender(id, Attach::new().source(source).snd_settle_mode(mode))?;
+        connection.accept_sender(id, SenderConfig::new().source(source).snd_settle_mode(mode))?;
         let queue = self.queues.entry(address.clone()).or_default();
         queue.add((peer, id), Consumer::new(browse, settled));
         self.addresses.insert((peer, id.into()), Some(address));
@@ -157,7 +158,7 @@ impl Node {
             self.queues.entry(address.clone()).or_default();
         }
         self.addresses.insert((peer, id.into()), address);
-        let attach = Attach::new().target(target).credit(CreditPolicy::Auto(CREDIT));
+        let attach = ReceiverConfig::new().target(target).credit(CreditPolicy::Auto(CREDIT));
         connection.accept_receiver(id, attach)
     }
 

@@ -13,8 +13,8 @@ use super::{
     url::Url,
 };
 use crate::{
-    Attach, CommandError, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, LinkId, ReceiverId,
-    SenderId, SessionId,
+    CommandError, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, LinkId, ReceiverConfig,
+    ReceiverId, SenderConfig, SenderId, SessionId,
     frame::Payload,
     sasl::Offer,
     spec::{
@@ -156,7 +156,7 @@ impl Managed {
     fn attach_sender(&mut self, object: Object, session: u64, path: Str) {
         let attached = self.session(session).and_then(|id| {
             let mut session = self.engine.session(id)?;
-            session.attach_sender(Attach::to(path))
+            session.attach_sender(SenderConfig::to(path))
         });
         match attached {
             Ok(id) => {
@@ -177,7 +177,7 @@ impl Managed {
     fn attach_receiver(&mut self, receiver: ReceiverObject, session: u64, path: Str, credit: u32) {
         let attached = self.session(session).and_then(|id| {
             let mut session = self.engine.session(id)?;
-            session.attach_receiver(Attach::from(path).credit(CreditPolicy::Auto(credit)))
+            session.attach_receiver(ReceiverConfig::from(path).credit(CreditPolicy::Auto(credit)))
         });
         match attached {
             Ok(id) => {

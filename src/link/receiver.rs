@@ -81,14 +81,14 @@ pub(crate) enum TransferResult {
 
 impl ReceiverEndpoint {
     /// A receiver of a session with such an incoming window.
-    pub(crate) fn new(local: &config::Attach, window: u32) -> Self {
+    pub(crate) fn new(local: &config::LinkConfig, window: u32) -> Self {
         let mut this = Self { window, ..Self::default() };
         this.configure(local);
         this
     }
 
     /// Takes the link's settings; credit that has been given stays.
-    pub(crate) fn configure(&mut self, local: &config::Attach) {
+    pub(crate) fn configure(&mut self, local: &config::LinkConfig) {
         self.policy = local.credit;
         self.streaming = local.streaming;
         self.max_message_size = local.max_message_size;

@@ -72,7 +72,7 @@ impl SessionEndpoint {
         }
     }
 
-    fn new_kind(&self, role: Role, local: &config::Attach) -> LinkKind {
+    fn new_kind(&self, role: Role, local: &config::LinkConfig) -> LinkKind {
         match role {
             Role::Sender => LinkKind::Sender(SenderEndpoint::new(local.snd_settle_mode)),
             Role::Receiver => {
@@ -87,7 +87,7 @@ impl SessionEndpoint {
     pub(crate) fn attach(
         &mut self,
         role: Role,
-        mut local: config::Attach,
+        mut local: config::LinkConfig,
         container: &Str,
         generations: &mut u32,
         cx: &mut Context,
@@ -161,7 +161,7 @@ impl SessionEndpoint {
     pub(super) fn write_answer(
         &mut self,
         slot: u16,
-        local: &config::Attach,
+        local: &config::LinkConfig,
         mirror: EchoTermini,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
@@ -184,7 +184,7 @@ impl SessionEndpoint {
         mirror: EchoTermini,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
-        let local = config::Attach::new();
+        let local = config::LinkConfig::default();
         let written = self.write_answer(slot, &local, mirror, cx);
         let Err(CommandError::FrameTooLarge { .. }) = written else { return written };
         self.write_answer(slot, &local, EchoTermini::NONE, cx)
@@ -287,7 +287,7 @@ impl SessionEndpoint {
         };
         let id = self.next_id(role, generation, slot);
         let mut end = LinkCommon::new(id, LinkIdentity::theirs(body));
-        let mut kind = self.new_kind(role, &config::Attach::new());
+        let mut kind = self.new_kind(role, &config::LinkConfig::default());
         let applied = end.apply(LinkTrigger::RecvAttach);
         debug_assert!(applied, "a new link is detached");
         take_settings(&mut end, &mut kind, attach);
@@ -349,7 +349,7 @@ impl SessionEndpoint {
     pub(crate) fn accept_link(
         &mut self,
         id: LinkId,
-        local: &config::Attach,
+        local: &config::LinkConfig,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
@@ -431,7 +431,7 @@ fn lacks_count(attach: &Attach) -> bool {
 }
 
 /// The attach that asks for a link.
-fn request(name: Str, handle: Handle, kind: &LinkKind, local: config::Attach) -> Attach {
+fn request(name: Str, handle: Handle, kind: &LinkKind, local: config::LinkConfig) -> Attach {
     // 2.7.3: a sender must set its count, a receiver's is ignored.
     let (role, initial_delivery_count) = match kind {
         LinkKind::Sender(sender) => (Role::Sender, Some(sender.initial_count())),

@@ -291,6 +291,6 @@ impl SessionEndpoint {
 
     /// Attaches a link again that both ends have detached, with the termini that the peer last told.
     fn attach_again(&mut self, slot: u16, cx: &mut Context) -> Result<(), CommandError> {
-        self.write_answer(slot, &config::Attach::new(), EchoTermini::BOTH, cx)
+        self.write_answer(slot, &config::LinkConfig::default(), EchoTermini::BOTH, cx)
     }
 }

@@ -7,7 +7,7 @@ mod session;
 
 use super::{Connection, Shared, deadlines::Due, unknown_id};
 use crate::{
-    config,
+    config::{LinkConfig, ReceiverConfig, SenderConfig},
     context::Context,
     error::CommandError,
     ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
@@ -122,16 +122,20 @@ impl Connection {
     /// # Errors
     /// [`CommandError::UnknownId`] if the link is gone, [`CommandError::IllegalState`] if it has been answered or
     /// its session has not, [`CommandError::FrameTooLarge`] if the attach is larger than the peer accepts.
-    pub fn accept_sender(&mut self, id: SenderId, attach: config::Attach) -> Result<(), CommandError> {
-        self.link_parts(id.into())?.run(|session, cx, _| session.accept_link(id.into(), &attach, cx))
+    pub fn accept_sender(&mut self, id: SenderId, config: SenderConfig) -> Result<(), CommandError> {
+        self.accept(id.into(), &config.into())
     }
 
     /// Answers the peer's request for a link that we receive on (`RECEIVER_REQUESTED`).
     ///
     /// # Errors
     /// As [`accept_sender`](Self::accept_sender).
-    pub fn accept_receiver(&mut self, id: ReceiverId, attach: config::Attach) -> Result<(), CommandError> {
-        self.link_parts(id.into())?.run(|session, cx, _| session.accept_link(id.into(), &attach, cx))
+    pub fn accept_receiver(&mut self, id: ReceiverId, config: ReceiverConfig) -> Result<(), CommandError> {
+        self.accept(id.into(), &config.into())
+    }
+
+    fn accept(&mut self, id: LinkId, config: &LinkConfig) -> Result<(), CommandError> {
+        self.link_parts(id)?.run(|session, cx, _| session.accept_link(id, config, cx))
     }
 
     /// Refuses the peer's request for a link (`SENDER_REQUESTED`): attaches it without a source, and detaches it

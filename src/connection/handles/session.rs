@@ -2,7 +2,7 @@
 
 use super::{super::deadlines::Due, Parts};
 use crate::{
-    config::Attach,
+    config::{LinkConfig, ReceiverConfig, SenderConfig},
     error::CommandError,
     ids::{LinkId, ReceiverId, SenderId, SessionId},
     spec::{
@@ -60,8 +60,8 @@ impl Session<'_> {
     /// [`CommandError::IllegalState`] if the session is ending or has a sender of this name,
     /// [`CommandError::LimitReached`] if the peer's handle-max is, [`CommandError::FrameTooLarge`] if the attach
     /// is larger than the peer accepts.
-    pub fn attach_sender(&mut self, attach: Attach) -> Result<SenderId, CommandError> {
-        match self.attach(Role::Sender, attach)? {
+    pub fn attach_sender(&mut self, config: SenderConfig) -> Result<SenderId, CommandError> {
+        match self.attach(Role::Sender, config.into())? {
             LinkId::Sender(id) => Ok(id),
             LinkId::Receiver(_) => Err(CommandError::UnknownId),
         }
@@ -71,16 +71,16 @@ impl Session<'_> {
     ///
     /// # Errors
     /// As [`attach_sender`](Self::attach_sender).
-    pub fn attach_receiver(&mut self, attach: Attach) -> Result<ReceiverId, CommandError> {
-        match self.attach(Role::Receiver, attach)? {
+    pub fn attach_receiver(&mut self, config: ReceiverConfig) -> Result<ReceiverId, CommandError> {
+        match self.attach(Role::Receiver, config.into())? {
             LinkId::Receiver(id) => Ok(id),
             LinkId::Sender(_) => Err(CommandError::UnknownId),
         }
     }
 
-    fn attach(&mut self, role: Role, attach: Attach) -> Result<LinkId, CommandError> {
+    fn attach(&mut self, role: Role, config: LinkConfig) -> Result<LinkId, CommandError> {
         self.parts.run(|session, cx, shared| {
-            session.attach(role, attach, &shared.config.container_id, &mut shared.links, cx)
+            session.attach(role, config, &shared.config.container_id, &mut shared.links, cx)
         })
     }
 

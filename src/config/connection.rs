@@ -1,16 +1,12 @@
-//! Settings of a connection, a session and a link.
+//! Settings of a connection.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::{
     limits::Limits,
     sasl::Offer,
-    spec::{
-        definitions::{MIN_MAX_FRAME_SIZE, ReceiverSettleMode, SenderSettleMode},
-        terminus::{Source, Target, TargetArchetype},
-        transaction::Coordinator,
-    },
+    spec::definitions::MIN_MAX_FRAME_SIZE,
     types::{Fields, Str, Symbol},
 };
 
@@ -188,167 +184,5 @@ impl core::fmt::Debug for ConnectionConfig {
             .field("channel_max", &self.channel_max)
             .field("idle_timeout", &self.idle_timeout)
             .finish_non_exhaustive()
-    }
-}
-
-/// Settings of a session.
-#[derive(Clone, Debug)]
-pub struct SessionConfig {
-    pub(crate) incoming_window: u32,
-    pub(crate) outgoing_window: u32,
-    pub(crate) handle_max: u32,
-    pub(crate) next_outgoing_id: u32,
-    pub(crate) properties: Option<Fields>,
-}
-
-impl SessionConfig {
-    /// The defaults.
-    pub fn new() -> Self {
-        Self {
-            incoming_window: 2048,
-            outgoing_window: i32::MAX.cast_unsigned(),
-            handle_max: 255,
-            next_outgoing_id: 0,
-            properties: None,
-        }
-    }
-
-    setters! {
-        /// Transfer frames that are held at a time (2.5.6 `incoming-window`). Default 2 048.
-        incoming_window: u32;
-        /// The outgoing-window announced to the peer, in transfer frames (2.5.6). Default 2³¹-1: what is sent is
-        /// bounded by the peer's window and by [`Limits::max_outbox_bytes`], not by this.
-        outgoing_window: u32;
-        /// The highest handle accepted (2.7.2 `handle-max`), one less than the number of links; at most 65 535.
-        /// Default 255.
-        handle_max: u32;
-        /// The transfer-id of the first transfer sent (2.5.6). Default 0.
-        next_outgoing_id: u32;
-    }
-
-    /// Properties of the session (2.7.2).
-    #[must_use]
-    pub fn properties(mut self, properties: Fields) -> Self {
-        self.properties = Some(properties);
-        self
-    }
-}
-
-impl Default for SessionConfig {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Where a receiver's credit comes from (2.6.7).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CreditPolicy {
-    /// From the application.
-    #[default]
-    Manual,
-    /// Topped up to this many messages, when half of them have come and been taken.
-    Auto(u32),
-}
-
-/// Settings of a link, in either direction.
-#[derive(Clone, Debug, Default)]
-pub struct Attach {
-    pub(crate) name: Option<Str>,
-    pub(crate) source: Option<Box<Source>>,
-    pub(crate) target: Option<Box<TargetArchetype>>,
-    pub(crate) snd_settle_mode: SenderSettleMode,
-    pub(crate) rcv_settle_mode: ReceiverSettleMode,
-    pub(crate) max_message_size: u64,
-    pub(crate) properties: Option<Fields>,
-    pub(crate) offered_capabilities: Vec<Symbol>,
-    pub(crate) desired_capabilities: Vec<Symbol>,
-    pub(crate) credit: CreditPolicy,
-    pub(crate) streaming: bool,
-    pub(crate) strict_credit: bool,
-    pub(crate) keep_outcomes: bool,
-}
-
-impl Attach {
-    /// The defaults: no terminus, a name made up, settle modes `mixed` and `first`.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// A link to the node at this address, for [`Session::attach_sender`](crate::Session::attach_sender).
-    pub fn to(address: impl Into<Str>) -> Self {
-        Self { target: Some(Target::at(address).into()), source: Some(Box::default()), ..Self::default() }
-    }
-
-    /// A link from the node at this address, for [`Session::attach_receiver`](crate::Session::attach_receiver).
-    pub fn from(address: impl Into<Str>) -> Self {
-        Self {
-            source: Some(Box::new(Source::at(address))),
-            target: Some(Target::default().into()),
-            ..Self::default()
-        }
-    }
-
-    /// The link's name (2.6.1). One that is made up is unique in its connection, from the container's id and a
-    /// number: name the link where several connections of one container run at a time.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<Str>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// Where the messages come from.
-    #[must_use]
-    pub fn source(mut self, source: Source) -> Self {
-        self.source = Some(Box::new(source));
-        self
-    }
-
-    /// Where the messages go to.
-    #[must_use]
-    pub fn target(mut self, target: Target) -> Self {
-        self.target = Some(target.into());
-        self
-    }
-
-    /// The messages go to a transaction coordinator (4.1).
-    #[must_use]
-    pub fn coordinator(mut self, coordinator: Coordinator) -> Self {
-        self.target = Some(Box::new(TargetArchetype::Coordinator(coordinator)));
-        self
-    }
-
-    /// Properties of the link (2.7.3).
-    #[must_use]
-    pub fn properties(mut self, properties: Fields) -> Self {
-        self.properties = Some(properties);
-        self
-    }
-
-    /// Whether a sender settles by itself when the peer's outcome arrives unsettled. Default true.
-    #[must_use]
-    pub fn settle_on_outcome(mut self, settle: bool) -> Self {
-        self.keep_outcomes = !settle;
-        self
-    }
-
-    setters! {
-        /// How the sender settles (2.8.2). Default mixed.
-        snd_settle_mode: SenderSettleMode;
-        /// When the receiver settles (2.8.3). Default first.
-        rcv_settle_mode: ReceiverSettleMode;
-        /// The largest message accepted, in bytes; 0 for any, the default (2.7.3).
-        max_message_size: u64;
-        /// Extensions that are supported (2.7.3).
-        offered_capabilities: Vec<Symbol>;
-        /// Extensions that will be used if the peer supports them (2.7.3).
-        desired_capabilities: Vec<Symbol>;
-        /// Where a receiver's credit comes from. Default the application.
-        credit: CreditPolicy;
-        /// Whether a receiver's deliveries are read as they arrive, each frame by itself. Default false.
-        streaming: bool;
-        /// Whether a receiver's credit is void at once where newer credit takes its place, as 2.6.7 has it. Default
-        /// false: some senders, RabbitMQ among them, use what was left of it beside the new, and so much is taken, up
-        /// to a window of the session.
-        strict_credit: bool;
     }
 }
