@@ -164,7 +164,8 @@ fn read_some(
 
 /// A broker with one queue, for one connection.
 fn serve(mut transport: TcpStream) -> io::Result<()> {
-    let config = ConnectionConfig::server("broker").auto_accept(true).sasl(Offer::accept_anonymous());
+    let config =
+        ConnectionConfig::server("broker").auto_accept_sessions(true).sasl(Offer::accept_anonymous());
     let mut engine = Connection::new(config);
     let (mut queue, mut consumers): (VecDeque<Payload>, Vec<SenderId>) = Default::default();
     let (mut read, now, mut tag) = (BytesMut::new(), Instant::default(), 0_u32);

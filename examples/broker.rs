@@ -23,6 +23,7 @@ use std::{
     net::SocketAddr,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use amqp_proto::{ConnectionConfig, SaslPolicy, sasl::Offer};
@@ -48,7 +49,7 @@ struct Arguments {
     max_frame_size: Option<u32>,
     /// Close connections that are silent for so many milliseconds.
     #[arg(long, value_name = "MS")]
-    idle_timeout: Option<u32>,
+    idle_timeout: Option<u64>,
 }
 
 fn user(text: &str) -> Result<(String, String), String> {
@@ -57,13 +58,12 @@ fn user(text: &str) -> Result<(String, String), String> {
 }
 
 fn config(arguments: &Arguments) -> ConnectionConfig {
-    let mut config = ConnectionConfig::server(format!("broker-{}", std::process::id())).auto_accept(true);
+    let mut config =
+        ConnectionConfig::server(format!("broker-{}", std::process::id())).auto_accept_sessions(true);
     if let Some(size) = arguments.max_frame_size {
         config = config.max_frame_size(size);
     }
-    if let Some(millis) = arguments.idle_timeout {
-        config = config.idle_timeout(millis);
-    }
+    config = config.idle_timeout(arguments.idle_timeout.map(Duration::from_millis));
     match arguments.user.clone() {
         Some((name, password)) => {
             config.sasl(Offer::verify_plain(move |shown| shown.matches(&name, &password)))

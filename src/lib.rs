@@ -34,7 +34,7 @@
 //!
 //! # fn main() -> Result<(), amqp_proto::CommandError> {
 //! let mut client = Connection::new(ConnectionConfig::client("client"));
-//! let mut server = Connection::new(ConnectionConfig::server("server").auto_accept(true));
+//! let mut server = Connection::new(ConnectionConfig::server("server").auto_accept_sessions(true));
 //! client.open()?;
 //! let session = client.begin(SessionConfig::new())?;
 //! let sender = client.session(session)?.attach_sender(SenderConfig::to("greetings"))?;

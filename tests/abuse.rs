@@ -90,12 +90,12 @@ impl Bench {
 }
 
 fn server() -> ConnectionConfig {
-    ConnectionConfig::server("server").auto_accept(true)
+    ConnectionConfig::server("server").auto_accept_sessions(true)
 }
 
 fn timeouts() -> Timeouts {
     let some = Some(Duration::from_secs(3));
-    Timeouts { open: some, sasl: some, close: some, end: some, detach: some, drain: some }
+    Timeouts::default().open(some).sasl(some).close(some).end(some).detach(some).drain(some)
 }
 
 fn large_info(pairs: usize) -> AmqpError {
@@ -127,7 +127,7 @@ fn a_flow_written_before_the_drain_does_not_take_the_grace_away() {
 #[test]
 fn a_drain_answered_too_late_leaves_the_credit_right() {
     let client = ConnectionConfig::client("c").timeouts(timeouts());
-    let server = ConnectionConfig::server("s").auto_accept(true).timeouts(timeouts());
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).timeouts(timeouts());
     let mut linked = Linked::with(
         Pair::new(client, server).opened(),
         SessionConfig::new(),
@@ -152,9 +152,9 @@ fn a_drain_answered_too_late_leaves_the_credit_right() {
 /// An `end` that is refused does not undo the one that waits.
 #[test]
 fn an_end_that_fails_changes_nothing() {
-    let limits = Limits { max_outbox_bytes: 4096, ..Limits::default() };
+    let limits = Limits::default().max_outbox_bytes(4096);
     let client = ConnectionConfig::client("c").limits(limits);
-    let server = ConnectionConfig::server("s").auto_accept(true).max_frame_size(512);
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).max_frame_size(512);
     let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
     let mut linked =
         Linked::with(Pair::new(client, server).opened(), SessionConfig::new(), SenderConfig::to("q"), theirs);
@@ -358,8 +358,8 @@ fn a_sasl_answer_behind_the_end_is_refused() {
 /// 2.4.5: our own back-pressure is not the peer's silence.
 #[test]
 fn a_peer_whose_frames_wait_is_not_silent() {
-    let limits = Limits { max_events: 1, ..Limits::default() };
-    let mut bench = Bench::open(server().limits(limits).idle_timeout(1000));
+    let limits = Limits::default().max_events(1);
+    let mut bench = Bench::open(server().limits(limits).idle_timeout(Duration::from_secs(1)));
     bench.events();
     let _ = bench.say(0, &begin());
     for _ in 0..30 {
@@ -373,9 +373,9 @@ fn a_peer_whose_frames_wait_is_not_silent() {
 /// `is_sendable` says what `send` does.
 #[test]
 fn nothing_is_sendable_while_the_connection_closes() {
-    let limits = Limits { max_outbox_bytes: 4096, ..Limits::default() };
+    let limits = Limits::default().max_outbox_bytes(4096);
     let client = ConnectionConfig::client("c").limits(limits);
-    let server = ConnectionConfig::server("s").auto_accept(true).max_frame_size(512);
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).max_frame_size(512);
     let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
     let mut linked =
         Linked::with(Pair::new(client, server).opened(), SessionConfig::new(), SenderConfig::to("q"), theirs);
@@ -451,8 +451,7 @@ fn credit_set_before_the_request_is_accepted_counts() {
 #[test]
 fn a_close_that_is_not_answered_yields_closed() {
     let open = Some(Duration::from_secs(3));
-    let mut bench =
-        Bench::bare(ConnectionConfig::client("c").timeouts(Timeouts { open, ..Timeouts::default() }));
+    let mut bench = Bench::bare(ConnectionConfig::client("c").timeouts(Timeouts::default().open(open)));
     bench.conn.open().unwrap();
     bench.conn.close(None).unwrap();
     bench.output();
@@ -505,7 +504,7 @@ fn a_client_that_never_opens_is_not_waited_for() {
 /// A stream whose last piece has found no room is told when there is.
 #[test]
 fn a_stream_is_told_when_to_go_on() {
-    let limits = Limits { max_outbox_bytes: 1000, ..Limits::default() };
+    let limits = Limits::default().max_outbox_bytes(1000);
     let pair = Pair::new(ConnectionConfig::client("c").limits(limits), server()).opened();
     let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
     let Linked { mut pair, sender, .. } =
@@ -545,11 +544,8 @@ fn a_suspended_link_is_forgotten_with_its_last_delivery() {
 #[test]
 fn a_drain_in_time_out_says_nothing_behind_the_end_of_its_link() {
     for end in ["link", "session", "detach"] {
-        let timeouts = Timeouts {
-            end: Some(Duration::from_secs(1)),
-            detach: Some(Duration::from_secs(1)),
-            ..timeouts()
-        };
+        let second = Duration::from_secs(1);
+        let timeouts = timeouts().end(second).detach(second);
         let (mut bench, id) = Bench::linked(server().timeouts(timeouts), 10);
         let session = bench.conn.session_ids().next().unwrap();
         bench.conn.receiver(id).unwrap().drain().unwrap();

@@ -21,7 +21,8 @@ fn linked() -> Linked {
 
 #[test]
 fn a_silent_peer_is_closed_and_an_announced_time_out_is_kept() {
-    let server = ConnectionConfig::server("s").auto_accept(true).idle_timeout(1000);
+    let server =
+        ConnectionConfig::server("s").auto_accept_sessions(true).idle_timeout(Duration::from_secs(1));
     let mut pair = Pair::new(ConnectionConfig::client("c"), server);
     pair.client.open().unwrap();
     pair.run();
@@ -53,10 +54,10 @@ fn a_silent_peer_is_closed_and_an_announced_time_out_is_kept() {
 
 #[test]
 fn a_peer_that_does_not_answer_close_is_not_waited_for() {
-    let timeouts = Timeouts { close: Some(Duration::from_secs(3)), ..Timeouts::default() };
+    let timeouts = Timeouts::default().close(Some(Duration::from_secs(3)));
     let mut pair = Pair::new(
         ConnectionConfig::client("c").timeouts(timeouts),
-        ConnectionConfig::server("s").auto_accept(true),
+        ConnectionConfig::server("s").auto_accept_sessions(true),
     );
     pair.client.open().unwrap();
     pair.run();
@@ -241,8 +242,10 @@ fn sessions_and_links_can_be_asked_for_before_the_peer_is_there() {
     let dropped = client.begin(SessionConfig::new()).unwrap();
     client.session(dropped).unwrap().end(None).unwrap();
     assert_eq!(client.poll_event(), Some(Event::SessionClosed { session: dropped }));
-    let mut pair =
-        Pair::new(ConnectionConfig::client("unused"), ConnectionConfig::server("s").auto_accept(true));
+    let mut pair = Pair::new(
+        ConnectionConfig::client("unused"),
+        ConnectionConfig::server("s").auto_accept_sessions(true),
+    );
     pair.client = client;
     pair.client.open().unwrap();
     pair.run();
@@ -273,10 +276,10 @@ fn a_lost_transport_accounts_for_every_delivery() {
 
 #[test]
 fn a_full_outbox_refuses_and_says_when_it_has_room() {
-    let limits = amqp_proto::Limits { max_outbox_bytes: 10_000, ..Default::default() };
+    let limits = amqp_proto::Limits::default().max_outbox_bytes(10_000);
     let mut pair = Pair::new(
         ConnectionConfig::client("c").limits(limits),
-        ConnectionConfig::server("s").auto_accept(true),
+        ConnectionConfig::server("s").auto_accept_sessions(true),
     );
     pair.client.open().unwrap();
     let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(1000));
@@ -299,8 +302,8 @@ fn a_full_outbox_refuses_and_says_when_it_has_room() {
 
 #[test]
 fn input_waits_while_events_do() {
-    let limits = amqp_proto::Limits { max_events: 4, ..Default::default() };
-    let server = ConnectionConfig::server("s").auto_accept(true).limits(limits);
+    let limits = amqp_proto::Limits::default().max_events(4);
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits);
     let mut pair = Pair::new(ConnectionConfig::client("c"), server);
     pair.client.open().unwrap();
     let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(100));

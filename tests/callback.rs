@@ -492,7 +492,7 @@ fn urls_that_are_none_are_refused() {
 fn credentials_in_the_url_mean_plain() {
     let server = || {
         let verify = Offer::verify_plain(|who| who.matches("user", "p@ss"));
-        ConnectionConfig::server("server").auto_accept(true).sasl(verify)
+        ConnectionConfig::server("server").auto_accept_sessions(true).sasl(verify)
     };
     for (url, expected) in [
         ("amqp://user:p%40ss@broker.example", "connection CONNECTION_OPEN"),

@@ -103,7 +103,7 @@ fn a_payload_is_written_from_the_senders_memory_and_read_in_the_readers() {
     let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
     let pair = Pair::new(
         ConnectionConfig::client("c"),
-        ConnectionConfig::server("s").auto_accept(true).max_frame_size(1 << 20),
+        ConnectionConfig::server("s").auto_accept_sessions(true).max_frame_size(1 << 20),
     );
     let Linked { mut pair, sender, receiver, .. } =
         Linked::with(pair.opened(), SessionConfig::new(), SenderConfig::to("q"), theirs);
@@ -133,7 +133,7 @@ fn a_payload_is_written_from_the_senders_memory_and_read_in_the_readers() {
 #[test]
 fn segments_are_handed_over_without_a_copy() {
     let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
-    let server = ConnectionConfig::server("s").auto_accept(true).max_frame_size(16 << 10);
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).max_frame_size(16 << 10);
     let Linked { mut pair, sender, receiver, .. } = Linked::with(
         Pair::new(ConnectionConfig::client("c"), server).opened(),
         SessionConfig::new(),
@@ -162,7 +162,7 @@ fn segments_are_handed_over_without_a_copy() {
 
 /// What a server says to rounds of bytes that come in pieces of so many, and the names of its events.
 fn heard(rounds: &[BytesMut], size: usize) -> (BytesMut, Vec<&'static str>) {
-    let mut server = Connection::new(ConnectionConfig::server("s").auto_accept(true));
+    let mut server = Connection::new(ConnectionConfig::server("s").auto_accept_sessions(true));
     let (mut segments, mut names, mut said) = (Chunks::new(), Vec::new(), BytesMut::new());
     for bytes in rounds {
         let mut progress = Progress::NeedInput;
@@ -195,7 +195,7 @@ fn heard(rounds: &[BytesMut], size: usize) -> (BytesMut, Vec<&'static str>) {
 fn conversation() -> Vec<BytesMut> {
     let (mut client, mut server) = (
         Connection::new(ConnectionConfig::client("c")),
-        Connection::new(ConnectionConfig::server("s").auto_accept(true)),
+        Connection::new(ConnectionConfig::server("s").auto_accept_sessions(true)),
     );
     client.open().unwrap();
     let session = client.begin(SessionConfig::new()).unwrap();
@@ -253,7 +253,7 @@ fn pieces_of_any_size_say_the_same() {
 /// A connection, its sessions and its links keep nothing of what was read alive.
 #[test]
 fn a_read_buffer_is_let_go_of() {
-    let mut server = Connection::new(ConnectionConfig::server("s").auto_accept(true));
+    let mut server = Connection::new(ConnectionConfig::server("s").auto_accept_sessions(true));
     for bytes in conversation().into_iter().take(4) {
         let bytes = bytes.freeze();
         let mut input = bytes.clone();

@@ -112,7 +112,7 @@ impl Conversation {
     fn new() -> Self {
         let pair = Pair::new(
             ConnectionConfig::client("client").max_frame_size(512),
-            ConnectionConfig::server("server").max_frame_size(512).auto_accept(true),
+            ConnectionConfig::server("server").max_frame_size(512).auto_accept_sessions(true),
         );
         Self { pair, client: App::default(), server: App::default() }
     }

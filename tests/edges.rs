@@ -106,7 +106,8 @@ fn a_session_is_refused_even_if_the_reason_is_too_long() {
 
 #[test]
 fn a_client_may_open_when_the_servers_header_has_come() {
-    let mut pair = Pair::new(ConnectionConfig::client("c"), ConnectionConfig::server("s").auto_accept(true));
+    let mut pair =
+        Pair::new(ConnectionConfig::client("c"), ConnectionConfig::server("s").auto_accept_sessions(true));
     input(&mut pair.client, BytesMut::from(&b"AMQP\x00\x01\x00\x00"[..]));
     pair.client.open().unwrap();
     let mut bytes = output(&mut pair.client);
@@ -221,7 +222,9 @@ fn an_open_that_no_peer_need_accept_is_not_begun() {
 fn a_heartbeat_counts_from_the_last_bytes_taken() {
     let mut pair = Pair::new(
         ConnectionConfig::client("c"),
-        ConnectionConfig::server("s").auto_accept(true).idle_timeout(1000),
+        ConnectionConfig::server("s")
+            .auto_accept_sessions(true)
+            .idle_timeout(core::time::Duration::from_secs(1)),
     );
     pair.client.open().unwrap();
     pair.run();
@@ -248,10 +251,10 @@ fn the_peers_outgoing_window_can_be_asked_for() {
 
 #[test]
 fn a_sender_of_a_failed_session_is_not_told_to_be_ready() {
-    let limits = Limits { max_outbox_bytes: 1000, ..Limits::default() };
+    let limits = Limits::default().max_outbox_bytes(1000);
     let pair = Pair::new(
         ConnectionConfig::client("c").limits(limits),
-        ConnectionConfig::server("s").auto_accept(true),
+        ConnectionConfig::server("s").auto_accept_sessions(true),
     )
     .opened();
     let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));

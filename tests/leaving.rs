@@ -17,14 +17,15 @@ const LARGE: usize = 100_000;
 
 fn timeouts() -> Timeouts {
     let some = Some(Duration::from_secs(3));
-    Timeouts { open: None, sasl: None, close: some, end: some, detach: some, drain: some }
+    Timeouts::default().close(some).end(some).detach(some).drain(some)
 }
 
 /// A link from a client that has room for few bytes at a time.
 fn linked() -> Linked {
-    let limits = Limits { max_outbox_bytes: 4096, ..Limits::default() };
+    let limits = Limits::default().max_outbox_bytes(4096);
     let client = ConnectionConfig::client("c").limits(limits).timeouts(timeouts());
-    let server = ConnectionConfig::server("s").auto_accept(true).max_frame_size(512).timeouts(timeouts());
+    let server =
+        ConnectionConfig::server("s").auto_accept_sessions(true).max_frame_size(512).timeouts(timeouts());
     let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
     Linked::with(Pair::new(client, server).opened(), SessionConfig::new(), SenderConfig::to("q"), theirs)
 }
@@ -247,7 +248,7 @@ fn a_drain_that_is_not_answered_takes_the_credit_back() {
     let Linked { mut pair, sender, receiver, .. } = Linked::with(
         Pair::new(
             ConnectionConfig::client("c"),
-            ConnectionConfig::server("s").auto_accept(true).timeouts(timeouts()),
+            ConnectionConfig::server("s").auto_accept_sessions(true).timeouts(timeouts()),
         )
         .opened(),
         SessionConfig::new(),
@@ -280,7 +281,7 @@ fn nothing_is_waited_for_on_what_is_gone() {
     // Neither has gone out when it is given up: they wait for the peer's limits.
     let mut pair = Pair::new(
         ConnectionConfig::client("c").timeouts(timeouts()),
-        ConnectionConfig::server("s").auto_accept(true),
+        ConnectionConfig::server("s").auto_accept_sessions(true),
     );
     let session = pair.client.begin(SessionConfig::new()).unwrap();
     let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
@@ -290,7 +291,7 @@ fn nothing_is_waited_for_on_what_is_gone() {
     assert_eq!(pair.client.poll_timeout(), None);
 
     // A drain and a detach are waited for until their session ends.
-    let server = ConnectionConfig::server("s").auto_accept(true).timeouts(timeouts());
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).timeouts(timeouts());
     let pair = Pair::new(ConnectionConfig::client("c"), server).opened();
     let Linked { mut pair, session, receiver, .. } =
         Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), ReceiverConfig::new());

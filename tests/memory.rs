@@ -36,7 +36,7 @@ fn carry(from: &mut Connection, wire: &mut Vec<u8>, to: &mut Connection) -> bool
 impl Pair {
     fn new() -> Self {
         let client = ConnectionConfig::client("client").channel_max(9999);
-        let server = ConnectionConfig::server("server").channel_max(9999).auto_accept(true);
+        let server = ConnectionConfig::server("server").channel_max(9999).auto_accept_sessions(true);
         let (client, server) = (Connection::new(client), Connection::new(server));
         let mut pair = Self { client, server, wire: Vec::with_capacity(4096) };
         pair.client.open().unwrap();

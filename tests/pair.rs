@@ -96,7 +96,7 @@ fn sasl_plain_right_and_wrong() {
         let verify = Offer::verify_plain(|credentials| credentials.matches("user", "secret"));
         let mut pair = Pair::new(
             ConnectionConfig::client("c").sasl(Offer::plain("user", password)),
-            ConnectionConfig::server("s").sasl(verify).auto_accept(true),
+            ConnectionConfig::server("s").sasl(verify).auto_accept_sessions(true),
         );
         pair.client.open().unwrap();
         pair.run();

@@ -155,8 +155,8 @@ const NOW: Instant = Instant::from_millis(1);
 
 impl Player {
     fn new(rewrite: bool) -> Self {
-        let limits = Limits { max_unsettled: 6, max_buffered_bytes_per_delivery: 90, ..Limits::default() };
-        let config = ConnectionConfig::server("server").auto_accept(true).limits(limits);
+        let limits = Limits::default().max_unsettled(6).max_buffered_bytes_per_delivery(90);
+        let config = ConnectionConfig::server("server").auto_accept_sessions(true).limits(limits);
         let mut player = Self {
             conn: Connection::new(config),
             rewrite,
@@ -279,7 +279,7 @@ impl Player {
 
 /// What a server writes of a message, over a window that opens again and again.
 fn sent(max: u32, window: u32, tag: DeliveryTag, payload: Payload, options: &SendOptions) -> Bytes {
-    let mut conn = Connection::new(ConnectionConfig::server("server").auto_accept(true));
+    let mut conn = Connection::new(ConnectionConfig::server("server").auto_accept_sessions(true));
     let said = [
         AMQP.to_vec(),
         frame(0, &p::Open { max_frame_size: max, ..open() }),

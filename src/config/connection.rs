@@ -1,49 +1,68 @@
 //! Settings of a connection.
 
 use alloc::vec::Vec;
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 use crate::{
     limits::Limits,
     sasl::Offer,
     spec::definitions::MIN_MAX_FRAME_SIZE,
-    types::{Fields, Str, Symbol},
+    types::{Fields, Milliseconds, Str, Symbol},
 };
 
-/// Which end of the connection this is: who sends its header first (2.2).
+/// The end of the connection: which of the two sends its protocol header first (2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// Speaks first.
+    /// The end that connects, and sends its header first.
     Client,
-    /// Answers.
+    /// The end that is connected to, and answers the client's header.
     Server,
 }
 
-/// Whether a server insists on a SASL layer (5.1).
+/// A server's answer to a client that skips SASL (5.1).
+///
+/// Only a server with at least one SASL mechanism asks for a SASL layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SaslPolicy {
-    /// A bare AMQP header is answered with the SASL header, and the connection ends.
+    /// A bare AMQP header is answered with the SASL header, and the connection ends with `CONNECTION_ERROR`.
     #[default]
     Required,
-    /// A bare AMQP header is accepted too.
+    /// A bare AMQP header is accepted: the client has no identity then.
     Optional,
 }
 
-/// How long the peer may take; `None` for as long as it likes. All default to `None`, but for `close`.
+/// The time that the peer has for each of its answers; `None` means any.
+///
+/// A timer starts at the first time passed to the connection after its cause, and ends at a whole millisecond, rounded
+/// up. Only [`close`](Self::close) has a default.
+///
+/// ```
+/// use amqp_proto::Timeouts;
+/// use core::time::Duration;
+///
+/// let timeouts = Timeouts::default().open(Duration::from_secs(5)).close(None);
+/// assert_eq!(timeouts.open, Some(Duration::from_secs(5)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timeouts {
-    /// To the peer's open: for a client from its own `open`, for a server from the first moment that it is told of.
+    /// Time until the peer's open (2.4.1). A client's starts with its own [`open`](crate::Connection::open), a
+    /// server's with the first time passed to it. Then `CONNECTION_ERROR`, [`Cause::TimedOut`](crate::Cause::TimedOut).
     pub open: Option<Duration>,
-    /// For the SASL exchange.
+    /// Time for the SASL exchange (5.3). Then `CONNECTION_ERROR`, [`Cause::TimedOut`](crate::Cause::TimedOut).
     pub sasl: Option<Duration>,
-    /// For the answer to our close (2.4.3). Default 10 s. Messages in progress are cut off when it has passed,
-    /// and the close sent.
+    /// Time until the peer answers our close (2.4.3), 10 s by default. Then `CONNECTION_CLOSED`. A close that waits
+    /// for messages in progress cuts them off after this time, and the peer then has the same time to answer.
     pub close: Option<Duration>,
-    /// For the answer to our end; a message in progress is cut off when it has passed, and the end sent.
+    /// Time until the peer answers our end (2.5.2). Then `SESSION_ERROR`. An end that waits for messages in progress
+    /// cuts them off after this time, and the peer then has the same time to answer.
     pub end: Option<Duration>,
-    /// For the answer to our detach; a message in progress is cut off when it has passed, and the detach sent.
+    /// Time until the peer answers our detach (2.6.4). Then `SENDER_ERROR` or `RECEIVER_ERROR`. A detach that waits for
+    /// a message in progress cuts it off after this time, and the peer then has the same time to answer.
     pub detach: Option<Duration>,
-    /// For the answer to a drain (2.6.7): after it the credit is taken back, which needs no answer.
+    /// Time until the sender ends a drain (2.6.7). Then the credit is taken back, which needs no answer, and
+    /// `RECEIVER_DRAINED` says that it timed out.
     pub drain: Option<Duration>,
 }
 
@@ -60,11 +79,30 @@ impl Default for Timeouts {
     }
 }
 
+impl Timeouts {
+    field_setters! {
+        open: impl Into<Option<Duration>>;
+        sasl: impl Into<Option<Duration>>;
+        close: impl Into<Option<Duration>>;
+        end: impl Into<Option<Duration>>;
+        detach: impl Into<Option<Duration>>;
+        drain: impl Into<Option<Duration>>;
+    }
+}
+
 /// Settings of a connection.
+///
+/// Several connections can share one, as an `Arc<ConnectionConfig>`.
 ///
 /// ```
 /// use amqp_proto::{ConnectionConfig, sasl::Offer};
-/// let config = ConnectionConfig::client("container-1").hostname("broker.example").sasl(Offer::anonymous());
+/// use core::time::Duration;
+///
+/// let config = ConnectionConfig::client("container-1")
+///     .hostname("broker.example")
+///     .idle_timeout(Duration::from_secs(60))
+///     .sasl(Offer::anonymous());
+/// # let _ = config;
 /// ```
 #[derive(Clone)]
 pub struct ConnectionConfig {
@@ -73,7 +111,7 @@ pub struct ConnectionConfig {
     pub(crate) hostname: Option<Str>,
     pub(crate) max_frame_size: u32,
     pub(crate) channel_max: u16,
-    pub(crate) idle_timeout: u32,
+    pub(crate) idle_timeout: Option<Duration>,
     pub(crate) offered_capabilities: Vec<Symbol>,
     pub(crate) desired_capabilities: Vec<Symbol>,
     pub(crate) required_capabilities: Vec<Symbol>,
@@ -82,7 +120,7 @@ pub struct ConnectionConfig {
     pub(crate) sasl_policy: SaslPolicy,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
-    pub(crate) auto_accept: bool,
+    pub(crate) auto_accept_sessions: bool,
 }
 
 impl ConnectionConfig {
@@ -93,7 +131,7 @@ impl ConnectionConfig {
             hostname: None,
             max_frame_size: 64 << 10,
             channel_max: 255,
-            idle_timeout: 0,
+            idle_timeout: None,
             offered_capabilities: Vec::new(),
             desired_capabilities: Vec::new(),
             required_capabilities: Vec::new(),
@@ -102,80 +140,119 @@ impl ConnectionConfig {
             sasl_policy: SaslPolicy::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
-            auto_accept: false,
+            auto_accept_sessions: false,
         }
     }
 
-    /// The end that speaks first, with the id of its container (2.7.1).
+    /// Returns a client's settings with this container-id (2.7.1).
     pub fn client(container_id: impl Into<Str>) -> Self {
         Self::new(Side::Client, container_id.into())
     }
 
-    /// The end that answers, with the id of its container (2.7.1).
+    /// Returns a server's settings with this container-id (2.7.1).
     pub fn server(container_id: impl Into<Str>) -> Self {
         Self::new(Side::Server, container_id.into())
     }
 
-    /// The host that the peer is taken to be (2.7.1 `hostname`). Default none.
+    /// Sets the name of the host to connect to (2.7.1 `hostname`), also in sasl-init (5.3.3.2). Default none.
     #[must_use]
     pub fn hostname(mut self, hostname: impl Into<Str>) -> Self {
         self.hostname = Some(hostname.into());
         self
     }
 
-    /// The largest frame that is accepted, in bytes (2.7.1 `max-frame-size`). Default 65 536, at least 512.
+    /// Sets the largest frame accepted, in bytes (2.7.1 `max-frame-size`). Default 65 536. The minimum is 512, and
+    /// less counts as 512 (2.4.1).
+    ///
+    /// A larger frame closes the connection with `amqp:connection:framing-error`.
     #[must_use]
     pub fn max_frame_size(mut self, bytes: u32) -> Self {
         self.max_frame_size = bytes.max(MIN_MAX_FRAME_SIZE);
         self
     }
 
-    /// The time without a frame after which the peer counts as gone, in milliseconds; 0 for never, the default.
-    /// Half of it is announced to the peer (2.4.5).
+    /// Sets the time without a frame after which the peer counts as lost (2.4.5). Default `None`, which is never, and
+    /// so is zero.
+    ///
+    /// Then the connection is closed with `amqp:resource-limit-exceeded` and ends with `CONNECTION_ERROR`,
+    /// [`Cause::TimedOut`](crate::Cause::TimedOut). The peer is told to send at least every half of this time, in
+    /// milliseconds, rounded up and at most `u32::MAX` (2.7.1 `idle-time-out`). The time-out itself ends at a whole
+    /// millisecond, rounded up.
     #[must_use]
-    pub fn idle_timeout(mut self, millis: u32) -> Self {
-        self.idle_timeout = millis;
+    pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = timeout.into().filter(|timeout| !timeout.is_zero());
         self
     }
 
-    /// Properties of the connection (2.7.1).
+    /// The idle-time-out for our open.
+    pub(crate) fn announced_idle_timeout(&self) -> Option<Milliseconds> {
+        // 2.4.5: half of the threshold, so that a frame sent in time is not found late.
+        let half = self.idle_timeout?.as_nanos().div_ceil(2_000_000);
+        Some(Milliseconds::new(u32::try_from(half).unwrap_or(u32::MAX)))
+    }
+
+    /// Sets properties of the connection (2.7.1). Default none.
     #[must_use]
     pub fn properties(mut self, properties: Fields) -> Self {
         self.properties = Some(properties);
         self
     }
 
-    /// Offers a SASL mechanism, after those offered already (5.3). A client without any speaks no SASL layer, a
-    /// server without any accepts none.
+    /// Adds a SASL mechanism, after those added before (5.3). A client uses the first that the server offers too.
+    ///
+    /// Without any, a client sends no SASL header, and a server refuses a SASL layer.
     #[must_use]
     pub fn sasl(mut self, offer: Offer) -> Self {
         self.sasl.push(offer);
         self
     }
 
+    /// Sets the extensions that this end supports (2.7.1). Default none.
+    #[must_use]
+    pub fn offered_capabilities(mut self, capabilities: impl IntoIterator<Item = Symbol>) -> Self {
+        self.offered_capabilities = capabilities.into_iter().collect();
+        self
+    }
+
+    /// Sets the extensions that this end will use if the peer offers them (2.7.1). Default none.
+    #[must_use]
+    pub fn desired_capabilities(mut self, capabilities: impl IntoIterator<Item = Symbol>) -> Self {
+        self.desired_capabilities = capabilities.into_iter().collect();
+        self
+    }
+
+    /// Sets the extensions that the peer must offer (2.7.1). Default none.
+    ///
+    /// If one is missing in its open, the connection is closed with `amqp:not-implemented`.
+    #[must_use]
+    pub fn required_capabilities(mut self, capabilities: impl IntoIterator<Item = Symbol>) -> Self {
+        self.required_capabilities = capabilities.into_iter().collect();
+        self
+    }
+
     setters! {
-        /// The highest channel number that is accepted (2.7.1 `channel-max`), one less than the number of sessions.
+        /// Sets the highest channel number accepted (2.7.1 `channel-max`), one less than the number of sessions.
         /// Default 255.
+        ///
+        /// A frame on a higher channel closes the connection with `amqp:connection:framing-error`.
         channel_max: u16;
-        /// Extensions that are supported (2.7.1).
-        offered_capabilities: Vec<Symbol>;
-        /// Extensions that will be used if the peer supports them (2.7.1).
-        desired_capabilities: Vec<Symbol>;
-        /// Extensions without which the connection is closed (2.7.1).
-        required_capabilities: Vec<Symbol>;
-        /// Whether a server with SASL mechanisms insists on them. Default [`SaslPolicy::Required`].
+        /// Sets a server's answer to a client that skips SASL (5.1). Default [`SaslPolicy::Required`].
         sasl_policy: SaslPolicy;
-        /// Bounds on what the peer can make the connection hold.
+        /// Sets the bounds on what the peer can make the connection hold.
         limits: Limits;
-        /// How long the peer may take.
+        /// Sets the time that the peer has for each of its answers.
         timeouts: Timeouts;
-        /// Whether the peer's open and begins are answered at once, without asking. Default false.
-        auto_accept: bool;
+        /// If true, the peer's open and begins are answered at once, without `CONNECTION_REQUESTED` and
+        /// `SESSION_REQUESTED`; sessions have the defaults of [`SessionConfig`](crate::SessionConfig). Default false.
+        ///
+        /// Links are always asked for, by `SENDER_REQUESTED` and `RECEIVER_REQUESTED`.
+        auto_accept_sessions: bool;
     }
 }
 
-impl core::fmt::Debug for ConnectionConfig {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+/// Without SASL mechanisms, which may hold secrets.
+impl fmt::Debug for ConnectionConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionConfig")
             .field("side", &self.side)
             .field("container_id", &self.container_id)
@@ -184,5 +261,31 @@ impl core::fmt::Debug for ConnectionConfig {
             .field("channel_max", &self.channel_max)
             .field("idle_timeout", &self.idle_timeout)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_idle_timeout_is_announced_in_milliseconds_rounded_up() {
+        let announced = |timeout: Option<Duration>| {
+            let config = ConnectionConfig::client("c").idle_timeout(timeout);
+            config.announced_idle_timeout().map(Milliseconds::get)
+        };
+        assert_eq!(announced(None), None);
+        assert_eq!(announced(Some(Duration::ZERO)), None);
+        assert_eq!(announced(Some(Duration::from_nanos(1))), Some(1));
+        assert_eq!(announced(Some(Duration::from_millis(1000))), Some(500));
+        assert_eq!(announced(Some(Duration::from_micros(1_000_001))), Some(501));
+        assert_eq!(announced(Some(Duration::MAX)), Some(u32::MAX));
+    }
+
+    #[test]
+    fn debug_of_the_settings_shows_no_secret() {
+        let config = ConnectionConfig::client("c").sasl(Offer::plain("user", "hunter2"));
+        let shown = alloc::format!("{config:?}");
+        assert!(shown.contains("Client") && !shown.contains("hunter2"), "{shown}");
     }
 }

@@ -2,7 +2,14 @@
 
 use crate::types::Fields;
 
-/// Settings of a session.
+/// Settings of a session, whether we begin it or accept it.
+///
+/// ```
+/// use amqp_proto::SessionConfig;
+///
+/// let config = SessionConfig::new().incoming_window(100).handle_max(9);
+/// # let _ = config;
+/// ```
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
     pub(crate) incoming_window: u32,
@@ -13,7 +20,7 @@ pub struct SessionConfig {
 }
 
 impl SessionConfig {
-    /// The defaults.
+    /// Returns the defaults.
     pub fn new() -> Self {
         Self {
             incoming_window: 2048,
@@ -25,19 +32,31 @@ impl SessionConfig {
     }
 
     setters! {
-        /// Transfer frames that are held at a time (2.5.6 `incoming-window`). Default 2 048.
+        /// Sets the number of transfer frames held at a time (2.5.6 `incoming-window`). Default 2 048; 0 lets the peer
+        /// send none.
+        ///
+        /// A transfer beyond it ends the session with `amqp:session:window-violation`.
         incoming_window: u32;
-        /// The outgoing-window announced to the peer, in transfer frames (2.5.6). Default 2³¹-1: what is sent is
-        /// bounded by the peer's window and by [`Limits::max_outbox_bytes`], not by this.
+        /// Sets the outgoing-window announced to the peer, in transfer frames (2.5.6). Default 2³¹-1.
+        ///
+        /// Output is bounded by the peer's incoming window and by
+        /// [`Limits::max_outbox_bytes`](crate::Limits::max_outbox_bytes), not by this.
         outgoing_window: u32;
-        /// The highest handle accepted (2.7.2 `handle-max`), one less than the number of links; at most 65 535.
-        /// Default 255.
-        handle_max: u32;
-        /// The transfer-id of the first transfer sent (2.5.6). Default 0.
+        /// Sets the transfer-id of the first transfer sent (2.5.6 `next-outgoing-id`). Default 0.
         next_outgoing_id: u32;
     }
 
-    /// Properties of the session (2.7.2).
+    /// Sets the highest handle accepted (2.7.2 `handle-max`), one less than the number of links. Default 255; more than
+    /// 65 535 counts as 65 535.
+    ///
+    /// An attach with a higher handle closes the connection with `amqp:connection:framing-error`.
+    #[must_use]
+    pub fn handle_max(mut self, handle: u32) -> Self {
+        self.handle_max = handle.min(u16::MAX.into());
+        self
+    }
+
+    /// Sets properties of the session (2.7.2). Default none.
     #[must_use]
     pub fn properties(mut self, properties: Fields) -> Self {
         self.properties = Some(properties);

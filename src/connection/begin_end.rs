@@ -208,7 +208,7 @@ impl Connection {
             ));
         };
         self.map_channel(remote, Some(channel));
-        let auto_accept = self.shared.config.auto_accept;
+        let auto_accept = self.shared.config.auto_accept_sessions;
         let Some((session, cx, _)) = self.on_channel(channel) else { return Ok(()) };
         session.on_begin(begin, body, remote, cx);
         if auto_accept {

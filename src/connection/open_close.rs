@@ -1,6 +1,7 @@
 //! Open and close (2.4.1 to 2.4.4), and what a violation comes to.
 
 use alloc::{boxed::Box, format};
+use core::time::Duration;
 
 use super::{Connection, deadlines::Due};
 use crate::{
@@ -76,9 +77,7 @@ impl Connection {
             hostname: config.hostname.clone(),
             max_frame_size: config.max_frame_size,
             channel_max: Channel::new(config.channel_max),
-            // 2.4.5: half of the threshold, so that a frame sent in time is not found late.
-            idle_time_out: (config.idle_timeout > 0)
-                .then(|| Milliseconds::new(config.idle_timeout.div_ceil(2))),
+            idle_time_out: config.announced_idle_timeout(),
             offered_capabilities: config.offered_capabilities.clone().into(),
             desired_capabilities: config.desired_capabilities.clone().into(),
             properties: config.properties.clone(),
@@ -119,7 +118,7 @@ impl Connection {
             .cloned();
         self.remote = Some(open);
         // 2.4.5: a time-out that can't be kept is refused.
-        if idle > 0 && idle < self.shared.config.limits.min_peer_idle_timeout {
+        if idle > 0 && Duration::from_millis(idle.into()) < self.shared.config.limits.min_peer_idle_timeout {
             let why = format!("an idle-time-out of {idle} ms is too short");
             return Err(ProtocolError::connection(ErrorCondition::NotAllowed, &why));
         }
@@ -130,7 +129,7 @@ impl Connection {
         }
         match self.state {
             ConnectionState::Opened => self.on_opened(),
-            ConnectionState::OpenRcvd if self.shared.config.auto_accept => {
+            ConnectionState::OpenRcvd if self.shared.config.auto_accept_sessions => {
                 self.send_open().map_err(|error| {
                     ProtocolError::connection(ErrorCondition::FrameSizeTooSmall, &format!("{error}"))
                 })?;

@@ -65,10 +65,10 @@ impl Timers {
     }
 
     /// Both ends are open: the clocks of silence start.
-    pub(super) fn start_idle(&mut self, silence: u32, heartbeat: u32) {
-        let micros = |micros: u64| (micros > 0).then(|| Duration::from_micros(micros));
-        self.silence = micros(u64::from(silence).saturating_mul(1000));
-        self.heartbeat = micros(u64::from(heartbeat).saturating_mul(500));
+    pub(super) fn start_idle(&mut self, silence: Option<Duration>, heartbeat: u32) {
+        self.silence = silence;
+        let heartbeat = u64::from(heartbeat).saturating_mul(500);
+        self.heartbeat = (heartbeat > 0).then(|| Duration::from_micros(heartbeat));
         self.last_frame = self.now;
         self.last_output = self.now;
     }

@@ -24,7 +24,7 @@ pub struct End {
 ///
 /// ```
 /// use amqp_proto::{ConnectionConfig, testing::Pair};
-/// let mut pair = Pair::new(ConnectionConfig::client("a"), ConnectionConfig::server("b").auto_accept(true));
+/// let mut pair = Pair::new(ConnectionConfig::client("a"), ConnectionConfig::server("b").auto_accept_sessions(true));
 /// pair.client.connection.open()?;
 /// pair.run();
 /// assert!(pair.client.connection.is_open() && pair.server.connection.is_open());

@@ -51,7 +51,7 @@ impl Bench {
         Self {
             agent: Agent::new(settings),
             server_config: ConnectionConfig::server("server")
-                .auto_accept(true)
+                .auto_accept_sessions(true)
                 .sasl(Offer::accept_anonymous()),
             now: Instant::default(),
             servers: BTreeMap::new(),

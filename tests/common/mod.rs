@@ -38,8 +38,11 @@ impl Pair {
     }
 
     pub fn plain() -> Self {
-        Self::new(ConnectionConfig::client("client"), ConnectionConfig::server("server").auto_accept(true))
-            .opened()
+        Self::new(
+            ConnectionConfig::client("client"),
+            ConnectionConfig::server("server").auto_accept_sessions(true),
+        )
+        .opened()
     }
 
     /// The client's open is on its way.

@@ -368,5 +368,5 @@ fn strings(lines: &[&str]) -> Vec<String> {
 }
 
 pub fn server() -> ConnectionConfig {
-    ConnectionConfig::server("server").auto_accept(true)
+    ConnectionConfig::server("server").auto_accept_sessions(true)
 }

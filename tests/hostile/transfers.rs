@@ -423,7 +423,7 @@ pub const DISPOSITIONS: &[Case] = &[
     Case {
         id: "D17",
         start: || {
-            let limits = Limits { max_unsettled: 2, ..Limits::default() };
+            let limits = Limits::default().max_unsettled(2);
             Bench::linked_with(Setup {
                 config: ConnectionConfig::server("server").limits(limits),
                 ..Setup::default()

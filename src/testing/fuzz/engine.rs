@@ -1,6 +1,7 @@
 //! A connection under test, with an application that answers what it is asked.
 
 use alloc::{format, vec, vec::Vec};
+use core::time::Duration;
 
 use bytes::{Buf, BytesMut};
 
@@ -81,9 +82,9 @@ impl Engine {
         };
         let config = config
             .limits(limits)
-            .auto_accept(setting & 0x10 == 0)
+            .auto_accept_sessions(setting & 0x10 == 0)
             .max_frame_size(if setting & 0x20 == 0 { 4096 } else { 512 })
-            .idle_timeout(if setting & 0x40 == 0 { 0 } else { 50 })
+            .idle_timeout((setting & 0x40 != 0).then_some(Duration::from_millis(50)))
             .channel_max(2);
         Self {
             connection: Connection::new(config),

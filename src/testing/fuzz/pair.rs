@@ -52,7 +52,7 @@ pub fn pair(data: &[u8]) {
     };
     let mut pair = Pair::new(
         small(ConnectionConfig::client("client"), 1),
-        small(ConnectionConfig::server("server"), 2).auto_accept(true),
+        small(ConnectionConfig::server("server"), 2).auto_accept_sessions(true),
     );
     let mut apps = [App { prefix: "c", ..App::default() }, App { prefix: "s", ..App::default() }];
     let _ = pair.client.connection.open();

@@ -21,7 +21,7 @@ fn carry(from: &mut Connection, to: &mut Connection, wire: &mut BytesMut, now: I
 /// From open to close. Whether the message arrived, was accepted, and both ends closed without an error.
 pub fn holds() -> Result<bool, CommandError> {
     let mut client = Connection::new(ConnectionConfig::client("client"));
-    let mut server = Connection::new(ConnectionConfig::server("server").auto_accept(true));
+    let mut server = Connection::new(ConnectionConfig::server("server").auto_accept_sessions(true));
     client.open()?;
     let session = client.begin(SessionConfig::new())?;
     client.session(session)?.attach_sender(SenderConfig::to("queue"))?;
