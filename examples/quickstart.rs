@@ -134,7 +134,9 @@ fn client(socket: TcpStream) -> Result<()> {
             Event::SessionClosed { .. } => connection.close(None)?,
             _ => {}
         }
-        if (received, confirmed) == (COUNT, COUNT) && connection.session_is_open(session) {
+        if (received, confirmed) == (COUNT, COUNT)
+            && connection.session_ref(session).is_ok_and(|session| session.is_open())
+        {
             connection.session(session)?.end(None)?;
         }
         Ok(())

@@ -151,7 +151,7 @@ pub mod testing;
 pub use config::{
     ConnectionConfig, CreditPolicy, ReceiverConfig, SaslPolicy, SenderConfig, SessionConfig, Side, Timeouts,
 };
-pub use connection::{Connection, Progress, Receiver, Sender, Session};
+pub use connection::{Connection, Progress, Receiver, ReceiverRef, Sender, SenderRef, Session, SessionRef};
 pub use error::{Cause, CommandError, Failure};
 pub use event::Event;
 pub use ids::{DeliveryId, LinkId, ReceiverId, SenderId, SessionId};

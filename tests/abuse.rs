@@ -431,7 +431,8 @@ fn the_second_request_of_a_name_ends_the_first() {
     });
     let _ = bench.conn.accept_receiver(first, ReceiverConfig::new());
     let _ = bench.conn.accept_receiver(second.unwrap(), ReceiverConfig::new());
-    assert!(!(bench.conn.receiver_is_open(first) && bench.conn.receiver_is_open(second.unwrap())));
+    let is_open = |id| bench.conn.receiver_ref(id).is_ok_and(|receiver| receiver.is_open());
+    assert!(!(is_open(first) && is_open(second.unwrap())));
 }
 
 /// Credit that was taken with Ok is there when the request is accepted.

@@ -157,7 +157,7 @@ fn a_refused_link_is_never_open() {
     assert_eq!(events[2].error_detail().as_deref(), Some("amqp:not-found: no such node"));
     assert_eq!(pair.client.sender(sender).err(), Some(CommandError::UnknownId));
     assert_eq!(pair.server_events(), []);
-    assert!(pair.client.session_is_open(session));
+    assert!(pair.client.session_ref(session).unwrap().is_open());
     assert_eq!(pair.client.session(session).unwrap().links().count(), 0);
 }
 

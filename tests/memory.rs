@@ -73,7 +73,7 @@ impl Pair {
             SenderConfig::to("queue/orders").source(Source::at("src")).name(format!("link-{number:08}"));
         let sender = self.client.session(session).unwrap().attach_sender(attach).unwrap();
         self.turn();
-        assert!(self.client.sender_is_open(sender));
+        assert!(self.client.sender_ref(sender).unwrap().is_open());
     }
 }
 

@@ -32,7 +32,7 @@ use crate::{
     time::Instant,
 };
 
-pub use handles::{Receiver, Sender, Session};
+pub use handles::{Receiver, ReceiverRef, Sender, SenderRef, Session, SessionRef};
 
 /// What to do next for a connection's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -265,9 +265,11 @@ impl Host {
         self.log.push(if bytes.contains(" at byte ") { "an error".into() } else { bytes });
         for link in &self.links {
             let told = match link {
-                LinkId::Sender(id) => self.conn.sender(*id).map(|link| (link.name(), link.remote_attach())),
+                LinkId::Sender(id) => {
+                    self.conn.sender(*id).map(|link| (link.name().to_owned(), link.remote_attach()))
+                }
                 LinkId::Receiver(id) => {
-                    self.conn.receiver(*id).map(|link| (link.name(), link.remote_attach()))
+                    self.conn.receiver(*id).map(|link| (link.name().to_owned(), link.remote_attach()))
                 }
             };
             self.log.push(format!("{told:?}"));

@@ -1,31 +1,42 @@
-//! A receiving link, to be spoken to.
+//! A borrowed receiving link.
 
 use bytes::Bytes;
 
-use super::{AmqpError, Attach, CommandError, Due, Link, Parts, ReceiverId, SessionId, Str, link_getters};
+use super::{
+    AmqpError, Attach, CommandError, Due, Parts, ReceiverId, SessionId, View, getters, link_methods,
+};
 use crate::{
     ids::DeliveryId,
     link::{Delivery, LinkKind},
     spec::delivery_state::{DeliveryState, Modified, Rejected},
 };
 
-/// A receiving link of a connection, borrowed to be spoken to.
+/// A receiving link of a connection, borrowed by [`Connection::receiver`](crate::Connection::receiver) to query it and
+/// send commands.
 pub struct Receiver<'a> {
     pub(super) parts: Parts<'a>,
     pub(super) id: ReceiverId,
 }
 
-impl Receiver<'_> {
-    link_getters!(ReceiverId);
+/// A receiving link of a connection, borrowed by [`Connection::receiver_ref`](crate::Connection::receiver_ref) to query
+/// it.
+#[derive(Clone, Copy)]
+pub struct ReceiverRef<'a> {
+    pub(super) view: View<'a>,
+    pub(super) id: ReceiverId,
+}
 
-    /// Messages that the sender may still send (2.6.7 `link-credit`).
-    pub fn credit(&self) -> u32 {
-        match self.link().map(|link| &link.kind) {
+link_methods! { ReceiverRef<'a>, Receiver, ReceiverId {
+    /// Returns how many more messages the sender may send (2.6.7 `link-credit`).
+    fn credit(this) -> u32 {
+        match this.view.link(this.id).map(|link| &link.kind) {
             Some(LinkKind::Receiver(receiver)) => receiver.credit(),
             _ => 0,
         }
     }
+} }
 
+impl Receiver<'_> {
     /// Sets the credit: so many messages may still come. It can be set before the link is open.
     ///
     /// # Errors

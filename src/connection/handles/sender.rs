@@ -1,8 +1,8 @@
-//! A sending link, to be spoken to.
+//! A borrowed sending link.
 
 use bytes::Bytes;
 
-use super::{AmqpError, Attach, CommandError, Link, Parts, SenderId, SessionId, Str, link_getters};
+use super::{AmqpError, Attach, CommandError, Parts, SenderId, SessionId, View, getters, link_methods};
 use crate::{
     frame::Payload,
     ids::DeliveryId,
@@ -12,43 +12,56 @@ use crate::{
     types::DeliveryTag,
 };
 
-/// A sending link of a connection, borrowed to be spoken to.
+/// A sending link of a connection, borrowed by [`Connection::sender`](crate::Connection::sender) to query it and send
+/// commands.
 pub struct Sender<'a> {
     pub(super) parts: Parts<'a>,
     pub(super) id: SenderId,
 }
 
-impl Sender<'_> {
-    link_getters!(SenderId);
+/// A sending link of a connection, borrowed by [`Connection::sender_ref`](crate::Connection::sender_ref) to query it.
+#[derive(Clone, Copy)]
+pub struct SenderRef<'a> {
+    pub(super) view: View<'a>,
+    pub(super) id: SenderId,
+}
 
-    fn inner(&self) -> Option<&SenderEndpoint> {
-        match &self.link()?.kind {
+impl<'a> SenderRef<'a> {
+    fn endpoint(self) -> Option<&'a SenderEndpoint> {
+        match &self.view.link(self.id)?.kind {
             LinkKind::Sender(sender) => Some(sender),
             LinkKind::Receiver(_) => None,
         }
     }
+}
 
-    /// Messages that the receiver will take (2.6.7 `link-credit`).
-    pub fn credit(&self) -> u32 {
-        self.inner().map_or(0, |sender| sender.credit)
+link_methods! { SenderRef<'a>, Sender, SenderId {
+    /// Returns how many more messages the receiver accepts (2.6.7 `link-credit`).
+    fn credit(this) -> u32 {
+        this.endpoint().map_or(0, |sender| sender.credit)
     }
 
-    /// Whether [`send`](Self::send) would take a message now.
-    pub fn is_sendable(&self) -> bool {
-        self.is_open()
-            && self.link().is_some_and(|link| link.common.leaving.is_none())
-            && self.parts.session.check_accepts_new_work(self.parts.cx).is_ok()
-            && self.parts.session.remote_incoming_window() > 0
-            && !self.parts.cx.outbox_full()
-            && self.inner().is_some_and(|sender| sender.check(0).is_ok())
+    /// True if [`Sender::send`] would take a message of moderate size now.
+    fn is_sendable(this) -> bool {
+        let View { session, cx } = this.view;
+        this.is_open()
+            && this.view.link(this.id).is_some_and(|link| link.common.leaving.is_none())
+            && session.check_accepts_new_work(cx).is_ok()
+            && session.remote_incoming_window() > 0
+            && !cx.outbox_full()
+            && this.endpoint().is_some_and(|sender| sender.check(0).is_ok())
     }
 
-    /// Whether a message has not been put into frames to its end. A detach, end or close waits for one that was
-    /// taken whole, unless it carries an error; one that comes in pieces is cut short.
-    pub fn is_sending(&self) -> bool {
-        self.inner().is_some_and(|sender| sender.held.is_some())
+    /// True if part of the last message is still unsent.
+    ///
+    /// A detach, end or close without an error waits for a message that was taken whole, and aborts one that is sent
+    /// in chunks.
+    fn is_sending(this) -> bool {
+        this.endpoint().is_some_and(|sender| sender.held.is_some())
     }
+} }
 
+impl Sender<'_> {
     /// Sends a message, whole: what does not fit the peer's window yet follows as that opens.
     ///
     /// The tag names the delivery among the link's unsettled ones (2.6.12); that it is unique there is the
