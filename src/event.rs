@@ -215,7 +215,7 @@ impl Event {
             Self::ConnectionError(failure)
             | Self::SessionError { failure, .. }
             | Self::SenderError { failure, .. }
-            | Self::ReceiverError { failure, .. } => Some(failure.to_string()),
+            | Self::ReceiverError { failure, .. } => Some(failure.error.to_string()),
             _ => None,
         }
     }

@@ -525,7 +525,7 @@ fn what_the_engine_does_not_take_is_an_error_told_children_first() {
     assert_eq!(
         bench.log(),
         [
-            "link SENDER_ERROR the id is not in use (any more)",
+            "link SENDER_ERROR unknown or expired id",
             "second SESSION_ERROR the limit is reached: channel-max",
             "connection CONNECTION_OPEN",
             "first SESSION_OPEN",

@@ -85,7 +85,7 @@ impl Pair {
                     });
                     self.server.accept_receiver(receiver, attach).expect("it was asked for");
                 }
-                Event::ConnectionError(failure) => panic!("{failure}"),
+                Event::ConnectionError(failure) => panic!("{failure}: {}", failure.error),
                 _ => {}
             }
         }
@@ -99,7 +99,7 @@ impl Pair {
                 }
                 Event::SessionOpen { .. } | Event::SenderOpen { .. } => self.opened += 1,
                 Event::SessionClosed { .. } | Event::SenderClosed { .. } => self.closed += 1,
-                Event::ConnectionError(failure) => panic!("{failure}"),
+                Event::ConnectionError(failure) => panic!("{failure}: {}", failure.error),
                 _ => {}
             }
         }

@@ -127,7 +127,7 @@ pub use step::{Input, Step, Success};
 /// challenge or response, and on the client with [`Input::Outcome`] at the end. It bounds the number of rounds
 /// and drops the mechanism after [`Step::Done`] or [`Step::Fail`]. A mechanism answers anything that comes
 /// out of turn with [`Step::Fail`]; it never panics.
-pub trait Mechanism: Send {
+pub trait Mechanism: Send + Sync {
     /// Takes what the peer said and says what to do next.
     fn step(&mut self, input: Input<'_>) -> Step;
 

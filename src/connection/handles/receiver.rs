@@ -37,7 +37,10 @@ link_methods! { ReceiverRef<'a>, Receiver, ReceiverId {
 } }
 
 impl Receiver<'_> {
-    /// Sets the credit: so many messages may still come. It can be set before the link is open.
+    /// Sets the link credit: how many more messages the sender may send (2.6.7). It can be set before the link is open.
+    ///
+    /// The sender learns of it by the next `poll_transmit`. Messages in flight may still use credit that was reduced; see
+    /// [`strict_credit`](crate::ReceiverConfig::strict_credit).
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if the link is being detached.
@@ -46,7 +49,7 @@ impl Receiver<'_> {
         self.parts.run(|session, _, _| session.set_credit(id, |_| credit, false))
     }
 
-    /// Gives so much more credit.
+    /// Adds to the link credit (2.6.7), up to `u32::MAX`.
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if the link is being detached.
@@ -55,8 +58,8 @@ impl Receiver<'_> {
         self.parts.run(|session, _, _| session.set_credit(id, |now| now.saturating_add(credit), false))
     }
 
-    /// Asks the sender to use the credit up or give it up (2.6.7); `RECEIVER_DRAINED` says when it has, or that
-    /// [`Timeouts::drain`](crate::Timeouts::drain) has passed.
+    /// Asks the sender to use or relinquish the remaining credit (2.6.7). `RECEIVER_DRAINED` follows when it has, or
+    /// after [`Timeouts::drain`](crate::Timeouts::drain).
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if there is no credit, or the link is being detached.
@@ -81,26 +84,29 @@ impl Receiver<'_> {
         self.parts.run(|session, _, _| session.take(id, delivery))
     }
 
-    /// Takes the next bytes of a delivery on a streaming link (`DELIVERY`, `DELIVERY_DATA`); `None` where there
-    /// are none now.
+    /// Returns the next bytes of a delivery on a streaming link (`DELIVERY`, `DELIVERY_DATA`), or `None` if there are
+    /// none now.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if all of it has been taken.
+    /// [`CommandError::UnknownId`] if all of it has been read.
     pub fn read_chunk(&mut self, delivery: DeliveryId) -> Result<Option<Bytes>, CommandError> {
         let id = self.id;
         self.parts.run(|session, _, _| session.read(id, delivery))
     }
 
-    /// Accepts a delivery (3.4.2); in rcv-settle-mode first this settles it.
+    /// Accepts a delivery (3.4.2). In rcv-settle-mode first, the default, an outcome also settles it.
+    ///
+    /// The sender learns of it by the next `poll_transmit`, which joins neighbours into one frame. For a delivery that
+    /// the sender has settled, this succeeds without sending anything.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if there was no such delivery, [`CommandError::IllegalState`] if it has been
-    /// given another outcome. One that its sender has settled is fine: there is nobody to be told.
+    /// [`CommandError::UnknownId`] if there was no such delivery, [`CommandError::IllegalState`] if it has another
+    /// outcome.
     pub fn accept(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
         self.resolve(delivery, Some(DeliveryState::ACCEPTED), None)
     }
 
-    /// Releases a delivery (3.4.4).
+    /// Releases a delivery (3.4.4): it was not and will not be processed here. Settles as [`accept`](Self::accept) does.
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
@@ -108,7 +114,7 @@ impl Receiver<'_> {
         self.resolve(delivery, Some(DeliveryState::RELEASED), None)
     }
 
-    /// Rejects a delivery (3.4.3).
+    /// Rejects a delivery as invalid (3.4.3). Settles as [`accept`](Self::accept) does.
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
@@ -116,7 +122,8 @@ impl Receiver<'_> {
         self.resolve(delivery, Some(DeliveryState::from(Rejected { error })), None)
     }
 
-    /// Hands a delivery back changed (3.4.5).
+    /// Returns a delivery to the sender with changes to its header or annotations (3.4.5). Settles as
+    /// [`accept`](Self::accept) does.
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
@@ -124,7 +131,7 @@ impl Receiver<'_> {
         self.resolve(delivery, Some(DeliveryState::from(modified)), None)
     }
 
-    /// Settles a delivery, whatever the mode.
+    /// Settles a delivery, in either rcv-settle-mode, and sets its state if there is one (2.6.12).
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
@@ -142,11 +149,12 @@ impl Receiver<'_> {
         self.parts.run(|session, _, _| session.resolve(id, delivery, state, settle))
     }
 
-    /// Tells the state of all unsettled deliveries of the link from one to another, and settles them if asked.
+    /// Sets the state of every unsettled delivery of this link in `first..=last`, and settles them if `settled`
+    /// (2.7.6).
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if the range is not one of deliveries that have come,
-    /// [`CommandError::IllegalState`] if one of them has been given another outcome.
+    /// [`CommandError::UnknownId`] if the range is not one of deliveries that have arrived,
+    /// [`CommandError::IllegalState`] if one of them has another outcome.
     pub fn disposition(
         &mut self,
         first: DeliveryId,

@@ -62,15 +62,32 @@ link_methods! { SenderRef<'a>, Sender, SenderId {
 } }
 
 impl Sender<'_> {
-    /// Sends a message, whole: what does not fit the peer's window yet follows as that opens.
+    /// Sends a complete message. Frames that exceed the peer's window are held, and sent as it opens.
     ///
-    /// The tag names the delivery among the link's unsettled ones (2.6.12); that it is unique there is the
-    /// caller's to see to.
+    /// The tag identifies the delivery among the link's unsettled ones (2.6.12); uniqueness among them is up to the
+    /// caller. Unless the delivery is sent settled, `DELIVERY_SETTLED` follows when the peer has settled it, or has
+    /// announced its outcome and [`settle_on_outcome`](crate::SenderConfig::settle_on_outcome) is set.
+    ///
+    /// ```
+    /// use amqp_proto::{CommandError, Sender};
+    ///
+    /// /// Sends messages until one has to wait: `SENDER_READY` says when to call again.
+    /// fn send_all(sender: &mut Sender<'_>, queue: &mut Vec<(u64, Vec<u8>)>) -> Result<(), CommandError> {
+    ///     while let Some((tag, payload)) = queue.last() {
+    ///         match sender.send(*tag, payload.clone()) {
+    ///             Ok(_) => drop(queue.pop()),
+    ///             Err(error) if error.is_temporary() => break,
+    ///             Err(error) => return Err(error),
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`CommandError::NoCredit`], [`CommandError::WindowClosed`], [`CommandError::OutboxFull`] or
     /// [`CommandError::Busy`] if it cannot be sent now: `SENDER_READY` follows once when it may be.
-    /// [`CommandError::TooLarge`] if it is larger than the peer's max-message-size, and
+    /// [`CommandError::TooLarge`] if it is larger than the peer's max-message-size,
     /// [`CommandError::IllegalState`] if the link is not attached.
     pub fn send(
         &mut self,
@@ -80,7 +97,7 @@ impl Sender<'_> {
         self.send_with(tag, payload, &SendOptions::default())
     }
 
-    /// Sends a message with options of its own.
+    /// Sends a complete message with options, as [`send`](Self::send) does.
     ///
     /// # Errors
     /// As [`send`](Self::send), and [`CommandError::SettleMode`] if the link's mode does not allow the settlement
@@ -94,8 +111,19 @@ impl Sender<'_> {
         self.dispatch(tag.into(), payload.into(), options, false)
     }
 
-    /// Begins a delivery whose bytes come in pieces: [`write`](Self::write) them, then [`finish`](Self::finish)
-    /// it or [`abort`](Self::abort) it.
+    /// Begins a delivery that is sent in chunks: [`write`](Self::write) them, then [`finish`](Self::finish) or
+    /// [`abort`](Self::abort) it.
+    ///
+    /// ```
+    /// use amqp_proto::{CommandError, SendOptions, Sender};
+    ///
+    /// fn send_in_chunks(sender: &mut Sender<'_>) -> Result<(), CommandError> {
+    ///     let delivery = sender.send_streaming(7_u32, &SendOptions::new())?;
+    ///     sender.write(delivery, b"first ".as_slice())?;
+    ///     sender.write(delivery, b"second".as_slice())?;
+    ///     sender.finish(delivery)
+    /// }
+    /// ```
     ///
     /// # Errors
     /// As [`send_with`](Self::send_with).
@@ -118,17 +146,18 @@ impl Sender<'_> {
         self.parts.run(|session, cx, shared| session.send(message, cx, &mut shared.epochs))
     }
 
-    /// Adds bytes to a delivery that was begun with [`send_streaming`](Self::send_streaming).
+    /// Adds bytes to a delivery begun by [`send_streaming`](Self::send_streaming).
     ///
     /// # Errors
-    /// [`CommandError::WindowClosed`] if the bytes added last still wait for the peer's window,
+    /// [`CommandError::WindowClosed`] if the bytes added last still wait for the peer's window: `SENDER_READY` follows
+    /// once when more may be added.
     /// [`CommandError::UnknownId`] if the delivery is not in progress.
     pub fn write(&mut self, delivery: DeliveryId, chunk: impl Into<Bytes>) -> Result<(), CommandError> {
         let id = self.id;
         self.parts.run(|session, cx, _| session.write(id, delivery, chunk.into(), false, cx))
     }
 
-    /// Ends a delivery that was begun with [`send_streaming`](Self::send_streaming).
+    /// Completes a delivery begun by [`send_streaming`](Self::send_streaming).
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if the delivery is not in progress.
@@ -137,7 +166,7 @@ impl Sender<'_> {
         self.parts.run(|session, cx, _| session.write(id, delivery, Bytes::new(), true, cx))
     }
 
-    /// Gives up a delivery that has not been sent to its end (2.6.14).
+    /// Aborts a delivery that is still partly unsent (2.6.14). It is settled by that, without an event.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if the delivery is not in progress, [`CommandError::WindowClosed`] if the
@@ -147,7 +176,9 @@ impl Sender<'_> {
         self.parts.run(|session, cx, _| session.abort(id, delivery, cx))
     }
 
-    /// Settles a delivery.
+    /// Settles a delivery (2.6.12), and sets its state at the sender if there is one.
+    ///
+    /// The peer is told by the next `poll_transmit`.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if it is settled, [`CommandError::IllegalState`] if it is still being sent.
@@ -156,7 +187,8 @@ impl Sender<'_> {
         self.parts.run(|session, _, _| session.settle_sent(id, delivery, state))
     }
 
-    /// Tells the receiver how many messages wait for credit (2.6.7 `available`).
+    /// Sets the number of messages that wait for credit, and announces it by a flow frame (2.6.7
+    /// `available`). Default 0.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if the link is gone.
@@ -165,7 +197,7 @@ impl Sender<'_> {
         self.parts.run(|session, _, _| session.set_available(id, available))
     }
 
-    /// Answers `SENDER_DRAIN`: there are no more messages, and the credit left is given up (2.6.7).
+    /// Answers `SENDER_DRAIN`: no more messages are available, and the remaining credit is relinquished (2.6.7).
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if no drain was asked for, [`CommandError::Busy`] if a message is still

@@ -73,7 +73,7 @@ impl Client {
                 match event {
                     Event::ConnectionOpen => self.open += 1,
                     Event::ConnectionClosed => return Err("the server has closed a connection".into()),
-                    Event::ConnectionError(failure) => return Err(failure.to_string().into()),
+                    Event::ConnectionError(failure) => return Err(failure.error.to_string().into()),
                     _ => {}
                 }
             }
