@@ -193,7 +193,7 @@ fn a_cut_behind_any_byte_is_told_once_and_loses_no_delivery() {
         for bytes in 0..length {
             let mut cut = Conversation::new();
             let end = if name == "up" { &mut cut.pair.server } else { &mut cut.pair.client };
-            end.cut_after(bytes);
+            end.break_after(bytes);
             let ended = cut.run();
             assert!(!ended, "{name} {bytes}");
             cut.lose();
