@@ -31,8 +31,8 @@ ids! {
     SenderId;
     /// A receiving link of a connection.
     ReceiverId;
-    /// A delivery on a connection. Consecutive deliveries of a session, in one direction, have consecutive ids until the
-    /// delivery-id on the wire wraps.
+    /// A delivery on a connection. Consecutive deliveries of a session, in one direction, have consecutive ids until
+    /// the delivery-id on the wire wraps.
     DeliveryId;
 }
 

@@ -175,7 +175,7 @@ impl ConnectionConfig {
     /// so is zero.
     ///
     /// Then the connection is closed with `amqp:resource-limit-exceeded` and ends with `CONNECTION_ERROR`,
-    /// [`Cause::TimedOut`](crate::Cause::TimedOut). The peer is told to send at least every half of this time, in
+    /// [`Cause::TimedOut`](crate::Cause::TimedOut). The announcement to the peer is half of this time, in
     /// milliseconds, rounded up and at most `u32::MAX` (2.7.1 `idle-time-out`). The time-out itself ends at a whole
     /// millisecond, rounded up.
     #[must_use]

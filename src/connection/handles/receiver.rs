@@ -39,8 +39,8 @@ link_methods! { ReceiverRef<'a>, Receiver, ReceiverId {
 impl Receiver<'_> {
     /// Sets the link credit: how many more messages the sender may send (2.6.7). It can be set before the link is open.
     ///
-    /// The sender learns of it by the next `poll_transmit`. Messages in flight may still use credit that was reduced; see
-    /// [`strict_credit`](crate::ReceiverConfig::strict_credit).
+    /// The next `poll_transmit` writes a flow frame for it. Messages in flight may still use credit that was reduced;
+    /// see [`strict_credit`](crate::ReceiverConfig::strict_credit).
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if the link is being detached.
@@ -96,8 +96,8 @@ impl Receiver<'_> {
 
     /// Accepts a delivery (3.4.2). In rcv-settle-mode first, the default, an outcome also settles it.
     ///
-    /// The sender learns of it by the next `poll_transmit`, which joins neighbours into one frame. For a delivery that
-    /// the sender has settled, this succeeds without sending anything.
+    /// The next `poll_transmit` writes a disposition for it, one for neighbours together. For a delivery that the
+    /// sender has settled, this succeeds without sending anything.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if there was no such delivery, [`CommandError::IllegalState`] if it has another
@@ -106,7 +106,8 @@ impl Receiver<'_> {
         self.resolve(delivery, Some(DeliveryState::ACCEPTED), None)
     }
 
-    /// Releases a delivery (3.4.4): it was not and will not be processed here. Settles as [`accept`](Self::accept) does.
+    /// Releases a delivery, which was not and will not be processed here (3.4.4). Settles as [`accept`](Self::accept)
+    /// does.
     ///
     /// # Errors
     /// As [`accept`](Self::accept).

@@ -178,7 +178,7 @@ impl Sender<'_> {
 
     /// Settles a delivery (2.6.12), and sets its state at the sender if there is one.
     ///
-    /// The peer is told by the next `poll_transmit`.
+    /// The next `poll_transmit` writes a disposition for it.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if it is settled, [`CommandError::IllegalState`] if it is still being sent.
