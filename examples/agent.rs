@@ -16,7 +16,8 @@ use std::{
 };
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, SenderId,
+    Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, ReceiverConfig, SenderConfig,
+    SenderId,
     callback::{Agent, AgentConfig, ConnectionHandle, ReceiverHandle, SenderHandle, SessionHandle},
     frame::Payload,
     message::{Body, Message},
@@ -152,7 +153,8 @@ fn read_some(transport: &mut TcpStream, into: &mut BytesMut, wait: Option<Durati
 
 /// Serves one connection, with the engine itself: one queue, from the client's senders to its receivers.
 fn run_broker(mut transport: TcpStream) -> Result<()> {
-    let config = ConnectionConfig::server("broker").auto_accept(true).sasl(Mechanism::anonymous_server());
+    let config =
+        ConnectionConfig::server("broker").auto_accept_sessions(true).sasl(Mechanism::anonymous_server());
     let mut engine = Connection::new(config);
     let (mut queue, mut consumers): (VecDeque<Payload>, Vec<SenderId>) = Default::default();
     let (mut input, mut progress) = (BytesMut::new(), Progress::NeedInput);
@@ -166,11 +168,11 @@ fn run_broker(mut transport: TcpStream) -> Result<()> {
         while let Some(event) = engine.poll_event() {
             match event {
                 Event::ReceiverRequested { receiver, .. } => {
-                    engine.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10)))?;
+                    engine.accept_receiver(receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(10)))?;
                 }
                 Event::SenderRequested { sender, .. } => {
                     consumers.push(sender);
-                    engine.accept_sender(sender, Attach::new())?;
+                    engine.accept_sender(sender, SenderConfig::new())?;
                 }
                 Event::Delivery { receiver, delivery } => {
                     engine.receiver(receiver)?.accept(delivery.id)?;

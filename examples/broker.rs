@@ -5,8 +5,8 @@
 //! cargo run --example broker -- --listen 127.0.0.1:0 --user guest:secret
 //! ```
 //!
-//! One thread, one poll loop, one engine per connection. What to do with an event is in `common/node.rs` (the links)
-//! and `common/queue.rs` (the messages).
+//! One thread, one poll loop, one engine per connection. Events are handled in `common/node.rs` (links) and
+//! `common/queue.rs` (messages).
 
 #[path = "common/node.rs"]
 mod node;
@@ -23,6 +23,7 @@ use std::{
     net::SocketAddr,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use amqp_proto::{ConnectionConfig, SaslPolicy, sasl::Mechanism};
@@ -34,7 +35,7 @@ use peers::Peers;
 
 const LISTENER: Token = Token(usize::MAX);
 
-/// Keep and pass on messages, in memory.
+/// Keep messages in memory and pass them on.
 #[derive(Parser)]
 struct Arguments {
     /// Where to listen; port 0 for any that is free.
@@ -46,24 +47,23 @@ struct Arguments {
     /// The largest frame to accept, in bytes.
     #[arg(long, value_name = "N")]
     max_frame_size: Option<u32>,
-    /// Close connections that are silent for so many milliseconds.
+    /// Close connections that are silent for this many milliseconds.
     #[arg(long, value_name = "MS")]
-    idle_timeout: Option<u32>,
+    idle_timeout: Option<u64>,
 }
 
 fn user(text: &str) -> Result<(String, String), String> {
-    let (name, password) = text.split_once(':').ok_or("NAME:PASSWORD is due")?;
+    let (name, password) = text.split_once(':').ok_or("not NAME:PASSWORD")?;
     Ok((name.to_owned(), password.to_owned()))
 }
 
 fn config(arguments: &Arguments) -> ConnectionConfig {
-    let mut config = ConnectionConfig::server(format!("broker-{}", std::process::id())).auto_accept(true);
+    let mut config =
+        ConnectionConfig::server(format!("broker-{}", std::process::id())).auto_accept_sessions(true);
     if let Some(size) = arguments.max_frame_size {
         config = config.max_frame_size(size);
     }
-    if let Some(millis) = arguments.idle_timeout {
-        config = config.idle_timeout(millis);
-    }
+    config = config.idle_timeout(arguments.idle_timeout.map(Duration::from_millis));
     match arguments.user.clone() {
         Some((name, password)) => {
             config.sasl(Mechanism::plain_server(move |shown| shown.matches(&name, &password)))
@@ -96,7 +96,7 @@ impl Broker {
             let socket = match self.listener.accept() {
                 Ok((socket, _)) => socket,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                // It is gone before it was let in.
+                // The peer left before it was accepted.
                 Err(error)
                     if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) =>
                 {
@@ -111,12 +111,12 @@ impl Broker {
         }
     }
 
-    /// Answers what the connection tells of; says whether it told of anything.
+    /// Answers a connection's events; returns true if there were any.
     fn answer(&mut self, key: usize) -> bool {
         let Some(peer) = self.peers.get_mut(key) else { return false };
-        let mut told = false;
+        let mut answered = false;
         while let Some(event) = peer.connection.poll_event() {
-            told = true;
+            answered = true;
             if let Some(detail) = event.error_detail() {
                 let _ = writeln!(io::stderr(), "connection {key}: {}: {detail}", event.name());
             }
@@ -124,10 +124,10 @@ impl Broker {
                 let _ = writeln!(io::stderr(), "connection {key}: {error}");
             }
         }
-        told
+        answered
     }
 
-    /// Answers events and writes until neither brings about more of the other.
+    /// Answers events and writes output until neither causes more of the other.
     fn settle_down(&mut self) {
         let mut busy = self.peers.take_busy();
         let mut met = busy.clone();
@@ -135,7 +135,7 @@ impl Broker {
             let mut again = busy.clone();
             again.retain(|key| self.answer(*key));
             self.node.serve(&mut self.peers);
-            // Those that a queue has handed something to are among them now.
+            // Connections that a queue handed messages to are busy now.
             busy.append(&mut self.peers.take_busy());
             met.extend(&busy);
             busy.retain(|key| self.peers.get_mut(*key).is_some_and(Peer::flush) || again.contains(key));

@@ -9,6 +9,8 @@
 
 #[path = "common/json.rs"]
 mod json;
+#[path = "common/line.rs"]
+mod line;
 
 use std::{
     error::Error,
@@ -28,7 +30,8 @@ use amqp_proto::{
 };
 use bytes::Bytes;
 use clap::Parser;
-use serde_json::{Map, Value as Json};
+use line::Line;
+use serde_json::Value as Json;
 
 /// Decode raw AMQP bytes: one direction of a connection, or one message.
 #[derive(Parser)]
@@ -43,7 +46,7 @@ struct Arguments {
     file: PathBuf,
 }
 
-/// What is wrong with the input, and where.
+/// An error of the input, and its offset.
 #[derive(Debug)]
 struct Invalid {
     what: String,
@@ -64,7 +67,7 @@ impl Invalid {
         Self { what: what.to_string(), offset, condition: ErrorCondition::FramingError }
     }
 
-    /// Offsets of decode errors count from where the value's source begins.
+    /// Offsets of decode errors count from the start of their value.
     fn decoding(error: DecodeError, start: usize) -> Self {
         let offset = start.saturating_add(error.offset);
         Self { what: error.kind.to_string(), offset, condition: ErrorCondition::DecodeError }
@@ -77,40 +80,7 @@ impl From<MessageError> for Invalid {
     }
 }
 
-/// One line of output.
-struct Line {
-    offset: usize,
-    size: usize,
-    kind: &'static str,
-    name: String,
-    channel: Option<u16>,
-    content: Json,
-}
-
-impl Line {
-    fn print(self, as_json: bool, out: &mut impl Write) -> io::Result<()> {
-        if as_json {
-            let mut object = Map::new();
-            object.insert("offset".into(), self.offset.into());
-            object.insert("size".into(), self.size.into());
-            object.insert("kind".into(), self.kind.into());
-            object.insert("name".into(), self.name.into());
-            if let Some(channel) = self.channel {
-                object.insert("channel".into(), channel.into());
-            }
-            object.insert("content".into(), self.content);
-            return writeln!(out, "{}", Json::Object(object));
-        }
-        let channel = self.channel.map(|channel| format!(" channel {channel}")).unwrap_or_default();
-        let content = match self.content {
-            Json::Null => String::new(),
-            content => format!(" {content}"),
-        };
-        writeln!(out, "{:>8} {:>7} {}{channel} {}{content}", self.offset, self.size, self.kind, self.name)
-    }
-}
-
-/// A frame's body as its performative or SASL frame, checked, and the payload behind it.
+/// Returns the name and fields of a frame's performative or SASL frame, checked, with the size of its payload.
 fn body(kind: FrameKind, body: &Bytes) -> Result<(String, Json), DecodeError> {
     let mut reader = Decoder::new(body, DecodeLimits::DEFAULT);
     let name = match kind {
@@ -139,7 +109,7 @@ fn body(kind: FrameKind, body: &Bytes) -> Result<(String, Json), DecodeError> {
     Ok((name, content))
 }
 
-/// The header or frame at an offset.
+/// Returns the header or frame at an offset.
 fn next(bytes: &Bytes, offset: usize) -> Result<Line, Invalid> {
     let rest = bytes.slice(offset..);
     if ProtocolHeader::may_begin(&rest) {
@@ -205,7 +175,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody may be there to read it, which is no reason to panic.
+            // A closed standard error is no reason to panic.
             let _ = writeln!(io::stderr(), "inspect: {}: {error}", arguments.file.display());
             ExitCode::FAILURE
         }

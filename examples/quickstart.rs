@@ -1,7 +1,6 @@
 //! A client and a server in one process, over loopback TCP: connect, send and settle messages both ways, close.
 //!
-//! Prints every event of both sides by its name. [`run`] is the whole loop around an engine; all else is what one
-//! does with events.
+//! Prints every event of both sides by its name. [`run`] is the whole loop around an engine; the rest handles events.
 
 use std::{
     error::Error,
@@ -12,14 +11,15 @@ use std::{
 };
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, Event, LinkId, Progress, SenderId, SessionConfig,
+    Connection, ConnectionConfig, Event, LinkId, Progress, ReceiverConfig, SenderConfig, SenderId,
+    SessionConfig,
     message::{Body, Message, MessageSettings},
 };
 use bytes::{Buf as _, BytesMut};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// How many messages go each way.
+/// The number of messages each way.
 const COUNT: u64 = 3;
 
 /// Moves bytes between socket and engine and hands events to `handle`, until the connection is closed.
@@ -28,7 +28,7 @@ fn run(
     mut connection: Connection,
     mut handle: impl FnMut(&mut Connection, Event) -> Result<()>,
 ) -> Result<()> {
-    // The engine has no clock: it is told what time it is.
+    // The engine has no clock: every call is passed the time.
     let start = Instant::now();
     let now = || amqp_proto::Instant::from_millis(start.elapsed().as_millis() as u64);
     let mut input = BytesMut::new();
@@ -40,8 +40,8 @@ fn run(
             while let Some(event) = connection.poll_event() {
                 handle(&mut connection, event)?;
             }
-            // 2. Output: what the commands and the protocol want to be sent. What is written makes room, which may
-            //    bring events and more output; so both until there is neither.
+            // 2. Output of the commands and the protocol. Writing makes room, which may cause events and more output:
+            //    repeat both until there is neither.
             let mut out = connection.poll_transmit(now());
             if out.is_empty() {
                 break;
@@ -54,8 +54,8 @@ fn run(
         if connection.is_closed() {
             break;
         }
-        // 3. Time and input: wait for bytes no longer than to the next deadline. Nothing is read where the engine
-        //    has stopped short, for events to be polled or output to be written first.
+        // 3. Time and input: wait for bytes, at most until the next deadline. Nothing is read if the engine stopped
+        //    early, because events must be polled or output written first.
         if progress == Progress::NeedInput {
             let left = connection.poll_timeout().map(|deadline| deadline.saturating_since(now()));
             socket.set_read_timeout(left.map(|left| left.max(Duration::from_millis(1))))?;
@@ -68,13 +68,13 @@ fn run(
                 Err(error) => return Err(error.into()),
             }
         }
-        // 4. Whole frames are taken out of the buffer; the rest stays for next time.
+        // 4. Complete frames are taken out of the buffer; the rest stays for the next call.
         progress = connection.handle_input(now(), &mut input);
     }
     Ok(())
 }
 
-/// Prints an event, with the text of the message where it is one; the delivery is accepted.
+/// Prints an event, with the message of a delivery, which is accepted.
 fn show(who: &str, connection: &mut Connection, event: &Event) -> Result<()> {
     let detail = match event {
         Event::Delivery { receiver, delivery } => {
@@ -102,23 +102,21 @@ fn send_all(connection: &mut Connection, sender: SenderId, text: &str) -> Result
     Ok(())
 }
 
-/// How many deliveries an event settles on a link that we send on.
+/// Returns the number of our deliveries that an event settles.
 fn settled(event: &Event) -> u64 {
     match event {
-        Event::DeliverySettled { link: LinkId::Sender(_), first, last, .. } => {
-            u64::from(*last) - u64::from(*first) + 1
-        }
+        Event::DeliverySettled { link: LinkId::Sender(_), first, last, .. } => first.through(*last),
         _ => 0,
     }
 }
 
-/// Asks for a session and two links at once, then sends, receives, and closes when both are done.
+/// Asks for a session and two links at once, then sends and receives, and closes when both are done.
 fn client(socket: TcpStream) -> Result<()> {
     let mut connection = Connection::new(ConnectionConfig::client("quickstart-client").hostname("localhost"));
     connection.open()?;
     let session = connection.begin(SessionConfig::new())?;
-    connection.session(session)?.attach_sender(Attach::to("requests"))?;
-    let receiver = connection.session(session)?.attach_receiver(Attach::from("replies"))?;
+    connection.session(session)?.attach_sender(SenderConfig::to("requests"))?;
+    let receiver = connection.session(session)?.attach_receiver(ReceiverConfig::from("replies"))?;
     connection.receiver(receiver)?.set_credit(COUNT as u32)?;
 
     let (mut received, mut confirmed) = (0, 0);
@@ -126,20 +124,22 @@ fn client(socket: TcpStream) -> Result<()> {
         show("client", connection, &event)?;
         confirmed += settled(&event);
         match event {
-            // The server has given credit.
+            // The server has granted credit.
             Event::SenderReady { sender } => send_all(connection, sender, "request")?,
             Event::Delivery { .. } => received += 1,
             Event::SessionClosed { .. } => connection.close(None)?,
             _ => {}
         }
-        if (received, confirmed) == (COUNT, COUNT) && connection.session_is_open(session) {
+        if (received, confirmed) == (COUNT, COUNT)
+            && connection.session_ref(session).is_ok_and(|session| session.is_open())
+        {
             connection.session(session)?.end(None)?;
         }
         Ok(())
     })
 }
 
-/// Accepts whatever the client asks for, gives it credit, and sends on the link that it receives on.
+/// Accepts all that the client asks for, grants it credit, and sends on the link that it receives on.
 fn server(socket: TcpStream) -> Result<()> {
     let connection = Connection::new(ConnectionConfig::server("quickstart-server"));
     run(socket, connection, |connection, event| {
@@ -150,10 +150,10 @@ fn server(socket: TcpStream) -> Result<()> {
                 connection.accept_session(session, SessionConfig::new())?
             }
             Event::ReceiverRequested { receiver, .. } => {
-                connection.accept_receiver(receiver, Attach::new())?;
+                connection.accept_receiver(receiver, ReceiverConfig::new())?;
                 connection.receiver(receiver)?.set_credit(COUNT as u32)?;
             }
-            Event::SenderRequested { sender, .. } => connection.accept_sender(sender, Attach::new())?,
+            Event::SenderRequested { sender, .. } => connection.accept_sender(sender, SenderConfig::new())?,
             Event::SenderReady { sender } => send_all(connection, sender, "reply")?,
             _ => {}
         }

@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run --example receive -- amqp://localhost/queue --count 10
-//! cargo run --example receive -- amqp://localhost/queue --drain       # what is there, and no more
+//! cargo run --example receive -- amqp://localhost/queue --drain       # take what is there, and no more
 //! ```
 
 #[path = "common/client.rs"]
@@ -17,13 +17,13 @@ use std::{
 };
 
 use amqp_proto::{
-    Attach, Delivery, Event, ReceiverId,
+    Delivery, Event, ReceiverConfig, ReceiverId,
     message::{Body, Message, MessageSettings},
     spec::{definitions::SenderSettleMode, messaging::MESSAGE_FORMAT},
     types::Value,
 };
 use clap::Parser;
-use client::{Client, Place, Result, check};
+use client::{Client, Place, Result, check_open};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 /// Receive messages from an AMQP address.
@@ -31,10 +31,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 struct Arguments {
     /// amqp://[user:password@]host[:port]/address
     url: String,
-    /// How many messages; without it as many as come.
+    /// The number of messages; without it there is no end.
     #[arg(long)]
     count: Option<u64>,
-    /// How many messages the peer may send ahead.
+    /// The number of messages that the peer may send ahead.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     credit: u32,
     /// Ask for settled deliveries: nothing is confirmed.
@@ -46,13 +46,13 @@ struct Arguments {
     /// Do not print the bodies.
     #[arg(long)]
     quiet: bool,
-    /// Give up after so many milliseconds without a message.
+    /// Give up after this many milliseconds without a message.
     #[arg(long, value_name = "MS")]
     timeout: Option<u64>,
 }
 
 impl Arguments {
-    /// The credit to have out after so many messages.
+    /// Returns the credit to keep after this many messages.
     fn due(&self, received: u64) -> u32 {
         let left = self.count.map_or(u64::MAX, |count| count.saturating_sub(received));
         u32::try_from(left).unwrap_or(u32::MAX).min(self.credit)
@@ -77,7 +77,7 @@ fn print(delivery: Delivery, out: &mut impl Write) -> Result<()> {
     Ok(out.write_all(b"\n")?)
 }
 
-/// Asks for more where it is time to; says whether there is more to wait for.
+/// Tops up the credit when half is used. Returns true if more messages are due.
 fn top_up(client: &mut Client, receiver: ReceiverId, arguments: &Arguments, received: u64) -> Result<bool> {
     let due = arguments.due(received);
     // A link that is gone has left an event that says why.
@@ -88,7 +88,7 @@ fn top_up(client: &mut Client, receiver: ReceiverId, arguments: &Arguments, rece
     Ok(due > 0)
 }
 
-/// Asks for a round of messages, after which the sender says whether it has more; says whether there is one.
+/// Asks for a round of messages and a drain behind it. Returns true if more messages are due.
 fn drain(client: &mut Client, receiver: ReceiverId, arguments: &Arguments, received: u64) -> Result<bool> {
     let due = arguments.due(received);
     let Ok(mut receiver) = client.peer.connection.receiver(receiver) else { return Ok(true) };
@@ -108,13 +108,12 @@ fn receive(
     bar: &ProgressBar,
 ) -> Result<()> {
     let mode = if arguments.settled { SenderSettleMode::Settled } else { SenderSettleMode::Mixed };
-    let attach = Attach::from(&*place.address).snd_settle_mode(mode);
-    let session = client.session;
-    let receiver = client.peer.connection.session(session)?.attach_receiver(attach)?;
+    let config = ReceiverConfig::from(&*place.address).snd_settle_mode(mode);
+    let receiver = client.session()?.attach_receiver(config)?;
     let timeout = arguments.timeout.map(Duration::from_millis);
     let mut until = timeout.map(|timeout| Instant::now() + timeout);
     let mut more = arguments.due(0) > 0;
-    // Messages received when the last drain was asked for.
+    // The number of messages received when the last drain was asked for.
     let mut round = 0_u64;
     while more {
         match client.next_event(until)? {
@@ -133,21 +132,13 @@ fn receive(
                 }
                 more = top_up(client, receiver, arguments, *received)?;
             }
-            // What was not used of the credit has been given up: there are no more.
+            // Credit left unused means that the sender has no more messages.
             Some(Event::ReceiverDrained { receiver, .. }) => {
                 let used_up = *received >= round.saturating_add(arguments.due(round).into());
                 round = *received;
                 more = used_up && drain(client, receiver, arguments, *received)?;
             }
-            Some(
-                event @ (Event::ReceiverClosed { .. }
-                | Event::ReceiverDetached { .. }
-                | Event::SessionClosed { .. }
-                | Event::ConnectionClosed),
-            ) => {
-                return Err(format!("{}: the peer ended it", event.name()).into());
-            }
-            Some(event) => check(&event)?,
+            Some(event) => check_open(&event)?,
             None if client.peer.connection.is_closed() => return Err("the connection is over".into()),
             None => break,
         }

@@ -1,4 +1,4 @@
-//! Sends messages to an address and counts what becomes of them.
+//! Sends messages to an address and counts their outcomes.
 //!
 //! ```sh
 //! cargo run --example send -- amqp://localhost/queue --count 1000 --size 100
@@ -16,13 +16,13 @@ use std::{
 };
 
 use amqp_proto::{
-    Attach, CommandError, Event, SendOptions, SenderId,
+    CommandError, Event, SendOptions, SenderConfig, SenderId,
     frame::Payload,
     message::Message,
     spec::{definitions::SenderSettleMode, delivery_state::DeliveryState},
 };
 use clap::Parser;
-use client::{Client, Place, Result, Sasl, check};
+use client::{Client, Place, Result, Sasl, check_open};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 /// Send messages to an AMQP address.
@@ -30,7 +30,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 struct Arguments {
     /// amqp://[user:password@]host[:port]/address
     url: String,
-    /// How many messages.
+    /// The number of messages.
     #[arg(long, default_value_t = 1)]
     count: u64,
     /// Bytes of each body, which begins with the message's number.
@@ -56,7 +56,7 @@ struct Arguments {
 fn rate(text: &str) -> std::result::Result<f64, String> {
     match text.parse() {
         Ok(rate) if rate > 0.0 && f64::is_finite(rate) => Ok(rate),
-        _ => Err("a number above 0 is due".into()),
+        _ => Err("not a number above 0".into()),
     }
 }
 
@@ -67,7 +67,7 @@ struct Counts {
     rejected: u64,
     released: u64,
     modified: u64,
-    /// Settled by the peer without an outcome.
+    /// Settled without an outcome.
     unclear: u64,
 }
 
@@ -98,7 +98,7 @@ fn message(arguments: &Arguments, number: u64) -> Payload {
     builder.data(body).build()
 }
 
-/// Sends what may be sent now, and gives the time of the next message where the rate is what holds it back.
+/// Sends as many messages as possible now. Returns the time of the next one if the rate delays it.
 fn fill(
     client: &mut Client,
     sender: SenderId,
@@ -118,14 +118,8 @@ fn fill(
         let options = SendOptions::new().settled(arguments.settled);
         match sender.send_with(counts.sent, message(arguments, counts.sent), &options) {
             Ok(_) => counts.sent += 1,
-            // SENDER_READY tells when to go on.
-            Err(
-                CommandError::NoCredit
-                | CommandError::WindowClosed
-                | CommandError::OutboxFull
-                | CommandError::Busy
-                | CommandError::IllegalState(_),
-            ) => break,
+            // SENDER_READY says when to go on; a link that is being ended has left an event that says why.
+            Err(error) if error.is_temporary() || matches!(error, CommandError::IllegalState(_)) => break,
             Err(error) => return Err(error.into()),
         }
     }
@@ -140,9 +134,8 @@ fn send(
     bar: &ProgressBar,
 ) -> Result<()> {
     let mode = if arguments.settled { SenderSettleMode::Settled } else { SenderSettleMode::Unsettled };
-    let attach = Attach::to(&*place.address).snd_settle_mode(mode);
-    let session = client.session;
-    let sender = client.peer.connection.session(session)?.attach_sender(attach)?;
+    let config = SenderConfig::to(&*place.address).snd_settle_mode(mode);
+    let sender = client.session()?.attach_sender(config)?;
     let (mut open, mut until, mut start) = (false, None, Instant::now());
     while !open || counts.sent < arguments.count || (!arguments.settled && counts.confirmed() < counts.sent) {
         match client.next_event(until)? {
@@ -157,15 +150,7 @@ fn send(
                     sender.drained()?;
                 }
             }
-            Some(
-                event @ (Event::SenderClosed { .. }
-                | Event::SenderDetached { .. }
-                | Event::SessionClosed { .. }
-                | Event::ConnectionClosed),
-            ) => {
-                return Err(format!("{}: the peer ended it too early", event.name()).into());
-            }
-            Some(event) => check(&event)?,
+            Some(event) => check_open(&event)?,
             None if until.is_none() => return Err("the connection is over".into()),
             None => {}
         }

@@ -1,4 +1,4 @@
-//! Three kinds of wrong, three types: the caller's misuse, the peer's fault, and how something came to its end.
+//! Error types: the caller's misuse, the peer's fault, and the reason why an endpoint ended.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -12,14 +12,14 @@ use crate::{
     types::Str,
 };
 
-/// A command that could not be carried out. Nothing has changed.
+/// A command that was not carried out. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CommandError {
     /// The session, link or delivery is gone, or was never on this connection.
-    #[error("the id is not in use (any more)")]
+    #[error("unknown or expired id")]
     UnknownId,
-    /// The endpoint's state does not allow the command.
+    /// The endpoint's state does not allow the command, for the reason given.
     #[error("not possible in this state: {0}")]
     IllegalState(&'static str),
     /// The link has no credit (2.6.7). `SENDER_READY` follows once there is some.
@@ -28,7 +28,8 @@ pub enum CommandError {
     /// The peer's incoming window is used up (2.5.6). `SENDER_READY` follows once it opens.
     #[error("the session's window is closed")]
     WindowClosed,
-    /// Too much waits to be written. `SENDER_READY` follows once it has drained.
+    /// As many bytes wait to be written as [`Limits::max_outbox_bytes`](crate::Limits::max_outbox_bytes) allows.
+    /// `SENDER_READY` follows once they have been written.
     #[error("too many bytes wait to be written")]
     OutboxFull,
     /// The link is still sending an earlier message. `SENDER_READY` follows once that is done.
@@ -48,15 +49,24 @@ pub enum CommandError {
         /// The largest allowed, in bytes.
         max: u32,
     },
-    /// A limit that was negotiated or set is reached.
+    /// A limit that was negotiated or set is reached, by name.
     #[error("the limit is reached: {0}")]
     LimitReached(&'static str),
-    /// The settle mode does not go with what was negotiated (2.7.5).
+    /// The link's negotiated settle mode does not allow this settlement (2.7.5).
     #[error("not allowed by the link's settle mode")]
     SettleMode,
 }
 
-/// The peer's fault, by what has to end for it (2.4.3, 2.5.4, 2.6.5).
+impl CommandError {
+    /// True if a message could not be sent only for now: [`NoCredit`](Self::NoCredit),
+    /// [`WindowClosed`](Self::WindowClosed), [`OutboxFull`](Self::OutboxFull) or [`Busy`](Self::Busy). `SENDER_READY`
+    /// follows once when it may be.
+    pub const fn is_temporary(self) -> bool {
+        matches!(self, Self::NoCredit | Self::WindowClosed | Self::OutboxFull | Self::Busy)
+    }
+}
+
+/// The peer's fault, by the endpoint that has to end for it (2.4.3, 2.5.4, 2.6.5).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ProtocolError {
     Connection(Box<AmqpError>),
@@ -78,7 +88,7 @@ impl ProtocolError {
     }
 }
 
-/// 2.8.15: bytes that do not decode are the connection's end, since what follows them has lost its place.
+/// 2.8.15: bytes that do not decode end the connection, since no later frame can be found.
 impl From<DecodeError> for ProtocolError {
     fn from(error: DecodeError) -> Self {
         Self::connection(ErrorCondition::DecodeError, &alloc::format!("{error}"))
@@ -91,7 +101,7 @@ impl From<FrameError> for ProtocolError {
     }
 }
 
-/// Who or what brought an endpoint to its end.
+/// The cause of an endpoint's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
@@ -99,24 +109,53 @@ pub enum Cause {
     Peer,
     /// The peer broke the protocol, and we ended it.
     Violation,
-    /// The peer did not accept the link.
+    /// The link was refused: by the peer, or because our attach does not fit the limits in the peer's open and begin.
     Refused,
     /// The transport was lost.
     Lost,
-    /// The peer took too long.
+    /// The peer took too long to answer, or was silent for too long.
     TimedOut,
-    /// The peer speaks another protocol or version, or asks for another security layer (2.2).
+    /// The peer asks for another protocol, version or security layer (2.2).
     Header,
     /// The SASL exchange failed (5.3).
     Sasl,
 }
 
-/// Why an endpoint came to its end.
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Peer => "ended by the peer with an error",
+            Self::Violation => "the peer broke the protocol",
+            Self::Refused => "the link was refused",
+            Self::Lost => "the transport was lost",
+            Self::TimedOut => "the peer took too long",
+            Self::Header => "the peer asks for another protocol",
+            Self::Sasl => "the SASL exchange failed",
+        })
+    }
+}
+
+/// The reason why an endpoint ended: the error that an `*_ERROR` event carries.
+///
+/// It displays as its cause. Its [`source`](core::error::Error::source) is [`error`](Self::error), and
+/// [`Event::error_detail`](crate::Event::error_detail) returns that as text.
+///
+/// ```
+/// use amqp_proto::Event;
+///
+/// fn report(event: &Event) {
+///     if let Event::ConnectionError(failure) = event {
+///         // For example "the link was refused: amqp:not-found: no such node".
+///         eprintln!("{failure}: {}", failure.error);
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Failure {
-    /// Who or what brought it about.
+    /// Who or what ended it.
     pub cause: Cause,
-    /// The error on the wire, or the one that says it best where none was.
+    /// The error sent or received on the wire, or the nearest one if there was none.
     pub error: AmqpError,
 }
 
@@ -128,6 +167,30 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.error, f)
+        self.cause.fmt(f)
+    }
+}
+
+impl core::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl core::error::Error for AmqpError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use core::error::Error as _;
+
+    #[test]
+    fn a_failure_displays_its_cause_and_has_the_wire_error_as_source() {
+        let failure = Failure::new(Cause::Refused, ErrorCondition::NotFound, "no such node");
+        assert_eq!(failure.to_string(), "the link was refused");
+        let source = failure.source().unwrap();
+        assert_eq!(source.to_string(), "amqp:not-found: no such node");
+        assert!(source.downcast_ref::<AmqpError>().is_some_and(|error| *error == failure.error));
     }
 }

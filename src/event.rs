@@ -1,4 +1,4 @@
-//! What a connection tells its application.
+//! Events that a connection raises for its application.
 
 use alloc::{
     boxed::Box,
@@ -34,10 +34,24 @@ macro_rules! events {
     ($($(#[$meta:meta])* $name:ident = $constant:literal $({ $($(#[$field_meta:meta])* $field:ident: $ty:ty,)* })? $(($inner:ty))?;)*) => {
         /// Something that happened on a connection.
         ///
-        /// For each id, an `*_OPEN` happens at most once and exactly one of `*_CLOSED` and `*_ERROR` is the end of it
-        /// (for a link that is suspended, `*_DETACHED`, after which only [`Settled`](Self::Settled) and
-        /// [`Updated`](Self::Updated) can follow). An ERROR may come without an OPEN: a refusal. When a parent goes,
-        /// its children go first: links, then sessions, then the connection.
+        /// An id has at most one `*_OPEN`, and exactly one of `*_CLOSED` and `*_ERROR` is its last event. An `*_ERROR`
+        /// without an `*_OPEN` is a refusal. A suspended link ends with `*_DETACHED` instead, after which only
+        /// [`DeliverySettled`](Self::DeliverySettled) and [`DeliveryUpdated`](Self::DeliveryUpdated) may follow.
+        /// Children end before their parents: links, then sessions, then the connection.
+        ///
+        /// An end without an error yields `*_CLOSED`, whichever side began it. An error of the peer's, a violation of
+        /// the protocol by the peer and a lost transport yield `*_ERROR`, with a [`Failure`].
+        ///
+        /// ```
+        /// use amqp_proto::{Connection, Event};
+        ///
+        /// fn log_events(connection: &mut Connection) {
+        ///     while let Some(event) = connection.poll_event() {
+        ///         let detail = event.error_detail().unwrap_or_default();
+        ///         println!("{} {detail}", event.name());
+        ///     }
+        /// }
+        /// ```
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum Event {
@@ -49,10 +63,10 @@ macro_rules! events {
         }
 
         impl Event {
-            /// The names of all events.
+            /// The names of all events, in the order of the variants.
             pub const NAMES: &'static [&'static str] = &[$($constant,)*];
 
-            /// The event's name, as people who know other AMQP APIs know it.
+            /// Returns the event's name, such as `CONNECTION_OPEN`.
             pub const fn name(&self) -> &'static str {
                 match self {
                     $(Self::$name { .. } => $constant,)*
@@ -63,15 +77,22 @@ macro_rules! events {
 }
 
 events! {
-    /// The peer's open came before ours: answer with `open`, or `close`.
+    /// The peer's open arrived before ours (2.4.1). Answer with [`open`](crate::Connection::open) or
+    /// [`close`](crate::Connection::close); frames behind it wait.
+    ///
+    /// Not raised with [`auto_accept_sessions`](crate::ConnectionConfig::auto_accept_sessions).
     ConnectionRequested = "CONNECTION_REQUESTED";
     /// Both ends are open (2.4.1).
     ConnectionOpen = "CONNECTION_OPEN";
-    /// Closed by us, or by the peer without an error (2.4.3).
+    /// The connection was closed by us, or by the peer without an error (2.4.3). The last event.
     ConnectionClosed = "CONNECTION_CLOSED";
-    /// Closed by the peer with an error, for a violation of the peer's, or lost.
+    /// The connection was closed by the peer with an error or for a violation of the protocol, timed out, or was lost
+    /// (2.4.3). The last event.
     ConnectionError = "CONNECTION_ERROR" (Box<Failure>);
-    /// The peer began a session: answer with `accept_session` or `refuse_session`.
+    /// The peer began a session (2.5.1). Answer with [`accept_session`](crate::Connection::accept_session) or
+    /// [`refuse_session`](crate::Connection::refuse_session); the session's frames behind it wait.
+    ///
+    /// Not raised with [`auto_accept_sessions`](crate::ConnectionConfig::auto_accept_sessions).
     SessionRequested = "SESSION_REQUESTED" {
         /// The session.
         session: SessionId,
@@ -81,19 +102,21 @@ events! {
         /// The session.
         session: SessionId,
     };
-    /// Ended by us, or by the peer without an error (2.5.2).
+    /// The session was ended by us, or by the peer without an error (2.5.2), or with its connection.
     SessionClosed = "SESSION_CLOSED" {
         /// The session.
         session: SessionId,
     };
-    /// Ended by the peer with an error, for a violation of the peer's, or with the connection.
+    /// The session was ended by the peer with an error, for a violation of the protocol (2.5.4), or by the failure of
+    /// its connection.
     SessionError = "SESSION_ERROR" {
         /// The session.
         session: SessionId,
-        /// Why.
+        /// The reason.
         failure: Box<Failure>,
     };
-    /// The peer attached as a receiver: answer with `accept_sender` or `refuse_sender`.
+    /// The peer attached as a receiver (2.6.3). Answer with [`accept_sender`](crate::Connection::accept_sender) or
+    /// [`refuse_sender`](crate::Connection::refuse_sender).
     SenderRequested = "SENDER_REQUESTED" {
         /// The session.
         session: SessionId,
@@ -105,39 +128,44 @@ events! {
         /// The link.
         sender: SenderId,
     };
-    /// Closed by us, or by the peer without an error (2.6.6).
+    /// The link was closed by us, by the peer without an error (2.6.6), or with its session or connection.
     SenderClosed = "SENDER_CLOSED" {
         /// The link.
         sender: SenderId,
-        /// Deliveries that were not settled; `unsettled` names them.
+        /// The number of deliveries not settled; [`Connection::unsettled`](crate::Connection::unsettled) returns them.
         unsettled: u32,
     };
-    /// Detached by the peer with an error, refused, for a violation of the peer's, or gone with its session.
+    /// The link was detached by the peer with an error, refused (2.6.3), detached for a violation of the protocol
+    /// (2.6.5), or ended by the failure of its session or connection.
     SenderError = "SENDER_ERROR" {
         /// The link.
         sender: SenderId,
-        /// Deliveries that were not settled; `unsettled` names them.
+        /// The number of deliveries not settled; [`Connection::unsettled`](crate::Connection::unsettled) returns them.
         unsettled: u32,
-        /// Why.
+        /// The reason.
         failure: Box<Failure>,
     };
-    /// Detached but not closed (2.6.4): settlement of its deliveries can still arrive.
+    /// The link was detached but not closed (2.6.4). Settlement of its deliveries may still arrive.
     SenderDetached = "SENDER_DETACHED" {
         /// The link.
         sender: SenderId,
     };
-    /// A message can be sent, or a stream go on, after the link opened or after `send` had been refused for want of
-    /// credit or room. It comes once for each: send until `send` is refused again.
+    /// A message can be sent, or a chunk of one, after the link opened or after a
+    /// [temporary](crate::CommandError::is_temporary) error.
+    ///
+    /// Edge-triggered: raised once, so keep sending until [`send`](crate::Sender::send) returns such an error.
     SenderReady = "SENDER_READY" {
         /// The link.
         sender: SenderId,
     };
-    /// The receiver asks for its credit to be used or given up (2.6.7): send what there is, then call `drained`.
+    /// The receiver asks us to use or relinquish its credit (2.6.7). Send what there is, then call
+    /// [`drained`](crate::Sender::drained).
     SenderDrain = "SENDER_DRAIN" {
         /// The link.
         sender: SenderId,
     };
-    /// The peer attached as a sender: answer with `accept_receiver` or `refuse_receiver`.
+    /// The peer attached as a sender (2.6.3). Answer with [`accept_receiver`](crate::Connection::accept_receiver) or
+    /// [`refuse_receiver`](crate::Connection::refuse_receiver).
     ReceiverRequested = "RECEIVER_REQUESTED" {
         /// The session.
         session: SessionId,
@@ -149,23 +177,24 @@ events! {
         /// The link.
         receiver: ReceiverId,
     };
-    /// Closed by us, or by the peer without an error (2.6.6).
+    /// The link was closed by us, by the peer without an error (2.6.6), or with its session or connection.
     ReceiverClosed = "RECEIVER_CLOSED" {
         /// The link.
         receiver: ReceiverId,
-        /// Deliveries that were not settled; `unsettled` names them.
+        /// The number of deliveries not settled; [`Connection::unsettled`](crate::Connection::unsettled) returns them.
         unsettled: u32,
     };
-    /// Detached by the peer with an error, refused, for a violation of the peer's, or gone with its session.
+    /// The link was detached by the peer with an error, refused (2.6.3), detached for a violation of the protocol
+    /// (2.6.5), or ended by the failure of its session or connection.
     ReceiverError = "RECEIVER_ERROR" {
         /// The link.
         receiver: ReceiverId,
-        /// Deliveries that were not settled; `unsettled` names them.
+        /// The number of deliveries not settled; [`Connection::unsettled`](crate::Connection::unsettled) returns them.
         unsettled: u32,
-        /// Why.
+        /// The reason.
         failure: Box<Failure>,
     };
-    /// Detached but not closed (2.6.4): settlement of its deliveries can still arrive.
+    /// The link was detached but not closed (2.6.4). Settlement of its deliveries may still arrive.
     ReceiverDetached = "RECEIVER_DETACHED" {
         /// The link.
         receiver: ReceiverId,
@@ -203,55 +232,58 @@ events! {
         /// Whether these are the last.
         complete: bool,
     };
-    /// The sender gave a delivery up whose first bytes had come (2.6.14); it is settled.
+    /// The sender aborted a delivery after its first bytes arrived (2.6.14). It is settled.
     DeliveryAborted = "DELIVERY_ABORTED" {
         /// The link.
         receiver: ReceiverId,
         /// The delivery.
         delivery: DeliveryId,
     };
-    /// The peer settled deliveries, or we did on its outcome.
+    /// The peer settled deliveries, or announced an outcome on which we settled them (2.6.12).
+    ///
+    /// One event covers a contiguous range; [`DeliveryId::through`] counts it.
     DeliverySettled = "DELIVERY_SETTLED" {
         /// The link.
         link: LinkId,
         /// The first delivery.
         first: DeliveryId,
-        /// The last delivery; all between the two are the link's, and settled too.
+        /// The last delivery. All between the two are the link's, and settled too.
         last: DeliveryId,
-        /// Their state at the peer.
+        /// Their state at the peer; `None` if it settled without one.
         state: Option<DeliveryState>,
     };
-    /// The peer told a state of deliveries that stay unsettled.
+    /// The peer updated the state of deliveries that remain unsettled (2.6.12).
     DeliveryUpdated = "DELIVERY_UPDATED" {
         /// The link.
         link: LinkId,
         /// The first delivery.
         first: DeliveryId,
-        /// The last delivery; all between the two are the link's, and updated too.
+        /// The last delivery. All between the two are the link's, and updated too.
         last: DeliveryId,
         /// Their state at the peer.
         state: Option<DeliveryState>,
     };
-    /// The credit that was to be drained is used up or given up (2.6.7).
+    /// The drain that [`Receiver::drain`](crate::Receiver::drain) asked for has ended (2.6.7): the credit is 0.
     ReceiverDrained = "RECEIVER_DRAINED" {
         /// The link.
         receiver: ReceiverId,
-        /// The sender did not say so in time, so that the credit has been taken back: messages may be on their way
-        /// that still use it.
+        /// True if the sender did not answer within [`Timeouts::drain`](crate::Timeouts::drain). The credit was
+        /// revoked, and messages in flight may still use it.
         timed_out: bool,
     };
-    /// A SASL mechanism waits for an answer from outside: `sasl_answer`.
+    /// A SASL mechanism waits for the application (5.3). Answer with
+    /// [`sasl_answer`](crate::Connection::sasl_answer).
     SaslPending = "SASL_PENDING";
 }
 
 impl Event {
-    /// Why, in words, for the `*_ERROR` events; `None` for all others.
+    /// Returns the wire error of an `*_ERROR` event as text, its condition first, and `None` for other events.
     pub fn error_detail(&self) -> Option<String> {
         match self {
             Self::ConnectionError(failure)
             | Self::SessionError { failure, .. }
             | Self::SenderError { failure, .. }
-            | Self::ReceiverError { failure, .. } => Some(failure.to_string()),
+            | Self::ReceiverError { failure, .. } => Some(failure.error.to_string()),
             _ => None,
         }
     }

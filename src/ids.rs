@@ -1,5 +1,6 @@
-//! Ids of sessions, links and deliveries: never used twice on a connection, so a stale one is an error and never
-//! somebody else.
+//! Ids of sessions, links and deliveries.
+//!
+//! No id is used twice on a connection, so a stale one is an error and never names something newer.
 
 use core::fmt;
 
@@ -30,8 +31,8 @@ ids! {
     SenderId;
     /// A receiving link of a connection.
     ReceiverId;
-    /// A delivery on a connection. Ids of one link's consecutive deliveries follow each other where no delivery of
-    /// another link came between.
+    /// A delivery on a connection. Consecutive deliveries of a session, in one direction, have consecutive ids until
+    /// the delivery-id on the wire wraps.
     DeliveryId;
 }
 
@@ -65,7 +66,7 @@ impl fmt::Display for LinkId {
     }
 }
 
-/// Where a session lies, and which in the row of those that lay there: the parts of a [`SessionId`].
+/// A slot, and a generation that tells sessions in the same slot apart.
 impl SessionId {
     pub(crate) const fn new(generation: u32, slot: u16) -> Self {
         Self(((generation as u64) << 16) | slot as u64)
@@ -77,7 +78,7 @@ impl SessionId {
     }
 }
 
-/// The parts of a link's id: a number of its own, and where its session and it lie.
+/// The parts of a link's id: a generation, which no other link has, and the slots of its session and of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LinkKey {
     pub(crate) generation: u32,
@@ -116,13 +117,13 @@ impl From<LinkId> for LinkKey {
     }
 }
 
-/// A delivery's id is the delivery-id on the wire under an epoch, a number that no other 2³² deliveries share.
+/// An epoch, and the delivery-id on the wire (2.7.5), which wraps within a session: the epoch changes with it.
 impl DeliveryId {
     pub(crate) const fn new(epoch: u32, number: u32) -> Self {
         Self(((epoch as u64) << 32) | number as u64)
     }
 
-    /// How many deliveries there are from this one to `last`, both counted, of a range that an event names.
+    /// Returns the number of deliveries in `self..=last`, a range that an event names.
     ///
     /// ```
     /// # use amqp_proto::Event;
@@ -153,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_give_back_their_parts() {
+    fn an_id_returns_the_parts_that_it_was_made_of() {
         assert_eq!(SessionId::new(7, 65535).slot(), 65535);
         let key = LinkKey { generation: u32::MAX, session: 1, handle: 2 };
         assert_eq!(LinkKey::from(LinkId::from(key.sender())), key);

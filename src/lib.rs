@@ -15,7 +15,9 @@
 //! 6. When the transport ends, [`Connection::handle_eof`]; when [`Connection::is_closed`], close the transport.
 //!
 //! ```
-//! use amqp_proto::{Attach, SessionConfig, ConnectionConfig, Connection, CreditPolicy, Event, Instant};
+//! use amqp_proto::{
+//!     Connection, ConnectionConfig, CreditPolicy, Event, Instant, ReceiverConfig, SenderConfig, SessionConfig,
+//! };
 //! use bytes::{Buf, BytesMut};
 //!
 //! /// Step 4 of one end and step 1 of the other; a socket would lie between.
@@ -32,10 +34,10 @@
 //!
 //! # fn main() -> Result<(), amqp_proto::CommandError> {
 //! let mut client = Connection::new(ConnectionConfig::client("client"));
-//! let mut server = Connection::new(ConnectionConfig::server("server").auto_accept(true));
+//! let mut server = Connection::new(ConnectionConfig::server("server").auto_accept_sessions(true));
 //! client.open()?;
 //! let session = client.begin(SessionConfig::new())?;
-//! let sender = client.session(session)?.attach_sender(Attach::to("greetings"))?;
+//! let sender = client.session(session)?.attach_sender(SenderConfig::to("greetings"))?;
 //!
 //! let (mut up, mut down) = (BytesMut::new(), BytesMut::new());
 //! let (mut greeting, mut outcome) = (None, None);
@@ -45,7 +47,7 @@
 //!     while let Some(event) = server.poll_event() {
 //!         match event {
 //!             Event::ReceiverRequested { receiver, .. } => {
-//!                 server.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10)))?;
+//!                 server.accept_receiver(receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(10)))?;
 //!             }
 //!             Event::Delivery { receiver, delivery } => {
 //!                 server.receiver(receiver)?.accept(delivery.id)?;
@@ -84,7 +86,7 @@
 //!
 //! What is received is a slice of the buffer that was handed in, so keeping a few bytes can keep a whole read buffer
 //! alive; [`frame::Payload::detach`] copies them out. All that a peer can make the engine keep has a bound in
-//! [`Limits`], [`ConnectionConfig`], [`SessionConfig`] and [`Attach`].
+//! [`Limits`], [`ConnectionConfig`], [`SessionConfig`] and [`ReceiverConfig`].
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -148,8 +150,10 @@ pub mod callback;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use config::{Attach, ConnectionConfig, CreditPolicy, SaslPolicy, SessionConfig, Side, Timeouts};
-pub use connection::{Connection, Progress, Receiver, Sender, Session};
+pub use config::{
+    ConnectionConfig, CreditPolicy, ReceiverConfig, SaslPolicy, SenderConfig, SessionConfig, Side, Timeouts,
+};
+pub use connection::{Connection, Progress, Receiver, ReceiverRef, Sender, SenderRef, Session, SessionRef};
 pub use error::{Cause, CommandError, Failure};
 pub use event::{Delivery, Event};
 pub use ids::{DeliveryId, LinkId, ReceiverId, SenderId, SessionId};

@@ -1,24 +1,33 @@
-//! Every bound on what a peer could otherwise drive, in one place.
+//! Every bound on what a peer could otherwise drive.
 
-/// Bounds on the values read from one piece of input, be it a frame body or a message section.
+use core::time::Duration;
+
+/// Bounds on the values read from one piece of input, a frame body or a message section.
 ///
-/// The standard sets none; without them a few bytes could nest or multiply without end.
+/// The standard sets none. Without them a few bytes could nest or multiply without end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DecodeLimits {
-    /// Levels of lists, maps, arrays and descriptors within each other. Default 32: the standard's own types
-    /// need 6, and each level costs stack.
+    /// Levels of lists, maps, arrays and descriptors within each other. Default 32: the standard's own types need 6,
+    /// and each level costs stack.
     pub max_depth: u16,
-    /// Values in all lists, maps and arrays together. Default 1 048 576. Outside arrays each takes at least one
-    /// byte of input, and about 40 bytes of memory where it becomes a [`Value`](crate::types::Value).
+    /// Values in all lists, maps and arrays together. Default 1 048 576. Outside arrays each takes at least one byte
+    /// of input, and about 40 bytes of memory as a [`Value`](crate::types::Value).
     pub max_elements: u32,
-    /// Array elements that take up no bytes, such as null or true, together. Default 4 096: a count of them
-    /// is the only thing in the encoding that multiplies memory without paying for it in input.
+    /// Array elements of no bytes, such as null or true, together. Default 4 096: their count is the only thing in
+    /// the encoding that multiplies memory without input to match.
     pub max_zero_width_elements: u32,
 }
 
 impl DecodeLimits {
     /// The default bounds.
     pub const DEFAULT: Self = Self { max_depth: 32, max_elements: 1 << 20, max_zero_width_elements: 4096 };
+
+    field_setters! {
+        max_depth: u16;
+        max_elements: u32;
+        max_zero_width_elements: u32;
+    }
 }
 
 impl Default for DecodeLimits {
@@ -27,41 +36,73 @@ impl Default for DecodeLimits {
     }
 }
 
-/// Bounds on what a connection holds for its peer. The counts of sessions and links, and the sizes of frames and
-/// messages, are negotiated and so are settings of their own.
+/// Bounds on what a connection holds for its peer.
+///
+/// The numbers of sessions and links and the sizes of frames and messages are negotiated, so they are set in
+/// [`ConnectionConfig`](crate::ConnectionConfig), [`SessionConfig`](crate::SessionConfig) and
+/// [`ReceiverConfig`](crate::ReceiverConfig).
+///
+/// ```
+/// use amqp_proto::Limits;
+///
+/// let limits = Limits::default().max_events(256).max_outbox_bytes(64 << 10);
+/// assert_eq!(limits.max_events, 256);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
-    /// Values decoded from one frame.
+    /// Bounds on the values decoded from one frame. Beyond them the connection is closed with `amqp:decode-error`.
     pub decode: DecodeLimits,
-    /// Events queued before input is no longer taken. Default 1 024: an event takes 120 bytes. One frame can exceed it by as many events as
-    /// it settles runs of deliveries.
+    /// Events queued before input is no longer taken. Default 1 024; 0 takes no input. An event takes 120
+    /// bytes.
+    ///
+    /// One disposition may exceed it by one event per contiguous range of deliveries.
     pub max_events: usize,
-    /// Bytes queued for output before input is no longer taken and messages are refused or held. Default 1 MiB.
-    /// Replies that the standard demands can exceed it by the size of their frames.
+    /// Bytes queued for output before input is no longer taken and messages are refused or held. Default 1 MiB; 0
+    /// takes no input.
+    ///
+    /// Replies that the standard demands may exceed it by the size of their frames.
     pub max_outbox_bytes: usize,
-    /// Bytes of frames kept while the application has not answered an open or a begin, for the connection and
-    /// for each session. Default 64 KiB; beyond it input is no longer taken.
+    /// Bytes of frames kept until the application answers an open or a begin, for the connection and for each
+    /// session. Default 64 KiB. Beyond it input is no longer taken.
     pub max_unanswered_bytes: usize,
-    /// Bytes of a delivery that is not complete yet, on a link that is not read as a stream. Default 64 MiB;
-    /// beyond it the link is detached with `amqp:link:message-size-exceeded`.
+    /// Bytes of a delivery that is not complete yet, on a link that is not read as a stream. Default 64 MiB. Beyond
+    /// it the link is detached with `amqp:link:message-size-exceeded`.
     pub max_buffered_bytes_per_delivery: u64,
-    /// Bytes of all such deliveries of a session. Default 256 MiB; beyond it the session is ended with
+    /// Bytes of all such deliveries of a session. Default 256 MiB. Beyond it the session is ended with
     /// `amqp:resource-limit-exceeded`.
     pub max_buffered_bytes_per_session: u64,
-    /// Unsettled incoming deliveries of a session. Default 1 048 576; beyond it the session is ended with
+    /// Unsettled incoming deliveries of a session. Default 1 048 576. Beyond it the session is ended with
     /// `amqp:resource-limit-exceeded`.
     pub max_unsettled: usize,
-    /// Unsettled deliveries of ended sessions and closed links that are kept to be asked for. Default 65 536; the
-    /// oldest go first, their number having been told by an event.
+    /// Unsettled deliveries of ended sessions and closed links kept for
+    /// [`Connection::unsettled`](crate::Connection::unsettled). Default 65 536. Beyond it the oldest are dropped; the
+    /// event that ended the link has counted them.
     pub max_retained_unsettled: usize,
     /// Bytes of a SASL frame. Default 4 096: the standard's 512 (5.3.1) are too few for the tokens of some
     /// mechanisms.
     pub max_sasl_frame_size: u32,
-    /// Challenges in one SASL exchange. Default 16.
+    /// Challenges in one SASL exchange. Default 16. Beyond it the connection ends with `CONNECTION_ERROR`.
     pub max_sasl_rounds: u32,
-    /// The shortest idle-time-out of a peer that is obeyed, in milliseconds. Default 20; a shorter one is
-    /// refused by closing the connection (2.4.5).
-    pub min_peer_idle_timeout: u32,
+    /// The shortest idle-time-out of a peer that is obeyed. Default 20 ms. A shorter one is refused: the connection is
+    /// closed with `amqp:not-allowed` (2.4.5).
+    pub min_peer_idle_timeout: Duration,
+}
+
+impl Limits {
+    field_setters! {
+        decode: DecodeLimits;
+        max_events: usize;
+        max_outbox_bytes: usize;
+        max_unanswered_bytes: usize;
+        max_buffered_bytes_per_delivery: u64;
+        max_buffered_bytes_per_session: u64;
+        max_unsettled: usize;
+        max_retained_unsettled: usize;
+        max_sasl_frame_size: u32;
+        max_sasl_rounds: u32;
+        min_peer_idle_timeout: Duration;
+    }
 }
 
 impl Default for Limits {
@@ -77,7 +118,7 @@ impl Default for Limits {
             max_retained_unsettled: 65_536,
             max_sasl_frame_size: 4096,
             max_sasl_rounds: 16,
-            min_peer_idle_timeout: 20,
+            min_peer_idle_timeout: Duration::from_millis(20),
         }
     }
 }

@@ -574,13 +574,25 @@ macro_rules! transitions {
     )*};
 }
 
-/// Methods that set a field and give the settings back.
+/// Methods that set a field of their name and return the settings.
 macro_rules! setters {
     ($($(#[$meta:meta])* $name:ident: $ty:ty;)*) => {$(
         $(#[$meta])*
         #[must_use]
         pub fn $name(mut self, $name: $ty) -> Self {
             self.$name = $name;
+            self
+        }
+    )*};
+}
+
+/// [`setters!`] for public fields, which have the documentation; converts into the field's type.
+macro_rules! field_setters {
+    ($($name:ident: $ty:ty;)*) => {$(
+        #[doc = concat!("Sets [`", stringify!($name), "`](Self#structfield.", stringify!($name), ").")]
+        #[must_use]
+        pub fn $name(mut self, $name: $ty) -> Self {
+            self.$name = $name.into();
             self
         }
     )*};

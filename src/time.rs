@@ -1,11 +1,11 @@
-//! Time as the caller tells it.
+//! Time, which the caller supplies.
 
 use core::{fmt, time::Duration};
 
-/// A moment, in milliseconds since one that the caller picks.
+/// A point in time, in milliseconds since an origin that the caller picks.
 ///
-/// The crate has no clock: whoever drives a connection says what time it is. All that counts is that the
-/// moments given to one connection come from one clock; one earlier than the last counts as the last.
+/// The crate has no clock: the caller passes the current time. All times passed to one connection must come from one
+/// clock. A time earlier than the last one passed counts as the last.
 ///
 /// ```
 /// # #[cfg(feature = "std")] {
@@ -19,22 +19,22 @@ use core::{fmt, time::Duration};
 pub struct Instant(u64);
 
 impl Instant {
-    /// So many milliseconds after the caller's moment 0.
+    /// Returns the time this many milliseconds after the origin.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds after the caller's moment 0.
+    /// Returns the milliseconds since the origin.
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// The time from `earlier` to `self`; zero where `earlier` is later.
+    /// Returns the time elapsed since `earlier`, or zero if that is later than `self`.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// The moment so much later, in whole milliseconds rounded up; at most the last one there is.
+    /// Adds a duration, rounded up to whole milliseconds. Saturates at the largest `Instant`.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         let millis = duration.as_nanos().div_ceil(1_000_000);

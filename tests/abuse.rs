@@ -8,8 +8,8 @@ mod peer;
 use core::time::Duration;
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, Progress, ReceiverId,
-    SendOptions, SessionConfig, Timeouts,
+    Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, Progress, ReceiverConfig, ReceiverId,
+    SendOptions, SenderConfig, SessionConfig, Timeouts,
     codec::Encode,
     sasl::{Exchange, Mechanism, Step, StepInput, Success},
     spec::{
@@ -81,7 +81,7 @@ impl Bench {
         let _ = bench.say(0, &begin());
         let _ = bench.say(0, &attach("link", 0, Role::Sender));
         let id = bench.asked();
-        bench.conn.accept_receiver(id, Attach::new()).unwrap();
+        bench.conn.accept_receiver(id, ReceiverConfig::new()).unwrap();
         bench.conn.receiver(id).unwrap().set_credit(credit).unwrap();
         bench.output();
         bench.events();
@@ -90,12 +90,12 @@ impl Bench {
 }
 
 fn server() -> ConnectionConfig {
-    ConnectionConfig::server("server").auto_accept(true)
+    ConnectionConfig::server("server").auto_accept_sessions(true)
 }
 
 fn timeouts() -> Timeouts {
     let some = Some(Duration::from_secs(3));
-    Timeouts { open: some, sasl: some, close: some, end: some, detach: some, drain: some }
+    Timeouts::default().open(some).sasl(some).close(some).end(some).detach(some).drain(some)
 }
 
 fn large_info(pairs: usize) -> AmqpError {
@@ -127,12 +127,12 @@ fn a_flow_written_before_the_drain_does_not_take_the_grace_away() {
 #[test]
 fn a_drain_answered_too_late_leaves_the_credit_right() {
     let client = ConnectionConfig::client("c").timeouts(timeouts());
-    let server = ConnectionConfig::server("s").auto_accept(true).timeouts(timeouts());
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).timeouts(timeouts());
     let mut linked = Linked::with(
         Pair::new(client, server).opened(),
         SessionConfig::new(),
-        Attach::to("q"),
-        Attach::new(),
+        SenderConfig::to("q"),
+        ReceiverConfig::new(),
     );
     let (sender, receiver) = (linked.sender, linked.receiver);
     linked.pair.server.receiver(receiver).unwrap().set_credit(10).unwrap();
@@ -152,12 +152,12 @@ fn a_drain_answered_too_late_leaves_the_credit_right() {
 /// An `end` that is refused does not undo the one that waits.
 #[test]
 fn an_end_that_fails_changes_nothing() {
-    let limits = Limits { max_outbox_bytes: 4096, ..Limits::default() };
+    let limits = Limits::default().max_outbox_bytes(4096);
     let client = ConnectionConfig::client("c").limits(limits);
-    let server = ConnectionConfig::server("s").auto_accept(true).max_frame_size(512);
-    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).max_frame_size(512);
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
     let mut linked =
-        Linked::with(Pair::new(client, server).opened(), SessionConfig::new(), Attach::to("q"), theirs);
+        Linked::with(Pair::new(client, server).opened(), SessionConfig::new(), SenderConfig::to("q"), theirs);
     let options = SendOptions::new().settled(true);
     let payload = Bytes::from(vec![7; 100_000]);
     linked.pair.client.sender(linked.sender).unwrap().send_with(1_u32, payload, &options).unwrap();
@@ -224,13 +224,14 @@ fn a_disposition_is_not_multiplied_by_its_runs() {
         let session = pair.client.begin(SessionConfig::new()).unwrap();
         let mut senders = Vec::new();
         for name in ["a", "b"] {
-            senders.push(pair.client.session(session).unwrap().attach_sender(Attach::to(name)).unwrap());
+            senders
+                .push(pair.client.session(session).unwrap().attach_sender(SenderConfig::to(name)).unwrap());
         }
         pair.run();
         for event in pair.server_events() {
             if let Event::ReceiverRequested { receiver, .. } = event {
                 pair.server
-                    .accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(1000)))
+                    .accept_receiver(receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(1000)))
                     .unwrap();
             }
         }
@@ -276,7 +277,7 @@ fn a_link_that_is_given_up_gives_its_window_back() {
     bench.conn.accept_session(session, SessionConfig::new().incoming_window(4)).unwrap();
     let _ = bench.say(0, &attach("link", 0, Role::Sender));
     let id = bench.asked();
-    bench.conn.accept_receiver(id, Attach::new()).unwrap();
+    bench.conn.accept_receiver(id, ReceiverConfig::new()).unwrap();
     bench.conn.receiver(id).unwrap().set_credit(10).unwrap();
     bench.output();
     for n in 0..4 {
@@ -354,8 +355,8 @@ fn sasl_answer_after_the_end_is_refused() {
 /// 2.4.5: our own back-pressure is not the peer's silence.
 #[test]
 fn a_peer_whose_frames_wait_is_not_silent() {
-    let limits = Limits { max_events: 1, ..Limits::default() };
-    let mut bench = Bench::open(server().limits(limits).idle_timeout(1000));
+    let limits = Limits::default().max_events(1);
+    let mut bench = Bench::open(server().limits(limits).idle_timeout(Duration::from_secs(1)));
     bench.events();
     let _ = bench.say(0, &begin());
     for _ in 0..30 {
@@ -369,21 +370,21 @@ fn a_peer_whose_frames_wait_is_not_silent() {
 /// `is_sendable` says what `send` does.
 #[test]
 fn nothing_is_sendable_while_the_connection_closes() {
-    let limits = Limits { max_outbox_bytes: 4096, ..Limits::default() };
+    let limits = Limits::default().max_outbox_bytes(4096);
     let client = ConnectionConfig::client("c").limits(limits);
-    let server = ConnectionConfig::server("s").auto_accept(true).max_frame_size(512);
-    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).max_frame_size(512);
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
     let mut linked =
-        Linked::with(Pair::new(client, server).opened(), SessionConfig::new(), Attach::to("q"), theirs);
+        Linked::with(Pair::new(client, server).opened(), SessionConfig::new(), SenderConfig::to("q"), theirs);
     let other =
-        linked.pair.client.session(linked.session).unwrap().attach_sender(Attach::to("other")).unwrap();
+        linked.pair.client.session(linked.session).unwrap().attach_sender(SenderConfig::to("other")).unwrap();
     linked.pair.run();
     for event in linked.pair.server_events() {
         if let Event::ReceiverRequested { receiver, .. } = event {
             linked
                 .pair
                 .server
-                .accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10)))
+                .accept_receiver(receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(10)))
                 .unwrap();
         }
     }
@@ -409,7 +410,7 @@ fn a_name_of_ours_that_is_taken_is_passed_over() {
     }
     bench.output();
     for _ in 0..5 {
-        bench.conn.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
+        bench.conn.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
     }
 }
 
@@ -425,9 +426,10 @@ fn the_second_request_of_a_name_ends_the_first() {
         Event::ReceiverRequested { receiver, .. } => Some(receiver),
         _ => None,
     });
-    let _ = bench.conn.accept_receiver(first, Attach::new());
-    let _ = bench.conn.accept_receiver(second.unwrap(), Attach::new());
-    assert!(!(bench.conn.receiver_is_open(first) && bench.conn.receiver_is_open(second.unwrap())));
+    let _ = bench.conn.accept_receiver(first, ReceiverConfig::new());
+    let _ = bench.conn.accept_receiver(second.unwrap(), ReceiverConfig::new());
+    let is_open = |id| bench.conn.receiver_ref(id).is_ok_and(|receiver| receiver.is_open());
+    assert!(!(is_open(first) && is_open(second.unwrap())));
 }
 
 /// Credit that was taken with Ok is there when the request is accepted.
@@ -438,7 +440,7 @@ fn credit_set_before_the_request_is_accepted_counts() {
     let _ = bench.say(0, &attach("link", 0, Role::Sender));
     let id = bench.asked();
     if bench.conn.receiver(id).unwrap().set_credit(5).is_ok() {
-        bench.conn.accept_receiver(id, Attach::new()).unwrap();
+        bench.conn.accept_receiver(id, ReceiverConfig::new()).unwrap();
         assert_eq!(bench.conn.receiver(id).unwrap().credit(), 5);
     }
 }
@@ -447,8 +449,7 @@ fn credit_set_before_the_request_is_accepted_counts() {
 #[test]
 fn a_close_that_is_not_answered_yields_closed() {
     let open = Some(Duration::from_secs(3));
-    let mut bench =
-        Bench::bare(ConnectionConfig::client("c").timeouts(Timeouts { open, ..Timeouts::default() }));
+    let mut bench = Bench::bare(ConnectionConfig::client("c").timeouts(Timeouts::default().open(open)));
     bench.conn.open().unwrap();
     bench.conn.close(None).unwrap();
     bench.output();
@@ -499,10 +500,11 @@ fn a_client_that_never_opens_is_not_waited_for() {
 /// A stream whose last piece has found no room is told when there is.
 #[test]
 fn a_stream_is_told_when_to_go_on() {
-    let limits = Limits { max_outbox_bytes: 1000, ..Limits::default() };
+    let limits = Limits::default().max_outbox_bytes(1000);
     let pair = Pair::new(ConnectionConfig::client("c").limits(limits), server()).opened();
-    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
-    let Linked { mut pair, sender, .. } = Linked::with(pair, SessionConfig::new(), Attach::to("q"), theirs);
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+    let Linked { mut pair, sender, .. } =
+        Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), theirs);
     let mut link = pair.client.sender(sender).unwrap();
     let delivery = link.send_streaming(1_u32, &SendOptions::new()).unwrap();
     link.write(delivery, vec![7; 2000]).unwrap();
@@ -516,8 +518,8 @@ fn a_stream_is_told_when_to_go_on() {
 /// What a suspended link left unsettled can still be settled, and is told of as long as there is some of it.
 #[test]
 fn a_suspended_link_is_forgotten_with_its_last_delivery() {
-    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
-    let Linked { mut pair, sender, .. } = Linked::new(Attach::to("q"), theirs);
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+    let Linked { mut pair, sender, .. } = Linked::new(SenderConfig::to("q"), theirs);
     for tag in 0..2_u32 {
         pair.client.sender(sender).unwrap().send(tag, b"x".as_slice()).unwrap();
     }
@@ -538,11 +540,8 @@ fn a_suspended_link_is_forgotten_with_its_last_delivery() {
 #[test]
 fn a_drain_in_time_out_says_nothing_behind_the_end_of_its_link() {
     for end in ["link", "session", "detach"] {
-        let timeouts = Timeouts {
-            end: Some(Duration::from_secs(1)),
-            detach: Some(Duration::from_secs(1)),
-            ..timeouts()
-        };
+        let second = Duration::from_secs(1);
+        let timeouts = timeouts().end(second).detach(second);
         let (mut bench, id) = Bench::linked(server().timeouts(timeouts), 10);
         let session = bench.conn.session_ids().next().unwrap();
         bench.conn.receiver(id).unwrap().drain().unwrap();
@@ -606,8 +605,8 @@ fn a_state_that_is_kept_keeps_no_read_buffer() {
         DeliveryState::Other(Described::new(0x99_u64, "a state that nobody knows").into()),
     ];
     for (state, gone) in states.into_iter().flat_map(|state| [(state.clone(), false), (state, true)]) {
-        let keeps = Attach::to("q").settle_on_outcome(false);
-        let credit = Attach::new().credit(CreditPolicy::Auto(10));
+        let keeps = SenderConfig::to("q").settle_on_outcome(false);
+        let credit = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
         let Linked { mut pair, sender, .. } = Linked::new(keeps, credit);
         pair.client.sender(sender).unwrap().send(1_u32, b"x".as_slice()).unwrap();
         if gone {

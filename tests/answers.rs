@@ -5,7 +5,8 @@
 mod peer;
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, Event, Instant, Progress, ReceiverId, SessionConfig, SessionId,
+    Connection, ConnectionConfig, Event, Instant, Progress, ReceiverConfig, ReceiverId, SessionConfig,
+    SessionId,
     codec::{DecodeLimits, from_bytes, to_vec},
     spec::{
         definitions::{ReceiverSettleMode, Role, SenderSettleMode},
@@ -116,7 +117,7 @@ fn begin_and_attach_can_be_asked_for_and_hold_no_input() {
         assert!(block.is_unique(), "what is kept holds the block");
         assert_eq!(server.session(session).unwrap().remote_begin(), Some(begin));
         output(&mut server);
-        server.accept_receiver(receivers[0], Attach::new()).unwrap();
+        server.accept_receiver(receivers[0], ReceiverConfig::new()).unwrap();
         let link = server.receiver(receivers[0]).unwrap();
         assert_eq!(link.remote_attach(), Some(rich()));
         assert_eq!(link.name(), "a link");
@@ -140,7 +141,7 @@ fn an_answer_says_its_own() {
     feed(&mut server, &frame(0, &rich()));
     let (_, receivers) = requested(&mut server);
     output(&mut server);
-    let ours = Attach::new().target(Target::at("made")).rcv_settle_mode(ReceiverSettleMode::Second);
+    let ours = ReceiverConfig::new().target(Target::at("made")).rcv_settle_mode(ReceiverSettleMode::Second);
     let ours = ours.max_message_size(9).offered_capabilities(vec![symbol("ours")]);
     server.accept_receiver(receivers[0], ours).unwrap();
     let answer = answer(&output(&mut server));
@@ -200,7 +201,7 @@ fn what_is_given_back_is_no_larger_than_it_has_to_be() {
     feed(&mut server, &raw(0, 0, &body));
     let (_, receivers) = requested(&mut server);
     assert_eq!(server.receiver(receivers[0]).unwrap().name(), "link");
-    server.accept_receiver(receivers[0], Attach::new()).unwrap();
+    server.accept_receiver(receivers[0], ReceiverConfig::new()).unwrap();
     let written = output(&mut server);
     assert!(written.len() <= 512, "{} bytes", written.len());
     let answer = answer(&written);

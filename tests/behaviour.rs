@@ -5,8 +5,8 @@ mod common;
 use core::time::Duration;
 
 use amqp_proto::{
-    Attach, Cause, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, LinkId,
-    Progress, SendOptions, SessionConfig, Timeouts,
+    Cause, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, LinkId, Progress,
+    ReceiverConfig, SendOptions, SenderConfig, SessionConfig, Timeouts,
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         delivery_state::DeliveryState,
@@ -16,12 +16,13 @@ use bytes::{Buf, Bytes, BytesMut};
 use common::{Linked, Pair, names};
 
 fn linked() -> Linked {
-    Linked::new(Attach::to("q"), Attach::new().credit(CreditPolicy::Auto(10)))
+    Linked::new(SenderConfig::to("q"), ReceiverConfig::new().credit(CreditPolicy::Auto(10)))
 }
 
 #[test]
 fn a_silent_peer_is_closed_and_an_announced_time_out_is_kept() {
-    let server = ConnectionConfig::server("s").auto_accept(true).idle_timeout(1000);
+    let server =
+        ConnectionConfig::server("s").auto_accept_sessions(true).idle_timeout(Duration::from_secs(1));
     let mut pair = Pair::new(ConnectionConfig::client("c"), server);
     pair.client.open().unwrap();
     pair.run();
@@ -53,10 +54,10 @@ fn a_silent_peer_is_closed_and_an_announced_time_out_is_kept() {
 
 #[test]
 fn a_peer_that_does_not_answer_close_is_not_waited_for() {
-    let timeouts = Timeouts { close: Some(Duration::from_secs(3)), ..Timeouts::default() };
+    let timeouts = Timeouts::default().close(Some(Duration::from_secs(3)));
     let mut pair = Pair::new(
         ConnectionConfig::client("c").timeouts(timeouts),
-        ConnectionConfig::server("s").auto_accept(true),
+        ConnectionConfig::server("s").auto_accept_sessions(true),
     );
     pair.client.open().unwrap();
     pair.run();
@@ -74,7 +75,7 @@ fn a_peer_that_does_not_answer_close_is_not_waited_for() {
 
 #[test]
 fn a_drain_ends_when_the_credit_is_given_up() {
-    let Linked { mut pair, sender, receiver, .. } = Linked::new(Attach::to("q"), Attach::new());
+    let Linked { mut pair, sender, receiver, .. } = Linked::new(SenderConfig::to("q"), ReceiverConfig::new());
     pair.server.receiver(receiver).unwrap().set_credit(5).unwrap();
     pair.run();
     assert_eq!(names(&pair.client_events()), ["SENDER_READY"]);
@@ -95,8 +96,8 @@ fn a_drain_ends_when_the_credit_is_given_up() {
 
 #[test]
 fn a_stream_is_written_and_read_in_pieces() {
-    let theirs = Attach::new().credit(CreditPolicy::Auto(10)).streaming(true);
-    let Linked { mut pair, sender, receiver, .. } = Linked::new(Attach::to("q"), theirs);
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10)).streaming(true);
+    let Linked { mut pair, sender, receiver, .. } = Linked::new(SenderConfig::to("q"), theirs);
     let delivery = pair.client.sender(sender).unwrap().send_streaming(1_u32, &SendOptions::new()).unwrap();
     pair.client.sender(sender).unwrap().write(delivery, Bytes::from_static(b"one")).unwrap();
     pair.run();
@@ -122,8 +123,8 @@ fn a_stream_is_written_and_read_in_pieces() {
 #[test]
 fn an_aborted_delivery_is_settled_and_leaves_no_trace() {
     for streaming in [true, false] {
-        let theirs = Attach::new().credit(CreditPolicy::Auto(10)).streaming(streaming);
-        let Linked { mut pair, sender, receiver, .. } = Linked::new(Attach::to("q"), theirs);
+        let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10)).streaming(streaming);
+        let Linked { mut pair, sender, receiver, .. } = Linked::new(SenderConfig::to("q"), theirs);
         let delivery =
             pair.client.sender(sender).unwrap().send_streaming(1_u32, &SendOptions::new()).unwrap();
         pair.client.sender(sender).unwrap().write(delivery, Bytes::from_static(b"half")).unwrap();
@@ -145,7 +146,7 @@ fn an_aborted_delivery_is_settled_and_leaves_no_trace() {
 fn a_refused_link_is_never_open() {
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
-    let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("nowhere")).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("nowhere")).unwrap();
     pair.run();
     let events = pair.server_events();
     let Some(Event::ReceiverRequested { receiver, .. }) = events.last() else { panic!("{events:?}") };
@@ -157,7 +158,7 @@ fn a_refused_link_is_never_open() {
     assert_eq!(events[2].error_detail().as_deref(), Some("amqp:not-found: no such node"));
     assert_eq!(pair.client.sender(sender).err(), Some(CommandError::UnknownId));
     assert_eq!(pair.server_events(), []);
-    assert!(pair.client.session_is_open(session));
+    assert!(pair.client.session_ref(session).unwrap().is_open());
     assert_eq!(pair.client.session(session).unwrap().links().count(), 0);
 }
 
@@ -198,8 +199,9 @@ fn a_close_crossing_a_detach_is_said_by_attaching_again() {
 
 #[test]
 fn in_mode_second_the_sender_settles_first() {
-    let ours = Attach::to("q").rcv_settle_mode(ReceiverSettleMode::Second).settle_on_outcome(false);
-    let theirs = Attach::new().rcv_settle_mode(ReceiverSettleMode::Second).credit(CreditPolicy::Auto(9));
+    let ours = SenderConfig::to("q").rcv_settle_mode(ReceiverSettleMode::Second).settle_on_outcome(false);
+    let theirs =
+        ReceiverConfig::new().rcv_settle_mode(ReceiverSettleMode::Second).credit(CreditPolicy::Auto(9));
     let Linked { mut pair, sender, receiver, .. } = Linked::new(ours, theirs);
     let delivery = pair.client.sender(sender).unwrap().send(1_u32, b"x".as_slice()).unwrap();
     pair.run();
@@ -218,8 +220,9 @@ fn in_mode_second_the_sender_settles_first() {
 
 #[test]
 fn a_settle_mode_is_kept() {
-    let ours = Attach::to("q").snd_settle_mode(SenderSettleMode::Settled);
-    let Linked { mut pair, sender, .. } = Linked::new(ours, Attach::new().credit(CreditPolicy::Auto(10)));
+    let ours = SenderConfig::to("q").snd_settle_mode(SenderSettleMode::Settled);
+    let Linked { mut pair, sender, .. } =
+        Linked::new(ours, ReceiverConfig::new().credit(CreditPolicy::Auto(10)));
     let unsettled = SendOptions::new().settled(false);
     let refused = pair.client.sender(sender).unwrap().send_with(1_u32, b"x".as_slice(), &unsettled);
     assert_eq!(refused, Err(CommandError::SettleMode));
@@ -233,14 +236,16 @@ fn sessions_and_links_can_be_asked_for_before_the_peer_is_there() {
     let begun: Vec<_> = (0..3).map(|_| client.begin(SessionConfig::new()).unwrap()).collect();
     for session in &begun {
         for _ in 0..3 {
-            client.session(*session).unwrap().attach_sender(Attach::to("q")).unwrap();
+            client.session(*session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
         }
     }
     let dropped = client.begin(SessionConfig::new()).unwrap();
     client.session(dropped).unwrap().end(None).unwrap();
     assert_eq!(client.poll_event(), Some(Event::SessionClosed { session: dropped }));
-    let mut pair =
-        Pair::new(ConnectionConfig::client("unused"), ConnectionConfig::server("s").auto_accept(true));
+    let mut pair = Pair::new(
+        ConnectionConfig::client("unused"),
+        ConnectionConfig::server("s").auto_accept_sessions(true),
+    );
     pair.client = client;
     pair.client.open().unwrap();
     pair.run();
@@ -271,14 +276,15 @@ fn a_lost_transport_accounts_for_every_delivery() {
 
 #[test]
 fn a_full_outbox_refuses_and_says_when_it_has_room() {
-    let limits = amqp_proto::Limits { max_outbox_bytes: 10_000, ..Default::default() };
+    let limits = amqp_proto::Limits::default().max_outbox_bytes(10_000);
     let mut pair = Pair::new(
         ConnectionConfig::client("c").limits(limits),
-        ConnectionConfig::server("s").auto_accept(true),
+        ConnectionConfig::server("s").auto_accept_sessions(true),
     );
     pair.client.open().unwrap();
-    let theirs = Attach::new().credit(CreditPolicy::Auto(1000));
-    let Linked { mut pair, sender, .. } = Linked::with(pair, SessionConfig::new(), Attach::to("q"), theirs);
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(1000));
+    let Linked { mut pair, sender, .. } =
+        Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), theirs);
     let mut sent = 0_u32;
     let refused = loop {
         match pair.client.sender(sender).unwrap().send(sent, vec![7; 900]) {
@@ -296,12 +302,13 @@ fn a_full_outbox_refuses_and_says_when_it_has_room() {
 
 #[test]
 fn input_waits_while_events_do() {
-    let limits = amqp_proto::Limits { max_events: 4, ..Default::default() };
-    let server = ConnectionConfig::server("s").auto_accept(true).limits(limits);
+    let limits = amqp_proto::Limits::default().max_events(4);
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits);
     let mut pair = Pair::new(ConnectionConfig::client("c"), server);
     pair.client.open().unwrap();
-    let theirs = Attach::new().credit(CreditPolicy::Auto(100));
-    let Linked { mut pair, sender, .. } = Linked::with(pair, SessionConfig::new(), Attach::to("q"), theirs);
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(100));
+    let Linked { mut pair, sender, .. } =
+        Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), theirs);
     for tag in 0..10_u32 {
         pair.client.sender(sender).unwrap().send(tag, b"x".as_slice()).unwrap();
     }

@@ -3,7 +3,8 @@
 mod common;
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, SendOptions, SessionConfig,
+    Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, ReceiverConfig, SendOptions,
+    SenderConfig, SessionConfig,
     frame::{self, Chunks, Transmit},
 };
 use bytes::{Buf, Bytes, BytesMut};
@@ -67,7 +68,8 @@ fn round(linked: &mut Linked, wires: &mut [impl Wire; 2], body: &Bytes, settled:
 
 /// Allocations of so many rounds of messages, when things are under way.
 fn allocations(size: usize, settled: bool, mut wires: [impl Wire; 2]) -> u64 {
-    let mut linked = Linked::new(Attach::to("q"), Attach::new().credit(CreditPolicy::Auto(200)));
+    let mut linked =
+        Linked::new(SenderConfig::to("q"), ReceiverConfig::new().credit(CreditPolicy::Auto(200)));
     let body = Bytes::from(vec![7; size]);
     for _ in 0..200 {
         round(&mut linked, &mut wires, &body, settled);
@@ -97,13 +99,13 @@ fn nothing_is_allocated_in_steady_state() {
 
 #[test]
 fn a_payload_is_written_from_the_senders_memory_and_read_in_the_readers() {
-    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
     let pair = Pair::new(
         ConnectionConfig::client("c"),
-        ConnectionConfig::server("s").auto_accept(true).max_frame_size(1 << 20),
+        ConnectionConfig::server("s").auto_accept_sessions(true).max_frame_size(1 << 20),
     );
     let Linked { mut pair, sender, receiver, .. } =
-        Linked::with(pair.opened(), SessionConfig::new(), Attach::to("q"), theirs);
+        Linked::with(pair.opened(), SessionConfig::new(), SenderConfig::to("q"), theirs);
     let body = Bytes::from(vec![7; 64 << 10]);
     pair.client.sender(sender).unwrap().send(1_u32, body.clone()).unwrap();
 
@@ -129,12 +131,12 @@ fn a_payload_is_written_from_the_senders_memory_and_read_in_the_readers() {
 /// The frames of a large message, handed from one engine to the other without a pipe between them.
 #[test]
 fn segments_are_handed_over_without_a_copy() {
-    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
-    let server = ConnectionConfig::server("s").auto_accept(true).max_frame_size(16 << 10);
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).max_frame_size(16 << 10);
     let Linked { mut pair, sender, receiver, .. } = Linked::with(
         Pair::new(ConnectionConfig::client("c"), server).opened(),
         SessionConfig::new(),
-        Attach::to("q"),
+        SenderConfig::to("q"),
         theirs,
     );
     let body = Bytes::from((0..64 << 10).map(|n| (n % 251) as u8).collect::<Vec<u8>>());
@@ -159,7 +161,7 @@ fn segments_are_handed_over_without_a_copy() {
 
 /// What a server says to rounds of bytes that come in pieces of so many, and the names of its events.
 fn heard(rounds: &[BytesMut], size: usize) -> (BytesMut, Vec<&'static str>) {
-    let mut server = Connection::new(ConnectionConfig::server("s").auto_accept(true));
+    let mut server = Connection::new(ConnectionConfig::server("s").auto_accept_sessions(true));
     let (mut segments, mut names, mut said) = (Chunks::new(), Vec::new(), BytesMut::new());
     for bytes in rounds {
         let mut progress = Progress::NeedInput;
@@ -171,7 +173,7 @@ fn heard(rounds: &[BytesMut], size: usize) -> (BytesMut, Vec<&'static str>) {
             while let Some(event) = server.poll_event() {
                 names.push(event.name());
                 if let Event::ReceiverRequested { receiver, .. } = event {
-                    let attach = Attach::new().credit(CreditPolicy::Auto(10));
+                    let attach = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
                     server.accept_receiver(receiver, attach).unwrap();
                 }
             }
@@ -192,11 +194,11 @@ fn heard(rounds: &[BytesMut], size: usize) -> (BytesMut, Vec<&'static str>) {
 fn conversation() -> Vec<BytesMut> {
     let (mut client, mut server) = (
         Connection::new(ConnectionConfig::client("c")),
-        Connection::new(ConnectionConfig::server("s").auto_accept(true)),
+        Connection::new(ConnectionConfig::server("s").auto_accept_sessions(true)),
     );
     client.open().unwrap();
     let session = client.begin(SessionConfig::new()).unwrap();
-    let sender = client.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
+    let sender = client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
     let (mut rounds, mut up, mut down) = (Vec::new(), BytesMut::new(), BytesMut::new());
     for round in 0..6 {
         let (mut bytes, mut transmit) = (BytesMut::new(), client.poll_transmit(NOW));
@@ -208,7 +210,9 @@ fn conversation() -> Vec<BytesMut> {
         let _ = server.handle_input(NOW, &mut up);
         while let Some(event) = server.poll_event() {
             if let Event::ReceiverRequested { receiver, .. } = event {
-                server.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10))).unwrap();
+                server
+                    .accept_receiver(receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(10)))
+                    .unwrap();
             }
         }
         carry(&mut server, &mut down, &mut client);
@@ -248,14 +252,14 @@ fn pieces_of_any_size_say_the_same() {
 /// A connection, its sessions and its links keep nothing of what was read alive.
 #[test]
 fn a_read_buffer_is_let_go_of() {
-    let mut server = Connection::new(ConnectionConfig::server("s").auto_accept(true));
+    let mut server = Connection::new(ConnectionConfig::server("s").auto_accept_sessions(true));
     for bytes in conversation().into_iter().take(4) {
         let bytes = bytes.freeze();
         let mut input = bytes.clone();
         assert_eq!(server.handle_input(NOW, &mut input), Progress::NeedInput);
         while let Some(event) = server.poll_event() {
             if let Event::ReceiverRequested { receiver, .. } = event {
-                let attach = Attach::new().credit(CreditPolicy::Auto(10));
+                let attach = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
                 server.accept_receiver(receiver, attach).unwrap();
             }
         }

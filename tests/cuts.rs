@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, LinkId, SendOptions,
-    SessionConfig,
+    Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, LinkId, ReceiverConfig, SendOptions,
+    SenderConfig, SessionConfig,
     testing::{End, Grammar, Pair},
 };
 
@@ -39,10 +39,12 @@ impl App {
     fn answer(&mut self, connection: &mut Connection, event: &Event) {
         match event.clone() {
             Event::ReceiverRequested { receiver, .. } => {
-                connection.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(2))).unwrap();
+                connection
+                    .accept_receiver(receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(2)))
+                    .unwrap();
             }
             Event::SenderRequested { sender, .. } => {
-                connection.accept_sender(sender, Attach::new()).unwrap();
+                connection.accept_sender(sender, SenderConfig::new()).unwrap();
             }
             Event::SenderReady { sender } => {
                 for number in self.sent..MESSAGES {
@@ -109,7 +111,7 @@ impl Conversation {
     fn new() -> Self {
         let pair = Pair::new(
             ConnectionConfig::client("client").max_frame_size(512),
-            ConnectionConfig::server("server").max_frame_size(512).auto_accept(true),
+            ConnectionConfig::server("server").max_frame_size(512).auto_accept_sessions(true),
         );
         Self { pair, client: App::default(), server: App::default() }
     }
@@ -119,8 +121,8 @@ impl Conversation {
         let client = &mut self.pair.client.connection;
         client.open().unwrap();
         let session = client.begin(SessionConfig::new()).unwrap();
-        let sender = client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
-        let back = Attach::from("replies").credit(CreditPolicy::Auto(2));
+        let sender = client.session(session).unwrap().attach_sender(SenderConfig::to("queue")).unwrap();
+        let back = ReceiverConfig::from("replies").credit(CreditPolicy::Auto(2));
         let receiver = client.session(session).unwrap().attach_receiver(back).unwrap();
         self.client.grammar.began(session);
         self.client.grammar.attached(session, sender);
@@ -190,7 +192,7 @@ fn a_cut_behind_any_byte_is_told_once_and_loses_no_delivery() {
         for bytes in 0..length {
             let mut cut = Conversation::new();
             let end = if name == "up" { &mut cut.pair.server } else { &mut cut.pair.client };
-            end.cut_after(bytes);
+            end.break_after(bytes);
             let ended = cut.run();
             assert!(!ended, "{name} {bytes}");
             cut.lose();

@@ -3,8 +3,8 @@
 mod common;
 
 use amqp_proto::{
-    Attach, Cause, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, LinkId,
-    SessionConfig,
+    Cause, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, LinkId,
+    ReceiverConfig, SenderConfig, SessionConfig,
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode},
         delivery_state::DeliveryState,
@@ -17,7 +17,7 @@ use common::{Linked, Pair, names};
 const NOW: Instant = Instant::from_millis(1000);
 
 fn linked() -> Linked {
-    Linked::new(Attach::to("q"), Attach::new().credit(CreditPolicy::Manual))
+    Linked::new(SenderConfig::to("q"), ReceiverConfig::new().credit(CreditPolicy::Manual))
 }
 
 fn output(connection: &mut Connection) -> BytesMut {
@@ -70,7 +70,7 @@ fn nothing_is_written_behind_end() {
     input(&mut pair.client, asked);
     assert!(pair.client.sender(sender).unwrap().drained().is_err());
     assert!(pair.client.sender(sender).unwrap().close(None).is_err());
-    assert!(pair.client.session(session).unwrap().attach_sender(Attach::to("q")).is_err());
+    assert!(pair.client.session(session).unwrap().attach_sender(SenderConfig::to("q")).is_err());
     assert_eq!(output(&mut pair.client), b"".as_slice());
     // The connection lives on.
     input(&mut pair.server, last);
@@ -106,7 +106,8 @@ fn a_session_is_refused_even_if_the_reason_is_too_long() {
 
 #[test]
 fn a_client_may_open_when_the_servers_header_has_come() {
-    let mut pair = Pair::new(ConnectionConfig::client("c"), ConnectionConfig::server("s").auto_accept(true));
+    let mut pair =
+        Pair::new(ConnectionConfig::client("c"), ConnectionConfig::server("s").auto_accept_sessions(true));
     input(&mut pair.client, BytesMut::from(&b"AMQP\x00\x01\x00\x00"[..]));
     pair.client.open().unwrap();
     let mut bytes = output(&mut pair.client);
@@ -123,8 +124,8 @@ fn a_client_may_open_when_the_servers_header_has_come() {
 fn a_refused_link_is_silent() {
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
-    pair.client.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
-    pair.client.session(session).unwrap().attach_receiver(Attach::from("q")).unwrap();
+    pair.client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
+    pair.client.session(session).unwrap().attach_receiver(ReceiverConfig::from("q")).unwrap();
     pair.run();
     for event in pair.server_events() {
         let error = AmqpError::new(ErrorCondition::NotFound);
@@ -177,8 +178,9 @@ fn what_is_unsettled_when_a_link_closes_is_there_to_be_asked_for() {
 
 #[test]
 fn an_outcome_is_the_last_state() {
-    let theirs = Attach::new().credit(CreditPolicy::Auto(9)).rcv_settle_mode(ReceiverSettleMode::Second);
-    let ours = Attach::to("q").settle_on_outcome(false).rcv_settle_mode(ReceiverSettleMode::Second);
+    let theirs =
+        ReceiverConfig::new().credit(CreditPolicy::Auto(9)).rcv_settle_mode(ReceiverSettleMode::Second);
+    let ours = SenderConfig::to("q").settle_on_outcome(false).rcv_settle_mode(ReceiverSettleMode::Second);
     let Linked { mut pair, sender, receiver, .. } = Linked::new(ours, theirs);
     for n in 0..2_u32 {
         pair.client.sender(sender).unwrap().send(n, b"message".as_slice()).unwrap();
@@ -219,7 +221,9 @@ fn an_open_that_no_peer_need_accept_is_not_begun() {
 fn a_heartbeat_counts_from_the_last_bytes_taken() {
     let mut pair = Pair::new(
         ConnectionConfig::client("c"),
-        ConnectionConfig::server("s").auto_accept(true).idle_timeout(1000),
+        ConnectionConfig::server("s")
+            .auto_accept_sessions(true)
+            .idle_timeout(core::time::Duration::from_secs(1)),
     );
     pair.client.open().unwrap();
     pair.run();
@@ -246,14 +250,15 @@ fn the_peers_outgoing_window_can_be_asked_for() {
 
 #[test]
 fn a_sender_of_a_failed_session_is_not_told_to_be_ready() {
-    let limits = Limits { max_outbox_bytes: 1000, ..Limits::default() };
+    let limits = Limits::default().max_outbox_bytes(1000);
     let pair = Pair::new(
         ConnectionConfig::client("c").limits(limits),
-        ConnectionConfig::server("s").auto_accept(true),
+        ConnectionConfig::server("s").auto_accept_sessions(true),
     )
     .opened();
-    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
-    let Linked { mut pair, sender, .. } = Linked::with(pair, SessionConfig::new(), Attach::to("q"), theirs);
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+    let Linked { mut pair, sender, .. } =
+        Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), theirs);
     // The outbox is full, so the sender is to be told when it no longer is.
     let mut link = pair.client.sender(sender).unwrap();
     link.send(1_u32, vec![0; 1000]).unwrap();
@@ -270,14 +275,14 @@ fn a_sender_of_a_failed_session_is_not_told_to_be_ready() {
 #[test]
 fn a_disposition_for_a_link_in_error_leaves_its_deliveries_unsettled() {
     let Linked { mut pair, session, sender, receiver } = linked();
-    let other = pair.client.session(session).unwrap().attach_sender(Attach::to("other")).unwrap();
+    let other = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("other")).unwrap();
     pair.run();
     let asked = pair.server_events().into_iter().find_map(|event| match event {
         Event::ReceiverRequested { receiver, .. } => Some(receiver),
         _ => None,
     });
     let theirs = asked.unwrap();
-    pair.server.accept_receiver(theirs, Attach::new().credit(CreditPolicy::Manual)).unwrap();
+    pair.server.accept_receiver(theirs, ReceiverConfig::new().credit(CreditPolicy::Manual)).unwrap();
     for receiver in [receiver, theirs] {
         pair.server.receiver(receiver).unwrap().set_credit(1).unwrap();
     }

@@ -5,8 +5,8 @@ mod common;
 use core::time::Duration;
 
 use amqp_proto::{
-    Attach, Cause, CommandError, ConnectionConfig, CreditPolicy, Event, Instant, Limits, SendOptions,
-    SessionConfig, Timeouts,
+    Cause, CommandError, ConnectionConfig, CreditPolicy, Event, Instant, Limits, ReceiverConfig, SendOptions,
+    SenderConfig, SessionConfig, Timeouts,
     spec::definitions::{AmqpError, ErrorCondition},
 };
 use bytes::{Buf, Bytes};
@@ -17,16 +17,17 @@ const LARGE: usize = 100_000;
 
 fn timeouts() -> Timeouts {
     let some = Some(Duration::from_secs(3));
-    Timeouts { open: None, sasl: None, close: some, end: some, detach: some, drain: some }
+    Timeouts::default().close(some).end(some).detach(some).drain(some)
 }
 
 /// A link from a client that has room for few bytes at a time.
 fn linked() -> Linked {
-    let limits = Limits { max_outbox_bytes: 4096, ..Limits::default() };
+    let limits = Limits::default().max_outbox_bytes(4096);
     let client = ConnectionConfig::client("c").limits(limits).timeouts(timeouts());
-    let server = ConnectionConfig::server("s").auto_accept(true).max_frame_size(512).timeouts(timeouts());
-    let theirs = Attach::new().credit(CreditPolicy::Auto(10));
-    Linked::with(Pair::new(client, server).opened(), SessionConfig::new(), Attach::to("q"), theirs)
+    let server =
+        ConnectionConfig::server("s").auto_accept_sessions(true).max_frame_size(512).timeouts(timeouts());
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+    Linked::with(Pair::new(client, server).opened(), SessionConfig::new(), SenderConfig::to("q"), theirs)
 }
 
 fn send_large(linked: &mut Linked) {
@@ -70,7 +71,7 @@ fn a_close_waits_for_a_message_in_progress() {
     pair.client.close(None).unwrap();
     assert!(matches!(pair.client.close(None), Err(CommandError::IllegalState(_))));
     assert!(matches!(pair.client.begin(SessionConfig::new()), Err(CommandError::IllegalState(_))));
-    let attached = pair.client.session(session).unwrap().attach_sender(Attach::to("other"));
+    let attached = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("other"));
     assert!(matches!(attached, Err(CommandError::IllegalState(_))));
     let sent = pair.client.sender(sender).unwrap().send(2_u32, b"x".as_slice());
     assert!(matches!(sent, Err(CommandError::IllegalState(_))));
@@ -88,7 +89,7 @@ fn an_end_waits_for_a_message_in_progress() {
     let Linked { mut pair, session, sender, receiver: _ } = linked;
     pair.client.session(session).unwrap().end(None).unwrap();
     assert!(matches!(pair.client.session(session).unwrap().end(None), Err(CommandError::IllegalState(_))));
-    let attached = pair.client.session(session).unwrap().attach_sender(Attach::to("other"));
+    let attached = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("other"));
     assert!(matches!(attached, Err(CommandError::IllegalState(_))));
     let sent = pair.client.sender(sender).unwrap().send(2_u32, b"x".as_slice());
     assert!(matches!(sent, Err(CommandError::IllegalState(_))));
@@ -115,7 +116,7 @@ fn a_detach_waits_for_a_message_in_progress() {
         assert!(matches!(link.close(None), Err(CommandError::IllegalState(_))));
         assert!(matches!(link.send(2_u32, b"x".as_slice()), Err(CommandError::IllegalState(_))));
         // Other links of the session come and go as before.
-        pair.client.session(session).unwrap().attach_sender(Attach::to("other")).unwrap();
+        pair.client.session(session).unwrap().attach_sender(SenderConfig::to("other")).unwrap();
         let (events, sizes) = run(&mut pair);
         assert_eq!(sizes, [LARGE]);
         let end = if closed { "RECEIVER_CLOSED" } else { "RECEIVER_DETACHED" };
@@ -246,12 +247,12 @@ fn a_drain_that_is_not_answered_takes_the_credit_back() {
     let Linked { mut pair, sender, receiver, .. } = Linked::with(
         Pair::new(
             ConnectionConfig::client("c"),
-            ConnectionConfig::server("s").auto_accept(true).timeouts(timeouts()),
+            ConnectionConfig::server("s").auto_accept_sessions(true).timeouts(timeouts()),
         )
         .opened(),
         SessionConfig::new(),
-        Attach::to("q"),
-        Attach::new(),
+        SenderConfig::to("q"),
+        ReceiverConfig::new(),
     );
     pair.server.receiver(receiver).unwrap().set_credit(5).unwrap();
     pair.run();
@@ -279,20 +280,20 @@ fn nothing_is_waited_for_on_what_is_gone() {
     // Neither has gone out when it is given up: they wait for the peer's limits.
     let mut pair = Pair::new(
         ConnectionConfig::client("c").timeouts(timeouts()),
-        ConnectionConfig::server("s").auto_accept(true),
+        ConnectionConfig::server("s").auto_accept_sessions(true),
     );
     let session = pair.client.begin(SessionConfig::new()).unwrap();
-    let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
     pair.client.sender(sender).unwrap().close(None).unwrap();
     pair.client.session(session).unwrap().end(None).unwrap();
     assert_eq!(names(&pair.client_events()), ["SENDER_CLOSED", "SESSION_CLOSED"]);
     assert_eq!(pair.client.poll_timeout(), None);
 
     // A drain and a detach are waited for until their session ends.
-    let server = ConnectionConfig::server("s").auto_accept(true).timeouts(timeouts());
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).timeouts(timeouts());
     let pair = Pair::new(ConnectionConfig::client("c"), server).opened();
     let Linked { mut pair, session, receiver, .. } =
-        Linked::with(pair, SessionConfig::new(), Attach::to("q"), Attach::new());
+        Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), ReceiverConfig::new());
     pair.server.receiver(receiver).unwrap().set_credit(5).unwrap();
     pair.server.receiver(receiver).unwrap().drain().unwrap();
     pair.server.handle_timeout(Instant::from_millis(pair.now));

@@ -134,7 +134,11 @@ impl Model {
             }
         }
         for Session { id, phase, .. } in &self.sessions {
-            assert_eq!(end.connection.session_is_open(*id), *phase == Phase::Open, "{id} is {phase:?}");
+            assert_eq!(
+                end.connection.session_ref(*id).is_ok_and(|session| session.is_open()),
+                *phase == Phase::Open,
+                "{id} is {phase:?}"
+            );
         }
     }
 

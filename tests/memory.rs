@@ -4,7 +4,8 @@
 #![cfg(not(feature = "testing"))]
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, Event, Instant, LinkId, Progress, SessionConfig, SessionId,
+    Connection, ConnectionConfig, Event, Instant, LinkId, Progress, ReceiverConfig, SenderConfig,
+    SessionConfig, SessionId,
     codec::to_vec,
     spec::{definitions::Role, delivery_state::DeliveryState, performatives::Disposition, terminus::Source},
     types::{Described, Value},
@@ -35,7 +36,7 @@ fn carry(from: &mut Connection, wire: &mut Vec<u8>, to: &mut Connection) -> bool
 impl Pair {
     fn new() -> Self {
         let client = ConnectionConfig::client("client").channel_max(9999);
-        let server = ConnectionConfig::server("server").channel_max(9999).auto_accept(true);
+        let server = ConnectionConfig::server("server").channel_max(9999).auto_accept_sessions(true);
         let (client, server) = (Connection::new(client), Connection::new(server));
         let mut pair = Self { client, server, wire: Vec::with_capacity(4096) };
         pair.client.open().unwrap();
@@ -50,7 +51,7 @@ impl Pair {
             let up = carry(&mut self.client, &mut self.wire, &mut self.server);
             while let Some(event) = self.server.poll_event() {
                 if let Event::ReceiverRequested { receiver, .. } = event {
-                    self.server.accept_receiver(receiver, Attach::new()).unwrap();
+                    self.server.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
                 }
             }
             let down = carry(&mut self.server, &mut self.wire, &mut self.client);
@@ -68,10 +69,11 @@ impl Pair {
     }
 
     fn attach(&mut self, session: SessionId, number: usize) {
-        let attach = Attach::to("queue/orders").source(Source::at("src")).name(format!("link-{number:08}"));
+        let attach =
+            SenderConfig::to("queue/orders").source(Source::at("src")).name(format!("link-{number:08}"));
         let sender = self.client.session(session).unwrap().attach_sender(attach).unwrap();
         self.turn();
-        assert!(self.client.sender_is_open(sender));
+        assert!(self.client.sender_ref(sender).unwrap().is_open());
     }
 }
 

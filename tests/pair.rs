@@ -3,8 +3,8 @@
 mod common;
 
 use amqp_proto::{
-    Attach, CommandError, ConnectionConfig, CreditPolicy, Event, Instant, LinkId, SendOptions, SessionConfig,
-    spec::delivery_state::DeliveryState,
+    CommandError, ConnectionConfig, CreditPolicy, Event, Instant, LinkId, ReceiverConfig, SendOptions,
+    SenderConfig, SessionConfig, spec::delivery_state::DeliveryState,
 };
 use common::{Pair, names};
 
@@ -12,7 +12,7 @@ use common::{Pair, names};
 fn a_message_goes_from_open_to_close() {
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
-    let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("queue")).unwrap();
     assert_eq!(
         pair.client.sender(sender).unwrap().send(1_u32, b"early".as_slice()),
         Err(CommandError::IllegalState("the link is not attached, or is being detached"))
@@ -23,7 +23,7 @@ fn a_message_goes_from_open_to_close() {
     assert_eq!(names(&events), ["CONNECTION_OPEN", "SESSION_OPEN", "RECEIVER_REQUESTED"]);
     let Event::ReceiverRequested { receiver, .. } = events[2] else { panic!() };
     assert_eq!(pair.server.receiver(receiver).unwrap().remote_attach().unwrap().name, "client-1");
-    pair.server.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10))).unwrap();
+    pair.server.accept_receiver(receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(10))).unwrap();
     pair.run();
     assert_eq!(names(&pair.client_events()), ["SENDER_OPEN", "SENDER_READY"]);
     assert_eq!(names(&pair.server_events()), ["RECEIVER_OPEN"]);
@@ -63,7 +63,7 @@ fn a_large_message_passes_small_frames_and_a_small_window() {
     );
     pair.client.open().unwrap();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
-    let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("q")).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
     pair.run();
     assert_eq!(names(&pair.server_events()), ["CONNECTION_REQUESTED"]);
     pair.server.open().unwrap();
@@ -73,7 +73,7 @@ fn a_large_message_passes_small_frames_and_a_small_window() {
     pair.server.accept_session(asked, SessionConfig::new().incoming_window(3)).unwrap();
     let events = pair.server_events();
     let Event::ReceiverRequested { receiver, .. } = events[1] else { panic!("{events:?}") };
-    pair.server.accept_receiver(receiver, Attach::new()).unwrap();
+    pair.server.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
     pair.server.receiver(receiver).unwrap().set_credit(1).unwrap();
     pair.run();
     let body: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
@@ -94,7 +94,7 @@ fn a_large_message_passes_small_frames_and_a_small_window() {
 fn nothing_is_written_behind_end_or_close() {
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
-    let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("queue")).unwrap();
     pair.run();
     pair.client.session(session).unwrap().end(None).unwrap();
     let written = pair.client.outbox_len();
@@ -107,7 +107,8 @@ fn nothing_is_written_behind_end_or_close() {
     );
 
     let session = pair.client.begin(SessionConfig::new()).unwrap();
-    let receiver = pair.client.session(session).unwrap().attach_receiver(Attach::from("queue")).unwrap();
+    let receiver =
+        pair.client.session(session).unwrap().attach_receiver(ReceiverConfig::from("queue")).unwrap();
     pair.run();
     pair.client.close(None).unwrap();
     let written = pair.client.outbox_len();
@@ -133,12 +134,13 @@ fn nothing_is_written_behind_end_or_close() {
 fn credit_given_before_the_attach_is_answered_counts() {
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
-    let receiver = pair.client.session(session).unwrap().attach_receiver(Attach::from("queue")).unwrap();
+    let receiver =
+        pair.client.session(session).unwrap().attach_receiver(ReceiverConfig::from("queue")).unwrap();
     pair.client.receiver(receiver).unwrap().set_credit(3).unwrap();
     pair.run();
     let events = pair.server_events();
     let Some(&Event::SenderRequested { sender, .. }) = events.last() else { panic!("{events:?}") };
-    pair.server.accept_sender(sender, Attach::new()).unwrap();
+    pair.server.accept_sender(sender, SenderConfig::new()).unwrap();
     assert_eq!(pair.server.sender(sender).unwrap().credit(), 3);
     assert_eq!(names(&pair.server_events()), ["SENDER_OPEN", "SENDER_READY"]);
 }
@@ -148,11 +150,11 @@ fn credit_given_before_the_attach_is_answered_counts() {
 fn deliveries_can_be_taken_when_everything_ends_behind_them() {
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
-    let sender = pair.client.session(session).unwrap().attach_sender(Attach::to("queue")).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("queue")).unwrap();
     pair.run();
     let events = pair.server_events();
     let Some(&Event::ReceiverRequested { receiver, .. }) = events.last() else { panic!("{events:?}") };
-    pair.server.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(10))).unwrap();
+    pair.server.accept_receiver(receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(10))).unwrap();
     pair.run();
     pair.client_events();
     pair.server_events();

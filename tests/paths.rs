@@ -9,8 +9,8 @@ mod links;
 mod peer;
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, CreditPolicy, DecodeLimits, DeliveryId, Event, Instant, Limits,
-    LinkId, Progress, ReceiverId, SendOptions, SenderId, SessionConfig, SessionId,
+    Connection, ConnectionConfig, CreditPolicy, DecodeLimits, DeliveryId, Event, Instant, Limits, LinkId,
+    Progress, ReceiverConfig, ReceiverId, SendOptions, SenderConfig, SenderId, SessionConfig, SessionId,
     codec::{Decode, Decoder},
     frame::{Payload, parse_header},
     spec::{
@@ -155,8 +155,8 @@ const NOW: Instant = Instant::from_millis(1);
 
 impl Player {
     fn new(rewrite: bool) -> Self {
-        let limits = Limits { max_unsettled: 6, max_buffered_bytes_per_delivery: 90, ..Limits::default() };
-        let config = ConnectionConfig::server("server").auto_accept(true).limits(limits);
+        let limits = Limits::default().max_unsettled(6).max_buffered_bytes_per_delivery(90);
+        let config = ConnectionConfig::server("server").auto_accept_sessions(true).limits(limits);
         let mut player = Self {
             conn: Connection::new(config),
             rewrite,
@@ -180,10 +180,10 @@ impl Player {
         for (receiver, credit) in
             player.receivers.clone().into_iter().zip([CreditPolicy::Auto(16), CreditPolicy::Manual])
         {
-            player.conn.accept_receiver(receiver, Attach::new().credit(credit)).unwrap();
+            player.conn.accept_receiver(receiver, ReceiverConfig::new().credit(credit)).unwrap();
             player.conn.receiver(receiver).unwrap().add_credit(8).unwrap();
         }
-        player.conn.accept_sender(player.senders[0], Attach::new()).unwrap();
+        player.conn.accept_sender(player.senders[0], SenderConfig::new()).unwrap();
         player.feed(&frame(0, &link_flow(2, 10)));
         player.note();
         player
@@ -278,7 +278,7 @@ impl Player {
 
 /// What a server writes of a message, over a window that opens again and again.
 fn sent(max: u32, window: u32, tag: DeliveryTag, payload: Payload, options: &SendOptions) -> Bytes {
-    let mut conn = Connection::new(ConnectionConfig::server("server").auto_accept(true));
+    let mut conn = Connection::new(ConnectionConfig::server("server").auto_accept_sessions(true));
     let said = [
         AMQP.to_vec(),
         frame(0, &p::Open { max_frame_size: max, ..open() }),
@@ -292,7 +292,7 @@ fn sent(max: u32, window: u32, tag: DeliveryTag, payload: Payload, options: &Sen
         _ => None,
     });
     let sender = sender.expect("a link is asked for");
-    conn.accept_sender(sender, Attach::new()).unwrap();
+    conn.accept_sender(sender, SenderConfig::new()).unwrap();
     let mut transmit = conn.poll_transmit(NOW);
     transmit.advance(transmit.remaining());
     let flow =

@@ -2,8 +2,8 @@
 //! messages in delivery-count before it writes them, and uses what was left of old credit beside the new.
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, ReceiverId, SessionConfig,
-    sasl::Mechanism,
+    Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, ReceiverConfig, ReceiverId,
+    SessionConfig, sasl::Mechanism,
 };
 use bytes::{Buf, BytesMut};
 
@@ -37,10 +37,10 @@ struct Client {
 
 impl Client {
     fn new(credit: CreditPolicy) -> Self {
-        Self::with(Attach::from("q").credit(credit))
+        Self::with(ReceiverConfig::from("q").credit(credit))
     }
 
-    fn with(attach: Attach) -> Self {
+    fn with(attach: ReceiverConfig) -> Self {
         let mut connection =
             Connection::new(ConnectionConfig::client("receive").sasl(Mechanism::anonymous()));
         connection.open().unwrap();
@@ -119,7 +119,7 @@ fn messages_that_a_flow_has_counted_already_are_taken() {
 #[test]
 fn old_credit_is_good_beside_new() {
     for strict in [false, true] {
-        let mut client = Client::with(Attach::from("q").strict_credit(strict));
+        let mut client = Client::with(ReceiverConfig::from("q").strict_credit(strict));
         for part in parts().into_iter().take(PRELUDE) {
             client.feed(part);
         }

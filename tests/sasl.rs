@@ -23,7 +23,7 @@ use bytes::{Bytes, BytesMut};
 use common::{Pair, names};
 
 fn server() -> ConnectionConfig {
-    ConnectionConfig::server("server").auto_accept(true)
+    ConnectionConfig::server("server").auto_accept_sessions(true)
 }
 
 fn client() -> ConnectionConfig {
@@ -144,7 +144,7 @@ fn deferred_external_takes_the_identity_of_the_answer() {
 
 #[test]
 fn deferred_plain_without_an_answer_times_out() {
-    let timeouts = Timeouts { sasl: Some(Duration::from_secs(5)), ..Timeouts::default() };
+    let timeouts = Timeouts::default().sasl(Duration::from_secs(5));
     let config = server().sasl(Mechanism::plain_server_deferred()).timeouts(timeouts);
     let mut pair = run(client().sasl(Mechanism::plain("user", "secret")), config);
     assert_eq!(names(&pair.server_events()), ["SASL_PENDING"]);
@@ -251,7 +251,7 @@ fn close_during_the_sasl_exchange_is_no_error() {
 
 /// Limits that a SASL frame of PLAIN with a long password exceeds at the sender alone.
 fn small_frames() -> Limits {
-    Limits { max_sasl_frame_size: 512, ..Limits::default() }
+    Limits::default().max_sasl_frame_size(512)
 }
 
 #[test]
@@ -372,7 +372,7 @@ fn exchange_with_rounds_opens_both_ends() {
 
 #[test]
 fn exchange_with_more_rounds_than_the_limit_ends_the_server() {
-    let open = |max_sasl_rounds| run_counting(b"proof", Limits { max_sasl_rounds, ..Limits::default() });
+    let open = |rounds| run_counting(b"proof", Limits::default().max_sasl_rounds(rounds));
     assert!(open(3).server.is_open());
     let mut pair = open(2);
     let events = pair.server_events();
@@ -409,7 +409,7 @@ fn step_that_no_server_may_take_ends_with_a_system_error() {
 
 #[test]
 fn timeout_of_the_exchange_after_its_success_ends_nothing() {
-    let timeouts = Timeouts { sasl: Some(Duration::from_secs(5)), ..Timeouts::default() };
+    let timeouts = Timeouts::default().sasl(Duration::from_secs(5));
     let ours = client().sasl(Mechanism::plain("user", "secret")).timeouts(timeouts);
     let mut pair = run(ours, server().sasl(checks_plain()).timeouts(timeouts));
     for connection in [&mut pair.client, &mut pair.server] {

@@ -1,8 +1,8 @@
 //! Two ends of a connection.
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, CreditPolicy, Delivery, Event, ReceiverId, SenderId, SessionConfig,
-    SessionId, spec::terminus::Source,
+    Connection, ConnectionConfig, CreditPolicy, Delivery, Event, ReceiverConfig, ReceiverId, SenderConfig,
+    SenderId, SessionConfig, SessionId, spec::terminus::Source,
 };
 
 use super::{Wire, pipe::Pipe};
@@ -79,13 +79,13 @@ impl Pair {
                     self.server.accept_session(session, begin()).expect("it was asked for");
                 }
                 Event::ReceiverRequested { receiver, .. } => {
-                    let attach = Attach::new().credit(match self.credit {
+                    let attach = ReceiverConfig::new().credit(match self.credit {
                         0 => CreditPolicy::Manual,
                         credit => CreditPolicy::Auto(credit),
                     });
                     self.server.accept_receiver(receiver, attach).expect("it was asked for");
                 }
-                Event::ConnectionError(failure) => panic!("{failure}"),
+                Event::ConnectionError(failure) => panic!("{failure}: {}", failure.error),
                 _ => {}
             }
         }
@@ -99,7 +99,7 @@ impl Pair {
                 }
                 Event::SessionOpen { .. } | Event::SenderOpen { .. } => self.opened += 1,
                 Event::SessionClosed { .. } | Event::SenderClosed { .. } => self.closed += 1,
-                Event::ConnectionError(failure) => panic!("{failure}"),
+                Event::ConnectionError(failure) => panic!("{failure}: {}", failure.error),
                 _ => {}
             }
         }
@@ -125,7 +125,7 @@ impl Pair {
     pub fn attach(&mut self, session: SessionId) -> SenderId {
         let name = format!("link-{:08}", self.next_name);
         self.next_name += 1;
-        let attach = Attach::to("queue/orders").source(Source::at("src")).name(name);
+        let attach = SenderConfig::to("queue/orders").source(Source::at("src")).name(name);
         let mut session = self.client.session(session).expect("the session lives");
         session.attach_sender(attach).expect("handles are left")
     }

@@ -1,8 +1,8 @@
-//! What `send` and `receive` have in common: the URL, one session, waiting for events.
+//! The client that `send` and `receive` share: the URL, one session, waiting for events.
 
 use std::{error::Error, io::ErrorKind, net::TcpStream, time::Instant};
 
-use amqp_proto::{Cause, ConnectionConfig, Event, Failure, SessionConfig, SessionId, sasl::Mechanism};
+use amqp_proto::{ConnectionConfig, Event, Session, SessionConfig, SessionId, sasl::Mechanism};
 use clap::ValueEnum;
 use mio::{Events, Interest, Poll, Token, net};
 use percent_encoding::percent_decode_str;
@@ -12,7 +12,7 @@ use crate::peer::{Peer, READ};
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// How the client says who it is.
+/// The client's SASL mechanism.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Sasl {
     /// No SASL layer at all.
@@ -20,20 +20,20 @@ pub enum Sasl {
     Anonymous,
     /// With the URL's user and password.
     Plain,
-    /// The transport has said it already.
+    /// By the identity of the transport.
     External,
 }
 
 /// A client's connection, with one session.
 pub struct Client {
     pub peer: Peer,
-    pub session: SessionId,
+    session: SessionId,
     poll: Poll,
     ready: Events,
     block: Box<[u8]>,
 }
 
-/// `amqp://[user:password@]host[:port]/address`, taken apart.
+/// `amqp://[user:password@]host[:port]/address`, in its parts.
 pub struct Place {
     host: String,
     port: u16,
@@ -93,7 +93,12 @@ impl Client {
         Ok(Self { peer, session, poll, ready: Events::with_capacity(8), block: vec![0; READ].into() })
     }
 
-    /// The next event, moving bytes until there is one; `None` at `until`, or when the connection is over.
+    /// Borrows the session.
+    pub fn session(&mut self) -> Result<Session<'_>> {
+        Ok(self.peer.connection.session(self.session)?)
+    }
+
+    /// Returns the next event, moving bytes until there is one; `None` at `until`, or if the connection is over.
     pub fn next_event(&mut self, until: Option<Instant>) -> Result<Option<Event>> {
         loop {
             if let Some(event) = self.peer.connection.poll_event() {
@@ -133,27 +138,28 @@ impl Client {
     }
 }
 
-/// Makes an error of an event that is one, and of an end that nobody asked for.
+/// Returns the error of an `*_ERROR` event.
 pub fn check(event: &Event) -> Result<()> {
     match event {
         Event::ConnectionError(failure)
         | Event::SessionError { failure, .. }
         | Event::SenderError { failure, .. }
-        | Event::ReceiverError { failure, .. } => Err(explain(event, failure).into()),
+        | Event::ReceiverError { failure, .. } => {
+            Err(format!("{}: {failure}: {}", event.name(), failure.error).into())
+        }
         _ => Ok(()),
     }
 }
 
-fn explain(event: &Event, failure: &Failure) -> String {
-    let who = match failure.cause {
-        Cause::Peer => "from the peer",
-        Cause::Violation => "the peer broke the protocol",
-        Cause::Refused => "refused by the peer",
-        Cause::Lost => "the transport was lost",
-        Cause::TimedOut => "the peer took too long",
-        Cause::Header => "the peer asks for another protocol",
-        Cause::Sasl => "SASL failed",
-        _ => "ended",
-    };
-    format!("{}: {who}: {failure}", event.name())
+/// As [`check`], and returns an error for an end that we did not ask for.
+pub fn check_open(event: &Event) -> Result<()> {
+    match event {
+        Event::SenderClosed { .. }
+        | Event::SenderDetached { .. }
+        | Event::ReceiverClosed { .. }
+        | Event::ReceiverDetached { .. }
+        | Event::SessionClosed { .. }
+        | Event::ConnectionClosed => Err(format!("{}: the peer ended it", event.name()).into()),
+        event => check(event),
+    }
 }

@@ -1,10 +1,10 @@
-//! The broker's side of links: which queue each belongs to, and what their events mean to it.
+//! The broker's links: the queue of each, and the handling of their events.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use amqp_proto::{
-    Attach, CommandError, Connection, CreditPolicy, Delivery, DeliveryId, Event, LinkId, ReceiverId,
-    SenderId,
+    CommandError, Connection, CreditPolicy, Delivery, DeliveryId, Event, LinkId, ReceiverConfig, ReceiverId,
+    SenderConfig, SenderId,
     message::{Message, MessageSettings},
     spec::{
         definitions::{AmqpError, ErrorCondition, SenderSettleMode},
@@ -30,9 +30,9 @@ type Key = (usize, LinkId);
 #[derive(Default)]
 pub struct Node {
     queues: HashMap<Str, Queue>,
-    /// The address of each link; none for one to the anonymous terminus.
+    /// The address of each link; `None` for a link to the anonymous terminus.
     addresses: BTreeMap<Key, Option<Str>>,
-    /// Links that their queue goes with.
+    /// Links whose queue is deleted with them.
     owners: BTreeMap<Key, Str>,
     /// Queues that may have something to hand out.
     ready: BTreeSet<Str>,
@@ -87,7 +87,7 @@ impl Node {
         }
     }
 
-    /// Hands out what can be handed out.
+    /// Sends from the queues that may have messages.
     pub fn serve(&mut self, peers: &mut Peers) {
         for address in std::mem::take(&mut self.ready) {
             if let Some(queue) = self.queues.get_mut(&address) {
@@ -102,13 +102,15 @@ impl Node {
         connection: &mut Connection,
         id: SenderId,
     ) -> Result<(), CommandError> {
-        let link = connection.sender(id)?;
+        let link = connection.sender_ref(id)?;
         let remote = link.remote_attach();
         let mode = remote.as_ref().map(|attach| attach.snd_settle_mode).unwrap_or_default();
         let source = remote.and_then(|attach| attach.source).map(|source| *source);
         let Some(mut source) = source else {
-            return connection
-                .refuse_sender(id, AmqpError::described(ErrorCondition::InvalidField, "a source is due"));
+            return connection.refuse_sender(
+                id,
+                AmqpError::described(ErrorCondition::InvalidField, "the source is missing"),
+            );
         };
         if source.dynamic {
             source.address = Some(self.make_address(peer, id.into()));
@@ -121,9 +123,9 @@ impl Node {
         };
         let browse = source.distribution_mode == Some(DistributionMode::Copy);
         let settled = mode == SenderSettleMode::Settled;
-        // 3.5.3: the answer tells what is in force, and no filter is.
+        // 3.5.3: the answer lists the filters in force, and there are none.
         let source = Source { filter: None, ..source };
-        connection.accept_sender(id, Attach::new().source(source).snd_settle_mode(mode))?;
+        connection.accept_sender(id, SenderConfig::new().source(source).snd_settle_mode(mode))?;
         let queue = self.queues.entry(address.clone()).or_default();
         queue.add((peer, id), Consumer::new(browse, settled));
         self.addresses.insert((peer, id.into()), Some(address));
@@ -137,7 +139,7 @@ impl Node {
         connection: &mut Connection,
         id: ReceiverId,
     ) -> Result<(), CommandError> {
-        let link = connection.receiver(id)?;
+        let link = connection.receiver_ref(id)?;
         let mut target = match link.remote_attach().and_then(|attach| attach.target).map(|target| *target) {
             Some(TargetArchetype::Target(target)) => target,
             Some(TargetArchetype::Coordinator(_)) => {
@@ -146,7 +148,7 @@ impl Node {
                 return connection.refuse_receiver(id, error);
             }
             None => {
-                let error = AmqpError::described(ErrorCondition::InvalidField, "a target is due");
+                let error = AmqpError::described(ErrorCondition::InvalidField, "the target is missing");
                 return connection.refuse_receiver(id, error);
             }
         };
@@ -158,11 +160,11 @@ impl Node {
             self.queues.entry(address.clone()).or_default();
         }
         self.addresses.insert((peer, id.into()), address);
-        let attach = Attach::new().target(target).credit(CreditPolicy::Auto(CREDIT));
-        connection.accept_receiver(id, attach)
+        let config = ReceiverConfig::new().target(target).credit(CreditPolicy::Auto(CREDIT));
+        connection.accept_receiver(id, config)
     }
 
-    /// 3.5.4: a dynamic node is made, and named, by us; it goes with the link that asked for it.
+    /// Makes a dynamic node, which is deleted with the link that asked for it (3.5.4).
     fn make_address(&mut self, peer: usize, link: LinkId) -> Str {
         self.dynamic += 1;
         let address = Str::from(format!("dynamic-{}", self.dynamic));
@@ -182,14 +184,13 @@ impl Node {
         let fixed = self.addresses.get(&(peer, id.into())).cloned().flatten();
         let message = Stored { format: taken.message_format, payload: taken.payload, barred: Vec::new() };
         let Some(address) = fixed.or_else(|| destination(&message)) else {
-            let error =
-                AmqpError::described(ErrorCondition::NotFound, "the message does not say where it is to go");
+            let error = AmqpError::described(ErrorCondition::NotFound, "the message has no address");
             return receiver.reject(delivery, Some(error));
         };
         note(&mut self.ready, &address);
         match self.queues.get_mut(&address) {
             Some(queue) => queue.push(message),
-            // The map keeps the address for long, and not the block that the message was read into.
+            // The address is copied, or it would keep the block that the message was read into.
             None => self.queues.entry(address.detach()).or_default().push(message),
         }
         receiver.accept(delivery)
@@ -207,7 +208,7 @@ impl Node {
         let barred = match state {
             Some(DeliveryState::Released(_)) => false,
             Some(DeliveryState::Modified(modified)) => modified.undeliverable_here == Some(true),
-            // Accepted and rejected ones are done with, and so are those settled without an outcome.
+            // Accepted, rejected, or settled without an outcome: the message is done with.
             _ => return,
         };
         for (place, mut message) in settled {
@@ -245,7 +246,7 @@ fn note(ready: &mut BTreeSet<Str>, address: &Str) {
     }
 }
 
-/// Where a message to the anonymous terminus is to go.
+/// Returns the address in a message to the anonymous terminus.
 fn destination(message: &Stored) -> Option<Str> {
     let settings = MessageSettings { body_required: false, ..MessageSettings::default() };
     let readable = message.format == MESSAGE_FORMAT;

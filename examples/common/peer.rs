@@ -1,4 +1,4 @@
-//! A connection and its socket: moves bytes between the two, never waits.
+//! A connection and its socket. Moves bytes between the two, and never blocks.
 
 use std::{
     io::{self, ErrorKind, IoSlice, Read as _, Write as _},
@@ -11,27 +11,27 @@ use amqp_proto::{Connection, ConnectionConfig, Instant, Progress};
 use bytes::{Buf as _, BytesMut};
 use mio::{event, net::TcpStream};
 
-/// Bytes read at a time: the size of the block that a program lends to each of its connections in turn.
+/// Bytes read at a time: the size of the block that a program's connections share.
 pub const READ: usize = 64 << 10;
 
-/// How long the peer may take to close its end of the transport once all is said.
+/// The time that the peer has to close the transport after the connection is closed.
 pub const LINGER: Duration = Duration::from_secs(1);
 
 /// A connection and its socket.
 pub struct Peer {
     pub connection: Connection,
     socket: TcpStream,
-    /// What has been read and not been taken. A connection that has nothing there has no memory for it either.
+    /// Bytes read and not consumed. An idle connection keeps no memory for it.
     input: BytesMut,
     progress: Progress,
     start: time::Instant,
-    /// Whether the socket may have something to read, and may take something: it is asked until it says no.
+    /// True if the socket may be readable or writable: it is used until it would block.
     readable: bool,
     writable: bool,
-    /// Whether the socket has nothing more to read, and takes nothing more.
+    /// True if the socket's read or write side has ended.
     pub read_over: bool,
     write_over: bool,
-    /// Since when all is said.
+    /// The time at which the connection was closed.
     pub closed_at: Option<time::Instant>,
 }
 
@@ -52,18 +52,18 @@ impl Peer {
         })
     }
 
-    /// The engine has no clock: this is the one that it is told.
+    /// The time for the engine, which has no clock.
     fn now(&self) -> Instant {
         Instant::from_millis(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// Takes note of what the socket is ready for.
+    /// Records the socket's readiness.
     pub fn wake(&mut self, event: &event::Event) {
         self.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
         self.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
     }
 
-    /// Reads what is there, at most a block, and hands it to the engine.
+    /// Reads at most a block, and hands it to the engine.
     pub fn receive(&mut self, block: &mut [u8]) {
         let now = self.now();
         self.connection.handle_timeout(now);
@@ -71,7 +71,7 @@ impl Peer {
             match self.socket.read(block) {
                 Ok(0) => self.end_of_input(),
                 Ok(count) => {
-                    // A block that was not filled has emptied the socket: the poll tells when there is more.
+                    // A block that was not filled has emptied the socket: the poll reports when there is more.
                     self.readable = count == block.len();
                     self.input.extend_from_slice(&block[..count]);
                 }
@@ -91,13 +91,12 @@ impl Peer {
         self.connection.handle_eof(self.now());
     }
 
-    /// Writes as much as the socket takes, and says whether that was anything: if so there may be events after it,
-    /// such as SENDER_READY.
+    /// Writes as much as the socket takes. Returns true if that was anything: events such as SENDER_READY may follow.
     pub fn flush(&mut self) -> bool {
         let now = self.now();
         let mut wrote = false;
         loop {
-            // A large message is put into frames as those before it are written, so this is asked until it is dry.
+            // A large message is framed as the bytes before it are written, so poll until nothing is left.
             let mut out = self.connection.poll_transmit(now);
             if !out.has_remaining() || !self.writable || self.write_over {
                 break;
@@ -111,12 +110,12 @@ impl Peer {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
-                // What the peer said before it went may still be there to read.
+                // The peer's last bytes may still be there to read.
                 Err(_) => self.write_over = true,
             }
         }
         if self.connection.is_closed() && self.closed_at.is_none() {
-            // A socket dropped with bytes unread resets the transport, and the peer may lose our last words.
+            // A socket dropped with unread bytes resets the transport, and the peer may lose our last frames.
             let _ = self.socket.shutdown(Shutdown::Write);
             self.closed_at = Some(time::Instant::now());
         }
@@ -124,13 +123,13 @@ impl Peer {
     }
 
     fn can_read(&self) -> bool {
-        // After Closed the engine drops what comes; it is read all the same, up to the peer's end.
+        // After Closed the engine drops its input, which is still read up to the peer's end.
         self.readable && !self.read_over && matches!(self.progress, Progress::NeedInput | Progress::Closed)
     }
 
-    /// How long to wait for the socket at most.
+    /// Returns the longest time to wait for the socket.
     pub fn timeout(&self) -> Option<Duration> {
-        // Events have been polled by now, so after DrainEvents the engine takes the rest of what was read.
+        // Events have been polled, so after DrainEvents the engine takes the rest of its input.
         let can_write = self.writable && !self.write_over && self.connection.outbox_len() > 0;
         if self.can_read() || can_write || self.progress == Progress::DrainEvents {
             return Some(Duration::ZERO);

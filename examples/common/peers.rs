@@ -1,5 +1,4 @@
-//! All connections of a program, and those among them that there is something to do for: what a turn costs goes by
-//! these, however many others there are.
+//! All connections of a program, and the busy ones among them. The cost of a turn depends on these alone.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,13 +7,13 @@ use std::{
 
 use crate::peer::{LINGER, Peer};
 
-/// A connection, and when to look at it again even if nothing happens.
+/// A connection, and the time at which it is due even if nothing happens.
 struct Entry {
     peer: Peer,
     due: Option<Instant>,
 }
 
-/// Connections by a key that is never given to another.
+/// Connections by a key that is never reused.
 #[derive(Default)]
 pub struct Peers {
     all: BTreeMap<usize, Entry>,
@@ -24,7 +23,7 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// The key that the next connection will have.
+    /// Returns the key of the next connection.
     pub fn next_key(&self) -> usize {
         self.next
     }
@@ -39,19 +38,19 @@ impl Peers {
         self.all.get_mut(&key).map(|entry| &mut entry.peer)
     }
 
-    /// A connection that is busy from now on.
+    /// Marks a connection as busy.
     pub fn touch(&mut self, key: usize) -> Option<&mut Peer> {
         let entry = self.all.get_mut(&key)?;
         self.busy.insert(key);
         Some(&mut entry.peer)
     }
 
-    /// Those that have been touched since they were last asked for, or that are to be looked at anew.
+    /// Takes the set of busy connections.
     pub fn take_busy(&mut self) -> BTreeSet<usize> {
         std::mem::take(&mut self.busy)
     }
 
-    /// How long to wait for a socket at most.
+    /// Returns the longest time to wait for a socket.
     pub fn timeout(&self) -> Option<Duration> {
         if !self.busy.is_empty() {
             return Some(Duration::ZERO);
@@ -60,7 +59,7 @@ impl Peers {
         Some(due.saturating_duration_since(Instant::now()))
     }
 
-    /// Reads for those that are busy, among them those whose time has come.
+    /// Reads for the busy connections, which those that are due join.
     pub fn receive(&mut self, block: &mut [u8]) {
         let now = Instant::now();
         self.busy.extend(self.due.iter().take_while(|(due, _)| *due <= now).map(|(_, key)| *key));
@@ -71,7 +70,7 @@ impl Peers {
         }
     }
 
-    /// Lets these go until something happens to them, or their time comes; for good those that are over.
+    /// Ends the turn for these connections: sets when each is due, and removes those that are over.
     pub fn rest(&mut self, keys: BTreeSet<usize>) {
         self.busy.clear();
         for key in keys {

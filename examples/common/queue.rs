@@ -11,37 +11,37 @@ use crate::peers::Peers;
 /// A sending link of one of the connections.
 pub type Outlet = (usize, SenderId);
 
-/// A message as it came.
+/// A message in its original encoding.
 #[derive(Clone)]
 pub struct Stored {
     pub format: MessageFormat,
     pub payload: Payload,
-    /// Links that have said it can't be delivered there (3.4.5 `undeliverable-here`).
+    /// Links that it cannot be delivered on (3.4.5 `undeliverable-here`).
     pub barred: Vec<Outlet>,
 }
 
 /// A link that messages go out on.
 #[derive(Default)]
 pub struct Consumer {
-    /// Whether messages stay in the queue (3.5.7 `copy`).
+    /// True if messages stay in the queue (3.5.7 `copy`).
     browse: bool,
-    /// Whether deliveries go out settled.
+    /// True if deliveries are sent settled.
     settled: bool,
-    /// Whether the peer wants its credit back where there is nothing left (2.6.7).
+    /// True if the peer drains its credit (2.6.7).
     pub drain: bool,
     /// The first message that a browser has not seen.
     seen: u64,
-    /// What is out, with its place in the queue.
+    /// Unsettled messages, with their places in the queue.
     unsettled: BTreeMap<DeliveryId, (u64, Stored)>,
 }
 
 #[derive(Default)]
 pub struct Queue {
-    /// By their place: one that comes back does so where it was.
+    /// By place: a message that is released returns to its place.
     messages: BTreeMap<u64, Stored>,
     next: u64,
     consumers: BTreeMap<Outlet, Consumer>,
-    /// Whose turn it is.
+    /// Links in the order of their turns.
     turns: VecDeque<Outlet>,
     tag: u64,
 }
@@ -63,7 +63,7 @@ impl Queue {
         self.turns.push_back(outlet);
     }
 
-    /// Takes a link away; what it has not settled goes to others.
+    /// Removes a link. Its unsettled messages go to others.
     pub fn remove(&mut self, outlet: Outlet) {
         self.turns.retain(|other| *other != outlet);
         if let Some(consumer) = self.consumers.remove(&outlet) {
@@ -75,7 +75,7 @@ impl Queue {
         self.consumers.get_mut(&outlet)
     }
 
-    /// Takes what has been settled out of a link's unsettled deliveries.
+    /// Removes a settled range from a link's unsettled deliveries.
     pub fn settled(&mut self, outlet: Outlet, first: DeliveryId, last: DeliveryId) -> Vec<(u64, Stored)> {
         let Some(consumer) = self.consumers.get_mut(&outlet) else { return Vec::new() };
         let ids: Vec<_> = consumer.unsettled.range(first..=last).map(|(id, _)| *id).collect();
@@ -86,7 +86,7 @@ impl Queue {
         self.messages.insert(place, message);
     }
 
-    /// Hands out messages, one per link in turn, for as long as any link takes one.
+    /// Sends messages, one per link in turn, until no link takes one.
     pub fn serve(&mut self, peers: &mut Peers) {
         let mut idle = 0;
         while idle < self.turns.len() {
@@ -105,7 +105,7 @@ impl Queue {
         let next = self.messages.range(from..).find(|(_, message)| !message.barred.contains(&outlet));
         let Some((&place, message)) = next else {
             if std::mem::take(&mut consumer.drain) {
-                // It may have ended the drain meanwhile, which is as good.
+                // An error means that the peer has ended the drain.
                 let _ = sender.drained();
             }
             return false;
@@ -130,7 +130,7 @@ impl Queue {
                 }
                 true
             }
-            // SENDER_READY tells when to go on; a drain ends with the credit.
+            // SENDER_READY says when to go on; a drain ends with the credit.
             Err(_) => {
                 consumer.drain &= sender.credit() > 0;
                 false

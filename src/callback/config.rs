@@ -1,7 +1,10 @@
 //! The settings of an agent, and the engine settings derived from them.
 
 use super::url::Url;
-use crate::{Attach, ConnectionConfig, CreditPolicy, SessionConfig, Side, sasl::Mechanism, types::Str};
+use crate::{
+    ConnectionConfig, CreditPolicy, ReceiverConfig, SenderConfig, SessionConfig, Side, sasl::Mechanism,
+    types::Str,
+};
 
 /// The settings of an [`Agent`](super::Agent).
 ///
@@ -10,7 +13,7 @@ use crate::{Attach, ConnectionConfig, CreditPolicy, SessionConfig, Side, sasl::M
 /// ```
 /// use amqp_proto::{ConnectionConfig, callback::AgentConfig};
 /// let config = AgentConfig::new("container-1")
-///     .connection_config(ConnectionConfig::client("container-1").idle_timeout(30_000))
+///     .connection_config(ConnectionConfig::client("container-1").idle_timeout(core::time::Duration::from_secs(30)))
 ///     .max_sessions(8)
 ///     .receiver_credit(100);
 /// ```
@@ -76,11 +79,11 @@ impl AgentConfig {
         self.session_config.clone()
     }
 
-    pub(super) fn sender_to(address: Str) -> Attach {
-        Attach::to(address)
+    pub(super) fn sender_to(address: Str) -> SenderConfig {
+        SenderConfig::to(address)
     }
 
-    pub(super) fn receiver_from(&self, address: Str) -> Attach {
-        Attach::from(address).credit(CreditPolicy::Auto(self.receiver_credit))
+    pub(super) fn receiver_from(&self, address: Str) -> ReceiverConfig {
+        ReceiverConfig::from(address).credit(CreditPolicy::Auto(self.receiver_credit))
     }
 }

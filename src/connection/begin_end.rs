@@ -184,7 +184,7 @@ impl Connection {
             ));
         };
         self.map_channel(remote, Some(channel));
-        let auto_accept = self.cx.config.auto_accept;
+        let auto_accept = self.cx.config.auto_accept_sessions;
         let Some((session, cx)) = self.session_on(channel) else { return Ok(()) };
         session.on_begin(begin, body, remote, cx);
         if auto_accept {

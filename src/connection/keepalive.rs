@@ -22,11 +22,11 @@ pub(super) struct Keepalive {
 }
 
 impl Keepalive {
-    /// Starts both directions, as the connection opens. Both durations are in milliseconds, 0 for none.
-    pub(super) fn start(&mut self, idle_timeout: u32, remote_idle_timeout: u32, now: Instant) {
-        let micros = |micros: u64| (micros > 0).then(|| Duration::from_micros(micros));
-        self.idle_timeout = micros(u64::from(idle_timeout).saturating_mul(1000));
-        self.heartbeat_interval = micros(u64::from(remote_idle_timeout).saturating_mul(500));
+    /// Starts both directions, as the connection opens. `remote_idle_timeout` is in milliseconds, 0 for none.
+    pub(super) fn start(&mut self, idle_timeout: Option<Duration>, remote_idle_timeout: u32, now: Instant) {
+        self.idle_timeout = idle_timeout;
+        let half = u64::from(remote_idle_timeout).saturating_mul(500);
+        self.heartbeat_interval = (half > 0).then(|| Duration::from_micros(half));
         self.last_input = now;
         self.last_output = now;
     }

@@ -1,6 +1,7 @@
 //! Open and close (2.4.1 to 2.4.4).
 
 use alloc::{boxed::Box, format};
+use core::time::Duration;
 
 use super::{Connection, end::ConnectionEnd};
 use crate::{
@@ -77,9 +78,7 @@ impl Connection {
             hostname: config.hostname.clone(),
             max_frame_size: config.max_frame_size,
             channel_max: Channel::new(config.channel_max),
-            // 2.4.5: half of the threshold, so that a frame sent in time is not found late.
-            idle_time_out: (config.idle_timeout > 0)
-                .then(|| Milliseconds::new(config.idle_timeout.div_ceil(2))),
+            idle_time_out: config.announced_idle_timeout(),
             offered_capabilities: config.offered_capabilities.clone().into(),
             desired_capabilities: config.desired_capabilities.clone().into(),
             properties: config.properties.clone(),
@@ -115,7 +114,9 @@ impl Connection {
         let missing = required.iter().find(|need| !open.offered_capabilities.contains(need)).cloned();
         self.remote_open = Some(open);
         // 2.4.5: an idle time-out that we cannot keep is refused.
-        if idle_timeout > 0 && idle_timeout < self.cx.limits.min_peer_idle_timeout {
+        if idle_timeout > 0
+            && Duration::from_millis(idle_timeout.into()) < self.cx.limits.min_peer_idle_timeout
+        {
             let why = format!("an idle-time-out of {idle_timeout} ms is too short");
             return Err(ProtocolError::connection(ErrorCondition::NotAllowed, &why));
         }
@@ -126,7 +127,7 @@ impl Connection {
         }
         match self.state {
             ConnectionState::Opened => self.on_opened(),
-            ConnectionState::OpenRcvd if self.cx.config.auto_accept => {
+            ConnectionState::OpenRcvd if self.cx.config.auto_accept_sessions => {
                 self.send_open().map_err(|error| {
                     ProtocolError::connection(ErrorCondition::FrameSizeTooSmall, &format!("{error}"))
                 })?;

@@ -57,7 +57,7 @@ impl EchoTermini {
 /// The attach that answers the peer's. What it gives back of that is not decoded and encoded again.
 pub(crate) struct AttachReply<'a> {
     identity: &'a LinkIdentity,
-    local: &'a config::Attach,
+    local: &'a config::LinkConfig,
     handle: Handle,
     role: Role,
     modes: (SenderSettleMode, ReceiverSettleMode),
@@ -86,7 +86,7 @@ impl<'a> AttachReply<'a> {
     /// An answer with our settings, but the settle modes that are in force.
     pub(crate) fn new(
         identity: &'a LinkIdentity,
-        local: &'a config::Attach,
+        local: &'a config::LinkConfig,
         (handle, role): (Handle, Role),
         modes: (SenderSettleMode, ReceiverSettleMode),
         initial: SequenceNo,
@@ -223,10 +223,16 @@ mod tests {
             EchoTermini { source: true, target: false },
             EchoTermini { source: false, target: true },
         ];
-        let ours = config::Attach::new().source(Source::at("ours")).max_message_size(77);
+        let ours = config::LinkConfig {
+            source: Some(Box::new(Source::at("ours"))),
+            max_message_size: 77,
+            ..config::LinkConfig::default()
+        };
         let identity = [LinkIdentity::theirs(&to_vec(&request)), LinkIdentity::Name(request.name.clone())];
         for identity in &identity {
-            for local in [config::Attach::new(), config::Attach::to("ours"), ours.clone()] {
+            for local in
+                [config::LinkConfig::default(), config::SenderConfig::to("ours").into(), ours.clone()]
+            {
                 for (mirror, modes) in mirrors.into_iter().flat_map(|one| modes.map(|modes| (one, modes))) {
                     for role in [Role::Sender, Role::Receiver] {
                         let what = (Handle::new(300), role);

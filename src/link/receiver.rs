@@ -65,14 +65,14 @@ pub(crate) struct Part {
 
 impl ReceiverEndpoint {
     /// Creates the receiver of a session that holds `window` transfer frames at a time.
-    pub(crate) fn new(local: &config::Attach, window: u32) -> Self {
+    pub(crate) fn new(local: &config::LinkConfig, window: u32) -> Self {
         let mut this = Self { window, ..Self::default() };
         this.configure(local);
         this
     }
 
     /// Applies the link's settings. Credit that has been given stays.
-    pub(crate) fn configure(&mut self, local: &config::Attach) {
+    pub(crate) fn configure(&mut self, local: &config::LinkConfig) {
         self.policy = local.credit;
         self.streaming = local.streaming;
         self.max_message_size = local.max_message_size;

@@ -78,7 +78,7 @@ impl Mechanism {
     /// # use amqp_proto::{ConnectionConfig, Event, Instant, sasl::Mechanism};
     /// # use bytes::{BufMut, BytesMut};
     /// # let config = ConnectionConfig::server("server").sasl(Mechanism::external_server_deferred());
-    /// # let mut server = Connection::new(config.auto_accept(true));
+    /// # let mut server = Connection::new(config.auto_accept_sessions(true));
     /// # let mut client = Connection::new(ConnectionConfig::client("client").sasl(Mechanism::external()));
     /// # client.open()?;
     /// # let (mut up, mut down) = (BytesMut::new(), BytesMut::new());

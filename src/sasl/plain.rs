@@ -71,7 +71,7 @@ impl Mechanism {
     /// # use bytes::{BufMut, BytesMut};
     ///
     /// # fn main() -> Result<(), amqp_proto::CommandError> {
-    /// let config = ConnectionConfig::server("server").sasl(Mechanism::plain_server_deferred()).auto_accept(true);
+    /// let config = ConnectionConfig::server("server").sasl(Mechanism::plain_server_deferred()).auto_accept_sessions(true);
     /// let mut server = Connection::new(config);
     /// # let mut client = Connection::new(ConnectionConfig::client("client").sasl(Mechanism::plain("guest", "secret")));
     /// # client.open()?;

@@ -84,7 +84,7 @@ impl SessionEndpoint {
         }
     }
 
-    fn new_kind(&self, role: Role, local: &config::Attach) -> LinkKind {
+    fn new_kind(&self, role: Role, local: &config::LinkConfig) -> LinkKind {
         match role {
             Role::Sender => LinkKind::Sender(SenderEndpoint::new(local.snd_settle_mode)),
             Role::Receiver => {
@@ -124,7 +124,7 @@ impl SessionEndpoint {
     pub(crate) fn attach(
         &mut self,
         role: Role,
-        mut local: config::Attach,
+        mut local: config::LinkConfig,
         cx: &mut Context,
     ) -> Result<LinkId, CommandError> {
         cx.check_accepts_new_work()?;
@@ -180,7 +180,7 @@ impl SessionEndpoint {
     pub(super) fn write_attach_reply(
         &mut self,
         handle: u16,
-        local: &config::Attach,
+        local: &config::LinkConfig,
         echo: EchoTermini,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
@@ -202,7 +202,7 @@ impl SessionEndpoint {
         echo: EchoTermini,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
-        let local = config::Attach::new();
+        let local = config::LinkConfig::default();
         let written = self.write_attach_reply(handle, &local, echo, cx);
         let Err(CommandError::FrameTooLarge { .. }) = written else { return written };
         self.write_attach_reply(handle, &local, EchoTermini::NONE, cx)
@@ -290,7 +290,7 @@ impl SessionEndpoint {
         };
         let id = self.next_id(role, cx.last_link_generation, handle);
         let mut common = LinkCommon::new(id, LinkIdentity::theirs(body));
-        let mut kind = self.new_kind(role, &config::Attach::new());
+        let mut kind = self.new_kind(role, &config::LinkConfig::default());
         let applied = common.apply(LinkTrigger::RecvAttach);
         debug_assert!(applied, "a new link is detached");
         apply_remote_settings(&mut common, &mut kind, attach);
@@ -352,7 +352,7 @@ impl SessionEndpoint {
     pub(crate) fn accept_link(
         &mut self,
         id: LinkId,
-        local: &config::Attach,
+        local: &config::LinkConfig,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
@@ -412,7 +412,7 @@ fn lacks_count(attach: &AttachRef<'_>) -> bool {
 }
 
 /// Returns the attach that requests a link.
-fn request(name: Str, handle: Handle, kind: &LinkKind, local: config::Attach) -> Attach {
+fn request(name: Str, handle: Handle, kind: &LinkKind, local: config::LinkConfig) -> Attach {
     // 2.7.3: a sender must set its count, a receiver's is ignored.
     let (role, initial_delivery_count) = match kind {
         LinkKind::Sender(sender) => (Role::Sender, Some(sender.initial_count())),

@@ -246,7 +246,7 @@ impl SessionEndpoint {
             self.remember(handle, |cold| &mut cold.reclosing);
         } else if !we_closed && closed {
             // 2.6.6: the peer closed while we only detached. We attach again and close, so that both ends are closed.
-            let local = config::Attach::new();
+            let local = config::LinkConfig::default();
             if self.write_attach_reply(handle, &local, EchoTermini::BOTH, cx).is_ok() {
                 let _ = self.write_detach(handle, true, None, cx);
                 return;

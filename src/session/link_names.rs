@@ -66,7 +66,7 @@ mod tests {
         let (id, kind) = match role {
             Role::Sender => (LinkId::from(key.sender()), LinkKind::Sender(SenderEndpoint::default())),
             Role::Receiver => {
-                let receiver = ReceiverEndpoint::new(&config::Attach::new(), 1);
+                let receiver = ReceiverEndpoint::new(&config::LinkConfig::default(), 1);
                 (LinkId::from(key.receiver()), LinkKind::Receiver(receiver))
             }
         };

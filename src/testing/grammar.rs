@@ -1,10 +1,10 @@
-//! The grammar of a connection's events, held against what it raises.
+//! A checker of the order in which a connection raises its events.
 
 use alloc::collections::BTreeMap;
 
 use crate::{Event, LinkId, SessionId};
 
-/// How far an id has come.
+/// The progress of an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Known,
@@ -13,8 +13,16 @@ enum Phase {
     Ended,
 }
 
-/// Follows the events of one connection and panics where they break their grammar: at most one `*_OPEN` and exactly
-/// one end for each id, children before their parents, and silence after the end.
+/// Follows the events of one connection, and panics if they break the grammar of [`Event`]: for each id at most one
+/// `*_OPEN` and exactly one end, children before their parents, and silence after the end.
+///
+/// ```should_panic
+/// use amqp_proto::{Event, testing::Grammar};
+///
+/// let mut grammar = Grammar::new();
+/// grammar.note(&Event::ConnectionOpen);
+/// grammar.note(&Event::ConnectionOpen);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Grammar {
     connection: Phase,
@@ -31,7 +39,7 @@ impl Default for Grammar {
 }
 
 impl Grammar {
-    /// Before the first event.
+    /// Creates a checker that has seen no event.
     pub const fn new() -> Self {
         Self {
             connection: Phase::Known,
@@ -42,54 +50,54 @@ impl Grammar {
         }
     }
 
-    /// A command of ours has made the session.
+    /// Registers a session that a command of ours began.
     ///
     /// # Panics
-    /// Where its id has been used.
+    /// If the id has been used.
     pub fn began(&mut self, session: SessionId) {
         assert_eq!(self.sessions.insert(session, Phase::Known), None, "{session} is used twice");
     }
 
-    /// A command of ours has made the link, on this session.
+    /// Registers a link that a command of ours attached, on this session.
     ///
     /// # Panics
-    /// Where its id has been used.
+    /// If the id has been used.
     pub fn attached(&mut self, session: SessionId, link: impl Into<LinkId>) {
         let link = link.into();
         self.sessions_of.insert(link, session);
         assert_eq!(self.links.insert(link, Phase::Known), None, "{link} is used twice");
     }
 
-    /// We refused the session: nothing is heard of it any more.
+    /// Registers that we refused the session: no event may follow for it.
     pub fn refused_session(&mut self, session: SessionId) {
         self.sessions.insert(session, Phase::Ended);
     }
 
-    /// We refused the link: nothing is heard of it any more.
+    /// Registers that we refused the link: no event may follow for it.
     pub fn refused_link(&mut self, link: impl Into<LinkId>) {
         self.links.insert(link.into(), Phase::Ended);
     }
 
-    /// Whether the connection has come to its end.
+    /// True if the connection's last event has been noted.
     pub fn is_over(&self) -> bool {
         self.connection == Phase::Ended
     }
 
-    /// Whether every session and link has come to its end.
+    /// True if the last event of every session and link has been noted.
     pub fn all_ended(&self) -> bool {
         self.sessions.values().all(|phase| *phase == Phase::Ended)
             && self.links.values().all(|phase| matches!(phase, Phase::Ended | Phase::Detached))
     }
 
-    /// The links that have been there, in the order of their ids.
+    /// Iterates over all links seen so far, in the order of their ids.
     pub fn links(&self) -> impl Iterator<Item = LinkId> {
         self.links.keys().copied()
     }
 
-    /// The next event.
+    /// Checks the next event.
     ///
     /// # Panics
-    /// Where it can't be the next.
+    /// If it breaks the grammar.
     pub fn note(&mut self, event: &Event) {
         assert!(!self.is_over(), "{event:?} after the connection's end");
         match event {
@@ -105,7 +113,7 @@ impl Grammar {
             Event::SessionRequested { session } => self.began(*session),
             Event::SessionOpen { session } => {
                 let was = self.sessions.insert(*session, Phase::Open);
-                // One that is answered at once has not been asked about.
+                // With `auto_accept_sessions` there is no SESSION_REQUESTED.
                 assert!(matches!(was, None | Some(Phase::Known)), "{event:?} after {was:?}");
             }
             Event::SessionClosed { session } | Event::SessionError { session, .. } => {

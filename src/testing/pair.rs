@@ -1,4 +1,4 @@
-//! Two connections joined in memory, on a clock of their own.
+//! Two connections joined in memory, on a simulated clock.
 
 use alloc::vec::Vec;
 
@@ -6,25 +6,27 @@ use bytes::{Buf, BytesMut};
 
 use crate::{Connection, ConnectionConfig, Event, Instant, Progress};
 
-/// One of the two ends.
+/// One of the two ends of a [`Pair`].
 #[derive(Debug)]
 pub struct End {
     /// The connection.
     pub connection: Connection,
-    /// Bytes that have come and not been taken.
+    /// Bytes that have arrived and were not consumed.
     input: BytesMut,
-    /// Bytes that are on their way to this end.
+    /// Bytes in flight to this end.
     wire: BytesMut,
-    /// How many more bytes reach this end before the pipe breaks.
+    /// The number of bytes that still reach this end before the pipe breaks.
     left: usize,
     arrived: usize,
 }
 
-/// Two connections and the pipe between them, which carries what it is told to, or breaks where it is told to.
+/// Two connections and the pipe between them, which carries bytes on demand, and can be broken at any byte.
+///
+/// Time passes only by [`advance`](Self::advance).
 ///
 /// ```
 /// use amqp_proto::{ConnectionConfig, testing::Pair};
-/// let mut pair = Pair::new(ConnectionConfig::client("a"), ConnectionConfig::server("b").auto_accept(true));
+/// let mut pair = Pair::new(ConnectionConfig::client("a"), ConnectionConfig::server("b").auto_accept_sessions(true));
 /// pair.client.connection.open()?;
 /// pair.run();
 /// assert!(pair.client.connection.is_open() && pair.server.connection.is_open());
@@ -32,7 +34,7 @@ pub struct End {
 /// ```
 #[derive(Debug)]
 pub struct Pair {
-    /// The end that speaks first.
+    /// The end that sends its header first.
     pub client: End,
     /// The end that answers.
     pub server: End,
@@ -50,27 +52,27 @@ impl End {
         }
     }
 
-    /// Takes the events that wait.
+    /// Polls all queued events.
     pub fn events(&mut self) -> Vec<Event> {
         core::iter::from_fn(|| self.connection.poll_event()).collect()
     }
 
-    /// Lets so many more bytes reach this end, and no more.
-    pub fn cut_after(&mut self, bytes: usize) {
+    /// Breaks the pipe to this end after this many more bytes: later ones never arrive.
+    pub fn break_after(&mut self, bytes: usize) {
         self.left = bytes;
     }
 
-    /// Bytes that have arrived at this end.
+    /// Returns the number of bytes that have arrived at this end.
     pub fn arrived(&self) -> usize {
         self.arrived
     }
 
-    /// Whether nothing can reach this end any more of what has been written.
+    /// True if no byte in flight can reach this end.
     pub fn is_quiet(&self) -> bool {
         self.wire.is_empty() || self.left == 0
     }
 
-    /// Writes what is to be written into the pipe to the other end.
+    /// Moves this end's output into the pipe to the other end.
     fn write(&mut self, now: Instant, to: &mut BytesMut) {
         let mut transmit = self.connection.poll_transmit(now);
         while transmit.has_remaining() {
@@ -80,7 +82,7 @@ impl End {
         }
     }
 
-    /// Takes up to so many bytes out of the pipe; says how many came.
+    /// Moves up to `max` bytes from the pipe to the connection, and returns their number.
     fn read(&mut self, now: Instant, max: usize) -> usize {
         let count = self.wire.len().min(max).min(self.left);
         self.arrived = self.arrived.saturating_add(count);
@@ -92,17 +94,17 @@ impl End {
 }
 
 impl Pair {
-    /// Two connections at their start; the first must be a client, the second a server.
+    /// Creates two connections; the first must be a client, the second a server.
     pub fn new(client: ConnectionConfig, server: ConnectionConfig) -> Self {
         Self { client: End::new(client), server: End::new(server), now: Instant::default() }
     }
 
-    /// What time it is.
+    /// Returns the simulated time, which starts at 0.
     pub fn now(&self) -> Instant {
         self.now
     }
 
-    /// Moves the clock on, and calls `handle_timeout` where it is due.
+    /// Advances the clock, and calls `handle_timeout` on each end that is due.
     pub fn advance(&mut self, time: core::time::Duration) {
         self.now = self.now.saturating_add(time);
         for end in [&mut self.client, &mut self.server] {
@@ -112,21 +114,21 @@ impl Pair {
         }
     }
 
-    /// Carries up to so many bytes to the server; says whether any came.
+    /// Carries up to `max` bytes to the server; returns true if any arrived.
     pub fn up(&mut self, max: usize) -> bool {
         self.client.write(self.now, &mut self.server.wire);
         self.server.read(self.now, max) > 0
     }
 
-    /// Carries up to so many bytes to the client; says whether any came.
+    /// Carries up to `max` bytes to the client; returns true if any arrived.
     pub fn down(&mut self, max: usize) -> bool {
         self.server.write(self.now, &mut self.client.wire);
         self.client.read(self.now, max) > 0
     }
 
-    /// Carries bytes both ways until nothing moves, for no time at all.
+    /// Carries bytes both ways until nothing moves. No time passes.
     ///
-    /// Events are left to be polled. Where one end's queue of them is full its input stops, so take them with
+    /// Events are left to be polled. If an end's queue of events is full, its input stops: poll them with
     /// [`End::events`], answer them, and run again.
     pub fn run(&mut self) {
         let mut moved = true;
@@ -135,7 +137,7 @@ impl Pair {
         }
     }
 
-    /// Breaks the pipe: both ends are told that nothing more will come.
+    /// Loses the transport: drops the bytes in flight, and calls `handle_eof` on both ends.
     pub fn lose(&mut self) {
         for end in [&mut self.client, &mut self.server] {
             end.wire.clear();

@@ -20,7 +20,7 @@ fn invalid_url_is_refused_and_opens_nothing() {
 fn url_with_credentials_authenticates_by_plain() {
     let server = || {
         let verify = Mechanism::plain_server(|who| who.matches("user", "p@ss"));
-        ConnectionConfig::server("server").auto_accept(true).sasl(verify)
+        ConnectionConfig::server("server").auto_accept_sessions(true).sasl(verify)
     };
     for (url, expected) in [
         ("amqp://user:p%40ss@broker.example", "connection CONNECTION_OPEN"),
@@ -77,8 +77,8 @@ fn connection_not_driven_yet_is_not_closed() {
 
 #[test]
 fn settings_of_a_server_connect_as_a_client() {
-    let config =
-        AgentConfig::new("agent").connection_config(ConnectionConfig::server("agent").auto_accept(true));
+    let config = AgentConfig::new("agent")
+        .connection_config(ConnectionConfig::server("agent").auto_accept_sessions(true));
     let mut harness = Harness::new(config);
     let handles = Handles::open(&mut harness);
     harness.run();
@@ -111,7 +111,7 @@ fn debug_of_agent_handles_and_settings_is_short_and_without_secrets() {
     let settings = format!("{config:?}");
     let mut harness = Harness::new(config);
     let verify = Mechanism::plain_server(|who| who.matches("user", "secret-of-the-settings"));
-    harness.server_config = ConnectionConfig::server("server").auto_accept(true).sasl(verify);
+    harness.server_config = ConnectionConfig::server("server").auto_accept_sessions(true).sasl(verify);
     let url = "amqp://user:secret-of-the-url@broker.example";
     let connection = harness.agent.open_connection(url, |_, _| {}).unwrap();
     let session = connection.open_session(None).unwrap();

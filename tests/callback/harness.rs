@@ -40,7 +40,7 @@ impl Harness {
         Self {
             agent: Agent::new(config),
             server_config: ConnectionConfig::server("server")
-                .auto_accept(true)
+                .auto_accept_sessions(true)
                 .sasl(Mechanism::anonymous_server()),
             now: Instant::default(),
             servers: BTreeMap::new(),

@@ -1,8 +1,8 @@
 //! The server in memory: all that these tests call of the engine itself.
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, CreditPolicy, Event, Instant, LinkId, ReceiverId, SendOptions,
-    SenderId, SessionConfig, SessionId,
+    Connection, ConnectionConfig, CreditPolicy, Event, Instant, LinkId, ReceiverConfig, ReceiverId,
+    SendOptions, SenderConfig, SenderId, SessionConfig, SessionId,
     frame::Transmit,
     spec::{
         definitions::{AmqpError, ErrorCondition},
@@ -87,7 +87,7 @@ impl Server {
             let error = AmqpError::described(ErrorCondition::NotFound, "no such node");
             return self.engine.refuse_sender(sender, error).unwrap();
         }
-        self.engine.accept_sender(sender, Attach::new()).unwrap();
+        self.engine.accept_sender(sender, SenderConfig::new()).unwrap();
         self.senders.push(sender);
     }
 
@@ -103,9 +103,9 @@ impl Server {
                 let error = AmqpError::described(ErrorCondition::NotFound, "no such node");
                 return self.engine.refuse_receiver(receiver, error).unwrap();
             }
-            "slow" => Attach::new(),
-            "small" => Attach::new().credit(CreditPolicy::Auto(10)).max_message_size(64),
-            _ => Attach::new().credit(CreditPolicy::Auto(10)),
+            "slow" => ReceiverConfig::new(),
+            "small" => ReceiverConfig::new().credit(CreditPolicy::Auto(10)).max_message_size(64),
+            _ => ReceiverConfig::new().credit(CreditPolicy::Auto(10)),
         };
         self.engine.accept_receiver(receiver, accept).unwrap();
         self.receivers.insert(receiver, address);
@@ -176,7 +176,7 @@ impl Server {
     pub(crate) fn request_session_and_links(&mut self) {
         self.engine.begin(SessionConfig::new()).unwrap();
         let mut session = self.engine.session(self.sessions[0]).unwrap();
-        session.attach_sender(Attach::to("here")).unwrap();
-        session.attach_receiver(Attach::from("here")).unwrap();
+        session.attach_sender(SenderConfig::to("here")).unwrap();
+        session.attach_receiver(ReceiverConfig::from("here")).unwrap();
     }
 }

@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, Event, Instant, Progress, ReceiverId, SenderId, SessionConfig,
-    SessionId,
+    Connection, ConnectionConfig, Event, Instant, Progress, ReceiverConfig, ReceiverId, SenderConfig,
+    SenderId, SessionConfig, SessionId,
 };
 use bytes::{Buf, BytesMut};
 
@@ -38,8 +38,11 @@ impl Pair {
     }
 
     pub fn plain() -> Self {
-        Self::new(ConnectionConfig::client("client"), ConnectionConfig::server("server").auto_accept(true))
-            .opened()
+        Self::new(
+            ConnectionConfig::client("client"),
+            ConnectionConfig::server("server").auto_accept_sessions(true),
+        )
+        .opened()
     }
 
     /// The client's open is on its way.
@@ -81,11 +84,11 @@ pub struct Linked {
 
 impl Linked {
     /// `ours` is how the client attaches, `theirs` how the server answers.
-    pub fn new(ours: Attach, theirs: Attach) -> Self {
+    pub fn new(ours: SenderConfig, theirs: ReceiverConfig) -> Self {
         Self::with(Pair::plain(), SessionConfig::new(), ours, theirs)
     }
 
-    pub fn with(mut pair: Pair, begin: SessionConfig, ours: Attach, theirs: Attach) -> Self {
+    pub fn with(mut pair: Pair, begin: SessionConfig, ours: SenderConfig, theirs: ReceiverConfig) -> Self {
         let session = pair.client.begin(begin).unwrap();
         let sender = pair.client.session(session).unwrap().attach_sender(ours).unwrap();
         pair.run();

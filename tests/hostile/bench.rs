@@ -1,8 +1,8 @@
 //! One engine with a scripted peer: frames in, frames and events out.
 
 use amqp_proto::{
-    Attach, Connection, ConnectionConfig, Event, Instant, Progress, ReceiverId, SenderId, SessionConfig,
-    SessionId,
+    Connection, ConnectionConfig, Event, Instant, Progress, ReceiverConfig, ReceiverId, SenderConfig,
+    SenderId, SessionConfig, SessionId,
     codec::Encode,
     spec::{definitions::Role, performatives as p},
 };
@@ -82,7 +82,7 @@ pub struct Setup {
     pub our_begin: SessionConfig,
     /// The peer's attach of the link to us, and our answer.
     pub attach: p::Attach,
-    pub ours: Attach,
+    pub ours: ReceiverConfig,
 }
 
 /// What a peer has asked for last.
@@ -100,7 +100,7 @@ impl Default for Setup {
             begin: begin(),
             our_begin: SessionConfig::new(),
             attach: attach("link", 0, Role::Sender),
-            ours: Attach::new(),
+            ours: ReceiverConfig::new(),
         }
     }
 }
@@ -166,7 +166,7 @@ impl Bench {
     }
 
     /// Says yes to all that the peer asks for, and gives each link to us credit for 10 messages.
-    fn accept_requests(&mut self, begin: &SessionConfig, ours: &Attach) -> Asked {
+    fn accept_requests(&mut self, begin: &SessionConfig, ours: &ReceiverConfig) -> Asked {
         let mut asked = Asked::default();
         while !self.events.is_empty() {
             for event in core::mem::take(&mut self.events) {
@@ -181,7 +181,7 @@ impl Bench {
                         asked.receiver = Some(receiver);
                     }
                     Event::SenderRequested { sender, .. } => {
-                        self.conn.accept_sender(sender, Attach::new()).unwrap();
+                        self.conn.accept_sender(sender, SenderConfig::new()).unwrap();
                         asked.sender = Some(sender);
                     }
                     _ => {}
@@ -196,7 +196,7 @@ impl Bench {
     fn add_bystander(&mut self) {
         self.feed_frame(1, &begin());
         self.feed_frame(1, &attach("bystander", 0, Role::Sender));
-        let receiver = self.accept_requests(&SessionConfig::new(), &Attach::new()).receiver.unwrap();
+        let receiver = self.accept_requests(&SessionConfig::new(), &ReceiverConfig::new()).receiver.unwrap();
         self.pump();
         let channel = self.output.iter().find_map(|line| line.strip_prefix("BEGIN@")?.strip_suffix(" to 1"));
         self.bystander = Some((receiver, channel.unwrap().into()));
@@ -366,5 +366,5 @@ fn strings(lines: &[&str]) -> Vec<String> {
 }
 
 pub fn server() -> ConnectionConfig {
-    ConnectionConfig::server("server").auto_accept(true)
+    ConnectionConfig::server("server").auto_accept_sessions(true)
 }

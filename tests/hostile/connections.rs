@@ -35,8 +35,8 @@ fn wide() -> Bench {
 }
 
 fn impatient() -> Bench {
-    let timeouts = Timeouts { close: Some(Duration::from_secs(3)), ..Timeouts::default() };
-    let config = ConnectionConfig::server("server").timeouts(timeouts).idle_timeout(1000);
+    let timeouts = Timeouts::default().close(Some(Duration::from_secs(3)));
+    let config = ConnectionConfig::server("server").timeouts(timeouts).idle_timeout(Duration::from_secs(1));
     Bench::linked_with(Setup { config, ..Setup::default() })
 }
 

@@ -1,7 +1,7 @@
 //! L: links come and go (2.6.1 to 2.6.6).
 
 use amqp_proto::{
-    Attach, Cause, CommandError, Event, SenderId, SessionConfig,
+    Cause, CommandError, Event, ReceiverConfig, SenderConfig, SenderId, SessionConfig,
     spec::{
         definitions::{AmqpError, ErrorCondition, Role, SenderSettleMode},
         performatives::{self as p, Unsettled},
@@ -17,10 +17,16 @@ use crate::{
 /// A client that has asked for a link called "link".
 fn asking(role: Role) -> Bench {
     let mut bench = Bench::client_session();
-    let link = Attach::to("q").name("link").snd_settle_mode(SenderSettleMode::Settled);
+    let settled = SenderSettleMode::Settled;
     match role {
-        Role::Sender => bench.sender = Some(bench.session().attach_sender(link).unwrap()),
-        Role::Receiver => bench.receiver = Some(bench.session().attach_receiver(link).unwrap()),
+        Role::Sender => {
+            let link = SenderConfig::to("q").name("link").snd_settle_mode(settled);
+            bench.sender = Some(bench.session().attach_sender(link).unwrap());
+        }
+        Role::Receiver => {
+            let link = ReceiverConfig::from("q").name("link").snd_settle_mode(settled);
+            bench.receiver = Some(bench.session().attach_receiver(link).unwrap());
+        }
     }
     bench.forget();
     bench
@@ -77,7 +83,7 @@ fn unread_unsettled(b: &mut Bench, pair: &[u8]) {
 
 fn accept_sender(b: &mut Bench) -> SenderId {
     let [Event::SenderRequested { sender, .. }] = b.events[..] else { panic!("{:?}", b.events) };
-    b.conn.accept_sender(sender, Attach::new()).unwrap();
+    b.conn.accept_sender(sender, SenderConfig::new()).unwrap();
     sender
 }
 

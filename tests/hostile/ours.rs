@@ -1,7 +1,8 @@
 //! N: what binds the sender of a frame, seen in frames of ours. These rows are not in the list of bad inputs.
 
 use amqp_proto::{
-    Attach, CommandError, ConnectionConfig, Event, Instant, SendOptions, SenderId, SessionConfig,
+    CommandError, ConnectionConfig, Event, Instant, ReceiverConfig, SendOptions, SenderConfig, SenderId,
+    SessionConfig,
     sasl::Mechanism,
     spec::{
         definitions::{AmqpError, ErrorCondition, Role, SenderSettleMode},
@@ -39,7 +40,7 @@ fn impatient() -> Bench {
 }
 
 /// A link from us under this handle of the peer's, which our own is too, with credit.
-fn sender(b: &mut Bench, handle: u32, ours: Attach) -> SenderId {
+fn sender(b: &mut Bench, handle: u32, ours: SenderConfig) -> SenderId {
     b.feed_frame(0, &attach(&format!("{handle}"), handle, Role::Receiver));
     let Some(&Event::SenderRequested { sender, .. }) = b.events.last() else { panic!("{:?}", b.events) };
     b.conn.accept_sender(sender, ours).unwrap();
@@ -71,10 +72,11 @@ pub const CASES: &[Case] = &[
         steps: |b| {
             b.conn.open().unwrap();
             let session = b.conn.begin(SessionConfig::new()).unwrap();
-            let link = b.conn.session(session).unwrap().attach_receiver(Attach::from("q").name("link"));
+            let link =
+                b.conn.session(session).unwrap().attach_receiver(ReceiverConfig::from("q").name("link"));
             b.conn.receiver(link.unwrap()).unwrap().set_credit(5).unwrap();
             b.conn.begin(SessionConfig::new()).unwrap();
-            b.conn.session(session).unwrap().attach_sender(Attach::to("q").name("more")).unwrap();
+            b.conn.session(session).unwrap().attach_sender(SenderConfig::to("q").name("more")).unwrap();
             b.pump();
             b.feed(&[AMQP, &frame(0, &open()), &frame(0, &answer(0))].concat());
         },
@@ -96,7 +98,7 @@ pub const CASES: &[Case] = &[
         id: "N02",
         start: || small(99),
         steps: |b| {
-            let (one, two) = (sender(b, 0, Attach::new()), sender(b, 1, Attach::new()));
+            let (one, two) = (sender(b, 0, SenderConfig::new()), sender(b, 1, SenderConfig::new()));
             let settled = SendOptions::new().settled(true);
             b.conn.sender(one).unwrap().send_with(1_u32, vec![1; 1200], &settled).unwrap();
             let first = b.conn.sender(one).unwrap().send_streaming(2_u32, &settled).unwrap();
@@ -128,10 +130,10 @@ pub const CASES: &[Case] = &[
         start: Bench::client_session,
         steps: |b| {
             let attach_next = |b: &mut Bench, name: &str| {
-                b.session().attach_sender(Attach::to("q").name(name)).unwrap();
+                b.session().attach_sender(SenderConfig::to("q").name(name)).unwrap();
                 b.pump();
             };
-            let first = b.session().attach_sender(Attach::to("q").name("a")).unwrap();
+            let first = b.session().attach_sender(SenderConfig::to("q").name("a")).unwrap();
             attach_next(b, "b");
             b.feed_frame(0, &attach("a", 7, Role::Receiver));
             b.conn.sender(first).unwrap().close(None).unwrap();
@@ -203,7 +205,7 @@ pub const CASES: &[Case] = &[
         id: "N06",
         start: || small(9),
         steps: |b| {
-            let kept = sender(b, 0, Attach::new().settle_on_outcome(false));
+            let kept = sender(b, 0, SenderConfig::new().settle_on_outcome(false));
             b.conn.sender(kept).unwrap().send(1_u32, b"x".as_slice()).unwrap();
             let unsettled = p::Disposition { settled: false, ..outcome(0, None) };
             b.feed_frame(0, &unsettled);
@@ -221,7 +223,7 @@ pub const CASES: &[Case] = &[
         start: || small(9),
         steps: |b| {
             let modes = [SenderSettleMode::Settled, SenderSettleMode::Unsettled];
-            let links = [0, 1].map(|n| sender(b, n, Attach::new().snd_settle_mode(modes[n as usize])));
+            let links = [0, 1].map(|n| sender(b, n, SenderConfig::new().snd_settle_mode(modes[n as usize])));
             for (link, settles) in links.into_iter().zip([true, false]) {
                 let against = SendOptions::new().settled(!settles);
                 let refused = b.conn.sender(link).unwrap().send_with(1_u32, b"x".as_slice(), &against);
@@ -327,7 +329,7 @@ pub const CASES: &[Case] = &[
         steps: |b| {
             b.feed_frame(0, &attach("in", 0, Role::Sender));
             let Some(&Event::ReceiverRequested { receiver, .. }) = b.events.last() else { panic!() };
-            b.conn.accept_receiver(receiver, Attach::new()).unwrap();
+            b.conn.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
             b.conn.receiver(receiver).unwrap().set_credit(1).unwrap();
             b.feed_frame(0, &transfer(0, 0));
             let Some(Event::Delivery { delivery, .. }) = b.events.last() else { panic!() };
@@ -346,7 +348,7 @@ pub const CASES: &[Case] = &[
         steps: |b| {
             b.feed(&[frame(0, &detach(0, false)), frame(0, &attach("link", 0, Role::Sender))].concat());
             let Some(&Event::ReceiverRequested { receiver, .. }) = b.events.last() else { panic!() };
-            b.conn.accept_receiver(receiver, Attach::new()).unwrap();
+            b.conn.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
         },
         output: &["DETACH@0 0", "ATTACH@0 0 link"],
         events: &["RECEIVER_DETACHED", "RECEIVER_REQUESTED", "RECEIVER_OPEN"],

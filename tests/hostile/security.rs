@@ -58,7 +58,7 @@ fn curious() -> Bench {
         }
     }
     let mechanism = Mechanism::server("CURIOUS".try_into().unwrap(), || Box::new(Curious));
-    let limits = Limits { max_sasl_rounds: 2, ..Limits::default() };
+    let limits = Limits::default().max_sasl_rounds(2);
     let mut bench = Bench::bare(server().sasl(mechanism).limits(limits));
     bench.feed(SASL);
     bench.forget();

@@ -111,9 +111,9 @@ pub const CASES: &[Case] = &[
         steps: |b| {
             b.feed_frame(0, &p::Begin { handle_max: 0.into(), ..begin() });
             let session = b.conn.session_ids().next().unwrap();
-            let link = amqp_proto::Attach::to("q").name("one");
+            let link = amqp_proto::SenderConfig::to("q").name("one");
             b.conn.session(session).unwrap().attach_sender(link).unwrap();
-            let second = b.conn.session(session).unwrap().attach_sender(amqp_proto::Attach::to("q"));
+            let second = b.conn.session(session).unwrap().attach_sender(amqp_proto::SenderConfig::to("q"));
             assert_eq!(second, Err(CommandError::LimitReached("handle-max")));
         },
         output: &["BEGIN@0 to 0", "ATTACH@0 0 one"],

@@ -1,7 +1,7 @@
 //! T: deliveries that arrive (2.6.12, 2.6.14, 2.7.5), and D: what becomes of them (2.7.6).
 
 use amqp_proto::{
-    Attach, ConnectionConfig, Event, Limits, ReceiverId, SendOptions,
+    ConnectionConfig, Event, Limits, ReceiverConfig, ReceiverId, SendOptions,
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
         delivery_state::DeliveryState,
@@ -17,14 +17,14 @@ use crate::{
 };
 
 fn limited() -> Bench {
-    Bench::linked_with(Setup { ours: Attach::new().max_message_size(100), ..Setup::default() })
+    Bench::linked_with(Setup { ours: ReceiverConfig::new().max_message_size(100), ..Setup::default() })
 }
 
 /// Another link to the server on the first session, under handle 2.
 fn second_link(b: &mut Bench) -> ReceiverId {
     b.feed_frame(0, &attach("second", 2, Role::Sender));
     let Some(&Event::ReceiverRequested { receiver, .. }) = b.events.last() else { panic!("{:?}", b.events) };
-    b.conn.accept_receiver(receiver, Attach::new()).unwrap();
+    b.conn.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
     b.conn.receiver(receiver).unwrap().set_credit(10).unwrap();
     b.forget();
     receiver
@@ -421,7 +421,7 @@ pub const DISPOSITIONS: &[Case] = &[
     Case {
         id: "D17",
         start: || {
-            let limits = Limits { max_unsettled: 2, ..Limits::default() };
+            let limits = Limits::default().max_unsettled(2);
             Bench::linked_with(Setup {
                 config: ConnectionConfig::server("server").limits(limits),
                 ..Setup::default()

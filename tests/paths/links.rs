@@ -29,7 +29,8 @@ pub enum Turn {
     /// What has been asked for is accepted, or refused.
     Answer {
         accept: bool,
-        attach: Box<Attach>,
+        ours: bool,
+        text: Option<String>,
     },
     /// We begin a session, and attach a link.
     Ours {
@@ -93,16 +94,8 @@ fn attaches() -> impl Strategy<Value = Box<p::Attach>> {
 }
 
 pub fn turn() -> impl Strategy<Value = Turn> {
-    let answer =
-        (any::<bool>(), any::<bool>(), weighted(0.3, "[a-z]{0,300}")).prop_map(|(accept, ours, text)| {
-            let mut attach = if ours { Attach::to("of ours").max_message_size(9) } else { Attach::new() };
-            if let Some(text) = text {
-                attach = attach.properties(
-                    Fields::new().with(Symbol::try_from("key").unwrap(), Value::from(text.as_str())),
-                );
-            }
-            Turn::Answer { accept: accept || ours, attach: Box::new(attach) }
-        });
+    let answer = (any::<bool>(), any::<bool>(), weighted(0.3, "[a-z]{0,300}"))
+        .prop_map(|(accept, ours, text)| Turn::Answer { accept: accept || ours, ours, text });
     let channel = || prop_oneof![8 => Just(0_u16), 2 => 1_u16..3];
     prop_oneof![
         2 => (channel(), mostly(None, (0_u16..3).prop_map(Some)), any::<bool>())
@@ -151,7 +144,7 @@ impl Host {
         let _ = host.conn.handle_input(NOW, &mut host.wire);
         host.conn.open().unwrap();
         host.note();
-        host.play(&Turn::Answer { accept: true, attach: Box::default() });
+        host.play(&Turn::Answer { accept: true, ours: false, text: None });
         host
     }
 
@@ -178,18 +171,19 @@ impl Host {
             Turn::Detach { channel, handle, closed, error: told } => {
                 self.say(&frame(channel, &p::Detach { error: error(told), ..detach(handle, closed) }));
             }
-            Turn::Answer { accept, attach } => self.answer(accept, &attach),
+            Turn::Answer { accept, ours, text } => self.answer(accept, ours, text.as_deref()),
             Turn::Ours { session, name, sends } => {
                 if session == 2 {
                     self.sessions.extend(self.conn.begin(SessionConfig::new()).ok());
                 }
                 let Some(id) = self.sessions.get(session) else { return };
-                let attach = Attach::to("there").source(Source::at("here")).name(NAMES[name]);
                 let made = self.conn.session(*id).and_then(|mut session| {
                     if sends {
-                        session.attach_sender(attach).map(LinkId::from)
+                        let config = SenderConfig::to("there").source(Source::at("here"));
+                        session.attach_sender(config.name(NAMES[name])).map(LinkId::from)
                     } else {
-                        session.attach_receiver(attach).map(LinkId::from)
+                        let config = ReceiverConfig::from("here").target(Target::at("there"));
+                        session.attach_receiver(config.name(NAMES[name])).map(LinkId::from)
                     }
                 });
                 self.log.push(format!("{made:?}"));
@@ -217,7 +211,18 @@ impl Host {
         self.note();
     }
 
-    fn answer(&mut self, accept: bool, attach: &Attach) {
+    fn answer(&mut self, accept: bool, ours: bool, text: Option<&str>) {
+        let mut sender = if ours { SenderConfig::to("of ours") } else { SenderConfig::new() };
+        let mut receiver = if ours {
+            ReceiverConfig::new().target(Target::at("of ours")).max_message_size(9)
+        } else {
+            ReceiverConfig::new()
+        };
+        if let Some(text) = text {
+            let properties = Fields::new().with(Symbol::try_from("key").unwrap(), Value::from(text));
+            sender = sender.properties(properties.clone());
+            receiver = receiver.properties(properties);
+        }
         for session in core::mem::take(&mut self.begun) {
             let done = if accept {
                 self.conn.accept_session(session, SessionConfig::new())
@@ -228,9 +233,9 @@ impl Host {
         }
         for link in core::mem::take(&mut self.asked) {
             let done = match (link, accept) {
-                (LinkId::Sender(id), true) => self.conn.accept_sender(id, attach.clone()),
+                (LinkId::Sender(id), true) => self.conn.accept_sender(id, sender.clone()),
                 (LinkId::Sender(id), false) => self.conn.refuse_sender(id, an_error()),
-                (LinkId::Receiver(id), true) => self.conn.accept_receiver(id, attach.clone()),
+                (LinkId::Receiver(id), true) => self.conn.accept_receiver(id, receiver.clone()),
                 (LinkId::Receiver(id), false) => self.conn.refuse_receiver(id, an_error()),
             };
             self.log.push(format!("{done:?}"));
@@ -260,9 +265,11 @@ impl Host {
         self.log.push(if bytes.contains(" at byte ") { "an error".into() } else { bytes });
         for link in &self.links {
             let told = match link {
-                LinkId::Sender(id) => self.conn.sender(*id).map(|link| (link.name(), link.remote_attach())),
+                LinkId::Sender(id) => {
+                    self.conn.sender(*id).map(|link| (link.name().to_owned(), link.remote_attach()))
+                }
                 LinkId::Receiver(id) => {
-                    self.conn.receiver(*id).map(|link| (link.name(), link.remote_attach()))
+                    self.conn.receiver(*id).map(|link| (link.name().to_owned(), link.remote_attach()))
                 }
             };
             self.log.push(format!("{told:?}"));

@@ -1,5 +1,6 @@
-//! What a caller borrows to speak to a session or a link: references to just the parts needed, so that it can't be
-//! kept and can't go stale.
+//! Sessions and links, borrowed from their connection: to query them, or to query them and send commands.
+//!
+//! An id cannot go stale in a borrowed handle, since nothing else can happen to the connection meanwhile.
 
 mod receiver;
 mod sender;
@@ -7,27 +8,44 @@ mod session;
 
 use super::{Connection, unknown_id};
 use crate::{
-    config,
+    config::{LinkConfig, ReceiverConfig, SenderConfig},
     context::Context,
     error::CommandError,
     ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
     link::Link,
     session::{LinkEnd, SessionEndpoint},
     spec::{definitions::AmqpError, performatives::Attach},
-    types::Str,
 };
 
-pub use receiver::Receiver;
-pub use sender::Sender;
-pub use session::Session;
+pub use receiver::{Receiver, ReceiverRef};
+pub use sender::{Sender, SenderRef};
+pub use session::{Session, SessionRef};
 
-/// A session, with the context for its commands.
+/// What a view needs of its connection.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    session: &'a SessionEndpoint,
+    cx: &'a Context,
+}
+
+impl<'a> View<'a> {
+    /// A link of the session, until it is gone.
+    fn link(self, id: impl Into<LinkId>) -> Option<&'a Link> {
+        self.session.link_ref(id.into())
+    }
+}
+
+/// What a command needs of its connection.
 struct Parts<'a> {
     session: &'a mut SessionEndpoint,
     cx: &'a mut Context,
 }
 
 impl Parts<'_> {
+    fn view(&self) -> View<'_> {
+        View { session: self.session, cx: self.cx }
+    }
+
     /// Runs a command, and schedules the session for what the command left to write.
     #[inline]
     fn run<T>(
@@ -46,88 +64,130 @@ impl Parts<'_> {
     }
 }
 
+/// True if commands for this session are still possible.
+fn is_live(session: &SessionEndpoint, id: SessionId) -> bool {
+    session.id == id && !session.end_raised
+}
+
+fn has_live_link(session: &SessionEndpoint, id: LinkId) -> bool {
+    session.link_ref(id).is_some_and(|link| !link.common.end_raised)
+}
+
+/// Borrows sessions and links.
 impl Connection {
-    fn parts(&mut self, channel: u16) -> Result<Parts<'_>, CommandError> {
-        let (session, cx) = self.session_on(channel).ok_or(CommandError::UnknownId)?;
-        Ok(Parts { session, cx })
+    fn view(
+        &self,
+        channel: u16,
+        check: impl FnOnce(&SessionEndpoint) -> bool,
+    ) -> Result<View<'_>, CommandError> {
+        let session = self.sessions.get(channel).filter(|session| check(session));
+        session.map_or_else(unknown_id, |session| Ok(View { session, cx: &self.cx }))
+    }
+
+    fn parts(
+        &mut self,
+        channel: u16,
+        check: impl FnOnce(&SessionEndpoint) -> bool,
+    ) -> Result<Parts<'_>, CommandError> {
+        match self.session_on(channel) {
+            Some((session, cx)) if check(session) => Ok(Parts { session, cx }),
+            _ => unknown_id(),
+        }
+    }
+
+    fn link_view(&self, id: LinkId) -> Result<View<'_>, CommandError> {
+        self.view(LinkKey::from(id).session, |session| has_live_link(session, id))
     }
 
     fn link_parts(&mut self, id: LinkId) -> Result<Parts<'_>, CommandError> {
-        let parts = self.parts(LinkKey::from(id).session)?;
-        if parts.session.link(id)?.common.end_raised { unknown_id() } else { Ok(parts) }
+        self.parts(LinkKey::from(id).session, |session| has_live_link(session, id))
     }
 
-    /// The session, to be spoken to.
+    /// Borrows a session, to query it and send commands.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if it has ended.
     pub fn session(&mut self, id: SessionId) -> Result<Session<'_>, CommandError> {
-        let parts = self.parts(id.slot())?;
-        if parts.session.id != id || parts.session.end_raised {
-            return unknown_id();
-        }
-        Ok(Session { parts })
+        Ok(Session { parts: self.parts(id.slot(), |session| is_live(session, id))? })
     }
 
-    /// The sending link, to be spoken to.
+    /// Borrows a session, to query it.
+    ///
+    /// ```
+    /// # use amqp_proto::{Connection, SessionId};
+    /// fn is_open(connection: &Connection, id: SessionId) -> bool {
+    ///     connection.session_ref(id).is_ok_and(|session| session.is_open())
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if it is gone.
+    /// [`CommandError::UnknownId`] if it has ended.
+    pub fn session_ref(&self, id: SessionId) -> Result<SessionRef<'_>, CommandError> {
+        Ok(SessionRef { view: self.view(id.slot(), |session| is_live(session, id))? })
+    }
+
+    /// Borrows a sending link, to query it and send commands.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownId`] if it has been closed or detached.
     pub fn sender(&mut self, id: SenderId) -> Result<Sender<'_>, CommandError> {
         Ok(Sender { parts: self.link_parts(id.into())?, id })
     }
 
-    /// The receiving link, to be spoken to.
+    /// Borrows a sending link, to query it.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if it is gone.
+    /// [`CommandError::UnknownId`] if it has been closed or detached.
+    pub fn sender_ref(&self, id: SenderId) -> Result<SenderRef<'_>, CommandError> {
+        Ok(SenderRef { view: self.link_view(id.into())?, id })
+    }
+
+    /// Borrows a receiving link, to query it and send commands.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownId`] if it has been closed or detached.
     pub fn receiver(&mut self, id: ReceiverId) -> Result<Receiver<'_>, CommandError> {
         Ok(Receiver { parts: self.link_parts(id.into())?, id })
     }
 
-    /// Whether the session is open at both ends.
-    pub fn session_is_open(&self, id: SessionId) -> bool {
-        let session = self.sessions.get(id.slot());
-        session.is_some_and(|session| session.id == id && session.is_open() && !session.end_raised)
+    /// Borrows a receiving link, to query it.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownId`] if it has been closed or detached.
+    pub fn receiver_ref(&self, id: ReceiverId) -> Result<ReceiverRef<'_>, CommandError> {
+        Ok(ReceiverRef { view: self.link_view(id.into())?, id })
     }
+}
 
-    /// Whether the link is attached at both ends.
-    pub fn sender_is_open(&self, id: SenderId) -> bool {
-        self.link_is_open(id.into())
-    }
-
-    /// Whether the link is attached at both ends.
-    pub fn receiver_is_open(&self, id: ReceiverId) -> bool {
-        self.link_is_open(id.into())
-    }
-
-    fn link_is_open(&self, id: LinkId) -> bool {
-        let session = self.sessions.get(LinkKey::from(id).session);
-        session
-            .and_then(|session| session.link_ref(id))
-            .is_some_and(|link| link.common.is_open() && !link.common.end_raised)
-    }
-
-    /// Answers the peer's request for a link that we send on (`SENDER_REQUESTED`). A source or target left unset
-    /// is the one that the peer asked for.
+/// Answers the peer's requests for links (2.6.3).
+impl Connection {
+    /// Accepts the peer's request for a link that we send on (`SENDER_REQUESTED`). `SENDER_OPEN` follows.
+    ///
+    /// A source or target left unset is the one that the peer asked for. The link's name is the peer's.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if the link is gone, [`CommandError::IllegalState`] if it has been answered or
     /// its session has not, [`CommandError::FrameTooLarge`] if the attach is larger than the peer accepts.
-    pub fn accept_sender(&mut self, id: SenderId, attach: config::Attach) -> Result<(), CommandError> {
-        self.link_parts(id.into())?.run(|session, cx| session.accept_link(id.into(), &attach, cx))
+    pub fn accept_sender(&mut self, id: SenderId, config: SenderConfig) -> Result<(), CommandError> {
+        self.accept(id.into(), &config.into())
     }
 
-    /// Answers the peer's request for a link that we receive on (`RECEIVER_REQUESTED`).
+    /// Accepts the peer's request for a link that we receive on (`RECEIVER_REQUESTED`). `RECEIVER_OPEN` follows.
+    ///
+    /// A source or target left unset is the one that the peer asked for. The link's name is the peer's.
     ///
     /// # Errors
     /// As [`accept_sender`](Self::accept_sender).
-    pub fn accept_receiver(&mut self, id: ReceiverId, attach: config::Attach) -> Result<(), CommandError> {
-        self.link_parts(id.into())?.run(|session, cx| session.accept_link(id.into(), &attach, cx))
+    pub fn accept_receiver(&mut self, id: ReceiverId, config: ReceiverConfig) -> Result<(), CommandError> {
+        self.accept(id.into(), &config.into())
     }
 
-    /// Refuses the peer's request for a link (`SENDER_REQUESTED`): attaches it without a source, and detaches it
-    /// with the error (2.6.3). The id is gone with it.
+    fn accept(&mut self, id: LinkId, config: &LinkConfig) -> Result<(), CommandError> {
+        self.link_parts(id)?.run(|session, cx| session.accept_link(id, config, cx))
+    }
+
+    /// Refuses the peer's request for a link (`SENDER_REQUESTED`): attaches it without a source, then detaches it
+    /// with the error (2.6.3). No event follows for this id.
     ///
     /// # Errors
     /// As [`accept_sender`](Self::accept_sender).
@@ -135,7 +195,8 @@ impl Connection {
         self.refuse(id.into(), error)
     }
 
-    /// Refuses the peer's request for a link (`RECEIVER_REQUESTED`).
+    /// Refuses the peer's request for a link (`RECEIVER_REQUESTED`): attaches it without a target, then detaches it
+    /// with the error (2.6.3). No event follows for this id.
     ///
     /// # Errors
     /// As [`accept_sender`](Self::accept_sender).
@@ -148,61 +209,117 @@ impl Connection {
     }
 }
 
-/// What both kinds of link can be asked.
-macro_rules! link_getters {
-    ($id:ty) => {
-        /// The link's id.
-        pub fn id(&self) -> $id {
-            self.id
+/// Getters, each written once, of a view and of the handle that has it.
+macro_rules! getters {
+    ($view:ident<$a:lifetime>, $handle:ident {
+        $($(#[$meta:meta])* fn $name:ident($this:ident) -> $ret:ty $body:block)*
+    }) => {
+        impl<$a> $view<$a> {
+            $($(#[$meta])* pub fn $name(&self) -> $ret {
+                let $this = *self;
+                $body
+            })*
         }
 
-        fn link(&self) -> Option<&Link> {
-            self.parts.session.link_ref(self.id.into())
+        impl $handle<'_> {
+            $($(#[$meta])* pub fn $name<$a>(&$a self) -> $ret {
+                self.view().$name()
+            })*
         }
 
-        /// The link's name (2.6.1).
-        pub fn name(&self) -> Str {
-            self.link().map(|link| link.common.name()).unwrap_or_default()
+        impl core::fmt::Debug for $handle<'_> {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                self.view().fmt_as(stringify!($handle), f)
+            }
         }
 
-        /// The session that the link is attached to.
-        pub fn session(&self) -> SessionId {
-            self.parts.session.id
-        }
-
-        /// Whether the link is attached at both ends.
-        pub fn is_open(&self) -> bool {
-            self.link().is_some_and(|link| link.common.is_open())
-        }
-
-        /// The peer's attach, once it has come (2.7.3): its source and target, its settle modes and limits. It is
-        /// kept as it came, and decoded each time.
-        pub fn remote_attach(&self) -> Option<Attach> {
-            self.link()?.common.remote(self.parts.cx.limits.decode)
-        }
-
-        /// Deliveries that are not settled.
-        pub fn unsettled_len(&self) -> u32 {
-            self.link().map_or(0, |link| link.common.unsettled)
-        }
-
-        /// Detaches the link but does not close it (2.6.4); with an error, closes it. What is pending is written
-        /// first, and without an error a message that has been taken whole too, for which the detach waits as
-        /// long as [`Timeouts::detach`](crate::Timeouts::detach) allows.
-        ///
-        /// # Errors
-        /// [`CommandError::IllegalState`] if it is not attached, or is being detached.
-        pub fn detach(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
-            self.parts.end_link(self.id.into(), LinkEnd::Command { closed: false, error })
-        }
-
-        /// Closes the link (2.6.6). What is pending is written first, as [`detach`](Self::detach) does.
-        ///
-        /// # Errors
-        /// [`CommandError::IllegalState`] if it is not attached, or is being detached.
-        pub fn close(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
-            self.parts.end_link(self.id.into(), LinkEnd::Command { closed: true, error })
+        impl core::fmt::Debug for $view<'_> {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                self.fmt_as(stringify!($view), f)
+            }
         }
     };
 }
-use link_getters;
+use getters;
+
+/// The getters and commands that senders and receivers share, and the getters of one of them.
+macro_rules! link_methods {
+    ($view:ident<$a:lifetime>, $handle:ident, $id:ty { $($own:tt)* }) => {
+        getters! { $view<$a>, $handle {
+            /// Returns the link's id.
+            fn id(this) -> $id {
+                this.id
+            }
+
+            /// Returns the link's name (2.6.1).
+            fn name(this) -> &$a str {
+                // The name is checked UTF-8 from where it entered, ours or the peer's.
+                let name = this.view.link(this.id).map(|link| link.common.name_bytes());
+                name.and_then(|name| core::str::from_utf8(name).ok()).unwrap_or_default()
+            }
+
+            /// Returns the id of the session that the link is attached to.
+            fn session(this) -> SessionId {
+                this.view.session.id
+            }
+
+            /// True if the link is attached at both ends (2.6.3).
+            fn is_open(this) -> bool {
+                this.view.link(this.id).is_some_and(|link| link.common.is_open())
+            }
+
+            /// Returns the peer's attach, once it has arrived (2.7.3): its source and target, settle modes and limits.
+            ///
+            /// It is kept encoded, and decoded by each call.
+            fn remote_attach(this) -> Option<Attach> {
+                this.view.link(this.id)?.common.remote(this.view.cx.limits.decode)
+            }
+
+            /// Returns the number of deliveries that are not settled at this end.
+            fn unsettled_len(this) -> u32 {
+                this.view.link(this.id).map_or(0, |link| link.common.unsettled)
+            }
+
+            $($own)*
+        } }
+
+        impl $view<'_> {
+            fn fmt_as(&self, name: &str, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.debug_struct(name)
+                    .field("id", &self.id)
+                    .field("name", &self.name())
+                    .field("is_open", &self.is_open())
+                    .field("credit", &self.credit())
+                    .field("unsettled", &self.unsettled_len())
+                    .finish_non_exhaustive()
+            }
+        }
+
+        impl $handle<'_> {
+            fn view(&self) -> $view<'_> {
+                $view { view: self.parts.view(), id: self.id }
+            }
+
+            /// Detaches the link without closing it (2.6.4), or closes it if there is an error.
+            ///
+            /// Pending dispositions and flows are written first. Without an error so is a message that was taken
+            /// whole: the detach waits for it, at most for [`Timeouts::detach`](crate::Timeouts::detach). When the
+            /// peer has answered, the link's last event follows.
+            ///
+            /// # Errors
+            /// [`CommandError::IllegalState`] if the link is not attached, or is being detached.
+            pub fn detach(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
+                self.parts.end_link(self.id.into(), LinkEnd::Command { closed: false, error })
+            }
+
+            /// Closes the link (2.6.6), in the order that [`detach`](Self::detach) does.
+            ///
+            /// # Errors
+            /// [`CommandError::IllegalState`] if the link is not attached, or is being detached.
+            pub fn close(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
+                self.parts.end_link(self.id.into(), LinkEnd::Command { closed: true, error })
+            }
+        }
+    };
+}
+use link_methods;

@@ -1,9 +1,9 @@
-//! A receiving link, to be spoken to.
+//! A borrowed receiving link.
 
 use bytes::Bytes;
 
 use super::{
-    AmqpError, Attach, CommandError, Link, LinkEnd, Parts, ReceiverId, SessionId, Str, link_getters,
+    AmqpError, Attach, CommandError, LinkEnd, Parts, ReceiverId, SessionId, View, getters, link_methods,
 };
 use crate::{
     ids::DeliveryId,
@@ -11,24 +11,36 @@ use crate::{
     spec::delivery_state::{DeliveryState, Modified, Rejected},
 };
 
-/// A receiving link of a connection, borrowed to be spoken to.
+/// A receiving link of a connection, borrowed by [`Connection::receiver`](crate::Connection::receiver) to query it and
+/// send commands.
 pub struct Receiver<'a> {
     pub(super) parts: Parts<'a>,
     pub(super) id: ReceiverId,
 }
 
-impl Receiver<'_> {
-    link_getters!(ReceiverId);
+/// A receiving link of a connection, borrowed by [`Connection::receiver_ref`](crate::Connection::receiver_ref) to query
+/// it.
+#[derive(Clone, Copy)]
+pub struct ReceiverRef<'a> {
+    pub(super) view: View<'a>,
+    pub(super) id: ReceiverId,
+}
 
-    /// Messages that the sender may still send (2.6.7 `link-credit`).
-    pub fn credit(&self) -> u32 {
-        match self.link().map(|link| &link.kind) {
+link_methods! { ReceiverRef<'a>, Receiver, ReceiverId {
+    /// Returns how many more messages the sender may send (2.6.7 `link-credit`).
+    fn credit(this) -> u32 {
+        match this.view.link(this.id).map(|link| &link.kind) {
             Some(LinkKind::Receiver(receiver)) => receiver.credit(),
             _ => 0,
         }
     }
+} }
 
-    /// Sets the credit: so many messages may still come. It can be set before the link is open.
+impl Receiver<'_> {
+    /// Sets the link credit: how many more messages the sender may send (2.6.7). It can be set before the link is open.
+    ///
+    /// The next `poll_transmit` writes a flow frame for it. Messages in flight may still use credit that was reduced;
+    /// see [`strict_credit`](crate::ReceiverConfig::strict_credit).
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if the link is being detached.
@@ -37,7 +49,7 @@ impl Receiver<'_> {
         self.parts.run(|session, _| session.set_credit(id, |_| credit))
     }
 
-    /// Gives so much more credit.
+    /// Adds to the link credit (2.6.7), up to `u32::MAX`.
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if the link is being detached.
@@ -46,8 +58,8 @@ impl Receiver<'_> {
         self.parts.run(|session, _| session.set_credit(id, |now| now.saturating_add(credit)))
     }
 
-    /// Asks the sender to use the credit up or give it up (2.6.7); `RECEIVER_DRAINED` says when it has, or that
-    /// [`Timeouts::drain`](crate::Timeouts::drain) has passed.
+    /// Asks the sender to use or relinquish the remaining credit (2.6.7). `RECEIVER_DRAINED` follows when it has, or
+    /// after [`Timeouts::drain`](crate::Timeouts::drain).
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if there is no credit, or the link is being detached.
@@ -56,26 +68,30 @@ impl Receiver<'_> {
         self.parts.run(|session, cx| session.drain(id, cx))
     }
 
-    /// Takes the next bytes of a delivery on a streaming link (`DELIVERY_BEGUN`, `DELIVERY_DATA`); `None` where there
-    /// are none now.
+    /// Returns the next bytes of a delivery on a streaming link (`DELIVERY_BEGUN`, `DELIVERY_DATA`), or `None` if there are
+    /// none now.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if all of it has been taken.
+    /// [`CommandError::UnknownId`] if all of it has been read.
     pub fn read_chunk(&mut self, delivery: DeliveryId) -> Result<Option<Bytes>, CommandError> {
         let id = self.id;
         self.parts.run(|session, _| session.read_chunk(id, delivery))
     }
 
-    /// Accepts a delivery (3.4.2); in rcv-settle-mode first this settles it.
+    /// Accepts a delivery (3.4.2). In rcv-settle-mode first, the default, an outcome also settles it.
+    ///
+    /// The next `poll_transmit` writes a disposition for it, one for neighbours together. For a delivery that the
+    /// sender has settled, this succeeds without sending anything.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if there was no such delivery, [`CommandError::IllegalState`] if it has been
-    /// given another outcome. One that its sender has settled is fine: there is nobody to be told.
+    /// [`CommandError::UnknownId`] if there was no such delivery, [`CommandError::IllegalState`] if it has another
+    /// outcome.
     pub fn accept(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
         self.resolve(delivery, Some(DeliveryState::ACCEPTED), None)
     }
 
-    /// Releases a delivery (3.4.4).
+    /// Releases a delivery, which was not and will not be processed here (3.4.4). Settles as [`accept`](Self::accept)
+    /// does.
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
@@ -83,7 +99,7 @@ impl Receiver<'_> {
         self.resolve(delivery, Some(DeliveryState::RELEASED), None)
     }
 
-    /// Rejects a delivery (3.4.3).
+    /// Rejects a delivery as invalid (3.4.3). Settles as [`accept`](Self::accept) does.
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
@@ -91,7 +107,8 @@ impl Receiver<'_> {
         self.resolve(delivery, Some(DeliveryState::from(Rejected { error })), None)
     }
 
-    /// Hands a delivery back changed (3.4.5).
+    /// Returns a delivery to the sender with changes to its header or annotations (3.4.5). Settles as
+    /// [`accept`](Self::accept) does.
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
@@ -99,7 +116,7 @@ impl Receiver<'_> {
         self.resolve(delivery, Some(DeliveryState::from(modified)), None)
     }
 
-    /// Settles a delivery, whatever the mode.
+    /// Settles a delivery, in either rcv-settle-mode, and sets its state if there is one (2.6.12).
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
@@ -117,11 +134,12 @@ impl Receiver<'_> {
         self.parts.run(|session, _| session.resolve(id, delivery, state, settle))
     }
 
-    /// Tells the state of all unsettled deliveries of the link from one to another, and settles them if asked.
+    /// Sets the state of every unsettled delivery of this link in `first..=last`, and settles them if `settled`
+    /// (2.7.6).
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if the range is not one of deliveries that have come,
-    /// [`CommandError::IllegalState`] if one of them has been given another outcome.
+    /// [`CommandError::UnknownId`] if the range is not one of deliveries that have arrived,
+    /// [`CommandError::IllegalState`] if one of them has another outcome.
     pub fn disposition(
         &mut self,
         first: DeliveryId,

@@ -1,8 +1,10 @@
-//! A sending link, to be spoken to.
+//! A borrowed sending link.
 
 use bytes::Bytes;
 
-use super::{AmqpError, Attach, CommandError, Link, LinkEnd, Parts, SenderId, SessionId, Str, link_getters};
+use super::{
+    AmqpError, Attach, CommandError, LinkEnd, Parts, SenderId, SessionId, View, getters, link_methods,
+};
 use crate::{
     frame::Payload,
     ids::DeliveryId,
@@ -12,52 +14,82 @@ use crate::{
     types::DeliveryTag,
 };
 
-/// A sending link of a connection, borrowed to be spoken to.
+/// A sending link of a connection, borrowed by [`Connection::sender`](crate::Connection::sender) to query it and send
+/// commands.
 pub struct Sender<'a> {
     pub(super) parts: Parts<'a>,
     pub(super) id: SenderId,
 }
 
-impl Sender<'_> {
-    link_getters!(SenderId);
+/// A sending link of a connection, borrowed by [`Connection::sender_ref`](crate::Connection::sender_ref) to query it.
+#[derive(Clone, Copy)]
+pub struct SenderRef<'a> {
+    pub(super) view: View<'a>,
+    pub(super) id: SenderId,
+}
 
-    fn inner(&self) -> Option<&SenderEndpoint> {
-        match &self.link()?.kind {
+impl<'a> SenderRef<'a> {
+    fn endpoint(self) -> Option<&'a SenderEndpoint> {
+        match &self.view.link(self.id)?.kind {
             LinkKind::Sender(sender) => Some(sender),
             LinkKind::Receiver(_) => None,
         }
     }
+}
 
-    /// Messages that the receiver will take (2.6.7 `link-credit`).
-    pub fn credit(&self) -> u32 {
-        self.inner().map_or(0, |sender| sender.link_credit)
+link_methods! { SenderRef<'a>, Sender, SenderId {
+    /// Returns how many more messages the receiver accepts (2.6.7 `link-credit`).
+    fn credit(this) -> u32 {
+        this.endpoint().map_or(0, |sender| sender.link_credit)
     }
 
-    /// Whether [`send`](Self::send) would take a message now.
-    pub fn is_sendable(&self) -> bool {
-        self.is_open()
-            && self.link().is_some_and(|link| link.common.pending_detach.is_none())
-            && self.parts.session.check_accepts_new_work(self.parts.cx).is_ok()
-            && self.parts.session.remote_incoming_window() > 0
-            && !self.parts.cx.outbox_full()
-            && self.inner().is_some_and(|sender| sender.check(0).is_ok())
+    /// True if [`Sender::send`] would take a message of moderate size now.
+    fn is_sendable(this) -> bool {
+        let View { session, cx } = this.view;
+        this.is_open()
+            && this.view.link(this.id).is_some_and(|link| link.common.pending_detach.is_none())
+            && session.check_accepts_new_work(cx).is_ok()
+            && session.remote_incoming_window() > 0
+            && !cx.outbox_full()
+            && this.endpoint().is_some_and(|sender| sender.check(0).is_ok())
     }
 
-    /// Whether a message has not been put into frames to its end. A detach, end or close waits for one that was
-    /// taken whole, unless it carries an error; one that comes in pieces is cut short.
-    pub fn is_sending(&self) -> bool {
-        self.inner().is_some_and(|sender| sender.unsent.is_some())
-    }
-
-    /// Sends a message, whole: what does not fit the peer's window yet follows as that opens.
+    /// True if part of the last message is still unsent.
     ///
-    /// The tag names the delivery among the link's unsettled ones (2.6.12); that it is unique there is the
-    /// caller's to see to.
+    /// A detach, end or close without an error waits for a message that was taken whole, and aborts one that is sent
+    /// in chunks.
+    fn is_sending(this) -> bool {
+        this.endpoint().is_some_and(|sender| sender.unsent.is_some())
+    }
+} }
+
+impl Sender<'_> {
+    /// Sends a complete message. Frames that exceed the peer's window are held, and sent as it opens.
+    ///
+    /// The tag identifies the delivery among the link's unsettled ones (2.6.12); uniqueness among them is up to the
+    /// caller. Unless the delivery is sent settled, `DELIVERY_SETTLED` follows when the peer has settled it, or has
+    /// announced its outcome and [`settle_on_outcome`](crate::SenderConfig::settle_on_outcome) is set.
+    ///
+    /// ```
+    /// use amqp_proto::{CommandError, Sender};
+    ///
+    /// /// Sends messages until one has to wait: `SENDER_READY` says when to call again.
+    /// fn send_all(sender: &mut Sender<'_>, queue: &mut Vec<(u64, Vec<u8>)>) -> Result<(), CommandError> {
+    ///     while let Some((tag, payload)) = queue.last() {
+    ///         match sender.send(*tag, payload.clone()) {
+    ///             Ok(_) => drop(queue.pop()),
+    ///             Err(error) if error.is_temporary() => break,
+    ///             Err(error) => return Err(error),
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`CommandError::NoCredit`], [`CommandError::WindowClosed`], [`CommandError::OutboxFull`] or
     /// [`CommandError::Busy`] if it cannot be sent now: `SENDER_READY` follows once when it may be.
-    /// [`CommandError::TooLarge`] if it is larger than the peer's max-message-size, and
+    /// [`CommandError::TooLarge`] if it is larger than the peer's max-message-size,
     /// [`CommandError::IllegalState`] if the link is not attached.
     pub fn send(
         &mut self,
@@ -67,7 +99,7 @@ impl Sender<'_> {
         self.send_with(tag, payload, &SendOptions::default())
     }
 
-    /// Sends a message with options of its own.
+    /// Sends a complete message with options, as [`send`](Self::send) does.
     ///
     /// # Errors
     /// As [`send`](Self::send), and [`CommandError::SettleMode`] if the link's mode does not allow the settlement
@@ -81,8 +113,19 @@ impl Sender<'_> {
         self.dispatch(tag.into(), payload.into(), options, false)
     }
 
-    /// Begins a delivery whose bytes come in pieces: [`write`](Self::write) them, then [`finish`](Self::finish)
-    /// it or [`abort`](Self::abort) it.
+    /// Begins a delivery that is sent in chunks: [`write`](Self::write) them, then [`finish`](Self::finish) or
+    /// [`abort`](Self::abort) it.
+    ///
+    /// ```
+    /// use amqp_proto::{CommandError, SendOptions, Sender};
+    ///
+    /// fn send_in_chunks(sender: &mut Sender<'_>) -> Result<(), CommandError> {
+    ///     let delivery = sender.send_streaming(7_u32, &SendOptions::new())?;
+    ///     sender.write(delivery, b"first ".as_slice())?;
+    ///     sender.write(delivery, b"second".as_slice())?;
+    ///     sender.finish(delivery)
+    /// }
+    /// ```
     ///
     /// # Errors
     /// As [`send_with`](Self::send_with).
@@ -105,17 +148,18 @@ impl Sender<'_> {
         self.parts.run(|session, cx| session.send(message, cx))
     }
 
-    /// Adds bytes to a delivery that was begun with [`send_streaming`](Self::send_streaming).
+    /// Adds bytes to a delivery begun by [`send_streaming`](Self::send_streaming).
     ///
     /// # Errors
-    /// [`CommandError::WindowClosed`] if the bytes added last still wait for the peer's window,
+    /// [`CommandError::WindowClosed`] if the bytes added last still wait for the peer's window: `SENDER_READY` follows
+    /// once when more may be added.
     /// [`CommandError::UnknownId`] if the delivery is not in progress.
     pub fn write(&mut self, delivery: DeliveryId, chunk: impl Into<Bytes>) -> Result<(), CommandError> {
         let id = self.id;
         self.parts.run(|session, cx| session.write(id, delivery, chunk.into(), false, cx))
     }
 
-    /// Ends a delivery that was begun with [`send_streaming`](Self::send_streaming).
+    /// Completes a delivery begun by [`send_streaming`](Self::send_streaming).
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if the delivery is not in progress.
@@ -124,7 +168,7 @@ impl Sender<'_> {
         self.parts.run(|session, cx| session.write(id, delivery, Bytes::new(), true, cx))
     }
 
-    /// Gives up a delivery that has not been sent to its end (2.6.14).
+    /// Aborts a delivery that is still partly unsent (2.6.14). It is settled by that, without an event.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if the delivery is not in progress, [`CommandError::WindowClosed`] if the
@@ -134,7 +178,9 @@ impl Sender<'_> {
         self.parts.run(|session, cx| session.abort(id, delivery, cx))
     }
 
-    /// Settles a delivery.
+    /// Settles a delivery (2.6.12), and sets its state at the sender if there is one.
+    ///
+    /// The next `poll_transmit` writes a disposition for it.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if it is settled, [`CommandError::IllegalState`] if it is still being sent.
@@ -143,7 +189,8 @@ impl Sender<'_> {
         self.parts.run(|session, _| session.settle_sent(id, delivery, state))
     }
 
-    /// Tells the receiver how many messages wait for credit (2.6.7 `available`).
+    /// Sets the number of messages that wait for credit, and announces it by a flow frame (2.6.7
+    /// `available`). Default 0.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if the link is gone.
@@ -152,7 +199,7 @@ impl Sender<'_> {
         self.parts.run(|session, _| session.set_available(id, available))
     }
 
-    /// Answers `SENDER_DRAIN`: there are no more messages, and the credit left is given up (2.6.7).
+    /// Answers `SENDER_DRAIN`: no more messages are available, and the remaining credit is relinquished (2.6.7).
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if no drain was asked for, [`CommandError::Busy`] if a message is still

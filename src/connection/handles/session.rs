@@ -1,8 +1,10 @@
-//! A session, to be spoken to.
+//! A borrowed session.
 
-use super::Parts;
+use core::fmt;
+
+use super::{Parts, View, getters};
 use crate::{
-    config::Attach,
+    config::{LinkConfig, ReceiverConfig, SenderConfig},
     error::CommandError,
     ids::{LinkId, ReceiverId, SenderId, SessionId},
     session::SessionEnd,
@@ -12,81 +14,125 @@ use crate::{
     },
 };
 
-/// A session of a connection, borrowed to be spoken to.
+/// A session of a connection, borrowed by [`Connection::session`](crate::Connection::session) to query it and send
+/// commands.
 pub struct Session<'a> {
     pub(super) parts: Parts<'a>,
 }
 
+/// A session of a connection, borrowed by [`Connection::session_ref`](crate::Connection::session_ref) to query it.
+#[derive(Clone, Copy)]
+pub struct SessionRef<'a> {
+    pub(super) view: View<'a>,
+}
+
+getters! { SessionRef<'a>, Session {
+    /// Returns the session's id.
+    fn id(this) -> SessionId {
+        this.view.session.id
+    }
+
+    /// True if both ends have begun (2.5.1).
+    fn is_open(this) -> bool {
+        this.view.session.is_open()
+    }
+
+    /// Returns the peer's begin, once it has arrived (2.7.2). It is kept encoded, and decoded by each call.
+    fn remote_begin(this) -> Option<Begin> {
+        this.view.session.remote_begin(this.view.cx.limits.decode)
+    }
+
+    /// Returns how many more transfer frames the peer may send (2.5.6 `incoming-window`).
+    fn incoming_window(this) -> u32 {
+        this.view.session.incoming_window()
+    }
+
+    /// Returns how many more transfer frames the peer accepts (2.5.6 `remote-incoming-window`).
+    fn remote_incoming_window(this) -> u32 {
+        this.view.session.remote_incoming_window()
+    }
+
+    /// Returns how many more transfer frames the peer announces that it may send (2.5.6 `remote-outgoing-window`).
+    ///
+    /// Nothing holds the peer to it. The bound on what it sends is [`incoming_window`](Self::incoming_window).
+    fn remote_outgoing_window(this) -> u32 {
+        this.view.session.remote_outgoing_window()
+    }
+
+    /// Iterates over the ids of the session's links, in any state.
+    fn links(this) -> impl Iterator<Item = LinkId> + use<'a> {
+        this.view.session.link_ids()
+    }
+} }
+
+impl SessionRef<'_> {
+    fn fmt_as(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(name)
+            .field("id", &self.id())
+            .field("state", &self.view.session.state)
+            .field("links", &self.links().count())
+            .field("incoming_window", &self.incoming_window())
+            .field("remote_incoming_window", &self.remote_incoming_window())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Session<'_> {
-    /// The session's id.
-    pub fn id(&self) -> SessionId {
-        self.parts.session.id
+    fn view(&self) -> SessionRef<'_> {
+        SessionRef { view: self.parts.view() }
     }
 
-    /// Whether both ends have begun.
-    pub fn is_open(&self) -> bool {
-        self.parts.session.is_open()
-    }
-
-    /// The peer's begin, once it has come (2.7.2). It is kept as it came, and decoded each time.
-    pub fn remote_begin(&self) -> Option<Begin> {
-        self.parts.session.remote_begin(self.parts.cx.limits.decode)
-    }
-
-    /// Transfer frames that the peer may still send (2.5.6 `incoming-window`).
-    pub fn incoming_window(&self) -> u32 {
-        self.parts.session.incoming_window()
-    }
-
-    /// Transfer frames that the peer still takes (2.5.6 `remote-incoming-window`).
-    pub fn remote_incoming_window(&self) -> u32 {
-        self.parts.session.remote_incoming_window()
-    }
-
-    /// Transfer frames that the peer says it may still send (2.5.6 `remote-outgoing-window`). That it keeps to this
-    /// is its own affair: what may come is bounded by [`incoming_window`](Self::incoming_window).
-    pub fn remote_outgoing_window(&self) -> u32 {
-        self.parts.session.remote_outgoing_window()
-    }
-
-    /// The session's links, whatever their state.
-    pub fn links(&self) -> impl Iterator<Item = LinkId> {
-        self.parts.session.link_ids()
-    }
-
-    /// Attaches a link to send on (2.6.3). It can be spoken to at once; `SENDER_OPEN` says when the peer has
-    /// attached it too.
+    /// Attaches a link to send on (2.6.3). Commands may follow at once; `SENDER_OPEN` follows when the peer has
+    /// attached it too, `SENDER_ERROR` if it refuses.
+    ///
+    /// ```
+    /// use amqp_proto::{CommandError, SenderConfig, SenderId, Session};
+    ///
+    /// fn publish_to(session: &mut Session<'_>, address: &str) -> Result<SenderId, CommandError> {
+    ///     session.attach_sender(SenderConfig::to(address))
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if the session is ending or has a sender of this name,
-    /// [`CommandError::LimitReached`] if the peer's handle-max is, [`CommandError::FrameTooLarge`] if the attach
-    /// is larger than the peer accepts.
-    pub fn attach_sender(&mut self, attach: Attach) -> Result<SenderId, CommandError> {
-        match self.attach(Role::Sender, attach)? {
+    /// [`CommandError::LimitReached`] if the peer's handle-max is reached, [`CommandError::FrameTooLarge`] if the
+    /// attach is larger than the peer accepts.
+    pub fn attach_sender(&mut self, config: SenderConfig) -> Result<SenderId, CommandError> {
+        match self.attach(Role::Sender, config.into())? {
             LinkId::Sender(id) => Ok(id),
             LinkId::Receiver(_) => Err(CommandError::UnknownId),
         }
     }
 
-    /// Attaches a link to receive on (2.6.3).
+    /// Attaches a link to receive on (2.6.3). Commands may follow at once; `RECEIVER_OPEN` follows when the peer has
+    /// attached it too, `RECEIVER_ERROR` if it refuses.
+    ///
+    /// ```
+    /// use amqp_proto::{CommandError, CreditPolicy, ReceiverConfig, ReceiverId, Session};
+    ///
+    /// fn consume(session: &mut Session<'_>, address: &str) -> Result<ReceiverId, CommandError> {
+    ///     session.attach_receiver(ReceiverConfig::from(address).credit(CreditPolicy::Auto(100)))
+    /// }
+    /// ```
     ///
     /// # Errors
     /// As [`attach_sender`](Self::attach_sender).
-    pub fn attach_receiver(&mut self, attach: Attach) -> Result<ReceiverId, CommandError> {
-        match self.attach(Role::Receiver, attach)? {
+    pub fn attach_receiver(&mut self, config: ReceiverConfig) -> Result<ReceiverId, CommandError> {
+        match self.attach(Role::Receiver, config.into())? {
             LinkId::Receiver(id) => Ok(id),
             LinkId::Sender(_) => Err(CommandError::UnknownId),
         }
     }
 
-    fn attach(&mut self, role: Role, attach: Attach) -> Result<LinkId, CommandError> {
-        self.parts.run(|session, cx| session.attach(role, attach, cx))
+    fn attach(&mut self, role: Role, config: LinkConfig) -> Result<LinkId, CommandError> {
+        self.parts.run(|session, cx| session.attach(role, config, cx))
     }
 
-    /// Ends the session (2.5.2), with an error or without. What is pending is written first, and without an error
-    /// messages that have been taken whole too, for which the end waits as long as
-    /// [`Timeouts::end`](crate::Timeouts::end) allows. `SESSION_CLOSED` follows when the peer has answered, after
-    /// the last events of its links.
+    /// Ends the session, with or without an error (2.5.2).
+    ///
+    /// Pending dispositions and flows are written first. Without an error so are messages that were taken whole: the
+    /// end waits for them, at most for [`Timeouts::end`](crate::Timeouts::end). When the peer has answered,
+    /// `SESSION_CLOSED` follows the last events of the session's links.
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if it has not begun, or is ending.

@@ -1,13 +1,15 @@
 //! A connection under test, with an application that answers what it is asked.
 
 use alloc::{format, vec, vec::Vec};
+use core::time::Duration;
 
 use bytes::{Buf, BytesMut};
 
 use super::{coverage::Coverage, script::Script, wire::Wire};
 use crate::{
-    Attach, CommandError, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, Instant, Limits,
-    LinkId, Progress, ReceiverId, SaslPolicy, SendOptions, SenderId, SessionConfig, SessionId, Side,
+    CommandError, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, Instant, Limits, LinkId,
+    Progress, ReceiverConfig, ReceiverId, SaslPolicy, SendOptions, SenderConfig, SenderId, SessionConfig,
+    SessionId, Side,
     sasl::{Mechanism, Step, Success},
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
@@ -80,9 +82,9 @@ impl Engine {
         };
         let config = config
             .limits(limits)
-            .auto_accept(setting & 0x10 == 0)
+            .auto_accept_sessions(setting & 0x10 == 0)
             .max_frame_size(if setting & 0x20 == 0 { 4096 } else { 512 })
-            .idle_timeout(if setting & 0x40 == 0 { 0 } else { 50 })
+            .idle_timeout((setting & 0x40 != 0).then_some(Duration::from_millis(50)))
             .channel_max(2);
         Self {
             connection: Connection::new(config),
@@ -237,7 +239,7 @@ impl Engine {
                 match self.manner & 0x31 {
                     0x31 => Ok(()),
                     _ if refuses => self.refuse_link(sender.into()),
-                    _ => self.connection.accept_sender(sender, self.attach()),
+                    _ => self.connection.accept_sender(sender, SenderConfig::new()),
                 }
             }
             Event::ReceiverRequested { receiver, .. } => {
@@ -245,7 +247,7 @@ impl Engine {
                 match self.manner & 0x31 {
                     0x31 => Ok(()),
                     _ if refuses => self.refuse_link(receiver.into()),
-                    _ => self.connection.accept_receiver(receiver, self.attach()),
+                    _ => self.connection.accept_receiver(receiver, self.receiver_config()),
                 }
             }
             Event::SenderOpen { sender } | Event::SenderReady { sender } => {
@@ -299,9 +301,9 @@ impl Engine {
         refused
     }
 
-    fn attach(&self) -> Attach {
+    fn receiver_config(&self) -> ReceiverConfig {
         let credit = if self.manner & 0x80 == 0 { CreditPolicy::Auto(4) } else { CreditPolicy::Manual };
-        Attach::new().credit(credit).streaming(self.manner & 0x90 == 0x10)
+        ReceiverConfig::new().credit(credit).streaming(self.manner & 0x90 == 0x10)
     }
 
     fn send(&mut self, sender: SenderId) {
@@ -359,21 +361,33 @@ impl Engine {
         let Some(id) = pick(&self.ids.sessions, script) else { return };
         let Ok(mut session) = self.connection.session(id) else { return };
         self.links = self.links.wrapping_add(1) & 3;
-        let attach = Attach::to("node")
-            .name(format!("link-{}", self.links))
-            .streaming(script.below(4) == 0)
-            .settle_on_outcome(script.below(4) > 0)
-            .snd_settle_mode(script.choose(SenderSettleMode::Mixed, &[SenderSettleMode::Settled]))
-            .rcv_settle_mode(script.choose(ReceiverSettleMode::First, &[ReceiverSettleMode::Second]))
-            .credit(script.choose(CreditPolicy::Manual, &[CreditPolicy::Auto(3)]));
+        let name = format!("link-{}", self.links);
+        let streaming = script.below(4) == 0;
+        let settle_on_outcome = script.below(4) > 0;
+        let snd_mode = script.choose(SenderSettleMode::Mixed, &[SenderSettleMode::Settled]);
+        let rcv_mode = script.choose(ReceiverSettleMode::First, &[ReceiverSettleMode::Second]);
+        let credit = script.choose(CreditPolicy::Manual, &[CreditPolicy::Auto(3)]);
         if script.below(2) == 0 {
-            if let Ok(sender) = session.attach_sender(attach) {
+            let config = SenderConfig::to("node")
+                .name(name)
+                .settle_on_outcome(settle_on_outcome)
+                .snd_settle_mode(snd_mode)
+                .rcv_settle_mode(rcv_mode);
+            if let Ok(sender) = session.attach_sender(config) {
                 self.grammar.attached(id, sender);
                 self.ids.senders.push(sender);
             }
-        } else if let Ok(receiver) = session.attach_receiver(attach) {
-            self.grammar.attached(id, receiver);
-            self.ids.receivers.push(receiver);
+        } else {
+            let config = ReceiverConfig::from("node")
+                .name(name)
+                .streaming(streaming)
+                .snd_settle_mode(snd_mode)
+                .rcv_settle_mode(rcv_mode)
+                .credit(credit);
+            if let Ok(receiver) = session.attach_receiver(config) {
+                self.grammar.attached(id, receiver);
+                self.ids.receivers.push(receiver);
+            }
         }
     }
 
@@ -381,9 +395,8 @@ impl Engine {
         let Some(id) = pick(&self.ids.senders, script) else { return };
         let what = script.below(12);
         let delivery = pick(&self.ids.sent, script);
-        let attach = self.attach();
         if what == 0 {
-            let _ = self.connection.accept_sender(id, attach);
+            let _ = self.connection.accept_sender(id, SenderConfig::new());
         } else if what == 1 {
             let _ = self.refuse_link(id.into());
         }
@@ -411,7 +424,7 @@ impl Engine {
         let Some(id) = pick(&self.ids.receivers, script) else { return };
         let what = script.below(12);
         let delivery = pick(&self.ids.arrived, script);
-        let attach = self.attach();
+        let attach = self.receiver_config();
         if what == 0 {
             let _ = self.connection.accept_receiver(id, attach);
         } else if what == 1 {

@@ -8,8 +8,8 @@ use alloc::{
 
 use super::script::Script;
 use crate::{
-    Attach, Cause, CommandError, ConnectionConfig, CreditPolicy, DeliveryId, Event, LinkId, ReceiverId,
-    SendOptions, SenderId, SessionConfig, SessionId,
+    Cause, CommandError, ConnectionConfig, CreditPolicy, DeliveryId, Event, LinkId, ReceiverConfig,
+    ReceiverId, SendOptions, SenderConfig, SenderId, SessionConfig, SessionId,
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode},
         delivery_state::Modified,
@@ -52,7 +52,7 @@ pub fn pair(data: &[u8]) {
     };
     let mut pair = Pair::new(
         small(ConnectionConfig::client("client"), 1),
-        small(ConnectionConfig::server("server"), 2).auto_accept(true),
+        small(ConnectionConfig::server("server"), 2).auto_accept_sessions(true),
     );
     let mut apps = [App { prefix: "c", ..App::default() }, App { prefix: "s", ..App::default() }];
     let _ = pair.client.connection.open();
@@ -135,12 +135,13 @@ impl App {
                 self.sessions.push(*session)
             }
             Event::SenderRequested { sender, .. } => {
-                let _ = end.connection.accept_sender(*sender, Attach::new());
+                let _ = end.connection.accept_sender(*sender, SenderConfig::new());
                 self.senders.push(*sender);
             }
             Event::ReceiverRequested { receiver, .. } => {
-                let _ =
-                    end.connection.accept_receiver(*receiver, Attach::new().credit(CreditPolicy::Auto(3)));
+                let _ = end
+                    .connection
+                    .accept_receiver(*receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(3)));
                 self.receivers.push(*receiver);
             }
             Event::SenderDrain { sender } => {
@@ -219,20 +220,30 @@ impl App {
     fn attach(&mut self, end: &mut End, id: SessionId, script: &mut Script<'_>) {
         let Ok(mut session) = end.connection.session(id) else { return };
         self.links = self.links.wrapping_add(1);
-        let attach = Attach::to("node")
-            .name(alloc::format!("{}{}", self.prefix, self.links))
-            .credit(script.choose(CreditPolicy::Manual, &[CreditPolicy::Auto(4)]))
-            .streaming(script.below(4) == 0)
-            .settle_on_outcome(script.below(3) > 0)
-            .rcv_settle_mode(script.choose(ReceiverSettleMode::First, &[ReceiverSettleMode::Second]));
+        let name = alloc::format!("{}{}", self.prefix, self.links);
+        let credit = script.choose(CreditPolicy::Manual, &[CreditPolicy::Auto(4)]);
+        let streaming = script.below(4) == 0;
+        let settle_on_outcome = script.below(3) > 0;
+        let rcv_mode = script.choose(ReceiverSettleMode::First, &[ReceiverSettleMode::Second]);
         if script.below(2) == 0 {
-            if let Ok(sender) = session.attach_sender(attach) {
+            let config = SenderConfig::to("node")
+                .name(name)
+                .settle_on_outcome(settle_on_outcome)
+                .rcv_settle_mode(rcv_mode);
+            if let Ok(sender) = session.attach_sender(config) {
                 self.grammar.attached(id, sender);
                 self.senders.push(sender);
             }
-        } else if let Ok(receiver) = session.attach_receiver(attach) {
-            self.grammar.attached(id, receiver);
-            self.receivers.push(receiver);
+        } else {
+            let config = ReceiverConfig::from("node")
+                .name(name)
+                .credit(credit)
+                .streaming(streaming)
+                .rcv_settle_mode(rcv_mode);
+            if let Ok(receiver) = session.attach_receiver(config) {
+                self.grammar.attached(id, receiver);
+                self.receivers.push(receiver);
+            }
         }
     }
 

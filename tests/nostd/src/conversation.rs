@@ -1,6 +1,8 @@
 //! Two connections in memory: a message goes from the one to the other, and its outcome comes back.
 
-use amqp_proto::{Attach, SessionConfig, CommandError, ConnectionConfig, Connection, CreditPolicy, Event, Instant};
+use amqp_proto::{
+    CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, ReceiverConfig, SenderConfig, SessionConfig,
+};
 use bytes::{Buf, BytesMut};
 
 const MESSAGE: &[u8] = b"hello";
@@ -19,10 +21,10 @@ fn carry(from: &mut Connection, to: &mut Connection, wire: &mut BytesMut, now: I
 /// From open to close. Whether the message arrived, was accepted, and both ends closed without an error.
 pub fn holds() -> Result<bool, CommandError> {
     let mut client = Connection::new(ConnectionConfig::client("client"));
-    let mut server = Connection::new(ConnectionConfig::server("server").auto_accept(true));
+    let mut server = Connection::new(ConnectionConfig::server("server").auto_accept_sessions(true));
     client.open()?;
     let session = client.begin(SessionConfig::new())?;
-    client.session(session)?.attach_sender(Attach::to("queue"))?;
+    client.session(session)?.attach_sender(SenderConfig::to("queue"))?;
 
     let (mut up, mut down) = (BytesMut::new(), BytesMut::new());
     let (mut arrived, mut accepted, mut closed) = (false, false, 0);
@@ -32,7 +34,7 @@ pub fn holds() -> Result<bool, CommandError> {
         while let Some(event) = server.poll_event() {
             match event {
                 Event::ReceiverRequested { receiver, .. } => {
-                    server.accept_receiver(receiver, Attach::new().credit(CreditPolicy::Auto(1)))?;
+                    server.accept_receiver(receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(1)))?;
                 }
                 Event::Delivery { receiver, delivery } => {
                     server.receiver(receiver)?.accept(delivery.id)?;

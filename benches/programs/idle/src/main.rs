@@ -13,6 +13,7 @@ use std::{
     net::TcpStream,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use amqp_proto::{ConnectionConfig, Event};
@@ -72,11 +73,11 @@ impl Client {
                 match event {
                     Event::ConnectionOpen => self.open += 1,
                     Event::ConnectionClosed => return Err("the server has closed a connection".into()),
-                    Event::ConnectionError(failure) => return Err(failure.to_string().into()),
+                    Event::ConnectionError(failure) => return Err(failure.error.to_string().into()),
                     _ => {}
                 }
             }
-            peer.poll_transmit();
+            peer.flush();
         }
         self.peers.rest(busy);
         Ok(())
@@ -90,9 +91,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     };
     let (connections, idle_timeout) = (connections.parse()?, idle_timeout.parse()?);
     let mut config = ConnectionConfig::client("idle");
-    if idle_timeout > 0 {
-        config = config.idle_timeout(idle_timeout);
-    }
+    config = config.idle_timeout(Duration::from_millis(idle_timeout));
     let config = Arc::new(config);
     let mut client = Client::new()?;
     for count in 1..=connections {

@@ -1,0 +1,11 @@
+//! Settings of connections, sessions and links.
+
+mod connection;
+mod link;
+mod session;
+
+pub(crate) use link::LinkConfig;
+
+pub use connection::{ConnectionConfig, SaslPolicy, Side, Timeouts};
+pub use link::{CreditPolicy, ReceiverConfig, SenderConfig};
+pub use session::SessionConfig;
