@@ -122,21 +122,12 @@ macro_rules! composites {
 
         impl<$lt> $borrowed<$lt> {
             /// Decodes the value with this format code from the front of `rest`, and returns the bytes behind it.
-            #[inline]
+            #[inline(always)]
             pub(crate) fn decode_as(code: u8, rest: &$lt [u8], decoder: &mut $crate::codec::Decoder<$lt>) -> Option<(Self, &$lt [u8])> {
                 composites!(@enter $name, code, rest, decoder, fields);
                 let (this, rest) = Self::decode_fields(fields, decoder)?;
                 decoder.ascend();
                 Some((this, rest))
-            }
-
-            /// Decodes the next value.
-            #[inline]
-            pub(crate) fn decode(decoder: &mut $crate::codec::Decoder<$lt>) -> Result<Self, $crate::codec::DecodeError> {
-                decoder.run(|rest, decoder| match rest.split_first() {
-                    Some((code, rest)) => Self::decode_as(*code, rest, decoder),
-                    None => decoder.truncated(rest),
-                })
             }
 
             #[inline(always)]

@@ -74,7 +74,7 @@ impl SkipError {
 }
 
 /// Steps over a value.
-#[inline]
+#[inline(always)]
 pub(crate) fn skip_value(source: &mut impl Source) -> Result<(), SkipError> {
     match source.next().ok_or(SkipError::Truncated)? {
         format_code::DESCRIBED => skip_described(source),

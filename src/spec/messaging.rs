@@ -116,7 +116,7 @@ pub enum MessageIdRef<'a> {
 impl<'a> DecodeRef<'a> for MessageId {
     type Ref = MessageIdRef<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
         message_id!(MessageIdRef, decode_ref, code, rest, decoder)
     }

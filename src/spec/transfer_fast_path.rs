@@ -25,6 +25,7 @@ pub(crate) struct WholeDelivery {
 
 impl WholeDelivery {
     /// Returns the transfer that carries the delivery.
+    #[cold]
     pub(crate) fn transfer(&self) -> Transfer {
         Transfer {
             handle: self.handle,
@@ -41,7 +42,6 @@ const TRANSFER: u8 = super::low_byte(Transfer::CODE);
 
 /// A transfer in one of the usual encodings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub(crate) enum FastTransfer {
     Whole(WholeDelivery),
     /// One of several transfers of a delivery, or the only one of a delivery that is resumed or aborted.
@@ -194,6 +194,12 @@ pub(crate) fn write_head(buffer: &mut Vec<u8>, header: [u8; 8], transfer: &Trans
     }
     buffer.truncate(start);
     write_any_head(buffer, header, transfer, more)
+}
+
+/// Appends the same for a transfer that says that more follows.
+#[inline(never)]
+pub(crate) fn write_head_with_more(buffer: &mut Vec<u8>, header: [u8; 8], transfer: &Transfer) -> usize {
+    write_head(buffer, header, transfer, true)
 }
 
 #[cold]
