@@ -74,13 +74,13 @@ impl Context {
             .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
     }
 
-    /// Whether there is room for what more input comes to.
+    /// True if there is room for the events and frames that more input causes.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
         self.events.len() < self.limits.events && !self.outbox_full()
     }
 
-    /// Whether anything may be written.
+    /// Fails if nothing may be written.
     #[inline]
     pub(crate) fn check_open(&self) -> Result<(), CommandError> {
         if self.closed {
@@ -89,7 +89,7 @@ impl Context {
         Ok(())
     }
 
-    /// Whether anything new may be begun.
+    /// Fails if nothing new may be begun.
     pub(crate) fn check_accepts_new_work(&self) -> Result<(), CommandError> {
         if self.closing {
             return Err(CommandError::IllegalState("the connection is closed, or closing"));

@@ -152,7 +152,7 @@ pub struct CompoundEncoder {
 
 /// Bytes of a small head: code, size, count.
 const SMALL_HEAD: usize = 3;
-/// What a wide head takes beyond a small one.
+/// Bytes of a wide head beyond those of a small one.
 const WIDER: usize = 6;
 
 /// No composite of the standard has more fields that can be left out.

@@ -63,7 +63,7 @@ pub(crate) enum SkipError {
 }
 
 impl SkipError {
-    /// Returns the error, and where it is if the source has come as far as `offset`.
+    /// Returns the error, and its offset if the source is at `offset`.
     pub(crate) fn at(self, offset: usize) -> super::DecodeError {
         match self {
             Self::Truncated => DecodeErrorKind::Truncated.at(offset),

@@ -59,7 +59,7 @@ impl Outbox {
         self.heads.len().saturating_sub(self.read).saturating_add(self.referenced)
     }
 
-    /// Whether none waits.
+    /// True if no byte waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -99,8 +99,8 @@ impl Outbox {
     }
 
     /// Writes a frame of at most `max` bytes with as much of the payload as it has room for. `head` appends the frame
-    /// header and a transfer, and returns the size of both; `head_with_more` the same, but with the field `more` true,
-    /// which `more` tells of the first. Returns true if payload is left over, and `payload` is what is left; if none is,
+    /// header and a transfer, and returns the size of both; `more` is its field of this name. `head_with_more` does the
+    /// same with the field true. Returns true if payload is left over, and `payload` is what is left; if none is,
     /// it is not to be used any more. Returns the head's size as the error, and writes nothing, if there is no room for
     /// payload.
     #[inline(always)]
@@ -178,7 +178,7 @@ impl Outbox {
         }
     }
 
-    /// Gives the room of written heads back, so that it does not grow under a decoder that never catches up.
+    /// Frees the room of written heads, so that it does not grow under a peer that never catches up.
     #[inline]
     fn reclaim(&mut self) {
         if self.read > 0 {
@@ -287,7 +287,7 @@ impl<'a> Transmit<'a> {
         self.outbox.len()
     }
 
-    /// Whether there is nothing to write.
+    /// True if there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.outbox.is_empty()
     }

@@ -296,7 +296,7 @@ impl Message {
     /// ```
     ///
     /// # Errors
-    /// [`MessageError`] where the section is not as 3.2.4 has it.
+    /// [`MessageError`] if the section is not as 3.2.4 has it.
     #[inline]
     pub fn properties_ref(&self) -> Result<Option<PropertiesRef<'_>>, MessageError> {
         let Some(mut decoder) = self.decoder(SectionKind::Properties) else { return Ok(None) };
@@ -333,7 +333,7 @@ impl Message {
     /// ```
     ///
     /// # Errors
-    /// [`MessageError`] where the section is not a map; what is wrong with its pairs the iterator tells.
+    /// [`MessageError`] if the section is not a map; the iterator returns the errors of its pairs.
     #[inline]
     pub fn application_properties_ref(&self) -> Result<ApplicationPropertiesRef<'_>, MessageError> {
         match self.value_decoder(SectionKind::ApplicationProperties)? {

@@ -24,7 +24,7 @@ macro_rules! properties {
                 #[doc = concat!("[`", stringify!($name), "`](crate::spec::messaging::Properties::", stringify!($name), ") alone.")]
                 ///
                 /// # Errors
-                /// [`MessageError`] where it is there but of another type, or cannot be reached.
+                /// [`MessageError`] if it is there but of another type, or cannot be reached.
                 pub fn $name(&self) -> Result<Option<$ty>, MessageError> {
                     const INDEX: usize = Fields::index_of(stringify!($name));
                     self.property(INDEX)
@@ -51,11 +51,11 @@ properties! {
 }
 
 impl Message {
-    /// One application-property (3.2.5), without decoding the others. Where a name stands twice, which
-    /// [`validate`](Self::validate) refuses, this gives the first.
+    /// One application-property (3.2.5), without decoding the others. If a name stands twice, which
+    /// [`validate`](Self::validate) refuses, this returns the first.
     ///
     /// # Errors
-    /// [`MessageError`] where a key before it is no string, or where its value is not a simple one.
+    /// [`MessageError`] if a key before it is no string, or if its value is not a simple one.
     pub fn application_property(&self, name: &str) -> Result<Option<SimpleValue>, MessageError> {
         self.find(SectionKind::ApplicationProperties, name)
     }
@@ -63,7 +63,7 @@ impl Message {
     /// One delivery-annotation by its symbolic key, without decoding the others.
     ///
     /// # Errors
-    /// [`MessageError`] where a key before it is neither symbol nor ulong (3.2.10), or where its value is broken.
+    /// [`MessageError`] if a key before it is neither symbol nor ulong (3.2.10), or if its value is broken.
     pub fn delivery_annotation(&self, key: &str) -> Result<Option<Value>, MessageError> {
         self.find(SectionKind::DeliveryAnnotations, key)
     }
@@ -71,7 +71,7 @@ impl Message {
     /// One message-annotation by its symbolic key, without decoding the others.
     ///
     /// # Errors
-    /// [`MessageError`] where a key before it is neither symbol nor ulong (3.2.10), or where its value is broken.
+    /// [`MessageError`] if a key before it is neither symbol nor ulong (3.2.10), or if its value is broken.
     pub fn message_annotation(&self, key: &str) -> Result<Option<Value>, MessageError> {
         self.find(SectionKind::MessageAnnotations, key)
     }

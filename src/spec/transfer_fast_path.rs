@@ -196,7 +196,7 @@ pub(crate) fn write_head(buffer: &mut Vec<u8>, header: [u8; 8], transfer: &Trans
     write_any_head(buffer, header, transfer, more)
 }
 
-/// Appends the same for a transfer that says that more follows.
+/// Appends the same for a transfer whose field `more` is true.
 #[inline(never)]
 pub(crate) fn write_head_with_more(buffer: &mut Vec<u8>, header: [u8; 8], transfer: &Transfer) -> usize {
     write_head(buffer, header, transfer, true)
