@@ -10,7 +10,11 @@ use crate::{
     frame::{FrameKind, Outbox, Payload},
     limits::Limits,
     ready_queue::ReadyQueue,
-    spec::{definitions::MIN_MAX_FRAME_SIZE, performatives::Transfer, transfer_fast_path::write_head},
+    spec::{
+        definitions::MIN_MAX_FRAME_SIZE,
+        performatives::Transfer,
+        transfer_fast_path::{write_head, write_head_with_more},
+    },
     timer::TimerQueue,
 };
 
@@ -117,9 +121,10 @@ impl Context {
         payload: &mut Payload,
     ) -> Result<bool, CommandError> {
         self.check_open()?;
-        let head = |buffer: &mut Vec<u8>, header, more| write_head(buffer, header, transfer, more);
+        let head = |buffer: &mut Vec<u8>, header| write_head(buffer, header, transfer, transfer.more);
+        let with_more = |buffer: &mut Vec<u8>, header| write_head_with_more(buffer, header, transfer);
         self.outbox
-            .transfer(self.channel, transfer.more, head, payload, self.max_frame_size)
+            .transfer(self.channel, head, (transfer.more, with_more), payload, self.max_frame_size)
             .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
     }
 

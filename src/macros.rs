@@ -122,21 +122,12 @@ macro_rules! composites {
 
         impl<$lt> $borrowed<$lt> {
             /// Decodes the value with this format code from the front of `rest`, and returns the bytes behind it.
-            #[inline]
+            #[inline(always)]
             pub(crate) fn decode_as(code: u8, rest: &$lt [u8], decoder: &mut $crate::codec::Decoder<$lt>) -> Option<(Self, &$lt [u8])> {
                 composites!(@enter $name, code, rest, decoder, fields);
                 let (this, rest) = Self::decode_fields(fields, decoder)?;
                 decoder.ascend();
                 Some((this, rest))
-            }
-
-            /// Decodes the next value.
-            #[inline]
-            pub(crate) fn decode(decoder: &mut $crate::codec::Decoder<$lt>) -> Result<Self, $crate::codec::DecodeError> {
-                decoder.run(|rest, decoder| match rest.split_first() {
-                    Some((code, rest)) => Self::decode_as(*code, rest, decoder),
-                    None => decoder.truncated(rest),
-                })
             }
 
             #[inline(always)]
@@ -435,7 +426,7 @@ macro_rules! archetypes {
         pub enum $name {
             $($(#[$variant_meta])* $ty($inner),)*
             $(
-                /// A type that the standard does not define, kept as it came.
+                /// A type that the standard does not define, kept undecoded but for its values.
                 $other(alloc::sync::Arc<$crate::types::Described>),
             )?
         }
@@ -516,7 +507,7 @@ macro_rules! archetypes {
 
 /// State machines: the states with the standard's names, and for each the cues it knows and where they lead.
 ///
-/// Gives the state enum with `next(cue)`, the cue enum, and `TABLE`, which docs and tests print and walk.
+/// Makes the state enum with `next(cue)`, the cue enum, and `TABLE`, which docs and tests print and walk.
 macro_rules! transitions {
     ($(
         $(#[$meta:meta])*
@@ -546,7 +537,7 @@ macro_rules! transitions {
             pub const TABLE: &'static [(Self, $cue, Self)] =
                 &[$($((Self::$from, $cue::$on, Self::$to),)*)*];
 
-            /// Where the cue leads from here, or `None` where it is not legal in this state.
+            /// Returns the state that the cue leads to, or `None` if it is not legal in this state.
             #[must_use]
             pub const fn next(self, cue: $cue) -> Option<Self> {
                 match (self, cue) {

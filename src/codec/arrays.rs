@@ -12,8 +12,8 @@ pub trait Element: Encode {
     /// The format codes of the elements: the small form, and the one that every value fits.
     const CODES: (u8, u8);
 
-    /// Writes the element without its constructor, in the small form or in the one that always fits. Gives
-    /// `false` where the small form does not fit; what was written then is taken back by the caller.
+    /// Writes the element without its constructor, in the small form or in the one that always fits. Returns false if
+    /// the small form does not fit; the caller then takes back what was written.
     fn encode_body(&self, wide: bool, encoder: &mut Encoder<'_>) -> bool;
 }
 
@@ -36,8 +36,8 @@ pub(super) fn variable_body(bytes: &[u8], wide: bool, encoder: &mut Encoder<'_>)
     true
 }
 
-/// Writes an array: its constructor by `constructor`, which is told whether elements are wide, then `bodies`,
-/// which gives `false` where the small form does not fit them.
+/// Writes an array: its constructor by `constructor`, then its elements by `bodies`. Both are given true if elements are
+/// wide; `bodies` returns false if the small form does not fit them.
 pub(super) fn encode_array(
     encoder: &mut Encoder<'_>,
     count: usize,
@@ -225,7 +225,7 @@ fn element_codes(kind: Kind) -> (u8, u8) {
     }
 }
 
-/// Writes a value without its constructor; `false` where the small form does not fit it.
+/// Writes a value without its constructor. Returns false if the small form does not fit it.
 fn encode_body(item: &Value, wide: bool, encoder: &mut Encoder<'_>) -> bool {
     let number = |small: Option<u8>, full: &[u8], encoder: &mut Encoder<'_>| match (wide, small) {
         (true, _) => {

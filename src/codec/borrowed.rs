@@ -8,7 +8,7 @@ use crate::types::{Map, Multiple, Value};
 /// A type that can be decoded without making a value of it: with the same errors at the same offsets, but nothing
 /// is allocated, and only what the tables ask for is kept.
 pub(crate) trait DecodeRef<'a>: Decode {
-    /// What is kept: the value, its bytes, or [`Checked`].
+    /// The value kept: the value itself, its bytes, or [`Checked`].
     type Ref;
 
     /// Decodes the value with this format code from the front of `rest`, as [`Decode::decode_as`] does.

@@ -39,7 +39,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A decoder of a part of the bytes; offsets count from the start of them all.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn within(source: &'a Bytes, part: Range<usize>, limits: DecodeLimits) -> Self {
         let end = source.get(source.len()..).unwrap_or_default();
         Self { rest: source.get(part).unwrap_or(end), ..Self::new(source, limits) }
@@ -70,14 +70,8 @@ impl<'a> Decoder<'a> {
         self.rest
     }
 
-    /// Goes on at another part of the source.
-    #[inline(always)]
-    pub(crate) fn set_rest(&mut self, rest: &'a [u8]) {
-        self.rest = rest;
-    }
-
     /// Steps over the value at the front of `rest`, and returns the bytes behind it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn skip(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
         let mut source = rest;
         match skip_value(&mut source) {

@@ -36,21 +36,36 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// Any [`DecodeError`] of the descriptor; [`DecodeErrorKind::TooDeep`] if it is nested too deeply.
     pub fn descriptor(&mut self) -> Result<Descriptor, DecodeError> {
-        self.run(|rest, decoder| match rest {
-            [format_code::DESCRIBED, rest @ ..] => decoder.take_descriptor(rest),
-            [found, rest @ ..] => decoder.wrong_type("described value", *found, rest),
-            [] => decoder.truncated(rest),
-        })
+        self.run(|rest, decoder| decoder.start_of_described(rest))
     }
 
     /// Checks the start of a described value, as [`descriptor`](Self::descriptor) does, and steps over it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn skip_descriptor(&mut self) -> Result<(), DecodeError> {
-        if let [format_code::DESCRIBED, format_code::SMALLULONG, _, rest @ ..] = self.rest() {
-            self.set_rest(rest);
-            return Ok(());
+        self.run(|rest, decoder| decoder.behind_descriptor(rest).map(|rest| ((), rest)))
+    }
+
+    /// Returns the bytes behind the descriptor of the described value at the front of `rest`.
+    #[inline(always)]
+    pub(crate) fn behind_descriptor(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        match rest {
+            [format_code::DESCRIBED, format_code::SMALLULONG, _, rest @ ..] => Some(rest),
+            _ => self.behind_long_descriptor(rest),
         }
-        self.descriptor().map(drop)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn behind_long_descriptor(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        self.start_of_described(rest).map(|(_, rest)| rest)
+    }
+
+    fn start_of_described(&mut self, rest: &'a [u8]) -> Option<(Descriptor, &'a [u8])> {
+        match rest {
+            [format_code::DESCRIBED, rest @ ..] => self.take_descriptor(rest),
+            [found, rest @ ..] => self.wrong_type("described value", *found, rest),
+            [] => self.truncated(rest),
+        }
     }
 
     /// Decodes the descriptor at the front of `rest`.

@@ -152,7 +152,7 @@ pub struct CompoundEncoder {
 
 /// Bytes of a small head: code, size, count.
 const SMALL_HEAD: usize = 3;
-/// What a wide head takes beyond a small one.
+/// Bytes of a wide head beyond those of a small one.
 const WIDER: usize = 6;
 
 /// No composite of the standard has more fields that can be left out.
@@ -167,7 +167,7 @@ impl CompoundEncoder {
     }
 
     /// Writes an item.
-    #[inline(always)]
+    #[inline]
     pub fn item<T: Encode + ?Sized>(&mut self, encoder: &mut Encoder<'_>, item: &T) {
         if self.nulls > 0 {
             self.flush_nulls(encoder);
@@ -182,7 +182,7 @@ impl CompoundEncoder {
         self.nulls = self.nulls.wrapping_add(1);
     }
 
-    #[inline(always)]
+    #[inline]
     fn flush_nulls(&mut self, encoder: &mut Encoder<'_>) {
         match usize::try_from(self.nulls) {
             Ok(nulls @ ..=MOST_NULLS) => encoder.array_start(&[format_code::NULL; MOST_NULLS], nulls),
@@ -193,7 +193,7 @@ impl CompoundEncoder {
     }
 
     /// Completes the head.
-    #[inline(always)]
+    #[inline]
     pub fn end(self, encoder: &mut Encoder<'_>) {
         if self.count == 0 && self.wide == format_code::LIST32 {
             encoder.truncate(self.start);

@@ -6,13 +6,13 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{kind} at byte {offset}")]
 pub struct DecodeError {
-    /// What is wrong.
+    /// The fault.
     pub kind: DecodeErrorKind,
     /// Where, in bytes from the start of the bytes given to the decoder.
     pub offset: usize,
 }
 
-/// What is wrong with the bytes.
+/// The faults that bytes can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
@@ -80,7 +80,7 @@ pub enum DecodeErrorKind {
     /// A binary longer than its type allows (2.8.7, 4.5.4).
     #[error("a {0} is longer than 32 bytes")]
     TooLong(&'static str),
-    /// Bytes are left over where the value should have been the last thing.
+    /// Bytes are left over behind the value that should have been the last.
     #[error("bytes are left over")]
     TrailingBytes,
 }

@@ -5,7 +5,7 @@ use crate::types::Kind;
 /// How the bytes after a format code are laid out (1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Category {
-    /// As many bytes as the width says (1.2.1).
+    /// As many bytes as the width (1.2.1).
     Fixed,
     /// A size of that width, then as many bytes (1.2.2).
     Variable,
@@ -87,7 +87,7 @@ format_codes! {
     ARRAY32    = 0xf0, Array,      Array,    4;
 }
 
-/// The table's row for a code, or `None` where the standard assigns it to nothing.
+/// The table's row for a code, or `None` if the standard does not assign it.
 #[inline]
 pub fn lookup(code: u8) -> Option<FormatCode> {
     BY_CODE.get(usize::from(code)).copied().flatten()
@@ -107,7 +107,7 @@ const fn by_code() -> [Option<FormatCode>; 256] {
     rows
 }
 
-/// Whether an element of an array with this code takes up no bytes, so that a count costs nothing to declare.
+/// True if an element of an array with this code takes up no bytes, so that a count costs nothing to declare.
 pub(crate) const fn is_zero_width(code: u8) -> bool {
     matches!(code, NULL | TRUE | FALSE | UINT0 | ULONG0 | LIST0)
 }

@@ -1,7 +1,7 @@
 //! Values to bytes and back (1.2 to 1.6).
 //!
 //! [`Encoder`] writes the smallest legal encoding, [`Decoder`] takes every legal one within [`DecodeLimits`].
-//! [`Encode`] and [`Decode`] are how a type says what it looks like on the wire.
+//! [`Encode`] and [`Decode`] define how a type looks on the wire.
 
 mod arrays;
 pub(crate) mod borrowed;

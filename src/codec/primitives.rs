@@ -235,7 +235,7 @@ macro_rules! wrappers {
         }
 
         impl Encode for $name {
-            #[inline(always)]
+            #[inline]
             fn encode(&self, encoder: &mut Encoder<'_>) {
                 self.get().encode(encoder);
             }
@@ -259,7 +259,7 @@ wrappers! {
 macro_rules! encodes {
     ($($name:ty: |$value:ident, $encoder:ident| $write:expr;)*) => {$(
         impl Encode for $name {
-            #[inline(always)]
+            #[inline]
             fn encode(&self, $encoder: &mut Encoder<'_>) {
                 let $value = self;
                 $write;

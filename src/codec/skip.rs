@@ -63,7 +63,7 @@ pub(crate) enum SkipError {
 }
 
 impl SkipError {
-    /// Returns the error, and where it is if the source has come as far as `offset`.
+    /// Returns the error, and its offset if the source is at `offset`.
     pub(crate) fn at(self, offset: usize) -> super::DecodeError {
         match self {
             Self::Truncated => DecodeErrorKind::Truncated.at(offset),
@@ -74,7 +74,7 @@ impl SkipError {
 }
 
 /// Steps over a value.
-#[inline]
+#[inline(always)]
 pub(crate) fn skip_value(source: &mut impl Source) -> Result<(), SkipError> {
     match source.next().ok_or(SkipError::Truncated)? {
         format_code::DESCRIBED => skip_described(source),

@@ -10,7 +10,7 @@ use thiserror::Error;
 /// Bytes of a frame header, and so of the smallest frame.
 pub const HEADER_SIZE: usize = 8;
 
-/// What a frame carries (2.3.1).
+/// The type of a frame (2.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
     /// A performative and its payload, for a channel.
@@ -27,7 +27,7 @@ pub struct FrameHeader {
     /// Where the body begins, in bytes from the start of the frame; what lies before it, beyond the header, is
     /// the extended header, which is ignored (2.3.2).
     pub body: usize,
-    /// What the frame carries.
+    /// The type of the frame.
     pub kind: FrameKind,
     /// The channel of an AMQP frame; without meaning in a SASL frame.
     pub channel: u16,
@@ -64,13 +64,13 @@ impl FrameKind {
     }
 }
 
-/// Reads the header of the frame at the start of the bytes; `None` where they do not hold all of the frame yet.
+/// Reads the header of the frame at the start of the bytes; `None` if they do not hold all of the frame yet.
 ///
 /// The size is judged as soon as its four bytes are there, so that a hostile one never makes anybody wait or
 /// reserve room for it.
 ///
 /// # Errors
-/// [`FrameError`] where the bytes can't become a frame of at most `max` bytes.
+/// [`FrameError`] if the bytes can't become a frame of at most `max` bytes.
 pub fn parse_header(bytes: &[u8], max: u32) -> Result<Option<FrameHeader>, FrameError> {
     Ok(peek_header(bytes, max)?.filter(|head| head.size <= bytes.len()))
 }

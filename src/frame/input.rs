@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes, BytesMut};
 /// Bytes read from a transport, from which whole frames are taken off the front.
 ///
 /// Implemented for [`BytesMut`], [`Bytes`] and [`Chunks`], whose bytes are shared and not copied, and for `&[u8]`,
-/// from which each frame is copied once. What is not a whole frame yet stays where it is.
+/// from which each frame is copied once. An incomplete frame stays there.
 pub trait Input: sealed::Sealed {
     /// Bytes not taken yet: all of them, or as many as lie together.
     fn chunk(&self) -> &[u8];
@@ -17,15 +17,15 @@ pub trait Input: sealed::Sealed {
         self.chunk().len()
     }
 
-    /// Sees to it that the first `count` bytes lie together, or all where there are fewer.
+    /// Puts the first `count` bytes into one chunk, or all if there are fewer.
     fn gather(&mut self, count: usize) {
         let _ = count;
     }
 
-    /// Takes as many bytes off the front; all of them where there are fewer.
+    /// Takes as many bytes off the front; all of them if there are fewer.
     fn take(&mut self, count: usize) -> Bytes;
 
-    /// Drops as many bytes off the front; all of them where there are fewer.
+    /// Drops as many bytes off the front; all of them if there are fewer.
     fn skip(&mut self, count: usize);
 
     /// Takes those from `start` up to `end`, and drops what lies before them.
@@ -125,7 +125,7 @@ impl Chunks {
         self.len
     }
 
-    /// Whether there is no byte.
+    /// True if there is no byte.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

@@ -59,7 +59,7 @@ impl Outbox {
         self.heads.len().saturating_sub(self.read).saturating_add(self.referenced)
     }
 
-    /// Whether none waits.
+    /// True if no byte waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -99,15 +99,16 @@ impl Outbox {
     }
 
     /// Writes a frame of at most `max` bytes with as much of the payload as it has room for. `head` appends the frame
-    /// header and a transfer, whose field `more` it is given, and returns the size of both. Returns true if payload is
-    /// left over, in which case `more` is true, and `payload` is what is left; if none is, it is not to be used any more.
-    /// Returns the head's size as the error, and writes nothing, if there is no room for payload.
+    /// header and a transfer, and returns the size of both; `more` is its field of this name. `head_with_more` does the
+    /// same with the field true. Returns true if payload is left over, and `payload` is what is left; if none is,
+    /// it is not to be used any more. Returns the head's size as the error, and writes nothing, if there is no room for
+    /// payload.
     #[inline(always)]
     pub(crate) fn transfer(
         &mut self,
         channel: u16,
-        more: bool,
-        head: impl Fn(&mut Vec<u8>, [u8; HEADER_SIZE], bool) -> usize,
+        head: impl FnOnce(&mut Vec<u8>, [u8; HEADER_SIZE]) -> usize,
+        (more, head_with_more): (bool, impl FnOnce(&mut Vec<u8>, [u8; HEADER_SIZE]) -> usize),
         payload: &mut Payload,
         max: u32,
     ) -> Result<bool, usize> {
@@ -115,7 +116,7 @@ impl Outbox {
         let header = header(FrameKind::Amqp, channel);
         self.reclaim();
         let start = self.heads.len();
-        let head_size = head(&mut self.heads, header, more);
+        let head_size = head(&mut self.heads, header);
         if let Some(bytes) = payload.only_chunk()
             && bytes.len() < BY_REFERENCE
             && head_size.saturating_add(bytes.len()) <= max
@@ -125,8 +126,8 @@ impl Outbox {
             self.heads.extend_from_slice(bytes);
             return Ok(false);
         }
-        let head = |heads: &mut Vec<u8>| head(heads, header, true);
-        self.large_transfer((start, head_size), more, head, payload, max)
+        let head_with_more = |heads: &mut Vec<u8>| head_with_more(heads, header);
+        self.large_transfer((start, head_size), more, head_with_more, payload, max)
     }
 
     /// Adds the payload to a transfer whose head has been written, with or without `more`.
@@ -135,7 +136,7 @@ impl Outbox {
         &mut self,
         (start, mut head_size): (usize, usize),
         more: bool,
-        head_with_more: impl Fn(&mut Vec<u8>) -> usize,
+        head_with_more: impl FnOnce(&mut Vec<u8>) -> usize,
         payload: &mut Payload,
         max: usize,
     ) -> Result<bool, usize> {
@@ -177,7 +178,7 @@ impl Outbox {
         }
     }
 
-    /// Gives the room of written heads back, so that it does not grow under a decoder that never catches up.
+    /// Frees the room of written heads, so that it does not grow under a peer that never catches up.
     #[inline]
     fn reclaim(&mut self) {
         if self.read > 0 {
@@ -286,7 +287,7 @@ impl<'a> Transmit<'a> {
         self.outbox.len()
     }
 
-    /// Whether there is nothing to write.
+    /// True if there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.outbox.is_empty()
     }
@@ -340,11 +341,11 @@ mod tests {
             assert_eq!(outbox.frame(FrameKind::Amqp, 1, &Value::Ubyte(small), 512), Ok(10));
             expected.extend([0, 0, 0, 10, 2, 0, 0, 1, 0x50, small]);
             let mut payload = Payload::from(large.clone());
-            let head = |heads: &mut Vec<u8>, header: [u8; 8], _| {
+            let head = |heads: &mut Vec<u8>, header: [u8; 8]| {
                 heads.extend(header);
                 header.len()
             };
-            assert_eq!(outbox.transfer(2, false, head, &mut payload, 4096), Ok(false));
+            assert_eq!(outbox.transfer(2, head, (false, head), &mut payload, 4096), Ok(false));
             expected.extend([0, 0, 0x0b, 0xc0, 2, 0, 0, 2]);
             expected.extend_from_slice(&large);
         }

@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes, BytesMut};
 #[derive(Clone, Debug, Default)]
 pub struct Payload {
     first: Bytes,
-    /// What follows the first chunk; most messages have but one.
+    /// The chunks after the first; most messages have none.
     rest: Option<Box<Rest>>,
 }
 
@@ -41,7 +41,7 @@ impl Payload {
         self.first.len().saturating_add(self.rest.as_ref().map_or(0, |rest| rest.len))
     }
 
-    /// Whether there is no byte.
+    /// True if there is no byte.
     pub fn is_empty(&self) -> bool {
         self.first.is_empty()
     }
@@ -50,7 +50,7 @@ impl Payload {
         self.rest.as_ref().is_none_or(|rest| rest.chunks.is_empty())
     }
 
-    /// All bytes, where they are one chunk.
+    /// Returns all bytes, if they are one chunk.
     #[inline]
     pub(crate) fn only_chunk(&self) -> Option<&Bytes> {
         self.is_one_chunk().then_some(&self.first)
@@ -82,7 +82,7 @@ impl Payload {
         self.first.split_to(max)
     }
 
-    /// All bytes as one: shared where they are one chunk, copied together where they are several.
+    /// All bytes as one: shared if they are one chunk, copied together if they are several.
     pub fn into_bytes(mut self) -> Bytes {
         if self.is_one_chunk() {
             return self.first;
@@ -96,7 +96,7 @@ impl Payload {
 
     /// A copy in one chunk that holds nothing else alive.
     ///
-    /// What was received shares the block that it was read into, so keeping a few bytes can keep a whole read
+    /// A received payload shares the block that it was read into, so keeping a few bytes can keep a whole read
     /// buffer alive; a detached copy does not.
     #[must_use]
     pub fn detach(&self) -> Self {
@@ -149,7 +149,7 @@ impl FromIterator<Bytes> for Payload {
 }
 
 impl PartialEq for Payload {
-    /// Whether the bytes are the same, however they are cut into chunks.
+    /// True if the bytes are the same, however they are cut into chunks.
     fn eq(&self, other: &Self) -> bool {
         let bytes = |payload: &Self| payload.chunks().flat_map(|chunk| chunk.to_vec()).collect::<Vec<u8>>();
         self.len() == other.len() && bytes(self) == bytes(other)

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// What is spoken after a protocol header (2.2, 5.1).
+/// The protocol spoken after a protocol header (2.2, 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProtocolId {
     /// AMQP frames.
@@ -56,7 +56,7 @@ impl ProtocolHeader {
         [b'A', b'M', b'Q', b'P', self.id, self.major, self.minor, self.revision]
     }
 
-    /// The header that these bytes are, or `None` where they are none.
+    /// Returns the header that these bytes are, or `None` if they are none.
     pub const fn from_bytes(bytes: [u8; Self::SIZE]) -> Option<Self> {
         match bytes {
             [b'A', b'M', b'Q', b'P', id, major, minor, revision] => Some(Self { id, major, minor, revision }),
@@ -64,7 +64,7 @@ impl ProtocolHeader {
         }
     }
 
-    /// Whether these bytes can be the beginning of a header: a peer that says something else is told so at
+    /// True if these bytes can be the beginning of a header: a peer that sends something else is refused at
     /// once, however little it has said (2.2).
     pub fn may_begin(bytes: &[u8]) -> bool {
         bytes.iter().zip(b"AMQP").all(|(byte, due)| byte == due)

@@ -15,12 +15,12 @@ use crate::{
     types::{Handle, SequenceNo, Str},
 };
 
-/// What has been said of a link. Our own attach is not kept once it has been written; the peer's has the name too.
+/// The name of a link, and the peer's attach. Our own attach is not kept once it has been written.
 #[derive(Debug)]
 pub(crate) enum LinkIdentity {
     /// By us alone: the name.
     Name(Str),
-    /// By the peer: its attach, and where in it the name lies.
+    /// The peer's attach, and the range of the name in it.
     Theirs { attach: Encoded<Attach>, name: Range<u32> },
 }
 
@@ -42,7 +42,7 @@ impl LinkIdentity {
     }
 }
 
-/// Which termini of the peer's attach are given back with ours where we have none to say.
+/// The termini of the peer's attach that ours repeats if we have none of our own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EchoTermini {
     pub(crate) source: bool,
@@ -54,7 +54,7 @@ impl EchoTermini {
     pub(crate) const NONE: Self = Self { source: false, target: false };
 }
 
-/// The attach that answers the peer's. What it gives back of that is not decoded and encoded again.
+/// The attach that answers the peer's. The fields repeated from that are not decoded and encoded again.
 pub(crate) struct AttachReply<'a> {
     identity: &'a LinkIdentity,
     local: &'a config::LinkConfig,
@@ -97,7 +97,7 @@ impl<'a> AttachReply<'a> {
         Self { identity, local, handle, role, modes, initial_delivery_count, mirror }
     }
 
-    /// The name and the termini, ours where we have them to say.
+    /// Returns the name and the termini, ours if we have them.
     fn parts(&self) -> Parts<'a> {
         let (name, source, target) = match self.identity {
             LinkIdentity::Name(name) => (Some(Either::Ours(name)), None, None),
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!((names[0], names[5], names[6]), ("name", "source", "target"));
     }
 
-    /// What is spliced together is what the table would write.
+    /// The spliced bytes are those that the table would write.
     #[test]
     fn an_answer_is_encoded_as_an_attach() {
         let request = Attach {

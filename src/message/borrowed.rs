@@ -72,6 +72,15 @@ impl<'a> SimpleRef<'a> {
             format_code::SYM8 | format_code::SYM32 => {
                 Symbol::decode_ref(code, rest, decoder).map(|(text, rest)| (Self::Symbol(text), rest))
             }
+            format_code::INT | format_code::SMALLINT => {
+                i32::decode_as(code, rest, decoder).map(|(value, rest)| (Self::Int(value), rest))
+            }
+            format_code::LONG | format_code::SMALLLONG => {
+                i64::decode_as(code, rest, decoder).map(|(value, rest)| (Self::Long(value), rest))
+            }
+            format_code::TIMESTAMP => {
+                Timestamp::decode_as(code, rest, decoder).map(|(value, rest)| (Self::Timestamp(value), rest))
+            }
             _ => {
                 let (value, rest) = SimpleValue::decode_as(code, rest, decoder)?;
                 Some((Self::without_text(value), rest))
@@ -287,10 +296,18 @@ impl Message {
     /// ```
     ///
     /// # Errors
-    /// [`MessageError`] where the section is not as 3.2.4 has it.
+    /// [`MessageError`] if the section is not as 3.2.4 has it.
     #[inline]
     pub fn properties_ref(&self) -> Result<Option<PropertiesRef<'_>>, MessageError> {
-        self.read(SectionKind::Properties, PropertiesRef::decode)
+        let Some(mut decoder) = self.decoder(SectionKind::Properties) else { return Ok(None) };
+        // A section ends where its value does, which was checked when it was found.
+        match decoder.rest().split_first() {
+            Some((code, rest)) => match PropertiesRef::decode_as(*code, rest, &mut decoder) {
+                Some((properties, _)) => Ok(Some(properties)),
+                None => Err(decoder.take_error::<PropertiesRef<'_>>().into()),
+            },
+            None => Ok(None),
+        }
     }
 
     /// The application-properties (3.2.5) one by one, borrowed: as
@@ -316,10 +333,10 @@ impl Message {
     /// ```
     ///
     /// # Errors
-    /// [`MessageError`] where the section is not a map; what is wrong with its pairs the iterator tells.
+    /// [`MessageError`] if the section is not a map; the iterator returns the errors of its pairs.
     #[inline]
     pub fn application_properties_ref(&self) -> Result<ApplicationPropertiesRef<'_>, MessageError> {
-        match self.section_decoder(SectionKind::ApplicationProperties)? {
+        match self.value_decoder(SectionKind::ApplicationProperties)? {
             Some(decoder) => Ok(ApplicationPropertiesRef::enter(decoder)?),
             None => Ok(ApplicationPropertiesRef::none(Decoder::new(&self.first, self.limits))),
         }

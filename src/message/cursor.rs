@@ -11,10 +11,10 @@ use crate::{
     spec::messaging::SECTIONS,
 };
 
-/// Goes over encoded sections without decoding them. The result does not depend on where chunks begin and end.
+/// Steps over encoded sections without decoding them. The result does not depend on how the bytes are cut into chunks.
 #[derive(Clone, Debug)]
 pub(super) struct Cursor<'a> {
-    /// What is left of the current chunk.
+    /// The part of the current chunk that is left.
     chunk: &'a [u8],
     rest: core::slice::Iter<'a, Bytes>,
     offset: usize,
@@ -98,7 +98,7 @@ impl<'a> Cursor<'a> {
         self.end = self.end.min(end);
     }
 
-    /// The next bytes up to so many, as far as they lie in one chunk. None only where nothing is left.
+    /// Takes up to `most` bytes that are in one chunk. Returns none only if nothing is left.
     #[inline]
     pub(super) fn piece(&mut self, most: usize) -> &'a [u8] {
         while self.chunk.is_empty() {

@@ -12,13 +12,13 @@ use crate::{
 const FIELD_COUNT: usize = Properties::FIELDS.len();
 
 /// The fields of the properties section (3.2.4), each encoded. As long as they are set in the order of the section,
-/// which is nearly always, their bytes are the list as it is to be written, with nulls where a field is not set.
+/// which is nearly always, their bytes are the list as it is to be written, with nulls for the fields that are not set.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fields {
     bytes: Vec<u8>,
     /// How many fields the bytes are, in their order.
     count: u8,
-    /// Where each field lies, once one has been set out of order; empty where it is not set.
+    /// The range of each field, once one has been set out of order; empty if it is not set.
     places: Option<Box<[Range<usize>; FIELD_COUNT]>>,
 }
 
@@ -81,7 +81,7 @@ impl Fields {
         self.places = None;
     }
 
-    /// Writes the section, or nothing where no field is set.
+    /// Writes the section, or nothing if no field is set.
     pub(super) fn write(&self, writer: &mut Encoder<'_>) {
         if self.bytes.is_empty() {
             return;
@@ -107,7 +107,7 @@ impl Fields {
     }
 }
 
-/// Where each field lies in a list of them.
+/// Returns the range of each field in a list of them.
 fn places_of(bytes: &[u8]) -> [Range<usize>; FIELD_COUNT] {
     let mut places: [Range<usize>; FIELD_COUNT] = Default::default();
     let mut rest = bytes;
@@ -200,7 +200,7 @@ impl Pairs {
         self.keys = 0;
     }
 
-    /// Writes the section, or nothing where there is no pair.
+    /// Writes the section, or nothing if there is no pair.
     #[inline]
     pub(super) fn write(&self, descriptor: u64, writer: &mut Encoder<'_>) {
         if self.count == 0 {
@@ -213,7 +213,7 @@ impl Pairs {
     }
 }
 
-/// Gives a buffer room for a usual section at once, so that it does not grow by doubling from nothing.
+/// Reserves room for a usual section at once, so that it does not grow by doubling from nothing.
 #[inline]
 fn reserve_first(bytes: &mut Vec<u8>) {
     if bytes.capacity() == 0 {
@@ -221,7 +221,7 @@ fn reserve_first(bytes: &mut Vec<u8>) {
     }
 }
 
-/// A size in four bytes. A message of 4 GiB does not come to be in one buffer, so saturating hides nothing.
+/// A size in four bytes. No buffer holds a message of 4 GiB, so saturating hides nothing.
 fn wide(size: usize) -> [u8; 4] {
     u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes()
 }

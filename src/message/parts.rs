@@ -11,7 +11,7 @@ impl Message {
     /// The header (3.2.1); `None` stands for one with no field set.
     ///
     /// # Errors
-    /// [`MessageError`] where the section is not a header.
+    /// [`MessageError`] if the section is not a header.
     pub fn header(&self) -> Result<Option<Header>, MessageError> {
         self.read(SectionKind::Header, Header::decode)
     }
@@ -19,7 +19,7 @@ impl Message {
     /// The delivery-annotations (3.2.2); `None` is as good as empty.
     ///
     /// # Errors
-    /// [`MessageError`] where the section is not a map with symbols or ulongs as keys (3.2.10).
+    /// [`MessageError`] if the section is not a map with symbols or ulongs as keys (3.2.10).
     pub fn delivery_annotations(&self) -> Result<Option<Annotations>, MessageError> {
         self.map(SectionKind::DeliveryAnnotations)
     }
@@ -27,7 +27,7 @@ impl Message {
     /// The message-annotations (3.2.3); `None` is as good as empty.
     ///
     /// # Errors
-    /// [`MessageError`] where the section is not a map with symbols or ulongs as keys (3.2.10).
+    /// [`MessageError`] if the section is not a map with symbols or ulongs as keys (3.2.10).
     pub fn message_annotations(&self) -> Result<Option<Annotations>, MessageError> {
         self.map(SectionKind::MessageAnnotations)
     }
@@ -35,7 +35,7 @@ impl Message {
     /// The properties (3.2.4), all of them. Each has an accessor of its own that does not decode the others.
     ///
     /// # Errors
-    /// [`MessageError`] where the section is not as 3.2.4 has it.
+    /// [`MessageError`] if the section is not as 3.2.4 has it.
     pub fn properties(&self) -> Result<Option<Properties>, MessageError> {
         self.read(SectionKind::Properties, Properties::decode)
     }
@@ -43,7 +43,7 @@ impl Message {
     /// The application-properties (3.2.5); `None` is as good as empty.
     ///
     /// # Errors
-    /// [`MessageError`] where the section is not a map from strings to simple values.
+    /// [`MessageError`] if the section is not a map from strings to simple values.
     pub fn application_properties(&self) -> Result<Option<ApplicationProperties>, MessageError> {
         self.map(SectionKind::ApplicationProperties)
     }
@@ -51,7 +51,7 @@ impl Message {
     /// The footer (3.2.9).
     ///
     /// # Errors
-    /// [`MessageError`] where the section is not a map with symbols or ulongs as keys (3.2.10).
+    /// [`MessageError`] if the section is not a map with symbols or ulongs as keys (3.2.10).
     pub fn footer(&self) -> Result<Option<Annotations>, MessageError> {
         self.map(SectionKind::Footer)
     }

@@ -6,7 +6,9 @@ use super::{Message, MessageError, SectionKind, SimpleValue, encoded::Fields};
 use crate::{
     codec::{
         Decode, Decoder,
-        format_code::{LIST8, LIST32, MAP8, MAP32, SMALLULONG, STR8, STR32, SYM8, SYM32, ULONG, ULONG0},
+        format_code::{
+            LIST8, LIST32, MAP8, MAP32, NULL, SMALLULONG, STR8, STR32, SYM8, SYM32, ULONG, ULONG0,
+        },
         variable,
     },
     spec::messaging::MessageId,
@@ -22,7 +24,7 @@ macro_rules! properties {
                 #[doc = concat!("[`", stringify!($name), "`](crate::spec::messaging::Properties::", stringify!($name), ") alone.")]
                 ///
                 /// # Errors
-                /// [`MessageError`] where it is there but of another type, or cannot be reached.
+                /// [`MessageError`] if it is there but of another type, or cannot be reached.
                 pub fn $name(&self) -> Result<Option<$ty>, MessageError> {
                     const INDEX: usize = Fields::index_of(stringify!($name));
                     self.property(INDEX)
@@ -49,11 +51,11 @@ properties! {
 }
 
 impl Message {
-    /// One application-property (3.2.5), without decoding the others. Where a name stands twice, which
-    /// [`validate`](Self::validate) refuses, this gives the first.
+    /// One application-property (3.2.5), without decoding the others. If a name stands twice, which
+    /// [`validate`](Self::validate) refuses, this returns the first.
     ///
     /// # Errors
-    /// [`MessageError`] where a key before it is no string, or where its value is not a simple one.
+    /// [`MessageError`] if a key before it is no string, or if its value is not a simple one.
     pub fn application_property(&self, name: &str) -> Result<Option<SimpleValue>, MessageError> {
         self.find(SectionKind::ApplicationProperties, name)
     }
@@ -61,7 +63,7 @@ impl Message {
     /// One delivery-annotation by its symbolic key, without decoding the others.
     ///
     /// # Errors
-    /// [`MessageError`] where a key before it is neither symbol nor ulong (3.2.10), or where its value is broken.
+    /// [`MessageError`] if a key before it is neither symbol nor ulong (3.2.10), or if its value is broken.
     pub fn delivery_annotation(&self, key: &str) -> Result<Option<Value>, MessageError> {
         self.find(SectionKind::DeliveryAnnotations, key)
     }
@@ -69,7 +71,7 @@ impl Message {
     /// One message-annotation by its symbolic key, without decoding the others.
     ///
     /// # Errors
-    /// [`MessageError`] where a key before it is neither symbol nor ulong (3.2.10), or where its value is broken.
+    /// [`MessageError`] if a key before it is neither symbol nor ulong (3.2.10), or if its value is broken.
     pub fn message_annotation(&self, key: &str) -> Result<Option<Value>, MessageError> {
         self.find(SectionKind::MessageAnnotations, key)
     }
@@ -77,25 +79,17 @@ impl Message {
     /// Decodes one property by its index in the list. Those before it are stepped over, those behind it not looked at.
     #[inline]
     fn property<T: Decode>(&self, index: usize) -> Result<Option<T>, MessageError> {
-        let Some(mut decoder) = self.section_decoder(SectionKind::Properties)? else { return Ok(None) };
-        Ok(decoder.run(|rest, decoder| {
-            let Some((count, mut rest)) = decoder.enter_any([LIST8, LIST32], "list", rest)? else {
-                return Some((None, rest));
-            };
-            if usize::try_from(count).is_ok_and(|count| index >= count) {
-                return Some((None, rest));
-            }
-            for _ in 0..index {
-                rest = decoder.skip(rest)?;
-            }
-            decoder.value(rest)
-        })?)
+        let Some(mut decoder) = self.decoder(SectionKind::Properties) else { return Ok(None) };
+        match decode_field(index, decoder.rest(), &mut decoder) {
+            Some(property) => Ok(property),
+            None => Err(decoder.take_error::<T>().into()),
+        }
     }
 
     /// Decodes the value of one key. Pairs before it are stepped over, those behind it not looked at.
     #[inline]
     fn find<T: Decode>(&self, kind: SectionKind, name: &str) -> Result<Option<T>, MessageError> {
-        let Some(mut decoder) = self.section_decoder(kind)? else { return Ok(None) };
+        let Some(mut decoder) = self.value_decoder(kind)? else { return Ok(None) };
         Ok(decoder.run(|rest, decoder| {
             let Some((count, mut rest)) = decoder.enter_any([MAP8, MAP32], "map", rest)? else {
                 return Some((None, rest));
@@ -110,6 +104,26 @@ impl Message {
             }
             Some((None, rest))
         })?)
+    }
+}
+
+/// Decodes the field of a section that is a composite.
+#[inline(always)]
+fn decode_field<'a, T: Decode>(index: usize, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<Option<T>> {
+    let rest = decoder.behind_descriptor(rest)?;
+    let Some((count, mut rest)) = decoder.enter_any([LIST8, LIST32], "list", rest)? else {
+        return Some(None);
+    };
+    if usize::try_from(count).is_ok_and(|count| index >= count) {
+        return Some(None);
+    }
+    for _ in 0..index {
+        rest = decoder.skip(rest)?;
+    }
+    match rest.split_first() {
+        Some((&NULL, _)) => Some(None),
+        Some((code, rest)) => T::decode_as(*code, rest, decoder).map(|(value, _)| Some(value)),
+        None => decoder.truncated(rest),
     }
 }
 

@@ -264,13 +264,19 @@ impl Message {
         self.read_in(source, base, range, read).map(Some)
     }
 
-    /// A decoder at the value of a section other than the body and the footer. The offsets of these sections in their
-    /// source are those in the payload.
-    #[inline]
-    pub(super) fn section_decoder(&self, kind: SectionKind) -> Result<Option<Decoder<'_>>, MessageError> {
-        let Some(range) = self.layout.range(kind) else { return Ok(None) };
+    /// Returns a decoder of a section before the body. The offsets of these sections in their source are those in the
+    /// payload.
+    #[inline(always)]
+    pub(super) fn decoder(&self, kind: SectionKind) -> Option<Decoder<'_>> {
+        let range = self.layout.range(kind)?;
         let (source, _) = self.source(kind);
-        let mut decoder = Decoder::within(source, range, self.limits);
+        Some(Decoder::within(source, range, self.limits))
+    }
+
+    /// Returns a decoder of the value of a section before the body.
+    #[inline(always)]
+    pub(super) fn value_decoder(&self, kind: SectionKind) -> Result<Option<Decoder<'_>>, MessageError> {
+        let Some(mut decoder) = self.decoder(kind) else { return Ok(None) };
         decoder.skip_descriptor()?;
         Ok(Some(decoder))
     }

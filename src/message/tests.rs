@@ -1,4 +1,4 @@
-//! That the short ways through a message agree with the general ones: on values, on errors and where they are.
+//! Borrowed sections have the values and errors of those that are decoded; chunks make no difference.
 
 use alloc::{vec, vec::Vec};
 

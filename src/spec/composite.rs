@@ -23,7 +23,7 @@ pub struct Field {
     pub name: &'static str,
     /// The Rust type of a single value.
     pub ty: &'static str,
-    /// Whether the field may be left out, and what that means.
+    /// If the field may be left out, and what that means.
     pub presence: Presence,
 }
 
@@ -42,7 +42,7 @@ impl Field {
     }
 }
 
-/// Whether a field may be left out, and what that means.
+/// If a field may be left out, and what that means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// May be left out.

@@ -129,9 +129,9 @@ impl Role {
 composites! {
     /// Details of an error.
     AmqpError = "amqp:error:list" (0x1d) in "2.8.14" {
-        /// What went wrong, by name.
+        /// The name of the error.
         condition: ErrorCondition, mandatory;
-        /// What went wrong, in words.
+        /// A description for people.
         description: Str;
         /// Further facts.
         info: Fields;

@@ -31,9 +31,9 @@ composites! {
 
     /// The message was not processed, and is to be changed before the next attempt.
     Modified = "amqp:modified:list" (0x27) in "3.4.5" {
-        /// Whether the attempt counts as failed.
+        /// True if the attempt counts as failed.
         delivery_failed: bool;
-        /// Whether the message is not to come to this link again.
+        /// True if the message must not be sent to this link again.
         undeliverable_here: bool;
         /// Annotations to merge into the message's.
         message_annotations: Fields;
@@ -76,7 +76,7 @@ archetypes! {
 }
 
 impl DeliveryState {
-    /// Whether this is an outcome, after which a receiver's state can't change (3.4).
+    /// True if this is an outcome, after which a receiver's state can't change (3.4).
     pub const fn is_terminal(&self) -> bool {
         match self {
             Self::Accepted(_)

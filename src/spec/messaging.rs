@@ -13,15 +13,15 @@ pub const MESSAGE_FORMAT: MessageFormat = MessageFormat::new(0);
 composites! {
     /// Transport details of a message, which intermediaries may change.
     Header = "amqp:header:list" (0x70) in "3.2.1" {
-        /// Whether the message must survive a failure; false where it is not said.
+        /// True if the message must survive a failure; unset is false.
         durable: bool;
-        /// The message's priority; 4 where it is not said.
+        /// The message's priority; unset is 4.
         priority: u8;
         /// How long the message is worth delivering.
         ttl: Milliseconds;
-        /// Whether no other link has acquired the message before; false where it is not said.
+        /// True if no other link has acquired the message before; unset is false.
         first_acquirer: bool;
-        /// Failed attempts at delivery before this one; 0 where it is not said.
+        /// Failed attempts at delivery before this one; unset is 0.
         delivery_count: u32;
     }
 
@@ -32,15 +32,15 @@ composites! {
       pub PropertiesRef<'a> = "amqp:properties:list" (0x73) in "3.2.4" {
         /// Identifies the message within its system.
         message_id: MessageId | MessageIdRef<'a>;
-        /// Who is responsible for the message.
+        /// The user responsible for the message.
         user_id: Bytes | &'a [u8];
         /// The address of the node that the message is meant for.
         to: Str | TextRef<'a>;
-        /// What the message is about.
+        /// The subject of the message.
         subject: Str | TextRef<'a>;
         /// The address of the node to send replies to.
         reply_to: Str | TextRef<'a>;
-        /// What the message refers to.
+        /// The message that this one refers to.
         correlation_id: MessageId | MessageIdRef<'a>;
         /// The MIME type of the body's data sections.
         content_type: Symbol | TextRef<'a>;
@@ -116,7 +116,7 @@ pub enum MessageIdRef<'a> {
 impl<'a> DecodeRef<'a> for MessageId {
     type Ref = MessageIdRef<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
         message_id!(MessageIdRef, decode_ref, code, rest, decoder)
     }

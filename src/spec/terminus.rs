@@ -10,7 +10,7 @@ pub type FilterSet = Map<Symbol>;
 
 restricted! {
     closed {
-        /// What of a terminus survives a failure.
+        /// The part of a terminus that survives a failure.
         TerminusDurability: u32 in "3.5.5" {
             /// Nothing.
             #[default]
@@ -52,15 +52,15 @@ composites! {
     Source = "amqp:source:list" (0x28) in "3.5.3" {
         /// The node's address.
         address: Str;
-        /// What survives a failure.
+        /// The part that survives a failure.
         durable: TerminusDurability, default TerminusDurability::None;
         /// When the expiry's clock starts.
         expiry_policy: TerminusExpiryPolicy, default TerminusExpiryPolicy::SessionEnd;
         /// How long an expiring source is kept.
         timeout: Seconds, default Seconds::new(0);
-        /// Whether the node is to be made, and named, by the peer.
+        /// True if the peer must make the node, and name it.
         dynamic: bool, default false;
-        /// What the node to be made should be like.
+        /// The properties of the node to be made.
         dynamic_node_properties: Fields;
         /// How messages are distributed among links.
         distribution_mode: DistributionMode;
@@ -78,15 +78,15 @@ composites! {
     Target = "amqp:target:list" (0x29) in "3.5.4" {
         /// The node's address.
         address: Str;
-        /// What survives a failure.
+        /// The part that survives a failure.
         durable: TerminusDurability, default TerminusDurability::None;
         /// When the expiry's clock starts.
         expiry_policy: TerminusExpiryPolicy, default TerminusExpiryPolicy::SessionEnd;
         /// How long an expiring target is kept.
         timeout: Seconds, default Seconds::new(0);
-        /// Whether the node is to be made, and named, by the peer.
+        /// True if the peer must make the node, and name it.
         dynamic: bool, default false;
-        /// What the node to be made should be like.
+        /// The properties of the node to be made.
         dynamic_node_properties: Fields;
         /// Extensions that the target supports.
         capabilities: Symbol, multiple;
@@ -103,7 +103,7 @@ composites! {
 }
 
 archetypes! {
-    /// What an attach's target can be (2.7.3, 4.5.1).
+    /// The types of an attach's target (2.7.3, 4.5.1).
     TargetArchetype = "target" {
         /// See [`Target`].
         Target(Target);

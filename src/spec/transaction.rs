@@ -7,7 +7,7 @@ use crate::types::{Symbol, TransactionId};
 
 restricted! {
     open {
-        /// What a coordinator can do.
+        /// A capability of a coordinator.
         TransactionCapability: Symbol in "4.5.7" {
             /// Local transactions.
             #[default]
@@ -27,7 +27,7 @@ restricted! {
 composites! {
     /// The target of a control link: the resource that coordinates transactions.
     Coordinator = "amqp:coordinator:list" (0x30) in "4.5.1" {
-        /// What the coordinator can do, by [`TransactionCapability`] names.
+        /// The coordinator's capabilities, by [`TransactionCapability`] names.
         capabilities: Symbol, multiple;
     }
 
@@ -41,7 +41,7 @@ composites! {
     Discharge = "amqp:discharge:list" (0x32) in "4.5.3" {
         /// The transaction.
         txn_id: TransactionId, mandatory;
-        /// Whether its work is to be undone.
+        /// True if its work must be undone.
         fail: bool;
     }
 
@@ -61,7 +61,7 @@ composites! {
 }
 
 archetypes! {
-    /// What a message to a coordinator can say (4.2, 4.3).
+    /// The types of a message to a coordinator (4.2, 4.3).
     CoordinatorRequest = "coordinator request" {
         /// See [`Declare`].
         Declare(Declare);

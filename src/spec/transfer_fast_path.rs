@@ -25,6 +25,7 @@ pub(crate) struct WholeDelivery {
 
 impl WholeDelivery {
     /// Returns the transfer that carries the delivery.
+    #[cold]
     pub(crate) fn transfer(&self) -> Transfer {
         Transfer {
             handle: self.handle,
@@ -193,6 +194,12 @@ pub(crate) fn write_head(buffer: &mut Vec<u8>, header: [u8; 8], transfer: &Trans
     }
     buffer.truncate(start);
     write_any_head(buffer, header, transfer, more)
+}
+
+/// Appends the same for a transfer whose field `more` is true.
+#[inline(never)]
+pub(crate) fn write_head_with_more(buffer: &mut Vec<u8>, header: [u8; 8], transfer: &Transfer) -> usize {
+    write_head(buffer, header, transfer, true)
 }
 
 #[cold]
