@@ -20,7 +20,7 @@ struct Queue {
 impl ReadyQueue {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.0.as_ref().is_none_or(|queue| queue.order.len() == queue.removed_count)
     }
 
     #[inline]

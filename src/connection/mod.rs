@@ -173,8 +173,9 @@ impl Connection {
         };
         let channel = LinkKey::from(LinkId::from(receiver)).session;
         if let Some((session, cx)) = self.session_on(channel) {
-            session.on_polled(receiver, count);
-            session.schedule(cx);
+            if session.on_polled(receiver, count) {
+                session.schedule(cx);
+            }
         }
     }
 

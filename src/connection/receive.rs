@@ -87,6 +87,7 @@ impl Connection {
         progress
     }
 
+    #[inline]
     fn expected(&self) -> Expected {
         use ConnectionState::{End, HeaderSent, OcPipe, OpenPipe, Start};
         if self.input_closed {

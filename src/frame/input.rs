@@ -46,18 +46,22 @@ mod sealed {
 }
 
 impl Input for BytesMut {
+    #[inline]
     fn chunk(&self) -> &[u8] {
         self
     }
 
+    #[inline]
     fn take(&mut self, count: usize) -> Bytes {
         self.split_to(count.min(self.len())).freeze()
     }
 
+    #[inline]
     fn skip(&mut self, count: usize) {
         self.advance(count.min(self.len()));
     }
 
+    #[inline]
     fn take_behind(&mut self, start: usize, end: usize) -> Bytes {
         let mut taken = Input::take(self, end);
         taken.advance(start.min(taken.len()));

@@ -278,15 +278,15 @@ impl SessionEndpoint {
     }
 
     /// Takes note that events of `count` whole deliveries have been polled: their frames leave the window, and their
-    /// credit counts as used.
+    /// credit counts as used. Returns true if a flow is due.
     #[inline]
-    pub(crate) fn on_polled(&mut self, id: ReceiverId, count: u32) {
+    pub(crate) fn on_polled(&mut self, id: ReceiverId, count: u32) -> bool {
         let handle = LinkKey::from(LinkId::from(id)).handle;
         let Some(Link { common, kind: LinkKind::Receiver(receiver) }) = self.links.get_mut(handle) else {
-            return;
+            return false;
         };
         if common.id != LinkId::Receiver(id) {
-            return;
+            return false;
         }
         let frames = receiver.on_polled(count);
         let topped_up = receiver.top_up();
@@ -294,6 +294,7 @@ impl SessionEndpoint {
         if topped_up {
             self.schedule_link_flow(handle);
         }
+        topped_up || self.flow_due
     }
 
     /// Removes and returns the next bytes of a streamed delivery.

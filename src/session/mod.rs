@@ -311,7 +311,7 @@ impl SessionEndpoint {
     }
 
     /// Queues the session for what it has to write, and for what its senders wait for.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn schedule(&self, cx: &mut Context) {
         if !self.ready_checks.is_empty() {
             cx.blocked_senders.push(self.channel);

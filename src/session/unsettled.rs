@@ -164,7 +164,7 @@ impl<T> UnsettledMap<T> {
     }
 
     /// Uses the next number for a delivery that is settled from the start.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push_settled(&mut self, last_epoch: &mut u32) -> DeliveryId {
         let id = self.advance(last_epoch);
         if !self.ring.is_empty() {
