@@ -3,11 +3,11 @@
 
 use alloc::collections::VecDeque;
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 
 use super::{Connection, Progress, end::ConnectionEnd};
 use crate::{
-    codec::from_bytes,
+    codec::from_slice,
     config::{SaslPolicy, Side},
     context::Context,
     error::{Cause, Failure, ProtocolError},
@@ -178,7 +178,14 @@ impl Connection {
             None if self.must_defer(header.channel, kind) && !self.can_defer(header) => {
                 return Err(Stop::Full);
             }
-            None => self.receive_own(header, kind, input.take(header.size)),
+            None => {
+                // Decoded in place; what is kept of it is copied.
+                input.gather(header.size);
+                let frame = input.chunk().get(..header.size).unwrap_or_default();
+                let received = self.receive_own(header, kind, frame);
+                input.skip(header.size);
+                received
+            }
         };
         if let Err(error) = received {
             self.violation(error);
@@ -192,7 +199,7 @@ impl Connection {
             let Ok(header) = next_frame(self.cx.config.max_frame_size, &mut frame) else { return };
             let kind = kind_of(header, &mut frame);
             let received = self.receive_in_session(header, kind, &mut frame);
-            if let Err(error) = received.unwrap_or_else(|| self.receive_own(header, kind, frame)) {
+            if let Err(error) = received.unwrap_or_else(|| self.receive_own(header, kind, &frame)) {
                 self.violation(error);
             }
         }
@@ -217,9 +224,8 @@ impl Connection {
     }
 
     /// Handles a frame of the connection's own, or of a session that is not open.
-    fn receive_own(&mut self, header: FrameHeader, kind: Kind, frame: Bytes) -> Result<(), ProtocolError> {
-        let mut body = frame.clone();
-        body.advance(header.body.min(body.len()));
+    fn receive_own(&mut self, header: FrameHeader, kind: Kind, frame: &[u8]) -> Result<(), ProtocolError> {
+        let body = frame.get(header.body..).unwrap_or_default();
         if self.state == ConnectionState::Discarding {
             // 2.4.6: after an error of ours everything but the peer's close is discarded, undecoded.
             if kind == Kind::Close && self.apply(ConnectionTrigger::RecvClose) {
@@ -242,28 +248,27 @@ impl Connection {
         }
         let limits = self.cx.limits.decode;
         if self.must_defer(header.channel, kind) {
-            check_body(&body, limits)?;
-            self.defer(header.channel, &frame);
+            check_body(body, limits)?;
+            self.defer(header.channel, frame);
             return Ok(());
         }
         #[cfg(feature = "testing")]
         self.cx.received.insert(kind.name());
         match kind {
             Kind::Open => {
-                // What open contains is kept for long, and must not keep a whole read buffer alive.
-                let open = from_bytes(&Bytes::copy_from_slice(&body), limits)?;
+                let open = from_slice(body, limits)?;
                 if header.channel != 0 {
                     return not_allowed("an open on another channel than 0");
                 }
                 self.on_open(open)
             }
-            Kind::Close => self.on_close(from_bytes(&body, limits)?),
+            Kind::Close => self.on_close(from_slice(body, limits)?),
             Kind::Begin if self.is_open() => {
-                self.on_begin(header.channel, &from_bytes(&body, limits)?, &body)
+                self.on_begin(header.channel, &from_slice(body, limits)?, body)
             }
-            Kind::End if self.is_open() => self.on_end(header.channel, from_bytes(&body, limits)?),
+            Kind::End if self.is_open() => self.on_end(header.channel, from_slice(body, limits)?),
             _ => {
-                check_body(&body, limits)?;
+                check_body(body, limits)?;
                 match self.state {
                     // 2.5.4, 2.5.5: a session that is not open any more answers nothing.
                     ConnectionState::Opened => self.mapped_channel(header.channel).map(drop),

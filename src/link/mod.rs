@@ -7,7 +7,7 @@ mod sender;
 
 pub(crate) use attach::{AttachReply, EchoTermini, LinkIdentity};
 pub(crate) use endpoint::{Link, LinkCommon, LinkKind};
-pub(crate) use receiver::ReceiverEndpoint;
+pub(crate) use receiver::{ReceiverEndpoint, len_u64};
 pub(crate) use sender::{SenderEndpoint, UnsentMessage};
 
 pub use sender::SendOptions;

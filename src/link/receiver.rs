@@ -13,7 +13,6 @@ use crate::{
     spec::{
         definitions::{ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         performatives::{Flow, Transfer},
-        transfer_fast_path::WholeDelivery,
     },
     types::SequenceNo,
 };
@@ -105,28 +104,16 @@ impl ReceiverEndpoint {
         self.partial.back().filter(|partial| !partial.complete).map(|partial| partial.delivery.id)
     }
 
-    /// Uses credit for a delivery that is one transfer, and returns it.
+    /// Accepts a delivery of `size` bytes that is one transfer. Its credit is used even if it breaks another rule.
     #[inline]
-    pub(crate) fn receive_whole(
-        &mut self,
-        id: DeliveryId,
-        whole: &WholeDelivery,
-        payload: Bytes,
-    ) -> Result<Delivery, ProtocolError> {
+    pub(crate) fn accept_whole(&mut self, settled: bool, size: u64) -> Result<(), ProtocolError> {
         self.use_credit()?;
-        self.check_settlement(whole.settled, false)?;
-        if self.max_message_size > 0 && len_u64(&payload) > self.max_message_size {
+        self.check_settlement(settled, false)?;
+        if self.max_message_size > 0 && size > self.max_message_size {
             return too_large();
         }
         self.unpolled = self.unpolled.saturating_add(1);
-        Ok(Delivery {
-            id,
-            tag: whole.tag,
-            message_format: whole.format,
-            settled: whole.settled,
-            state: None,
-            payload: payload.into(),
-        })
+        Ok(())
     }
 
     /// Uses credit for one delivery, as its first transfer does.
@@ -336,7 +323,7 @@ impl ReceiverEndpoint {
     }
 }
 
-fn len_u64(payload: &Bytes) -> u64 {
+pub(crate) fn len_u64(payload: &Bytes) -> u64 {
     u64::try_from(payload.len()).unwrap_or(u64::MAX)
 }
 

@@ -9,9 +9,9 @@ use super::{
 use crate::{
     context::Context,
     error::{CommandError, ProtocolError},
-    event::Event,
+    event::{Delivery, Event},
     ids::{DeliveryId, LinkId, LinkKey, ReceiverId},
-    link::{Link, LinkKind, ReceiverEndpoint},
+    link::{Link, LinkKind, ReceiverEndpoint, len_u64},
     spec::{definitions::ErrorCondition, performatives::Transfer, transfer_fast_path::WholeDelivery},
     state::LinkState,
     timer::Timer,
@@ -38,13 +38,11 @@ impl SessionEndpoint {
         };
         self.window.on_transfer()?;
         let incoming = Self::check_number(&mut self.incoming, self.incoming_epoch, Some(whole.id))?;
-        let delivery = match receiver.receive_whole(incoming.next_id(), whole, payload) {
-            Ok(delivery) => delivery,
-            Err(error) => {
-                incoming.push_settled(&mut cx.last_delivery_epoch);
-                return self.refuse_transfer(handle, error, cx);
-            }
-        };
+        if let Err(error) = receiver.accept_whole(whole.settled, len_u64(&payload)) {
+            incoming.push_settled(&mut cx.last_delivery_epoch);
+            return self.refuse_transfer(handle, error, cx);
+        }
+        let delivery = incoming.next_id();
         if whole.settled {
             incoming.push_settled(&mut cx.last_delivery_epoch);
         } else {
@@ -55,7 +53,17 @@ impl SessionEndpoint {
                 return too_many_unsettled();
             }
         }
-        cx.delivery_event(Event::Delivery { receiver: id, delivery });
+        cx.delivery_event(Event::Delivery {
+            receiver: id,
+            delivery: Delivery {
+                id: delivery,
+                tag: whole.tag,
+                message_format: whole.format,
+                settled: whole.settled,
+                state: None,
+                payload: payload.into(),
+            },
+        });
         if after_credit_use(id, receiver, cx) {
             self.schedule_link_flow(handle);
         }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     LinkEnd, SessionEndpoint, find_mut,
     unsettled::{StoredState, UnsettledEntry},
+    window::Window,
 };
 use crate::{
     context::Context,
@@ -90,28 +91,39 @@ impl SessionEndpoint {
         Ok(delivery)
     }
 
-    /// Keeps a message whose first frame has been written, and writes more of it if there is any.
+    /// Writes more of a message whose first frame has been written, and stores what is left.
     // Out of line: most messages are one frame.
     #[inline(never)]
-    fn send_rest(&mut self, handle: u16, message: UnsentMessage, cx: &mut Context) {
-        let has_more = !message.payload.is_empty();
+    fn send_rest(&mut self, handle: u16, mut message: UnsentMessage, cx: &mut Context) {
+        let mut more_left = !message.payload.is_empty();
+        if !message.streaming && self.sending.is_empty() {
+            // No other link waits for its turn, so a message that the window has room for is never stored.
+            while more_left && self.may_write_transfer(cx) {
+                more_left = write_continuation(handle, &mut message, &mut self.window, cx);
+            }
+        }
+        if !more_left && !message.streaming {
+            return;
+        }
         if let Some(Link { kind: LinkKind::Sender(sender), .. }) = self.links.get_mut(handle) {
             sender.unsent = Some(Box::new(message));
             self.sending.push(handle);
-        }
-        if has_more {
             // At once, so that another message can follow.
             self.continue_sending(cx);
         }
+    }
+
+    fn may_write_transfer(&self, cx: &Context) -> bool {
+        self.window.remote_incoming() > 0 && !cx.outbox_full() && !cx.close_sent
     }
 
     /// Writes more frames of the messages in progress, one of each link in turn, as far as the peer's window and the
     /// outbox allow.
     pub(super) fn continue_sending(&mut self, cx: &mut Context) {
         let mut links = self.sending.len();
-        while links > 0 && self.window.remote_incoming() > 0 && !cx.outbox_full() && !cx.close_sent {
+        while links > 0 && self.may_write_transfer(cx) {
             let Some(handle) = self.sending.pop() else { return };
-            match self.write_part(handle, cx) {
+            match self.continue_link(handle, cx) {
                 Written::Last => links = links.saturating_sub(1),
                 Written::AllSoFar => {
                     self.sending.push(handle);
@@ -123,7 +135,7 @@ impl SessionEndpoint {
     }
 
     /// Writes one frame of the message that a link has in progress.
-    fn write_part(&mut self, handle: u16, cx: &mut Context) -> Written {
+    fn continue_link(&mut self, handle: u16, cx: &mut Context) -> Written {
         let Some(Link { common, kind: LinkKind::Sender(sender) }) = self.links.get_mut(handle) else {
             return Written::Last;
         };
@@ -137,19 +149,8 @@ impl SessionEndpoint {
         if unsent.payload.is_empty() && unsent.streaming {
             return Written::AllSoFar;
         }
-        let transfer = Transfer {
-            handle: Handle::new(handle.into()),
-            settled: unsent.settled.then_some(true),
-            more: unsent.streaming,
-            ..Transfer::default()
-        };
-        // Without a state it fits any frame.
-        let more_left = cx.transfer(&transfer, &mut unsent.payload).unwrap_or(false);
-        if !more_left {
-            unsent.payload = Payload::new();
-        }
+        let more_left = write_continuation(handle, unsent, &mut self.window, cx);
         let streaming = unsent.streaming;
-        self.window.on_send();
         if streaming && !more_left && core::mem::take(&mut sender.ready_owed) {
             cx.event(Event::SenderReady { sender: id });
         }
@@ -243,6 +244,28 @@ impl SessionEndpoint {
             link.common.unsettled = link.common.unsettled.saturating_sub(1);
         }
     }
+}
+
+/// Writes one of the frames after a message's first. Returns true if more of the message is here.
+fn write_continuation(
+    handle: u16,
+    message: &mut UnsentMessage,
+    window: &mut Window,
+    cx: &mut Context,
+) -> bool {
+    let transfer = Transfer {
+        handle: Handle::new(handle.into()),
+        settled: message.settled.then_some(true),
+        more: message.streaming,
+        ..Transfer::default()
+    };
+    // Without a state it fits any frame.
+    let more_left = cx.transfer(&transfer, &mut message.payload).unwrap_or(false);
+    if !more_left {
+        message.payload = Payload::new();
+    }
+    window.on_send();
+    more_left
 }
 
 /// How a message stands after one of its frames.
