@@ -263,9 +263,7 @@ impl Connection {
                 self.on_open(open)
             }
             Kind::Close => self.on_close(from_slice(body, limits)?),
-            Kind::Begin if self.is_open() => {
-                self.on_begin(header.channel, &from_slice(body, limits)?, body)
-            }
+            Kind::Begin if self.is_open() => self.on_begin(header.channel, &from_slice(body, limits)?, body),
             Kind::End if self.is_open() => self.on_end(header.channel, from_slice(body, limits)?),
             _ => {
                 check_body(body, limits)?;

@@ -80,7 +80,8 @@ pub fn parse_header(bytes: &[u8], max: u32) -> Result<Option<FrameHeader>, Frame
 #[inline(always)]
 pub(crate) fn peek_header(bytes: &[u8], max: u32) -> Result<Option<FrameHeader>, FrameError> {
     let Some([a, b, c, d, words, code, high, low]) = bytes.first_chunk() else {
-        return find_fault(bytes, max);
+        // Nothing is the usual end of the input.
+        return if bytes.is_empty() { Ok(None) } else { find_fault(bytes, max) };
     };
     let declared = u32::from_be_bytes([*a, *b, *c, *d]);
     let (size, body) =

@@ -40,7 +40,9 @@ pub(crate) struct ReceiverEndpoint {
     strict: bool,
     drain: bool,
     available: u32,
-    pub(crate) policy: CreditPolicy,
+    policy: CreditPolicy,
+    /// The credit from which the policy tops up, and at most which a drain can have ended.
+    low_credit: u32,
     pub(crate) streaming: bool,
     max_message_size: u64,
     pub(crate) snd_mode: SenderSettleMode,
@@ -73,6 +75,10 @@ impl ReceiverEndpoint {
     /// Applies the link's settings. Credit that has been given stays.
     pub(crate) fn configure(&mut self, local: &config::LinkConfig) {
         self.policy = local.credit;
+        self.low_credit = match local.credit {
+            CreditPolicy::Auto(full) => full / 2,
+            CreditPolicy::Manual => 0,
+        };
         self.streaming = local.streaming;
         self.max_message_size = local.max_message_size;
         self.strict = local.strict_credit;
@@ -260,11 +266,17 @@ impl ReceiverEndpoint {
         })
     }
 
+    /// True if [`top_up`](Self::top_up) or [`end_drain`](Self::end_drain) may have something to do.
+    #[inline]
+    pub(crate) fn is_credit_low(&self) -> bool {
+        self.link_credit <= self.low_credit
+    }
+
     /// Tops up the credit if the policy asks for it; returns true if it did.
     #[inline]
     pub(crate) fn top_up(&mut self) -> bool {
         let CreditPolicy::Auto(full) = self.policy else { return false };
-        if self.link_credit > full / 2 || self.drain {
+        if !self.is_credit_low() || self.drain {
             return false;
         }
         let partial = u32::try_from(self.partial.len()).unwrap_or(u32::MAX);

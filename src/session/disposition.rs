@@ -396,18 +396,15 @@ impl SessionEndpoint {
         }
     }
 
+    #[inline]
     pub(super) fn write_dispositions(&mut self, cx: &mut Context) {
-        if self.pending_dispositions.is_empty() {
-            return;
-        }
-        let mut pending = core::mem::take(&mut self.pending_dispositions);
-        for PendingDisposition { role, first, last, settled, state } in pending.drain(..) {
+        for pending in &mut self.pending_dispositions {
             let mut disposition = Disposition {
-                role,
-                first: first.number().into(),
-                last: (first != last).then(|| last.number().into()),
-                settled,
-                state,
+                role: pending.role,
+                first: pending.first.number().into(),
+                last: (pending.first != pending.last).then(|| pending.last.number().into()),
+                settled: pending.settled,
+                state: pending.state.take(),
                 batchable: false,
             };
             if cx.frame(&disposition).is_err() {
@@ -416,7 +413,7 @@ impl SessionEndpoint {
                 let _ = cx.frame(&disposition);
             }
         }
-        self.pending_dispositions = pending;
+        self.pending_dispositions.clear();
     }
 }
 

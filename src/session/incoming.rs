@@ -325,6 +325,9 @@ impl SessionEndpoint {
 /// Ends a drain that used up its credit (2.6.7), and tops up automatic credit. Returns true if a flow is due.
 #[inline]
 fn after_credit_use(id: ReceiverId, receiver: &mut ReceiverEndpoint, cx: &mut Context) -> bool {
+    if !receiver.is_credit_low() {
+        return false;
+    }
     if receiver.end_drain() {
         cx.timers.cancel(Timer::Drain(id));
         cx.event(Event::ReceiverDrained { receiver: id, timed_out: false });
