@@ -172,10 +172,10 @@ impl Connection {
             return;
         };
         let channel = LinkKey::from(LinkId::from(receiver)).session;
-        if let Some((session, cx)) = self.session_on(channel) {
-            if session.on_polled(receiver, count) {
-                session.schedule(cx);
-            }
+        if let Some((session, cx)) = self.session_on(channel)
+            && session.on_polled(receiver, count)
+        {
+            session.schedule(cx);
         }
     }
 
