@@ -1,8 +1,11 @@
 //! State and settlement of deliveries, both ways (2.6.12, 2.7.6, 3.4).
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
-use super::{ColdState, SessionEndpoint, find, find_mut, unsettled::StoredState};
+use super::{
+    ColdState, SessionEndpoint, find, find_mut,
+    unsettled::{StoredState, UnsettledEntry, UnsettledMap},
+};
 use crate::{
     codec::DecodeLimits,
     context::Context,
@@ -163,31 +166,17 @@ impl SessionEndpoint {
         // The receiver knows its own details: they are not sent back for each run.
         let answer = if disposition.settled { None } else { state.map(without_details) };
         for run in runs.drain(..) {
-            let (link, state) = (run.link, disposition.state.clone());
-            if run.settled {
-                self.count_settled(link, run.first, run.last);
-                if !disposition.settled {
-                    let state = answer.clone();
-                    self.add_disposition(PendingDisposition {
-                        role: Role::Sender,
-                        first: run.first,
-                        last: run.last,
-                        settled: true,
-                        state,
-                    });
-                }
-                self.raise_link_event(
-                    Event::DeliverySettled { link, first: run.first, last: run.last, state },
-                    link,
-                    cx,
-                );
-            } else {
-                self.raise_link_event(
-                    Event::DeliveryUpdated { link, first: run.first, last: run.last, state },
-                    link,
-                    cx,
-                );
+            if run.settled && !disposition.settled {
+                let (first, last, state) = (run.first, run.last, answer.clone());
+                self.add_disposition(PendingDisposition {
+                    role: Role::Sender,
+                    first,
+                    last,
+                    settled: true,
+                    state,
+                });
             }
+            self.on_run(&run, disposition.state.clone(), cx);
         }
         self.runs = runs;
         check_errant(errant)
@@ -217,24 +206,21 @@ impl SessionEndpoint {
             !disposition.settled
         });
         for run in runs.drain(..) {
-            let (link, state) = (run.link, disposition.state.clone());
-            if run.settled {
-                self.count_settled(link, run.first, run.last);
-                self.raise_link_event(
-                    Event::DeliverySettled { link, first: run.first, last: run.last, state },
-                    link,
-                    cx,
-                );
-            } else {
-                self.raise_link_event(
-                    Event::DeliveryUpdated { link, first: run.first, last: run.last, state },
-                    link,
-                    cx,
-                );
-            }
+            self.on_run(&run, disposition.state.clone(), cx);
         }
         self.runs = runs;
         check_errant(errant)
+    }
+
+    /// Raises the event of a run, and counts it if it is settled.
+    fn on_run(&mut self, run: &Run, state: Option<DeliveryState>, cx: &mut Context) {
+        let Run { link, first, last, settled } = *run;
+        if settled {
+            self.count_settled(link, first, last);
+            self.raise_link_event(Event::DeliverySettled { link, first, last, state }, link, cx);
+        } else {
+            self.raise_link_event(Event::DeliveryUpdated { link, first, last, state }, link, cx);
+        }
     }
 
     /// Raises an event of a link that has not ended, or is suspended.
@@ -454,32 +440,10 @@ pub struct UnsettledDelivery {
 
 impl SessionEndpoint {
     /// Returns the unsettled deliveries of a link, in order. `limits` are those that states were decoded with.
-    pub(crate) fn unsettled(
-        &self,
-        link: LinkId,
-        limits: DecodeLimits,
-    ) -> Box<dyn Iterator<Item = UnsettledDelivery> + '_> {
+    pub(crate) fn unsettled(&self, link: LinkId, limits: DecodeLimits) -> Vec<UnsettledDelivery> {
         match link {
-            LinkId::Sender(sender) => {
-                Box::new(self.outgoing.iter().filter(move |(_, entry)| entry.link == sender).map(
-                    move |(id, entry)| UnsettledDelivery {
-                        id,
-                        tag: entry.tag,
-                        state: entry.state.get(limits),
-                    },
-                ))
-            }
-            LinkId::Receiver(receiver) => Box::new(
-                self.incoming
-                    .iter()
-                    .flat_map(|incoming| incoming.iter())
-                    .filter(move |(_, entry)| entry.link == receiver)
-                    .map(move |(id, entry)| UnsettledDelivery {
-                        id,
-                        tag: entry.tag,
-                        state: entry.state.get(limits),
-                    }),
-            ),
+            LinkId::Sender(sender) => unsettled_of(Some(&self.outgoing), sender, limits),
+            LinkId::Receiver(receiver) => unsettled_of(self.incoming.as_ref(), receiver, limits),
         }
     }
 
@@ -487,4 +451,16 @@ impl SessionEndpoint {
     pub(crate) fn unsettled_len(&self) -> usize {
         self.outgoing.len().saturating_add(self.incoming.as_ref().map_or(0, |incoming| incoming.len()))
     }
+}
+
+fn unsettled_of<L: PartialEq>(
+    deliveries: Option<&UnsettledMap<UnsettledEntry<L>>>,
+    link: L,
+    limits: DecodeLimits,
+) -> Vec<UnsettledDelivery> {
+    let entries = deliveries.into_iter().flat_map(UnsettledMap::iter);
+    let of_link = entries.filter(|(_, entry)| entry.link == link);
+    of_link
+        .map(|(id, entry)| UnsettledDelivery { id, tag: entry.tag, state: entry.state.get(limits) })
+        .collect()
 }
