@@ -13,7 +13,7 @@ use std::{
 
 use amqp_proto::{
     Attach, Begin, Config, Connection, Event, LinkId, Progress, SenderId,
-    message::{Body, Message, MessageSettings},
+    message::{Body, Message, ParseOptions},
 };
 use bytes::{Buf as _, BytesMut};
 
@@ -79,7 +79,7 @@ fn show(who: &str, connection: &mut Connection, event: &Event) -> Result<()> {
     let detail = match event {
         Event::Delivery { receiver, delivery } => {
             let mut receiver = connection.receiver(*receiver)?;
-            let message = Message::parse(receiver.take(*delivery)?.payload, &MessageSettings::default())?;
+            let message = Message::parse(receiver.take(*delivery)?.payload, &ParseOptions::default())?;
             receiver.accept(*delivery)?;
             let Body::Value(value) = message.body()? else { return Err("an amqp-value is due".into()) };
             format!(" {value:?}")

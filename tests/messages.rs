@@ -11,7 +11,7 @@ mod round_trip;
 
 use amqp_proto::{
     frame::Payload,
-    message::{ApplicationProperties, Body, Message, MessageError, MessageSettings, Section},
+    message::{ApplicationProperties, Body, Message, MessageError, ParseOptions, Section},
     spec::messaging::{Header, MessageId, Properties},
     types::{Annotations, SequenceNo, Str, Symbol, Timestamp, Value},
 };
@@ -51,7 +51,7 @@ struct Single {
     annotations: [Read<Value>; 2],
 }
 
-fn see(payload: impl Into<Payload>, settings: &MessageSettings) -> Result<Seen, MessageError> {
+fn see(payload: impl Into<Payload>, settings: &ParseOptions) -> Result<Seen, MessageError> {
     let message = Message::parse(payload, settings)?;
     let seen = Seen {
         sections: message.sections().collect(),
@@ -65,7 +65,7 @@ fn see(payload: impl Into<Payload>, settings: &MessageSettings) -> Result<Seen, 
         validate: message.validate(),
         data_sections: message.data_sections().collect(),
         whole: message.payload(),
-        bare: message.bare(),
+        bare: message.bare_message(),
         next_hop: message.with_header(Header { durable: Some(true), ..Header::default() }),
         single: single(&message),
     };
@@ -109,7 +109,7 @@ fn in_chunks(bytes: &[u8], sizes: &[usize]) -> Payload {
 }
 
 /// Asserts that the bytes read the same however they are cut in two or three, and byte by byte.
-fn same_in_all_chunks(name: &str, bytes: &[u8], settings: &MessageSettings) {
+fn same_in_all_chunks(name: &str, bytes: &[u8], settings: &ParseOptions) {
     let whole = see(bytes.to_vec(), settings);
     for cut in 1..bytes.len() {
         assert_eq!(see(in_chunks(bytes, &[cut]), settings), whole, "{name}: cut at {cut}");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use amqp_proto::{
     Attach, CommandError, Connection, CreditPolicy, DeliveryId, Event, LinkId, ReceiverId, SenderId,
-    message::{Message, MessageSettings},
+    message::{Message, ParseOptions},
     spec::{
         definitions::{Error, ErrorCondition, SenderSettleMode},
         delivery_state::DeliveryState,
@@ -244,7 +244,7 @@ fn note(ready: &mut BTreeSet<Vec<u8>>, address: &Str) {
 
 /// Where a message to the anonymous terminus is to go.
 fn destination(message: &Stored) -> Option<Str> {
-    let settings = MessageSettings { body_required: false, ..MessageSettings::default() };
+    let settings = ParseOptions { body_required: false, ..ParseOptions::default() };
     let readable = message.format == MESSAGE_FORMAT;
     let parsed = readable.then(|| Message::parse(message.payload.clone(), &settings).ok())??;
     parsed.to().ok()?.filter(|address| !address.is_empty())

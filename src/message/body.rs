@@ -28,7 +28,7 @@ impl Message {
     ///
     /// # Errors
     /// [`MessageError`] where a value in it is broken, or where there is no body, which
-    /// [`MessageSettings::body_required`](super::MessageSettings::body_required) = false lets get this far.
+    /// [`ParseOptions::body_required`](super::ParseOptions::body_required) = false lets get this far.
     pub fn body(&self) -> Result<Body, MessageError> {
         match self.body_kind() {
             Some(SectionKind::Data) => {
@@ -67,14 +67,14 @@ impl Message {
     /// there is one section in one chunk. Nothing where the body has another form, or no bytes.
     ///
     /// ```
-    /// use amqp_proto::message::{Message, MessageSettings};
+    /// use amqp_proto::message::{Message, ParseOptions};
     /// let payload = Message::builder().data("hel").data("").data("lo").build();
-    /// let message = Message::parse(payload, &MessageSettings::default())?;
-    /// assert_eq!(message.data_pieces().collect::<Vec<_>>(), [b"hel".as_slice(), b"lo"]);
+    /// let message = Message::parse(payload, &ParseOptions::default())?;
+    /// assert_eq!(message.data_chunks().collect::<Vec<_>>(), [b"hel".as_slice(), b"lo"]);
     /// # Ok::<(), amqp_proto::message::MessageError>(())
     /// ```
     #[inline]
-    pub fn data_pieces(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn data_chunks(&self) -> impl Iterator<Item = &[u8]> {
         let mut cursor = self.cursor_at(SectionKind::Data);
         let mut left = 0;
         core::iter::from_fn(move || {

@@ -395,9 +395,9 @@ impl Message {
     /// The properties (3.2.4), all of them, borrowed: as [`properties`](Self::properties) in a hurry.
     ///
     /// ```
-    /// use amqp_proto::message::{Message, MessageIdRef, MessageSettings};
+    /// use amqp_proto::message::{Message, MessageIdRef, ParseOptions};
     /// let payload = Message::builder().message_id(7_u64).to("queue").data("hello").build();
-    /// let message = Message::parse(payload, &MessageSettings::default())?;
+    /// let message = Message::parse(payload, &ParseOptions::default())?;
     /// let properties = message.properties_ref()?.unwrap_or_default();
     /// assert_eq!(properties.message_id, Some(MessageIdRef::Ulong(7)));
     /// assert!(properties.to.is_some_and(|to| to == "queue"));
@@ -419,13 +419,13 @@ impl Message {
     /// [`application_properties`](Self::application_properties) in a hurry.
     ///
     /// ```
-    /// use amqp_proto::message::{Message, MessageSettings, SimpleRef};
+    /// use amqp_proto::message::{Message, ParseOptions, SimpleRef};
     /// let payload = Message::builder()
     ///     .application_property("colour", "blue")
     ///     .application_property("size", 7_u32)
     ///     .data("hello")
     ///     .build();
-    /// let message = Message::parse(payload, &MessageSettings::default())?;
+    /// let message = Message::parse(payload, &ParseOptions::default())?;
     /// let mut sizes = 0;
     /// for property in message.application_properties_ref()? {
     ///     match property? {

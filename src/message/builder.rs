@@ -90,7 +90,7 @@ pub struct SequenceBody(Vec<u8>);
 pub struct ValueBody(Vec<u8>);
 
 /// A body as 3.2 has it.
-pub trait BodyState: sealed::Sections {}
+pub trait HasBody: sealed::Sections {}
 
 mod sealed {
     use alloc::vec::Vec;
@@ -105,9 +105,9 @@ mod sealed {
     }
 }
 
-impl BodyState for DataBody {}
-impl BodyState for SequenceBody {}
-impl BodyState for ValueBody {}
+impl HasBody for DataBody {}
+impl HasBody for SequenceBody {}
+impl HasBody for ValueBody {}
 
 impl sealed::Sections for DataBody {
     fn size(&self) -> usize {
@@ -362,7 +362,7 @@ impl<B> MessageBuilder<B> {
     }
 }
 
-impl<B: BodyState> MessageBuilder<B> {
+impl<B: HasBody> MessageBuilder<B> {
     /// The encoded message. Data of 1 KiB and more is shared, as a chunk of its own; the rest is one chunk, or one
     /// before and one after each such data.
     #[must_use]

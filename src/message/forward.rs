@@ -84,7 +84,7 @@ impl<'a> Forward<'a> {
             annotations.encode(writer);
         });
         parts.flush();
-        let bare = self.message.bare_range().start;
+        let bare = self.message.bare_message_range().start;
         parts.share(bare..self.message.len());
         parts.payload
     }

@@ -14,7 +14,7 @@
 //! [`Payload::detach`](crate::frame::Payload::detach), [`Message::detach`].
 //!
 //! ```
-//! use amqp_proto::message::{Body, Message, MessageSettings};
+//! use amqp_proto::message::{Body, Message, ParseOptions};
 //!
 //! let payload = Message::builder()
 //!     .durable(true)
@@ -24,7 +24,7 @@
 //!     .data("hello")
 //!     .build();
 //!
-//! let message = Message::parse(payload, &MessageSettings::default())?;
+//! let message = Message::parse(payload, &ParseOptions::default())?;
 //! assert_eq!(message.to()?.as_deref(), Some("queue"));
 //! assert_eq!(message.application_property("colour")?, Some("blue".into()));
 //! assert!(matches!(message.body()?, Body::Data(data) if data.len() == 5));
@@ -50,9 +50,9 @@ mod tests;
 
 pub use body::Body;
 pub use borrowed::{ApplicationPropertiesRef, MessageIdRef, PropertiesRef, SimpleRef};
-pub use builder::{BodyState, DataBody, MessageBuilder, NoBody, SequenceBody, ValueBody};
+pub use builder::{DataBody, HasBody, MessageBuilder, NoBody, SequenceBody, ValueBody};
 pub use error::{MessageError, MessageErrorKind};
 pub use forward::Forward;
-pub use reader::{Message, MessageSettings};
+pub use reader::{Message, ParseOptions};
 pub use section::{Section, SectionKind};
-pub use simple::{ApplicationProperties, NotSimple, SimpleType, SimpleValue};
+pub use simple::{ApplicationProperties, SimpleType, SimpleValue, SimpleValueError};

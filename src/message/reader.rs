@@ -17,20 +17,20 @@ use crate::{
 
 /// How a message is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MessageSettings {
+pub struct ParseOptions {
     /// Bounds on the values of each section.
-    pub decode: DecodeLimits,
+    pub limits: DecodeLimits,
     /// How many sections a message may have. Default 10 000: an empty data section takes five bytes, so a
     /// payload could have very many.
-    pub sections: u32,
+    pub max_sections: u32,
     /// Whether a message without a body is refused. Default true, as 3.2 has it; some senders leave the body out
     /// where it would be empty.
     pub body_required: bool,
 }
 
-impl Default for MessageSettings {
+impl Default for ParseOptions {
     fn default() -> Self {
-        Self { decode: DecodeLimits::DEFAULT, sections: 10_000, body_required: true }
+        Self { limits: DecodeLimits::DEFAULT, max_sections: 10_000, body_required: true }
     }
 }
 
@@ -71,34 +71,34 @@ impl Message {
     /// # Errors
     /// [`MessageError`] where the payload is not a message as 3.2 has it, as far as that shows without decoding
     /// the values.
-    pub fn parse(payload: impl Into<Payload>, settings: &MessageSettings) -> Result<Self, MessageError> {
-        Self::from_payload(payload.into(), settings)
+    pub fn parse(payload: impl Into<Payload>, options: &ParseOptions) -> Result<Self, MessageError> {
+        Self::from_payload(payload.into(), options)
     }
 
     #[inline]
-    fn from_payload(payload: Payload, settings: &MessageSettings) -> Result<Self, MessageError> {
+    fn from_payload(payload: Payload, options: &ParseOptions) -> Result<Self, MessageError> {
         if payload.only_chunk().is_none() {
-            return Self::from_chunks(payload, settings);
+            return Self::from_chunks(payload, options);
         }
         let first = payload.into_bytes();
-        let mut message = Self { first, more: None, layout: Layout::default(), limits: settings.decode };
-        if !scan_usual(&message.first, settings, &mut message.layout) {
-            message.layout = scan(&mut Cursor::over(&message.first, &[]), settings)?;
+        let mut message = Self { first, more: None, layout: Layout::default(), limits: options.limits };
+        if !scan_usual(&message.first, options, &mut message.layout) {
+            message.layout = scan(&mut Cursor::over(&message.first, &[]), options)?;
         }
         Ok(message)
     }
 
     /// Sees to it that the sections before the body lie in one piece, and so does the footer.
     #[cold]
-    fn from_chunks(mut payload: Payload, settings: &MessageSettings) -> Result<Self, MessageError> {
+    fn from_chunks(mut payload: Payload, options: &ParseOptions) -> Result<Self, MessageError> {
         let first = payload.take_chunk(usize::MAX);
         let mut rest = Vec::new();
         while !payload.is_empty() {
             rest.push(payload.take_chunk(usize::MAX));
         }
-        let layout = scan(&mut Cursor::over(&first, &rest), settings)?;
+        let layout = scan(&mut Cursor::over(&first, &rest), options)?;
         let more = More { rest, head: first.clone(), foot: Bytes::new() };
-        let mut message = Self { first, more: Some(Box::new(more)), layout, limits: settings.decode };
+        let mut message = Self { first, more: Some(Box::new(more)), layout, limits: options.limits };
         let body = message.layout.start(SectionKind::Data);
         let head = (body > message.first.len()).then(|| message.slice(0..body).into_bytes());
         let foot = message.slice(message.foot_start()..message.len()).into_bytes();
@@ -126,7 +126,7 @@ impl Message {
         self.layout.end(SectionKind::Footer)
     }
 
-    /// Whether the message has no byte, which only [`MessageSettings::body_required`] = false lets pass.
+    /// Whether the message has no byte, which only [`ParseOptions::body_required`] = false lets pass.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -141,7 +141,7 @@ impl Message {
         self.layout.range(kind)
     }
 
-    /// The form of the body; `None` only where [`MessageSettings::body_required`] is false.
+    /// The form of the body; `None` only where [`ParseOptions::body_required`] is false.
     pub const fn body_kind(&self) -> Option<SectionKind> {
         self.layout.body
     }
@@ -172,13 +172,13 @@ impl Message {
     }
 
     /// The bytes of the bare message (3.2): properties, application-properties and body.
-    pub fn bare_range(&self) -> Range<usize> {
+    pub fn bare_message_range(&self) -> Range<usize> {
         self.layout.start(SectionKind::Properties)..self.layout.start(SectionKind::Footer)
     }
 
     /// The bare message (3.2), which no intermediary may change, sharing its bytes.
-    pub fn bare(&self) -> Payload {
-        self.slice(self.bare_range())
+    pub fn bare_message(&self) -> Payload {
+        self.slice(self.bare_message_range())
     }
 
     /// Begins a copy for the next hop: the bare message and the footer as they are, the rest as changed.
@@ -301,7 +301,7 @@ impl TryFrom<Payload> for Message {
     type Error = MessageError;
 
     fn try_from(payload: Payload) -> Result<Self, MessageError> {
-        Self::parse(payload, &MessageSettings::default())
+        Self::parse(payload, &ParseOptions::default())
     }
 }
 

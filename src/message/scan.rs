@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::{
-    MessageError, MessageErrorKind, MessageSettings, Section, SectionKind,
+    MessageError, MessageErrorKind, ParseOptions, Section, SectionKind,
     cursor::{Cursor, behind_body},
     section::PLACES,
 };
@@ -79,7 +79,7 @@ impl Layout {
 /// Finds the sections of a payload in one piece where they are as nearly every sender writes them, each of them once,
 /// and says whether they are. Otherwise it is left to [`scan`], which finds the same and says what is wrong.
 #[inline]
-pub(super) fn scan_usual(bytes: &[u8], settings: &MessageSettings, layout: &mut Layout) -> bool {
+pub(super) fn scan_usual(bytes: &[u8], options: &ParseOptions, layout: &mut Layout) -> bool {
     let mut sections = 0_u32;
     // The place that the next section has at least.
     let mut due = 0;
@@ -102,17 +102,17 @@ pub(super) fn scan_usual(bytes: &[u8], settings: &MessageSettings, layout: &mut 
         }
     }
     layout.count = sections;
-    rest.is_empty() && sections <= settings.sections && (layout.body.is_some() || !settings.body_required)
+    rest.is_empty() && sections <= options.max_sections && (layout.body.is_some() || !options.body_required)
 }
 
 /// Goes over all sections; fails at the first byte that does not fit.
 #[cold]
-pub(super) fn scan(cursor: &mut Cursor<'_>, settings: &MessageSettings) -> Result<Layout, MessageError> {
+pub(super) fn scan(cursor: &mut Cursor<'_>, options: &ParseOptions) -> Result<Layout, MessageError> {
     let mut layout = Layout::default();
     let mut last = None;
     while cursor.left() > 0 {
         let at = cursor.offset();
-        if layout.count >= settings.sections {
+        if layout.count >= options.max_sections {
             return Err(MessageErrorKind::TooManySections.at(at));
         }
         layout.count = layout.count.saturating_add(1);
@@ -125,7 +125,7 @@ pub(super) fn scan(cursor: &mut Cursor<'_>, settings: &MessageSettings) -> Resul
         last = Some(kind);
     }
     // 3.2: the body is one of three forms, so there is one.
-    if layout.body.is_none() && settings.body_required {
+    if layout.body.is_none() && options.body_required {
         return Err(MessageErrorKind::NoBody.at(cursor.offset()));
     }
     Ok(layout)

@@ -23,7 +23,7 @@ pub struct SimpleValue(Value);
 /// The value is a list, a map or an array (3.2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a value of a simple type is due, not a {}", .0.name())]
-pub struct NotSimple(pub Kind);
+pub struct SimpleValueError(pub Kind);
 
 /// A type whose values may stand in application-properties.
 pub trait SimpleType: Encode + sealed::Sealed {}
@@ -104,11 +104,11 @@ fn compound(mut value: &Value) -> Option<Kind> {
 }
 
 impl TryFrom<Value> for SimpleValue {
-    type Error = NotSimple;
+    type Error = SimpleValueError;
 
-    fn try_from(value: Value) -> Result<Self, NotSimple> {
+    fn try_from(value: Value) -> Result<Self, SimpleValueError> {
         match compound(&value) {
-            Some(kind) => Err(NotSimple(kind)),
+            Some(kind) => Err(SimpleValueError(kind)),
             None => Ok(Self(value)),
         }
     }

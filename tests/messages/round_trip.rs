@@ -2,7 +2,7 @@
 
 use super::{bytes, in_chunks, see};
 use amqp_proto::{
-    message::{ApplicationProperties, Body, Message, MessageSettings, SimpleValue},
+    message::{ApplicationProperties, Body, Message, ParseOptions, SimpleValue},
     spec::messaging::{Header, MessageId, Properties},
     types::{AnnotationKey, Annotations, Map, Milliseconds, SequenceNo, Str, Symbol, Timestamp, Uuid, Value},
 };
@@ -229,7 +229,7 @@ proptest! {
     fn what_is_built_reads_back(parts in parts()) {
         let (payload, out) = build(&parts);
         prop_assert_eq!(bytes(&payload), out);
-        let message = Message::parse(payload, &MessageSettings::default()).unwrap();
+        let message = Message::parse(payload, &ParseOptions::default()).unwrap();
         prop_assert_eq!(message.validate(), Ok(()));
         prop_assert_eq!(message.header().unwrap(), parts.header);
         prop_assert_eq!(message.delivery_annotations().unwrap().unwrap_or_default(), parts.delivery);
@@ -260,7 +260,7 @@ proptest! {
     #[test]
     fn chunks_make_no_difference(parts in parts(), sizes in vec(0_usize..200, 0..12)) {
         let bytes = build(&parts).1;
-        let settings = MessageSettings::default();
+        let settings = ParseOptions::default();
         prop_assert_eq!(see(in_chunks(&bytes, &sizes), &settings), see(bytes, &settings));
     }
 
@@ -275,7 +275,7 @@ proptest! {
             let at = index.index(bytes.len());
             bytes[at] = byte;
         }
-        let settings = MessageSettings { body_required: false, ..MessageSettings::default() };
+        let settings = ParseOptions { body_required: false, ..ParseOptions::default() };
         prop_assert_eq!(see(in_chunks(&bytes, &sizes), &settings), see(bytes, &settings));
     }
 
@@ -286,7 +286,7 @@ proptest! {
         sizes in vec(0_usize..10, 0..8),
     ) {
         let bytes = [&[0x00, 0x53, kind], &bytes[..]].concat();
-        let settings = MessageSettings { body_required: false, ..MessageSettings::default() };
+        let settings = ParseOptions { body_required: false, ..ParseOptions::default() };
         prop_assert_eq!(see(in_chunks(&bytes, &sizes), &settings), see(bytes, &settings));
     }
 }
