@@ -32,12 +32,19 @@
 //! ```
 
 mod body;
+mod body_as;
+mod body_states;
 mod borrowed;
 mod builder;
+mod copy;
 mod cursor;
+mod elements;
 mod encoded;
+mod entries;
 mod error;
 mod forward;
+mod head;
+mod header;
 mod parts;
 mod property;
 mod reader;
@@ -48,11 +55,15 @@ mod simple;
 #[cfg(test)]
 mod tests;
 
-pub use body::Body;
+pub use body::{Body, BodyKind};
+pub use body_as::{BodyError, FromBody};
+pub use body_states::{DataBody, HasBody, NoBody, SequenceBody, SharedBody, ValueBody};
 pub use borrowed::{ApplicationPropertiesRef, MessageIdRef, PropertiesRef, SimpleRef};
-pub use builder::{DataBody, HasBody, MessageBuilder, NoBody, SequenceBody, ValueBody};
+pub use builder::MessageBuilder;
+pub use entries::AnnotationKeyRef;
 pub use error::{MessageError, MessageErrorKind};
 pub use forward::Forward;
+pub use head::{HeadParser, MessageHead};
 pub use reader::{Message, ParseOptions};
 pub use section::{Section, SectionKind};
 pub use simple::{ApplicationProperties, SimpleType, SimpleValue, SimpleValueError};

@@ -1,22 +1,19 @@
-//! One property or annotation without the others: they are stepped over, not decoded.
+//! One property without the others: they are stepped over, not decoded.
 
 use bytes::Bytes;
 
 use super::{
-    Message, MessageError, MessageErrorKind, SectionKind, SimpleValue,
-    cursor::{Cursor, behind, wrong_type},
+    Message, MessageError, SectionKind,
+    cursor::{Cursor, behind},
     encoded::Fields,
 };
 use crate::{
-    codec::{Decode, DecodeError, format_code},
+    codec::{Decode, format_code},
     spec::messaging::MessageId,
-    types::{SequenceNo, Str, Symbol, Timestamp, Value},
+    types::{SequenceNo, Str, Symbol, Timestamp},
 };
 
 const LIST: [u8; 2] = [format_code::LIST8, format_code::LIST32];
-const MAP: [u8; 2] = [format_code::MAP8, format_code::MAP32];
-const STRING: [u8; 2] = [format_code::STR8, format_code::STR32];
-const SYMBOL: [u8; 2] = [format_code::SYM8, format_code::SYM32];
 
 macro_rules! properties {
     ($($name:ident: $ty:ty;)*) => {
@@ -54,31 +51,6 @@ properties! {
 }
 
 impl Message {
-    /// One application-property (3.2.5), without decoding the others. Where a name stands twice, which
-    /// [`validate`](Self::validate) refuses, this gives the first.
-    ///
-    /// # Errors
-    /// [`MessageError`] where a key before it is no string, or where its value is not a simple one.
-    pub fn application_property(&self, name: &str) -> Result<Option<SimpleValue>, MessageError> {
-        self.find(SectionKind::ApplicationProperties, STRING, name)
-    }
-
-    /// One delivery-annotation by its symbolic key, without decoding the others.
-    ///
-    /// # Errors
-    /// [`MessageError`] where a key before it is neither symbol nor ulong (3.2.10), or where its value is broken.
-    pub fn delivery_annotation(&self, key: &str) -> Result<Option<Value>, MessageError> {
-        self.find(SectionKind::DeliveryAnnotations, SYMBOL, key)
-    }
-
-    /// One message-annotation by its symbolic key, without decoding the others.
-    ///
-    /// # Errors
-    /// [`MessageError`] where a key before it is neither symbol nor ulong (3.2.10), or where its value is broken.
-    pub fn message_annotation(&self, key: &str) -> Result<Option<Value>, MessageError> {
-        self.find(SectionKind::MessageAnnotations, SYMBOL, key)
-    }
-
     #[inline]
     pub(super) fn property<T: Decode>(&self, index: usize) -> Result<Option<T>, MessageError> {
         match self.usual_property(index) {
@@ -128,33 +100,6 @@ impl Message {
         self.value_at(source, &cursor).map(Some)
     }
 
-    #[inline]
-    fn find<T: Decode>(
-        &self,
-        kind: SectionKind,
-        keys: [u8; 2],
-        name: &str,
-    ) -> Result<Option<T>, MessageError> {
-        let Some((source, mut cursor)) = self.section_cursor(kind)? else { return Ok(None) };
-        let count = cursor.enter(MAP, "map")?;
-        let [narrow, wide] = keys;
-        for _ in 0..count / 2 {
-            let at = cursor.offset();
-            let found = cursor.u8()?;
-            if found == narrow || found == wide {
-                let length = cursor.size(found == wide)?;
-                if cursor.take(length)? == name.as_bytes() {
-                    return self.value_at(source, &cursor).map(Some);
-                }
-            } else {
-                skip_other_key(kind, found, &mut cursor)
-                    .map_err(|error| MessageErrorKind::Decode(error.kind).at(at))?;
-            }
-            cursor.skip_value()?;
-        }
-        Ok(None)
-    }
-
     /// The source that a section other than the body and the footer lies in, and a cursor at the section's value.
     /// The offsets of these sections in their source are those in the payload.
     #[inline]
@@ -168,22 +113,10 @@ impl Message {
 
     /// Decodes the value at the cursor, which may not reach beyond the section's end.
     #[inline]
-    fn value_at<T: Decode>(&self, source: &Bytes, cursor: &Cursor<'_>) -> Result<T, MessageError> {
+    pub(super) fn value_at<T: Decode>(&self, source: &Bytes, cursor: &Cursor<'_>) -> Result<T, MessageError> {
         let mut reader = self.reader(source);
         reader.take(cursor.offset())?;
         reader.enter(cursor.left())?;
         Ok(T::decode(&mut reader)?)
     }
-}
-
-/// Skips a key that is not the one looked for, by its type: 3.2.10 allows annotations ulongs as well.
-fn skip_other_key(kind: SectionKind, found: u8, cursor: &mut Cursor<'_>) -> Result<(), DecodeError> {
-    let expected = match (kind, found) {
-        (SectionKind::ApplicationProperties, _) => "string",
-        (_, format_code::SMALLULONG | format_code::ULONG | format_code::ULONG0) => {
-            return cursor.skip_body(found);
-        }
-        _ => "symbol or ulong",
-    };
-    Err(wrong_type(expected, found).at(cursor.offset()))
 }

@@ -6,13 +6,14 @@ use core::ops::Range;
 use bytes::Bytes;
 
 use super::{
-    Forward, MessageBuilder, MessageError, MessageErrorKind, NoBody, Section, SectionKind,
+    BodyKind, Forward, MessageBuilder, MessageError, MessageErrorKind, NoBody, Section, SectionKind,
     cursor::Cursor,
     scan::{Layout, next_section, scan, scan_usual},
 };
 use crate::{
     codec::{DecodeError, DecodeErrorKind, DecodeLimits, Decoder},
     frame::Payload,
+    spec::messaging::Header,
 };
 
 /// How a message is read.
@@ -109,6 +110,11 @@ impl Message {
         Ok(message)
     }
 
+    /// Creates a message of sections before the body, which have been found.
+    pub(super) const fn from_head(head: Bytes, layout: Layout, limits: DecodeLimits) -> Self {
+        Self { first: head, more: None, layout, limits }
+    }
+
     /// The chunks after the first.
     #[inline]
     fn rest(&self) -> &[Bytes] {
@@ -141,9 +147,15 @@ impl Message {
         self.layout.range(kind)
     }
 
-    /// The form of the body; `None` only where [`ParseOptions::body_required`] is false.
-    pub const fn body_kind(&self) -> Option<SectionKind> {
-        self.layout.body
+    /// Returns the form of the body. `None` passes [`parse`](Self::parse) only if [`ParseOptions::body_required`] is
+    /// false.
+    pub const fn body_kind(&self) -> Option<BodyKind> {
+        match self.layout.body {
+            Some(SectionKind::Data) => Some(BodyKind::Data),
+            Some(SectionKind::Sequence) => Some(BodyKind::Sequence),
+            Some(_) => Some(BodyKind::Value),
+            None => None,
+        }
     }
 
     /// The sections in order, each with its place in the payload. Their numbers, from 0, are those that a delivery
@@ -181,15 +193,15 @@ impl Message {
         self.slice(self.bare_message_range())
     }
 
-    /// Begins a copy for the next hop: the bare message and the footer as they are, the rest as changed.
-    pub fn forward(&self) -> Forward<'_> {
+    /// Starts a payload for the next hop: the bare message unchanged, the sections around it as changed.
+    pub const fn forward(&self) -> Forward<'_> {
         Forward::new(self)
     }
 
-    /// The message with another header for the next hop, and without delivery-annotations, which are for one hop
-    /// (3.2.2). The rest is shared, not copied. See [`forward`](Self::forward) for other changes.
-    pub fn with_header(&self, header: crate::spec::messaging::Header) -> Payload {
-        self.forward().header(header).payload()
+    /// Returns the payload for the next hop with another header and without delivery-annotations, which are for one
+    /// hop (3.2.2). The rest is shared, not copied. [`forward`](Self::forward) makes other changes.
+    pub fn with_header(&self, header: Header) -> Payload {
+        Forward::payload_with_header(self, header)
     }
 
     /// A copy in one chunk that holds nothing else alive.

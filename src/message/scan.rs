@@ -51,9 +51,21 @@ impl Layout {
         (end > 0).then(|| self.start(kind)..end)
     }
 
+    /// Notes where a section ends.
+    #[inline]
+    pub(super) fn end_at(&mut self, kind: SectionKind, offset: usize) {
+        if let Some(end) = self.ends.get_mut(kind.place()) {
+            *end = offset;
+        }
+    }
+
     /// Whether a section may come here (3.2).
     #[inline]
-    fn admit(&mut self, kind: SectionKind, last: Option<SectionKind>) -> Result<(), MessageErrorKind> {
+    pub(super) fn admit(
+        &mut self,
+        kind: SectionKind,
+        last: Option<SectionKind>,
+    ) -> Result<(), MessageErrorKind> {
         if kind.is_body() {
             match self.body {
                 None => self.body = Some(kind),
@@ -92,9 +104,7 @@ pub(super) fn scan_usual(bytes: &[u8], options: &ParseOptions, layout: &mut Layo
         }
         let Some(behind) = behind_body(*code, behind) else { return false };
         rest = behind;
-        if let Some(end) = layout.ends.get_mut(kind.place()) {
-            *end = bytes.len().saturating_sub(rest.len());
-        }
+        layout.end_at(kind, bytes.len().saturating_sub(rest.len()));
         due = kind.place().saturating_add(1);
         sections = sections.saturating_add(1);
         if kind.is_body() {
@@ -119,9 +129,7 @@ pub(super) fn scan(cursor: &mut Cursor<'_>, options: &ParseOptions) -> Result<La
         let kind = cursor.section_kind()?;
         layout.admit(kind, last).map_err(|error| error.at(at))?;
         cursor.section_value(kind)?;
-        if let Some(end) = layout.ends.get_mut(kind.place()) {
-            *end = cursor.offset();
-        }
+        layout.end_at(kind, cursor.offset());
         last = Some(kind);
     }
     // 3.2: the body is one of three forms, so there is one.

@@ -13,46 +13,80 @@ pub const MESSAGE_FORMAT: MessageFormat = MessageFormat::new(0);
 composites! {
     /// Transport details of a message, which intermediaries may change.
     Header = "amqp:header:list" (0x70) in "3.2.1" {
-        /// Whether the message must survive a failure; false where it is not said.
+        /// True if the message must survive a failure. [`Header::is_durable`] applies the default.
         durable: bool;
-        /// The message's priority; 4 where it is not said.
+        /// The message's relative priority. [`Header::priority_or_default`] applies the default.
         priority: u8;
-        /// How long the message is worth delivering.
+        /// The time to live, from the message's arrival at an intermediary on; no limit if absent.
         ttl: Milliseconds;
-        /// Whether no other link has acquired the message before; false where it is not said.
+        /// True if no other link has acquired the message before. [`Header::is_first_acquirer`] applies the default.
         first_acquirer: bool;
-        /// Failed attempts at delivery before this one; 0 where it is not said.
+        /// Unsuccessful earlier delivery attempts. [`Header::delivery_count_or_default`] applies the default.
         delivery_count: u32;
     }
 
     /// The message's immutable properties.
     Properties = "amqp:properties:list" (0x73) in "3.2.4" {
-        /// Identifies the message within its system.
+        /// The identity of the message within its system.
         message_id: MessageId;
-        /// Who is responsible for the message.
+        /// The identity of the user who produced the message.
         user_id: Bytes;
         /// The address of the node that the message is meant for.
         to: Str;
-        /// What the message is about.
+        /// A summary of the message's content and purpose.
         subject: Str;
         /// The address of the node to send replies to.
         reply_to: Str;
-        /// What the message refers to.
+        /// The identity that the message is correlated with, such as that of a request.
         correlation_id: MessageId;
         /// The MIME type of the body's data sections.
         content_type: Symbol;
         /// The MIME encoding of the body's data sections.
         content_encoding: Symbol;
-        /// When the message expires.
+        /// The time at which the message expires.
         absolute_expiry_time: Timestamp;
-        /// When the message was made.
+        /// The time at which the message was created.
         creation_time: Timestamp;
         /// The group that the message belongs to.
         group_id: Str;
-        /// The message's place in its group.
+        /// The message's position in its group.
         group_sequence: SequenceNo;
         /// The group that replies belong to.
         reply_to_group_id: Str;
+    }
+}
+
+/// The fields with their defaults applied (3.2.1). `ttl` has none: without it a message does not expire.
+///
+/// ```
+/// use amqp_proto::spec::messaging::Header;
+///
+/// let header = Header { durable: Some(true), ..Header::default() };
+/// assert!(header.is_durable());
+/// assert_eq!((header.priority, header.priority_or_default()), (None, 4));
+/// ```
+impl Header {
+    /// The priority of a message without one (3.2.1).
+    pub const DEFAULT_PRIORITY: u8 = 4;
+
+    /// True if the message must survive a failure; false by default.
+    pub fn is_durable(&self) -> bool {
+        self.durable.unwrap_or(false)
+    }
+
+    /// Returns the relative priority, [`DEFAULT_PRIORITY`](Self::DEFAULT_PRIORITY) by default.
+    pub fn priority_or_default(&self) -> u8 {
+        self.priority.unwrap_or(Self::DEFAULT_PRIORITY)
+    }
+
+    /// True if no other link has acquired the message before; false by default.
+    pub fn is_first_acquirer(&self) -> bool {
+        self.first_acquirer.unwrap_or(false)
+    }
+
+    /// Returns the number of unsuccessful earlier delivery attempts, 0 by default.
+    pub fn delivery_count_or_default(&self) -> u32 {
+        self.delivery_count.unwrap_or(0)
     }
 }
 

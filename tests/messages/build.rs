@@ -12,7 +12,7 @@ fn all_sections_in_their_smallest_encoding() {
     // Set in another order than the one in which they are written.
     let builder = Message::builder()
         .data("hi")
-        .footer(symbol("h"), true)
+        .footer_entry(symbol("h"), true)
         .application_property("k", "v")
         .to("q")
         .message_id(7_u64)
@@ -58,7 +58,7 @@ fn cleared_builders_leave_nothing_behind() {
         .application_property("k", 1_u64)
         .delivery_annotation(1_u64, 1_u8)
         .message_annotation(1_u64, 1_u8)
-        .footer(1_u64, 1_u8)
+        .footer_entry(1_u64, 1_u8)
         .data("x");
     assert_eq!(full.clear().value(1_u32).build(), Message::builder().value(1_u32).build());
 }
@@ -72,7 +72,7 @@ fn data_of_a_kibibyte_is_shared_not_copied() {
         .data(big.clone())
         .data(small.clone())
         .data(big.clone())
-        .footer(1_u64, true)
+        .footer_entry(1_u64, true)
         .build();
     let chunks: Vec<&Bytes> = payload.chunks().collect();
     assert_eq!(chunks.len(), 5);

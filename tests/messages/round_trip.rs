@@ -188,7 +188,7 @@ fn build(parts: &Parts) -> (amqp_proto::frame::Payload, Vec<u8>) {
         builder = builder.header(header.clone());
     }
     for (key, value) in parts.footer.iter() {
-        builder = builder.footer(key.clone(), value);
+        builder = builder.footer_entry(key.clone(), value);
     }
     let mut out = Vec::new();
     let payload = match &parts.content {
