@@ -31,8 +31,10 @@ impl Message {
     /// [`MessageError`] if a section other than the body is malformed. The body is not decoded.
     pub fn to_builder(&self) -> Result<MessageBuilder<SharedBody>, MessageError> {
         let mut builder = MessageBuilder::new();
-        if let Some(header) = self.header()? {
-            builder = builder.header(Header { first_acquirer: None, delivery_count: None, ..header });
+        let Header { durable, priority, ttl, .. } = self.header()?.unwrap_or_default();
+        let header = Header { durable, priority, ttl, ..Header::default() };
+        if header != Header::default() {
+            builder = builder.header(header);
         }
         if let Some(annotations) = self.message_annotations()? {
             builder = builder.message_annotations(&annotations);

@@ -14,7 +14,7 @@ use crate::{
     types::{AnnotationKey, Annotations},
 };
 
-/// What becomes of the header.
+/// The change of the header.
 #[derive(Clone, Debug)]
 enum HeaderChange {
     Keep,
@@ -22,7 +22,7 @@ enum HeaderChange {
     Replace(Header),
 }
 
-/// What becomes of a section that is a map.
+/// The change of a section that is a map.
 #[derive(Clone, Debug)]
 struct MapChange {
     /// True if the entries of the message are kept, as far as `entries` does not change them.
@@ -50,8 +50,8 @@ impl MapChange {
 
 /// A message for the next hop. [`Message::forward`] starts one, [`build`](Self::build) returns its payload.
 ///
-/// 3.2 forbids an intermediary to change the bare message, so its bytes are shared with the received message. Unless
-/// changed, the header, the message-annotations (3.2.3) and the footer are kept. The delivery-annotations are left
+/// 3.2 forbids an intermediary to change the bare message: its bytes are shared with the received message, and no
+/// property or application-property can be changed. Unless changed, the header, the message-annotations (3.2.3) and the footer are kept. The delivery-annotations are left
 /// out, because they are meant for this hop alone (3.2.2).
 ///
 /// Changing one entry of a map keeps the bytes and the order of all others. A section without entries is not

@@ -4,7 +4,7 @@ use super::{Message, MessageError};
 use crate::{spec::messaging::Header, types::Milliseconds};
 
 /// The fields of the header (3.2.1). If the field or the whole section is absent, these methods return the standard's
-/// default. [`header`](Self::header) tells an absent field from one that equals the default.
+/// default. [`header`](Self::header) returns the fields as they are, absent or not.
 ///
 /// ```
 /// use amqp_proto::message::{Message, ParseOptions};

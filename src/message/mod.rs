@@ -1,20 +1,23 @@
 //! Messages in the standard's own format (3.2): a lazy reader and a builder.
 //!
-//! [`Message::parse`] finds the sections of a payload and checks their order; what is in them is decoded when it is
-//! asked for. [`Message::builder`] goes the other way. The engine itself never looks into a payload: it carries one
-//! of any message-format (2.8.11) untouched. This module reads message-format 0 only
-//! ([`MESSAGE_FORMAT`](crate::spec::messaging::MESSAGE_FORMAT)); the payload of any other format stays opaque, so
-//! look at the delivery's message-format before parsing.
+//! [`Message::parse`] finds the sections of a payload and checks their order. Accessors decode the contents. In the
+//! other direction, [`Message::builder`] starts a new message, [`Message::to_builder`] a copy, [`Message::reply`] an
+//! answer, and [`Message::forward`] the payload for the next hop. [`HeadParser`] reads the sections before a body
+//! that is still arriving.
+//!
+//! The engine carries payloads of any message-format (2.8.11) without reading them. This module reads message-format
+//! 0 only ([`MESSAGE_FORMAT`](crate::spec::messaging::MESSAGE_FORMAT)), so check the delivery's message-format before
+//! parsing.
 //!
 //! # What keeps memory alive
-//! Nothing is copied out of a payload that lies in one chunk: strings, symbols, binaries and data sections are
-//! slices of it, and a received payload is itself a slice of the block that it was read into. Keeping a property
-//! of ten bytes can therefore keep a read block of 64 KiB. To keep a part for long, copy it out:
+//! Nothing is copied out of a payload in one chunk: strings, symbols, binaries and data sections are slices of it. A
+//! received payload is itself a slice of the block that it was read into. Keeping a property of ten bytes can
+//! therefore keep a read block of 64 KiB. To keep a part for long, copy it:
 //! [`Str::detach`](crate::types::Str::detach), [`Symbol::detach`](crate::types::Symbol::detach),
 //! [`Payload::detach`](crate::frame::Payload::detach), [`Message::detach`].
 //!
 //! ```
-//! use amqp_proto::message::{Body, Message, ParseOptions};
+//! use amqp_proto::message::{BodyKind, Message, ParseOptions};
 //!
 //! let payload = Message::builder()
 //!     .durable(true)
@@ -27,7 +30,8 @@
 //! let message = Message::parse(payload, &ParseOptions::default())?;
 //! assert_eq!(message.to()?.as_deref(), Some("queue"));
 //! assert_eq!(message.application_property("colour")?, Some("blue".into()));
-//! assert!(matches!(message.body()?, Body::Data(data) if data.len() == 5));
+//! assert_eq!(message.body_as::<String>().unwrap_err().found, Some(BodyKind::Data));
+//! assert_eq!(message.body_as::<Vec<u8>>()?, b"hello");
 //! # Ok::<(), amqp_proto::message::MessageError>(())
 //! ```
 

@@ -1,4 +1,4 @@
-//! A message as it lies in its payload.
+//! A lazily decoded message.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::ops::Range;
@@ -16,16 +16,25 @@ use crate::{
     spec::messaging::Header,
 };
 
-/// How a message is read.
+/// Options for reading a message.
+///
+/// ```
+/// use amqp_proto::message::{Message, ParseOptions};
+///
+/// // Some senders leave an empty body out.
+/// let lenient = ParseOptions { body_required: false, ..ParseOptions::default() };
+/// let message = Message::parse(vec![0x00, 0x53, 0x70, 0x45], &lenient)?;
+/// assert_eq!(message.body_kind(), None);
+/// # Ok::<(), amqp_proto::message::MessageError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseOptions {
-    /// Bounds on the values of each section.
+    /// Bounds on the values in each section.
     pub limits: DecodeLimits,
-    /// How many sections a message may have. Default 10 000: an empty data section takes five bytes, so a
-    /// payload could have very many.
+    /// The most sections that a message may have. Default 10 000. An empty data section takes five bytes, so without a
+    /// limit a payload could contain millions.
     pub max_sections: u32,
-    /// Whether a message without a body is refused. Default true, as 3.2 has it; some senders leave the body out
-    /// where it would be empty.
+    /// True if a message without a body is malformed. Default true, as in 3.2. Some senders leave an empty body out.
     pub body_required: bool,
 }
 
@@ -37,16 +46,30 @@ impl Default for ParseOptions {
 
 /// A message whose sections have been found but not decoded (3.2).
 ///
-/// [`parse`](Self::parse) checks which sections there are, their order, their types and that each ends where it
-/// says. What is in a section is checked when it is asked for, or all at once by [`validate`](Self::validate).
+/// [`parse`](Self::parse) checks the order, the types and the sizes of the sections. The accessors check the contents
+/// of a section when they decode it, [`validate`](Self::validate) checks all contents.
 ///
-/// A payload in several chunks reads the same as one in a single chunk. The chunks of the body are never copied
-/// together for the sake of another section: if the sections before the body do not lie in the first chunk, or the
-/// footer not in one chunk, `parse` joins those sections alone. A body of data is given as its chunks; an amqp-value
-/// or amqp-sequence that spans chunks is joined by the call that decodes it.
+/// A payload in several chunks reads the same as one in a single chunk. If the sections before the body span chunks,
+/// or the footer does, `parse` copies those sections together, but never the body. Data is returned in its chunks. An
+/// amqp-value or amqp-sequence section that spans chunks is joined by the call that decodes it.
 ///
-/// Everything taken out of a message shares its bytes, and so keeps the block alive that they were read into
-/// (see the [module](crate::message)).
+/// All parts of a message share its bytes, and keep the block alive that contains them (see the
+/// [module](crate::message)).
+///
+/// | to read | call |
+/// |---|---|
+/// | one field of the header, with its default | [`durable`](Self::durable), [`priority`](Self::priority), [`ttl`](Self::ttl), ... |
+/// | one property | [`message_id`](Self::message_id), [`to`](Self::to), [`subject`](Self::subject), ... |
+/// | one entry of a map | [`application_property`](Self::application_property), [`message_annotation`](Self::message_annotation), ... |
+/// | a whole section | [`header`](Self::header), [`properties`](Self::properties), [`footer`](Self::footer), ... |
+/// | the body | [`body_as`](Self::body_as), [`body`](Self::body), [`data_sections`](Self::data_sections), [`sequence_elements`](Self::sequence_elements) |
+/// | the head before the body has arrived | [`HeadParser`](super::HeadParser) |
+///
+/// | to send | call |
+/// |---|---|
+/// | a new message | [`builder`](Self::builder) |
+/// | a changed copy, or a reply | [`to_builder`](Self::to_builder), [`reply`](Self::reply) |
+/// | the same bare message, to the next hop | [`forward`](Self::forward) |
 #[derive(Clone, Debug)]
 pub struct Message {
     pub(super) first: Bytes,
@@ -55,8 +78,8 @@ pub struct Message {
     pub(super) limits: DecodeLimits,
 }
 
-/// What a message in several chunks has beside the first: the other chunks, and the sections around the body, each
-/// group in one piece.
+/// The parts of a message in several chunks: the chunks after the first, and the sections around the body, made
+/// contiguous.
 #[derive(Clone, Debug)]
 struct More {
     rest: Vec<Bytes>,
@@ -70,8 +93,7 @@ impl Message {
     /// Finds the sections of a payload of message-format 0.
     ///
     /// # Errors
-    /// [`MessageError`] where the payload is not a message as 3.2 has it, as far as that shows without decoding
-    /// the values.
+    /// [`MessageError`] if the payload is not a message (3.2). Values inside sections are not decoded.
     pub fn parse(payload: impl Into<Payload>, options: &ParseOptions) -> Result<Self, MessageError> {
         Self::from_payload(payload.into(), options)
     }
@@ -89,7 +111,7 @@ impl Message {
         Ok(message)
     }
 
-    /// Sees to it that the sections before the body lie in one piece, and so does the footer.
+    /// Finds the sections in several chunks, and makes those around the body contiguous.
     #[cold]
     fn from_chunks(mut payload: Payload, options: &ParseOptions) -> Result<Self, MessageError> {
         let first = payload.take_chunk(usize::MAX);
@@ -122,27 +144,37 @@ impl Message {
     }
 
     /// Starts a new message.
+    ///
+    /// ```
+    /// use amqp_proto::message::{Message, ParseOptions};
+    ///
+    /// let payload = Message::builder().durable(true).to("queue").data("hello").build();
+    /// let message = Message::parse(payload, &ParseOptions::default())?;
+    /// assert_eq!(message.to()?.as_deref(), Some("queue"));
+    /// # Ok::<(), amqp_proto::message::MessageError>(())
+    /// ```
     #[must_use]
     pub fn builder() -> MessageBuilder<NoBody> {
         MessageBuilder::new()
     }
 
-    /// How many bytes the message has.
+    /// Returns the number of bytes.
     pub fn len(&self) -> usize {
         self.layout.end(SectionKind::Footer)
     }
 
-    /// Whether the message has no byte, which only [`ParseOptions::body_required`] = false lets pass.
+    /// True if the message has no bytes. Such a message passes [`parse`](Self::parse) only if
+    /// [`ParseOptions::body_required`] is false.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many sections the message has.
+    /// Returns the number of sections.
     pub const fn section_count(&self) -> u32 {
         self.layout.count
     }
 
-    /// The bytes of the sections of a kind: of one, or of all the data or amqp-sequence sections together.
+    /// Returns the range of bytes of a section, or of all data or amqp-sequence sections together.
     pub fn range(&self, kind: SectionKind) -> Option<Range<usize>> {
         self.layout.range(kind)
     }
@@ -158,14 +190,14 @@ impl Message {
         }
     }
 
-    /// The sections in order, each with its place in the payload. Their numbers, from 0, are those that a delivery
-    /// in the state `received` counts by (3.4.1).
+    /// Returns the sections in order, with their positions in the payload. The state `received` of a delivery counts
+    /// them by their index, from 0 (3.4.1).
     pub fn sections(&self) -> impl Iterator<Item = Section> + '_ {
         let mut cursor = Cursor::over(&self.first, self.rest());
         core::iter::from_fn(move || next_section(&mut cursor))
     }
 
-    /// A cursor over the sections of a kind, if there are any.
+    /// Returns a cursor over the sections of a kind, if there are any.
     #[inline]
     pub(super) fn cursor_at(&self, kind: SectionKind) -> Option<Cursor<'_>> {
         let range = self.layout.range(kind)?;
@@ -178,17 +210,17 @@ impl Message {
         Some(cursor)
     }
 
-    /// The message as it came, sharing its bytes.
+    /// Returns the encoded message, shared.
     pub fn payload(&self) -> Payload {
         self.slice(0..self.len())
     }
 
-    /// The bytes of the bare message (3.2): properties, application-properties and body.
+    /// Returns the range of bytes of the bare message (3.2): properties, application-properties and body.
     pub fn bare_message_range(&self) -> Range<usize> {
         self.layout.start(SectionKind::Properties)..self.layout.start(SectionKind::Footer)
     }
 
-    /// The bare message (3.2), which no intermediary may change, sharing its bytes.
+    /// Returns the encoded bare message (3.2), shared. No intermediary may change it.
     pub fn bare_message(&self) -> Payload {
         self.slice(self.bare_message_range())
     }
@@ -204,7 +236,7 @@ impl Message {
         Forward::payload_with_header(self, header)
     }
 
-    /// A copy in one chunk that holds nothing else alive.
+    /// Returns a copy in one chunk, which keeps no other memory alive.
     #[must_use]
     pub fn detach(&self) -> Self {
         Self {
@@ -215,10 +247,10 @@ impl Message {
         }
     }
 
-    /// Decodes every section, and fails where any of them is not as the standard has it.
+    /// Decodes every section.
     ///
     /// # Errors
-    /// The first [`MessageError`] in the order of the sections.
+    /// The first [`MessageError`] in the order of the sections, if any is malformed.
     pub fn validate(&self) -> Result<(), MessageError> {
         self.header()?;
         self.delivery_annotations()?;
@@ -236,7 +268,7 @@ impl Message {
         self.layout.start(SectionKind::Footer)
     }
 
-    /// A part of the message, sharing its bytes.
+    /// Returns a part of the message, shared.
     pub(super) fn slice(&self, range: Range<usize>) -> Payload {
         let mut part = Payload::new();
         let mut start = 0_usize;
@@ -254,7 +286,7 @@ impl Message {
         part
     }
 
-    /// The bytes in which a section other than the body lies, and their offset in the payload.
+    /// Returns contiguous bytes that contain a section other than the body, and their offset in the payload.
     #[inline]
     pub(super) fn source(&self, kind: SectionKind) -> (&Bytes, usize) {
         match &self.more {
@@ -281,7 +313,7 @@ impl Message {
         Decoder::new(source, self.limits)
     }
 
-    /// Decodes a range of the payload that lies in `source`, which begins at the offset `base`.
+    /// Decodes a range of the payload, which `source` contains from the offset `base` on.
     pub(super) fn read_in<T>(
         &self,
         source: &Bytes,
@@ -294,7 +326,7 @@ impl Message {
             reader.take(range.start.saturating_sub(base))?;
             reader.enter(range.len())?;
             let value = read(reader)?;
-            // 1.2: a section that says it is longer than its value hides bytes.
+            // 1.2: a section that declares more bytes than its value has would hide the rest.
             reader.finish()?;
             Ok(value)
         };
@@ -303,7 +335,7 @@ impl Message {
         })
     }
 
-    /// The error for a body that is not there.
+    /// Returns the error of a missing body.
     pub(super) fn no_body(&self) -> MessageError {
         MessageErrorKind::NoBody.at(self.foot_start())
     }
@@ -317,7 +349,7 @@ impl TryFrom<Payload> for Message {
     }
 }
 
-/// Reads the descriptor of a section whose kind is known from the scan.
+/// Skips the descriptor of a section whose kind is known from the scan.
 pub(super) fn enter_section(reader: &mut Decoder<'_>) -> Result<(), DecodeError> {
     let code = reader.code()?;
     if code != crate::codec::format_code::DESCRIBED {
