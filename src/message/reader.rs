@@ -100,10 +100,10 @@ impl Message {
 
     #[inline]
     fn from_payload(payload: Payload, options: &ParseOptions) -> Result<Self, MessageError> {
-        if payload.only_chunk().is_none() {
-            return Self::from_chunks(payload, options);
-        }
-        let first = payload.into_bytes();
+        let first = match payload.into_only_chunk() {
+            Ok(chunk) => chunk,
+            Err(payload) => return Self::from_chunks(payload, options),
+        };
         let mut message = Self { first, more: None, layout: Layout::default(), limits: options.limits };
         if !scan_usual(&message.first, options, &mut message.layout) {
             message.layout = scan(&mut Cursor::over(&message.first, &[]), options)?;

@@ -94,30 +94,34 @@ impl Layout {
 /// message takes.
 #[inline]
 pub(super) fn scan_usual(bytes: &[u8], options: &ParseOptions, layout: &mut Layout) -> bool {
-    let mut sections = 0_u32;
-    // The place that the next section has at least.
-    let mut due = 0;
     let mut rest = bytes;
-    while let [format_code::DESCRIBED, format_code::SMALLULONG, number, code, behind @ ..] = rest {
+    // The least place that the next section may have.
+    let mut due = 0;
+    while let [format_code::DESCRIBED, format_code::SMALLULONG, number, code, value @ ..] = rest {
         let Some(kind) = SectionKind::from_code(u64::from(*number)) else { return false };
+        let place = kind.place();
         // 3.2: in this order, and one form of the body.
-        if kind.place() < due || !kind.holds(*code) {
+        if place < due || !kind.holds(*code) {
             return false;
         }
-        let mut behind = behind;
-        if skip_body(*code, &mut behind).is_err() {
+        rest = value;
+        if skip_body(*code, &mut rest).is_err() {
             return false;
         }
-        rest = behind;
-        layout.end_at(kind, bytes.len().saturating_sub(rest.len()));
-        due = kind.place().saturating_add(1);
-        sections = sections.saturating_add(1);
+        if let Some(end) = layout.ends.get_mut(place) {
+            // `rest` is a part of `bytes`.
+            *end = bytes.len().wrapping_sub(rest.len());
+        }
+        due = place.wrapping_add(1);
+        // Each section has another place, so there are few of them.
+        layout.count = layout.count.wrapping_add(1);
         if kind.is_body() {
             layout.body = Some(kind);
         }
     }
-    layout.count = sections;
-    rest.is_empty() && sections <= options.max_sections && (layout.body.is_some() || !options.body_required)
+    rest.is_empty()
+        && layout.count <= options.max_sections
+        && (layout.body.is_some() || !options.body_required)
 }
 
 /// Goes over all sections; fails at the first byte that does not fit.
