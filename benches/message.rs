@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use amqp_proto::message::{Message, MessageBuilder, MessageSettings, NoBody};
+use amqp_proto::message::{Message, MessageBuilder, NoBody, ParseOptions};
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -36,7 +36,7 @@ fn building(c: &mut Criterion) {
 
 fn reading(c: &mut Criterion) {
     let payload = typical(Message::builder(), Bytes::from(vec![7; 256])).build().into_bytes();
-    let settings = MessageSettings::default();
+    let settings = ParseOptions::default();
     let parse = || Message::parse(black_box(payload.clone()), &settings).unwrap();
     c.bench_function("message/parse", |b| b.iter(parse));
     c.bench_function("message/parse and one property", |b| b.iter(|| parse().to().unwrap()));

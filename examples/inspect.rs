@@ -24,7 +24,7 @@ use amqp_proto::{
     DecodeLimits,
     codec::{Decode as _, DecodeError, Decoder, from_bytes},
     frame::{FrameError, FrameKind, ProtocolHeader, parse_header},
-    message::{Message, MessageError, MessageSettings, Section, SectionKind},
+    message::{Message, MessageError, ParseOptions, Section, SectionKind},
     spec::{definitions::ErrorCondition, performatives::Performative, sasl::SaslFrame},
     types::Value,
 };
@@ -154,7 +154,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let bytes = Bytes::from(bytes);
     let mut out = BufWriter::new(io::stdout().lock());
     if arguments.message {
-        let message = Message::parse(bytes.clone(), &MessageSettings::default()).map_err(Invalid::from)?;
+        let message = Message::parse(bytes.clone(), &ParseOptions::default()).map_err(Invalid::from)?;
         for each in message.sections() {
             section(&bytes, &each)?.print(arguments.json, &mut out)?;
         }

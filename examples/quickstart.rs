@@ -13,7 +13,7 @@ use std::{
 use amqp_proto::{
     Connection, ConnectionConfig, Event, LinkId, Progress, ReceiverConfig, SenderConfig, SenderId,
     SessionConfig,
-    message::{Body, Message, MessageSettings},
+    message::{Body, Message, ParseOptions},
 };
 use bytes::{Buf as _, BytesMut};
 
@@ -79,7 +79,7 @@ fn show(who: &str, connection: &mut Connection, event: &Event) -> Result<()> {
     let detail = match event {
         Event::Delivery { receiver, delivery } => {
             connection.receiver(*receiver)?.accept(delivery.id)?;
-            let message = Message::parse(delivery.payload.clone(), &MessageSettings::default())?;
+            let message = Message::parse(delivery.payload.clone(), &ParseOptions::default())?;
             let Body::Value(value) = message.body()? else { return Err("an amqp-value is due".into()) };
             format!(" {value:?}")
         }

@@ -18,7 +18,7 @@ use std::{
 
 use amqp_proto::{
     Delivery, Event, ReceiverConfig, ReceiverId,
-    message::{Body, Message, MessageSettings},
+    message::{Body, Message, ParseOptions},
     spec::{definitions::SenderSettleMode, messaging::MESSAGE_FORMAT},
     types::Value,
 };
@@ -60,7 +60,7 @@ impl Arguments {
 }
 
 fn print(delivery: Delivery, out: &mut impl Write) -> Result<()> {
-    let settings = MessageSettings { body_required: false, ..MessageSettings::default() };
+    let settings = ParseOptions { body_required: false, ..ParseOptions::default() };
     if delivery.message_format != MESSAGE_FORMAT {
         delivery.payload.chunks().try_for_each(|chunk| out.write_all(chunk))?;
     } else {

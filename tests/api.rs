@@ -115,7 +115,7 @@ assert_errors![
     frame::FrameError,
     message::MessageErrorKind,
     message::MessageError,
-    message::NotSimple,
+    message::SimpleValueError,
     spec::definitions::AmqpError,
     types::ArrayError,
     types::SymbolError,

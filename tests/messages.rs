@@ -4,16 +4,24 @@
 mod bad;
 #[path = "messages/build.rs"]
 mod build;
+#[path = "messages/copies.rs"]
+mod copies;
+#[path = "messages/entries.rs"]
+mod entries;
+#[path = "messages/heads.rs"]
+mod heads;
 #[path = "messages/read.rs"]
 mod read;
 #[path = "messages/round_trip.rs"]
 mod round_trip;
+#[path = "messages/typed_body.rs"]
+mod typed_body;
 
 use amqp_proto::{
     frame::Payload,
-    message::{ApplicationProperties, Body, Message, MessageError, MessageSettings, Section},
+    message::{ApplicationProperties, Body, BodyError, Message, MessageError, ParseOptions, Section},
     spec::messaging::{Header, MessageId, Properties},
-    types::{Annotations, SequenceNo, Str, Symbol, Timestamp, Value},
+    types::{Annotations, Milliseconds, SequenceNo, Str, Symbol, Timestamp, Value},
 };
 use bytes::Bytes;
 
@@ -32,10 +40,24 @@ struct Seen {
     footer: Read<Annotations>,
     validate: Result<(), MessageError>,
     data_sections: Vec<Payload>,
+    sequences: Vec<Result<Vec<Value>, MessageError>>,
+    elements: Vec<Result<Value, MessageError>>,
+    body_as: Typed,
     whole: Payload,
     bare: Payload,
     next_hop: Payload,
     single: Single,
+}
+
+/// The body as several types.
+#[derive(Debug, PartialEq)]
+struct Typed {
+    value: Result<Value, BodyError>,
+    bytes: Result<Bytes, BodyError>,
+    joined: Result<Vec<u8>, BodyError>,
+    chunks: Result<Payload, BodyError>,
+    text: Result<String, BodyError>,
+    list: Result<Vec<Value>, BodyError>,
 }
 
 /// The accessors of single properties.
@@ -48,10 +70,11 @@ struct Single {
     times: [Read<Timestamp>; 2],
     group_sequence: Read<SequenceNo>,
     application_property: Read<Value>,
-    annotations: [Read<Value>; 2],
+    annotations: [Read<Value>; 5],
+    header: Result<(bool, u8, Option<Milliseconds>, bool, u32), MessageError>,
 }
 
-fn see(payload: impl Into<Payload>, settings: &MessageSettings) -> Result<Seen, MessageError> {
+fn see(payload: impl Into<Payload>, settings: &ParseOptions) -> Result<Seen, MessageError> {
     let message = Message::parse(payload, settings)?;
     let seen = Seen {
         sections: message.sections().collect(),
@@ -64,8 +87,18 @@ fn see(payload: impl Into<Payload>, settings: &MessageSettings) -> Result<Seen, 
         footer: message.footer(),
         validate: message.validate(),
         data_sections: message.data_sections().collect(),
+        sequences: message.sequences().collect(),
+        elements: message.sequence_elements().collect(),
+        body_as: Typed {
+            value: message.body_as(),
+            bytes: message.body_as(),
+            joined: message.body_as(),
+            chunks: message.body_as(),
+            text: message.body_as(),
+            list: message.body_as(),
+        },
         whole: message.payload(),
-        bare: message.bare(),
+        bare: message.bare_message(),
         next_hop: message.with_header(Header { durable: Some(true), ..Header::default() }),
         single: single(&message),
     };
@@ -88,8 +121,25 @@ fn single(message: &Message) -> Single {
         times: [message.absolute_expiry_time(), message.creation_time()],
         group_sequence: message.group_sequence(),
         application_property: message.application_property("k").map(|value| value.map(Value::from)),
-        annotations: [message.delivery_annotation("x-opt-a"), message.message_annotation("x-opt-a")],
+        annotations: [
+            message.delivery_annotation("x-opt-a"),
+            message.message_annotation("x-opt-a"),
+            message.message_annotation(5),
+            message.footer_entry("h"),
+            message.footer_entry(5),
+        ],
+        header: header(message),
     }
+}
+
+fn header(message: &Message) -> Result<(bool, u8, Option<Milliseconds>, bool, u32), MessageError> {
+    Ok((
+        message.durable()?,
+        message.priority()?,
+        message.ttl()?,
+        message.first_acquirer()?,
+        message.delivery_count()?,
+    ))
 }
 
 /// The bytes of a payload.
@@ -109,7 +159,7 @@ fn in_chunks(bytes: &[u8], sizes: &[usize]) -> Payload {
 }
 
 /// Asserts that the bytes read the same however they are cut in two or three, and byte by byte.
-fn same_in_all_chunks(name: &str, bytes: &[u8], settings: &MessageSettings) {
+fn same_in_all_chunks(name: &str, bytes: &[u8], settings: &ParseOptions) {
     let whole = see(bytes.to_vec(), settings);
     for cut in 1..bytes.len() {
         assert_eq!(see(in_chunks(bytes, &[cut]), settings), whole, "{name}: cut at {cut}");

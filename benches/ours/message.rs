@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use amqp_proto::{
     frame::Payload,
-    message::{DataBody, Message, MessageBuilder, MessageSettings, NoBody},
+    message::{DataBody, Message, MessageBuilder, NoBody, ParseOptions},
 };
 use bytes::Bytes;
 
@@ -25,7 +25,7 @@ fn encoded() -> Payload {
 }
 
 fn parse(payload: &Payload) -> Message {
-    Message::parse(black_box(payload).clone(), &MessageSettings::default()).expect("it was built here")
+    Message::parse(black_box(payload).clone(), &ParseOptions::default()).expect("it was built here")
 }
 
 /// Builds the message and encodes it, in the same memory as the one before.
@@ -55,7 +55,7 @@ pub fn decode_all() -> impl FnMut(u64) {
             for property in message.application_properties_ref().expect("it was built here") {
                 black_box(property).expect("it was built here");
             }
-            message.data_pieces().for_each(|piece| {
+            message.data_chunks().for_each(|piece| {
                 black_box(piece);
             });
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use amqp_proto::{
     CommandError, Connection, CreditPolicy, Delivery, DeliveryId, Event, LinkId, ReceiverConfig, ReceiverId,
     SenderConfig, SenderId,
-    message::{Message, MessageSettings},
+    message::{Message, ParseOptions},
     spec::{
         definitions::{AmqpError, ErrorCondition, SenderSettleMode},
         delivery_state::DeliveryState,
@@ -248,7 +248,7 @@ fn note(ready: &mut BTreeSet<Str>, address: &Str) {
 
 /// Returns the address in a message to the anonymous terminus.
 fn destination(message: &Stored) -> Option<Str> {
-    let settings = MessageSettings { body_required: false, ..MessageSettings::default() };
+    let settings = ParseOptions { body_required: false, ..ParseOptions::default() };
     let readable = message.format == MESSAGE_FORMAT;
     let parsed = readable.then(|| Message::parse(message.payload.clone(), &settings).ok())??;
     parsed.to().ok()?.filter(|address| !address.is_empty())

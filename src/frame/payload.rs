@@ -56,6 +56,12 @@ impl Payload {
         self.is_one_chunk().then_some(&self.first)
     }
 
+    /// Returns all bytes if they are one chunk, else the payload.
+    #[inline]
+    pub(crate) fn into_only_chunk(self) -> Result<Bytes, Self> {
+        if self.is_one_chunk() { Ok(self.first) } else { Err(self) }
+    }
+
     /// The chunks, in order; none of them is empty.
     pub fn chunks(&self) -> impl Iterator<Item = &Bytes> {
         let rest = self.rest.iter().flat_map(|rest| rest.chunks.iter());
@@ -83,15 +89,14 @@ impl Payload {
     }
 
     /// All bytes as one: shared if they are one chunk, copied together if they are several.
-    pub fn into_bytes(mut self) -> Bytes {
-        if self.is_one_chunk() {
-            return self.first;
-        }
-        let mut joined = BytesMut::with_capacity(self.len());
-        while self.has_remaining() {
-            joined.extend_from_slice(&self.take_chunk(usize::MAX));
-        }
-        joined.freeze()
+    pub fn into_bytes(self) -> Bytes {
+        self.into_only_chunk().unwrap_or_else(|mut payload| {
+            let mut joined = BytesMut::with_capacity(payload.len());
+            while payload.has_remaining() {
+                joined.extend_from_slice(&payload.take_chunk(usize::MAX));
+            }
+            joined.freeze()
+        })
     }
 
     /// A copy in one chunk that holds nothing else alive.

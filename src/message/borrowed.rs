@@ -286,9 +286,9 @@ impl Message {
     /// The properties (3.2.4), all of them, borrowed: as [`properties`](Self::properties), but faster.
     ///
     /// ```
-    /// use amqp_proto::message::{Message, MessageIdRef, MessageSettings};
+    /// use amqp_proto::message::{Message, MessageIdRef, ParseOptions};
     /// let payload = Message::builder().message_id(7_u64).to("queue").data("hello").build();
-    /// let message = Message::parse(payload, &MessageSettings::default())?;
+    /// let message = Message::parse(payload, &ParseOptions::default())?;
     /// let properties = message.properties_ref()?.unwrap_or_default();
     /// assert_eq!(properties.message_id, Some(MessageIdRef::Ulong(7)));
     /// assert!(properties.to.is_some_and(|to| to == "queue"));
@@ -299,7 +299,7 @@ impl Message {
     /// [`MessageError`] if the section is not as 3.2.4 has it.
     #[inline]
     pub fn properties_ref(&self) -> Result<Option<PropertiesRef<'_>>, MessageError> {
-        let Some(mut decoder) = self.decoder(SectionKind::Properties) else { return Ok(None) };
+        let Some(mut decoder) = self.head_decoder(SectionKind::Properties) else { return Ok(None) };
         // A section ends where its value does, which was checked when it was found.
         match decoder.rest().split_first() {
             Some((code, rest)) => match PropertiesRef::decode_as(*code, rest, &mut decoder) {
@@ -314,13 +314,13 @@ impl Message {
     /// [`application_properties`](Self::application_properties), but faster.
     ///
     /// ```
-    /// use amqp_proto::message::{Message, MessageSettings, SimpleRef};
+    /// use amqp_proto::message::{Message, ParseOptions, SimpleRef};
     /// let payload = Message::builder()
     ///     .application_property("colour", "blue")
     ///     .application_property("size", 7_u32)
     ///     .data("hello")
     ///     .build();
-    /// let message = Message::parse(payload, &MessageSettings::default())?;
+    /// let message = Message::parse(payload, &ParseOptions::default())?;
     /// let mut sizes = 0;
     /// for property in message.application_properties_ref()? {
     ///     match property? {
@@ -336,8 +336,11 @@ impl Message {
     /// [`MessageError`] if the section is not a map; the iterator returns the errors of its pairs.
     #[inline]
     pub fn application_properties_ref(&self) -> Result<ApplicationPropertiesRef<'_>, MessageError> {
-        match self.value_decoder(SectionKind::ApplicationProperties)? {
-            Some(decoder) => Ok(ApplicationPropertiesRef::enter(decoder)?),
+        match self.head_decoder(SectionKind::ApplicationProperties) {
+            Some(mut decoder) => {
+                decoder.skip_descriptor()?;
+                Ok(ApplicationPropertiesRef::enter(decoder)?)
+            }
             None => Ok(ApplicationPropertiesRef::none(Decoder::new(&self.first, self.limits))),
         }
     }

@@ -1,34 +1,33 @@
-//! Messages put together section by section and written in their smallest encoding.
+//! Builds messages section by section, each in its smallest encoding.
 
 use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
 
 use super::{
-    ApplicationProperties, SimpleType,
-    encoded::{Fields, Pairs, binary_head},
+    AnnotationKeyRef, ApplicationProperties, DataBody, HasBody, NoBody, SequenceBody, SharedBody, SimpleType,
+    ValueBody,
+    encoded::{Fields, Pairs},
 };
 use crate::{
     codec::{Encode, Encoder},
     frame::Payload,
     spec::messaging::{
-        AMQP_SEQUENCE, AMQP_VALUE, APPLICATION_PROPERTIES, DATA, DELIVERY_ANNOTATIONS, FOOTER, Header,
-        MESSAGE_ANNOTATIONS, MessageId, Properties,
+        APPLICATION_PROPERTIES, DELIVERY_ANNOTATIONS, FOOTER, Header, MESSAGE_ANNOTATIONS, MessageId,
+        Properties,
     },
     types::{AnnotationKey, Annotations, Milliseconds, SequenceNo, Symbol, Timestamp, Value},
 };
 
-/// From this size on a data section's bytes are shared by the payload instead of copied.
-const BY_REFERENCE: usize = 1024;
-
-/// What the head of a message takes beyond its fields and pairs, as a rule: descriptors, sizes and the header.
+/// Bytes reserved for the header, and for the descriptors and sizes of the other sections.
 const HEADS: usize = 96;
 
-/// A message being built; [`Message::builder`](super::Message::builder) starts one.
+/// A message being built. [`Message::builder`](super::Message::builder) starts an empty one,
+/// [`Message::to_builder`](super::Message::to_builder) a copy, [`Message::reply`](super::Message::reply) an answer.
 ///
-/// Its type tells which form the body has ([`NoBody`] to begin with), so that a message without a body, with a
-/// mixed one or with a second amqp-value does not compile (3.2). What goes into properties, application-properties
-/// and annotations is encoded at once, so text is borrowed and not kept. A key set again replaces its value.
+/// The type parameter is the form of the body, [`NoBody`] at first. A message without a body, with a mixed one or
+/// with a second amqp-value therefore does not compile (3.2). Properties, application-properties and annotations are
+/// encoded at once, so the builder only borrows their text. Setting a key again replaces its value.
 ///
 /// ```
 /// use amqp_proto::message::Message;
@@ -53,12 +52,12 @@ const HEADS: usize = 96;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct MessageBuilder<B = NoBody> {
-    /// Boxed: each call hands the builder on by value.
+    /// Boxed, because each call moves the builder.
     head: Box<Head>,
     body: B,
 }
 
-/// All sections but the body.
+/// All sections except the body.
 #[derive(Clone, Debug, Default)]
 struct Head {
     header: Header,
@@ -70,131 +69,56 @@ struct Head {
     footer: Pairs,
 }
 
-/// The builder has no body yet.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoBody(());
-
-/// The body is made of data sections (3.2.6).
-#[derive(Clone, Debug)]
-pub struct DataBody {
-    first: Bytes,
-    rest: Vec<Bytes>,
-}
-
-/// The body is made of amqp-sequence sections (3.2.7).
-#[derive(Clone, Debug)]
-pub struct SequenceBody(Vec<u8>);
-
-/// The body is an amqp-value section (3.2.8).
-#[derive(Clone, Debug)]
-pub struct ValueBody(Vec<u8>);
-
-/// A body as 3.2 has it.
-pub trait BodyState: sealed::Sections {}
-
-mod sealed {
-    use alloc::vec::Vec;
-
-    use bytes::Bytes;
-
-    pub trait Sections {
-        /// Bytes of all sections, or a little more.
-        fn size(&self) -> usize;
-        /// Writes all sections; bytes may go to `share` instead, with what has been written before them.
-        fn write(&self, out: &mut Vec<u8>, share: &mut dyn FnMut(&mut Vec<u8>, &Bytes));
-    }
-}
-
-impl BodyState for DataBody {}
-impl BodyState for SequenceBody {}
-impl BodyState for ValueBody {}
-
-impl sealed::Sections for DataBody {
-    fn size(&self) -> usize {
-        let section = |data: &Bytes| if data.len() < BY_REFERENCE { data.len().saturating_add(8) } else { 8 };
-        self.rest.iter().fold(section(&self.first), |sum, data| sum.saturating_add(section(data)))
-    }
-
-    fn write(&self, out: &mut Vec<u8>, share: &mut dyn FnMut(&mut Vec<u8>, &Bytes)) {
-        for data in core::iter::once(&self.first).chain(&self.rest) {
-            let mut writer = Encoder::new(out);
-            writer.describe(DATA);
-            if data.len() < BY_REFERENCE {
-                data.encode(&mut writer);
-            } else {
-                binary_head(data.len(), out);
-                share(out, data);
-            }
-        }
-    }
-}
-
-impl sealed::Sections for SequenceBody {
-    fn size(&self) -> usize {
-        self.0.len()
-    }
-
-    fn write(&self, out: &mut Vec<u8>, _: &mut dyn FnMut(&mut Vec<u8>, &Bytes)) {
-        out.extend_from_slice(&self.0);
-    }
-}
-
-impl sealed::Sections for ValueBody {
-    fn size(&self) -> usize {
-        self.0.len()
-    }
-
-    fn write(&self, out: &mut Vec<u8>, _: &mut dyn FnMut(&mut Vec<u8>, &Bytes)) {
-        out.extend_from_slice(&self.0);
-    }
-}
-
 impl MessageBuilder<NoBody> {
-    /// A message with nothing in it.
+    /// Creates a builder without any section.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes the body a data section; more may follow.
+    /// Makes the body a data section (3.2.6). More data sections may follow.
     #[must_use]
     pub fn data(self, bytes: impl Into<Bytes>) -> MessageBuilder<DataBody> {
-        MessageBuilder { head: self.head, body: DataBody { first: bytes.into(), rest: Vec::new() } }
+        self.with_body(DataBody::new(bytes.into()))
     }
 
-    /// Makes the body an amqp-sequence section; more may follow.
+    /// Makes the body an amqp-sequence section (3.2.7). More amqp-sequence sections may follow.
     #[must_use]
     pub fn sequence(self, elements: &[Value]) -> MessageBuilder<SequenceBody> {
-        MessageBuilder { head: self.head, body: SequenceBody(Vec::new()) }.sequence(elements)
+        self.with_body(SequenceBody::new()).sequence(elements)
     }
 
-    /// Makes the body an amqp-value section.
+    /// Makes the body an amqp-value section (3.2.8).
     #[must_use]
     pub fn value(self, value: impl Encode) -> MessageBuilder<ValueBody> {
-        let mut bytes = Vec::new();
-        let mut writer = Encoder::new(&mut bytes);
-        writer.describe(AMQP_VALUE);
-        value.encode(&mut writer);
-        MessageBuilder { head: self.head, body: ValueBody(bytes) }
+        self.with_body(ValueBody::new(&value))
+    }
+
+    /// Makes the body these encoded sections.
+    pub(super) fn shared(self, sections: Payload) -> MessageBuilder<SharedBody> {
+        self.with_body(SharedBody::new(sections))
+    }
+
+    #[inline]
+    fn with_body<B>(self, body: B) -> MessageBuilder<B> {
+        MessageBuilder { head: self.head, body }
     }
 }
 
 impl MessageBuilder<DataBody> {
-    /// Adds a data section.
+    /// Appends a data section.
     #[must_use]
     pub fn data(mut self, bytes: impl Into<Bytes>) -> Self {
-        self.body.rest.push(bytes.into());
+        self.body.push(bytes.into());
         self
     }
 }
 
 impl MessageBuilder<SequenceBody> {
-    /// Adds an amqp-sequence section.
+    /// Appends an amqp-sequence section.
     #[must_use]
     pub fn sequence(mut self, elements: &[Value]) -> Self {
-        let mut writer = Encoder::new(&mut self.body.0);
-        writer.describe(AMQP_SEQUENCE);
-        elements.encode(&mut writer);
+        self.body.push(elements);
         self
     }
 }
@@ -209,28 +133,52 @@ impl<B> MessageBuilder<B> {
         self
     }
 
-    /// Whether the message must survive a failure.
+    /// Leaves the header out.
+    #[must_use]
+    pub fn without_header(mut self) -> Self {
+        self.head.header = Header::default();
+        self.head.has_header = false;
+        self
+    }
+
+    /// Sets whether the message must survive a failure.
     #[must_use]
     pub fn durable(mut self, durable: bool) -> Self {
-        self.head.header.durable = Some(durable);
-        self.head.has_header = true;
+        self.header_mut().durable = Some(durable);
         self
     }
 
-    /// The message's priority.
+    /// Sets the relative priority.
     #[must_use]
     pub fn priority(mut self, priority: u8) -> Self {
-        self.head.header.priority = Some(priority);
-        self.head.has_header = true;
+        self.header_mut().priority = Some(priority);
         self
     }
 
-    /// How long the message is worth delivering.
+    /// Sets the time to live.
     #[must_use]
     pub fn ttl(mut self, ttl: Milliseconds) -> Self {
-        self.head.header.ttl = Some(ttl);
-        self.head.has_header = true;
+        self.header_mut().ttl = Some(ttl);
         self
+    }
+
+    /// Sets whether no other link has acquired the message before.
+    #[must_use]
+    pub fn first_acquirer(mut self, first_acquirer: bool) -> Self {
+        self.header_mut().first_acquirer = Some(first_acquirer);
+        self
+    }
+
+    /// Sets the number of unsuccessful earlier delivery attempts.
+    #[must_use]
+    pub fn delivery_count(mut self, delivery_count: u32) -> Self {
+        self.header_mut().delivery_count = Some(delivery_count);
+        self
+    }
+
+    const fn header_mut(&mut self) -> &mut Header {
+        self.head.has_header = true;
+        &mut self.head.header
     }
 }
 
@@ -248,7 +196,7 @@ macro_rules! properties {
                 }
             )*
 
-            /// Sets those properties that are there.
+            /// Sets the properties that are present in `properties`.
             #[must_use]
             pub fn properties(mut self, properties: &Properties) -> Self {
                 $(
@@ -259,91 +207,128 @@ macro_rules! properties {
                 )*
                 self
             }
+
+            /// Leaves all properties out.
+            #[must_use]
+            pub fn without_properties(mut self) -> Self {
+                self.head.fields.clear();
+                self
+            }
         }
     };
 }
 
 properties! {
-    /// Identifies the message within its system.
+    /// Sets the identity of the message within its system.
     message_id: impl Into<MessageId>, |id| &id.into();
-    /// Who is responsible for the message.
+    /// Sets the identity of the user who produced the message.
     user_id: impl AsRef<[u8]>, |id| id.as_ref();
-    /// The address of the node that the message is meant for.
+    /// Sets the address of the node that the message is meant for.
     to: impl AsRef<str>, |address| address.as_ref();
-    /// What the message is about.
+    /// Sets a summary of the message's content and purpose.
     subject: impl AsRef<str>, |subject| subject.as_ref();
-    /// The address of the node to send replies to.
+    /// Sets the address of the node to send replies to.
     reply_to: impl AsRef<str>, |address| address.as_ref();
-    /// What the message refers to.
+    /// Sets the identity that the message is correlated with, such as that of a request.
     correlation_id: impl Into<MessageId>, |id| &id.into();
-    /// The MIME type of the body's data sections.
+    /// Sets the MIME type of the body's data sections.
     content_type: impl Into<Symbol>, |content| &content.into();
-    /// The MIME encoding of the body's data sections.
+    /// Sets the MIME encoding of the body's data sections.
     content_encoding: impl Into<Symbol>, |encoding| &encoding.into();
-    /// When the message expires.
+    /// Sets the time at which the message expires.
     absolute_expiry_time: Timestamp, |time| &time;
-    /// When the message was made.
+    /// Sets the time at which the message was created.
     creation_time: Timestamp, |time| &time;
-    /// The group that the message belongs to.
+    /// Sets the group that the message belongs to.
     group_id: impl AsRef<str>, |group| group.as_ref();
-    /// The message's place in its group.
+    /// Sets the message's position in its group.
     group_sequence: SequenceNo, |number| &number;
-    /// The group that replies belong to.
+    /// Sets the group that replies belong to.
     reply_to_group_id: impl AsRef<str>, |group| group.as_ref();
 }
 
-/// The sections that are maps.
+/// The application-properties (3.2.5).
 impl<B> MessageBuilder<B> {
-    /// Sets an application-property (3.2.5); only values of simple types can stand here.
+    /// Sets an application-property. Only values of simple types are allowed.
     #[must_use]
     pub fn application_property(mut self, name: impl AsRef<str>, value: impl SimpleType) -> Self {
         self.head.application_properties.set(name.as_ref(), &value);
         self
     }
 
-    /// Sets application-properties, as another message has them.
+    /// Sets the application-properties that are present in `properties`.
     #[must_use]
     pub fn application_properties(mut self, properties: &ApplicationProperties) -> Self {
         properties.iter().for_each(|(name, value)| self.head.application_properties.set(name, value));
         self
     }
 
-    /// Sets a delivery-annotation (3.2.2).
+    /// Drops an application-property, if present.
     #[must_use]
-    pub fn delivery_annotation(mut self, key: impl Into<AnnotationKey>, value: impl Encode) -> Self {
-        self.head.delivery_annotations.set(&key.into(), &value);
+    pub fn without_application_property(mut self, name: impl AsRef<str>) -> Self {
+        self.head.application_properties.remove(name.as_ref());
         self
     }
 
-    /// Sets delivery-annotations, as another message has them.
+    /// Leaves all application-properties out.
     #[must_use]
-    pub fn delivery_annotations(mut self, annotations: &Annotations) -> Self {
-        annotations.iter().for_each(|(key, value)| self.head.delivery_annotations.set(key, value));
+    pub fn without_application_properties(mut self) -> Self {
+        self.head.application_properties.clear();
         self
     }
+}
 
-    /// Sets a message-annotation (3.2.3).
+macro_rules! annotations {
+    ($($section:literal $field:ident: $set:ident $set_all:ident $drop:ident $drop_all:ident;)*) => {
+        /// The sections whose keys are symbols or ulongs (3.2.10).
+        impl<B> MessageBuilder<B> {$(
+            #[doc = concat!("Sets one entry of the ", $section, ".")]
+            #[must_use]
+            pub fn $set(mut self, key: impl Into<AnnotationKey>, value: impl Encode) -> Self {
+                self.head.$field.set(&key.into(), &value);
+                self
+            }
+
+            #[doc = concat!("Sets the entries of the ", $section, " that are present in `entries`.")]
+            #[must_use]
+            pub fn $set_all(mut self, entries: &Annotations) -> Self {
+                entries.iter().for_each(|(key, value)| self.head.$field.set(key, value));
+                self
+            }
+
+            #[doc = concat!("Drops one entry of the ", $section, ", if present.")]
+            #[must_use]
+            pub fn $drop<'k>(mut self, key: impl Into<AnnotationKeyRef<'k>>) -> Self {
+                self.head.$field.remove(&key.into());
+                self
+            }
+
+            #[doc = concat!("Leaves the ", $section, " out.")]
+            #[must_use]
+            pub fn $drop_all(mut self) -> Self {
+                self.head.$field.clear();
+                self
+            }
+        )*}
+    };
+}
+
+annotations! {
+    "delivery-annotations (3.2.2)" delivery_annotations:
+        delivery_annotation delivery_annotations without_delivery_annotation without_delivery_annotations;
+    "message-annotations (3.2.3)" message_annotations:
+        message_annotation message_annotations without_message_annotation without_message_annotations;
+    "footer (3.2.9)" footer: footer_entry footer without_footer_entry without_footer;
+}
+
+impl<B> MessageBuilder<B> {
+    /// Leaves the body out, so that another can be set.
     #[must_use]
-    pub fn message_annotation(mut self, key: impl Into<AnnotationKey>, value: impl Encode) -> Self {
-        self.head.message_annotations.set(&key.into(), &value);
-        self
+    pub fn without_body(self) -> MessageBuilder<NoBody> {
+        MessageBuilder { head: self.head, body: NoBody(()) }
     }
 
-    /// Sets message-annotations, as another message has them.
-    #[must_use]
-    pub fn message_annotations(mut self, annotations: &Annotations) -> Self {
-        annotations.iter().for_each(|(key, value)| self.head.message_annotations.set(key, value));
-        self
-    }
-
-    /// Sets an entry of the footer (3.2.9).
-    #[must_use]
-    pub fn footer(mut self, key: impl Into<AnnotationKey>, value: impl Encode) -> Self {
-        self.head.footer.set(&key.into(), &value);
-        self
-    }
-
-    /// Empties the builder but keeps the memory of its head, for the next message.
+    /// Empties the builder, but keeps the memory of all sections before the body for the next message.
     #[must_use]
     pub fn clear(self) -> MessageBuilder<NoBody> {
         let mut head = self.head;
@@ -362,9 +347,9 @@ impl<B> MessageBuilder<B> {
     }
 }
 
-impl<B: BodyState> MessageBuilder<B> {
-    /// The encoded message. Data of 1 KiB and more is shared, as a chunk of its own; the rest is one chunk, or one
-    /// before and one after each such data.
+impl<B: HasBody> MessageBuilder<B> {
+    /// Returns the encoded message. Data of 1 KiB and more is shared, as a chunk of its own. All bytes between are
+    /// copied into one chunk.
     #[must_use]
     pub fn build(&self) -> Payload {
         let mut payload = Payload::new();
@@ -379,7 +364,7 @@ impl<B: BodyState> MessageBuilder<B> {
         payload
     }
 
-    /// Writes the encoded message to the end of a buffer, copying all data.
+    /// Appends the encoded message to a buffer, copying all data.
     pub fn encode_into(&self, out: &mut Vec<u8>) {
         self.head.write(out);
         self.body.write(out, &mut |out, data| out.extend_from_slice(data));

@@ -190,6 +190,18 @@ impl Pairs {
         None
     }
 
+    /// Removes the pair of a key, if present.
+    pub(super) fn remove(&mut self, key: &(impl Encode + ?Sized)) {
+        let end = self.bytes.len();
+        key.encode(&mut Encoder::new(&mut self.bytes));
+        let pair = self.find(end);
+        self.bytes.truncate(end);
+        if let Some(pair) = pair {
+            self.bytes.drain(pair);
+            self.count = self.count.saturating_sub(1);
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }

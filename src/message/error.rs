@@ -1,56 +1,56 @@
-//! What can be wrong with a payload that should be a message.
+//! Errors of a payload that is no message.
 
 use thiserror::Error;
 
 use super::SectionKind;
 use crate::codec::{DecodeError, DecodeErrorKind};
 
-/// A payload that is no message of the standard's format: `amqp:decode-error` on the wire (2.8.15).
+/// The payload is no message of the standard's format: `amqp:decode-error` on the wire (2.8.15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{kind} at byte {offset}")]
 pub struct MessageError {
-    /// What is wrong.
+    /// The reason.
     pub kind: MessageErrorKind,
-    /// Where, in bytes from the start of the payload.
+    /// The offset of the fault, in bytes from the start of the payload.
     pub offset: usize,
 }
 
-/// What is wrong with the payload.
+/// The reason why a payload is no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MessageErrorKind {
-    /// The bytes are not the value due at this place.
+    /// The bytes are not the expected value.
     #[error("{0}")]
     Decode(DecodeErrorKind),
-    /// A section that may come once comes again (3.2).
+    /// A section that may occur once occurs twice (3.2).
     #[error("a second {0} section")]
     Duplicate(SectionKind),
-    /// A section comes after one that it has to precede (3.2).
+    /// A section follows one that it must precede (3.2).
     #[error("a {section} section after the {after} section")]
     OutOfOrder {
         /// The section.
         section: SectionKind,
-        /// The one before it.
+        /// The section before it.
         after: SectionKind,
     },
     /// The body has sections of two kinds (3.2).
     #[error("a {section} section in a body of {body} sections")]
     MixedBody {
-        /// What the body began with.
+        /// The kind of the first section of the body.
         body: SectionKind,
-        /// What came then.
+        /// The other kind.
         section: SectionKind,
     },
-    /// There is no body (3.2).
+    /// The message has no body (3.2).
     #[error("the message has no body")]
     NoBody,
-    /// More sections than the setting allows.
+    /// The message has more than [`max_sections`](super::ParseOptions::max_sections) sections.
     #[error("there are too many sections")]
     TooManySections,
 }
 
 impl MessageErrorKind {
-    /// The error at this offset.
+    /// Returns the error for this reason, at an offset.
     pub const fn at(self, offset: usize) -> MessageError {
         MessageError { kind: self, offset }
     }

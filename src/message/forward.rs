@@ -1,122 +1,279 @@
-//! A message on its way to the next hop: new annotations around an untouched bare message (3.2).
+//! Messages for the next hop: changed annotations around an unchanged bare message (3.2).
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use super::{Message, SectionKind};
+use super::{
+    Message, MessageError, SectionKind,
+    entries::{Entries, RawValue},
+};
 use crate::{
-    codec::{Encode, Encoder},
+    codec::{Encode, Encoder, to_vec},
     frame::Payload,
-    spec::messaging::{DELIVERY_ANNOTATIONS, Header, MESSAGE_ANNOTATIONS},
-    types::Annotations,
+    spec::messaging::Header,
+    types::{AnnotationKey, Annotations},
 };
 
-/// What is to become of a section.
+/// The change of the header.
 #[derive(Clone, Debug)]
-enum Change<T> {
+enum HeaderChange {
     Keep,
     Omit,
-    Replace(T),
+    Replace(Header),
 }
 
-/// A message for the next hop, made by [`Message::forward`].
+/// The change of a section that is a map.
+#[derive(Clone, Debug)]
+struct MapChange {
+    /// True if the entries of the message are kept, as far as `entries` does not change them.
+    keep: bool,
+    /// Entries to set, encoded, or to drop if `None`. Each key occurs once.
+    entries: Vec<(AnnotationKey, Option<Vec<u8>>)>,
+}
+
+impl MapChange {
+    const KEEP: Self = Self { keep: true, entries: Vec::new() };
+    const OMIT: Self = Self { keep: false, entries: Vec::new() };
+
+    fn replace(entries: &Annotations) -> Self {
+        let entries = entries.iter().map(|(key, value)| (key.clone(), Some(to_vec(value))));
+        Self { keep: false, entries: entries.collect() }
+    }
+
+    fn set(&mut self, key: AnnotationKey, value: Option<Vec<u8>>) {
+        match self.entries.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, change)) => *change = value,
+            None => self.entries.push((key, value)),
+        }
+    }
+}
+
+/// A message for the next hop. [`Message::forward`] starts one, [`build`](Self::build) returns its payload.
 ///
-/// The bare message and the footer are shared, byte for byte: 3.2 forbids an intermediary to re-encode them. If not
-/// said otherwise, the header and the message-annotations are kept (3.2.3), and the delivery-annotations are left
-/// out: they are from the previous hop to this one (3.2.2).
+/// 3.2 forbids an intermediary to change the bare message: its bytes are shared with the received message, and no
+/// property or application-property can be changed. Unless changed, the header, the message-annotations (3.2.3) and the footer are kept. The delivery-annotations are left
+/// out, because they are meant for this hop alone (3.2.2).
+///
+/// Changing one entry of a map keeps the bytes and the order of all others. A section without entries is not
+/// written, which means the same (3.2.2, 3.2.3).
+///
+/// ```
+/// use amqp_proto::message::{Message, ParseOptions};
+///
+/// let payload = Message::builder()
+///     .message_annotation(1_u64, "first hop")
+///     .message_annotation(2_u64, "secret")
+///     .data("hello")
+///     .build();
+/// let received = Message::parse(payload, &ParseOptions::default())?;
+///
+/// let payload = received
+///     .forward()
+///     .message_annotation(1_u64, "second hop")
+///     .without_message_annotation(2_u64)
+///     .build()?;
+/// let sent = Message::parse(payload, &ParseOptions::default())?;
+/// assert_eq!(sent.message_annotation(1)?, Some("second hop".into()));
+/// assert_eq!(sent.message_annotation(2)?, None);
+/// assert_eq!(sent.bare_message(), received.bare_message());
+/// # Ok::<(), amqp_proto::message::MessageError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Forward<'a> {
     message: &'a Message,
-    header: Change<Header>,
-    delivery_annotations: Change<Annotations>,
-    message_annotations: Change<Annotations>,
+    header: HeaderChange,
+    delivery_annotations: MapChange,
+    message_annotations: MapChange,
+    footer: MapChange,
 }
 
 impl<'a> Forward<'a> {
-    pub(super) fn new(message: &'a Message) -> Self {
+    pub(super) const fn new(message: &'a Message) -> Self {
         Self {
             message,
-            header: Change::Keep,
-            delivery_annotations: Change::Omit,
-            message_annotations: Change::Keep,
+            header: HeaderChange::Keep,
+            // 3.2.2: they are from the previous hop to this one.
+            delivery_annotations: MapChange::OMIT,
+            // 3.2.3: they are propagated unless modified.
+            message_annotations: MapChange::KEEP,
+            footer: MapChange::KEEP,
         }
     }
 
     /// Replaces the header.
     #[must_use]
-    pub fn header(self, header: Header) -> Self {
-        Self { header: Change::Replace(header), ..self }
+    pub fn header(mut self, header: Header) -> Self {
+        self.header = HeaderChange::Replace(header);
+        self
     }
 
     /// Leaves the header out.
     #[must_use]
-    pub fn without_header(self) -> Self {
-        Self { header: Change::Omit, ..self }
-    }
-
-    /// Replaces the delivery-annotations.
-    #[must_use]
-    pub fn delivery_annotations(self, annotations: Annotations) -> Self {
-        Self { delivery_annotations: Change::Replace(annotations), ..self }
+    pub fn without_header(mut self) -> Self {
+        self.header = HeaderChange::Omit;
+        self
     }
 
     /// Keeps the delivery-annotations of the previous hop.
     #[must_use]
-    pub fn keep_delivery_annotations(self) -> Self {
-        Self { delivery_annotations: Change::Keep, ..self }
+    pub fn keep_delivery_annotations(mut self) -> Self {
+        self.delivery_annotations.keep = true;
+        self
     }
 
-    /// Replaces the message-annotations, as 3.2.3 allows where they are augmented or modified.
-    #[must_use]
-    pub fn message_annotations(self, annotations: Annotations) -> Self {
-        Self { message_annotations: Change::Replace(annotations), ..self }
+    /// Returns the payload for the next hop: new and kept sections, around the bare message.
+    ///
+    /// # Errors
+    /// [`MessageError`] if an entry is to be changed in a section that is not a map with symbols or ulongs as keys
+    /// (3.2.10). Sections without such a change are not read.
+    pub fn build(&self) -> Result<Payload, MessageError> {
+        let mut output = Output::new(self.message);
+        output.header(&self.header);
+        output.map(SectionKind::DeliveryAnnotations, &self.delivery_annotations)?;
+        output.map(SectionKind::MessageAnnotations, &self.message_annotations)?;
+        output.share(self.message.bare_message_range());
+        output.map(SectionKind::Footer, &self.footer)?;
+        Ok(output.finish())
     }
 
-    /// The message for the next hop: new and kept sections of the head, then the untouched rest.
-    pub fn payload(&self) -> Payload {
-        let mut parts = Parts { message: self.message, payload: Payload::new(), bytes: Vec::new() };
-        parts.add(SectionKind::Header, &self.header, Header::encode);
-        parts.add(SectionKind::DeliveryAnnotations, &self.delivery_annotations, |annotations, writer| {
-            writer.describe(DELIVERY_ANNOTATIONS);
-            annotations.encode(writer);
-        });
-        parts.add(SectionKind::MessageAnnotations, &self.message_annotations, |annotations, writer| {
-            writer.describe(MESSAGE_ANNOTATIONS);
-            annotations.encode(writer);
-        });
-        parts.flush();
-        let bare = self.message.bare_range().start;
-        parts.share(bare..self.message.len());
-        parts.payload
+    /// Returns the payload with another header and the changes that are the default, which cannot fail.
+    pub(super) fn payload_with_header(message: &Message, header: Header) -> Payload {
+        let mut output = Output::new(message);
+        output.header(&HeaderChange::Replace(header));
+        output.keep(SectionKind::MessageAnnotations);
+        output.share(message.bare_message_range());
+        output.keep(SectionKind::Footer);
+        output.finish()
     }
 }
 
-/// The payload being put together.
-struct Parts<'a> {
+macro_rules! map_changes {
+    ($($section:literal $field:ident: $replace:ident $omit:ident $set:ident $drop:ident;)*) => {
+        /// The sections that are maps.
+        impl Forward<'_> {$(
+            #[doc = concat!("Replaces the ", $section, ". Undoes earlier changes of single entries.")]
+            #[must_use]
+            pub fn $replace(mut self, entries: Annotations) -> Self {
+                self.$field = MapChange::replace(&entries);
+                self
+            }
+
+            #[doc = concat!("Leaves the ", $section, " out. Undoes earlier changes of single entries.")]
+            #[must_use]
+            pub fn $omit(mut self) -> Self {
+                self.$field = MapChange::OMIT;
+                self
+            }
+
+            #[doc = concat!("Sets one entry of the ", $section, ", in its place if the key is present, else at the end.")]
+            #[must_use]
+            pub fn $set(mut self, key: impl Into<AnnotationKey>, value: impl Encode) -> Self {
+                self.$field.set(key.into(), Some(to_vec(&value)));
+                self
+            }
+
+            #[doc = concat!("Drops one entry of the ", $section, ", if present.")]
+            #[must_use]
+            pub fn $drop(mut self, key: impl Into<AnnotationKey>) -> Self {
+                self.$field.set(key.into(), None);
+                self
+            }
+        )*}
+    };
+}
+
+map_changes! {
+    "delivery-annotations" delivery_annotations:
+        delivery_annotations without_delivery_annotations delivery_annotation without_delivery_annotation;
+    "message-annotations" message_annotations:
+        message_annotations without_message_annotations message_annotation without_message_annotation;
+    "footer" footer: footer without_footer footer_entry without_footer_entry;
+}
+
+/// A payload in the making: shared parts of a message, and new bytes between them.
+struct Output<'a> {
     message: &'a Message,
     payload: Payload,
-    /// New bytes that are not in the payload yet.
+    /// New bytes that the payload does not contain yet.
     bytes: Vec<u8>,
 }
 
-impl Parts<'_> {
-    fn add<T>(&mut self, kind: SectionKind, change: &Change<T>, encode: impl FnOnce(&T, &mut Encoder<'_>)) {
+impl<'a> Output<'a> {
+    const fn new(message: &'a Message) -> Self {
+        Self { message, payload: Payload::new(), bytes: Vec::new() }
+    }
+
+    fn header(&mut self, change: &HeaderChange) {
         match change {
-            Change::Replace(new) => encode(new, &mut Encoder::new(&mut self.bytes)),
-            Change::Omit => {}
-            Change::Keep => {
-                if let Some(range) = self.message.range(kind) {
-                    self.flush();
-                    self.share(range);
-                }
+            HeaderChange::Keep => self.keep(SectionKind::Header),
+            HeaderChange::Omit => {}
+            HeaderChange::Replace(header) => header.encode(&mut Encoder::new(&mut self.bytes)),
+        }
+    }
+
+    fn map(&mut self, kind: SectionKind, change: &MapChange) -> Result<(), MessageError> {
+        if !change.entries.is_empty() {
+            return self.changed_map(kind, change);
+        }
+        if change.keep {
+            self.keep(kind);
+        }
+        Ok(())
+    }
+
+    /// Writes a section with some of its entries changed and the bytes of the others as they are.
+    fn changed_map(&mut self, kind: SectionKind, change: &MapChange) -> Result<(), MessageError> {
+        let start = self.bytes.len();
+        let mut encoder = Encoder::new(&mut self.bytes);
+        encoder.describe(kind.code());
+        let mut map = encoder.map();
+        let mut is_empty = true;
+        let mut write = |key: &dyn Encode, value: &[u8]| {
+            map.item(&mut encoder, key);
+            map.item(&mut encoder, &RawValue(value));
+            is_empty = false;
+        };
+        let mut changes: Vec<_> = change.entries.iter().map(|(key, value)| (key, value.as_deref())).collect();
+        let mut entries = if change.keep { Entries::of(self.message, kind)? } else { None };
+        while let Some(entry) = entries.as_mut().map_or(Ok(None), Entries::next_entry)? {
+            let change = changes.iter_mut().find(|(key, _)| entry.has_key(key));
+            // 1.6.23: a key occurs once, so taking the value drops a second entry with the key.
+            let value = change.map_or(Some(entry.encoded_value), |(_, value)| value.take());
+            if let Some(value) = value {
+                write(&RawValue(entry.encoded_key), value);
             }
         }
+        for (key, value) in changes {
+            if let Some(value) = value {
+                write(key, value);
+            }
+        }
+        // 3.2.2, 3.2.3: leaving the section out means the same as an empty map.
+        if is_empty {
+            encoder.truncate(start);
+        } else {
+            map.end(&mut encoder);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, kind: SectionKind) {
+        if let Some(range) = self.message.range(kind) {
+            self.share(range);
+        }
+    }
+
+    fn share(&mut self, range: Range<usize>) {
+        self.flush();
+        self.message.slice(range).chunks().for_each(|chunk| self.payload.push(chunk.clone()));
     }
 
     fn flush(&mut self) {
         self.payload.push(core::mem::take(&mut self.bytes).into());
     }
 
-    fn share(&mut self, range: core::ops::Range<usize>) {
-        self.message.slice(range).chunks().for_each(|chunk| self.payload.push(chunk.clone()));
+    fn finish(mut self) -> Payload {
+        self.flush();
+        self.payload
     }
 }

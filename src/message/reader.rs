@@ -1,4 +1,4 @@
-//! A message as it lies in its payload.
+//! A lazily decoded message.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::ops::Range;
@@ -6,46 +6,70 @@ use core::ops::Range;
 use bytes::Bytes;
 
 use super::{
-    Forward, MessageBuilder, MessageError, MessageErrorKind, NoBody, Section, SectionKind,
+    BodyKind, Forward, MessageBuilder, MessageError, MessageErrorKind, NoBody, Section, SectionKind,
     cursor::Cursor,
     scan::{Layout, next_section, scan, scan_usual},
 };
 use crate::{
     codec::{DecodeError, DecodeLimits, Decoder},
     frame::Payload,
+    spec::messaging::Header,
 };
 
-/// How a message is read.
+/// Options for reading a message.
+///
+/// ```
+/// use amqp_proto::message::{Message, ParseOptions};
+///
+/// // Some senders leave an empty body out.
+/// let lenient = ParseOptions { body_required: false, ..ParseOptions::default() };
+/// let message = Message::parse(vec![0x00, 0x53, 0x70, 0x45], &lenient)?;
+/// assert_eq!(message.body_kind(), None);
+/// # Ok::<(), amqp_proto::message::MessageError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MessageSettings {
-    /// Bounds on the values of each section.
-    pub decode: DecodeLimits,
-    /// How many sections a message may have. Default 10 000: an empty data section takes five bytes, so a
-    /// payload could have very many.
-    pub sections: u32,
-    /// Whether a message without a body is refused. Default true, as 3.2 has it; some senders leave the body out
-    /// where it would be empty.
+pub struct ParseOptions {
+    /// Bounds on the values in each section.
+    pub limits: DecodeLimits,
+    /// The most sections that a message may have. Default 10 000. An empty data section takes five bytes, so without a
+    /// limit a payload could contain millions.
+    pub max_sections: u32,
+    /// True if a message without a body is malformed. Default true, as in 3.2. Some senders leave an empty body out.
     pub body_required: bool,
 }
 
-impl Default for MessageSettings {
+impl Default for ParseOptions {
     fn default() -> Self {
-        Self { decode: DecodeLimits::DEFAULT, sections: 10_000, body_required: true }
+        Self { limits: DecodeLimits::DEFAULT, max_sections: 10_000, body_required: true }
     }
 }
 
 /// A message whose sections have been found but not decoded (3.2).
 ///
-/// [`parse`](Self::parse) checks which sections there are, their order, their types and that each ends where it
-/// says. What is in a section is checked when it is asked for, or all at once by [`validate`](Self::validate).
+/// [`parse`](Self::parse) checks the order, the types and the sizes of the sections. The accessors check the contents
+/// of a section when they decode it, [`validate`](Self::validate) checks all contents.
 ///
-/// A payload in several chunks reads the same as one in a single chunk. The chunks of the body are never copied
-/// together for the sake of another section: if the sections before the body do not lie in the first chunk, or the
-/// footer not in one chunk, `parse` joins those sections alone. A body of data is given as its chunks; an amqp-value
-/// or amqp-sequence that spans chunks is joined by the call that decodes it.
+/// A payload in several chunks reads the same as one in a single chunk. If the sections before the body span chunks,
+/// or the footer does, `parse` copies those sections together, but never the body. Data is returned in its chunks. An
+/// amqp-value or amqp-sequence section that spans chunks is joined by the call that decodes it.
 ///
-/// Everything taken out of a message shares its bytes, and so keeps the block alive that they were read into
-/// (see the [module](crate::message)).
+/// All parts of a message share its bytes, and keep the block alive that contains them (see the
+/// [module](crate::message)).
+///
+/// | to read | call |
+/// |---|---|
+/// | one field of the header, with its default | [`durable`](Self::durable), [`priority`](Self::priority), [`ttl`](Self::ttl), ... |
+/// | one property | [`message_id`](Self::message_id), [`to`](Self::to), [`subject`](Self::subject), ... |
+/// | one entry of a map | [`application_property`](Self::application_property), [`message_annotation`](Self::message_annotation), ... |
+/// | a whole section | [`header`](Self::header), [`properties`](Self::properties), [`footer`](Self::footer), ... |
+/// | the body | [`body_as`](Self::body_as), [`body`](Self::body), [`data_sections`](Self::data_sections), [`sequence_elements`](Self::sequence_elements) |
+/// | the head before the body has arrived | [`HeadParser`](super::HeadParser) |
+///
+/// | to send | call |
+/// |---|---|
+/// | a new message | [`builder`](Self::builder) |
+/// | a changed copy, or a reply | [`to_builder`](Self::to_builder), [`reply`](Self::reply) |
+/// | the same bare message, to the next hop | [`forward`](Self::forward) |
 #[derive(Clone, Debug)]
 pub struct Message {
     pub(super) first: Bytes,
@@ -54,8 +78,8 @@ pub struct Message {
     pub(super) limits: DecodeLimits,
 }
 
-/// What a message in several chunks has beside the first: the other chunks, and the sections around the body, each
-/// group in one piece.
+/// The parts of a message in several chunks: the chunks after the first, and the sections around the body, made
+/// contiguous.
 #[derive(Clone, Debug)]
 struct More {
     rest: Vec<Bytes>,
@@ -69,36 +93,35 @@ impl Message {
     /// Finds the sections of a payload of message-format 0.
     ///
     /// # Errors
-    /// [`MessageError`] where the payload is not a message as 3.2 has it, as far as that shows without decoding
-    /// the values.
-    pub fn parse(payload: impl Into<Payload>, settings: &MessageSettings) -> Result<Self, MessageError> {
-        Self::from_payload(payload.into(), settings)
+    /// [`MessageError`] if the payload is not a message (3.2). Values inside sections are not decoded.
+    pub fn parse(payload: impl Into<Payload>, options: &ParseOptions) -> Result<Self, MessageError> {
+        Self::from_payload(payload.into(), options)
     }
 
     #[inline]
-    fn from_payload(payload: Payload, settings: &MessageSettings) -> Result<Self, MessageError> {
-        if payload.only_chunk().is_none() {
-            return Self::from_chunks(payload, settings);
-        }
-        let first = payload.into_bytes();
-        let mut message = Self { first, more: None, layout: Layout::default(), limits: settings.decode };
-        if !scan_usual(&message.first, settings, &mut message.layout) {
-            message.layout = scan(&mut Cursor::over(&message.first, &[]), settings)?;
+    fn from_payload(payload: Payload, options: &ParseOptions) -> Result<Self, MessageError> {
+        let first = match payload.into_only_chunk() {
+            Ok(chunk) => chunk,
+            Err(payload) => return Self::from_chunks(payload, options),
+        };
+        let mut message = Self { first, more: None, layout: Layout::default(), limits: options.limits };
+        if !scan_usual(&message.first, options, &mut message.layout) {
+            message.layout = scan(&mut Cursor::over(&message.first, &[]), options)?;
         }
         Ok(message)
     }
 
-    /// Sees to it that the sections before the body lie in one piece, and so does the footer.
+    /// Finds the sections in several chunks, and makes those around the body contiguous.
     #[cold]
-    fn from_chunks(mut payload: Payload, settings: &MessageSettings) -> Result<Self, MessageError> {
+    fn from_chunks(mut payload: Payload, options: &ParseOptions) -> Result<Self, MessageError> {
         let first = payload.take_chunk(usize::MAX);
         let mut rest = Vec::new();
         while !payload.is_empty() {
             rest.push(payload.take_chunk(usize::MAX));
         }
-        let layout = scan(&mut Cursor::over(&first, &rest), settings)?;
+        let layout = scan(&mut Cursor::over(&first, &rest), options)?;
         let more = More { rest, head: first.clone(), foot: Bytes::new() };
-        let mut message = Self { first, more: Some(Box::new(more)), layout, limits: settings.decode };
+        let mut message = Self { first, more: Some(Box::new(more)), layout, limits: options.limits };
         let body = message.layout.start(SectionKind::Data);
         let head = (body > message.first.len()).then(|| message.slice(0..body).into_bytes());
         let foot = message.slice(message.foot_start()..message.len()).into_bytes();
@@ -109,6 +132,11 @@ impl Message {
         Ok(message)
     }
 
+    /// Creates a message of sections before the body, which have been found.
+    pub(super) const fn from_head(head: Bytes, layout: Layout, limits: DecodeLimits) -> Self {
+        Self { first: head, more: None, layout, limits }
+    }
+
     /// The chunks after the first.
     #[inline]
     fn rest(&self) -> &[Bytes] {
@@ -116,44 +144,60 @@ impl Message {
     }
 
     /// Starts a new message.
+    ///
+    /// ```
+    /// use amqp_proto::message::{Message, ParseOptions};
+    ///
+    /// let payload = Message::builder().durable(true).to("queue").data("hello").build();
+    /// let message = Message::parse(payload, &ParseOptions::default())?;
+    /// assert_eq!(message.to()?.as_deref(), Some("queue"));
+    /// # Ok::<(), amqp_proto::message::MessageError>(())
+    /// ```
     #[must_use]
     pub fn builder() -> MessageBuilder<NoBody> {
         MessageBuilder::new()
     }
 
-    /// How many bytes the message has.
+    /// Returns the number of bytes.
     pub fn len(&self) -> usize {
         self.layout.end(SectionKind::Footer)
     }
 
-    /// Whether the message has no byte, which only [`MessageSettings::body_required`] = false lets pass.
+    /// True if the message has no bytes. Such a message passes [`parse`](Self::parse) only if
+    /// [`ParseOptions::body_required`] is false.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many sections the message has.
+    /// Returns the number of sections.
     pub const fn section_count(&self) -> u32 {
         self.layout.count
     }
 
-    /// The bytes of the sections of a kind: of one, or of all the data or amqp-sequence sections together.
+    /// Returns the range of bytes of a section, or of all data or amqp-sequence sections together.
     pub fn range(&self, kind: SectionKind) -> Option<Range<usize>> {
         self.layout.range(kind)
     }
 
-    /// The form of the body; `None` only where [`MessageSettings::body_required`] is false.
-    pub const fn body_kind(&self) -> Option<SectionKind> {
-        self.layout.body
+    /// Returns the form of the body. `None` passes [`parse`](Self::parse) only if [`ParseOptions::body_required`] is
+    /// false.
+    pub const fn body_kind(&self) -> Option<BodyKind> {
+        match self.layout.body {
+            Some(SectionKind::Data) => Some(BodyKind::Data),
+            Some(SectionKind::Sequence) => Some(BodyKind::Sequence),
+            Some(_) => Some(BodyKind::Value),
+            None => None,
+        }
     }
 
-    /// The sections in order, each with its place in the payload. Their numbers, from 0, are those that a delivery
-    /// in the state `received` counts by (3.4.1).
+    /// Returns the sections in order, with their positions in the payload. The state `received` of a delivery counts
+    /// them by their index, from 0 (3.4.1).
     pub fn sections(&self) -> impl Iterator<Item = Section> + '_ {
         let mut cursor = Cursor::over(&self.first, self.rest());
         core::iter::from_fn(move || next_section(&mut cursor))
     }
 
-    /// A cursor over the sections of a kind, if there are any.
+    /// Returns a cursor over the sections of a kind, if there are any.
     #[inline]
     pub(super) fn cursor_at(&self, kind: SectionKind) -> Option<Cursor<'_>> {
         let range = self.layout.range(kind)?;
@@ -166,33 +210,33 @@ impl Message {
         Some(cursor)
     }
 
-    /// The message as it came, sharing its bytes.
+    /// Returns the encoded message, shared.
     pub fn payload(&self) -> Payload {
         self.slice(0..self.len())
     }
 
-    /// The bytes of the bare message (3.2): properties, application-properties and body.
-    pub fn bare_range(&self) -> Range<usize> {
+    /// Returns the range of bytes of the bare message (3.2): properties, application-properties and body.
+    pub fn bare_message_range(&self) -> Range<usize> {
         self.layout.start(SectionKind::Properties)..self.layout.start(SectionKind::Footer)
     }
 
-    /// The bare message (3.2), which no intermediary may change, sharing its bytes.
-    pub fn bare(&self) -> Payload {
-        self.slice(self.bare_range())
+    /// Returns the encoded bare message (3.2), shared. No intermediary may change it.
+    pub fn bare_message(&self) -> Payload {
+        self.slice(self.bare_message_range())
     }
 
-    /// Begins a copy for the next hop: the bare message and the footer as they are, the rest as changed.
-    pub fn forward(&self) -> Forward<'_> {
+    /// Starts a payload for the next hop: the bare message unchanged, the sections around it as changed.
+    pub const fn forward(&self) -> Forward<'_> {
         Forward::new(self)
     }
 
-    /// The message with another header for the next hop, and without delivery-annotations, which are for one hop
-    /// (3.2.2). The rest is shared, not copied. See [`forward`](Self::forward) for other changes.
-    pub fn with_header(&self, header: crate::spec::messaging::Header) -> Payload {
-        self.forward().header(header).payload()
+    /// Returns the payload for the next hop with another header and without delivery-annotations, which are for one
+    /// hop (3.2.2). The rest is shared, not copied. [`forward`](Self::forward) makes other changes.
+    pub fn with_header(&self, header: Header) -> Payload {
+        Forward::payload_with_header(self, header)
     }
 
-    /// A copy in one chunk that holds nothing else alive.
+    /// Returns a copy in one chunk, which keeps no other memory alive.
     #[must_use]
     pub fn detach(&self) -> Self {
         Self {
@@ -203,10 +247,10 @@ impl Message {
         }
     }
 
-    /// Decodes every section, and fails where any of them is not as the standard has it.
+    /// Decodes every section.
     ///
     /// # Errors
-    /// The first [`MessageError`] in the order of the sections.
+    /// The first [`MessageError`] in the order of the sections, if any is malformed.
     pub fn validate(&self) -> Result<(), MessageError> {
         self.header()?;
         self.delivery_annotations()?;
@@ -224,7 +268,7 @@ impl Message {
         self.layout.start(SectionKind::Footer)
     }
 
-    /// A part of the message, sharing its bytes.
+    /// Returns a part of the message, shared.
     pub(super) fn slice(&self, range: Range<usize>) -> Payload {
         let mut part = Payload::new();
         let mut start = 0_usize;
@@ -242,7 +286,7 @@ impl Message {
         part
     }
 
-    /// The bytes in which a section other than the body lies, and their offset in the payload.
+    /// Returns contiguous bytes that contain a section other than the body, and their offset in the payload.
     #[inline]
     pub(super) fn source(&self, kind: SectionKind) -> (&Bytes, usize) {
         match &self.more {
@@ -264,24 +308,23 @@ impl Message {
         self.read_in(source, base, range, read).map(Some)
     }
 
-    /// Returns a decoder of a section before the body. The offsets of these sections in their source are those in the
-    /// payload.
+    /// Returns a decoder of a section other than the body. Its offsets count from that of its source, which is returned
+    /// with it.
     #[inline(always)]
-    pub(super) fn decoder(&self, kind: SectionKind) -> Option<Decoder<'_>> {
+    pub(super) fn decoder(&self, kind: SectionKind) -> Option<(Decoder<'_>, usize)> {
         let range = self.layout.range(kind)?;
-        let (source, _) = self.source(kind);
-        Some(Decoder::within(source, range, self.limits))
+        let (source, base) = self.source(kind);
+        let range = range.start.saturating_sub(base)..range.end.saturating_sub(base);
+        Some((Decoder::within(source, range, self.limits), base))
     }
 
-    /// Returns a decoder of the value of a section before the body.
+    /// Returns a decoder of a section before the body, whose offsets are those in the payload.
     #[inline(always)]
-    pub(super) fn value_decoder(&self, kind: SectionKind) -> Result<Option<Decoder<'_>>, MessageError> {
-        let Some(mut decoder) = self.decoder(kind) else { return Ok(None) };
-        decoder.skip_descriptor()?;
-        Ok(Some(decoder))
+    pub(super) fn head_decoder(&self, kind: SectionKind) -> Option<Decoder<'_>> {
+        self.decoder(kind).map(|(decoder, _)| decoder)
     }
 
-    /// Decodes a range of the payload that lies in `source`, which begins at the offset `base`.
+    /// Decodes a range of the payload, which `source` contains from the offset `base` on.
     pub(super) fn read_in<'m, T>(
         &self,
         source: &'m Bytes,
@@ -293,7 +336,7 @@ impl Message {
         let mut decoder = Decoder::within(source, range, self.limits);
         let whole = |decoder: &mut Decoder<'m>| {
             let value = read(decoder)?;
-            // 1.2: a section that says it is longer than its value hides bytes.
+            // 1.2: a section that declares more bytes than its value has would hide the rest.
             decoder.finish()?;
             Ok(value)
         };
@@ -302,7 +345,7 @@ impl Message {
         })
     }
 
-    /// The error for a body that is not there.
+    /// Returns the error of a missing body.
     pub(super) fn no_body(&self) -> MessageError {
         MessageErrorKind::NoBody.at(self.foot_start())
     }
@@ -312,6 +355,6 @@ impl TryFrom<Payload> for Message {
     type Error = MessageError;
 
     fn try_from(payload: Payload) -> Result<Self, MessageError> {
-        Self::parse(payload, &MessageSettings::default())
+        Self::parse(payload, &ParseOptions::default())
     }
 }

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::{
-    MessageError, MessageErrorKind, MessageSettings, Section, SectionKind, cursor::Cursor, section::PLACES,
+    MessageError, MessageErrorKind, ParseOptions, Section, SectionKind, cursor::Cursor, section::PLACES,
 };
 use crate::codec::{
     format_code,
@@ -52,9 +52,21 @@ impl Layout {
         (end > 0).then(|| self.start(kind)..end)
     }
 
+    /// Notes where a section ends.
+    #[inline]
+    pub(super) fn end_at(&mut self, kind: SectionKind, offset: usize) {
+        if let Some(end) = self.ends.get_mut(kind.place()) {
+            *end = offset;
+        }
+    }
+
     /// Fails if a section may not come here (3.2).
     #[inline]
-    fn admit(&mut self, kind: SectionKind, last: Option<SectionKind>) -> Result<(), MessageErrorKind> {
+    pub(super) fn admit(
+        &mut self,
+        kind: SectionKind,
+        last: Option<SectionKind>,
+    ) -> Result<(), MessageErrorKind> {
         if kind.is_body() {
             match self.body {
                 None => self.body = Some(kind),
@@ -81,56 +93,56 @@ impl Layout {
 /// of them once: [`scan`] then finds the same, and the error. It saves 300 of the 1,600 instructions that a typical
 /// message takes.
 #[inline]
-pub(super) fn scan_usual(bytes: &[u8], settings: &MessageSettings, layout: &mut Layout) -> bool {
-    let mut sections = 0_u32;
-    // The place that the next section has at least.
-    let mut due = 0;
+pub(super) fn scan_usual(bytes: &[u8], options: &ParseOptions, layout: &mut Layout) -> bool {
     let mut rest = bytes;
-    while let [format_code::DESCRIBED, format_code::SMALLULONG, number, code, behind @ ..] = rest {
+    // The least place that the next section may have.
+    let mut due = 0;
+    while let [format_code::DESCRIBED, format_code::SMALLULONG, number, code, value @ ..] = rest {
         let Some(kind) = SectionKind::from_code(u64::from(*number)) else { return false };
+        let place = kind.place();
         // 3.2: in this order, and one form of the body.
-        if kind.place() < due || !kind.holds(*code) {
+        if place < due || !kind.holds(*code) {
             return false;
         }
-        let mut behind = behind;
-        if skip_body(*code, &mut behind).is_err() {
+        rest = value;
+        if skip_body(*code, &mut rest).is_err() {
             return false;
         }
-        rest = behind;
-        if let Some(end) = layout.ends.get_mut(kind.place()) {
-            *end = bytes.len().saturating_sub(rest.len());
+        if let Some(end) = layout.ends.get_mut(place) {
+            // `rest` is a part of `bytes`.
+            *end = bytes.len().wrapping_sub(rest.len());
         }
-        due = kind.place().saturating_add(1);
-        sections = sections.saturating_add(1);
+        due = place.wrapping_add(1);
+        // Each section has another place, so there are few of them.
+        layout.count = layout.count.wrapping_add(1);
         if kind.is_body() {
             layout.body = Some(kind);
         }
     }
-    layout.count = sections;
-    rest.is_empty() && sections <= settings.sections && (layout.body.is_some() || !settings.body_required)
+    rest.is_empty()
+        && layout.count <= options.max_sections
+        && (layout.body.is_some() || !options.body_required)
 }
 
 /// Goes over all sections; fails at the first byte that does not fit.
 #[cold]
-pub(super) fn scan(cursor: &mut Cursor<'_>, settings: &MessageSettings) -> Result<Layout, MessageError> {
+pub(super) fn scan(cursor: &mut Cursor<'_>, options: &ParseOptions) -> Result<Layout, MessageError> {
     let mut layout = Layout::default();
     let mut last = None;
     while cursor.left() > 0 {
         let at = cursor.offset();
-        if layout.count >= settings.sections {
+        if layout.count >= options.max_sections {
             return Err(MessageErrorKind::TooManySections.at(at));
         }
         layout.count = layout.count.saturating_add(1);
         let kind = cursor.section_kind()?;
         layout.admit(kind, last).map_err(|error| error.at(at))?;
         cursor.section_value(kind)?;
-        if let Some(end) = layout.ends.get_mut(kind.place()) {
-            *end = cursor.offset();
-        }
+        layout.end_at(kind, cursor.offset());
         last = Some(kind);
     }
     // 3.2: the body is one of three forms, so there is one.
-    if layout.body.is_none() && settings.body_required {
+    if layout.body.is_none() && options.body_required {
         return Err(MessageErrorKind::NoBody.at(cursor.offset()));
     }
     Ok(layout)

@@ -33,18 +33,18 @@ pub enum SectionKind {
     Footer,
 }
 
-/// One section of a message: its kind and which bytes of the payload it takes.
+/// The kind and the position of one section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
     /// The kind.
     pub kind: SectionKind,
-    /// The bytes of the whole section, descriptor and value.
+    /// The range of bytes of the whole section: descriptor and value.
     pub range: Range<usize>,
-    /// The bytes of the section's value, from its format code on.
+    /// The range of bytes of the section's value, from its format code on.
     pub value: Range<usize>,
 }
 
-/// How many places a message has: the three forms of a body share one.
+/// The number of positions in the order of a message. The three forms of a body share one.
 pub(super) const PLACES: usize = 7;
 
 impl SectionKind {
@@ -61,13 +61,13 @@ impl SectionKind {
         Self::Footer,
     ];
 
-    /// The standard's name of the section.
+    /// Returns the standard's name of the section.
     pub fn name(self) -> &'static str {
         let code = self.code();
         SECTIONS.iter().find(|(_, number, _)| *number == code).map_or("section", |(name, _, _)| name)
     }
 
-    /// The numeric descriptor.
+    /// Returns the numeric descriptor.
     pub const fn code(self) -> u64 {
         match self {
             Self::Header => Header::CODE,
@@ -82,7 +82,7 @@ impl SectionKind {
         }
     }
 
-    /// The kind with this numeric descriptor.
+    /// Returns the kind with this numeric descriptor.
     pub const fn from_code(code: u64) -> Option<Self> {
         Some(match code {
             Header::CODE => Self::Header,
@@ -98,18 +98,18 @@ impl SectionKind {
         })
     }
 
-    /// Whether the section is one of the three forms of a body.
+    /// True for the three forms of a body.
     pub const fn is_body(self) -> bool {
         matches!(self, Self::Data | Self::Sequence | Self::Value)
     }
 
-    /// Whether a message may have several of them (3.2).
+    /// True if a message may have several sections of this kind (3.2).
     pub const fn is_repeatable(self) -> bool {
         matches!(self, Self::Data | Self::Sequence)
     }
 
-    /// Whether the section's value may have this format code, by the type that the section is a restriction of (3.2.1
-    /// to 3.2.9). Any value can be the one of amqp-value; only what has no descriptor is told here.
+    /// True if the section's value may have this format code, by the type that the section restricts (3.2.1 to 3.2.9).
+    /// An amqp-value section may contain any value, but those with a descriptor need more than this check.
     #[inline]
     pub(super) const fn holds(self, code: u8) -> bool {
         match self {
@@ -125,7 +125,7 @@ impl SectionKind {
         }
     }
 
-    /// The type that the section is a restriction of.
+    /// Returns the name of the type that the section restricts.
     pub(super) const fn value_type(self) -> &'static str {
         match self {
             Self::Header | Self::Properties | Self::Sequence => "list",
@@ -138,7 +138,7 @@ impl SectionKind {
         }
     }
 
-    /// Where in the order of a message the section stands.
+    /// Returns the position in the order of a message.
     pub(super) const fn place(self) -> usize {
         match self {
             Self::Header => 0,

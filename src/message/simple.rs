@@ -1,4 +1,4 @@
-//! Values of simple types, which are all that application-properties may hold (3.2.5).
+//! Values of simple types, the only ones allowed in application-properties (3.2.5).
 
 use alloc::string::String;
 use core::ops::Deref;
@@ -16,16 +16,23 @@ use crate::{
 /// The application-properties of a message (3.2.5).
 pub type ApplicationProperties = Map<Str, SimpleValue>;
 
-/// A value of a simple type: neither list nor map nor array (3.2.5), nor one of these with a descriptor.
+/// A value of a simple type (3.2.5): not a list, a map or an array, with a descriptor or without.
+///
+/// ```
+/// use amqp_proto::{message::SimpleValue, types::Value};
+///
+/// assert_eq!(SimpleValue::from(7_u32).into_value(), Value::Uint(7));
+/// assert!(SimpleValue::try_from(Value::List(vec![])).is_err());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SimpleValue(Value);
 
-/// The value is a list, a map or an array (3.2.5).
+/// The value is a list, a map or an array, so not of a simple type (3.2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a value of a simple type is due, not a {}", .0.name())]
-pub struct NotSimple(pub Kind);
+pub struct SimpleValueError(pub Kind);
 
-/// A type whose values may stand in application-properties.
+/// A type whose values are allowed in application-properties (3.2.5).
 pub trait SimpleType: Encode + sealed::Sealed {}
 
 mod sealed {
@@ -72,10 +79,10 @@ impl From<String> for SimpleValue {
 }
 
 impl SimpleValue {
-    /// No value (1.6.1), which 3.2.5 does not exclude.
+    /// The null value (1.6.1), which 3.2.5 does not exclude.
     pub const NULL: Self = Self(Value::Null);
 
-    /// The value as one of any type.
+    /// Returns the value as one of any type.
     pub fn into_value(self) -> Value {
         self.0
     }
@@ -95,7 +102,7 @@ impl Deref for SimpleValue {
     }
 }
 
-/// The kind of the list, map or array that a value is, or that its descriptors describe.
+/// Returns the kind of the list, map or array that a value is, with or without descriptors.
 fn compound(mut value: &Value) -> Option<Kind> {
     while let Value::Described(described) = value {
         value = &described.value;
@@ -104,11 +111,11 @@ fn compound(mut value: &Value) -> Option<Kind> {
 }
 
 impl TryFrom<Value> for SimpleValue {
-    type Error = NotSimple;
+    type Error = SimpleValueError;
 
-    fn try_from(value: Value) -> Result<Self, NotSimple> {
+    fn try_from(value: Value) -> Result<Self, SimpleValueError> {
         match compound(&value) {
-            Some(kind) => Err(NotSimple(kind)),
+            Some(kind) => Err(SimpleValueError(kind)),
             None => Ok(Self(value)),
         }
     }
@@ -124,7 +131,7 @@ impl Decode for SimpleValue {
             | format_code::MAP32
             | format_code::ARRAY8
             | format_code::ARRAY32 => return decoder.wrong_type(EXPECTED, code, rest),
-            // The usual types directly, without looking the code up.
+            // The most common types, without looking the code up.
             format_code::STR8 | format_code::STR32 => simple(Str::decode_as(code, rest, decoder)?),
             format_code::TRUE | format_code::FALSE | format_code::BOOLEAN => {
                 simple(bool::decode_as(code, rest, decoder)?)

@@ -193,7 +193,7 @@ fn message() -> impl Strategy<Value = Bytes> {
     })
 }
 
-fn settings() -> impl Strategy<Value = MessageSettings> {
+fn settings() -> impl Strategy<Value = ParseOptions> {
     let tight = (0_u16..4, 0_u32..8).prop_map(|(depth, elements)| DecodeLimits {
         max_depth: depth,
         max_elements: elements,
@@ -201,9 +201,9 @@ fn settings() -> impl Strategy<Value = MessageSettings> {
     });
     let decode = prop_oneof![4 => Just(DecodeLimits::DEFAULT), 1 => tight];
     let sections = prop_oneof![6 => Just(100_u32), 1 => 0_u32..6];
-    (decode, sections, any::<bool>()).prop_map(|(decode, sections, body_required)| MessageSettings {
-        decode,
-        sections,
+    (decode, sections, any::<bool>()).prop_map(|(limits, max_sections, body_required)| ParseOptions {
+        limits,
+        max_sections,
         body_required,
     })
 }
@@ -263,9 +263,9 @@ fn lent_as_given(message: &Message) {
         assert_eq!(message.reply_to_group_id(), Ok(properties.reply_to_group_id));
     }
     if let Ok(Body::Data(data)) = message.body() {
-        assert_eq!(message.data_pieces().collect::<Vec<_>>().concat(), data.into_bytes());
+        assert_eq!(message.data_chunks().collect::<Vec<_>>().concat(), data.into_bytes());
     } else {
-        assert_eq!(message.data_pieces().count(), 0);
+        assert_eq!(message.data_chunks().count(), 0);
     }
 }
 
@@ -309,7 +309,7 @@ fn names_that_stand_twice_are_told_at_the_end() {
             let items = (u32::from(count) + u32::from(twin)) * 2;
             let head = [&[0, 0x53, 0x74, 0xd1][..], &size, &items.to_be_bytes()].concat();
             let bytes = Bytes::from([head, pairs, vec![0, 0x53, 0x77, 0x40]].concat());
-            let message = Message::parse(bytes, &MessageSettings::default()).unwrap();
+            let message = Message::parse(bytes, &ParseOptions::default()).unwrap();
             let lent: Vec<_> = message.application_properties_ref().unwrap().collect();
             assert_eq!(lent.len(), usize::from(count) + 2 * usize::from(twin));
             assert_eq!(lent.iter().filter(|pair| pair.is_err()).count(), usize::from(twin));

@@ -13,15 +13,15 @@ pub const MESSAGE_FORMAT: MessageFormat = MessageFormat::new(0);
 composites! {
     /// Transport details of a message, which intermediaries may change.
     Header = "amqp:header:list" (0x70) in "3.2.1" {
-        /// True if the message must survive a failure; unset is false.
+        /// True if the message must survive a failure. [`Header::is_durable`] applies the default.
         durable: bool;
-        /// The message's priority; unset is 4.
+        /// The message's relative priority. [`Header::priority_or_default`] applies the default.
         priority: u8;
-        /// How long the message is worth delivering.
+        /// The time to live, from the message's arrival at an intermediary on; no limit if absent.
         ttl: Milliseconds;
-        /// True if no other link has acquired the message before; unset is false.
+        /// True if no other link has acquired the message before. [`Header::is_first_acquirer`] applies the default.
         first_acquirer: bool;
-        /// Failed attempts at delivery before this one; unset is 0.
+        /// Unsuccessful earlier delivery attempts. [`Header::delivery_count_or_default`] applies the default.
         delivery_count: u32;
     }
 
@@ -30,32 +30,66 @@ composites! {
     | /// The properties of a message (3.2.4), borrowed from it: see [`Properties`].
       #[derive(Default)]
       pub PropertiesRef<'a> = "amqp:properties:list" (0x73) in "3.2.4" {
-        /// Identifies the message within its system.
+        /// The identity of the message within its system.
         message_id: MessageId | MessageIdRef<'a>;
-        /// The user responsible for the message.
+        /// The identity of the user who produced the message.
         user_id: Bytes | &'a [u8];
         /// The address of the node that the message is meant for.
         to: Str | TextRef<'a>;
-        /// The subject of the message.
+        /// A summary of the message's content and purpose.
         subject: Str | TextRef<'a>;
         /// The address of the node to send replies to.
         reply_to: Str | TextRef<'a>;
-        /// The message that this one refers to.
+        /// The identity that the message is correlated with, such as that of a request.
         correlation_id: MessageId | MessageIdRef<'a>;
         /// The MIME type of the body's data sections.
         content_type: Symbol | TextRef<'a>;
         /// The MIME encoding of the body's data sections.
         content_encoding: Symbol | TextRef<'a>;
-        /// When the message expires.
+        /// The time at which the message expires.
         absolute_expiry_time: Timestamp;
-        /// When the message was made.
+        /// The time at which the message was created.
         creation_time: Timestamp;
         /// The group that the message belongs to.
         group_id: Str | TextRef<'a>;
-        /// The message's place in its group.
+        /// The message's position in its group.
         group_sequence: SequenceNo;
         /// The group that replies belong to.
         reply_to_group_id: Str | TextRef<'a>;
+    }
+}
+
+/// The fields with their defaults applied (3.2.1). `ttl` has none: without it a message does not expire.
+///
+/// ```
+/// use amqp_proto::spec::messaging::Header;
+///
+/// let header = Header { durable: Some(true), ..Header::default() };
+/// assert!(header.is_durable());
+/// assert_eq!((header.priority, header.priority_or_default()), (None, 4));
+/// ```
+impl Header {
+    /// The priority of a message without one (3.2.1).
+    pub const DEFAULT_PRIORITY: u8 = 4;
+
+    /// True if the message must survive a failure; false by default.
+    pub fn is_durable(&self) -> bool {
+        self.durable.unwrap_or(false)
+    }
+
+    /// Returns the relative priority, [`DEFAULT_PRIORITY`](Self::DEFAULT_PRIORITY) by default.
+    pub fn priority_or_default(&self) -> u8 {
+        self.priority.unwrap_or(Self::DEFAULT_PRIORITY)
+    }
+
+    /// True if no other link has acquired the message before; false by default.
+    pub fn is_first_acquirer(&self) -> bool {
+        self.first_acquirer.unwrap_or(false)
+    }
+
+    /// Returns the number of unsuccessful earlier delivery attempts, 0 by default.
+    pub fn delivery_count_or_default(&self) -> u32 {
+        self.delivery_count.unwrap_or(0)
     }
 }
 

@@ -3,12 +3,12 @@
 use super::{hex, same_in_all_chunks};
 use amqp_proto::{
     codec::{DecodeErrorKind, to_vec},
-    message::{Body, Message, MessageErrorKind, MessageSettings, SectionKind},
+    message::{Body, Message, MessageErrorKind, ParseOptions, SectionKind},
     types::{Timestamp, Value},
 };
 
-const STRICT: MessageSettings =
-    MessageSettings { decode: amqp_proto::DecodeLimits::DEFAULT, sections: 10_000, body_required: true };
+const STRICT: ParseOptions =
+    ParseOptions { limits: amqp_proto::DecodeLimits::DEFAULT, max_sections: 10_000, body_required: true };
 
 const HEADER: &str = "00 53 70 45 ";
 const PROPERTIES: &str = "00 53 73 45 ";
@@ -74,12 +74,12 @@ fn m01_to_m05_sections_out_of_order_doubled_mixed_or_missing() {
 
 #[test]
 fn m04_a_missing_body_is_let_pass_where_the_setting_says_so() {
-    let lenient = MessageSettings { body_required: false, ..STRICT };
+    let lenient = ParseOptions { body_required: false, ..STRICT };
     for sections in ["", "00 53 70 45", "00 53 70 45 00 53 78 c1 01 00"] {
         let message = Message::parse(hex(sections), &lenient).unwrap();
         assert_eq!((message.body_kind(), message.validate()), (None, Ok(())));
         assert_eq!(message.body().unwrap_err().kind, MessageErrorKind::NoBody);
-        assert!(message.bare().is_empty());
+        assert!(message.bare_message().is_empty());
         same_in_all_chunks("M04", &hex(sections), &lenient);
     }
 }

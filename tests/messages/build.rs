@@ -2,7 +2,7 @@
 
 use super::{ALL_SECTIONS, bytes, hex, symbol};
 use amqp_proto::{
-    message::{Body, Message, MessageSettings, NotSimple, SimpleValue},
+    message::{Body, Message, ParseOptions, SimpleValue, SimpleValueError},
     types::{Kind, Map, Milliseconds, Value},
 };
 use bytes::Bytes;
@@ -12,7 +12,7 @@ fn all_sections_in_their_smallest_encoding() {
     // Set in another order than the one in which they are written.
     let builder = Message::builder()
         .data("hi")
-        .footer(symbol("h"), true)
+        .footer_entry(symbol("h"), true)
         .application_property("k", "v")
         .to("q")
         .message_id(7_u64)
@@ -58,7 +58,7 @@ fn cleared_builders_leave_nothing_behind() {
         .application_property("k", 1_u64)
         .delivery_annotation(1_u64, 1_u8)
         .message_annotation(1_u64, 1_u8)
-        .footer(1_u64, 1_u8)
+        .footer_entry(1_u64, 1_u8)
         .data("x");
     assert_eq!(full.clear().value(1_u32).build(), Message::builder().value(1_u32).build());
 }
@@ -72,12 +72,12 @@ fn data_of_a_kibibyte_is_shared_not_copied() {
         .data(big.clone())
         .data(small.clone())
         .data(big.clone())
-        .footer(1_u64, true)
+        .footer_entry(1_u64, true)
         .build();
     let chunks: Vec<&Bytes> = payload.chunks().collect();
     assert_eq!(chunks.len(), 5);
     assert_eq!((chunks[1].as_ptr(), chunks[3].as_ptr()), (big.as_ptr(), big.as_ptr()));
-    let message = Message::parse(payload, &MessageSettings::default()).unwrap();
+    let message = Message::parse(payload, &ParseOptions::default()).unwrap();
     assert_eq!(message.validate(), Ok(()));
     assert_eq!(message.body(), Ok(Body::Data([&big[..], &small, &big].concat().into())));
     let sizes: Vec<_> = message.data_sections().map(|section| section.len()).collect();
@@ -90,7 +90,7 @@ fn sections_beyond_255_bytes_or_pairs_take_the_wide_form() {
     for number in 0..200_u32 {
         builder = builder.application_property(number.to_string(), number);
     }
-    let message = Message::parse(builder.build(), &MessageSettings::default()).unwrap();
+    let message = Message::parse(builder.build(), &ParseOptions::default()).unwrap();
     assert_eq!(message.validate(), Ok(()));
     assert_eq!(message.subject().unwrap().unwrap().len(), 300);
     assert_eq!(message.application_properties().unwrap().unwrap().len(), 200);
@@ -100,10 +100,10 @@ fn sections_beyond_255_bytes_or_pairs_take_the_wide_form() {
 
 #[test]
 fn simple_values_are_no_lists_maps_or_arrays() {
-    assert_eq!(SimpleValue::try_from(Value::List(vec![])), Err(NotSimple(Kind::List)));
+    assert_eq!(SimpleValue::try_from(Value::List(vec![])), Err(SimpleValueError(Kind::List)));
     let described = amqp_proto::types::Described::new(1_u64, <Map>::new());
-    assert_eq!(SimpleValue::try_from(Value::from(described)), Err(NotSimple(Kind::Map)));
-    assert_eq!(NotSimple(Kind::Map).to_string(), "a value of a simple type is due, not a map");
+    assert_eq!(SimpleValue::try_from(Value::from(described)), Err(SimpleValueError(Kind::Map)));
+    assert_eq!(SimpleValueError(Kind::Map).to_string(), "a value of a simple type is due, not a map");
     assert_eq!(SimpleValue::try_from(Value::Uint(1)), Ok(1_u32.into()));
     assert_eq!(Value::from(SimpleValue::NULL), Value::Null);
 }

@@ -2,14 +2,14 @@
 
 use super::{ALL_SECTIONS, TWO_SEQUENCES, WIDE_ENCODINGS, bytes, hex, in_chunks, same_in_all_chunks, symbol};
 use amqp_proto::{
-    message::{Body, Message, MessageSettings, SectionKind},
+    message::{Body, Message, ParseOptions, SectionKind},
     spec::messaging::{Header, MESSAGE_FORMAT, MessageId, Properties, SECTIONS},
     types::{AnnotationKey, Annotations, Milliseconds, Value},
 };
 use bytes::Bytes;
 
 fn parse(bytes: impl Into<amqp_proto::frame::Payload>) -> Message {
-    Message::parse(bytes, &MessageSettings::default()).unwrap()
+    Message::parse(bytes, &ParseOptions::default()).unwrap()
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn every_section_is_found_and_decoded() {
     assert_eq!(ranges, expected);
     expected.iter().for_each(|(kind, range)| assert_eq!(at(*kind), *range));
     assert_eq!((message.range(SectionKind::Value), message.range(SectionKind::Sequence)), (None, None));
-    assert_eq!((message.bare_range(), message.len()), (33..64, 74));
+    assert_eq!((message.bare_message_range(), message.len()), (33..64, 74));
 
     assert_eq!(message.header(), Ok(Some(Header { durable: Some(true), ..Header::default() })));
     let delivery = Annotations::new().with(symbol("x-opt-a"), 1_i32);
@@ -83,16 +83,16 @@ fn sequences_keep_their_sections_apart() {
 #[test]
 fn chunks_make_no_difference() {
     for vector in [ALL_SECTIONS, WIDE_ENCODINGS, TWO_SEQUENCES] {
-        same_in_all_chunks(vector, &hex(vector), &MessageSettings::default());
+        same_in_all_chunks(vector, &hex(vector), &ParseOptions::default());
     }
     let data = hex("00 53 75 a0 02 61 62 00 53 75 a0 00 00 53 75 b0 00 00 00 03 63 64 65");
-    same_in_all_chunks("several data sections", &data, &MessageSettings::default());
+    same_in_all_chunks("several data sections", &data, &ParseOptions::default());
     let message = parse(data);
     assert_eq!(message.body(), Ok(Body::Data(b"abcde".to_vec().into())));
     let sections: Vec<_> = message.data_sections().map(|section| bytes(&section)).collect();
     assert_eq!(sections, [b"ab".to_vec(), vec![], b"cde".to_vec()]);
     let value = hex("00 53 77 c0 0a 02 a1 02 61 62 c0 03 02 41 42");
-    same_in_all_chunks("a value", &value, &MessageSettings::default());
+    same_in_all_chunks("a value", &value, &ParseOptions::default());
 }
 
 /// Whether `part` is a piece of `whole`, by its address.
@@ -108,7 +108,7 @@ fn what_is_read_shares_the_payload() {
     assert!(shares(&whole, message.to().unwrap().unwrap().as_bytes()));
     let Body::Data(data) = message.body().unwrap() else { panic!("data") };
     assert!(shares(&whole, data.chunks().next().unwrap()));
-    assert!(shares(&whole, message.bare().chunks().next().unwrap()));
+    assert!(shares(&whole, message.bare_message().chunks().next().unwrap()));
     let copy = message.detach();
     assert!(!shares(&whole, copy.to().unwrap().unwrap().as_bytes()));
     assert_eq!((copy.payload(), copy.footer()), (message.payload(), message.footer()));
@@ -117,7 +117,7 @@ fn what_is_read_shares_the_payload() {
 #[test]
 fn a_body_in_chunks_is_not_joined() {
     let big = vec![7_u8; 5000];
-    let built = Message::builder().to("q").data(big.clone()).footer(symbol("h"), 1_u8).build();
+    let built = Message::builder().to("q").data(big.clone()).footer_entry(symbol("h"), 1_u8).build();
     let encoded = bytes(&built);
     // The cuts lie in the data, and one in the footer.
     let payload = in_chunks(&encoded, &[1000, 1000, encoded.len() - 2003]);
@@ -148,17 +148,18 @@ fn the_next_hop_gets_the_bare_message_untouched() {
         .without_header()
         .delivery_annotations(annotations.clone())
         .message_annotations(annotations.clone())
-        .payload();
+        .build()
+        .unwrap();
     let read = parse(next.clone());
     assert_eq!(read.header(), Ok(None));
     assert_eq!(read.delivery_annotations(), Ok(Some(annotations.clone())));
     assert_eq!(read.message_annotations(), Ok(Some(annotations)));
-    assert_eq!(bytes(&read.bare()), &whole[33..64]);
+    assert_eq!(bytes(&read.bare_message()), &whole[33..64]);
     assert_eq!(bytes(&next)[bytes(&next).len() - 41..], whole[33..]);
 
-    assert_eq!(message.forward().keep_delivery_annotations().payload(), message.payload());
+    assert_eq!(message.forward().keep_delivery_annotations().build(), Ok(message.payload()));
     let bodies = parse(hex(TWO_SEQUENCES)).with_header(header);
-    assert_eq!(parse(bodies).bare(), hex(TWO_SEQUENCES).into());
+    assert_eq!(parse(bodies).bare_message(), hex(TWO_SEQUENCES).into());
 }
 
 #[test]
@@ -174,6 +175,6 @@ fn kinds_of_section_are_those_of_the_table() {
 
 #[test]
 fn errors_say_what_and_where() {
-    let error = Message::parse(hex("00 53 75 a0 00 00 53 70 45"), &MessageSettings::default()).unwrap_err();
+    let error = Message::parse(hex("00 53 75 a0 00 00 53 70 45"), &ParseOptions::default()).unwrap_err();
     assert_eq!(error.to_string(), "a header section after the data section at byte 5");
 }

@@ -1,8 +1,12 @@
 //! Whatever is built reads back as it was; whatever is read in chunks reads as it does whole.
 
-use super::{bytes, in_chunks, see};
+use super::{
+    bytes,
+    heads::{head_at_every_cut, same_head},
+    in_chunks, see,
+};
 use amqp_proto::{
-    message::{ApplicationProperties, Body, Message, MessageSettings, SimpleValue},
+    message::{ApplicationProperties, Body, HeadParser, Message, ParseOptions, SimpleValue},
     spec::messaging::{Header, MessageId, Properties},
     types::{AnnotationKey, Annotations, Map, Milliseconds, SequenceNo, Str, Symbol, Timestamp, Uuid, Value},
 };
@@ -58,13 +62,18 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-fn annotations() -> impl Strategy<Value = Annotations> {
-    let key = prop_oneof![
+fn annotation_key() -> impl Strategy<Value = AnnotationKey> {
+    prop_oneof![
         symbol().prop_map(AnnotationKey::Symbol),
+        "[ab]".prop_map(|text| AnnotationKey::Symbol(Symbol::try_from(text.as_str()).unwrap())),
         any::<u64>().prop_map(AnnotationKey::Ulong),
         (0_u64..300).prop_map(AnnotationKey::Ulong),
-    ];
-    map(key, value())
+        (0_u64..3).prop_map(AnnotationKey::Ulong),
+    ]
+}
+
+fn annotations() -> impl Strategy<Value = Annotations> {
+    map(annotation_key(), value())
 }
 
 fn application_properties() -> impl Strategy<Value = ApplicationProperties> {
@@ -188,7 +197,7 @@ fn build(parts: &Parts) -> (amqp_proto::frame::Payload, Vec<u8>) {
         builder = builder.header(header.clone());
     }
     for (key, value) in parts.footer.iter() {
-        builder = builder.footer(key.clone(), value);
+        builder = builder.footer_entry(key.clone(), value);
     }
     let mut out = Vec::new();
     let payload = match &parts.content {
@@ -229,7 +238,7 @@ proptest! {
     fn what_is_built_reads_back(parts in parts()) {
         let (payload, out) = build(&parts);
         prop_assert_eq!(bytes(&payload), out);
-        let message = Message::parse(payload, &MessageSettings::default()).unwrap();
+        let message = Message::parse(payload, &ParseOptions::default()).unwrap();
         prop_assert_eq!(message.validate(), Ok(()));
         prop_assert_eq!(message.header().unwrap(), parts.header);
         prop_assert_eq!(message.delivery_annotations().unwrap().unwrap_or_default(), parts.delivery);
@@ -258,9 +267,129 @@ proptest! {
     }
 
     #[test]
+    fn forwarding_with_changes_keeps_the_bare_message(
+        parts in parts(),
+        key in annotation_key(),
+        value in value(),
+        sizes in vec(0_usize..200, 0..8),
+    ) {
+        let bytes_built = build(&parts).1;
+        let message = Message::parse(in_chunks(&bytes_built, &sizes), &ParseOptions::default()).unwrap();
+        let forward = message.forward().keep_delivery_annotations();
+        let set = forward
+            .clone()
+            .delivery_annotation(key.clone(), &value)
+            .message_annotation(key.clone(), &value)
+            .footer_entry(key.clone(), &value);
+        let dropped = forward
+            .without_delivery_annotation(key.clone())
+            .without_message_annotation(key.clone())
+            .without_footer_entry(key.clone());
+        for (forward, value) in [(set, Some(value)), (dropped, None)] {
+            let next = Message::parse(forward.build().unwrap(), &ParseOptions::default()).unwrap();
+            prop_assert_eq!(next.validate(), Ok(()));
+            prop_assert_eq!(bytes(&next.bare_message()), &bytes_built[message.bare_message_range()]);
+            prop_assert_eq!(next.header().unwrap(), parts.header.clone());
+            for (before, after, entry) in [
+                (&parts.delivery, next.delivery_annotations(), next.delivery_annotation(&key)),
+                (&parts.message, next.message_annotations(), next.message_annotation(&key)),
+                (&parts.footer, next.footer(), next.footer_entry(&key)),
+            ] {
+                prop_assert_eq!(entry.unwrap(), value.clone());
+                let others = |map: &Annotations| {
+                    map.iter().filter(|(k, _)| **k != key).map(|(k, v)| (k.clone(), v.clone())).collect::<Vec<_>>()
+                };
+                prop_assert_eq!(others(before), others(&after.unwrap().unwrap_or_default()));
+            }
+        }
+    }
+
+    #[test]
+    fn single_entries_are_those_of_the_whole_section(parts in parts(), key in annotation_key()) {
+        let message = Message::parse(build(&parts).0, &ParseOptions::default()).unwrap();
+        let value_of = |map: &Annotations, key: &AnnotationKey| {
+            map.iter().find(|(other, _)| *other == key).map(|(_, value)| value.clone())
+        };
+        let sections = [&parts.delivery, &parts.message, &parts.footer];
+        let keys = sections.iter().flat_map(|map| map.iter().map(|(key, _)| key)).chain([&key]);
+        for key in keys {
+            prop_assert_eq!(message.delivery_annotation(key).unwrap(), value_of(&parts.delivery, key));
+            prop_assert_eq!(message.message_annotation(key).unwrap(), value_of(&parts.message, key));
+            prop_assert_eq!(message.footer_entry(key).unwrap(), value_of(&parts.footer, key));
+        }
+    }
+
+    #[test]
+    fn copy_is_the_message_without_what_belongs_to_the_delivery(parts in parts()) {
+        let (payload, _) = build(&parts);
+        let copy = Message::parse(payload, &ParseOptions::default()).unwrap().to_builder().unwrap();
+        let expected = Parts { delivery: Annotations::new(), header: None, ..parts.clone() };
+        let header = parts.header.unwrap_or_default();
+        prop_assert_eq!(bytes(&copy.clone().without_header().build()), build(&expected).1);
+        let copied = Message::parse(copy.build(), &ParseOptions::default()).unwrap();
+        let kept = [copied.durable(), Ok(header.is_durable())];
+        prop_assert_eq!(&kept[0], &kept[1]);
+        prop_assert_eq!((copied.priority(), copied.ttl()), (Ok(header.priority_or_default()), Ok(header.ttl)));
+        prop_assert_eq!((copied.first_acquirer(), copied.delivery_count()), (Ok(false), Ok(0)));
+    }
+
+    #[test]
+    fn typed_body_is_the_body_joined(parts in parts(), sizes in vec(0_usize..200, 0..8)) {
+        let encoded = build(&parts).1;
+        let message = Message::parse(in_chunks(&encoded, &sizes), &ParseOptions::default()).unwrap();
+        match &parts.content {
+            Content::Data(sections) => {
+                prop_assert_eq!(message.body_as::<Bytes>(), Ok(sections.concat().into()));
+                prop_assert_eq!(message.body_as::<Vec<u8>>(), Ok(sections.concat()));
+            }
+            Content::Sequence(sections) => {
+                prop_assert_eq!(message.body_as::<Vec<Value>>(), Ok(sections.concat()));
+                let elements = message.sequence_elements::<Value>().collect::<Result<Vec<_>, _>>();
+                prop_assert_eq!(elements, Ok(sections.concat()));
+            }
+            Content::Value(value) => prop_assert_eq!(message.body_as::<Value>(), Ok(value.clone())),
+        }
+    }
+
+    /// What the head of a changed message is, or that it is malformed, does not depend on the cuts. Where it is
+    /// malformed, so is the whole message, in the same way.
+    #[test]
+    fn head_of_changed_bytes_is_read_or_refused_alike_in_chunks(
+        parts in parts(),
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        sizes in vec(0_usize..100, 0..8),
+    ) {
+        let mut encoded = build(&parts).1;
+        for (index, byte) in changes {
+            let at = index.index(encoded.len());
+            encoded[at] = byte;
+        }
+        let options = ParseOptions { body_required: false, ..ParseOptions::default() };
+        let mut parser = HeadParser::new(&options);
+        let at_once = parser.push(encoded.clone()).map(|head| head.map(|head| (head.message.payload(), head.next)));
+        let mut parser = HeadParser::new(&options);
+        let payload = in_chunks(&encoded, &sizes);
+        let pushed = payload.chunks().find_map(|chunk| parser.push(chunk.clone()).transpose());
+        let cut = pushed.transpose().map(|head| head.map(|head| (head.message.payload(), head.next)));
+        prop_assert_eq!(&cut, &at_once);
+        match (at_once, Message::parse(encoded.clone(), &options)) {
+            (Err(error), whole) => prop_assert_eq!(whole.map(|_| ()), Err(error)),
+            (Ok(None), whole) => prop_assert_eq!(
+                parser.finish().map(|head| head.message.payload()),
+                whole.map(|whole| whole.payload())
+            ),
+            (Ok(Some(_)), Ok(whole)) => {
+                let head = HeadParser::new(&options).push(encoded.clone()).unwrap().unwrap();
+                same_head("a changed message", &head, &whole, &encoded);
+            }
+            (Ok(Some((head, _))), Err(error)) => prop_assert!(error.offset >= head.len()),
+        }
+    }
+
+    #[test]
     fn chunks_make_no_difference(parts in parts(), sizes in vec(0_usize..200, 0..12)) {
         let bytes = build(&parts).1;
-        let settings = MessageSettings::default();
+        let settings = ParseOptions::default();
         prop_assert_eq!(see(in_chunks(&bytes, &sizes), &settings), see(bytes, &settings));
     }
 
@@ -275,7 +404,7 @@ proptest! {
             let at = index.index(bytes.len());
             bytes[at] = byte;
         }
-        let settings = MessageSettings { body_required: false, ..MessageSettings::default() };
+        let settings = ParseOptions { body_required: false, ..ParseOptions::default() };
         prop_assert_eq!(see(in_chunks(&bytes, &sizes), &settings), see(bytes, &settings));
     }
 
@@ -286,7 +415,17 @@ proptest! {
         sizes in vec(0_usize..10, 0..8),
     ) {
         let bytes = [&[0x00, 0x53, kind], &bytes[..]].concat();
-        let settings = MessageSettings { body_required: false, ..MessageSettings::default() };
+        let settings = ParseOptions { body_required: false, ..ParseOptions::default() };
         prop_assert_eq!(see(in_chunks(&bytes, &sizes), &settings), see(bytes, &settings));
+    }
+}
+
+proptest! {
+    // Each case parses the message twice for each of its bytes.
+    #![proptest_config(ProptestConfig { cases: 16, ..config() })]
+
+    #[test]
+    fn head_at_every_cut_is_that_of_the_whole_message(parts in parts()) {
+        head_at_every_cut("a built message", &build(&parts).1, &ParseOptions::default());
     }
 }
