@@ -10,10 +10,12 @@
 //!
 //! The same walk checks what a reader of the tree would otherwise have to remember: how long a file may be, what
 //! the engine may not contain, how a state changes. `layout/rules.rs` holds the rules and the table of ranks,
-//! `layout/planted.rs` the tests of the checker itself, one planted fault of each kind.
+//! `layout/routers.rs` those of the routers, `layout/planted.rs` the tests of the checker itself, one planted fault of each kind.
 
 #[path = "layout/planted.rs"]
 mod planted;
+#[path = "layout/routers.rs"]
+mod routers;
 #[path = "layout/rules.rs"]
 mod rules;
 #[path = "layout/tokens.rs"]

@@ -2,15 +2,15 @@
 
 use std::sync::Mutex;
 
-use amqp_proto::testing::fuzz::Gathered;
+use amqp_proto::testing::fuzz::CoverageGoal;
 
-/// All that this process has reached. Within so many runs everything there is must have been, whatever corpus they
-/// began with; a minute gives several times as many.
-static GATHERED: Mutex<Gathered> = Mutex::new(Gathered::due_after(20_000));
+/// The coverage of this process. It must be complete within this number of runs, whatever the corpus; a minute has
+/// several times as many.
+static GOAL: Mutex<CoverageGoal> = Mutex::new(CoverageGoal::within(20_000));
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let run = amqp_proto::testing::fuzz::connection_bytes(data);
-    if let Some(line) = GATHERED.lock().unwrap().add(&run) {
+    if let Some(line) = GOAL.lock().unwrap().add(&run) {
         eprintln!("{line}");
     }
 });

@@ -1,7 +1,9 @@
-//! What it takes to test an AMQP program, or this crate, without a socket.
+//! Tools to test an AMQP program, or this crate, without a socket.
 //!
-//! [`Pair`] joins two connections in memory; [`Grammar`] holds a connection's events against their grammar; [`strategies`] makes every value, composite and
-//! message there is for property tests; [`fuzz`] holds the bodies of the fuzz targets as plain functions.
+//! - [`Pair`] joins two connections in memory, on a simulated clock.
+//! - [`Grammar`] checks the order of a connection's events.
+//! - [`strategies`] generates values, composites and messages for property tests.
+//! - [`fuzz`] has the bodies of the fuzz targets as plain functions.
 
 pub mod fuzz;
 mod grammar;

@@ -131,6 +131,70 @@ fn states_live_in_one_file_and_change_in_one_way() {
 }
 
 #[test]
+fn performatives_are_named_in_spec_and_testing_alone() {
+    let spec = ("spec/mod.rs", "pub enum Performative {}\npub(crate) mod kind;");
+    let kind = ("spec/kind.rs", "use super::Performative;\npub(crate) enum Kind { Open }");
+    let tree = |text| faults(&[spec, kind, ("session/mod.rs", "mod flow;"), ("session/flow.rs", text)]);
+    let expected = "src/session/flow.rs:2: `Performative` is named in spec/ and testing/ alone";
+    for text in [
+        "\nuse crate::spec::Performative;",
+        "\nuse crate::spec::{self, Performative as Body};",
+        "\nfn f() { crate::spec::Performative::decode(1) }",
+        "\nfn f() { matches!(x, Performative::Open(_)) }",
+        "mod inner {\nfn f(x: Performative) {} }",
+    ] {
+        assert_eq!(tree(text), [expected], "{text}");
+    }
+    assert_eq!(tree("#[cfg(test)] mod tests { use crate::spec::Performative; }"), NOTHING);
+    assert_eq!(faults(&[spec, kind, ("testing/mod.rs", "use crate::spec::Performative;")]), NOTHING);
+}
+
+#[test]
+fn the_kind_of_a_frame_is_matched_in_routers_alone() {
+    let spec = ("spec/mod.rs", "pub(crate) mod kind;");
+    let kind = ("spec/kind.rs", "pub(crate) enum Kind { Open }");
+    let tree = |text| faults(&[spec, kind, ("session/mod.rs", "mod flow;"), ("session/flow.rs", text)]);
+    let text = "the kind of a frame is matched in the receive.rs of a layer alone";
+    for spelling in [
+        "\nuse crate::spec::kind::Kind;",
+        "\nuse crate::spec::{kind::{Kind as K}};",
+        "\nuse crate::spec::kind;",
+        "\nfn f() { match x { super::super::spec::kind::Kind::Open => {} } }",
+        "use crate::spec;\nfn f() { if spec::kind::Kind::Open == x {} }",
+    ] {
+        assert_eq!(tree(spelling), [format!("src/session/flow.rs:2: {text}")], "{spelling}");
+    }
+    let reexport = ("spec/mod.rs", "pub(crate) mod kind;\npub(crate) use kind::Kind;");
+    assert_eq!(faults(&[reexport, kind]), [format!("src/spec/mod.rs:2: {text}")]);
+    let sibling = ("spec/other.rs", "use super::kind;");
+    let spec = ("spec/mod.rs", "pub(crate) mod kind;\nmod other;");
+    assert_eq!(faults(&[spec, kind, sibling]), [format!("src/spec/other.rs:1: {text}")]);
+    let router = [
+        ("spec/mod.rs", "pub(crate) mod kind;"),
+        kind,
+        ("session/mod.rs", "mod receive;"),
+        ("session/receive.rs", "use crate::spec::kind::Kind;"),
+        ("types/mod.rs", "mod array;"),
+        ("types/array.rs", "use super::Kind;"),
+    ];
+    assert_eq!(faults(&router), NOTHING);
+}
+
+#[test]
+fn a_layer_has_one_router() {
+    let session = ("session/mod.rs", "mod receive;");
+    let one = "impl A { fn receive(&mut self) {} fn receive_body(&mut self) {} }";
+    assert_eq!(faults(&[session, ("session/receive.rs", one)]), NOTHING);
+    let two = "impl A { fn receive(&mut self) {} }\nfn receive() {}";
+    let expected = "src/session/receive.rs:2: a second `fn receive`: a layer has one router";
+    assert_eq!(faults(&[session, ("session/receive.rs", two)]), [expected]);
+    let expected = "src/link/mod.rs:1: `fn receive` is the router of a layer and stands in its receive.rs";
+    assert_eq!(faults(&[("link/mod.rs", one)]), [expected]);
+    assert_eq!(faults(&[("testing/mod.rs", one)]), NOTHING);
+    assert_eq!(faults(&[("link/mod.rs", "#[cfg(test)] mod tests { fn receive() {} }")]), NOTHING);
+}
+
+#[test]
 fn the_engine_has_no_clock_no_threads_no_hash_order_and_no_cells() {
     let banned = [
         ("use std::time::Instant;", "std::time::Instant"),

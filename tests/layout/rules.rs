@@ -1,5 +1,6 @@
 //! The rules, on any set of files: ranks and imports, lengths, what the engine may not contain.
 
+use crate::routers;
 use crate::tokens::*;
 use crate::unfinished_marks;
 use proc_macro2::{TokenStream, TokenTree};
@@ -201,6 +202,9 @@ pub(crate) fn check(files: &BTreeMap<String, String>) -> Vec<Fault> {
         let mut test_lines = 0;
         checker.items(&source.syntax.items, &place, &mut test_lines);
         checker.length(source, test_lines);
+        if !source.test {
+            routers::check(&source.file, &source.syntax, &mut checker.faults);
+        }
     }
     checker.expansions();
     checker.faults.sort();

@@ -1,4 +1,4 @@
-//! A connection and any bytes.
+//! The fuzz target that feeds arbitrary bytes to a connection.
 
 use super::{
     coverage::Coverage,
@@ -6,20 +6,20 @@ use super::{
     script::{Peer, Script},
 };
 
-/// Gives bytes to a connection whose application answers what it is asked: frames that are well formed, such
-/// frames with an byte changed, and bytes that are none. Says what has been reached.
+/// Feeds a connection well-formed frames, frames with one byte changed, and arbitrary bytes. Its application answers
+/// every request. Returns the coverage.
 ///
 /// # Panics
-/// Where a frame written would not be taken by a peer, the events break their grammar, or what is queued grows
-/// without end.
+/// If the connection writes a frame that a peer would refuse, its events break their grammar, or a queue grows without
+/// bound.
 pub fn connection_bytes(data: &[u8]) -> Coverage {
-    let mut script = Script::stretched(data);
+    let mut script = Script::extended(data);
     let setting = script.byte();
     let mut engine = Engine::new(setting, script.byte());
     let mut peer = Peer::default();
-    let prelude = peer.prelude(script.below(6), engine.security());
+    let prelude = peer.prelude(script.below(6), engine.sasl_side());
     if setting & 1 == 0 {
-        engine.set_off(&mut script);
+        engine.open(&mut script);
     }
     for bytes in prelude {
         engine.feed(&bytes);
@@ -32,14 +32,14 @@ pub fn connection_bytes(data: &[u8]) -> Coverage {
         } else if what >= 0xc0 {
             engine.command(&mut script);
         } else {
-            let mut bytes = peer.next(&mut engine.wire, &mut script);
+            let mut bytes = peer.next(&mut engine.output, &mut script);
             if what & 0xf == 0 {
                 let at = usize::from(script.byte()).checked_rem(bytes.len()).unwrap_or(0);
                 if let Some(byte) = bytes.get_mut(at) {
                     *byte ^= script.byte();
                 }
             }
-            // In pieces, now and then.
+            // Sometimes in two pieces.
             let cut = if what & 0x10 == 0 { bytes.len() } else { usize::from(script.below(24)) };
             let (head, tail) = bytes.split_at_checked(cut).unwrap_or((&bytes, &[]));
             engine.feed(head);
@@ -54,7 +54,7 @@ pub fn connection_bytes(data: &[u8]) -> Coverage {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn everything_is_reached_from_nothing() {
+    fn pseudo_random_inputs_reach_every_state_and_event() {
         super::super::reaches_everything(super::connection_bytes, 8000);
     }
 }

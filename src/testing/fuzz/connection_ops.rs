@@ -1,4 +1,4 @@
-//! A connection, well-formed frames, and commands in any order.
+//! The fuzz target that mixes well-formed frames and commands in any order.
 
 use super::{
     coverage::Coverage,
@@ -6,30 +6,31 @@ use super::{
     script::{Peer, Script},
 };
 
-/// Gives well-formed frames to a connection, and commands on any ids that have been there, in any order; says what has been reached.
+/// Feeds a connection well-formed frames, and runs commands on current and stale ids, in any order. Returns the
+/// coverage.
 ///
 /// # Panics
-/// Where a frame written would not be taken by a peer, the events break their grammar, or what is queued grows
-/// without end.
+/// If the connection writes a frame that a peer would refuse, its events break their grammar, or a queue grows without
+/// bound.
 pub fn connection_ops(data: &[u8]) -> Coverage {
-    let mut script = Script::stretched(data);
+    let mut script = Script::extended(data);
     let mut engine = Engine::new(script.byte(), script.byte());
     let mut peer = Peer::default();
-    let prelude = peer.prelude(script.below(6), engine.security());
+    let prelude = peer.prelude(script.below(6), engine.sasl_side());
     if script.below(4) > 0 {
-        engine.set_off(&mut script);
+        engine.open(&mut script);
     }
     for bytes in prelude {
         engine.feed(&bytes);
-        // A SASL exchange may have to be answered before anything else can come.
-        if engine.security().is_some() {
+        // The SASL exchange may need an answer before the connection accepts the next bytes.
+        if engine.sasl_side().is_some() {
             engine.step();
         }
     }
     while !script.is_over() {
         match script.below(5) {
             0 | 1 => {
-                let bytes = peer.next(&mut engine.wire, &mut script);
+                let bytes = peer.next(&mut engine.output, &mut script);
                 engine.feed(&bytes);
             }
             2 | 3 => engine.command(&mut script),
@@ -42,7 +43,7 @@ pub fn connection_ops(data: &[u8]) -> Coverage {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn everything_is_reached_from_nothing() {
+    fn pseudo_random_inputs_reach_every_state_and_event() {
         super::super::reaches_everything(super::connection_ops, 8000);
     }
 }

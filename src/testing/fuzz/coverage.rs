@@ -1,4 +1,4 @@
-//! How far the runs of a fuzz target come.
+//! The coverage of a fuzz target: the performatives, states and events that its runs reach.
 
 use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 use core::fmt;
@@ -9,10 +9,10 @@ use crate::{
     state::{ConnectionState, LinkState, SessionState},
 };
 
-/// What has been reached: by one connection, or by all those whose coverages have been [added up](Self::add).
+/// The coverage of one connection, or of all those [added](Self::add) to it.
 ///
-/// A state counts when a transition of its table has led there, be it for an instant: `END_RCVD` and `DETACH_RCVD` are
-/// left again before the call that came to them returns.
+/// A state counts once a transition has entered it, however briefly: `END_RCVD` and `DETACH_RCVD` are left again within
+/// the same call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     received: BTreeSet<&'static str>,
@@ -24,7 +24,7 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Nothing yet.
+    /// Returns an empty coverage.
     pub const fn new() -> Self {
         Self {
             received: BTreeSet::new(),
@@ -36,8 +36,8 @@ impl Coverage {
         }
     }
 
-    /// Takes over how far the connection has come, and what it has written.
-    pub(super) fn note(&mut self, connection: &Connection, written: &BTreeSet<&'static str>) {
+    /// Adds the coverage of a connection, and the names of the performatives that it wrote.
+    pub(super) fn record(&mut self, connection: &Connection, written: &BTreeSet<&'static str>) {
         let reached = connection.reached();
         self.received.extend(reached.received);
         self.written.extend(written);
@@ -47,11 +47,11 @@ impl Coverage {
         self.links.extend(reached.links);
     }
 
-    pub(super) fn note_event(&mut self, event: &Event) {
+    pub(super) fn record_event(&mut self, event: &Event) {
         self.events.insert(event.name());
     }
 
-    /// Adds what another has reached; says whether any of it is new.
+    /// Adds another coverage. Returns true if any of it is new.
     pub fn add(&mut self, other: &Self) -> bool {
         let before = self.len();
         self.received.extend(&other.received);
@@ -69,31 +69,35 @@ impl Coverage {
         names.iter().chain(&states).sum()
     }
 
-    /// The performatives and states that have not been reached, by name.
+    /// Returns the names of the performatives and states that have not been reached.
     pub fn missing(&self) -> Vec<String> {
-        let [received, written, connections, sessions, links, _] = self.kinds();
-        [received, written, connections, sessions, links].iter().flat_map(Kind::missing).collect()
+        let [received, written, connections, sessions, links, _] = self.categories();
+        [received, written, connections, sessions, links].iter().flat_map(Category::missing).collect()
     }
 
-    /// The events that have not been raised, by name.
+    /// Returns the names of the events that have not been raised.
     pub fn missing_events(&self) -> Vec<String> {
-        let [.., events] = self.kinds();
+        let [.., events] = self.categories();
         events.missing()
     }
 
-    fn kinds(&self) -> [Kind; 6] {
+    fn categories(&self) -> [Category; 6] {
         let performatives = || Performative::TYPES.iter().map(|(name, ..)| *name).collect();
         [
-            Kind {
+            Category {
                 title: "received",
                 all: performatives(),
                 reached: self.received.iter().copied().collect(),
             },
-            Kind { title: "written", all: performatives(), reached: self.written.iter().copied().collect() },
-            Kind::of("connection state", ConnectionState::ALL, &self.connections, ConnectionState::name),
-            Kind::of("session state", SessionState::ALL, &self.sessions, SessionState::name),
-            Kind::of("link state", LinkState::ALL, &self.links, LinkState::name),
-            Kind {
+            Category {
+                title: "written",
+                all: performatives(),
+                reached: self.written.iter().copied().collect(),
+            },
+            Category::of("connection state", ConnectionState::ALL, &self.connections, ConnectionState::name),
+            Category::of("session state", SessionState::ALL, &self.sessions, SessionState::name),
+            Category::of("link state", LinkState::ALL, &self.links, LinkState::name),
+            Category {
                 title: "event",
                 all: Event::NAMES.to_vec(),
                 reached: self.events.iter().copied().collect(),
@@ -102,28 +106,28 @@ impl Coverage {
     }
 }
 
-/// One line: the names of the performatives, and how many there are of everything.
+/// Prints one line: the names of the performatives, and the counts of every category.
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, kind) in self.kinds().iter().enumerate() {
+        for (at, category) in self.categories().iter().enumerate() {
             let between = if at == 0 { "" } else { "; " };
-            write!(f, "{between}{} {}/{}", kind.title, kind.reached.len(), kind.all.len())?;
+            write!(f, "{between}{} {}/{}", category.title, category.reached.len(), category.all.len())?;
             if at < 2 {
-                write!(f, " ({})", kind.reached.join(" "))?;
+                write!(f, " ({})", category.reached.join(" "))?;
             }
         }
         Ok(())
     }
 }
 
-/// Things of one kind, by name.
-struct Kind {
+/// One category of coverage: all names, and those reached.
+struct Category {
     title: &'static str,
     all: Vec<&'static str>,
     reached: Vec<&'static str>,
 }
 
-impl Kind {
+impl Category {
     fn missing(&self) -> Vec<String> {
         let names = self.all.iter().filter(|name| !self.reached.contains(name));
         names.map(|name| format!("{} {name}", self.title)).collect()
@@ -140,45 +144,49 @@ impl Kind {
     }
 }
 
-/// The coverage of all runs of a fuzz target. After so many of them, every performative and every state is due to have
-/// been reached; events are only told of.
+/// The coverage of all runs of a fuzz target, which must reach every performative and state within a number of runs.
+/// Events that were not raised are printed, and do not fail the target.
 #[derive(Debug)]
-pub struct Gathered {
+pub struct CoverageGoal {
     coverage: Coverage,
     runs: u64,
-    due: u64,
-    whole: bool,
+    max_runs: u64,
+    is_met: bool,
 }
 
-impl Gathered {
-    /// Before the first run.
-    pub const fn due_after(runs: u64) -> Self {
-        Self { coverage: Coverage::new(), runs: 0, due: runs, whole: false }
+impl CoverageGoal {
+    /// Creates a goal that must be met within this many runs.
+    pub const fn within(max_runs: u64) -> Self {
+        Self { coverage: Coverage::new(), runs: 0, max_runs, is_met: false }
     }
 
-    /// What all runs together have reached.
+    /// Returns the coverage of all runs together.
     pub const fn coverage(&self) -> &Coverage {
         &self.coverage
     }
 
-    /// Takes one run's coverage; gives a line to print where it has reached anything new.
+    /// Adds the coverage of one run. Returns a line to print if any of it is new.
     ///
     /// # Panics
-    /// Where something has still not been reached when it is due.
+    /// If a performative or state has not been reached within the runs allowed.
     pub fn add(&mut self, run: &Coverage) -> Option<String> {
         self.runs = self.runs.saturating_add(1);
         let runs = self.runs;
-        let grown = self.coverage.add(run);
-        if !self.whole && (grown || runs >= self.due) {
+        let has_grown = self.coverage.add(run);
+        if !self.is_met && (has_grown || runs >= self.max_runs) {
             let missing = self.coverage.missing();
-            self.whole = missing.is_empty();
-            assert!(self.whole || runs < self.due, "not reached in {runs} runs: {}", missing.join(", "));
+            self.is_met = missing.is_empty();
+            assert!(
+                self.is_met || runs < self.max_runs,
+                "not reached in {runs} runs: {}",
+                missing.join(", ")
+            );
         }
-        grown.then(|| {
+        has_grown.then(|| {
             let left = [self.coverage.missing(), self.coverage.missing_events()].concat();
             match left.len() {
-                0 => format!("run {runs}, all is reached: {}", self.coverage),
-                1..8 => format!("run {runs}: {}; still to come: {}", self.coverage, left.join(", ")),
+                0 => format!("run {runs}, everything reached: {}", self.coverage),
+                1..8 => format!("run {runs}: {}; not reached yet: {}", self.coverage, left.join(", ")),
                 _ => format!("run {runs}: {}", self.coverage),
             }
         })
@@ -202,31 +210,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_new_is_told_once() {
-        let mut gathered = Gathered::due_after(2);
-        let line = gathered.add(&all()).unwrap();
-        assert!(line.starts_with("run 1, all is reached: received 9/9 (Attach Begin "), "{line}");
+    fn a_run_without_new_coverage_returns_no_line() {
+        let mut goal = CoverageGoal::within(2);
+        let line = goal.add(&all()).unwrap();
+        assert!(line.starts_with("run 1, everything reached: received 9/9 (Attach Begin "), "{line}");
         assert!(line.contains("; session state 8/8; link state 8/8; event 28/28"), "{line}");
-        assert_eq!([gathered.add(&all()), gathered.add(&Coverage::new())], [None, None]);
+        assert_eq!([goal.add(&all()), goal.add(&Coverage::new())], [None, None]);
     }
 
     #[test]
-    fn events_are_never_due() {
-        let mut gathered = Gathered::due_after(1);
+    fn a_missing_event_does_not_fail_the_goal() {
+        let mut goal = CoverageGoal::within(1);
         let mut coverage = all();
         coverage.events.remove("RECEIVER_DRAINED");
-        let line = gathered.add(&coverage).unwrap();
-        assert!(line.ends_with("event 27/28; still to come: event RECEIVER_DRAINED"), "{line}");
+        let line = goal.add(&coverage).unwrap();
+        assert!(line.ends_with("event 27/28; not reached yet: event RECEIVER_DRAINED"), "{line}");
     }
 
     #[test]
     #[should_panic(expected = "not reached in 2 runs: written Flow, link state ERRANT")]
-    fn what_is_missing_when_it_is_due_is_named() {
-        let mut gathered = Gathered::due_after(2);
+    fn a_goal_missed_after_its_last_run_panics_with_the_missing_names() {
+        let mut goal = CoverageGoal::within(2);
         let mut coverage = all();
         coverage.written.remove("Flow");
         coverage.links.remove(&LinkState::Errant);
-        assert!(gathered.add(&coverage).is_some());
-        gathered.add(&coverage);
+        assert!(goal.add(&coverage).is_some());
+        goal.add(&coverage);
     }
 }

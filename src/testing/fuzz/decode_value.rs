@@ -1,4 +1,4 @@
-//! Bytes as a value, as a value of each type there is, and back.
+//! The fuzz target that decodes bytes as each type and encodes the result again.
 
 use core::fmt::Debug;
 
@@ -17,11 +17,11 @@ use crate::{
     types::{Annotations, Fields, Kind, Multiple, Symbol, Value},
 };
 
-/// Decodes the bytes as a value of any type and as each type of the standard. Whatever is accepted is encoded
-/// again, comes back equal, and is never longer than it was; whatever is refused is refused within the bytes.
+/// Decodes the bytes as a value of any type, and as each type of the standard. A value that decodes is encoded again.
 ///
 /// # Panics
-/// Where that does not hold.
+/// If the value decodes differently a second time, its encoding is longer than the input, or the offset of an error is
+/// outside the input.
 pub fn decode_value(data: &[u8]) {
     let bytes = Bytes::copy_from_slice(data);
     check::<Value>(&bytes);
@@ -42,37 +42,45 @@ pub fn decode_value(data: &[u8]) {
 }
 
 fn check<T: Decode + Encode + Debug + PartialEq>(bytes: &Bytes) {
-    let mut reader = Decoder::new(bytes, DecodeLimits::DEFAULT);
-    match T::decode(&mut reader) {
+    let mut decoder = Decoder::new(bytes, DecodeLimits::DEFAULT);
+    match T::decode(&mut decoder) {
         Ok(value) => {
-            let read = reader.offset();
-            assert_eq!(reader.take_rest().len().saturating_add(read), bytes.len());
-            again(&value, &bytes.slice(..read));
+            let read = decoder.offset();
+            assert_eq!(decoder.take_rest().len().saturating_add(read), bytes.len());
+            check_round_trip(&value, &bytes.slice(..read));
         }
         Err(error) => assert!(error.offset <= bytes.len(), "{error} of {}", bytes.len()),
     }
 }
 
-/// That the value, which the bytes gave, is encoded in no more of them, and is the same when decoded again.
-fn again<T: Decode + Encode + Debug + PartialEq>(value: &T, bytes: &Bytes) {
-    assert_eq!(from_bytes::<T>(bytes, DecodeLimits::DEFAULT).as_ref(), Ok(value), "the rest matters");
+/// Fails unless the value, decoded from `bytes`, is encoded in no more bytes, and decodes from them to an equal value.
+fn check_round_trip<T: Decode + Encode + Debug + PartialEq>(value: &T, bytes: &Bytes) {
+    assert_eq!(
+        from_bytes::<T>(bytes, DecodeLimits::DEFAULT).as_ref(),
+        Ok(value),
+        "depends on the bytes behind it"
+    );
     let encoded = Bytes::from(to_vec(value));
-    assert_eq!(from_bytes::<T>(&encoded, DecodeLimits::DEFAULT).as_ref(), Ok(value), "not the same again");
+    assert_eq!(
+        from_bytes::<T>(&encoded, DecodeLimits::DEFAULT).as_ref(),
+        Ok(value),
+        "changed by a round trip"
+    );
     let untyped = from_bytes::<Value>(&encoded, DecodeLimits::DEFAULT);
-    if !untyped.as_ref().is_ok_and(widens) {
+    if !untyped.as_ref().is_ok_and(may_widen) {
         assert!(encoded.len() <= bytes.len(), "{} bytes became {}", bytes.len(), encoded.len());
     }
 }
 
-/// Whether the value has an array whose elements may have taken no bytes, which they do when written.
-fn widens(value: &Value) -> bool {
+/// True if the value has an array whose elements may have been encoded without bytes. Their new encoding has some.
+fn may_widen(value: &Value) -> bool {
     match value {
-        Value::List(items) => items.iter().any(widens),
-        Value::Map(map) => map.iter().any(|(key, value)| widens(key) || widens(value)),
-        Value::Described(described) => widens(&described.descriptor) || widens(&described.value),
+        Value::List(items) => items.iter().any(may_widen),
+        Value::Map(map) => map.iter().any(|(key, value)| may_widen(key) || may_widen(value)),
+        Value::Described(described) => may_widen(&described.descriptor) || may_widen(&described.value),
         Value::Array(array) => {
             matches!(array.kind(), Kind::Boolean | Kind::Uint | Kind::Ulong | Kind::List)
-                || array.descriptors().iter().chain(array.items()).any(widens)
+                || array.descriptors().iter().chain(array.items()).any(may_widen)
         }
         _ => false,
     }

@@ -1,15 +1,15 @@
-//! A connection under test, with an application that answers what it is asked.
+//! A connection under test, with an application that answers its requests.
 
-use alloc::{format, vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 use core::time::Duration;
 
 use bytes::{Buf, BytesMut};
 
-use super::{coverage::Coverage, script::Script, wire::Wire};
+use super::{coverage::Coverage, output_checker::OutputChecker, script::Script};
 use crate::{
     CommandError, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, Instant, Limits, LinkId,
-    Progress, ReceiverConfig, ReceiverId, SaslPolicy, SendOptions, SenderConfig, SenderId, SessionConfig,
-    SessionId, Side,
+    Progress, ReceiverConfig, ReceiverId, SaslPolicy, SendOptions, SenderConfig, SenderId, Session,
+    SessionConfig, SessionId, Side,
     sasl::{Mechanism, Step, Success},
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
@@ -19,14 +19,14 @@ use crate::{
     testing::Grammar,
 };
 
-/// Bytes that may wait for output before input is no longer taken.
-const OUTBOX: usize = 4096;
-/// Events that may wait before input is no longer taken.
-const EVENTS: usize = 64;
-/// What one input may add to either beyond that.
+/// Limit of the output that waits, in bytes. Input stops beyond it.
+const MAX_OUTBOX_BYTES: usize = 4096;
+/// Limit of the events that wait. Input stops beyond it.
+const MAX_EVENTS: usize = 64;
+/// The bytes or events by which one input may exceed these limits.
 const SLACK: usize = 16 << 10;
 
-/// Ids that have been there, stale ones too.
+/// All ids seen so far, stale ones included.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
     pub(super) sessions: Vec<SessionId>,
@@ -36,7 +36,7 @@ pub(super) struct Ids {
     pub(super) arrived: Vec<DeliveryId>,
 }
 
-/// Any of them, the newest most easily.
+/// Returns any of them, most often the newest.
 fn pick<T: Copy>(from: &[T], script: &mut Script<'_>) -> Option<T> {
     let back = usize::from(script.choose(0_u8, &[0, 0, 1, 2, 3, 5, 8]));
     from.iter().rev().nth(back).or(from.first()).copied()
@@ -47,32 +47,33 @@ pub(super) struct Engine {
     pub(super) grammar: Grammar,
     pub(super) ids: Ids,
     pub(super) coverage: Coverage,
-    pub(super) wire: Wire,
+    pub(super) output: OutputChecker,
     input: BytesMut,
     now: u64,
-    /// Choices of the application, by bits.
-    manner: u8,
-    links: u8,
+    /// The choices of the application, one per bit.
+    behaviour: u8,
+    /// The number of the last link attached, modulo 4.
+    last_link: u8,
 }
 
 impl Engine {
-    /// The setting and the application's manners, by two bytes.
-    pub(super) fn new(setting: u8, manner: u8) -> Self {
+    /// Creates a connection with the settings of one byte, and an application with the behaviour of another.
+    pub(super) fn new(settings: u8, behaviour: u8) -> Self {
         let mut config =
-            if setting & 1 == 0 { ConnectionConfig::client("us") } else { ConnectionConfig::server("us") };
-        if setting & 6 == 6 {
-            config = if setting & 1 == 0 {
+            if settings & 1 == 0 { ConnectionConfig::client("us") } else { ConnectionConfig::server("us") };
+        if settings & 6 == 6 {
+            config = if settings & 1 == 0 {
                 config.sasl(Mechanism::plain("user", "secret"))
             } else {
                 let verify = Mechanism::plain_server(|found| found.matches("user", "secret"));
                 config
-                    .sasl(if setting & 0x80 == 0 { verify } else { Mechanism::plain_server_deferred() })
-                    .sasl_policy(if setting & 8 == 0 { SaslPolicy::Required } else { SaslPolicy::Optional })
+                    .sasl(if settings & 0x80 == 0 { verify } else { Mechanism::plain_server_deferred() })
+                    .sasl_policy(if settings & 8 == 0 { SaslPolicy::Required } else { SaslPolicy::Optional })
             };
         }
         let limits = Limits {
-            max_outbox_bytes: OUTBOX,
-            max_events: EVENTS,
+            max_outbox_bytes: MAX_OUTBOX_BYTES,
+            max_events: MAX_EVENTS,
             max_unanswered_bytes: 2048,
             max_unsettled: 16,
             max_retained_unsettled: 16,
@@ -82,30 +83,30 @@ impl Engine {
         };
         let config = config
             .limits(limits)
-            .auto_accept_sessions(setting & 0x10 == 0)
-            .max_frame_size(if setting & 0x20 == 0 { 4096 } else { 512 })
-            .idle_timeout((setting & 0x40 != 0).then_some(Duration::from_millis(50)))
+            .auto_accept_sessions(settings & 0x10 == 0)
+            .max_frame_size(if settings & 0x20 == 0 { 4096 } else { 512 })
+            .idle_timeout((settings & 0x40 != 0).then_some(Duration::from_millis(50)))
             .channel_max(2);
         Self {
             connection: Connection::new(config),
             grammar: Grammar::new(),
             ids: Ids::default(),
             coverage: Coverage::default(),
-            wire: Wire::default(),
+            output: OutputChecker::default(),
             input: BytesMut::new(),
             now: 0,
-            manner,
-            links: 0,
+            behaviour,
+            last_link: 0,
         }
     }
 
-    /// Which end this is, where a SASL exchange is to be gone through.
-    pub(super) fn security(&self) -> Option<Side> {
+    /// Returns the side of the connection if it requires or offers SASL.
+    pub(super) fn sasl_side(&self) -> Option<Side> {
         (!self.connection.config().sasl.is_empty()).then(|| self.connection.side())
     }
 
-    /// Opens the connection, and asks for a session and for links.
-    pub(super) fn set_off(&mut self, script: &mut Script<'_>) {
+    /// Opens the connection, and begins up to two sessions with a link each.
+    pub(super) fn open(&mut self, script: &mut Script<'_>) {
         let _ = self.connection.open();
         for _ in 0..script.below(3) {
             if let Ok(session) = self.connection.begin(SessionConfig::new()) {
@@ -124,7 +125,7 @@ impl Engine {
         Instant::from_millis(self.now)
     }
 
-    /// Gives bytes to the connection, and does what it asks for.
+    /// Feeds bytes to the connection, and drains its events and output if it asks for that.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
         for _ in 0..64 {
@@ -133,14 +134,14 @@ impl Engine {
             match progress {
                 Progress::NeedInput | Progress::Closed => break,
                 Progress::DrainOutput => self.poll_transmit(),
-                // Where there are none, an answer is waited for.
+                // Without an event, the input waits for an answer of the application.
                 Progress::DrainEvents if self.events() == 0 => break,
                 Progress::DrainEvents => {}
             }
         }
     }
 
-    /// One step of the application: its events, its output, its clock.
+    /// Advances the clock, and lets the application handle timers, events and output.
     pub(super) fn step(&mut self) {
         self.now = self.now.saturating_add(3);
         let now = self.instant();
@@ -148,13 +149,16 @@ impl Engine {
             self.connection.handle_timeout(now);
         }
         self.events();
-        assert!(self.connection.outbox_len() <= OUTBOX.saturating_add(SLACK), "the outbox grows");
-        if self.manner & 1 == 0 || self.now.is_multiple_of(4) {
+        assert!(self.connection.outbox_len() <= MAX_OUTBOX_BYTES.saturating_add(SLACK), "the outbox grows");
+        if self.behaviour & 1 == 0 || self.now.is_multiple_of(4) {
             self.poll_transmit();
         }
     }
 
-    /// The transport's end, and what is checked there.
+    /// Ends the transport, and returns the coverage.
+    ///
+    /// # Panics
+    /// If an id has not ended.
     pub(super) fn finish(&mut self) -> Coverage {
         self.poll_transmit();
         self.connection.handle_eof(self.instant());
@@ -164,7 +168,7 @@ impl Engine {
         assert!(self.grammar.is_over(), "no end: {:?}", self.connection.state());
         assert!(self.grammar.all_ended());
         assert!(self.connection.is_closed());
-        self.coverage.note(&self.connection, &self.wire.written);
+        self.coverage.record(&self.connection, &self.output.written);
         core::mem::take(&mut self.coverage)
     }
 
@@ -182,20 +186,20 @@ impl Engine {
             if bytes.is_empty() {
                 return;
             }
-            self.wire.read(&bytes, max);
+            self.output.read(&bytes, max);
         }
     }
 
-    /// Takes all events and answers them; says how many there were.
+    /// Polls all events and answers them. Returns their number.
     pub(super) fn events(&mut self) -> usize {
         let mut count = 0_usize;
         while let Some(event) = self.connection.poll_event() {
             count = count.saturating_add(1);
-            assert!(count <= EVENTS.saturating_add(SLACK), "events without end");
-            self.coverage.note_event(&event);
+            assert!(count <= MAX_EVENTS.saturating_add(SLACK), "events without end");
+            self.coverage.record_event(&event);
             self.grammar.note(&event);
             let answered = self.answer(&event);
-            let fine = matches!(
+            let is_expected = matches!(
                 answered,
                 Ok(())
                     | Err(CommandError::IllegalState(_)
@@ -203,26 +207,26 @@ impl Engine {
                         | CommandError::LimitReached(_)
                         | CommandError::FrameTooLarge { .. })
             );
-            assert!(fine, "{event:?}: {answered:?}");
+            assert!(is_expected, "{event:?}: {answered:?}");
         }
         count
     }
 
     fn answer(&mut self, event: &Event) -> Result<(), CommandError> {
-        let refuses = self.manner & 6 == 6;
+        let refuses = self.behaviour & 6 == 6;
         match event.clone() {
             Event::ConnectionRequested => self.connection.open(),
             Event::SaslPending => {
                 assert!(self.connection.sasl_credentials().is_some(), "nothing to look up");
-                match self.manner & 0x0c {
-                    // It is left to a command.
+                match self.behaviour & 0x0c {
+                    // A command answers it later.
                     0x0c => Ok(()),
                     choice => self.connection.sasl_answer(sasl_step(choice)),
                 }
             }
             Event::SessionRequested { session } => {
                 self.ids.sessions.push(session);
-                if refuses && self.manner & 8 > 0 {
+                if refuses && self.behaviour & 8 > 0 {
                     self.refuse_session(session)
                 } else {
                     self.accept_session(session)
@@ -236,7 +240,7 @@ impl Engine {
             }
             Event::SenderRequested { sender, .. } => {
                 self.ids.senders.push(sender);
-                match self.manner & 0x31 {
+                match self.behaviour & 0x31 {
                     0x31 => Ok(()),
                     _ if refuses => self.refuse_link(sender.into()),
                     _ => self.connection.accept_sender(sender, SenderConfig::new()),
@@ -244,7 +248,7 @@ impl Engine {
             }
             Event::ReceiverRequested { receiver, .. } => {
                 self.ids.receivers.push(receiver);
-                match self.manner & 0x31 {
+                match self.behaviour & 0x31 {
                     0x31 => Ok(()),
                     _ if refuses => self.refuse_link(receiver.into()),
                     _ => self.connection.accept_receiver(receiver, self.receiver_config()),
@@ -254,7 +258,7 @@ impl Engine {
                 self.send(sender);
                 Ok(())
             }
-            Event::ReceiverOpen { receiver } if self.manner & 0x0a == 0x0a => {
+            Event::ReceiverOpen { receiver } if self.behaviour & 0x0a == 0x0a => {
                 self.connection.receiver(receiver)?.drain()
             }
             Event::SenderDrain { sender } => match self.connection.sender(sender)?.drained() {
@@ -277,7 +281,7 @@ impl Engine {
     }
 
     pub(super) fn accept_session(&mut self, session: SessionId) -> Result<(), CommandError> {
-        let window = if self.manner & 0x40 == 0 { 2048 } else { 3 };
+        let window = if self.behaviour & 0x40 == 0 { 2048 } else { 3 };
         self.connection.accept_session(session, SessionConfig::new().incoming_window(window).handle_max(3))
     }
 
@@ -302,25 +306,25 @@ impl Engine {
     }
 
     fn receiver_config(&self) -> ReceiverConfig {
-        let credit = if self.manner & 0x80 == 0 { CreditPolicy::Auto(4) } else { CreditPolicy::Manual };
-        ReceiverConfig::new().credit(credit).streaming(self.manner & 0x90 == 0x10)
+        let credit = if self.behaviour & 0x80 == 0 { CreditPolicy::Auto(4) } else { CreditPolicy::Manual };
+        ReceiverConfig::new().credit(credit).streaming(self.behaviour & 0x90 == 0x10)
     }
 
     fn send(&mut self, sender: SenderId) {
         let Ok(mut link) = self.connection.sender(sender) else { return };
-        let size = if self.manner & 0x20 == 0 { 5 } else { 1500 };
-        let tag = u32::from(self.manner);
-        if let Ok(delivery) = link.send(tag, vec![self.manner; size]) {
+        let size = if self.behaviour & 0x20 == 0 { 5 } else { 1500 };
+        let tag = u32::from(self.behaviour);
+        if let Ok(delivery) = link.send(tag, vec![self.behaviour; size]) {
             self.ids.sent.push(delivery);
         }
     }
 
     fn handle_delivery(&mut self, receiver: ReceiverId, delivery: DeliveryId) -> Result<(), CommandError> {
         let mut link = self.connection.receiver(receiver)?;
-        if self.manner & 0x44 == 0x44 {
+        if self.behaviour & 0x44 == 0x44 {
             return Ok(());
         }
-        match self.manner & 3 {
+        match self.behaviour & 3 {
             0 => link.accept(delivery),
             1 => link.release(delivery),
             2 => link.settle(delivery, Some(DeliveryState::ACCEPTED)),
@@ -328,12 +332,12 @@ impl Engine {
         }
     }
 
-    /// Any command, on any ids.
+    /// Runs any command on any ids.
     pub(super) fn command(&mut self, script: &mut Script<'_>) {
         let error = (script.below(3) == 0).then(|| AmqpError::new(ErrorCondition::InternalError));
         let what = script.below(41);
         match what {
-            0..=2 => forget(self.connection.open()),
+            0..=2 => ignore(self.connection.open()),
             3..=6 => {
                 let window = script.choose(10, &[0, 1, 3]);
                 if let Ok(session) = self.connection.begin(SessionConfig::new().incoming_window(window)) {
@@ -342,7 +346,7 @@ impl Engine {
                 }
             }
             7..=13 => self.attach_link(script),
-            14 => forget(self.connection.close(error)),
+            14 => ignore(self.connection.close(error)),
             15 | 16 => {
                 let Some(session) = pick(&self.ids.sessions, script) else { return };
                 let _ = match script.below(3) {
@@ -352,7 +356,7 @@ impl Engine {
                 };
             }
             17..=28 => self.sender_command(script, error),
-            40 => forget(self.connection.sasl_answer(sasl_step(script.byte() & 0x0c))),
+            40 => ignore(self.connection.sasl_answer(sasl_step(script.byte() & 0x0c))),
             _ => self.receiver_command(script, error),
         }
     }
@@ -360,34 +364,14 @@ impl Engine {
     fn attach_link(&mut self, script: &mut Script<'_>) {
         let Some(id) = pick(&self.ids.sessions, script) else { return };
         let Ok(mut session) = self.connection.session(id) else { return };
-        self.links = self.links.wrapping_add(1) & 3;
-        let name = format!("link-{}", self.links);
-        let streaming = script.below(4) == 0;
-        let settle_on_outcome = script.below(4) > 0;
-        let snd_mode = script.choose(SenderSettleMode::Mixed, &[SenderSettleMode::Settled]);
-        let rcv_mode = script.choose(ReceiverSettleMode::First, &[ReceiverSettleMode::Second]);
-        let credit = script.choose(CreditPolicy::Manual, &[CreditPolicy::Auto(3)]);
-        if script.below(2) == 0 {
-            let config = SenderConfig::to("node")
-                .name(name)
-                .settle_on_outcome(settle_on_outcome)
-                .snd_settle_mode(snd_mode)
-                .rcv_settle_mode(rcv_mode);
-            if let Ok(sender) = session.attach_sender(config) {
-                self.grammar.attached(id, sender);
-                self.ids.senders.push(sender);
-            }
-        } else {
-            let config = ReceiverConfig::from("node")
-                .name(name)
-                .streaming(streaming)
-                .snd_settle_mode(snd_mode)
-                .rcv_settle_mode(rcv_mode)
-                .credit(credit);
-            if let Ok(receiver) = session.attach_receiver(config) {
-                self.grammar.attached(id, receiver);
-                self.ids.receivers.push(receiver);
-            }
+        self.last_link = self.last_link.wrapping_add(1) & 3;
+        let name = format!("link-{}", self.last_link);
+        let modes = [SenderSettleMode::Settled];
+        let Some(link) = attach_any(&mut session, name, &modes, script) else { return };
+        self.grammar.attached(id, link);
+        match link {
+            LinkId::Sender(sender) => self.ids.senders.push(sender),
+            LinkId::Receiver(receiver) => self.ids.receivers.push(receiver),
         }
     }
 
@@ -409,13 +393,13 @@ impl Engine {
                 self.ids.sent.extend(link.send_with(tag, vec![1; size], &options));
             }
             (5, _) => self.ids.sent.extend(link.send_streaming(tag, &options)),
-            (6, Some(delivery)) => forget(link.write(delivery, vec![2; usize::from(script.byte())])),
-            (7, Some(delivery)) => forget(link.finish(delivery)),
-            (8, Some(delivery)) => forget(link.abort(delivery)),
-            (9, Some(delivery)) => forget(link.settle(delivery, Some(DeliveryState::ACCEPTED))),
-            (10, _) => forget(link.set_available(7).and_then(|()| link.drained())),
-            (11, _) if script.below(2) == 0 => forget(link.detach(error)),
-            (11, _) => forget(link.close(error)),
+            (6, Some(delivery)) => ignore(link.write(delivery, vec![2; usize::from(script.byte())])),
+            (7, Some(delivery)) => ignore(link.finish(delivery)),
+            (8, Some(delivery)) => ignore(link.abort(delivery)),
+            (9, Some(delivery)) => ignore(link.settle(delivery, Some(DeliveryState::ACCEPTED))),
+            (10, _) => ignore(link.set_available(7).and_then(|()| link.drained())),
+            (11, _) if script.below(2) == 0 => ignore(link.detach(error)),
+            (11, _) => ignore(link.close(error)),
             _ => {}
         }
     }
@@ -432,25 +416,48 @@ impl Engine {
         }
         let Ok(mut link) = self.connection.receiver(id) else { return };
         match (what, delivery) {
-            (2, _) => forget(link.set_credit(script.choose(5, &[0, 1, u32::MAX]))),
-            (3, _) => forget(link.add_credit(script.choose(1, &[u32::MAX]))),
-            (4, _) => forget(link.drain()),
-            (5 | 6, Some(delivery)) => forget(link.read_chunk(delivery)),
-            (7, Some(delivery)) => forget(link.accept(delivery)),
-            (8, Some(delivery)) => forget(link.modify(delivery, Modified::default())),
-            (9, Some(delivery)) => forget(link.reject(delivery, error)),
+            (2, _) => ignore(link.set_credit(script.choose(5, &[0, 1, u32::MAX]))),
+            (3, _) => ignore(link.add_credit(script.choose(1, &[u32::MAX]))),
+            (4, _) => ignore(link.drain()),
+            (5 | 6, Some(delivery)) => ignore(link.read_chunk(delivery)),
+            (7, Some(delivery)) => ignore(link.accept(delivery)),
+            (8, Some(delivery)) => ignore(link.modify(delivery, Modified::default())),
+            (9, Some(delivery)) => ignore(link.reject(delivery, error)),
             (10, Some(first)) => {
                 let last = pick(&self.ids.arrived, script).unwrap_or(first);
-                forget(link.disposition(first, last, script.below(2) == 0, Some(DeliveryState::RELEASED)));
+                ignore(link.disposition(first, last, script.below(2) == 0, Some(DeliveryState::RELEASED)));
             }
-            (11, _) if script.below(2) == 0 => forget(link.detach(error)),
-            (11, _) => forget(link.close(error)),
+            (11, _) if script.below(2) == 0 => ignore(link.detach(error)),
+            (11, _) => ignore(link.close(error)),
             _ => {}
         }
     }
 }
 
-/// A step of the mechanism that answers for itself later.
+/// Attaches a link of either direction, with any settings. `modes` are its snd-settle-modes beside `mixed`.
+pub(super) fn attach_any(
+    session: &mut Session<'_>,
+    name: String,
+    modes: &[SenderSettleMode],
+    script: &mut Script<'_>,
+) -> Option<LinkId> {
+    let streaming = script.below(4) == 0;
+    let settle_on_outcome = script.below(4) > 0;
+    let snd_mode = script.choose(SenderSettleMode::Mixed, modes);
+    let rcv_mode = script.choose(ReceiverSettleMode::First, &[ReceiverSettleMode::Second]);
+    let credit = script.choose(CreditPolicy::Manual, &[CreditPolicy::Auto(3)]);
+    if script.below(2) == 0 {
+        let config = SenderConfig::to("node").settle_on_outcome(settle_on_outcome);
+        let config = config.name(name).snd_settle_mode(snd_mode).rcv_settle_mode(rcv_mode);
+        session.attach_sender(config).ok().map(Into::into)
+    } else {
+        let config = ReceiverConfig::from("node").streaming(streaming).credit(credit);
+        let config = config.name(name).snd_settle_mode(snd_mode).rcv_settle_mode(rcv_mode);
+        session.attach_receiver(config).ok().map(Into::into)
+    }
+}
+
+/// Returns the answer to a deferred SASL mechanism.
 fn sasl_step(choice: u8) -> Step {
     match choice {
         0 => Step::Done(Success::new().identity("user")),
@@ -460,5 +467,5 @@ fn sasl_step(choice: u8) -> Step {
     }
 }
 
-/// Any command may be refused.
-fn forget<T>(_: Result<T, CommandError>) {}
+/// Ignores the result: any command may be refused.
+fn ignore<T>(_: Result<T, CommandError>) {}

@@ -1,17 +1,13 @@
-//! Two connections, and commands on both.
+//! The fuzz target that joins two connections and runs commands on both.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec,
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, vec, vec::Vec};
 
-use super::script::Script;
+use super::{engine::attach_any, script::Script};
 use crate::{
     Cause, CommandError, ConnectionConfig, CreditPolicy, DeliveryId, Event, LinkId, ReceiverConfig,
     ReceiverId, SendOptions, SenderConfig, SenderId, SessionConfig, SessionId,
     spec::{
-        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode},
+        definitions::{AmqpError, ErrorCondition},
         delivery_state::Modified,
     },
     testing::{End, Grammar, Pair},
@@ -24,31 +20,30 @@ struct App {
     sessions: Vec<SessionId>,
     senders: Vec<SenderId>,
     receivers: Vec<ReceiverId>,
-    /// Deliveries of ours whose settlement is not known.
-    open: BTreeMap<(LinkId, DeliveryId), ()>,
-    /// Deliveries that are sent in pieces, and not to their end.
+    /// Deliveries sent from here whose settlement is not known.
+    unsettled: BTreeSet<(LinkId, DeliveryId)>,
+    /// Streamed deliveries that are not finished.
     streams: Vec<(SenderId, DeliveryId)>,
-    /// Deliveries that came, and have not been settled here.
-    waiting: BTreeSet<(ReceiverId, DeliveryId)>,
-    /// Sessions with a link that was detached with an error from here.
+    /// Deliveries received and not settled here.
+    received: BTreeSet<(ReceiverId, DeliveryId)>,
+    /// Sessions with a link that this end detached with an error.
     errant: BTreeSet<SessionId>,
     tags: u32,
     links: u32,
     prefix: &'static str,
 }
 
-/// Runs two connections by commands at both ends, with bytes carried in pieces of any size: messages sent whole and
-/// in pieces, or given up; links, sessions and in the end the connection left in order or with an error. Neither end
-/// ever finds fault with what the other writes (but for input that an error on a link crosses, which 2.6.5 makes the
-/// session's end), and in the end every delivery has been settled or is told to be unsettled.
+/// Runs commands on both ends of a connection, and carries bytes in pieces of any size. Messages are sent whole,
+/// streamed or aborted. Links, sessions and finally the connection end with an error or without.
 ///
 /// # Panics
-/// Where that does not hold.
+/// If an end reports a violation by the other, or if a delivery ends neither settled nor listed as unsettled. Frames
+/// that cross a detach with an error are excepted: by 2.6.5 they end the session.
 pub fn pair(data: &[u8]) {
-    let mut script = Script::stretched(data);
-    let setting = script.byte();
+    let mut script = Script::extended(data);
+    let settings = script.byte();
     let small = |config: ConnectionConfig, bit: u8| {
-        if setting & bit == 0 { config } else { config.max_frame_size(512) }
+        if settings & bit == 0 { config } else { config.max_frame_size(512) }
     };
     let mut pair = Pair::new(
         small(ConnectionConfig::client("client"), 1),
@@ -78,7 +73,7 @@ pub fn pair(data: &[u8]) {
         quiet = !client.events(&mut pair.client) & !server.events(&mut pair.server);
         quiet &= !pair.up(usize::MAX) & !pair.down(usize::MAX);
     }
-    let _ = pair.client.connection.close(error(usize::from(setting >> 2)));
+    let _ = pair.client.connection.close(error(usize::from(settings >> 2)));
     pair.run();
     client.events(&mut pair.client);
     server.events(&mut pair.server);
@@ -86,14 +81,14 @@ pub fn pair(data: &[u8]) {
     server.check(&pair.server);
 }
 
-/// What every message is full of.
+/// The byte that every message consists of.
 const FILL: u8 = 7;
 
 fn check_fill(bytes: &[u8]) {
     assert!(bytes.iter().all(|byte| *byte == FILL), "{bytes:?}");
 }
 
-/// Takes what there is of a delivery on a streaming link.
+/// Reads the chunks of a streamed delivery that have arrived.
 fn read(end: &mut End, receiver: ReceiverId, delivery: DeliveryId) {
     let Ok(mut receiver) = end.connection.receiver(receiver) else { return };
     while let Ok(Some(bytes)) = receiver.read_chunk(delivery) {
@@ -101,9 +96,9 @@ fn read(end: &mut End, receiver: ReceiverId, delivery: DeliveryId) {
     }
 }
 
-/// An error, one time in four.
+/// Returns an error for one choice in four.
 fn error(choice: usize) -> Option<AmqpError> {
-    (choice & 3 == 3).then(|| AmqpError::described(ErrorCondition::InternalError, "told so"))
+    (choice & 3 == 3).then(|| AmqpError::described(ErrorCondition::InternalError, "on purpose"))
 }
 
 impl App {
@@ -126,7 +121,7 @@ impl App {
             | Event::SessionError { failure, .. }
             | Event::SenderError { failure, .. }
             | Event::ReceiverError { failure, .. } => {
-                // A link goes with its session.
+                // A link ends with its session.
                 let crossed =
                     failure.error.condition == ErrorCondition::ErrantLink && !self.errant.is_empty();
                 assert!(crossed || failure.cause != Cause::Violation, "{event:?}");
@@ -149,18 +144,18 @@ impl App {
             }
             Event::Delivery { receiver, delivery } => {
                 check_fill(&delivery.payload.clone().into_bytes());
-                self.waiting.insert((*receiver, delivery.id));
+                self.received.insert((*receiver, delivery.id));
             }
             Event::DeliveryBegun { receiver, delivery, .. } => {
-                self.waiting.insert((*receiver, *delivery));
+                self.received.insert((*receiver, *delivery));
                 read(end, *receiver, *delivery);
             }
             Event::DeliveryData { receiver, delivery, .. } => read(end, *receiver, *delivery),
             Event::DeliveryAborted { receiver, delivery } => {
-                self.waiting.remove(&(*receiver, *delivery));
+                self.received.remove(&(*receiver, *delivery));
             }
             Event::DeliverySettled { link, first, last, .. } => {
-                self.open.retain(|(of, id), ()| of != link || id < first || id > last);
+                self.unsettled.retain(|(of, id)| of != link || id < first || id > last);
             }
             _ => {}
         }
@@ -186,7 +181,7 @@ impl App {
                 let Some(id) = self.senders.get(pick(self.senders.len())).copied() else { return };
                 self.send(end, id, script);
             }
-            9..=11 => self.settle_one(end, pick(self.waiting.len()), script),
+            9..=11 => self.settle_one(end, pick(self.received.len()), script),
             12 => {
                 let Some(id) = self.receivers.get(pick(self.receivers.len())).copied() else { return };
                 let Ok(mut receiver) = end.connection.receiver(id) else { return };
@@ -196,18 +191,22 @@ impl App {
             13 => {
                 let Some(id) = self.senders.get(pick(self.senders.len())).copied() else { return };
                 let Ok(mut sender) = end.connection.sender(id) else { return };
-                let (error, session) = (error(which), sender.session());
-                let told = error.is_some();
-                let left = if script.below(2) == 0 { sender.detach(error) } else { sender.close(error) };
-                self.errant.extend((left.is_ok() && told).then_some(session));
+                let (session, error) = (sender.session(), error(which));
+                let closes = script.below(2) > 0;
+                self.leave(
+                    session,
+                    error,
+                    |error| if closes { sender.close(error) } else { sender.detach(error) },
+                );
             }
             14 => {
                 let Some(id) = self.receivers.get(pick(self.receivers.len())).copied() else { return };
                 let Ok(mut receiver) = end.connection.receiver(id) else { return };
-                let (error, session) = (error(which), receiver.session());
-                let told = error.is_some();
-                let left = if script.below(2) == 0 { receiver.detach(error) } else { receiver.close(error) };
-                self.errant.extend((left.is_ok() && told).then_some(session));
+                let (session, error) = (receiver.session(), error(which));
+                let closes = script.below(2) > 0;
+                self.leave(session, error, |error| {
+                    if closes { receiver.close(error) } else { receiver.detach(error) }
+                });
             }
             _ if script.below(4) == 0 => {
                 let Some(id) = self.sessions.get(pick(self.sessions.len())).copied() else { return };
@@ -221,30 +220,24 @@ impl App {
         let Ok(mut session) = end.connection.session(id) else { return };
         self.links = self.links.wrapping_add(1);
         let name = alloc::format!("{}{}", self.prefix, self.links);
-        let credit = script.choose(CreditPolicy::Manual, &[CreditPolicy::Auto(4)]);
-        let streaming = script.below(4) == 0;
-        let settle_on_outcome = script.below(3) > 0;
-        let rcv_mode = script.choose(ReceiverSettleMode::First, &[ReceiverSettleMode::Second]);
-        if script.below(2) == 0 {
-            let config = SenderConfig::to("node")
-                .name(name)
-                .settle_on_outcome(settle_on_outcome)
-                .rcv_settle_mode(rcv_mode);
-            if let Ok(sender) = session.attach_sender(config) {
-                self.grammar.attached(id, sender);
-                self.senders.push(sender);
-            }
-        } else {
-            let config = ReceiverConfig::from("node")
-                .name(name)
-                .credit(credit)
-                .streaming(streaming)
-                .rcv_settle_mode(rcv_mode);
-            if let Ok(receiver) = session.attach_receiver(config) {
-                self.grammar.attached(id, receiver);
-                self.receivers.push(receiver);
-            }
+        let Some(link) = attach_any(&mut session, name, &[], script) else { return };
+        self.grammar.attached(id, link);
+        match link {
+            LinkId::Sender(sender) => self.senders.push(sender),
+            LinkId::Receiver(receiver) => self.receivers.push(receiver),
         }
+    }
+
+    /// Detaches a link, and notes the session if that was with an error.
+    fn leave(
+        &mut self,
+        session: SessionId,
+        error: Option<AmqpError>,
+        detach: impl FnOnce(Option<AmqpError>) -> Result<(), CommandError>,
+    ) {
+        let has_error = error.is_some();
+        let is_detached = detach(error).is_ok();
+        self.errant.extend((is_detached && has_error).then_some(session));
     }
 
     fn send(&mut self, end: &mut End, id: SenderId, script: &mut Script<'_>) {
@@ -261,13 +254,13 @@ impl App {
             sender.send_with(self.tags, vec![FILL; size], &options)
         };
         match sent {
-            Ok(delivery) if !settled => drop(self.open.insert((id.into(), delivery), ())),
+            Ok(delivery) if !settled => drop(self.unsettled.insert((id.into(), delivery))),
             Err(CommandError::FrameTooLarge { .. }) => assert!(sent.is_ok(), "{sent:?}"),
             _ => {}
         }
     }
 
-    /// Goes on with a delivery that is sent in pieces: with more of it, to its end, or no further.
+    /// Continues a streamed delivery: writes more of it, finishes it, or aborts it.
     fn stream(&mut self, end: &mut End, at: usize, script: &mut Script<'_>) {
         let Some((id, delivery)) = self.streams.get(at).copied() else { return };
         let Ok(mut sender) = end.connection.sender(id) else {
@@ -279,14 +272,14 @@ impl App {
             1 => {
                 let aborted = sender.abort(delivery);
                 if aborted.is_ok() {
-                    // 2.7.5: it is settled.
-                    self.open.remove(&(id.into(), delivery));
+                    // 2.7.5: an aborted delivery is settled.
+                    self.unsettled.remove(&(id.into(), delivery));
                 }
                 aborted
             }
             _ => {
                 let chunk = vec![FILL; script.choose(1, &[0, 100, 1500])];
-                // Whether there is room or not, there will be more.
+                // Without room the chunk is dropped, and a later one follows.
                 let _ = sender.write(delivery, chunk);
                 return;
             }
@@ -297,8 +290,8 @@ impl App {
     }
 
     fn settle_one(&mut self, end: &mut End, at: usize, script: &mut Script<'_>) {
-        let Some((id, delivery)) = self.waiting.iter().nth(at).copied() else { return };
-        self.waiting.remove(&(id, delivery));
+        let Some((id, delivery)) = self.received.iter().nth(at).copied() else { return };
+        self.received.remove(&(id, delivery));
         read(end, id, delivery);
         let Ok(mut receiver) = end.connection.receiver(id) else { return };
         let choice = script.byte();
@@ -310,23 +303,26 @@ impl App {
         };
     }
 
-    /// Takes and accepts whatever has come, and sends to its end whatever has been begun.
+    /// Accepts all deliveries received, and finishes all streamed ones.
     fn settle_all(&mut self, end: &mut End) {
         for at in (0..self.streams.len()).rev() {
             self.stream(end, at, &mut Script::new(&[]));
         }
-        while !self.waiting.is_empty() {
+        while !self.received.is_empty() {
             self.settle_one(end, 0, &mut Script::new(&[]));
         }
     }
 
-    /// That what is not known to be settled is told to be unsettled.
+    /// Fails unless each delivery not known to be settled is listed as unsettled.
     fn check(&self, end: &End) {
         assert!(self.grammar.is_over() && self.grammar.all_ended(), "{:?}", self.grammar);
         assert!(end.connection.is_closed());
-        for (link, delivery) in self.open.keys() {
-            let told = end.connection.unsettled(*link);
-            assert!(told.iter().any(|left| left.id == *delivery), "{link}: {delivery} is not in {told:?}");
+        for (link, delivery) in &self.unsettled {
+            let listed = end.connection.unsettled(*link);
+            assert!(
+                listed.iter().any(|left| left.id == *delivery),
+                "{link}: {delivery} is not in {listed:?}"
+            );
         }
     }
 }
@@ -334,7 +330,7 @@ impl App {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn two_connections_never_find_fault_with_each_other() {
+    fn two_connections_under_any_commands_report_no_violation() {
         for input in super::super::inputs(2000) {
             let run = std::panic::catch_unwind(|| super::pair(&input));
             assert!(run.is_ok(), "fails on {input:?}");

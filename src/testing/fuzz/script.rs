@@ -1,8 +1,8 @@
-//! Bytes as a script: choices, and frames of a peer that mostly knows what it does.
+//! Input bytes read as a script: choices, and the frames of a peer that mostly keeps to the protocol.
 
 use alloc::{boxed::Box, collections::BTreeSet, format, vec, vec::Vec};
 
-use super::wire::Wire;
+use super::output_checker::OutputChecker;
 use crate::{
     Side,
     codec::{Encode, to_vec},
@@ -17,38 +17,38 @@ use crate::{
     types::{Channel, Handle, Milliseconds, SequenceNo, Str, Symbol, TransferNumber},
 };
 
-/// Bytes read as choices; all zero behind their end.
+/// Input bytes read as choices. Behind their end every choice is zero.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Script<'a> {
     bytes: &'a [u8],
-    /// So many more choices behind the bytes, out of this.
-    left: u16,
-    state: u64,
+    /// Pseudo-random choices that follow the bytes, and the state of their generator.
+    extra: u16,
+    random: u64,
 }
 
-/// Choices that a script goes on for by itself.
-const STRETCH: u16 = 256;
+/// The number of pseudo-random choices of an extended script.
+const EXTRA_CHOICES: u16 = 256;
 
 impl<'a> Script<'a> {
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, left: 0, state: 0 }
+        Self { bytes, extra: 0, random: 0 }
     }
 
-    /// A script that may go on by itself behind the bytes, as the first of them tells: so that a short one, which a
-    /// fuzzer begins with, can be a long conversation too.
-    pub(super) fn stretched(bytes: &'a [u8]) -> Self {
+    /// Creates a script that pseudo-random choices follow if the first byte is at least 0x80. So a short input, which a
+    /// fuzzer starts with, can be a long conversation too.
+    pub(super) fn extended(bytes: &'a [u8]) -> Self {
         let mut script = Self::new(bytes);
         if script.byte() >= 0x80 {
-            script.left = STRETCH;
-            // FNV-1a.
+            script.extra = EXTRA_CHOICES;
+            // FNV-1a, so that the choices depend on all bytes.
             let hash = |state: u64, byte: &u8| (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-            script.state = bytes.iter().fold(0xcbf2_9ce4_8422_2325, hash);
+            script.random = bytes.iter().fold(0xcbf2_9ce4_8422_2325, hash);
         }
         script
     }
 
     pub(super) const fn is_over(&self) -> bool {
-        self.bytes.is_empty() && self.left == 0
+        self.bytes.is_empty() && self.extra == 0
     }
 
     pub(super) fn byte(&mut self) -> u8 {
@@ -56,33 +56,33 @@ impl<'a> Script<'a> {
             self.bytes = rest;
             return *byte;
         }
-        if self.left == 0 {
+        if self.extra == 0 {
             return 0;
         }
-        self.left = self.left.saturating_sub(1);
-        xorshift(&mut self.state)
+        self.extra = self.extra.saturating_sub(1);
+        xorshift(&mut self.random)
     }
 
-    /// A number less than the bound.
+    /// Returns a number less than the bound.
     pub(super) fn below(&mut self, bound: u8) -> u8 {
         self.byte().checked_rem(bound).unwrap_or(0)
     }
 
-    /// So many bytes, or what there is.
+    /// Removes up to `count` bytes and returns them.
     pub(super) fn take(&mut self, count: usize) -> &'a [u8] {
         let (taken, rest) = self.bytes.split_at_checked(count).unwrap_or((self.bytes, &[]));
         self.bytes = rest;
         taken
     }
 
-    /// One of the choices.
+    /// Returns one of the choices.
     pub(super) fn choose<T: Copy>(&mut self, first: T, others: &[T]) -> T {
         let at = usize::from(self.byte()).checked_rem(others.len().saturating_add(1)).unwrap_or(0);
         at.checked_sub(1).and_then(|at| others.get(at)).copied().unwrap_or(first)
     }
 }
 
-/// The next byte out of a state that is not zero.
+/// Returns the next pseudo-random byte. The state must not be zero.
 pub(super) fn xorshift(state: &mut u64) -> u8 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
@@ -91,7 +91,7 @@ pub(super) fn xorshift(state: &mut u64) -> u8 {
     byte
 }
 
-/// A frame around the body.
+/// Returns a frame with this body and payload.
 fn frame(kind: u8, channel: u16, mut body: Vec<u8>, payload: &[u8]) -> Vec<u8> {
     body.extend_from_slice(payload);
     let size = u32::try_from(body.len().saturating_add(8)).unwrap_or(u32::MAX);
@@ -106,24 +106,25 @@ fn performative_frame(channel: u16, performative: &Performative, payload: &[u8])
     frame(0, channel, to_vec(performative), payload)
 }
 
-/// What the peer has on a channel.
+/// The peer's session on a channel.
 #[derive(Clone, Debug, Default)]
-struct Place {
+struct PeerSession {
     begun: bool,
-    /// Its ends of links, by handle.
+    /// The roles of the peer's link endpoints by handle.
     handles: [Option<Role>; 3],
-    next: u32,
-    unfinished: Option<u8>,
+    next_delivery: u32,
+    /// The handle of a delivery in progress.
+    in_progress: Option<u8>,
 }
 
-/// The peer: it knows what it has begun, and keeps to it but now and then.
+/// A peer that remembers its sessions and links, and uses others now and then.
 #[derive(Debug, Default)]
 pub(super) struct Peer {
-    places: [Place; 3],
+    sessions: [PeerSession; 3],
     names: BTreeSet<(Str, Role)>,
 }
 
-/// A small count, or now and then a large one.
+/// Returns a small count, or now and then a large one.
 fn count(script: &mut Script<'_>) -> u32 {
     script.choose(8, &[8, 8, 0, 1, 2, 64, 1000, u32::MAX])
 }
@@ -131,7 +132,7 @@ fn count(script: &mut Script<'_>) -> u32 {
 fn error(script: &mut Script<'_>) -> Option<Box<AmqpError>> {
     let condition = script.choose(None, &[None, None, Some("amqp:internal-error"), Some("test:other")]);
     let condition = condition.and_then(|condition| Symbol::try_from(condition).ok());
-    condition.map(|condition| Box::new(AmqpError::described(ErrorCondition::from(condition), "told so")))
+    condition.map(|condition| Box::new(AmqpError::described(ErrorCondition::from(condition), "on purpose")))
 }
 
 fn state(script: &mut Script<'_>) -> Option<DeliveryState> {
@@ -145,8 +146,8 @@ fn state(script: &mut Script<'_>) -> Option<DeliveryState> {
 }
 
 impl Peer {
-    /// The next frame or header, to a connection that has written this.
-    pub(super) fn next(&mut self, wire: &mut Wire, script: &mut Script<'_>) -> Vec<u8> {
+    /// Returns the peer's next frame or header, which may answer the connection's output.
+    pub(super) fn next(&mut self, output: &mut OutputChecker, script: &mut Script<'_>) -> Vec<u8> {
         let what = script.below(128);
         let channel = self.channel(script, (8..=15).contains(&what));
         let performative: Performative = match what {
@@ -155,15 +156,15 @@ impl Peer {
             2 => return frame(0, channel, Vec::new(), &[]),
             3..=6 => return sasl_frame(script),
             7 => open(script).into(),
-            8..=15 => self.begin(channel, wire, script).into(),
-            16..=39 => return self.attach(channel, wire, script),
+            8..=15 => self.begin(channel, output, script).into(),
+            16..=39 => return self.attach(channel, output, script),
             40..=63 => {
                 let role =
                     script.choose(None, &[Some(Role::Sender), Some(Role::Receiver), Some(Role::Receiver)]);
                 let handle = self.handle(channel, script, role);
                 let flow = flow(handle, script);
                 if role != Some(Role::Receiver)
-                    && let Some((channel, count)) = wire.drains.pop()
+                    && let Some((channel, count)) = output.drains.pop()
                 {
                     return self.drained(channel, count, flow, script);
                 }
@@ -173,8 +174,8 @@ impl Peer {
             96..=111 => disposition(script).into(),
             112..=121 => {
                 let handle = self.handle(channel, script, None);
-                if let Some(place) = self.places.get_mut(usize::from(channel))
-                    && let Some(held) = place.handles.get_mut(usize::from(handle))
+                if let Some(session) = self.sessions.get_mut(usize::from(channel))
+                    && let Some(held) = session.handles.get_mut(usize::from(handle))
                 {
                     *held = None;
                     self.names.clear();
@@ -183,66 +184,66 @@ impl Peer {
                 Detach { handle, closed: script.below(3) > 0, error: error(script) }.into()
             }
             122..=125 => {
-                if let Some(place) = self.places.get_mut(usize::from(channel)) {
-                    *place = Place::default();
+                if let Some(session) = self.sessions.get_mut(usize::from(channel)) {
+                    *session = PeerSession::default();
                 }
                 End { error: error(script) }.into()
             }
             126 => Close { error: error(script) }.into(),
-            _ => return self.attach(channel, wire, script),
+            _ => return self.attach(channel, output, script),
         };
         performative_frame(channel, &performative, &[])
     }
 
-    /// A channel that has begun, or one that has not; now and then any.
+    /// Returns a channel with a session, or without one if `new` is set; now and then any.
     fn channel(&self, script: &mut Script<'_>, new: bool) -> u16 {
         let choice = script.byte();
         if choice < 8 {
             return u16::from(choice & 3);
         }
-        let fitting =
-            (0..3).filter(|at| self.places.get(usize::from(*at)).is_some_and(|place| place.begun != new));
+        let fitting = (0..3)
+            .filter(|at| self.sessions.get(usize::from(*at)).is_some_and(|session| session.begun != new));
         let fitting: Vec<u16> = fitting.collect();
         let at = usize::from(choice).checked_rem(fitting.len()).unwrap_or(0);
         fitting.get(at).copied().unwrap_or(0)
     }
 
-    /// A handle that is attached, in a role if one is asked for; now and then any.
+    /// Returns an attached handle, of this role if there is one; now and then any.
     fn handle(&self, channel: u16, script: &mut Script<'_>, role: Option<Role>) -> u8 {
         let choice = script.byte();
         if choice < 8 {
             return choice & 3;
         }
-        let Some(place) = self.places.get(usize::from(channel)) else { return 0 };
-        let held = place.handles.iter().zip(0_u8..).filter(|(held, _)| held.is_some());
+        let Some(session) = self.sessions.get(usize::from(channel)) else { return 0 };
+        let held = session.handles.iter().zip(0_u8..).filter(|(held, _)| held.is_some());
         let held: Vec<u8> =
             held.filter(|(held, _)| role.is_none() || **held == role).map(|(_, at)| at).collect();
         let at = usize::from(choice).checked_rem(held.len()).unwrap_or(0);
         held.get(at).copied().unwrap_or(0)
     }
 
-    /// The flow as the answer to a drain.
+    /// Returns the frame of a flow that answers a drain.
     fn drained(&self, channel: u16, count: SequenceNo, flow: Flow, script: &mut Script<'_>) -> Vec<u8> {
         let handle = Some(Handle::new(self.handle(channel, script, Some(Role::Sender)).into()));
         let flow = Flow { handle, delivery_count: Some(count), link_credit: Some(0), drain: true, ..flow };
         performative_frame(channel, &flow.into(), &[])
     }
 
-    fn begin(&mut self, channel: u16, wire: &mut Wire, script: &mut Script<'_>) -> Begin {
-        if let Some(place) = self.places.get_mut(usize::from(channel)) {
-            *place = Place { begun: true, ..Place::default() };
+    fn begin(&mut self, channel: u16, output: &mut OutputChecker, script: &mut Script<'_>) -> Begin {
+        if let Some(session) = self.sessions.get_mut(usize::from(channel)) {
+            *session = PeerSession { begun: true, ..PeerSession::default() };
         }
         let mut begin = begin(script);
         if script.byte() >= 8 {
-            begin.remote_channel = wire.begins.pop().map(Channel::new);
+            begin.remote_channel = output.begins.pop().map(Channel::new);
         }
         begin
     }
 
-    /// An attach: mostly the answer to one of the connection's, if one is left.
-    fn attach(&mut self, mut channel: u16, wire: &Wire, script: &mut Script<'_>) -> Vec<u8> {
+    /// Returns an attach: mostly the answer to one of the connection's, if one is unanswered.
+    fn attach(&mut self, mut channel: u16, output: &OutputChecker, script: &mut Script<'_>) -> Vec<u8> {
         let mut attach = attach(script);
-        let open = wire
+        let open = output
             .attaches
             .iter()
             .rev()
@@ -253,30 +254,32 @@ impl Peer {
             (attach.name, attach.role, channel) = (name.clone(), role.opposite(), *at);
         }
         self.names.insert((attach.name.clone(), attach.role));
-        if let Some(place) = self.places.get_mut(usize::from(channel)) {
-            let free = place.handles.iter().position(Option::is_none);
+        if let Some(session) = self.sessions.get_mut(usize::from(channel)) {
+            let free = session.handles.iter().position(Option::is_none);
             if script.byte() >= 8
                 && let Some(free) = free
             {
                 attach.handle = Handle::new(u32::try_from(free).unwrap_or(0));
             }
             let at = usize::try_from(attach.handle.get()).unwrap_or(usize::MAX);
-            if let Some(held) = place.handles.get_mut(at) {
+            if let Some(held) = session.handles.get_mut(at) {
                 *held = Some(attach.role);
             }
         }
         performative_frame(channel, &attach.into(), &[])
     }
 
-    /// What brings a connection, a session and a link of either direction into being, as far as asked for, in two
-    /// parts: the SASL exchange with the side that asks for it, and what follows.
+    /// Returns the frames that open a connection, a session and a link, up to the number of steps. The first part is the
+    /// SASL exchange, for a connection that is this side of it.
     pub(super) fn prelude(&mut self, steps: u8, sasl: Option<Side>) -> [Vec<u8>; 2] {
         let zeros = &mut Script::new(&[]);
-        let (mut security, mut bytes) = (Vec::new(), Vec::new());
+        let (mut sasl_bytes, mut bytes) = (Vec::new(), Vec::new());
         if let Some(side) = sasl {
-            security.extend(ProtocolHeader::SASL.to_bytes());
+            sasl_bytes.extend(ProtocolHeader::SASL.to_bytes());
             let frames: &[u8] = if side == Side::Client { &[0, 5] } else { &[1] };
-            frames.iter().for_each(|what| security.append(&mut sasl_frame(&mut Script::new(&[0, 0, *what]))));
+            frames
+                .iter()
+                .for_each(|what| sasl_bytes.append(&mut sasl_frame(&mut Script::new(&[0, 0, *what]))));
         }
         if steps > 0 {
             bytes.extend(ProtocolHeader::AMQP.to_bytes());
@@ -285,31 +288,31 @@ impl Peer {
         if steps > 1 {
             let begin = Begin { remote_channel: None, ..begin(zeros) };
             bytes.append(&mut performative_frame(0, &begin.into(), &[]));
-            let [place, ..] = &mut self.places;
-            place.begun = true;
+            let [session, ..] = &mut self.sessions;
+            session.begun = true;
         }
         if steps == 3 {
-            bytes.append(&mut self.attach(0, &Wire::default(), zeros));
+            bytes.append(&mut self.attach(0, &OutputChecker::default(), zeros));
         }
         if steps > 3 {
             let receiver = &mut Script::new(&[1]);
-            bytes.append(&mut self.attach(0, &Wire::default(), receiver));
+            bytes.append(&mut self.attach(0, &OutputChecker::default(), receiver));
         }
         if steps > 4 {
             let credit = flow(0, &mut Script::new(&[1]));
             bytes.append(&mut performative_frame(0, &credit.into(), &[]));
         }
-        [security, bytes]
+        [sasl_bytes, bytes]
     }
 
     fn transfer(&mut self, channel: u16, script: &mut Script<'_>) -> Vec<u8> {
         let flags = script.byte();
         let asked = self.handle(channel, script, Some(Role::Sender));
-        let sending = self.places.get(usize::from(channel)).cloned().unwrap_or_default();
-        let at = sending.unfinished.unwrap_or(asked);
-        let first = sending.unfinished.is_none();
+        let sending = self.sessions.get(usize::from(channel)).cloned().unwrap_or_default();
+        let at = sending.in_progress.unwrap_or(asked);
+        let first = sending.in_progress.is_none();
         let (more, aborted) = (flags & 3 == 1, flags & if first { 7 } else { 3 } == 2);
-        let number = if flags & 0xe0 == 0xe0 { u32::from(flags) } else { sending.next };
+        let number = if flags & 0xe0 == 0xe0 { u32::from(flags) } else { sending.next_delivery };
         let transfer = Transfer {
             handle: Handle::new(at.into()),
             delivery_id: first.then(|| number.into()),
@@ -320,9 +323,9 @@ impl Peer {
             state: if flags & 0x18 == 0x18 { state(script) } else { None },
             ..Transfer::default()
         };
-        if let Some(sending) = self.places.get_mut(usize::from(channel)) {
-            sending.unfinished = (more && !aborted).then_some(at);
-            sending.next = number.wrapping_add(first.into());
+        if let Some(sending) = self.sessions.get_mut(usize::from(channel)) {
+            sending.in_progress = (more && !aborted).then_some(at);
+            sending.next_delivery = number.wrapping_add(first.into());
         }
         let payload = vec![flags; usize::from(script.below(64))];
         performative_frame(channel, &transfer.into(), &payload)

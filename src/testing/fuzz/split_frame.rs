@@ -1,4 +1,4 @@
-//! Bytes as a stream of frames.
+//! The fuzz target that splits bytes into frames.
 
 use bytes::Bytes;
 
@@ -8,11 +8,11 @@ use crate::{
     spec::{performatives::Performative, sasl::SaslFrame},
 };
 
-/// Splits the bytes into frames of at most a size that the first two tell, and decodes their bodies. A frame is
-/// found as soon as all of it is there and not before, and a bad header is refused however little follows it.
+/// Splits the bytes into frames and decodes their bodies. The first two bytes set the largest frame size.
 ///
 /// # Panics
-/// Where that does not hold.
+/// If a frame is found before all of it has arrived, or is missed then, or if a bad header is refused only once more
+/// bytes follow it.
 pub fn split_frame(data: &[u8]) {
     let Some((max, stream)) = data.split_first_chunk() else { return };
     let max = u32::from(u16::from_be_bytes(*max)).max(512);
@@ -25,7 +25,7 @@ pub fn split_frame(data: &[u8]) {
             let whole = found.is_ok_and(|head| head.is_some_and(|head| head.size <= end));
             match part {
                 Ok(None) => assert!(!whole, "a whole frame was not found"),
-                // What a part of the bytes tells, all of them tell.
+                // An answer about the first bytes holds for all of them.
                 other => assert_eq!(other, found),
             }
         }
@@ -34,10 +34,10 @@ pub fn split_frame(data: &[u8]) {
         assert!(u32::try_from(head.size).is_ok_and(|size| size <= max));
         let frame = rest.split_to(head.size);
         let body = frame.slice(head.body..);
-        let mut reader = Decoder::new(&body, DecodeLimits::DEFAULT);
+        let mut decoder = Decoder::new(&body, DecodeLimits::DEFAULT);
         let refused = match head.kind {
-            FrameKind::Amqp => Performative::decode(&mut reader).err(),
-            FrameKind::Sasl => SaslFrame::decode(&mut reader).err(),
+            FrameKind::Amqp => Performative::decode(&mut decoder).err(),
+            FrameKind::Sasl => SaslFrame::decode(&mut decoder).err(),
         };
         assert!(refused.is_none_or(|error| error.offset <= body.len()));
     }

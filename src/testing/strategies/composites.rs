@@ -14,7 +14,7 @@ use crate::{
     types::*,
 };
 
-/// Composites by their fields; each field takes the strategy of its type.
+/// Generates composites: each field by the strategy of its type.
 macro_rules! composites {
     ($($name:ident { $($field:ident),* })*) => {
         generate! {$(
@@ -22,7 +22,7 @@ macro_rules! composites {
                 .prop_map(|composites!(@pattern $($field)*)| Self { $($field),* });
         )*}
     };
-    // Pairs of pairs: tuples of strategies end at twelve.
+    // Nested pairs, because proptest implements `Strategy` for tuples of up to twelve only.
     (@fields) => { Just(()) };
     (@fields $field:ident $($rest:ident)*) => { (any(), composites!(@fields $($rest)*)) };
     (@pattern) => { () };
@@ -90,7 +90,7 @@ composites! {
     SaslOutcome { code, additional_data }
 }
 
-/// One of a restricted type's choices.
+/// Generates one of the choices of a restricted type.
 macro_rules! closed {
     ($($name:ident)*) => {
         generate! {$(
@@ -101,7 +101,7 @@ macro_rules! closed {
 
 closed! { Role SenderSettleMode ReceiverSettleMode TerminusDurability SaslCode }
 
-/// Mostly one of a restricted type's choices, else any symbol.
+/// Generates mostly one of the choices of a restricted type, else any symbol.
 macro_rules! open {
     ($($name:ident)*) => {
         generate! {$(
@@ -115,14 +115,14 @@ macro_rules! open {
 
 open! { ErrorCondition TerminusExpiryPolicy DistributionMode TransactionCapability }
 
-/// One of an archetype's types.
+/// Generates one of the types of an archetype.
 macro_rules! archetypes {
     ($($name:ident: $($ty:ident)*;)*) => {
         generate! {$(
             $name => prop_oneof![$(any::<$ty>().prop_map(Self::from)),*];
         )*}
     };
-    // The same, or now and then a described value that none of them is.
+    // As above, or now and then a described value of an unknown type.
     (open $($name:ident: $($ty:ident)*;)*) => {
         generate! {$(
             $name => prop_oneof![
@@ -152,7 +152,7 @@ archetypes! { open
 }
 
 generate! {
-    // 1.3: mandatory and multiple, so at least one.
+    // 1.3: the field is mandatory and multiple, so it has at least one value.
     SaslMechanisms => vec_of(any::<Symbol>(), 1..4)
         .prop_map(|mechanisms: Vec<Symbol>| Self { sasl_server_mechanisms: mechanisms.into() });
     MessageId => prop_oneof![

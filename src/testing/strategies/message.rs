@@ -12,13 +12,13 @@ use crate::{
     types::*,
 };
 
-/// A section that is a described value of any kind but a composite.
+/// Generates a section whose value is not a composite.
 fn plain<T: super::Generate + Encode + 'static>(descriptor: u64) -> BoxedStrategy<Vec<u8>> {
     let encoded = any::<T>().prop_map(move |value| {
         let mut out = Vec::new();
-        let mut writer = Encoder::new(&mut out);
-        writer.describe(descriptor);
-        value.encode(&mut writer);
+        let mut encoder = Encoder::new(&mut out);
+        encoder.describe(descriptor);
+        value.encode(&mut encoder);
         out
     });
     encoded.boxed()
@@ -32,15 +32,15 @@ fn properties() -> BoxedStrategy<Vec<u8>> {
     any::<Properties>().prop_map(|properties| to_vec(&properties)).boxed()
 }
 
-/// 3.2.5: the keys are strings, the values simple: neither lists, maps, arrays nor described.
+/// Generates application properties. 3.2.5: the keys are strings, the values neither compound nor described.
 fn application_properties() -> BoxedStrategy<Vec<u8>> {
     let pairs = vec_of((any::<Str>(), super::value(0)), 0..4);
     let encoded = pairs.prop_map(|pairs| {
         let map = pairs.into_iter().fold(Map::<Str>::new(), |map, (key, value)| map.with(key, value));
         let mut out = Vec::new();
-        let mut writer = Encoder::new(&mut out);
-        writer.describe(APPLICATION_PROPERTIES);
-        map.encode(&mut writer);
+        let mut encoder = Encoder::new(&mut out);
+        encoder.describe(APPLICATION_PROPERTIES);
+        map.encode(&mut encoder);
         out
     });
     encoded.boxed()
@@ -56,7 +56,7 @@ fn amqp_value() -> BoxedStrategy<Vec<u8>> {
     plain::<Value>(AMQP_VALUE)
 }
 
-/// Any section of a message (3.2), encoded.
+/// Returns a strategy of encoded message sections (3.2).
 pub fn section() -> BoxedStrategy<Bytes> {
     let sections = prop_oneof![
         header(),
@@ -72,8 +72,8 @@ pub fn section() -> BoxedStrategy<Bytes> {
     sections.prop_map(Bytes::from).boxed()
 }
 
-/// A whole message (3.2), encoded: its sections in order, the body one or more data sections, one or more
-/// sequences, or one value.
+/// Returns a strategy of encoded messages (3.2). The sections are in order. The body is one or more data sections, one
+/// or more sequences, or one value.
 pub fn message() -> BoxedStrategy<Bytes> {
     let body = prop_oneof![
         vec_of(plain::<Bytes>(DATA), 1..4),

@@ -1,9 +1,8 @@
 //! proptest strategies for everything that goes over the wire.
 //!
-//! [`any`] gives the strategy of a type; types of this crate also implement proptest's own [`Arbitrary`], so that
-//! `proptest::prelude::any::<Performative>()` works as well. What they make is legal, though not always sensible:
-//! every field of a composite is independent of the others. Numbers and lengths favour the edges of their
-//! encodings.
+//! [`any`] returns the strategy of a type. Types of this crate also implement proptest's own [`Arbitrary`], so that
+//! `proptest::prelude::any::<Performative>()` works as well. The values are legal, but not always sensible: every field
+//! of a composite is independent of the others. Numbers and lengths favour the limits of their encodings.
 //!
 //! [`Arbitrary`]: proptest::arbitrary::Arbitrary
 
@@ -18,18 +17,18 @@ use alloc::boxed::Box;
 
 use proptest::strategy::BoxedStrategy;
 
-/// A type with a strategy that makes its values.
+/// A type whose values can be generated.
 pub trait Generate: Sized + core::fmt::Debug {
-    /// The strategy.
+    /// Returns the strategy that generates values of this type.
     fn strategy() -> BoxedStrategy<Self>;
 }
 
-/// The strategy of a type.
+/// Returns the strategy that generates values of a type.
 pub fn any<T: Generate>() -> BoxedStrategy<T> {
     T::strategy()
 }
 
-/// Implements [`Generate`] by the expression, and proptest's `Arbitrary` with it.
+/// Implements [`Generate`] by the expression, and proptest's `Arbitrary` through it.
 macro_rules! generate {
     ($($(#[$own:ident])? $name:ty => $strategy:expr;)*) => {$(
         impl $crate::testing::strategies::Generate for $name {
@@ -41,7 +40,7 @@ macro_rules! generate {
         generate!(@arbitrary $($own)? $name);
     )*};
 
-    // Types that are not this crate's.
+    // `Arbitrary` is foreign, so it cannot be implemented for foreign types.
     (@arbitrary foreign $name:ty) => {};
     (@arbitrary $name:ty) => {
         impl proptest::arbitrary::Arbitrary for $name {

@@ -9,7 +9,7 @@ use proptest::{collection::vec as vec_of, num, prelude::*};
 use super::{Generate, any, generate};
 use crate::types::*;
 
-/// Numbers from the whole range, small ones, and those around the edges of the small encodings.
+/// Numbers from the whole range, with those at the limits of the small encodings more often.
 macro_rules! numbers {
     ($($name:ident: $edges:expr;)*) => {$(
         generate! {
@@ -77,17 +77,17 @@ impl<T: Generate + 'static> Generate for Multiple<T> {
     }
 }
 
-/// Mostly short; now and then just below, at and beyond what an byte can tell.
+/// Generates lengths: mostly short, sometimes around 255, the limit of the small encodings.
 fn length() -> impl Strategy<Value = usize> {
     prop_oneof![30 => 0..8_usize, 1 => proptest::sample::select(&[254_usize, 255, 256, 300][..])]
 }
 
-/// The map of the pairs; a key that comes again replaces the value.
+/// Returns the map of the pairs. Of equal keys the last value counts.
 fn map<K: Ord, V>(pairs: Vec<(K, V)>) -> Map<K, V> {
     pairs.into_iter().fold(Map::new(), |map, (key, value)| map.with(key, value))
 }
 
-/// Any value, of up to this many levels.
+/// Returns a strategy of values with up to this many levels.
 pub fn value(levels: u32) -> BoxedStrategy<Value> {
     let tree = leaf().prop_recursive(levels, 48, 6, |inner| {
         let pairs = vec_of((inner.clone(), inner.clone()), 0..4);
@@ -102,7 +102,7 @@ pub fn value(levels: u32) -> BoxedStrategy<Value> {
     tree.boxed()
 }
 
-/// A descriptor as types have them: a number or a symbol.
+/// Generates descriptors of the legal types: ulong and symbol (1.5).
 fn descriptor() -> BoxedStrategy<Value> {
     prop_oneof![any::<u64>().prop_map(Value::from), any::<Symbol>().prop_map(Value::from)].boxed()
 }
@@ -111,7 +111,7 @@ fn values_of<T: Generate + Debug + Into<Value> + 'static>() -> BoxedStrategy<Val
     any::<T>().prop_map(Into::into).boxed()
 }
 
-/// A strategy for each type that is no compound.
+/// Returns a strategy for each primitive type that is not compound.
 fn leaves() -> Vec<(Kind, BoxedStrategy<Value>)> {
     vec![
         (Kind::Null, Just(Value::Null).boxed()),
@@ -142,12 +142,12 @@ fn leaf() -> impl Strategy<Value = Value> + Clone {
     proptest::strategy::Union::new(leaves().into_iter().map(|(_, strategy)| strategy))
 }
 
-/// An array of any type; `inner` makes what its lists, maps and arrays hold.
+/// Generates arrays of any type. `inner` generates the items of lists, maps and arrays in them.
 fn array(inner: BoxedStrategy<Value>) -> impl Strategy<Value = Array> {
     let lists = vec_of(inner.clone(), 0..4).prop_map(Value::List);
     let maps = vec_of((inner.clone(), inner.clone()), 0..3).prop_map(|pairs| map(pairs).into());
     let arrays = (inner, 0..3_usize).prop_map(|(item, count)| {
-        // A described value shares its descriptors with the others of its array.
+        // 1.6.24: all items of an array share their descriptors.
         let (mut descriptors, mut item) = (Vec::new(), item);
         while let Value::Described(described) = item {
             descriptors.push(described.descriptor);
@@ -167,7 +167,7 @@ fn array(inner: BoxedStrategy<Value>) -> impl Strategy<Value = Array> {
         .prop_map(|(descriptors, (kind, items))| array_of(descriptors, kind, items))
 }
 
-#[allow(clippy::expect_used, reason = "a strategy that is wrong had better say so")]
+#[allow(clippy::expect_used, reason = "a wrong strategy must fail the test")]
 fn array_of(descriptors: Vec<Value>, kind: Kind, items: Vec<Value>) -> Array {
     Array::described(descriptors, kind, items).expect("items of one type")
 }

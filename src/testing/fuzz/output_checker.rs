@@ -1,4 +1,4 @@
-//! What a connection writes, held against what any peer may demand of it.
+//! A checker of a connection's output, against the rules that hold towards any peer.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -18,29 +18,30 @@ use crate::{
     types::{Handle, SequenceNo, Str},
 };
 
-/// Bytes of a SASL frame of ours, at most.
-const SASL_FRAME: u32 = 4096;
+/// The largest SASL frame that the engine writes, in bytes.
+const MAX_SASL_FRAME: u32 = 4096;
 
-/// A reader of a connection's output, which panics at what a peer would not take.
+/// Reads a connection's output, and panics if a peer would refuse it.
 #[derive(Debug, Default)]
-pub(super) struct Wire {
+pub(super) struct OutputChecker {
     buffer: BytesMut,
     opened: bool,
     closed: bool,
-    /// Handles attached, by channel.
+    /// Attached handles by channel.
     channels: BTreeMap<u16, BTreeSet<Handle>>,
-    /// The performatives that were written, by name.
+    /// The names of the performatives written.
     pub(super) written: BTreeSet<&'static str>,
-    /// Channels of begins that ask for an answer.
+    /// Channels of begins that await an answer.
     pub(super) begins: Vec<u16>,
-    /// Attaches: the channel, the link's name and the role of its end here.
+    /// Attaches written: the channel, the link's name and the role of its end here.
     pub(super) attaches: Vec<(u16, Str, Role)>,
-    /// Drains asked for: the channel, and the delivery-count that answers.
+    /// Drains requested: the channel, and the delivery-count of the answer.
     pub(super) drains: Vec<(u16, SequenceNo)>,
 }
 
-impl Wire {
-    /// Takes bytes written; `max` is the largest frame that the peer accepts, once it has told.
+impl OutputChecker {
+    /// Checks bytes that the connection wrote. `max` is the largest frame that the peer accepts, once its open has
+    /// arrived.
     pub(super) fn read(&mut self, bytes: &[u8], max: Option<u32>) {
         self.buffer.extend_from_slice(bytes);
         let max = max.unwrap_or(0).max(MIN_MAX_FRAME_SIZE);
@@ -52,21 +53,25 @@ impl Wire {
                 assert!(known && !self.opened, "{header:?}");
                 continue;
             }
-            let found = parse_header(&self.buffer, max.max(SASL_FRAME));
+            let found = parse_header(&self.buffer, max.max(MAX_SASL_FRAME));
             assert!(matches!(found, Ok(Some(_))), "{found:?}");
-            let Ok(Some(head)) = found else { return };
-            let frame = self.buffer.split_to(head.size).freeze();
-            let body = frame.slice(head.body..);
-            let mut reader = Decoder::new(&body, DecodeLimits::DEFAULT);
-            match head.kind {
+            let Ok(Some(header)) = found else { return };
+            let frame = self.buffer.split_to(header.size).freeze();
+            let body = frame.slice(header.body..);
+            let mut decoder = Decoder::new(&body, DecodeLimits::DEFAULT);
+            match header.kind {
                 FrameKind::Sasl => {
-                    let decoded = SaslFrame::decode(&mut reader);
+                    let decoded = SaslFrame::decode(&mut decoder);
                     assert!(decoded.is_ok() && !self.opened, "{decoded:?}");
                 }
                 FrameKind::Amqp => {
-                    assert!(u32::try_from(head.size).is_ok_and(|size| size <= max), "{} > {max}", head.size);
+                    assert!(
+                        u32::try_from(header.size).is_ok_and(|size| size <= max),
+                        "{} > {max}",
+                        header.size
+                    );
                     if !body.is_empty() {
-                        self.performative(head.channel, &body);
+                        self.performative(header.channel, &body);
                     }
                 }
             }
@@ -74,8 +79,8 @@ impl Wire {
     }
 
     fn performative(&mut self, channel: u16, body: &Bytes) {
-        let mut reader = Decoder::new(body, DecodeLimits::DEFAULT);
-        let decoded = Performative::decode(&mut reader);
+        let mut decoder = Decoder::new(body, DecodeLimits::DEFAULT);
+        let decoded = Performative::decode(&mut decoder);
         assert!(decoded.is_ok(), "{decoded:?}");
         let Ok(performative) = decoded else { return };
         self.written.insert(performative.type_name());
