@@ -1,35 +1,56 @@
 //! A sans-IO AMQP 1.0 engine: bytes in, bytes out, events out, commands in.
 //!
-//! The crate owns no socket, no clock and no thread. A [`Connection`] is one end of one AMQP connection, of a client
-//! or of a server, and whoever drives it does the following, in any order that suits the I/O at hand:
+//! The crate owns no socket, clock or thread. A [`Connection`] is one end of one AMQP connection, of a client or of a
+//! server, and its caller moves the bytes.
 //!
-//! 1. Give it what was read: [`Connection::handle_input`]. Whole frames are taken off the front of the buffer; what is
-//!    left stays. [`Progress`] says whether to read more or to drain something first.
-//! 2. Take its events until there is none: [`Connection::poll_event`]. Answer them with commands.
-//! 3. Give it commands, any number at any time: [`Connection::open`], [`Connection::begin`], and through
-//!    [`Connection::session`], [`Connection::sender`] and [`Connection::receiver`] all the rest. An error means that
-//!    nothing has happened.
-//! 4. Write what it has to say until that is empty: [`Connection::poll_transmit`]. What has been written makes room, and may
-//!    bring events: poll once more.
-//! 5. Wait for input, or until [`Connection::poll_timeout`], then call [`Connection::handle_timeout`].
-//! 6. When the transport ends, [`Connection::handle_eof`]; when [`Connection::is_closed`], close the transport.
+//! # The loop
+//!
+//! 1. **Input.** Pass what was read to [`Connection::handle_input`]. It takes whole frames off the front of the buffer and
+//!    leaves the rest. [`Progress`] is the next step: read more, or first do 2 to 4 and pass the rest again.
+//! 2. **Events.** Call [`Connection::poll_event`] until it returns `None`.
+//! 3. **Commands.** Answer events, or act on your own, any number of times: [`Connection::open`], [`Connection::begin`],
+//!    and through [`Connection::session`], [`Connection::sender`] and [`Connection::receiver`] all others. An error means
+//!    that nothing has changed.
+//! 4. **Output.** Write what [`Connection::poll_transmit`] returns, until it is empty.
+//! 5. **Wait** for input, or until [`Connection::poll_timeout`]; then call [`Connection::handle_timeout`].
+//! 6. **End.** Call [`Connection::handle_eof`] when the transport ends. Close the transport when
+//!    [`Connection::is_closed`].
+//!
+//! **Before you wait, poll events until there is none, then poll output until it is empty, then poll events once more; if
+//! there was one, start over.** Commands become output, and written output makes room, which raises events such as
+//! `SENDER_READY`. A caller that waits earlier can wait for a peer that waits for it.
 //!
 //! ```
 //! use amqp_proto::{
-//!     Connection, ConnectionConfig, CreditPolicy, Event, Instant, ReceiverConfig, SenderConfig, SessionConfig,
+//!     Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, ReceiverConfig, SenderConfig,
+//!     SessionConfig,
 //! };
-//! use bytes::{Buf, BytesMut};
+//! use bytes::Buf;
 //!
-//! /// Step 4 of one end and step 1 of the other; a socket would lie between.
-//! fn carry(from: &mut Connection, to: &mut Connection, buffer: &mut BytesMut, now: Instant) {
-//!     let mut transmit = from.poll_transmit(now);
-//!     while transmit.has_remaining() {
-//!         let chunk = transmit.chunk();
-//!         buffer.extend_from_slice(chunk);
-//!         let written = chunk.len();
-//!         transmit.advance(written);
+//! /// Steps 2 to 4, for a socket that is a buffer here.
+//! fn drain(
+//!     connection: &mut Connection,
+//!     socket: &mut Vec<u8>,
+//!     now: Instant,
+//!     mut handle: impl FnMut(&mut Connection, Event),
+//! ) {
+//!     loop {
+//!         while let Some(event) = connection.poll_event() {
+//!             handle(connection, event);
+//!         }
+//!         loop {
+//!             let mut output = connection.poll_transmit(now);
+//!             if output.is_empty() {
+//!                 break;
+//!             }
+//!             let written = output.chunk().len();
+//!             socket.extend_from_slice(output.chunk());
+//!             output.advance(written);
+//!         }
+//!         // Writing makes room, which may raise events.
+//!         let Some(event) = connection.poll_event() else { return };
+//!         handle(connection, event);
 //!     }
-//!     let _ = to.handle_input(now, buffer);
 //! }
 //!
 //! # fn main() -> Result<(), amqp_proto::CommandError> {
@@ -37,56 +58,98 @@
 //! let mut server = Connection::new(ConnectionConfig::server("server").auto_accept_sessions(true));
 //! client.open()?;
 //! let session = client.begin(SessionConfig::new())?;
-//! let sender = client.session(session)?.attach_sender(SenderConfig::to("greetings"))?;
+//! client.session(session)?.attach_sender(SenderConfig::to("greetings"))?;
 //!
-//! let (mut up, mut down) = (BytesMut::new(), BytesMut::new());
+//! let (mut up, mut down) = (Vec::new(), Vec::new());
 //! let (mut greeting, mut outcome) = (None, None);
 //! for millis in 0..10 {
 //!     let now = Instant::from_millis(millis);
-//!     carry(&mut client, &mut server, &mut up, now);
-//!     while let Some(event) = server.poll_event() {
-//!         match event {
-//!             Event::ReceiverRequested { receiver, .. } => {
-//!                 server.accept_receiver(receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(10)))?;
-//!             }
-//!             Event::Delivery { receiver, delivery } => {
-//!                 server.receiver(receiver)?.accept(delivery.id)?;
-//!                 greeting = Some(delivery.payload.into_bytes());
-//!             }
-//!             _ => {}
+//!     drain(&mut client, &mut up, now, |client, event| match event {
+//!         Event::SenderReady { sender } => {
+//!             client.sender(sender).unwrap().send(1_u32, b"hello".as_slice()).unwrap();
 //!         }
-//!     }
-//!     carry(&mut server, &mut client, &mut down, now);
-//!     while let Some(event) = client.poll_event() {
-//!         match event {
-//!             Event::SenderReady { sender } => {
-//!                 client.sender(sender)?.send(1_u32, b"hello".as_slice())?;
-//!             }
-//!             Event::DeliverySettled { state, .. } => outcome = state,
-//!             _ => {}
+//!         Event::DeliverySettled { state, .. } => outcome = state,
+//!         _ => {}
+//!     });
+//!     // Step 1. Everything has been polled and written, so the engine takes all of it.
+//!     assert_eq!(server.handle_input(now, &mut up.as_slice()), Progress::NeedInput);
+//!     up.clear();
+//!     drain(&mut server, &mut down, now, |server, event| match event {
+//!         Event::ReceiverRequested { receiver, .. } => {
+//!             let config = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+//!             server.accept_receiver(receiver, config).unwrap();
 //!         }
-//!     }
+//!         Event::Delivery { receiver, delivery } => {
+//!             server.receiver(receiver).unwrap().accept(delivery.id).unwrap();
+//!             greeting = Some(delivery.payload.into_bytes());
+//!         }
+//!         _ => {}
+//!     });
+//!     assert_eq!(client.handle_input(now, &mut down.as_slice()), Progress::NeedInput);
+//!     down.clear();
 //! }
 //! assert_eq!(greeting.as_deref(), Some(b"hello".as_slice()));
 //! assert!(outcome.is_some_and(|state| state.is_terminal()));
-//! # let _ = sender;
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! Payloads are bytes to the engine; [`message`] reads and builds the standard's own format. [`codec`], [`frame`] and
-//! [`spec`] stand alone, for those who only want to take AMQP apart.
+//! [`spec`] stand alone, for programs that only take AMQP apart. [`callback`] is a layer of handles and callbacks over the
+//! engine.
+//!
+//! # SASL on a server
+//!
+//! Most clients begin with a SASL layer, even without credentials. A server needs a mechanism for each kind of client that
+//! it serves, and without any it refuses the layer. See [`sasl`] for the mechanisms, and for writing your own.
+//!
+//! ```
+//! use amqp_proto::{ConnectionConfig, SaslPolicy, sasl::Mechanism};
+//!
+//! let config = ConnectionConfig::server("server")
+//!     .sasl(Mechanism::plain_server(|credentials| credentials.matches("user", "password")))
+//!     .sasl(Mechanism::anonymous_server())
+//!     // The default: a client without a SASL layer is refused.
+//!     .sasl_policy(SaslPolicy::Required);
+//! ```
+//!
+//! # TLS
+//!
+//! TLS belongs to the transport. Wrap the socket, by convention on port 5671, and pass the decrypted bytes (5.2.1). A TLS
+//! layer negotiated by an AMQP protocol header (5.2) is not supported: such a header is answered with the supported one, and
+//! the connection ends with `CONNECTION_ERROR`. PLAIN sends passwords in the clear, so use it over TLS only.
+//!
+//! # TCP
+//!
+//! Set `TCP_NODELAY`. The caller already writes whole batches, and without it the kernel holds back small frames, such as
+//! dispositions, until the peer has acknowledged earlier ones. [`frame::Transmit`] implements [`bytes::Buf`]; its
+//! `chunks_vectored` serves a gathering write.
+//!
+//! # Cargo features
+//!
+//! | feature | default | |
+//! |---|---|---|
+//! | `std` | yes | Vectored writes, conversions from `SystemTime`, conveniences of the dependencies. Changes no behaviour. |
+//! | `testing` | no | The testing kit: strategies for proptest, two connections joined in memory, fuzz bodies. |
+//!
+//! Without `std` the crate needs `alloc` only.
+//!
+//! # Examples
+//!
+//! Programs over plain TCP in the folder `examples`: `quickstart` is the loop with a socket, client and server in one
+//! process; `agent` the same with callbacks; `broker` serves many connections from one thread; `send` and `receive` are
+//! command-line clients; `inspect` prints captured bytes.
 //!
 //! # Panics
 //!
-//! None, whatever the input and whatever the order of calls; one would be a bug of ours. The one exception rejects a
-//! constant of the program, at compile time if that is one: [`types::Symbol::from_static`].
+//! None, for any input and any order of calls; a panic is a bug. The one exception is [`types::Symbol::from_static`], which
+//! rejects a constant of the program that is not ASCII, at compile time if it is evaluated there.
 //!
 //! # Memory
 //!
-//! What is received is a slice of the buffer that was handed in, so keeping a few bytes can keep a whole read buffer
-//! alive; [`frame::Payload::detach`] copies them out. All that a peer can make the engine keep has a bound in
-//! [`Limits`], [`ConnectionConfig`], [`SessionConfig`] and [`ReceiverConfig`].
+//! A received payload is a slice of the buffer that was passed in, so a few bytes can keep a whole read buffer alive.
+//! [`frame::Payload::detach`] copies them out. Everything that a peer can make the engine keep has a bound in [`Limits`],
+//! [`ConnectionConfig`], [`SessionConfig`] and [`ReceiverConfig`].
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(

@@ -1,4 +1,4 @@
-//! Builds the C that drives Qpid Proton, and tells the program which versions it compares with.
+//! Builds the C that drives Qpid Proton, and passes the program the versions that it compares with.
 
 use std::{env, fs, path::PathBuf, process::Command};
 

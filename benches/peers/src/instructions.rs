@@ -1,4 +1,4 @@
-//! Instructions, counted by valgrind in a process of its own: once for so much work and once for twice as much, so
+//! Instructions, counted by valgrind in a process of its own: once for some work and once for twice as much, so
 //! that the difference is the work's alone.
 
 use std::{
@@ -8,7 +8,7 @@ use std::{
 
 use crate::{measure::Cost, row::Row};
 
-/// How long the work counted would take without valgrind, in nanoseconds, about.
+/// The approximate time that the counted work takes without valgrind, in nanoseconds.
 const WORTH: f64 = 5e5;
 
 /// The work of one side, in a process that was started to be counted.
@@ -17,9 +17,9 @@ pub struct Task<'a> {
     pub work: &'a str,
     /// 0 for this engine, then the peers in their order.
     pub side: usize,
-    /// How often the work is done to warm up.
+    /// The number of times the work is done to warm up.
     pub warm: u64,
-    /// How often it is done then.
+    /// The number of times it is done after that.
     pub count: u64,
 }
 
@@ -60,7 +60,7 @@ fn counted(child: Child) -> Option<u64> {
     total(&String::from_utf8_lossy(&output.stderr))
 }
 
-/// Instructions for each time the work is done; nothing where valgrind is not there or fails.
+/// Returns the instructions for each time the work is done, or `None` if valgrind is missing or fails.
 pub fn count(row: &Row, side: usize, cost: Cost) -> Option<u64> {
     let count = ((WORTH / cost.median) as u64).div_ceil(row.step).max(4) * row.step;
     let once = Task { work: &row.work, side, warm: count, count };

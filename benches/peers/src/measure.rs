@@ -6,16 +6,16 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::row::{Bench, Row};
 
-/// How long to measure.
+/// The time to spend on measuring.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
     /// Rounds; the median of them counts.
     pub rounds: usize,
-    /// What each side takes of a round, about.
+    /// The approximate time of one side in a round.
     pub slice: Duration,
 }
 
-/// What one side took, in nanoseconds for each time the work was done.
+/// The time of one side, in nanoseconds for each time the work was done.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
     pub median: f64,
@@ -55,7 +55,7 @@ fn cost(mut rounds: Vec<f64>) -> Cost {
     Cost { median: at(rounds.len() / 2), least: at(0), most: at(rounds.len() - 1) }
 }
 
-/// What a row costs this engine, and then each peer.
+/// Measures a row for this engine, and then for each peer.
 pub fn measure(row: &Row, effort: Effort) -> Vec<Cost> {
     let setups = std::iter::once(&row.ours).chain(row.peers.iter().map(|peer| &peer.setup));
     let mut sides: Vec<(Bench, u64, Vec<f64>)> = setups

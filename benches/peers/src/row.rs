@@ -2,10 +2,10 @@
 
 use crate::target::Target;
 
-/// Does the work so many times, on a state that was set up beforehand.
+/// Does the work the given number of times, on a state that was set up beforehand.
 pub type Bench = Box<dyn FnMut(u64)>;
 
-/// Sets up the state and hands out the work on it.
+/// Sets up the state and returns the work on it.
 pub type Setup = Box<dyn Fn() -> Bench>;
 
 /// Somebody who does the work.
@@ -22,7 +22,7 @@ pub struct Point {
     pub at: u64,
 }
 
-/// What the cost is plotted against.
+/// The quantity that the cost is plotted against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Curve {
     Links,
@@ -36,18 +36,18 @@ pub enum Curve {
 
 /// One kind of work.
 pub struct Row {
-    /// What is done once, in words.
+    /// The work that is done once, in words.
     pub work: String,
     pub ours: Setup,
     pub peers: Vec<Side>,
     /// Among those of a short run.
     pub main: bool,
-    /// Whether instructions are counted too.
+    /// True if instructions are counted too.
     pub counted: bool,
     /// The work is done in multiples of this.
     pub step: u64,
     pub point: Option<Point>,
-    /// What it is to come to.
+    /// The bounds that this engine's figures are held to.
     pub targets: Vec<Target>,
 }
 
@@ -94,7 +94,7 @@ impl Row {
         self
     }
 
-    /// Sets what it is to come to.
+    /// Adds a bound for this engine's figures.
     #[must_use]
     pub fn target(mut self, target: Target) -> Self {
         self.targets.push(target);

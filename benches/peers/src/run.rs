@@ -14,7 +14,7 @@ use crate::{
     row::Row,
 };
 
-/// What is asked for.
+/// The rows and figures that are asked for.
 pub struct Request<'a> {
     /// The main rows only, and a short time for each.
     pub quick: bool,
@@ -22,7 +22,7 @@ pub struct Request<'a> {
     pub only: &'a str,
     /// The folder for what is found.
     pub out: &'a Path,
-    /// Whether to count instructions, in the rows that have them.
+    /// Count instructions, in the rows that have them.
     pub instructions: bool,
 }
 
@@ -64,7 +64,7 @@ fn run_row(row: Row, request: &Request<'_>) -> Option<Found> {
     })
 }
 
-/// One line for whoever watches.
+/// Prints a line of progress.
 fn tell(found: &Found, took: Duration) {
     let ours = found.ours;
     eprint!("{}: {:.1} ns [{:.1} to {:.1}]", found.work, ours.median, ours.least, ours.most);

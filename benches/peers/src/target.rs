@@ -1,4 +1,4 @@
-//! What a row of this engine's is to come to, at most.
+//! The bounds that this engine's rows are held to.
 
 /// A bound, in absolute figures or beside something else of the same run.
 #[derive(Clone, Debug, PartialEq)]
@@ -7,11 +7,11 @@ pub enum Target {
     Instructions(u64),
     /// Each time the work is done.
     Allocations(u64),
-    /// So many times the time of the peer whose name begins like this.
+    /// This multiple of the time of the peer whose name begins like this.
     TimesPeer(f64, &'static str),
-    /// So many times the time of the row of this name.
+    /// This multiple of the time of the row of this name.
     TimesRow(f64, String),
-    /// So many times the instructions of the row of this name.
+    /// This multiple of the instructions of the row of this name.
     TimesInstructions(f64, String),
 }
 

@@ -24,7 +24,7 @@ def cpu_of(pid):
 
 
 def memory_of(pid):
-    """Octets of a running process's memory that are resident."""
+    """Bytes of a running process's memory that are resident."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) << 10
@@ -43,7 +43,7 @@ class SystemCalls:
             command = ["perf", "stat", "-x", ",", "-e", self.EVENT, "-p", str(pid)]
             self.perf = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                          stderr=subprocess.PIPE, text=True)
-            # It says nothing when it is ready.
+            # It prints nothing when it is ready.
             time.sleep(0.3)
 
     def count(self):

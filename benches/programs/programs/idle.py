@@ -19,13 +19,13 @@ BROKERS = ["ours", "proton"]
 
 @dataclass(frozen=True)
 class Held:
-    """Both ends' memory in octets for each connection, and seconds of processor time for each second."""
+    """Both ends' memory in bytes for each connection, and seconds of processor time for each second."""
 
     broker: str
     connections: int
     idle_timeout: int
-    broker_octets: float
-    client_octets: float
+    broker_bytes: float
+    client_bytes: float
     broker_load: float
     client_load: float
 
@@ -37,7 +37,7 @@ class Sample:
 
 
 def hold(built, name, connections, idle_timeout, seconds):
-    """Holds so many connections to a broker for so long."""
+    """Holds `connections` to a broker for `seconds`."""
     process.use_logs(built.cache / "logs")
     broker, port = built.kits[name].broker(idle_timeout)
     with broker:
@@ -65,10 +65,10 @@ def measure(built, quick):
         for name in BROKERS:
             one = hold(built, name, 1, idle_timeout, 0.1)
             many = hold(built, name, connections, idle_timeout, seconds)
-            octets = [(of_many - of_one) / (connections - 1) for of_many, of_one in zip(many.memory, one.memory)]
-            held = Held(name, connections, idle_timeout, *octets, *many.load)
+            bytes = [(of_many - of_one) / (connections - 1) for of_many, of_one in zip(many.memory, one.memory)]
+            held = Held(name, connections, idle_timeout, *bytes, *many.load)
             print(f"{connections} connections to {name}, idle-time-out {idle_timeout} ms: "
-                  f"{held.broker_octets:,.0f} octets each there, {held.client_octets:,.0f} here; "
+                  f"{held.broker_bytes:,.0f} bytes each there, {held.client_bytes:,.0f} here; "
                   f"{held.broker_load:.2%} of a core there, {held.client_load:.2%} here", flush=True)
             found.append(held)
     return found

@@ -73,7 +73,7 @@ def markdown(found, held, built):
               "the broker of `shipped`."]
     if found:
         lines += ["", "## Messages", "",
-                  f"{SIZE} octets each, unsettled and accepted, from n senders over a broker to n receivers, a queue for "
+                  f"{SIZE} bytes each, unsettled and accepted, from n senders over a broker to n receivers, a queue for "
                   "each pair; the medians of rounds in turn. The rate is that of whole runs, with the clients' "
                   "start in it. Processor time is user and system, in seconds for a million messages, less what "
                   "starting and connecting takes. System calls are the broker's, for a "
@@ -92,10 +92,10 @@ def markdown(found, held, built):
                   "Open connections without a session, held by a program on this engine. Memory is what is resident, "
                   "for each connection; the load is processor time, user and system, in parts of one core. Where there "
                   "is an idle-time-out, both ends announce it and both send heartbeats.", ""]
-        heads = ["broker", "connections", "idle-time-out, ms", "octets at the broker", "octets at the client",
+        heads = ["broker", "connections", "idle-time-out, ms", "bytes at the broker", "bytes at the client",
                  "load of the broker", "load of the client"]
-        lines += table(heads, [[one.broker, f"{one.connections:,}", str(one.idle_timeout), f"{one.broker_octets:,.0f}",
-                                f"{one.client_octets:,.0f}", f"{one.broker_load:.2%}", f"{one.client_load:.2%}"]
+        lines += table(heads, [[one.broker, f"{one.connections:,}", str(one.idle_timeout), f"{one.broker_bytes:,.0f}",
+                                f"{one.client_bytes:,.0f}", f"{one.broker_load:.2%}", f"{one.client_load:.2%}"]
                                for one in held])
     return "\n".join(lines) + "\n"
 
@@ -118,10 +118,10 @@ def write(found, held, built, out):
                                          "receive_s", "all_s", "ratio", "broker_calls_per_1000"], rows)
         bars = [(one.pairing.name, one.connections, one.cost.all * 1e6) for one in found]
         draw(out / "programs.svg", "Processor time of sender, broker and receiver",
-             f"seconds for a million messages of {SIZE} octets, logarithmic", bars)
+             f"seconds for a million messages of {SIZE} bytes, logarithmic", bars)
     if held:
-        write_tsv(out / "idle.tsv", ["broker", "connections", "idle_timeout_ms", "broker_octets", "client_octets",
+        write_tsv(out / "idle.tsv", ["broker", "connections", "idle_timeout_ms", "broker_bytes", "client_bytes",
                                      "broker_load", "client_load"],
-                  [[one.broker, one.connections, one.idle_timeout, f"{one.broker_octets:.0f}",
-                    f"{one.client_octets:.0f}", f"{one.broker_load:.4f}", f"{one.client_load:.4f}"] for one in held])
+                  [[one.broker, one.connections, one.idle_timeout, f"{one.broker_bytes:.0f}",
+                    f"{one.client_bytes:.0f}", f"{one.broker_load:.4f}", f"{one.client_load:.4f}"] for one in held])
     (out / "programs.md").write_text(markdown(found, held, built))

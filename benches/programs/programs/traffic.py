@@ -63,7 +63,7 @@ class Cost:
         return self.send + self.broker + self.receive
 
     def of_each(self, few, messages, more):
-        """For each message: of the clock what so many took, and of processor time what `more` took above `few`."""
+        """Returns the cost of one message: clock time over `messages`, processor time of `more` above `few`."""
         names = ("send", "broker", "receive")
         return Cost(self.seconds / messages, *((getattr(self, name) - getattr(few, name)) / more for name in names))
 
@@ -80,8 +80,8 @@ class Found:
 
 
 def run(built, pairing, connections, count, counts_calls=False):
-    """So many messages over each pair of a sending and a receiving connection, with a queue between them. Gives what
-    that cost; or, as it would cost more with them counted, the system calls of the broker."""
+    """Sends `count` messages over each pair of a sending and a receiving connection, with a queue between them.
+    Returns what that cost; or the broker's system calls instead, since counting them adds to the cost."""
     process.use_logs(built.cache / "logs")
     kit = built.kits[pairing.clients]
     broker, port = built.kits[pairing.broker].broker()
@@ -96,7 +96,7 @@ def run(built, pairing, connections, count, counts_calls=False):
         if not broker.running():
             raise Failed(f"{broker.name} ended with {broker.child.returncode}: {broker.complaint()}")
         cost = calls.count() if calls else Cost(seconds, send, cpu_of(broker.child.pid) - before, receive)
-    # What each says of itself at its end: all have been sent and accepted, all have been received.
+    # The last line of each must report that all were sent and accepted, or received.
     for which, pattern in ((senders, rb"(?:sent )?(\d+) (?:accepted|messages sent)"), (receivers, rb"(?:received )?(\d+)")):
         told = sum(int(re.match(pattern, member.out().splitlines()[-1]).group(1)) for member in which)
         if told != connections * count:

@@ -39,7 +39,7 @@ static void push(queue *q, pn_rwbytes_t message) {
     if (q->count == q->room) {
         size_t room = q->room ? 2 * q->room : 1024;
         q->messages = grown(q->messages, room * sizeof *q->messages);
-        // What lay before the ring's seam goes behind what lay after it.
+        // The part before the ring's seam moves behind the part after it.
         memcpy(q->messages + q->room, q->messages, q->first * sizeof *q->messages);
         q->room = room;
     }
@@ -79,7 +79,7 @@ static void store(pn_delivery_t *delivery) {
     pn_delivery_update(delivery, PN_ACCEPTED);
     pn_delivery_settle(delivery);
     top_up(link);
-    // Another connection is to be touched in a turn of its own alone. Wakes that come together are one.
+    // Another connection may only be touched in a turn of its own. Several wakes count as one.
     for (size_t i = 0; i < q->consumer_count; i++)
         if (pn_link_credit(q->consumers[i]) > 0) {
             pn_connection_wake(pn_session_connection(pn_link_session(q->consumers[i])));

@@ -1,4 +1,4 @@
-// What the three programs have in common: one loop on one thread over Proton's proactor, and errors that end them.
+// Shared by the three programs: one loop on one thread over Proton's proactor, and errors that end them.
 #ifndef PROGRAM_H
 #define PROGRAM_H
 
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// What every receiver keeps its credit topped up to.
+// The credit that every receiver tops up to.
 #define CREDIT 1000
 
 static inline void die(const char *why) {
@@ -45,7 +45,7 @@ static inline pn_rwbytes_t take(pn_link_t *link, pn_delivery_t *delivery) {
     return payload;
 }
 
-// Handles events until `handle` says that it is over.
+// Handles events until `handle` returns that it is over.
 static inline void loop(pn_proactor_t *proactor, bool (*handle)(pn_event_t *)) {
     for (bool over = false; !over;) {
         pn_event_batch_t *batch = pn_proactor_wait(proactor);
@@ -55,7 +55,7 @@ static inline void loop(pn_proactor_t *proactor, bool (*handle)(pn_event_t *)) {
     }
 }
 
-// What is an error to everybody.
+// Events that are errors in every program.
 static inline void check(pn_event_t *event) {
     switch (pn_event_type(event)) {
     case PN_TRANSPORT_ERROR: die_if(pn_transport_condition(pn_event_transport(event))); break;

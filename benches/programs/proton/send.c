@@ -58,10 +58,10 @@ int main(int argc, char **argv) {
     address = argv[2];
     count = strtoull(argv[3], NULL, 10);
     body.size = strtoull(argv[4], NULL, 10);
-    char *octets = malloc(body.size + 1);
-    if (!octets) die("no memory");
-    memset(octets, 'x', body.size);
-    body.start = octets;
+    char *bytes = malloc(body.size + 1);
+    if (!bytes) die("no memory");
+    memset(bytes, 'x', body.size);
+    body.start = bytes;
     message = pn_message();
     char where[PN_MAX_ADDR];
     pn_proactor_addr(where, sizeof where, "127.0.0.1", argv[1]);

@@ -1,5 +1,5 @@
 'use strict';
-// Receives messages over so many connections, from a queue each, and accepts them:
+// Receives messages over several connections, from a queue each, and accepts them:
 //   node receive.js PORT ADDRESS COUNT CONNECTIONS
 
 const rhea = require('rhea');

@@ -1,5 +1,5 @@
 'use strict';
-// Sends messages over so many connections, to a queue each, and waits until all are accepted:
+// Sends messages over several connections, to a queue each, and waits until all are accepted:
 //   node send.js PORT ADDRESS COUNT SIZE CONNECTIONS
 
 const rhea = require('rhea');

@@ -30,7 +30,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// What this program starts to have its instructions counted.
+    /// The process that this program starts to have its instructions counted.
     #[command(hide = true)]
     Child { work: String, side: usize, warm: u64, count: u64 },
 }

@@ -1,4 +1,4 @@
-//! Transfer and attach to octets and back.
+//! Transfer and attach to bytes and back.
 
 use std::hint::black_box;
 
@@ -68,10 +68,10 @@ fn encode(value: impl Serialize) -> impl FnMut(u64) {
 
 /// Decodes whichever performative comes.
 fn decode(value: impl Serialize) -> impl FnMut(u64) {
-    let octets = to_vec(&value).expect("it can be encoded");
+    let bytes = to_vec(&value).expect("it can be encoded");
     move |count| {
         for _ in 0..count {
-            black_box(from_slice::<Performative>(black_box(&octets))).expect("it was encoded here");
+            black_box(from_slice::<Performative>(black_box(&bytes))).expect("it was encoded here");
         }
     }
 }

@@ -46,10 +46,10 @@ pub fn encode() -> impl FnMut(u64) {
 
 /// Decodes the message, of which it can only do all.
 pub fn decode() -> impl FnMut(u64) {
-    let octets = to_vec(&Serializable(typical(70_000, &[b'x'; 256]))).expect("it can be encoded");
+    let bytes = to_vec(&Serializable(typical(70_000, &[b'x'; 256]))).expect("it can be encoded");
     move |count| {
         for _ in 0..count {
-            let message = from_slice::<Deserializable<Message<Data>>>(black_box(&octets));
+            let message = from_slice::<Deserializable<Message<Data>>>(black_box(&bytes));
             black_box(message.expect("it was encoded here").0);
         }
     }

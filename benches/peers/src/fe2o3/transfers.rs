@@ -1,5 +1,5 @@
 //! Messages end to end: a client and an acceptor on one thread, an in-memory stream of tokio's between them. That
-//! stream copies octets in and out, one copy more than elsewhere.
+//! stream copies bytes in and out, one copy more than elsewhere.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::plan::{CREDIT, Load};
 
-/// Octets that the stream holds each way.
+/// Bytes that the stream holds each way.
 const STREAM: usize = 256 << 10;
 
 /// An open link, and all that has to be kept for it.
@@ -89,7 +89,7 @@ async fn receive(receiver: &mut Receiver, count: u64) {
     }
 }
 
-/// Sends messages until so many more have arrived, and their outcomes have come back.
+/// Sends messages until `count` more have arrived, and their outcomes with them.
 pub fn transfers(load: Load) -> impl FnMut(u64) {
     let runtime: Runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut link = runtime.block_on(open(load));

@@ -3,7 +3,7 @@
 use super::{Counter, Found};
 use crate::{plan, row::Setup, target::Target};
 
-/// How often the work is done before anything is counted, and then, in steps of the row.
+/// The number of steps of the row that are done to warm up, and then counted.
 const STEPS: u64 = 1000;
 
 fn per_time(counter: Counter, setup: &Setup, step: u64) -> f64 {

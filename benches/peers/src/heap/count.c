@@ -19,7 +19,7 @@ uint64_t heap_allocations(void) {
     return allocations;
 }
 
-// Octets in use, as the allocator has rounded them up.
+// Bytes in use, as the allocator has rounded them up.
 uint64_t heap_live(void) {
     return live;
 }

@@ -1,4 +1,4 @@
-//! Octets of the heap that each end keeps for a connection, a session, a link and an unsettled delivery.
+//! Bytes of the heap that each end keeps for a connection, a session, a link and an unsettled delivery.
 
 use super::{Counter, Found};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 
 const LOAD: Load = Load { payload: 32, settled: false, batch: 64, max_frame_size: FRAME };
 
-/// How many of each are made.
+/// The number of each that is made.
 struct Many {
     connections: usize,
     sessions: usize,
@@ -17,7 +17,7 @@ struct Many {
     deliveries: usize,
 }
 
-/// Octets that `make` leaves in use for each of `count` things, at each of the two ends.
+/// Bytes that `make` leaves in use for each of `count` things, at each of the two ends.
 fn per_end<T>(counter: Counter, count: usize, make: impl FnOnce() -> T) -> f64 {
     let before = (counter.live)();
     let made = make();
@@ -68,7 +68,7 @@ fn links(counter: Counter, count: usize) -> (f64, f64) {
     (ours, theirs)
 }
 
-/// Deliveries whose payload has been taken, with tags of 8 octets.
+/// Deliveries whose payload has been taken, with tags of 8 bytes.
 fn deliveries(counter: Counter, count: usize) -> (f64, f64) {
     let shape = Shape { held: count, ..Shape::PLAIN };
     let mut transfers = ours::Transfers::new(LOAD, shape, Wire::Copied);
@@ -87,7 +87,7 @@ pub fn all(counter: Counter, quick: bool) -> Vec<Found> {
         false => Many { connections: 1000, sessions: 10_000, links: 10_000, deliveries: 100_000 },
     };
     let found = |what: &str, count: usize, target, (ours, theirs)| Found {
-        what: format!("octets per end, {what}, {count} at once"),
+        what: format!("bytes per end, {what}, {count} at once"),
         ours,
         peer: versions::proton(),
         theirs,

@@ -5,12 +5,12 @@ mod held;
 
 use std::{fs, io, path::Path};
 
-/// What the allocator has counted, which only one of the programs has linked in.
+/// Reads the counts of the allocator, which only one of the programs links in.
 #[derive(Clone, Copy)]
 pub struct Counter {
     /// Times that it was asked for memory, since the beginning.
     pub allocations: fn() -> u64,
-    /// Octets in use.
+    /// Bytes in use.
     pub live: fn() -> u64,
 }
 
@@ -20,7 +20,7 @@ pub struct Found {
     pub ours: f64,
     pub peer: String,
     pub theirs: f64,
-    /// What ours is to be at most.
+    /// The upper bound for ours.
     pub target: Option<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! Transfer and attach to octets and back.
+//! Transfer and attach to bytes and back.
 
 use std::hint::black_box;
 
@@ -88,10 +88,10 @@ fn encode(value: impl Encode) -> impl FnMut(u64) {
 
 /// Decodes whichever performative comes.
 fn decode(value: impl Encode) -> impl FnMut(u64) {
-    let octets = encoded(&value);
+    let bytes = encoded(&value);
     move |count| {
         for _ in 0..count {
-            black_box(Frame::decode(&mut black_box(&octets).clone())).expect("it was encoded here");
+            black_box(Frame::decode(&mut black_box(&bytes).clone())).expect("it was encoded here");
         }
     }
 }

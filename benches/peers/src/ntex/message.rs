@@ -42,10 +42,10 @@ pub fn encode() -> impl FnMut(u64) {
 
 /// Decodes the message, of which it can only do all.
 pub fn decode() -> impl FnMut(u64) {
-    let octets = encoded(&typical(70_000, &data()));
+    let bytes = encoded(&typical(70_000, &data()));
     move |count| {
         for _ in 0..count {
-            black_box(Message::decode(&mut black_box(&octets).clone())).expect("it was encoded here");
+            black_box(Message::decode(&mut black_box(&bytes).clone())).expect("it was encoded here");
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Messages end to end: a client and a server as tasks on one thread, and between them the stream in memory that
-//! ntex-io has for tests, which copies octets in and out, one copy more than elsewhere.
+//! ntex-io has for tests, which copies bytes in and out, one copy more than elsewhere.
 
 use std::{cell::Cell, collections::VecDeque, hint::black_box, rc::Rc};
 
@@ -26,7 +26,7 @@ use crate::plan::{CREDIT, Load};
 
 const ADDRESS: &str = "queue/orders";
 
-/// How many messages have arrived.
+/// The number of messages that have arrived.
 type Arrived = Rc<Cell<u64>>;
 
 fn config(load: Load) -> SharedCfg {
@@ -40,7 +40,7 @@ async fn serve(stream: IoBoxed, arrived: Arrived) {
         let (arrived, link) = (arrived.clone(), link.receiver().clone());
         Ok::<_, LinkError>(boxed::service(fn_service(async move |transfer: Transfer| {
             black_box(&transfer);
-            // By itself it gives a credit of 50, and again when that is used up.
+            // By default it grants a credit of 50, and again when that is used up.
             if arrived.get().is_multiple_of(u64::from(CREDIT / 2)) {
                 link.set_link_credit(CREDIT);
             }
@@ -60,7 +60,7 @@ async fn serve(stream: IoBoxed, arrived: Arrived) {
 
 async fn open(load: Load, arrived: Arrived) -> SenderLink {
     let (near, far) = IoTest::create();
-    // What may go through in all.
+    // Enough for all that a run sends.
     near.remote_buffer_cap(usize::MAX);
     far.remote_buffer_cap(usize::MAX);
     spawn_local(serve(IoBoxed::from(Io::new(far, config(load))), arrived));
@@ -118,7 +118,7 @@ thread_local! {
     static PLACE: &'static Place = Box::leak(Box::new(Place::new()));
 }
 
-/// Sends messages until so many more have arrived, and their outcomes have come back.
+/// Sends messages until `count` more have arrived, and their outcomes with them.
 pub fn transfers(load: Load) -> impl FnMut(u64) {
     let place = PLACE.with(|place| *place);
     let arrived = Arrived::default();

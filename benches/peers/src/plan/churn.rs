@@ -9,10 +9,10 @@ use crate::{
     versions,
 };
 
-/// The first is opened beside none, and the last of many beside so many.
+/// The first is opened beside none, and the last beside all the others.
 const MANY: usize = 10_000;
 
-/// What the last of many may take, in times of the first.
+/// The time that the last of many may take, as a multiple of the first's.
 const LAST: f64 = 1.5;
 
 fn proton_begin_end(sessions: Standing) -> impl Fn() -> Bench {

@@ -1,4 +1,4 @@
-//! Octets in memory: the typical message, and two performatives.
+//! Bytes in memory: the typical message, and two performatives.
 
 use crate::{
     fe2o3, ntex, ours,
@@ -16,7 +16,7 @@ fn proton(work: fn(&mut Messages, u64)) -> impl Fn() -> Bench {
     }
 }
 
-/// The typical message: properties, four application-properties, 256 octets of data.
+/// The typical message: properties, four application-properties, 256 bytes of data.
 fn messages() -> Vec<Row> {
     let encode = Row::new("typical message: build and encode", || Box::new(ours::message::encode()))
         .against(versions::proton(), proton(Messages::encode))

@@ -20,7 +20,7 @@ fn row(work: String, shape: Shape, curve: Curve, at: usize) -> Row {
         .point(curve, at as u64)
 }
 
-/// So many of a thing, in words.
+/// Returns a count and its noun, in words.
 fn some(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -52,7 +52,7 @@ fn ntex(load: Load) -> impl Fn() -> Bench {
     move || Box::new(ntex::transfers::transfers(load))
 }
 
-/// The pipe alone: as many octets from the message to the same place.
+/// The pipe alone: as many bytes from the message to the same place.
 fn memcpy(load: Load) -> impl Fn() -> Bench {
     move || {
         let payload = vec![b'x'; load.payload];
@@ -76,8 +76,8 @@ pub fn row(work: impl Into<String>, load: Load) -> Row {
 
 fn words(load: Load) -> String {
     let size = match load.payload {
-        octets @ ..1024 => format!("{octets} B"),
-        octets => format!("{} KiB", octets >> 10),
+        bytes @ ..1024 => format!("{bytes} B"),
+        bytes => format!("{} KiB", bytes >> 10),
     };
     let settled = if load.settled { "pre-settled" } else { "unsettled and accepted" };
     format!("{size} {settled}, batch {}", load.batch)
@@ -87,7 +87,7 @@ fn small() -> Vec<Row> {
     let load = |payload, settled, batch| Load { payload, settled, batch, max_frame_size: FRAME };
     let plain = |load| {
         let row = row(words(load), load).against(versions::FE2O3, fe2o3(load));
-        // Its stream for tests copies octet by octet, which only small messages do not suffer from.
+        // Its stream for tests copies byte by byte, which only small messages do not suffer from.
         let row = if load.payload <= 32 { row.against(versions::NTEX_AMQP, ntex(load)) } else { row };
         row.main().counted().target(Target::Allocations(0))
     };

@@ -1,4 +1,4 @@
-// The typical message: message-id, to, subject, four application-properties, 256 octets of data.
+// The typical message: message-id, to, subject, four application-properties, 256 bytes of data.
 #include "pair.h"
 
 #include <proton/codec.h>

@@ -9,6 +9,6 @@ pub use pair::Pair;
 
 /// The version of the library's headers.
 pub fn version() -> String {
-    // SAFETY: the function gives a static string that ends with a zero.
+    // SAFETY: the function returns a static string that ends with a zero.
     unsafe { std::ffi::CStr::from_ptr(ffi::peers_version()) }.to_string_lossy().into_owned()
 }

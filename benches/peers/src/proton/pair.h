@@ -16,7 +16,7 @@ typedef struct pair {
     // Links that messages go over, in turn.
     pn_link_t **links;
     size_t link_count, next_link;
-    // What the receiver keeps the credit of each link topped up to.
+    // The credit that the receiver tops each link up to.
     uint32_t credit;
     // Deliveries that the receiver holds unsettled: a new one takes the place of the oldest, or of any.
     pn_delivery_t **held;
@@ -36,11 +36,11 @@ void die(const char *why);
 
 pair *peers_pair(uint32_t max_frame_size, uint32_t credit);
 void peers_free(pair *p);
-// Carries what there is both ways once, and handles the events; says whether anything moved.
+// Carries what there is both ways once, and handles the events. Returns true if anything moved.
 bool peers_turn(pair *p);
 // Turns until nothing moves.
 void peers_quiet(pair *p);
-// Adds a session with so many links that messages can go over, or that just stay.
+// Adds a session with this number of links, to send over or to keep.
 void peers_add_session(pair *p, size_t links);
 // Frees the list of links, but not the links.
 void peers_forget_links(pair *p);
@@ -50,7 +50,7 @@ void peers_send(pair *p, const char *payload, size_t size, bool settled, uint64_
 void peers_begin_end(pair *p, uint64_t count);
 void peers_attach_detach(pair *p, uint64_t count);
 
-// What a delivery event at the receiver, or at the sender, leads to.
+// Handlers of a delivery event at the receiver and at the sender.
 void receive_delivery(pair *p, pn_delivery_t *delivery);
 void take_outcome(pair *p, pn_delivery_t *delivery);
 // A sending link with a name of its own, opened.

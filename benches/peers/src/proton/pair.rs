@@ -7,13 +7,13 @@ use crate::plan::Load;
 pub struct Pair(*mut ffi::RawPair);
 
 impl Pair {
-    /// An open connection; links on it are kept at so much credit.
+    /// Opens a connection, whose links are kept at this credit.
     pub fn new(max_frame_size: u32, credit: u32) -> Self {
         // SAFETY: no precondition; the result is never null (the C side aborts instead).
         Self(unsafe { ffi::peers_pair(max_frame_size, credit) })
     }
 
-    /// Adds a session with so many links that messages can go over, or that just stay.
+    /// Adds a session with this number of links, to send over or to keep.
     pub fn add_session(&mut self, links: usize) {
         // SAFETY: the pointer is a pair that lives until `drop`; so for all calls below.
         unsafe { ffi::peers_add_session(self.0, links) }
@@ -25,13 +25,13 @@ impl Pair {
         unsafe { ffi::peers_forget_links(self.0) }
     }
 
-    /// Has the receiver hold so many deliveries unsettled.
+    /// Makes the receiver hold this number of deliveries unsettled.
     pub fn hold(&mut self, count: usize, at_random: bool) {
         // SAFETY: as above.
         unsafe { ffi::peers_hold(self.0, count, at_random) }
     }
 
-    /// Sends messages until so many more have arrived, and their outcomes have come back.
+    /// Sends messages until `count` more have arrived, and their outcomes with them.
     pub fn send(&mut self, payload: &[u8], load: Load, count: u64) {
         // SAFETY: as above; the payload is copied before the call returns.
         unsafe {

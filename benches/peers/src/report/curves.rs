@@ -61,7 +61,7 @@ const PLOTS: [Plot; 6] = [
     Plot {
         file: "payload.svg",
         title: "A pre-settled message, by the size of its payload",
-        axis: "octets",
+        axis: "bytes",
         once: "message",
         curves: &[(Curve::Payload, "")],
     },

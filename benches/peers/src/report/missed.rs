@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Found;
 use crate::target::Target;
 
-/// What a target allows, and what the row has come to, in the same unit. Nothing where it was not measured.
+/// Returns what a target allows and what the row took, in the same unit. `None` if the row was not measured.
 fn measured(target: &Target, found: &Found, all: &[Found]) -> Option<(f64, f64)> {
     let ours = found.ours.median;
     let row = |name: &str| all.iter().find(|other| other.work == name);

@@ -14,7 +14,7 @@ pub use tsv::Results;
 
 use crate::{measure::Cost, row::Point, target::Target};
 
-/// What one row came to.
+/// The figures of one row.
 pub struct Found {
     pub work: String,
     pub ours: Cost,
@@ -25,7 +25,7 @@ pub struct Found {
     pub targets: Vec<Target>,
 }
 
-/// What a row came to for a peer.
+/// The figures of one peer in a row.
 pub struct FoundPeer {
     pub name: String,
     pub cost: Cost,
@@ -33,7 +33,7 @@ pub struct FoundPeer {
 }
 
 impl FoundPeer {
-    /// How many times as long the peer takes as this engine.
+    /// Returns the peer's time as a multiple of this engine's.
     pub fn ratio(&self, ours: Cost) -> f64 {
         self.cost.median / ours.median
     }

@@ -9,10 +9,10 @@ use std::{
 use super::{Found, growth, missed};
 use crate::{heap, target::Target, versions};
 
-/// How `Cargo.toml` has the program built: this engine, and the peers that are in Rust, alike.
+/// The build profile in `Cargo.toml`, for this engine and the peers in Rust alike.
 const PROFILE: &str = "release, fat LTO, one codegen unit";
 
-/// The processor, where the system tells.
+/// Returns the name of the processor, if the system has it.
 fn processor() -> String {
     let facts = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name =
@@ -73,7 +73,7 @@ fn rows(text: &mut String, all: &[Found]) -> std::fmt::Result {
     Ok(())
 }
 
-/// What the program that measures memory has left in the folder, if it has run.
+/// Writes the table of the memory program's figures, if it has run.
 fn memory(text: &mut String, found: Option<&str>) -> std::fmt::Result {
     let Some(found) = found else { return Ok(()) };
     writeln!(
@@ -83,7 +83,7 @@ fn memory(text: &mut String, found: Option<&str>) -> std::fmt::Result {
     for line in found.lines().skip(1) {
         let mut cells: Vec<&str> = line.split('\t').collect();
         let figure = |at: usize| cells.get(at).and_then(|cell| cell.parse::<f64>().ok());
-        // Where we have none of it there is no ratio.
+        // There is no ratio to nothing.
         let ratio = figure(1).filter(|ours| *ours > 0.0).zip(figure(3)).map(|(ours, theirs)| theirs / ours);
         let ratio = ratio.map(|ratio| format!("{ratio:.1}")).unwrap_or_default();
         cells.insert(4.min(cells.len()), &ratio);
@@ -91,7 +91,7 @@ fn memory(text: &mut String, found: Option<&str>) -> std::fmt::Result {
     }
     writeln!(
         text,
-        "\nOctets are those of heap blocks in use, as rounded by the allocator. A read buffer is Proton's own, and the \
+        "\nBytes are those of heap blocks in use, as rounded by the allocator. A read buffer is Proton's own, and the \
          caller's of this engine: it counts here where the engine keeps a part of it, and so all of it."
     )
 }

@@ -1,5 +1,5 @@
-//! Opens connections to a server, on one thread, and then does for each of them what its deadlines ask for, until it
-//! is ended: `idle ADDR CONNECTIONS IDLE_TIMEOUT`, the last in milliseconds, 0 for none. Says when all are open.
+//! Opens connections to a server on one thread and keeps them alive until it is killed:
+//! `idle ADDR CONNECTIONS IDLE_TIMEOUT`, the last in milliseconds, 0 for none. Prints a line when all are open.
 
 #[path = "../../../../examples/common/peer.rs"]
 mod peer;
@@ -21,7 +21,7 @@ use mio::{Events, Interest, Poll, Token, net};
 use peer::{Peer, READ};
 use peers::Peers;
 
-/// Connections whose peer has not answered yet, at most: a server's backlog is not without end.
+/// The most connections that wait for the peer's answer at a time: a server's backlog is limited.
 const UNDER_WAY: usize = 64;
 
 struct Client {
