@@ -213,7 +213,8 @@ impl<'a> Decoder<'a> {
     /// Comes back up one level.
     #[inline(always)]
     pub(crate) fn ascend(&mut self) {
-        self.budget.max_depth = self.budget.max_depth.saturating_add(1);
+        // As deep as before `descend` took one off.
+        self.budget.max_depth = self.budget.max_depth.wrapping_add(1);
     }
 
     /// Takes `count` elements out of the budget before anything is reserved for them.
