@@ -191,7 +191,8 @@ impl<'a> FieldDecoder<'a> {
             [format_code::LIST8, size, count, rest @ ..] => {
                 if let Some(size) = usize::from(*size).checked_sub(1)
                     && let Some((rest, after)) = rest.split_at_checked(size)
-                    && usize::from(*count) <= max.min(size)
+                    && usize::from(*count) <= max
+                    && usize::from(*count) <= size
                 {
                     return Some((Self { rest, left: u32::from(*count) }, after));
                 }

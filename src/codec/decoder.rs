@@ -127,6 +127,7 @@ impl<'a> Decoder<'a> {
 
     /// Returns why the value was refused.
     #[cold]
+    #[inline(never)]
     pub(crate) fn take_error<T>(&mut self) -> DecodeError {
         // The types of this crate always note a reason; one written elsewhere may have failed to.
         let unknown = DecodeErrorKind::InvalidChoice(core::any::type_name::<T>());
