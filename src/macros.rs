@@ -38,20 +38,18 @@ macro_rules! composites {
             /// The symbolic descriptor.
             pub const SYMBOL: &'static str = $symbol;
 
-            /// Decodes the fields from the front of `rest`, and returns the bytes behind them.
+            const KNOWN: $crate::codec::Known = (stringify!($name), Self::CODE, Self::SYMBOL);
+
+            /// Decodes the list of the fields at the front of `rest`, and returns the bytes behind it.
             #[inline(always)]
             pub(crate) fn decode_fields<'a>(rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
-                composites!(@fields $name, Self, rest, decoder, own {
-                    $($field: $ty, [] [$($kind $($default)?)?];)*
-                })
+                composites!(@fields $name, Self, own, rest, decoder { $($field: $ty, [$($kind $($default)?)?];)* })
             }
 
-            /// Checks the fields at the front of `rest`, and returns the bytes behind them.
+            /// Checks the list of the fields at the front of `rest`, and returns the bytes behind it.
             #[inline(never)]
-            pub(crate) fn check_fields<'a>(rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<($crate::codec::borrowed::Checked, &'a [u8])> {
-                composites!(@fields $name, (), rest, decoder, check {
-                    $($field: $ty, [] [$($kind $($default)?)?];)*
-                })
+            pub(crate) fn check_fields<'a>(rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<($crate::codec::Checked, &'a [u8])> {
+                composites!(@fields $name, (), check, rest, decoder { $($field: $ty, [$($kind $($default)?)?];)* })
             }
         }
 
@@ -72,22 +70,16 @@ macro_rules! composites {
         impl $crate::codec::Decode for $name {
             #[inline]
             fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
-                composites!(@enter $name, code, rest, decoder, fields);
-                let (this, rest) = Self::decode_fields(fields, decoder)?;
-                decoder.ascend();
-                Some((this, rest))
+                decoder.described(code, rest, Self::KNOWN, Self::decode_fields)
             }
         }
 
-        impl<'a> $crate::codec::borrowed::DecodeRef<'a> for $name {
-            type Ref = $crate::codec::borrowed::Checked;
+        impl<'a> $crate::codec::DecodeRef<'a> for $name {
+            type Ref = $crate::codec::Checked;
 
             #[inline]
             fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
-                composites!(@enter $name, code, rest, decoder, fields);
-                let (checked, rest) = Self::check_fields(fields, decoder)?;
-                decoder.ascend();
-                Some((checked, rest))
+                decoder.described(code, rest, Self::KNOWN, Self::check_fields)
             }
         }
 
@@ -103,10 +95,6 @@ macro_rules! composites {
                 $(composites!(@encode list, encoder, self.$field $(, $kind $($default)?)?);)*
                 list.end(encoder);
             }
-        }
-
-        impl $name {
-            const FIELDS: &'static [$crate::spec::Field] = <Self as $crate::spec::Composite>::FIELDS;
         }
     )*};
 
@@ -124,61 +112,59 @@ macro_rules! composites {
             /// Decodes the value with this format code from the front of `rest`, and returns the bytes behind it.
             #[inline(always)]
             pub(crate) fn decode_as(code: u8, rest: &$lt [u8], decoder: &mut $crate::codec::Decoder<$lt>) -> Option<(Self, &$lt [u8])> {
-                composites!(@enter $name, code, rest, decoder, fields);
-                let (this, rest) = Self::decode_fields(fields, decoder)?;
-                decoder.ascend();
-                Some((this, rest))
-            }
-
-            #[inline(always)]
-            fn decode_fields(rest: &$lt [u8], decoder: &mut $crate::codec::Decoder<$lt>) -> Option<(Self, &$lt [u8])> {
-                composites!(@fields $name, Self, rest, decoder, borrow {
-                    $($field: $ty, [$($lent)*] [$($kind)*];)*
+                decoder.described(code, rest, $name::KNOWN, |rest, decoder| {
+                    composites!(@fields $name, Self, borrow, rest, decoder { $($field: $ty, [$($kind)*];)* })
                 })
             }
         }
     };
 
-    (@enter $name:ident, $code:ident, $rest:ident, $decoder:ident, $fields:ident) => {
+    (@fields $name:ident, $this:tt, $mode:ident, $rest:ident, $decoder:ident { $($field:ident: $ty:ty, $kind:tt;)* }) => {{
         const NAME: &str = stringify!($name);
-        let known = &[(NAME, $name::CODE, $name::SYMBOL)];
-        let (number, $fields) = $decoder.enter_described($code, $rest, NAME, known)?;
-        if number != $name::CODE {
-            return $decoder.unknown_descriptor(NAME, $rest);
-        }
-    };
-
-    // Each field is a variable of its own until all are there: so they need no place in memory before that.
-    (@fields $name:ident, $this:tt, $rest:ident, $decoder:ident, $mode:ident {
-        $($field:ident: $ty:ty, [$($lent:tt)*] [$($kind:tt)*];)*
-    }) => {{
-        const NAME: &str = stringify!($name);
-        const BOUNDS: (usize, u32) = $crate::spec::Field::bounds($name::FIELDS);
+        const MAX: usize = <$name as $crate::spec::Composite>::FIELDS.len();
         #[allow(unused_mut, reason = "a composite without fields reads none")]
-        let (mut list, after) = $crate::codec::FieldDecoder::enter($rest, $decoder, NAME, BOUNDS.1)?;
-        #[allow(unused_mut, reason = "a composite without fields reads none")]
-        let mut index = 0_usize;
-        $(composites!(@slot $mode, $field: $ty, [$($lent)*] [$($kind)*]);)*
-        #[allow(unused_labels, reason = "a composite without fields reads none")]
-        'fields: {
-            $(
-                if list.is_empty() {
-                    if index < BOUNDS.0 {
-                        return $crate::spec::missing_field($decoder, NAME, $name::FIELDS, index, list.rest());
-                    }
-                    break 'fields;
-                }
-                composites!(@take $mode, $name, list, $decoder, index, $field: $ty, [$($kind)*]);
-                index = index.wrapping_add(1);
-            )*
-        }
-        let _ = index;
-        $decoder.end_compound(list.rest())?;
-        Some((composites!(@this $mode, $this { $($field,)* }), after))
+        let (mut fields, after) = $crate::codec::FieldDecoder::enter($rest, $decoder, NAME, MAX)?;
+        $(let $field = composites!(@field $mode, fields, $decoder, $field: $ty, $kind);)*
+        $decoder.end_compound(fields.rest())?;
+        Some((composites!(@made $mode, $this { $($field,)* }), after))
     }};
 
-    (@this check, $this:tt { $($field:ident,)* }) => { $crate::codec::borrowed::Checked };
-    (@this $mode:ident, $this:tt { $($field:ident,)* }) => { $this { $($field,)* } };
+    (@made check, $this:tt { $($field:ident,)* }) => {{ $(let _ = $field;)* $crate::codec::Checked }};
+    (@made $mode:ident, $this:tt { $($field:ident,)* }) => { $this { $($field,)* } };
+
+    (@field $mode:ident, $fields:ident, $decoder:ident, $field:ident: $ty:ty, [mandatory]) => {{
+        let at = $fields.rest();
+        match composites!(@next $mode, $fields, $decoder, $ty) {
+            Some(value) => value,
+            None => return $decoder.missing_field(NAME, stringify!($field), at),
+        }
+    }};
+    (@field $mode:ident, $fields:ident, $decoder:ident, $field:ident: $ty:ty, [multiple_mandatory]) => {{
+        let at = $fields.rest();
+        // 1.3: for a field both multiple and mandatory an array without entries is as invalid as null.
+        match composites!(@next own, $fields, $decoder, $crate::types::Multiple<$ty>).filter(|values| !values.is_empty()) {
+            Some(values) => values,
+            None => return $decoder.missing_field(NAME, stringify!($field), at),
+        }
+    }};
+    (@field own, $fields:ident, $decoder:ident, $field:ident: $ty:ty, [multiple]) => {
+        composites!(@next own, $fields, $decoder, $crate::types::Multiple<$ty>).unwrap_or_default()
+    };
+    (@field $mode:ident, $fields:ident, $decoder:ident, $field:ident: $ty:ty, [multiple]) => {
+        composites!(@next $mode, $fields, $decoder, $crate::types::Multiple<$ty>)
+    };
+    (@field check, $fields:ident, $decoder:ident, $field:ident: $ty:ty, [default $default:expr]) => {
+        composites!(@next check, $fields, $decoder, $ty)
+    };
+    (@field $mode:ident, $fields:ident, $decoder:ident, $field:ident: $ty:ty, [default $default:expr]) => {
+        composites!(@next $mode, $fields, $decoder, $ty).unwrap_or($default)
+    };
+    (@field $mode:ident, $fields:ident, $decoder:ident, $field:ident: $ty:ty, []) => {
+        composites!(@next $mode, $fields, $decoder, $ty)
+    };
+
+    (@next own, $fields:ident, $decoder:ident, $ty:ty) => { $fields.optional::<$ty>($decoder)? };
+    (@next $mode:ident, $fields:ident, $decoder:ident, $ty:ty) => { $fields.optional_ref::<$ty>($decoder)? };
 
     (@type $ty:ty) => { Option<$ty> };
     (@type $ty:ty, multiple) => { $crate::types::Multiple<$ty> };
@@ -199,69 +185,6 @@ macro_rules! composites {
     (@presence multiple) => { $crate::spec::Presence::Multiple };
     (@presence multiple_mandatory) => { $crate::spec::Presence::MandatoryMultiple };
     (@presence default $default:expr) => { $crate::spec::Presence::Default(stringify!($default)) };
-
-    (@slot check, $field:ident: $ty:ty, [] [$($kind:tt)*]) => {};
-    (@slot own, $field:ident: $ty:ty, [] [$($kind:ident $($default:expr)?)?]) => {
-        let mut $field: composites!(@type $ty $(, $kind $($default)?)?) = composites!(@default $($kind $($default)?)?);
-    };
-    (@slot borrow, $field:ident: $ty:ty, [$($lent:tt)*] [default $default:expr]) => {
-        let mut $field: $ty = $default;
-    };
-    (@slot borrow, $field:ident: $ty:ty, [$($lent:tt)*] [$($kind:tt)*]) => {
-        let mut $field: composites!(@ref_type $ty, [$($lent)*] [$($kind)*]) = Default::default();
-    };
-
-    (@take $mode:ident, $name:ident, $list:ident, $decoder:ident, $index:ident, $field:ident: $ty:ty, [$($kind:tt)*]) => {
-        let at = $list.rest();
-        let _ = at;
-        let next = composites!(@next $mode, $list, $decoder, $ty, [$($kind)*]);
-        composites!(@store $mode, $field, next, [$name $decoder $index at], [$($kind)*]);
-    };
-
-    (@next own, $list:ident, $decoder:ident, $ty:ty, [$($kind:tt)*]) => {
-        $list.next::<composites!(@wire_type $ty, [$($kind)*])>($decoder)?
-    };
-    // The values have to be counted.
-    (@next check, $list:ident, $decoder:ident, $ty:ty, [multiple_mandatory]) => {
-        composites!(@next own, $list, $decoder, $ty, [multiple_mandatory])
-    };
-    (@next $mode:ident, $list:ident, $decoder:ident, $ty:ty, [$($kind:tt)*]) => {
-        $list.next_ref::<composites!(@wire_type $ty, [$($kind)*])>($decoder)?
-    };
-
-    (@wire_type $ty:ty, [multiple]) => { $crate::types::Multiple<$ty> };
-    (@wire_type $ty:ty, [multiple_mandatory]) => { $crate::types::Multiple<$ty> };
-    (@wire_type $ty:ty, [$($kind:tt)*]) => { $ty };
-
-    (@store $mode:ident, $field:ident, $next:ident, $place:tt, [mandatory]) => {
-        match $next {
-            Some(value) => composites!(@set $mode, $field, value),
-            None => return composites!(@missing $place),
-        }
-    };
-    (@store $mode:ident, $field:ident, $next:ident, $place:tt, [multiple_mandatory]) => {
-        // 1.3: for a field both multiple and mandatory an array without entries is as invalid as null.
-        match $next.filter(|values| !values.is_empty()) {
-            Some(values) => composites!(@set $mode, $field, values),
-            None => return composites!(@missing $place),
-        }
-    };
-    (@store own, $field:ident, $next:ident, $place:tt, [$kind:ident $($default:expr)?]) => {
-        if let Some(value) = $next { $field = value }
-    };
-    (@store borrow, $field:ident, $next:ident, $place:tt, [default $default:expr]) => {
-        if let Some(value) = $next { $field = value }
-    };
-    (@store $mode:ident, $field:ident, $next:ident, $place:tt, [$($kind:tt)*]) => {
-        composites!(@set $mode, $field, $next)
-    };
-
-    (@missing [$name:ident $decoder:ident $index:ident $at:ident]) => {
-        $crate::spec::missing_field($decoder, NAME, $name::FIELDS, $index, $at)
-    };
-
-    (@set check, $field:ident, $value:ident) => {{ let _ = $value; }};
-    (@set $mode:ident, $field:ident, $value:ident) => { $field = $value };
 
     (@encode $list:ident, $encoder:ident, $this:ident.$field:ident) => {
         match &$this.$field { Some(value) => $list.item($encoder, value), None => $list.skip() }
@@ -319,7 +242,7 @@ macro_rules! restricted {
             }
         }
 
-        impl<'a> $crate::codec::borrowed::DecodeRef<'a> for $name {
+        impl<'a> $crate::codec::DecodeRef<'a> for $name {
             type Ref = Self;
 
             #[inline]
@@ -396,12 +319,12 @@ macro_rules! restricted {
             }
         }
 
-        impl<'a> $crate::codec::borrowed::DecodeRef<'a> for $name {
+        impl<'a> $crate::codec::DecodeRef<'a> for $name {
             type Ref = $crate::types::TextRef<'a>;
 
             #[inline]
             fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
-                <$crate::types::Symbol as $crate::codec::borrowed::DecodeRef>::decode_ref(code, rest, decoder)
+                <$crate::types::Symbol as $crate::codec::DecodeRef>::decode_ref(code, rest, decoder)
             }
         }
 
@@ -466,8 +389,8 @@ macro_rules! archetypes {
             }
         }
 
-        impl<'a> $crate::codec::borrowed::DecodeRef<'a> for $name {
-            type Ref = $crate::codec::borrowed::Checked;
+        impl<'a> $crate::codec::DecodeRef<'a> for $name {
+            type Ref = $crate::codec::Checked;
 
             #[inline]
             fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
@@ -477,7 +400,7 @@ macro_rules! archetypes {
                     _ => {
                         let other: Option<(Self, &'a [u8])> =
                             archetypes!(@other rest, decoder, $archetype $(, $other)?);
-                        return other.map(|(_, rest)| ($crate::codec::borrowed::Checked, rest));
+                        return other.map(|(_, rest)| ($crate::codec::Checked, rest));
                     }
                 };
                 decoder.ascend();

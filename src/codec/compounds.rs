@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Decode, DecodeErrorKind, Decoder, Encode, Encoder, borrowed::DecodeRef, format_code};
+use super::{Decode, DecodeErrorKind, DecodeRef, Decoder, Encode, Encoder, format_code};
 use crate::types::{Map, Value};
 
 /// A list, map or array that has been entered.
@@ -178,39 +178,39 @@ pub struct FieldDecoder<'a> {
 }
 
 impl<'a> FieldDecoder<'a> {
-    /// Enters the list that carries a composite's fields, of which there are at most `max`. Returns them, and the
-    /// bytes behind the list.
+    /// Enters the list of a composite's fields, of which there are at most `max`. Returns the fields, and the bytes
+    /// behind the list.
     #[inline(always)]
     pub(crate) fn enter(
         rest: &'a [u8],
         decoder: &mut Decoder<'a>,
         composite: &'static str,
-        max: u32,
+        max: usize,
     ) -> Option<(Self, &'a [u8])> {
         match rest {
             [format_code::LIST8, size, count, rest @ ..] => {
                 if let Some(size) = usize::from(*size).checked_sub(1)
                     && let Some((rest, after)) = rest.split_at_checked(size)
-                    && u32::from(*count) <= max
+                    && usize::from(*count) <= max
                     && usize::from(*count) <= size
                 {
                     return Some((Self { rest, left: u32::from(*count) }, after));
                 }
             }
-            [format_code::LIST0, rest @ ..] => return Some((Self { rest: start_of(rest), left: 0 }, rest)),
+            [format_code::LIST0, rest @ ..] => return Some((Self { rest: &[], left: 0 }, rest)),
             _ => {}
         }
         Self::enter_wide(rest, decoder, composite, max)
     }
 
-    /// Enters a list of the wide form, or says what is wrong with it.
+    /// Enters a list of the wide form, or notes the fault of a small one.
     #[cold]
     #[inline(never)]
     fn enter_wide(
         rest: &'a [u8],
         decoder: &mut Decoder<'a>,
         composite: &'static str,
-        max: u32,
+        max: usize,
     ) -> Option<(Self, &'a [u8])> {
         let Some((code, list)) = rest.split_first() else { return decoder.truncated(rest) };
         let wide = match *code {
@@ -219,10 +219,11 @@ impl<'a> FieldDecoder<'a> {
             found => return decoder.wrong_type("list", found, list),
         };
         let Entered { count, elements, after } = decoder.enter_elements(wide, list)?;
-        if count > max {
-            return decoder.fail(DecodeErrorKind::TooManyFields(composite), elements);
+        if usize::try_from(count).is_ok_and(|count| count <= max) {
+            Some((Self { rest: elements, left: count }, after))
+        } else {
+            decoder.fail(DecodeErrorKind::TooManyFields(composite), elements)
         }
-        Some((Self { rest: elements, left: count }, after))
     }
 
     /// True if no field is left.
@@ -237,27 +238,12 @@ impl<'a> FieldDecoder<'a> {
         self.rest
     }
 
-    /// Decodes the next of the fields that are left, of which there must be one; `None` within if it is null.
-    #[inline(always)]
-    pub(crate) fn next<T: Decode>(&mut self, decoder: &mut Decoder<'a>) -> Option<Option<T>> {
-        let Some((code, rest)) = self.next_code(decoder)? else { return Some(None) };
-        let (value, rest) = T::decode_as(code, rest, decoder)?;
-        self.rest = rest;
-        Some(Some(value))
-    }
-
-    /// Decodes it without making a value of it.
-    #[inline(always)]
-    pub(crate) fn next_ref<T: DecodeRef<'a>>(&mut self, decoder: &mut Decoder<'a>) -> Option<Option<T::Ref>> {
-        let Some((code, rest)) = self.next_code(decoder)? else { return Some(None) };
-        let (value, rest) = T::decode_ref(code, rest, decoder)?;
-        self.rest = rest;
-        Some(Some(value))
-    }
-
-    /// Returns the format code of the next field, and the bytes behind it; steps over it if it is null.
+    /// Returns the format code of the next field, and the bytes behind it: `None` within if it is null or left out.
     #[inline(always)]
     fn next_code(&mut self, decoder: &mut Decoder<'a>) -> Option<Option<(u8, &'a [u8])>> {
+        if self.is_empty() {
+            return Some(None);
+        }
         self.left = self.left.wrapping_sub(1);
         let Some((code, rest)) = self.rest.split_first() else { return decoder.truncated(self.rest) };
         if *code == format_code::NULL {
@@ -268,9 +254,24 @@ impl<'a> FieldDecoder<'a> {
     }
 
     /// Decodes the next field: `None` within if it is null or left out.
-    #[inline]
+    #[inline(always)]
     pub fn optional<T: Decode>(&mut self, decoder: &mut Decoder<'a>) -> Option<Option<T>> {
-        if self.is_empty() { Some(None) } else { self.next(decoder) }
+        let Some((code, rest)) = self.next_code(decoder)? else { return Some(None) };
+        let (value, rest) = T::decode_as(code, rest, decoder)?;
+        self.rest = rest;
+        Some(Some(value))
+    }
+
+    /// Decodes the next field without making a value of it.
+    #[inline(always)]
+    pub(crate) fn optional_ref<T: DecodeRef<'a>>(
+        &mut self,
+        decoder: &mut Decoder<'a>,
+    ) -> Option<Option<T::Ref>> {
+        let Some((code, rest)) = self.next_code(decoder)? else { return Some(None) };
+        let (value, rest) = T::decode_ref(code, rest, decoder)?;
+        self.rest = rest;
+        Some(Some(value))
     }
 
     /// Decodes the next field, which fails with [`DecodeErrorKind::MissingField`] if it is null or left out.
@@ -283,15 +284,9 @@ impl<'a> FieldDecoder<'a> {
         let at = self.rest;
         match self.optional(decoder)? {
             Some(value) => Some(value),
-            None => decoder.fail(DecodeErrorKind::MissingField { composite, field }, at),
+            None => decoder.missing_field(composite, field, at),
         }
     }
-}
-
-/// Returns nothing, at the start of the bytes.
-#[inline(always)]
-fn start_of(bytes: &[u8]) -> &[u8] {
-    bytes.get(..0).unwrap_or_default()
 }
 
 impl<'a> Decoder<'a> {
@@ -321,18 +316,26 @@ impl<'a> Decoder<'a> {
         &mut self,
         code: u8,
         rest: &'a [u8],
-        (name, number, symbol): (&'static str, u64, &'static str),
-        max: u32,
+        known: (&'static str, u64, &'static str),
+        max: usize,
         fields: impl FnOnce(&mut FieldDecoder<'a>, &mut Self) -> Option<T>,
     ) -> Option<(T, &'a [u8])> {
-        let (found, list) = self.enter_described(code, rest, name, &[(name, number, symbol)])?;
-        if found != number {
-            return self.unknown_descriptor(name, rest);
-        }
-        let (mut list, after) = FieldDecoder::enter(list, self, name, max)?;
-        let value = fields(&mut list, self)?;
-        self.end_compound(list.rest)?;
-        self.ascend();
-        Some((value, after))
+        self.described(code, rest, known, |rest, decoder| {
+            let (mut list, after) = FieldDecoder::enter(rest, decoder, known.0, max)?;
+            let value = fields(&mut list, decoder)?;
+            decoder.end_compound(list.rest)?;
+            Some((value, after))
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn missing_field<T>(
+        &mut self,
+        composite: &'static str,
+        field: &'static str,
+        at: &[u8],
+    ) -> Option<T> {
+        self.fail(DecodeErrorKind::MissingField { composite, field }, at)
     }
 }

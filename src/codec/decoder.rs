@@ -127,6 +127,7 @@ impl<'a> Decoder<'a> {
 
     /// Returns why the value was refused.
     #[cold]
+    #[inline(never)]
     pub(crate) fn take_error<T>(&mut self) -> DecodeError {
         // The types of this crate always note a reason; one written elsewhere may have failed to.
         let unknown = DecodeErrorKind::InvalidChoice(core::any::type_name::<T>());
@@ -213,7 +214,8 @@ impl<'a> Decoder<'a> {
     /// Comes back up one level.
     #[inline(always)]
     pub(crate) fn ascend(&mut self) {
-        self.budget.max_depth = self.budget.max_depth.saturating_add(1);
+        // As deep as before `descend` took one off.
+        self.budget.max_depth = self.budget.max_depth.wrapping_add(1);
     }
 
     /// Takes `count` elements out of the budget before anything is reserved for them.

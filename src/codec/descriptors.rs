@@ -107,6 +107,25 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// Decodes a described value of one type, which `decode` takes up behind the descriptor.
+    #[inline(always)]
+    pub(crate) fn described<T>(
+        &mut self,
+        code: u8,
+        rest: &'a [u8],
+        known: Known,
+        decode: impl FnOnce(&'a [u8], &mut Self) -> Option<(T, &'a [u8])>,
+    ) -> Option<(T, &'a [u8])> {
+        let (name, number, _) = known;
+        let (found, value) = self.enter_described(code, rest, name, &[known])?;
+        if found != number {
+            return self.unknown_descriptor(name, rest);
+        }
+        let decoded = decode(value, self)?;
+        self.ascend();
+        Some(decoded)
+    }
+
     #[cold]
     #[inline(never)]
     fn enter_long(&mut self, rest: &'a [u8], known: &[Known]) -> Option<(u64, &'a [u8])> {

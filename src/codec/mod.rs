@@ -4,7 +4,7 @@
 //! [`Encode`] and [`Decode`] define how a type looks on the wire.
 
 mod arrays;
-pub(crate) mod borrowed;
+mod borrowed;
 mod compounds;
 mod decoder;
 mod descriptors;
@@ -25,9 +25,11 @@ use bytes::Bytes;
 
 pub use crate::limits::DecodeLimits;
 pub use arrays::Element;
+pub(crate) use borrowed::{Checked, DecodeRef};
 pub use compounds::FieldDecoder;
 pub use decoder::Decoder;
 pub use descriptors::Descriptor;
+pub(crate) use descriptors::Known;
 pub(crate) use encoded::{Encoded, EncodedField};
 pub use encoder::{CompoundEncoder, Encoder};
 pub use error::{DecodeError, DecodeErrorKind};

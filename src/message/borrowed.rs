@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{ApplicationProperties, Message, MessageError, SectionKind, SimpleValue};
 use crate::{
-    codec::{Decode, DecodeError, DecodeErrorKind, Decoder, borrowed::DecodeRef, format_code},
+    codec::{Decode, DecodeError, DecodeErrorKind, DecodeRef, Decoder, format_code},
     spec::messaging::PropertiesRef,
     types::{
         Decimal32, Decimal64, Decimal128, Double, Float, Str, Symbol, SymbolError, TextRef, Timestamp, Uuid,

@@ -1,7 +1,5 @@
 //! What all composite types have in common.
 
-use crate::codec::{DecodeErrorKind, Decoder};
-
 /// A composite type as the standard defines it (1.4).
 pub trait Composite {
     /// The type's name.
@@ -27,21 +25,6 @@ pub struct Field {
     pub presence: Presence,
 }
 
-impl Field {
-    /// Returns how many fields a list of them has at least, for no mandatory one to be left out, and at most.
-    pub(crate) const fn bounds(mut fields: &[Self]) -> (usize, u32) {
-        let (mut least, mut index, mut most) = (0, 0_usize, 0_u32);
-        while let [field, rest @ ..] = fields {
-            (index, most) = (index.saturating_add(1), most.saturating_add(1));
-            if matches!(field.presence, Presence::Mandatory | Presence::MandatoryMultiple) {
-                least = index;
-            }
-            fields = rest;
-        }
-        (least, most)
-    }
-}
-
 /// If a field may be left out, and what that means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
@@ -55,21 +38,4 @@ pub enum Presence {
     Multiple,
     /// One or several values.
     MandatoryMultiple,
-}
-
-/// Refuses a list of fields that has no value for a mandatory one, the first from `index` on. `at` are the bytes from
-/// there on.
-#[cold]
-#[inline(never)]
-pub(crate) fn missing_field<T>(
-    decoder: &mut Decoder<'_>,
-    composite: &'static str,
-    fields: &[Field],
-    index: usize,
-    at: &[u8],
-) -> Option<T> {
-    let is_mandatory =
-        |field: &&Field| matches!(field.presence, Presence::Mandatory | Presence::MandatoryMultiple);
-    let field = fields.iter().skip(index).find(is_mandatory).map_or("", |field| field.name);
-    decoder.fail(DecodeErrorKind::MissingField { composite, field }, at)
 }

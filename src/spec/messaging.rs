@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::{
-    codec::{Decode, Decoder, Encode, Encoder, borrowed::DecodeRef, format_code},
+    codec::{Decode, DecodeRef, Decoder, Encode, Encoder, format_code},
     types::{MessageFormat, Milliseconds, SequenceNo, Str, Symbol, TextRef, Timestamp, Uuid},
 };
 

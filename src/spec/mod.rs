@@ -15,7 +15,6 @@ pub(crate) mod transfer_fast_path;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use composite::missing_field;
 pub use composite::{Composite, Field, Presence};
 
 /// Returns the low byte of a numeric descriptor, which for the performatives is all there is.

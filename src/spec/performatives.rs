@@ -8,7 +8,7 @@ use super::{
     terminus::{Source, TargetArchetype},
 };
 use crate::{
-    codec::{DecodeError, DecodeLimits, Decoder, borrowed::Checked, format_code, skip},
+    codec::{Checked, DecodeError, DecodeLimits, Decoder, format_code, skip},
     types::{
         Channel, DeliveryNumber, DeliveryTag, Fields, Handle, Map, MessageFormat, Milliseconds, SequenceNo,
         Str, Symbol, TextRef, TransferNumber,
@@ -214,7 +214,6 @@ archetypes! {
 
 impl<'a> AttachRef<'a> {
     /// Checks the body of a frame, which must be an attach and nothing else: with the errors that decoding it has.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for the session's attaches, which are still decoded"))]
     pub(crate) fn check(body: &'a [u8], limits: DecodeLimits) -> Result<Self, DecodeError> {
         let mut decoder = Decoder::from_slice(body, limits);
         let attach = decoder.run(|rest, decoder| match rest.split_first() {

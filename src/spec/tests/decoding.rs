@@ -9,8 +9,7 @@ use proptest::{collection, prelude::*, sample::select};
 
 use crate::{
     codec::{
-        Decode, DecodeError, DecodeErrorKind, DecodeLimits, Decoder, borrowed::DecodeRef, format_code,
-        from_bytes,
+        Decode, DecodeError, DecodeErrorKind, DecodeLimits, DecodeRef, Decoder, format_code, from_bytes,
     },
     spec::{
         Composite,
