@@ -29,7 +29,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 const MESSAGES: usize = 5;
 
-/// Everything that the program has opened. Setting a handle to `None` closes what it stands for.
+/// Everything that the program has opened. Setting a handle to `None` closes its connection, session or link.
 #[derive(Default)]
 struct Program {
     connection: Option<ConnectionHandle>,
@@ -119,7 +119,7 @@ fn main() -> Result<()> {
         if agent.is_closed(id) {
             break;
         }
-        // The agent may have stopped in the middle of the input. What is left comes before new bytes.
+        // The agent may have stopped in the middle of the input. The rest goes before new bytes.
         if progress == Progress::NeedInput {
             let wait = agent.poll_timeout().map(|at| at.saturating_since(now()));
             if !read_some(&mut transport, &mut input, wait)? {

@@ -41,7 +41,7 @@ struct Arguments {
     /// Where to listen; port 0 for any that is free.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5672")]
     listen: SocketAddr,
-    /// The only user, who has to log in with PLAIN; without it anybody may come.
+    /// The only user, who has to log in with PLAIN; without it every client is served.
     #[arg(long, value_name = "NAME:PASSWORD", value_parser = user)]
     user: Option<(String, String)>,
     /// The largest frame to accept, in bytes.

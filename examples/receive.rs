@@ -80,7 +80,7 @@ fn print(delivery: Delivery, out: &mut impl Write) -> Result<()> {
 /// Tops up the credit when half is used. Returns true if more messages are due.
 fn top_up(client: &mut Client, receiver: ReceiverId, arguments: &Arguments, received: u64) -> Result<bool> {
     let due = arguments.due(received);
-    // A link that is gone has left an event that says why.
+    // If the link is gone, an event with the reason is queued.
     let Ok(mut receiver) = client.peer.connection.receiver(receiver) else { return Ok(true) };
     if due > 0 && !arguments.drain && receiver.credit() <= due / 2 {
         receiver.set_credit(due)?;

@@ -45,7 +45,7 @@ struct Arguments {
     /// The largest frame to accept, in bytes.
     #[arg(long, value_name = "N")]
     max_frame_size: Option<u32>,
-    /// SASL mechanism; plain where the URL has a user, else anonymous.
+    /// SASL mechanism; plain if the URL has a user, else anonymous.
     #[arg(long, value_name = "MECH")]
     sasl: Option<Sasl>,
     /// Messages per second at most.
@@ -106,7 +106,7 @@ fn fill(
     counts: &mut Counts,
     start: Instant,
 ) -> Result<Option<Instant>> {
-    // A link that is gone has left an event that says why.
+    // If the link is gone, an event with the reason is queued.
     let Ok(mut sender) = client.peer.connection.sender(sender) else { return Ok(None) };
     while counts.sent < arguments.count {
         if let Some(rate) = arguments.rate {
@@ -118,7 +118,7 @@ fn fill(
         let options = SendOptions::new().settled(arguments.settled);
         match sender.send_with(counts.sent, message(arguments, counts.sent), &options) {
             Ok(_) => counts.sent += 1,
-            // SENDER_READY says when to go on; a link that is being ended has left an event that says why.
+            // SENDER_READY follows when it can go on. If the link is ending, an event with the reason is queued.
             Err(error) if error.is_temporary() || matches!(error, CommandError::IllegalState(_)) => break,
             Err(error) => return Err(error.into()),
         }

@@ -57,7 +57,7 @@ fn tables() -> [(&'static str, Rows); 5] {
 fn the_notes_print_the_tables_that_are_walked() {
     let mut printed = String::new();
     for (name, rows) in tables() {
-        printed += &format!("### {name}\n\n| state | cue | next |\n|---|---|---|\n");
+        printed += &format!("### {name}\n\n| state | trigger | next |\n|---|---|---|\n");
         for [from, cue, to] in rows {
             printed += &format!("| {from} | {cue} | {to} |\n");
         }

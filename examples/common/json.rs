@@ -9,7 +9,7 @@ use amqp_proto::{
 };
 use serde_json::{Map, Value as Json, json};
 
-/// Longer runs of bytes are cut, with their number told.
+/// The most bytes of a binary value that are shown; of a longer one the length follows.
 const SHOWN: usize = 64;
 
 macro_rules! composites {
@@ -55,7 +55,7 @@ composites![
     Properties,
 ];
 
-/// What is described, with its fields by name where it is a composite; the descriptor itself is left out.
+/// A described value without its descriptor; a composite has its fields by name.
 pub fn fields(value: &Value) -> Json {
     match value {
         Value::Described(described) => composite(described).unwrap_or_else(|| self::value(&described.value)),
@@ -74,7 +74,7 @@ fn composite(described: &Described) -> Option<Json> {
     Some(set.map(|(field, item)| (field.name.to_string(), value(item))).collect::<Map<_, _>>().into())
 }
 
-/// Bytes: as text where they are printable, as hexadecimal digits otherwise.
+/// Bytes, as text if they are printable and as hexadecimal digits otherwise.
 pub fn bytes(bytes: &[u8]) -> Json {
     let shown = bytes.get(..SHOWN).unwrap_or(bytes);
     let text = std::str::from_utf8(shown).ok().filter(|text| !text.chars().any(char::is_control));
@@ -98,7 +98,7 @@ fn value(value: &Value) -> Json {
         Value::Short(number) => json!(number),
         Value::Int(number) => json!(number),
         Value::Long(number) => json!(number),
-        // JSON has no number for infinity or for what is none.
+        // JSON has no infinity and no NaN.
         Value::Float(number) if number.get().is_finite() => json!(number.get()),
         Value::Double(number) if number.get().is_finite() => json!(number.get()),
         Value::Timestamp(moment) => json!(moment.as_millis()),
@@ -117,7 +117,7 @@ fn value(value: &Value) -> Json {
     }
 }
 
-/// A map's key: what is no text is shown as text all the same.
+/// A map's key, always as text.
 fn key(key: &Value) -> String {
     match self::value(key) {
         Json::String(text) => text,

@@ -130,7 +130,7 @@ impl Queue {
                 }
                 true
             }
-            // SENDER_READY says when to go on; a drain ends with the credit.
+            // SENDER_READY follows when it can go on; a drain ends with the credit.
             Err(_) => {
                 consumer.drain &= sender.credit() > 0;
                 false

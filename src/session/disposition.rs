@@ -176,7 +176,7 @@ impl SessionEndpoint {
                     state,
                 });
             }
-            self.on_run(&run, disposition.state.clone(), cx);
+            self.on_run(&run, disposition.state.as_ref(), cx);
         }
         self.runs = runs;
         check_errant(errant)
@@ -206,15 +206,17 @@ impl SessionEndpoint {
             !disposition.settled
         });
         for run in runs.drain(..) {
-            self.on_run(&run, disposition.state.clone(), cx);
+            self.on_run(&run, disposition.state.as_ref(), cx);
         }
         self.runs = runs;
         check_errant(errant)
     }
 
     /// Raises the event of a run, and counts it if it is settled.
-    fn on_run(&mut self, run: &Run, state: Option<DeliveryState>, cx: &mut Context) {
+    #[inline]
+    fn on_run(&mut self, run: &Run, state: Option<&DeliveryState>, cx: &mut Context) {
         let Run { link, first, last, settled } = *run;
+        let state = state.cloned();
         if settled {
             self.count_settled(link, first, last);
             self.raise_link_event(Event::DeliverySettled { link, first, last, state }, link, cx);
