@@ -1,18 +1,19 @@
 //! A sans-IO AMQP 1.0 engine: bytes in, bytes out, events out, commands in.
 //!
-//! The crate owns no socket, no clock and no thread. A [`Connection`] is one end of one AMQP connection, of a client
-//! or of a server, and whoever drives it does the following, in any order that suits the I/O at hand:
+//! The crate owns no socket, no clock and no thread. A [`Connection`] is one end of one AMQP connection, a client's or
+//! a server's. Its caller does the following, in any order that suits the I/O at hand:
 //!
-//! 1. Give it what was read: [`Connection::handle_input`]. Whole frames are taken off the front of the buffer; what is
-//!    left stays. [`Progress`] says whether to read more or to drain something first.
-//! 2. Take its events until there is none: [`Connection::poll_event`]. Answer them with commands.
-//! 3. Give it commands, any number at any time: [`Connection::open`], [`Connection::begin`], and through
-//!    [`Connection::session`], [`Connection::sender`] and [`Connection::receiver`] all the rest. An error means that
-//!    nothing has happened.
-//! 4. Write what it has to say until that is empty: [`Connection::poll_transmit`]. What has been written makes room, and may
-//!    bring events: poll once more.
-//! 5. Wait for input, or until [`Connection::poll_timeout`], then call [`Connection::handle_timeout`].
-//! 6. When the transport ends, [`Connection::handle_eof`]; when [`Connection::is_closed`], close the transport.
+//! 1. **Input.** Pass the bytes read to [`Connection::handle_input`]. It removes whole frames from the front of the
+//!    buffer. [`Progress`] is the next action: read more, or drain something first.
+//! 2. **Events.** Call [`Connection::poll_event`] until it returns `None`, and answer with commands.
+//! 3. **Commands.** Call any number at any time: [`Connection::open`], [`Connection::begin`], and those of
+//!    [`Connection::session`], [`Connection::sender`] and [`Connection::receiver`]. A command that returns an error has
+//!    changed nothing.
+//! 4. **Output.** Write the bytes of [`Connection::poll_transmit`] until it returns none. Then poll events once more:
+//!    written bytes make room, which can raise events.
+//! 5. **Time.** Wait for input, or until [`Connection::poll_timeout`]. Then call [`Connection::handle_timeout`].
+//! 6. **End.** Call [`Connection::handle_eof`] when the transport ends. Close the transport once
+//!    [`Connection::is_closed`] is true.
 //!
 //! ```
 //! use amqp_proto::{
@@ -20,7 +21,7 @@
 //! };
 //! use bytes::{Buf, BytesMut};
 //!
-//! /// Step 4 of one end and step 1 of the other; a socket would lie between.
+//! /// Step 4 of one end and step 1 of the other. A program has a socket in between.
 //! fn carry(from: &mut Connection, to: &mut Connection, buffer: &mut BytesMut, now: Instant) {
 //!     let mut transmit = from.poll_transmit(now);
 //!     while transmit.has_remaining() {
@@ -75,18 +76,18 @@
 //! ```
 //!
 //! Payloads are bytes to the engine; [`message`] reads and builds the standard's own format. [`codec`], [`frame`] and
-//! [`spec`] stand alone, for those who only want to take AMQP apart.
+//! [`spec`] work without a connection, for programs that only decode or encode AMQP.
 //!
 //! # Panics
 //!
-//! None, whatever the input and whatever the order of calls; one would be a bug of ours. The one exception rejects a
-//! constant of the program, at compile time if that is one: [`types::Symbol::from_static`].
+//! No input and no order of calls makes the crate panic: a panic is a bug of ours. The one exception is
+//! [`types::Symbol::from_static`], which rejects text that is not ASCII; in a `const` it does so at compile time.
 //!
 //! # Memory
 //!
-//! What is received is a slice of the buffer that was handed in, so keeping a few bytes can keep a whole read buffer
-//! alive; [`frame::Payload::detach`] copies them out. All that a peer can make the engine keep has a bound in
-//! [`Limits`], [`ConnectionConfig`], [`SessionConfig`] and [`ReceiverConfig`].
+//! A received payload is a slice of the caller's read buffer, so a few bytes can keep the whole buffer allocated;
+//! [`frame::Payload::detach`] copies them out. Everything that a peer can make the engine keep has a bound in
+//! [`Limits`], [`ConnectionConfig`], [`SessionConfig`] or [`ReceiverConfig`].
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
