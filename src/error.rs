@@ -153,7 +153,7 @@ impl fmt::Display for Cause {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
-    /// Who or what ended it.
+    /// The cause of the end.
     pub cause: Cause,
     /// The error sent or received on the wire, or the nearest one if there was none.
     pub error: AmqpError,

@@ -229,7 +229,7 @@ events! {
         receiver: ReceiverId,
         /// The delivery.
         delivery: DeliveryId,
-        /// Whether these are the last.
+        /// True if these are the last.
         complete: bool,
     };
     /// The sender aborted a delivery after its first bytes arrived (2.6.14). It is settled.

@@ -428,16 +428,16 @@ macro_rules! archetypes {
     }};
 }
 
-/// State machines: the states with the standard's names, and for each the cues it knows and where they lead.
+/// State machines: the states with the standard's names, and for each the triggers that it allows and the next state.
 ///
-/// Makes the state enum with `next(cue)`, the cue enum, and `TABLE`, which docs and tests print and walk.
+/// Makes the state enum with `next(trigger)`, the trigger enum, and `TABLE`, which docs and tests print and walk.
 macro_rules! transitions {
     ($(
         $(#[$meta:meta])*
-        $state:ident on $cue:ident in $section:literal {
+        $state:ident on $trigger:ident in $section:literal {
             $($from:ident = $label:literal { $($on:ident => $to:ident),* $(,)? })*
         }
-        cues { $($(#[$cue_meta:meta])* $each:ident = $cue_label:literal;)* }
+        triggers { $($(#[$trigger_meta:meta])* $each:ident = $trigger_label:literal;)* }
     )*) => {$(
         $(#[$meta])*
         #[doc = concat!("\n\nSection ", $section, ".")]
@@ -446,43 +446,43 @@ macro_rules! transitions {
             $(#[doc = concat!("`", $label, "`")] $from,)*
         }
 
-        #[doc = concat!("What can happen to a [`", stringify!($state), "`].")]
+        #[doc = concat!("The triggers of [`", stringify!($state), "`].")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $cue {
-            $($(#[$cue_meta])* $each,)*
+        pub enum $trigger {
+            $($(#[$trigger_meta])* $each,)*
         }
 
         impl $state {
             /// Every state, in the standard's order.
             pub const ALL: &'static [Self] = &[$(Self::$from,)*];
 
-            /// Every transition: from, cue, to.
-            pub const TABLE: &'static [(Self, $cue, Self)] =
-                &[$($((Self::$from, $cue::$on, Self::$to),)*)*];
+            /// Every transition: from, trigger, to.
+            pub const TABLE: &'static [(Self, $trigger, Self)] =
+                &[$($((Self::$from, $trigger::$on, Self::$to),)*)*];
 
-            /// Returns the state that the cue leads to, or `None` if it is not legal in this state.
+            /// Returns the state that the trigger leads to, or `None` if it is not legal in this state.
             #[must_use]
-            pub const fn next(self, cue: $cue) -> Option<Self> {
-                match (self, cue) {
-                    $($((Self::$from, $cue::$on) => Some(Self::$to),)*)*
+            pub const fn next(self, trigger: $trigger) -> Option<Self> {
+                match (self, trigger) {
+                    $($((Self::$from, $trigger::$on) => Some(Self::$to),)*)*
                     #[allow(unreachable_patterns, reason = "a table may be complete")]
                     _ => None,
                 }
             }
 
-            /// The standard's name of the state.
+            /// Returns the standard's name of the state.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$from => $label,)* }
             }
         }
 
-        impl $cue {
-            /// Every cue.
+        impl $trigger {
+            /// Every trigger.
             pub const ALL: &'static [Self] = &[$(Self::$each,)*];
 
-            /// The cue as the standard's diagrams write it: `S:` for sent, `R:` for received.
+            /// Returns the trigger as the standard's diagrams write it: `S:` for sent, `R:` for received.
             pub const fn name(self) -> &'static str {
-                match self { $(Self::$each => $cue_label,)* }
+                match self { $(Self::$each => $trigger_label,)* }
             }
         }
     )*};

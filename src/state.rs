@@ -1,7 +1,71 @@
-//! Every state table of the engine, and nothing else.
+//! The state tables of the engine: connection, session, link and SASL layer.
 //!
-//! The standard draws the first two (2.4.6, 2.5.5); the link's (2.6.2 to 2.6.6) and the SASL layer's (5.3.2) it
-//! tells in words. A row that is not in the standard's diagram says why.
+//! # States and triggers
+//!
+//! A state records which of the paired frames have been sent and received. Each of open, close, begin, end, attach
+//! and detach is answered by its like, and so is the protocol header. States have the standard's names, such as
+//! `OPEN_SENT`.
+//!
+//! A trigger is one such frame, sent (`S:`) or received (`R:`), or the loss of the transport. Frames without a pair,
+//! such as transfer and flow, are not triggers: a state allows them or not, and they leave it unchanged.
+//!
+//! A table has a row for each legal pair of state and trigger, with the next state. `next` looks a row up, and `None`
+//! means that the trigger is illegal: a protocol error if the peer sent the frame, an error of the command if we were
+//! to send it. The engine changes a state through `next` and in no other way. A fact about a connection, session or
+//! link that changes what may follow is therefore a state or a trigger, and not a flag beside the table.
+//!
+//! The first state of each table is the initial one. A connection and a SASL exchange have final states, without a
+//! row. Sessions and links have none: they return to their first state, and the engine then removes them.
+//!
+//! # Connection (2.4.6)
+//!
+//! The table is the diagram of 2.4.6. It covers three exchanges in order: headers, opens and closes. A state named
+//! `_PIPE` belongs to a client that pipelines: it has sent its open, or its close too, before the peer's header or
+//! open has arrived (2.4.2). `DISCARDING` is the state after a close with an error: everything but the peer's close
+//! is dropped, because the peer may have sent it before it read ours.
+//!
+//! Three groups of rows are not in the diagram. `LOST` leads from every state to `END`, because a transport can fail
+//! or be abandoned at any time. `S:CLOSE(error)` is legal wherever `S:CLOSE` is: a violation can be found before both
+//! opens have been exchanged, and in answer to a close. `R:CLOSE` in `OPEN_SENT` and `CLOSE_PIPE` accepts peers that
+//! close without having opened, as some do to refuse a connection. A mismatch of the headers is a row of the diagram;
+//! the engine takes `LOST` for it, because it abandons the transport in the same step.
+//!
+//! # Session (2.5.5)
+//!
+//! The table is the diagram of 2.5.5, with one exchange to map the session to a channel, and one to unmap it. Here
+//! too `DISCARDING` follows an end with an error.
+//!
+//! Two groups of rows are not in the diagram. An end may carry an error even if the peer ended first. And an
+//! application can end a session before the peer has answered its begin. The diagram has no state for that, so
+//! `END_PIPE` follows the `_PIPE` states of the connection: the peer's begin arrives first, and then its end.
+//!
+//! # Link (2.6.2 to 2.6.6)
+//!
+//! The standard has no diagram for links. It describes the exchange of attach and detach in words, so all rows are
+//! ours, with the names made like those of a session. `DETACH_PIPE` is what `END_PIPE` is to a session. `ERRANT` is
+//! what `DISCARDING` is, with a difference: frames for a link in error are not dropped, they end the session with
+//! `amqp:session:errant-link` (2.6.5).
+//!
+//! The table does not distinguish close from detach, because both have the same frames in the same order. A link
+//! stores whether it was closed (2.6.6) beside its state.
+//!
+//! # SASL layer (5.3.2)
+//!
+//! The standard draws a sequence here, and no states. The rows of client and server are that sequence, seen from
+//! either end. The one loop is a challenge with its response. 5.3.2 makes the TCP client the SASL client too, so the
+//! two ends have tables of their own.
+//!
+//! # How they relate
+//!
+//! The machines are nested and run side by side. The SASL layer runs first, while the connection is in `START`: only
+//! after the outcome does the connection send or accept its own header (5.3.3.5). Sessions are mapped while the
+//! connection is `OPENED`, and links attach while their session is `MAPPED`. Before the peer's limits are known, only
+//! frames that any peer accepts are sent ahead: those of channel 0 and handle 0 (2.4.2). Other sessions and links
+//! wait in their first state.
+//!
+//! No table has triggers for another machine. When a parent ends, the engine raises the last events of its children
+//! and removes them in whatever state they are: no frame of theirs can follow the parent's end or close. A child that
+//! ends leaves its parent unchanged.
 
 transitions! {
     /// The states of a connection.
@@ -12,43 +76,45 @@ transitions! {
             RecvHeader => HeaderExch, SendOpen => OpenPipe, HeaderMismatch => End, Lost => End
         }
         HeaderExch = "HDR_EXCH" { RecvOpen => OpenRcvd, SendOpen => OpenSent, Lost => End }
+        // Not in the diagram: a close with an error.
         OpenPipe = "OPEN_PIPE" {
             RecvHeader => OpenSent, SendClose => OcPipe, SendCloseError => OcPipe, HeaderMismatch => End, Lost => End
         }
         OcPipe = "OC_PIPE" { RecvHeader => ClosePipe, HeaderMismatch => End, Lost => End }
         OpenRcvd = "OPEN_RCVD" { SendOpen => Opened, Lost => End }
-        // Beyond the diagram: a violation, or a peer that closes without having opened.
+        // Not in the diagram: a close with an error, and a peer that closes without having opened.
         OpenSent = "OPEN_SENT" {
             RecvOpen => Opened, SendClose => ClosePipe, SendCloseError => Discarding, RecvClose => CloseRcvd, Lost => End
         }
-        // Beyond the diagram: a peer that answers our close without having opened.
+        // Not in the diagram: a peer that answers our close without having opened.
         ClosePipe = "CLOSE_PIPE" { RecvOpen => CloseSent, RecvClose => End, Lost => End }
         Opened = "OPENED" {
             RecvClose => CloseRcvd, SendClose => CloseSent, SendCloseError => Discarding, Lost => End
         }
+        // Not in the diagram: a close with an error.
         CloseRcvd = "CLOSE_RCVD" { SendClose => End, SendCloseError => End, Lost => End }
         CloseSent = "CLOSE_SENT" { RecvClose => End, Lost => End }
         Discarding = "DISCARDING" { RecvClose => End, Lost => End }
         End = "END" {}
     }
-    cues {
+    triggers {
         /// We sent our protocol header.
         SendHeader = "S:HDR";
-        /// The peer's protocol header came, and it is the one due.
+        /// The peer's protocol header arrived, and matches ours.
         RecvHeader = "R:HDR";
         /// The two headers differ.
         HeaderMismatch = "R:HDR[!=S:HDR]";
         /// We sent open.
         SendOpen = "S:OPEN";
-        /// Open came.
+        /// The peer's open arrived.
         RecvOpen = "R:OPEN";
         /// We sent close without an error.
         SendClose = "S:CLOSE";
         /// We sent close with an error.
         SendCloseError = "S:CLOSE(error)";
-        /// Close came.
+        /// The peer's close arrived.
         RecvClose = "R:CLOSE";
-        /// The transport is gone, or we give it up.
+        /// The transport failed, or we abandoned it.
         Lost = "LOST";
     }
 
@@ -59,21 +125,22 @@ transitions! {
         BeginRcvd = "BEGIN_RCVD" { SendBegin => Mapped }
         Mapped = "MAPPED" { SendEnd => EndSent, SendEndError => Discarding, RecvEnd => EndRcvd }
         EndSent = "END_SENT" { RecvEnd => Unmapped }
+        // Not in the diagram: an end with an error in answer to an end.
         EndRcvd = "END_RCVD" { SendEnd => Unmapped, SendEndError => Unmapped }
         Discarding = "DISCARDING" { RecvEnd => Unmapped }
-        // Beyond the diagram: a session ended before its begin was answered. The answer still comes first.
+        // Not in the diagram: we ended the session before its begin was answered. The answer still arrives first.
         EndPipe = "END_PIPE" { RecvBegin => EndSent }
     }
-    cues {
+    triggers {
         /// We sent begin.
         SendBegin = "S:BEGIN";
-        /// Begin came.
+        /// The peer's begin arrived.
         RecvBegin = "R:BEGIN";
         /// We sent end without an error.
         SendEnd = "S:END";
         /// We sent end with an error.
         SendEndError = "S:END(error)";
-        /// End came.
+        /// The peer's end arrived.
         RecvEnd = "R:END";
     }
 
@@ -85,21 +152,21 @@ transitions! {
         Attached = "ATTACHED" { SendDetach => DetachSent, SendDetachError => Errant, RecvDetach => DetachRcvd }
         DetachSent = "DETACH_SENT" { RecvDetach => Detached }
         DetachRcvd = "DETACH_RCVD" { SendDetach => Detached, SendDetachError => Detached }
-        // 2.6.5: detached with an error; any input but a detach ends the session.
+        // 2.6.5: we detached with an error. Any frame for the link but its detach ends the session.
         Errant = "ERRANT" { RecvDetach => Detached }
-        // Detached before the attach was answered. The answer still comes first.
+        // We detached before our attach was answered. The answer still arrives first.
         DetachPipe = "DETACH_PIPE" { RecvAttach => DetachSent }
     }
-    cues {
+    triggers {
         /// We sent attach.
         SendAttach = "S:ATTACH";
-        /// Attach came.
+        /// The peer's attach arrived.
         RecvAttach = "R:ATTACH";
         /// We sent detach without an error.
         SendDetach = "S:DETACH";
         /// We sent detach with an error.
         SendDetachError = "S:DETACH(error)";
-        /// Detach came.
+        /// The peer's detach arrived.
         RecvDetach = "R:DETACH";
     }
 
@@ -114,22 +181,22 @@ transitions! {
         Done = "DONE" {}
         Failed = "FAILED" {}
     }
-    cues {
+    triggers {
         /// We sent our SASL header.
         SendHeader = "S:HDR";
-        /// The server's SASL header came.
+        /// The server's SASL header arrived.
         RecvHeader = "R:HDR";
-        /// The server's mechanisms came.
+        /// The server's mechanisms arrived.
         RecvMechanisms = "R:SASL-MECHANISMS";
-        /// We chose one.
+        /// We chose a mechanism.
         SendInit = "S:SASL-INIT";
-        /// A challenge came.
+        /// A challenge arrived.
         RecvChallenge = "R:SASL-CHALLENGE";
-        /// We answered it.
+        /// We answered the challenge.
         SendResponse = "S:SASL-RESPONSE";
-        /// The outcome came: ok.
+        /// The outcome `ok` arrived.
         RecvOk = "R:SASL-OUTCOME(ok)";
-        /// The outcome came: anything else.
+        /// Another outcome arrived.
         RecvFailure = "R:SASL-OUTCOME(failure)";
     }
 
@@ -144,22 +211,22 @@ transitions! {
         Done = "DONE" {}
         Failed = "FAILED" {}
     }
-    cues {
-        /// The client's SASL header came.
+    triggers {
+        /// The client's SASL header arrived.
         RecvHeader = "R:HDR";
         /// We sent our SASL header.
         SendHeader = "S:HDR";
         /// We offered our mechanisms.
         SendMechanisms = "S:SASL-MECHANISMS";
-        /// The client chose one.
+        /// The client chose a mechanism.
         RecvInit = "R:SASL-INIT";
         /// We sent a challenge.
         SendChallenge = "S:SASL-CHALLENGE";
-        /// The answer came.
+        /// The client's response arrived.
         RecvResponse = "R:SASL-RESPONSE";
-        /// We sent the outcome: ok.
+        /// We sent the outcome `ok`.
         SendOk = "S:SASL-OUTCOME(ok)";
-        /// We sent the outcome: anything else.
+        /// We sent another outcome.
         SendFailure = "S:SASL-OUTCOME(failure)";
     }
 }

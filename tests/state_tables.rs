@@ -7,22 +7,25 @@ use amqp_proto::state::{
     SaslServerState, SaslServerTrigger, SessionState, SessionTrigger,
 };
 
-/// A table as text: from, cue, to.
+/// A table as text: from, trigger, to.
 type Rows = Vec<[&'static str; 3]>;
 
 macro_rules! rows {
     ($state:ident) => {
-        $state::TABLE.iter().map(|(from, cue, to)| [from.name(), cue.name(), to.name()]).collect::<Rows>()
+        $state::TABLE
+            .iter()
+            .map(|(from, trigger, to)| [from.name(), trigger.name(), to.name()])
+            .collect::<Rows>()
     };
 }
 
 macro_rules! walk {
-    ($state:ident, $cue:ident, ends: [$($end:ident),*]) => {{
+    ($state:ident, $trigger:ident, ends: [$($end:ident),*]) => {{
         // `next` is the table: it knows every row and nothing else.
         for from in $state::ALL {
-            for cue in $cue::ALL {
-                let row = $state::TABLE.iter().find(|(f, c, _)| f == from && c == cue);
-                assert_eq!(from.next(*cue), row.map(|(_, _, to)| *to), "{from:?} on {cue:?}");
+            for trigger in $trigger::ALL {
+                let row = $state::TABLE.iter().find(|(f, t, _)| f == from && t == trigger);
+                assert_eq!(from.next(*trigger), row.map(|(_, _, to)| *to), "{from:?} on {trigger:?}");
             }
         }
         // Every state is reached from the first, and only ends have no way on.
@@ -58,8 +61,8 @@ fn the_notes_print_the_tables_that_are_walked() {
     let mut printed = String::new();
     for (name, rows) in tables() {
         printed += &format!("### {name}\n\n| state | trigger | next |\n|---|---|---|\n");
-        for [from, cue, to] in rows {
-            printed += &format!("| {from} | {cue} | {to} |\n");
+        for [from, trigger, to] in rows {
+            printed += &format!("| {from} | {trigger} | {to} |\n");
         }
         printed += "\n";
     }

@@ -61,8 +61,8 @@ pub struct Timeouts {
     /// Time until the peer answers our detach (2.6.4). Then `SENDER_ERROR` or `RECEIVER_ERROR`. A detach that waits for
     /// a message in progress cuts it off after this time, and the peer then has the same time to answer.
     pub detach: Option<Duration>,
-    /// Time until the sender ends a drain (2.6.7). Then the credit is taken back, which needs no answer, and
-    /// `RECEIVER_DRAINED` says that it timed out.
+    /// Time until the sender ends a drain (2.6.7). Then the credit is revoked, which needs no answer, and
+    /// `RECEIVER_DRAINED` follows with its time-out noted.
     pub drain: Option<Duration>,
 }
 

@@ -71,7 +71,7 @@ impl Connection {
         self.raise_end(Some(failure));
     }
 
-    /// Gives up the transport.
+    /// Abandons the transport.
     fn give_up(&mut self, failure: Option<&Failure>) {
         if self.state == ConnectionState::End {
             return;

@@ -34,7 +34,7 @@ use crate::{
 
 pub use handles::{Receiver, ReceiverRef, Sender, SenderRef, Session, SessionRef};
 
-/// What the caller of [`Connection::handle_input`] does next.
+/// The next action of the caller of [`Connection::handle_input`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Progress {
@@ -314,7 +314,7 @@ impl Connection {
     }
 }
 
-/// How far a connection has got: its states, those of its sessions and links, and the performatives it received.
+/// The states that a connection, its sessions and its links have reached, and the performatives received.
 #[cfg(feature = "testing")]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reached {

@@ -68,7 +68,7 @@ impl Connection {
                 Err(Stop::Incomplete) => return Progress::NeedInput,
                 Err(Stop::Full) => return self.pause(Progress::DrainEvents, input),
                 Err(Stop::Malformed(error)) => {
-                    // Nothing says where the next frame begins.
+                    // The start of the next frame cannot be found.
                     self.input_closed = true;
                     match kind {
                         FrameKind::Amqp => self.violation(error),

@@ -1,4 +1,4 @@
-//! The frame header (2.3.1): where one frame ends and the next begins.
+//! The frame header (2.3.1), which holds the size of its frame.
 
 use nom::{
     Parser as _,
@@ -7,39 +7,39 @@ use nom::{
 };
 use thiserror::Error;
 
-/// Bytes of a frame header, and so of the smallest frame.
+/// The size of a frame header in bytes, which is that of the smallest frame.
 pub const HEADER_SIZE: usize = 8;
 
 /// The type of a frame (2.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
-    /// A performative and its payload, for a channel.
+    /// An AMQP frame: a performative and its payload, on a channel (2.3).
     Amqp,
-    /// A step of the SASL exchange.
+    /// A SASL frame: one step of the exchange (5.3.1).
     Sasl,
 }
 
 /// A frame header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// Bytes of the whole frame.
+    /// The size of the whole frame, in bytes.
     pub size: usize,
-    /// Where the body begins, in bytes from the start of the frame; what lies before it, beyond the header, is
-    /// the extended header, which is ignored (2.3.2).
+    /// The offset of the body, in bytes from the start of the frame. An extended header between header and body is
+    /// ignored (2.3.1).
     pub body: usize,
     /// The type of the frame.
     pub kind: FrameKind,
-    /// The channel of an AMQP frame; without meaning in a SASL frame.
+    /// The channel of an AMQP frame. It has no meaning in a SASL frame (5.3.1).
     pub channel: u16,
 }
 
-/// Why bytes are no frame: `amqp:connection:framing-error` on the wire (2.8.16).
+/// The reason why bytes are not a frame: `amqp:connection:framing-error` on the wire (2.8.16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum FrameError {
-    /// Smaller than a frame header.
+    /// The size is smaller than a frame header.
     #[error("a frame of {0} bytes is smaller than its header")]
     TooSmall(u32),
-    /// Larger than the maximum frame size.
+    /// The size is larger than the maximum.
     #[error("a frame of {size} bytes is larger than the maximum of {max}")]
     TooLarge {
         /// The size declared.
@@ -47,10 +47,10 @@ pub enum FrameError {
         /// The largest size allowed.
         max: u32,
     },
-    /// The body does not begin behind the header and within the frame.
+    /// The data offset is inside the header or behind the end of the frame.
     #[error("a data offset of {0} words leads outside the frame")]
     DataOffset(u8),
-    /// A type code that is not defined.
+    /// The type is not defined.
     #[error("frame type {0:#04x} is not defined")]
     UnknownType(u8),
 }
@@ -64,18 +64,17 @@ impl FrameKind {
     }
 }
 
-/// Reads the header of the frame at the start of the bytes; `None` if they do not hold all of the frame yet.
+/// Returns the header of the frame at the start of the bytes, or `None` until they hold the whole frame.
 ///
-/// The size is judged as soon as its four bytes are there, so that a hostile one never makes anybody wait or
-/// reserve room for it.
+/// The size is checked as soon as its four bytes have arrived, so no one waits or allocates for an illegal one.
 ///
 /// # Errors
-/// [`FrameError`] if the bytes can't become a frame of at most `max` bytes.
+/// [`FrameError`] if the bytes are not the start of a frame of at most `max` bytes.
 pub fn parse_header(bytes: &[u8], max: u32) -> Result<Option<FrameHeader>, FrameError> {
-    Ok(peek_header(bytes, max)?.filter(|head| head.size <= bytes.len()))
+    Ok(peek_header(bytes, max)?.filter(|header| header.size <= bytes.len()))
 }
 
-/// As [`parse_header`], whether or not the bytes hold all of the frame.
+/// Returns the header at the start of the bytes, whether or not they hold the whole frame.
 // Inline, with all faults in one cold function: it runs once per frame.
 #[inline(always)]
 pub(crate) fn peek_header(bytes: &[u8], max: u32) -> Result<Option<FrameHeader>, FrameError> {
@@ -123,18 +122,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_is_split_off_when_all_of_it_is_there() {
+    fn header_is_returned_once_the_whole_frame_has_arrived() {
         let bytes = [0, 0, 0, 12, 3, 0, 1, 2, 0xde, 0xad, 0xbe, 0xef, 0xff];
         for end in 0..12 {
             assert_eq!(parse_header(&bytes[..end], 512), Ok(None), "{end}");
         }
-        let head = FrameHeader { size: 12, body: 12, kind: FrameKind::Amqp, channel: 0x0102 };
-        assert_eq!(parse_header(&bytes[..12], 512), Ok(Some(head)));
-        assert_eq!(parse_header(&bytes, 512), Ok(Some(head)));
+        let header = FrameHeader { size: 12, body: 12, kind: FrameKind::Amqp, channel: 0x0102 };
+        assert_eq!(parse_header(&bytes[..12], 512), Ok(Some(header)));
+        assert_eq!(parse_header(&bytes, 512), Ok(Some(header)));
     }
 
     #[test]
-    fn a_bad_size_is_refused_by_its_four_bytes() {
+    fn illegal_size_is_refused_after_four_bytes() {
         assert_eq!(parse_header(&[0, 0, 0, 7], 512), Err(FrameError::TooSmall(7)));
         assert_eq!(parse_header(&[0, 0, 2, 1], 512), Err(FrameError::TooLarge { size: 513, max: 512 }));
         assert_eq!(parse_header(&[0, 0, 2, 0], 512), Ok(None));
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_lies_within_its_frame() {
+    fn data_offset_outside_the_frame_is_refused() {
         assert_eq!(parse_header(&[0, 0, 0, 8, 1, 0, 0, 0], 512), Err(FrameError::DataOffset(1)));
         assert_eq!(parse_header(&[0, 0, 0, 8, 3, 0, 0, 0], 512), Err(FrameError::DataOffset(3)));
         assert_eq!(parse_header(&[0, 0, 0, 8, 2, 2, 0, 0], 512), Err(FrameError::UnknownType(2)));

@@ -1,34 +1,34 @@
-//! The forms in which a caller can hold what it has read.
+//! The types in which a caller can pass input.
 
 use alloc::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// Bytes read from a transport, from which whole frames are taken off the front.
+/// Bytes read from a transport. A connection removes whole frames from the front; an incomplete frame stays.
 ///
-/// Implemented for [`BytesMut`], [`Bytes`] and [`Chunks`], whose bytes are shared and not copied, and for `&[u8]`,
-/// from which each frame is copied once. An incomplete frame stays there.
+/// Implemented for [`BytesMut`], [`Bytes`] and [`Chunks`], whose bytes are shared and not copied. For `&[u8]` each frame
+/// is copied once.
 pub trait Input: sealed::Sealed {
-    /// Bytes not taken yet: all of them, or as many as lie together.
+    /// Returns the contiguous bytes at the front: all that remain, or the first chunk.
     fn chunk(&self) -> &[u8];
 
-    /// How many bytes have not been taken.
+    /// Returns the number of bytes that remain.
     fn remaining(&self) -> usize {
         self.chunk().len()
     }
 
-    /// Puts the first `count` bytes into one chunk, or all if there are fewer.
+    /// Joins the first `count` bytes into one chunk, or all if there are fewer.
     fn gather(&mut self, count: usize) {
         let _ = count;
     }
 
-    /// Takes as many bytes off the front; all of them if there are fewer.
+    /// Removes and returns the first `count` bytes, or all if there are fewer.
     fn take(&mut self, count: usize) -> Bytes;
 
-    /// Drops as many bytes off the front; all of them if there are fewer.
+    /// Drops the first `count` bytes, or all if there are fewer.
     fn skip(&mut self, count: usize);
 
-    /// Takes those from `start` up to `end`, and drops what lies before them.
+    /// Drops the bytes before `start`, and removes and returns those up to `end`.
     fn take_behind(&mut self, start: usize, end: usize) -> Bytes {
         self.skip(start);
         self.take(end.saturating_sub(start))
@@ -99,37 +99,36 @@ impl Input for &[u8] {
     }
 }
 
-/// Bytes in several pieces, such as another connection hands out by
-/// [`Transmit::next_chunk`](super::Transmit::next_chunk).
+/// Bytes in several chunks, such as [`Transmit::next_chunk`](super::Transmit::next_chunk) of another connection returns.
 ///
-/// The payload of a transfer that is a piece of its own, or lies within one, is shared and not copied. Other frames
-/// that lie in several pieces are put together first.
+/// The payload of a transfer is shared and not copied if one chunk contains it. The bytes of other frames that span
+/// chunks are joined first.
 #[derive(Clone, Debug, Default)]
 pub struct Chunks {
-    pieces: VecDeque<Bytes>,
+    chunks: VecDeque<Bytes>,
     len: usize,
 }
 
 impl Chunks {
-    /// No bytes.
+    /// Creates an empty sequence.
     pub const fn new() -> Self {
-        Self { pieces: VecDeque::new(), len: 0 }
+        Self { chunks: VecDeque::new(), len: 0 }
     }
 
-    /// Adds bytes at the end.
-    pub fn push(&mut self, piece: Bytes) {
-        if !piece.is_empty() {
-            self.len = self.len.saturating_add(piece.len());
-            self.pieces.push_back(piece);
+    /// Appends a chunk.
+    pub fn push(&mut self, chunk: Bytes) {
+        if !chunk.is_empty() {
+            self.len = self.len.saturating_add(chunk.len());
+            self.chunks.push_back(chunk);
         }
     }
 
-    /// How many bytes.
+    /// Returns the number of bytes.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// True if there is no byte.
+    /// True if there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -137,7 +136,7 @@ impl Chunks {
 
 impl Input for Chunks {
     fn chunk(&self) -> &[u8] {
-        self.pieces.front().map(|piece| &**piece).unwrap_or_default()
+        self.chunks.front().map(|chunk| &**chunk).unwrap_or_default()
     }
 
     fn remaining(&self) -> usize {
@@ -149,39 +148,39 @@ impl Input for Chunks {
         if self.chunk().len() < count {
             let gathered = self.take(count);
             self.len = self.len.saturating_add(gathered.len());
-            self.pieces.push_front(gathered);
+            self.chunks.push_front(gathered);
         }
     }
 
     fn take(&mut self, count: usize) -> Bytes {
         let count = count.min(self.len);
-        let Some(front) = self.pieces.front_mut() else { return Bytes::new() };
+        let Some(front) = self.chunks.front_mut() else { return Bytes::new() };
         if count < front.len() {
             self.len = self.len.saturating_sub(count);
             return front.split_to(count);
         }
         if count == front.len() {
             self.len = self.len.saturating_sub(count);
-            return self.pieces.pop_front().unwrap_or_default();
+            return self.chunks.pop_front().unwrap_or_default();
         }
         let mut joined = BytesMut::with_capacity(count);
         while joined.len() < count {
-            let piece = self.take(count.saturating_sub(joined.len()).min(self.chunk().len()));
-            joined.extend_from_slice(&piece);
+            let chunk = self.take(count.saturating_sub(joined.len()).min(self.chunk().len()));
+            joined.extend_from_slice(&chunk);
         }
         joined.freeze()
     }
 
     fn skip(&mut self, mut count: usize) {
         while count > 0
-            && let Some(front) = self.pieces.front_mut()
+            && let Some(front) = self.chunks.front_mut()
         {
             let step = count.min(front.len());
             front.advance(step);
             count = count.saturating_sub(step);
             self.len = self.len.saturating_sub(step);
             if front.is_empty() {
-                self.pieces.pop_front();
+                self.chunks.pop_front();
             }
         }
     }
@@ -191,16 +190,16 @@ impl Input for Chunks {
 mod tests {
     use super::*;
 
-    fn pieces(cuts: &[&'static [u8]]) -> Chunks {
+    fn chunks_of(parts: &[&'static [u8]]) -> Chunks {
         let mut chunks = Chunks::new();
-        cuts.iter().for_each(|piece| chunks.push(Bytes::from_static(piece)));
+        parts.iter().for_each(|part| chunks.push(Bytes::from_static(part)));
         chunks
     }
 
     #[test]
-    fn pieces_are_taken_as_they_are_and_joined_where_they_must_be() {
+    fn chunks_are_shared_whole_and_joined_if_the_range_spans_them() {
         let whole: &'static [u8] = b"payload";
-        let mut chunks = pieces(&[b"head", b"", whole, b"tail"]);
+        let mut chunks = chunks_of(&[b"head", b"", whole, b"tail"]);
         assert_eq!((chunks.len(), chunks.chunk()), (15, b"head".as_slice()));
         assert_eq!(chunks.take(2), b"he".as_slice());
         chunks.skip(2);
@@ -208,7 +207,7 @@ mod tests {
         assert_eq!(chunks.take(99), b"tail".as_slice());
         assert!(chunks.is_empty());
 
-        let mut chunks = pieces(&[b"ab", b"cd", b"ef"]);
+        let mut chunks = chunks_of(&[b"ab", b"cd", b"ef"]);
         chunks.gather(3);
         assert_eq!((chunks.chunk(), chunks.remaining()), (b"abc".as_slice(), 6));
         assert_eq!(chunks.take(5), b"abcde".as_slice());

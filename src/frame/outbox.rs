@@ -1,4 +1,4 @@
-//! What is to be written to the transport: heads in one buffer, large payloads between them by reference.
+//! Output that waits for the transport: heads in one buffer, large payloads between them by reference.
 
 use alloc::{collections::VecDeque, vec::Vec};
 
@@ -7,10 +7,10 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::{FrameKind, HEADER_SIZE, Payload, ProtocolHeader};
 use crate::codec::{Encode, Encoder};
 
-/// Payload chunks below this many bytes are copied beside their heads: a write of its own would cost more.
+/// Payload chunks below this many bytes are copied beside their heads: a separate write would cost more.
 const BY_REFERENCE: usize = 1024;
 
-/// Bytes of the blocks from which heads are handed out: the first, and the largest. What is larger goes as it is.
+/// Sizes of the blocks that heads are copied to, in bytes: the first, and the largest. Larger heads are not copied.
 const SMALLEST_BLOCK: usize = 256;
 const LARGEST_BLOCK: usize = 4096;
 
@@ -47,14 +47,14 @@ pub struct Outbox {
     chunks: VecDeque<(usize, Bytes)>,
     /// Bytes of the chunks together.
     referenced: usize,
-    /// Room for heads that are handed out, behind those that have been.
+    /// Room for heads that are handed out, behind those handed out before.
     block: BytesMut,
-    /// How large it was made; each is twice as large as the last.
+    /// The size of the last block made. Each is twice as large as the one before.
     block_size: usize,
 }
 
 impl Outbox {
-    /// Bytes waiting.
+    /// Returns the number of bytes that wait.
     pub fn len(&self) -> usize {
         self.heads.len().saturating_sub(self.read).saturating_add(self.referenced)
     }
@@ -101,7 +101,7 @@ impl Outbox {
     /// Writes a frame of at most `max` bytes with as much of the payload as it has room for. `head` appends the frame
     /// header and a transfer, and returns the size of both; `more` is its field of this name. `head_with_more` does the
     /// same with the field true. Returns true if payload is left over, and `payload` is what is left; if none is,
-    /// it is not to be used any more. Returns the head's size as the error, and writes nothing, if there is no room for
+    /// it must not be used any more. Returns the head's size as the error, and writes nothing, if there is no room for
     /// payload.
     #[inline(always)]
     pub(crate) fn transfer(
@@ -200,7 +200,7 @@ impl Outbox {
         }
     }
 
-    /// The bytes up to the next chunk by reference, or that chunk.
+    /// Returns the bytes up to the next chunk by reference, or that chunk.
     fn front(&self) -> &[u8] {
         match self.chunks.front() {
             Some((place, chunk)) if *place <= self.read => chunk,
@@ -231,7 +231,7 @@ impl Outbox {
         self.reclaim();
     }
 
-    /// The heads at the front, copied into a block that many of them share.
+    /// Returns the heads at the front, copied into a block that many of them share.
     fn pop_heads(&mut self) -> Bytes {
         let end = self.chunks.front().map_or(self.heads.len(), |(place, _)| *place);
         let heads = self.heads.get(self.read..end).unwrap_or_default();
@@ -244,7 +244,7 @@ impl Outbox {
         self.block.split().freeze()
     }
 
-    /// The next bytes, owned.
+    /// Removes and returns the next bytes.
     fn pop(&mut self) -> Option<Bytes> {
         let by_reference = self.chunks.front().is_some_and(|(place, _)| *place <= self.read);
         let chunk = if by_reference {
@@ -261,11 +261,11 @@ impl Outbox {
     }
 }
 
-/// Bytes to write to the transport; what is advanced over counts as written.
+/// Bytes to write to the transport. Bytes advanced over count as written.
 ///
 /// Read it as a [`Buf`], with [`chunks_vectored`](Buf::chunks_vectored) for a gathering write, or take
 /// owned pieces with [`next_chunk`](Self::next_chunk) for I/O that keeps buffers while it writes. Nothing more is
-/// added while it is borrowed, so it is not to be held across a wait.
+/// added while it is borrowed, so do not hold it across a wait.
 #[derive(Debug)]
 pub struct Transmit<'a> {
     outbox: &'a mut Outbox,
@@ -276,13 +276,13 @@ impl<'a> Transmit<'a> {
         Self { outbox }
     }
 
-    /// The next piece, which counts as written; `None` at the end. Large payloads come as the sender's own
-    /// memory, all else as a buffer of its own.
+    /// Removes and returns the next chunk, which then counts as written, or `None` at the end. A large payload is the
+    /// sender's own memory, everything else a buffer of its own.
     pub fn next_chunk(&mut self) -> Option<Bytes> {
         self.outbox.pop()
     }
 
-    /// Bytes waiting.
+    /// Returns the number of bytes that wait.
     pub fn len(&self) -> usize {
         self.outbox.len()
     }

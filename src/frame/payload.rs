@@ -4,10 +4,10 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// The bytes of a message as they came or are to go: shared chunks, in order.
+/// The bytes of a message, received or to be sent, as shared chunks in order.
 ///
-/// A message that came in one frame is one chunk, a slice of the read buffer; a message of several frames has a
-/// chunk for each. Reading through [`Buf`] consumes it; a clone shares the chunks.
+/// A message received in one frame is one chunk, a slice of the read buffer. A message of several frames has a chunk
+/// for each. Reading through [`Buf`] consumes it; a clone shares the chunks.
 #[derive(Clone, Debug, Default)]
 pub struct Payload {
     first: Bytes,
@@ -18,7 +18,7 @@ pub struct Payload {
 #[derive(Clone, Debug, Default)]
 struct Rest {
     chunks: VecDeque<Bytes>,
-    /// Bytes of them all.
+    /// Their total size, in bytes.
     len: usize,
 }
 
@@ -31,17 +31,17 @@ impl Rest {
 }
 
 impl Payload {
-    /// No bytes.
+    /// Creates an empty payload.
     pub const fn new() -> Self {
         Self { first: Bytes::new(), rest: None }
     }
 
-    /// How many bytes.
+    /// Returns the number of bytes.
     pub fn len(&self) -> usize {
         self.first.len().saturating_add(self.rest.as_ref().map_or(0, |rest| rest.len))
     }
 
-    /// True if there is no byte.
+    /// True if there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.first.is_empty()
     }
@@ -62,13 +62,13 @@ impl Payload {
         if self.is_one_chunk() { Ok(self.first) } else { Err(self) }
     }
 
-    /// The chunks, in order; none of them is empty.
+    /// Returns the chunks in order. None of them is empty.
     pub fn chunks(&self) -> impl Iterator<Item = &Bytes> {
         let rest = self.rest.iter().flat_map(|rest| rest.chunks.iter());
         core::iter::once(&self.first).chain(rest).filter(|chunk| !chunk.is_empty())
     }
 
-    /// Adds bytes at the end.
+    /// Appends a chunk.
     pub fn push(&mut self, chunk: Bytes) {
         if self.first.is_empty() {
             self.first = chunk;
@@ -79,7 +79,7 @@ impl Payload {
         }
     }
 
-    /// Takes up to `max` bytes off the front: those of the first chunk, or as many of them as fit.
+    /// Removes and returns the first chunk, or its first `max` bytes if it is longer.
     pub fn take_chunk(&mut self, max: usize) -> Bytes {
         if max >= self.first.len() {
             let next = self.rest.as_mut().map(|rest| rest.pop()).unwrap_or_default();
@@ -88,7 +88,7 @@ impl Payload {
         self.first.split_to(max)
     }
 
-    /// All bytes as one: shared if they are one chunk, copied together if they are several.
+    /// Returns all bytes as one slice: shared if they are one chunk, copied if they are several.
     pub fn into_bytes(self) -> Bytes {
         self.into_only_chunk().unwrap_or_else(|mut payload| {
             let mut joined = BytesMut::with_capacity(payload.len());
@@ -99,10 +99,10 @@ impl Payload {
         })
     }
 
-    /// A copy in one chunk that holds nothing else alive.
+    /// Returns a copy in one chunk with an allocation of its own.
     ///
-    /// A received payload shares the block that it was read into, so keeping a few bytes can keep a whole read
-    /// buffer alive; a detached copy does not.
+    /// A received payload shares the buffer that it was read into, so a few bytes can keep the whole buffer allocated.
+    /// A detached copy does not.
     #[must_use]
     pub fn detach(&self) -> Self {
         let mut copy = Vec::with_capacity(self.len());

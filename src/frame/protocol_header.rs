@@ -13,10 +13,10 @@ pub enum ProtocolId {
     Sasl,
 }
 
-/// The eight bytes with which each layer of a connection begins (2.2).
+/// A protocol header: the eight bytes with which each layer of a connection begins (2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProtocolHeader {
-    /// The layer's number.
+    /// The protocol.
     pub id: u8,
     /// The major version.
     pub major: u8,
@@ -27,7 +27,7 @@ pub struct ProtocolHeader {
 }
 
 impl ProtocolId {
-    /// The number in the header.
+    /// Returns the protocol-id in the header.
     pub const fn code(self) -> u8 {
         match self {
             Self::Amqp => 0,
@@ -38,7 +38,7 @@ impl ProtocolId {
 }
 
 impl ProtocolHeader {
-    /// Bytes of a protocol header.
+    /// The size of a protocol header, in bytes.
     pub const SIZE: usize = 8;
     /// AMQP 1.0.0.
     pub const AMQP: Self = Self::version_1_0_0(ProtocolId::Amqp);
@@ -51,12 +51,12 @@ impl ProtocolHeader {
         Self { id: id.code(), major: 1, minor: 0, revision: 0 }
     }
 
-    /// The header's bytes.
+    /// Returns the header's bytes.
     pub const fn to_bytes(self) -> [u8; Self::SIZE] {
         [b'A', b'M', b'Q', b'P', self.id, self.major, self.minor, self.revision]
     }
 
-    /// Returns the header that these bytes are, or `None` if they are none.
+    /// Returns the header in these bytes, or `None` if they are not one.
     pub const fn from_bytes(bytes: [u8; Self::SIZE]) -> Option<Self> {
         match bytes {
             [b'A', b'M', b'Q', b'P', id, major, minor, revision] => Some(Self { id, major, minor, revision }),
@@ -64,8 +64,8 @@ impl ProtocolHeader {
         }
     }
 
-    /// True if these bytes can be the beginning of a header: a peer that sends something else is refused at
-    /// once, however little it has said (2.2).
+    /// True if these bytes can be the beginning of a header. So a peer that sends anything else is refused at its first
+    /// wrong byte (2.2).
     pub fn may_begin(bytes: &[u8]) -> bool {
         bytes.iter().zip(b"AMQP").all(|(byte, due)| byte == due)
     }

@@ -1,4 +1,4 @@
-//! What is kept of the two attaches of a link, and the attach that answers the peer's (2.6.3).
+//! The stored part of a link's two attaches, and the attach that answers the peer's (2.6.3).
 
 use core::ops::Range;
 

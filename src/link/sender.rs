@@ -126,7 +126,7 @@ impl SenderEndpoint {
         self.drain && self.link_credit == 0
     }
 
-    /// Gives up the credit left (2.6.7): the delivery-count advances as if it had been used.
+    /// Relinquishes the credit left (2.6.7): the delivery-count advances as if it had been used.
     pub(crate) fn give_up_credit(&mut self) {
         self.delivery_count = self.delivery_count.plus(self.link_credit);
         self.link_credit = 0;

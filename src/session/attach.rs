@@ -253,7 +253,7 @@ impl SessionEndpoint {
         };
         let errant = state == Some(LinkState::Errant)
             || self.cold.as_ref().is_some_and(|cold| cold.errant.iter().any(is_this));
-        // 2.6.5: an attach that its sender wrote before it knew of our error. One that resumes the link says so.
+        // 2.6.5: the peer wrote this attach before it knew of our error. One that resumes the link has `unsettled`.
         if errant && attach.unsettled.is_none() {
             return Err(ProtocolError::session(ErrorCondition::ErrantLink, "an attach for a link in error"));
         }

@@ -64,7 +64,7 @@ fn follows(last: DeliveryId, next: DeliveryId) -> bool {
     last.epoch() == next.epoch() && last.number().checked_add(1) == Some(next.number())
 }
 
-/// Who takes note of an outcome.
+/// The receivers of an outcome's event.
 #[derive(Clone, Copy)]
 enum EventAudience {
     /// Nobody: we detached the link with an error.

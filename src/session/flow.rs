@@ -157,7 +157,7 @@ impl SessionEndpoint {
         }
     }
 
-    /// Gives up the credit of a sender whose receiver drains it.
+    /// Relinquishes the credit of a sender whose receiver drains it.
     pub(crate) fn drained(&mut self, id: SenderId) -> Result<(), CommandError> {
         let sender = self.link(id.into())?.sender()?;
         if !sender.is_draining() {

@@ -124,9 +124,10 @@ fn states_live_in_one_file_and_change_in_one_way() {
     let expected = ["src/link/mod.rs:1: transition tables live in state.rs"];
     assert_eq!(faults(&[("link/mod.rs", "transitions! { A on B {} }")]), expected);
     let set = "impl A { fn f(&mut self) {\nself.state = State::Attached; } }";
-    let expected = ["src/link/mod.rs:2: a state changes by `self.state = self.state.next(cue)?`"];
+    let expected = ["src/link/mod.rs:2: a state changes by `self.state = self.state.next(trigger)?`"];
     assert_eq!(faults(&[("link/mod.rs", set)]), expected);
-    let right = "impl A { fn f(&mut self) { self.state = self.state.next(cue)?; if self.state == X {} } }";
+    let right =
+        "impl A { fn f(&mut self) { self.state = self.state.next(trigger)?; if self.state == X {} } }";
     assert_eq!(faults(&[("link/mod.rs", right)]), NOTHING);
 }
 

@@ -427,7 +427,7 @@ impl Checker {
                 self.fault(
                     place.file,
                     line,
-                    "a state changes by `self.state = self.state.next(cue)?`".to_owned(),
+                    "a state changes by `self.state = self.state.next(trigger)?`".to_owned(),
                 );
             }
         }

@@ -21,7 +21,7 @@ pub use receiver::{Receiver, ReceiverRef};
 pub use sender::{Sender, SenderRef};
 pub use session::{Session, SessionRef};
 
-/// What a view needs of its connection.
+/// The parts of a connection that a view borrows.
 #[derive(Clone, Copy)]
 struct View<'a> {
     session: &'a SessionEndpoint,
@@ -35,7 +35,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// What a command needs of its connection.
+/// The parts of a connection that a command borrows.
 struct Parts<'a> {
     session: &'a mut SessionEndpoint,
     cx: &'a mut Context,

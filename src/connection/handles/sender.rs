@@ -73,7 +73,7 @@ impl Sender<'_> {
     /// ```
     /// use amqp_proto::{CommandError, Sender};
     ///
-    /// /// Sends messages until one has to wait: `SENDER_READY` says when to call again.
+    /// /// Sends messages until one has to wait: call it again at `SENDER_READY`.
     /// fn send_all(sender: &mut Sender<'_>, queue: &mut Vec<(u64, Vec<u8>)>) -> Result<(), CommandError> {
     ///     while let Some((tag, payload)) = queue.last() {
     ///         match sender.send(*tag, payload.clone()) {
