@@ -9,7 +9,6 @@ use crate::{
         format_code::{
             LIST8, LIST32, MAP8, MAP32, NULL, SMALLULONG, STR8, STR32, SYM8, SYM32, ULONG, ULONG0,
         },
-        variable,
     },
     spec::messaging::MessageId,
     types::{SequenceNo, Str, Symbol, Timestamp, Value},
@@ -138,10 +137,10 @@ fn decode_key<'a>(
     let Some((found, behind)) = rest.split_first() else { return decoder.truncated(rest) };
     let is_string = kind == SectionKind::ApplicationProperties;
     match *found {
-        STR8 if is_string => variable(false, behind, decoder),
-        STR32 if is_string => variable(true, behind, decoder),
-        SYM8 if !is_string => variable(false, behind, decoder),
-        SYM32 if !is_string => variable(true, behind, decoder),
+        STR8 if is_string => decoder.sized(false, behind),
+        STR32 if is_string => decoder.sized(true, behind),
+        SYM8 if !is_string => decoder.sized(false, behind),
+        SYM32 if !is_string => decoder.sized(true, behind),
         SMALLULONG | ULONG | ULONG0 if !is_string => {
             return match decoder.skip(rest) {
                 Some(rest) => Some((None, rest)),
