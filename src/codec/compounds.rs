@@ -282,6 +282,17 @@ impl<'a> FieldDecoder<'a> {
         Some(Some(value))
     }
 
+    /// Steps over the next field, and returns its bytes.
+    #[inline(always)]
+    pub(super) fn optional_encoded(&mut self, decoder: &mut Decoder<'a>) -> Option<Option<&'a [u8]>> {
+        let start = self.rest;
+        if self.next_code(decoder)?.is_none() {
+            return Some(None);
+        }
+        self.rest = decoder.skip(start)?;
+        Some(start.get(..start.len().saturating_sub(self.rest.len())))
+    }
+
     /// Decodes the next field, which fails with [`DecodeErrorKind::MissingField`] if it is null or left out.
     pub fn mandatory<T: Decode>(
         &mut self,
