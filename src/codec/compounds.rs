@@ -339,7 +339,7 @@ impl<'a> Decoder<'a> {
         max: usize,
         fields: impl FnOnce(&mut FieldDecoder<'a>, &mut Self) -> Option<T>,
     ) -> Option<(T, &'a [u8])> {
-        self.described(code, rest, known, |rest, decoder| {
+        self.described(code, rest, &known, |rest, decoder| {
             let (mut list, after) = FieldDecoder::enter(rest, decoder, known.0, max)?;
             let value = fields(&mut list, decoder)?;
             decoder.end_compound(list.rest)?;

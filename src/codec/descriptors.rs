@@ -1,5 +1,7 @@
 //! Descriptors (1.5): the values that name the type of what follows them.
 
+use core::slice;
+
 use super::{Decode, DecodeError, DecodeErrorKind, Decoder, format_code, skip};
 use crate::types::{Described, Symbol, Value};
 
@@ -113,11 +115,11 @@ impl<'a> Decoder<'a> {
         &mut self,
         code: u8,
         rest: &'a [u8],
-        known: Known,
+        known: &Known,
         decode: impl FnOnce(&'a [u8], &mut Self) -> Option<(T, &'a [u8])>,
     ) -> Option<(T, &'a [u8])> {
-        let (name, number, _) = known;
-        let (found, value) = self.enter_described(code, rest, name, &[known])?;
+        let (name, number, _) = *known;
+        let (found, value) = self.enter_described(code, rest, name, slice::from_ref(known))?;
         if found != number {
             return self.unknown_descriptor(name, rest);
         }
