@@ -38,7 +38,7 @@ macro_rules! composites {
             /// The symbolic descriptor.
             pub const SYMBOL: &'static str = $symbol;
 
-            const KNOWN: $crate::codec::Known = (stringify!($name), Self::CODE, Self::SYMBOL);
+            const KNOWN: &'static $crate::codec::Known = &(stringify!($name), Self::CODE, Self::SYMBOL);
 
             /// Decodes the list of the fields at the front of `rest`, and returns the bytes behind it.
             #[inline(always)]

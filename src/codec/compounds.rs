@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::{Decode, DecodeErrorKind, DecodeRef, Decoder, Encode, Encoder, format_code};
+use super::{
+    Decode, DecodeErrorKind, DecodeRef, Decoder, Encode, Encoder, encoder::length32, format_code,
+    skip::Source as _,
+};
 use crate::types::{Map, Value};
 
 /// A list, map or array that has been entered.
@@ -17,26 +20,41 @@ pub(crate) struct Entered<'a> {
 }
 
 impl<'a> Decoder<'a> {
+    /// Returns if a format code is the wide one of two, or refuses it.
+    #[inline]
+    pub(super) fn is_wide(
+        &mut self,
+        code: u8,
+        [narrow, wide]: [u8; 2],
+        expected: &'static str,
+        rest: &[u8],
+    ) -> Option<bool> {
+        match code {
+            code if code == narrow => Some(false),
+            code if code == wide => Some(true),
+            found => self.wrong_type(expected, found, rest),
+        }
+    }
+
     /// Reads a size and a count of one byte or four each, and checks the size against the bytes.
     #[inline]
     pub(super) fn enter(&mut self, wide: bool, rest: &'a [u8]) -> Option<Entered<'a>> {
-        let entered = if wide {
-            let (size, body) = u32::decode_as(format_code::UINT, rest, self)?;
-            (usize::try_from(size).unwrap_or(usize::MAX), body)
-        } else {
-            let (size, body) = u8::decode_as(format_code::UBYTE, rest, self)?;
-            (size.into(), body)
-        };
-        let (size, body) = entered;
-        let Some((body, after)) = body.split_at_checked(size) else { return self.truncated(body) };
-        let entered = if wide {
-            body.split_first_chunk().map(|(count, elements)| (u32::from_be_bytes(*count), elements))
-        } else {
-            body.split_first().map(|(count, elements)| (u32::from(*count), elements))
-        };
+        let (body, after) = self.sized(wide, rest)?;
+        let mut elements = body;
         // 1.2.3, 1.2.4: the size counts the field that holds the count.
-        let Some((count, elements)) = entered else { return self.fail(DecodeErrorKind::SizeMismatch, body) };
-        Some(Entered { count, elements, after })
+        let Some(count) = elements.size(wide) else { return self.fail(DecodeErrorKind::SizeMismatch, body) };
+        Some(Entered { count: length32(count), elements, after })
+    }
+
+    /// Takes the bytes behind a size of one byte or four, and returns them and those behind them.
+    #[inline(always)]
+    pub(crate) fn sized(&mut self, wide: bool, rest: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let mut bytes = rest;
+        let Some(size) = bytes.size(wide) else { return self.truncated(rest) };
+        match bytes.split_at_checked(size) {
+            Some(both) => Some(both),
+            None => self.truncated(bytes),
+        }
     }
 
     /// Enters a list or a map, whose elements each take at least one byte.
@@ -53,11 +71,7 @@ impl<'a> Decoder<'a> {
     /// Enters a map behind its format code, one level down, and spends its elements.
     #[inline]
     pub(crate) fn enter_map(&mut self, code: u8, rest: &'a [u8]) -> Option<Entered<'a>> {
-        let wide = match code {
-            format_code::MAP8 => false,
-            format_code::MAP32 => true,
-            found => return self.wrong_type("map", found, rest),
-        };
+        let wide = self.is_wide(code, [format_code::MAP8, format_code::MAP32], "map", rest)?;
         self.descend(rest)?;
         let entered = self.enter_elements(wide, rest)?;
         if entered.count % 2 != 0 {
@@ -72,20 +86,17 @@ impl<'a> Decoder<'a> {
     #[inline]
     pub(crate) fn enter_any(
         &mut self,
-        [narrow, wide]: [u8; 2],
+        codes: [u8; 2],
         expected: &'static str,
         rest: &'a [u8],
     ) -> Option<Option<(u32, &'a [u8])>> {
-        match rest.split_first() {
-            Some((code, rest)) if *code == narrow || *code == wide => {
-                let entered = self.enter(*code == wide, rest)?;
-                Some(Some((entered.count, entered.elements)))
-            }
-            // 1.6.22
-            Some((&format_code::LIST0, _)) if wide == format_code::LIST32 => Some(None),
-            Some((code, rest)) => self.wrong_type(expected, *code, rest),
-            None => self.truncated(rest),
+        let Some((code, behind)) = rest.split_first() else { return self.truncated(rest) };
+        if *code == format_code::LIST0 && codes == LIST {
+            return Some(None);
         }
+        let wide = self.is_wide(*code, codes, expected, behind)?;
+        let entered = self.enter(wide, behind)?;
+        Some(Some((entered.count, entered.elements)))
     }
 
     /// Ends a list, map or array, of whose elements `rest` is left.
@@ -95,14 +106,15 @@ impl<'a> Decoder<'a> {
     }
 }
 
+/// The small and the wide format code of a list.
+const LIST: [u8; 2] = [format_code::LIST8, format_code::LIST32];
+
 impl Decode for Vec<Value> {
     fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
-        let wide = match code {
-            format_code::LIST0 => return Some((Self::new(), rest)),
-            format_code::LIST8 => false,
-            format_code::LIST32 => true,
-            found => return decoder.wrong_type("list", found, rest),
-        };
+        if code == format_code::LIST0 {
+            return Some((Self::new(), rest));
+        }
+        let wide = decoder.is_wide(code, LIST, "list", rest)?;
         decoder.descend(rest)?;
         let Entered { count, elements: mut rest, after } = decoder.enter_elements(wide, rest)?;
         decoder.spend(count, rest)?;
@@ -213,11 +225,7 @@ impl<'a> FieldDecoder<'a> {
         max: usize,
     ) -> Option<(Self, &'a [u8])> {
         let Some((code, list)) = rest.split_first() else { return decoder.truncated(rest) };
-        let wide = match *code {
-            format_code::LIST8 => false,
-            format_code::LIST32 => true,
-            found => return decoder.wrong_type("list", found, list),
-        };
+        let wide = decoder.is_wide(*code, LIST, "list", list)?;
         let Entered { count, elements, after } = decoder.enter_elements(wide, list)?;
         if usize::try_from(count).is_ok_and(|count| count <= max) {
             Some((Self { rest: elements, left: count }, after))
@@ -274,6 +282,17 @@ impl<'a> FieldDecoder<'a> {
         Some(Some(value))
     }
 
+    /// Steps over the next field, and returns its bytes.
+    #[inline(always)]
+    pub(super) fn optional_encoded(&mut self, decoder: &mut Decoder<'a>) -> Option<Option<&'a [u8]>> {
+        let start = self.rest;
+        if self.next_code(decoder)?.is_none() {
+            return Some(None);
+        }
+        self.rest = decoder.skip(start)?;
+        Some(start.get(..start.len().saturating_sub(self.rest.len())))
+    }
+
     /// Decodes the next field, which fails with [`DecodeErrorKind::MissingField`] if it is null or left out.
     pub fn mandatory<T: Decode>(
         &mut self,
@@ -320,7 +339,7 @@ impl<'a> Decoder<'a> {
         max: usize,
         fields: impl FnOnce(&mut FieldDecoder<'a>, &mut Self) -> Option<T>,
     ) -> Option<(T, &'a [u8])> {
-        self.described(code, rest, known, |rest, decoder| {
+        self.described(code, rest, &known, |rest, decoder| {
             let (mut list, after) = FieldDecoder::enter(rest, decoder, known.0, max)?;
             let value = fields(&mut list, decoder)?;
             decoder.end_compound(list.rest)?;

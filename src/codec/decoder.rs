@@ -189,26 +189,17 @@ impl<'a> Decoder<'a> {
     /// Notes that the bytes end inside the value that begins at `at`, and returns `None`.
     #[inline(always)]
     pub(crate) fn truncated<T>(&mut self, at: &[u8]) -> Option<T> {
-        self.note_truncated(at);
-        None
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn note_truncated(&mut self, at: &[u8]) {
-        self.note(DecodeErrorKind::Truncated, at);
+        self.fail(DecodeErrorKind::Truncated, at)
     }
 
     /// Goes one level down, to a value that begins at `at`; [`ascend`](Self::ascend) comes back.
     #[inline(always)]
     pub(crate) fn descend(&mut self, at: &[u8]) -> Option<()> {
-        match self.budget.max_depth.checked_sub(1) {
-            Some(depth) => {
-                self.budget.max_depth = depth;
-                Some(())
-            }
-            None => self.fail(DecodeErrorKind::TooDeep, at),
-        }
+        let Some(left) = self.budget.max_depth.checked_sub(1) else {
+            return self.fail(DecodeErrorKind::TooDeep, at);
+        };
+        self.budget.max_depth = left;
+        Some(())
     }
 
     /// Comes back up one level.
@@ -221,24 +212,20 @@ impl<'a> Decoder<'a> {
     /// Takes `count` elements out of the budget before anything is reserved for them.
     #[inline]
     pub(crate) fn spend(&mut self, count: u32, at: &[u8]) -> Option<()> {
-        match self.budget.max_elements.checked_sub(count) {
-            Some(left) => {
-                self.budget.max_elements = left;
-                Some(())
-            }
-            None => self.fail(DecodeErrorKind::TooManyElements, at),
-        }
+        let Some(left) = self.budget.max_elements.checked_sub(count) else {
+            return self.fail(DecodeErrorKind::TooManyElements, at);
+        };
+        self.budget.max_elements = left;
+        Some(())
     }
 
     /// Takes `count` elements that take up no bytes out of the budget.
     pub(crate) fn spend_zero_width(&mut self, count: u32, at: &[u8]) -> Option<()> {
-        match self.budget.max_zero_width_elements.checked_sub(count) {
-            Some(left) => {
-                self.budget.max_zero_width_elements = left;
-                self.spend(count, at)
-            }
-            None => self.fail(DecodeErrorKind::TooManyElements, at),
-        }
+        let Some(left) = self.budget.max_zero_width_elements.checked_sub(count) else {
+            return self.fail(DecodeErrorKind::TooManyElements, at);
+        };
+        self.budget.max_zero_width_elements = left;
+        self.spend(count, at)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Descriptors (1.5): the values that name the type of what follows them.
 
-use super::{Decode, DecodeError, DecodeErrorKind, Decoder, format_code};
+use core::slice;
+
+use super::{Decode, DecodeError, DecodeErrorKind, Decoder, format_code, skip};
 use crate::types::{Described, Symbol, Value};
 
 /// The name of a described value's type (1.5).
@@ -113,11 +115,11 @@ impl<'a> Decoder<'a> {
         &mut self,
         code: u8,
         rest: &'a [u8],
-        known: Known,
+        known: &Known,
         decode: impl FnOnce(&'a [u8], &mut Self) -> Option<(T, &'a [u8])>,
     ) -> Option<(T, &'a [u8])> {
-        let (name, number, _) = known;
-        let (found, value) = self.enter_described(code, rest, name, &[known])?;
+        let (name, number, _) = *known;
+        let (found, value) = self.enter_described(code, rest, name, slice::from_ref(known))?;
         if found != number {
             return self.unknown_descriptor(name, rest);
         }
@@ -129,22 +131,12 @@ impl<'a> Decoder<'a> {
     #[cold]
     #[inline(never)]
     fn enter_long(&mut self, rest: &'a [u8], known: &[Known]) -> Option<(u64, &'a [u8])> {
-        if let Some(format_code::ULONG | format_code::ULONG0 | format_code::SYM8 | format_code::SYM32) =
-            rest.first().copied()
-        {
-            let (descriptor, rest) = self.take_descriptor(rest)?;
-            let number = match &descriptor {
-                Descriptor::Code(number) => Some(*number),
-                Descriptor::Symbol(symbol) => {
-                    known.iter().find(|(_, _, known)| symbol == known).map(|(_, number, _)| *number)
-                }
-                Descriptor::Reserved(_) => None,
-            };
-            return Some((number.unwrap_or(UNKNOWN), rest));
+        let mut behind = rest;
+        match skip::descriptor(&mut behind, known) {
+            Ok(Some(number)) => Some((number, behind)),
+            // The caller decodes it, and either refuses or keeps it. That happens only once, because of the limits.
+            _ => Some((UNKNOWN, rest)),
         }
-        // Left for the caller, which either refuses or keeps it, to decode: that must happen only once, because of
-        // the limits.
-        Some((UNKNOWN, rest))
     }
 
     /// Decodes a described value of a type that is not known from its descriptor on, and comes back up.

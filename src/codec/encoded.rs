@@ -3,10 +3,7 @@
 use alloc::boxed::Box;
 use core::{marker::PhantomData, ops::Range};
 
-use super::{
-    Decode, DecodeLimits, Encode, Encoder, format_code, from_slice,
-    skip::{Source as _, skip_value},
-};
+use super::{Decode, DecodeLimits, Decoder, Encode, Encoder, FieldDecoder, from_slice, skip::Source as _};
 
 /// A composite (1.4) that has been checked, as its encoded bytes, copied to size. They take up a fraction of the memory
 /// that its fields would, and hold no read buffer alive.
@@ -34,31 +31,14 @@ impl<T: Decode> Encoded<T> {
     /// Returns the first fields; `None` for those that are null or left out.
     pub(crate) fn fields<const N: usize>(&self) -> [Option<EncodedField<'_>>; N] {
         let mut fields = [None; N];
-        let Some((count, mut rest)) = self.list() else { return fields };
-        for field in fields.iter_mut().take(count) {
-            let start = rest;
-            if skip_value(&mut rest).is_err() {
-                break;
-            }
-            let bytes = start.get(..start.len().saturating_sub(rest.len())).unwrap_or_default();
-            *field = (bytes != [format_code::NULL]).then_some(EncodedField(bytes));
+        // The limits do not matter: stepping over values uses none up.
+        let decoder = &mut Decoder::from_slice(&self.bytes, DecodeLimits::DEFAULT);
+        let Some(list) = decoder.behind_descriptor(&self.bytes) else { return fields };
+        let Some((mut list, _)) = FieldDecoder::enter(list, decoder, "", usize::MAX) else { return fields };
+        for field in &mut fields {
+            *field = list.optional_encoded(decoder).flatten().map(EncodedField);
         }
         fields
-    }
-
-    /// Returns how many fields there are, and the bytes that begin with them.
-    fn list(&self) -> Option<(usize, &[u8])> {
-        let mut rest = &*self.bytes;
-        if rest.next()? != format_code::DESCRIBED {
-            return None;
-        }
-        skip_value(&mut rest).ok()?;
-        let wide = match rest.next()? {
-            format_code::LIST0 => return Some((0, rest)),
-            code => code == format_code::LIST32,
-        };
-        rest.size(wide)?;
-        Some((rest.size(wide)?, rest))
     }
 
     /// Returns where the bytes of a field are that is a binary, a string or a symbol, for [`get`](Self::get).

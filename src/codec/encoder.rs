@@ -119,21 +119,6 @@ impl<'a> Encoder<'a> {
             *place = bytes;
         }
     }
-
-    /// Makes room for `count` bytes at `at`, moving what was written behind it.
-    pub(super) fn open_gap(&mut self, at: usize, count: usize) {
-        let old = self.buffer.len();
-        self.buffer.resize(old.saturating_add(count), 0);
-        self.buffer.copy_within(at.min(old)..old, at.min(old).saturating_add(count));
-    }
-
-    /// Removes the bytes from `from` to `to`.
-    pub(super) fn close_gap(&mut self, from: usize, to: usize) {
-        let end = self.buffer.len();
-        let (from, to) = (from.min(end), to.min(end));
-        self.buffer.copy_within(to..end, from);
-        self.buffer.truncate(end.saturating_sub(to.saturating_sub(from)));
-    }
 }
 
 /// A length as the wire has it. A buffer of 4 GiB cannot become a frame (2.3.1), so saturating hides nothing.
@@ -146,21 +131,19 @@ pub(super) fn length32(length: usize) -> u32 {
 pub struct CompoundEncoder {
     start: usize,
     wide: u8,
-    count: u32,
+    pub(super) count: u32,
     nulls: u32,
 }
 
 /// Bytes of a small head: code, size, count.
 const SMALL_HEAD: usize = 3;
-/// Bytes of a wide head beyond those of a small one.
-const WIDER: usize = 6;
 
 /// No composite of the standard has more fields that can be left out.
 const MOST_NULLS: usize = 16;
 
 impl CompoundEncoder {
     #[inline]
-    fn start(encoder: &mut Encoder<'_>, narrow: u8, wide: u8) -> Self {
+    pub(super) fn start(encoder: &mut Encoder<'_>, narrow: u8, wide: u8) -> Self {
         let start = encoder.position();
         encoder.array([narrow, 0, 0]);
         Self { start, wide, count: 0, nulls: 0 }
@@ -209,11 +192,9 @@ impl CompoundEncoder {
 
     #[cold]
     fn widen(self, encoder: &mut Encoder<'_>, body: usize, length: usize) {
-        encoder.open_gap(body, WIDER);
         let size = length32(length.saturating_add(4)).to_be_bytes();
-        let count = self.count.to_be_bytes();
-        encoder.patch(self.start, [self.wide]);
-        encoder.patch(self.start.saturating_add(1), size);
-        encoder.patch(self.start.saturating_add(5), count);
+        let head = [&[self.wide][..], &size, &self.count.to_be_bytes()].concat();
+        let body = body.min(encoder.position());
+        encoder.buffer.splice(self.start.min(body)..body, head);
     }
 }

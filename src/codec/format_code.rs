@@ -106,8 +106,3 @@ const fn by_code() -> [Option<FormatCode>; 256] {
     }
     rows
 }
-
-/// True if an element of an array with this code takes up no bytes, so that a count costs nothing to declare.
-pub(crate) const fn is_zero_width(code: u8) -> bool {
-    matches!(code, NULL | TRUE | FALSE | UINT0 | ULONG0 | LIST0)
-}

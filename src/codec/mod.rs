@@ -33,7 +33,6 @@ pub(crate) use descriptors::Known;
 pub(crate) use encoded::{Encoded, EncodedField};
 pub use encoder::{CompoundEncoder, Encoder};
 pub use error::{DecodeError, DecodeErrorKind};
-pub(crate) use primitives::variable;
 
 /// A type that can be decoded from the wire.
 ///

@@ -85,21 +85,21 @@ decodes! {
     Uuid, "uuid" { UUID => |rest, decoder| fixed(rest, decoder, Self::from_bytes); }
     DeliveryTag, "delivery-tag" {
         VBIN8 => |rest, decoder| {
-            let (bytes, after) = variable(false, rest, decoder)?;
+            let (bytes, after) = decoder.sized(false, rest)?;
             short(Self::try_copy(bytes), "delivery-tag", rest, after, decoder)
         };
         VBIN32 => |rest, decoder| {
-            let (bytes, after) = variable(true, rest, decoder)?;
+            let (bytes, after) = decoder.sized(true, rest)?;
             short(Self::try_copy(bytes), "delivery-tag", rest, after, decoder)
         };
     }
     TransactionId, "transaction-id" {
         VBIN8 => |rest, decoder| {
-            let (bytes, after) = variable(false, rest, decoder)?;
+            let (bytes, after) = decoder.sized(false, rest)?;
             short(Self::try_copy(bytes), "transaction-id", rest, after, decoder)
         };
         VBIN32 => |rest, decoder| {
-            let (bytes, after) = variable(true, rest, decoder)?;
+            let (bytes, after) = decoder.sized(true, rest)?;
             short(Self::try_copy(bytes), "transaction-id", rest, after, decoder)
         };
     }
@@ -145,26 +145,6 @@ fn fixed<'a, const N: usize, T>(
     }
 }
 
-/// Decodes the bytes of a binary, a string or a symbol, behind their length of one byte or four.
-#[inline(always)]
-pub(crate) fn variable<'a>(
-    wide: bool,
-    rest: &'a [u8],
-    decoder: &mut Decoder<'a>,
-) -> Option<(&'a [u8], &'a [u8])> {
-    let (length, rest) = if wide {
-        let (length, rest) = fixed(rest, decoder, u32::from_be_bytes)?;
-        (usize::try_from(length).unwrap_or(usize::MAX), rest)
-    } else {
-        let (length, rest) = fixed(rest, decoder, u8::from_be_bytes)?;
-        (length.into(), rest)
-    };
-    match rest.split_at_checked(length) {
-        Some(both) => Some(both),
-        None => decoder.truncated(rest),
-    }
-}
-
 /// Returns a binary that fits its type (2.8.7, 4.5.4), or refuses it.
 #[inline(always)]
 fn short<'a, T>(
@@ -187,8 +167,8 @@ macro_rules! variables {
             #[inline]
             fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
                 let (bytes, after) = match code {
-                    format_code::$narrow => variable(false, rest, decoder)?,
-                    format_code::$wide => variable(true, rest, decoder)?,
+                    format_code::$narrow => decoder.sized(false, rest)?,
+                    format_code::$wide => decoder.sized(true, rest)?,
                     found => return decoder.wrong_type($standard, found, rest),
                 };
                 match Self::try_from(decoder.share(bytes)) {
@@ -205,8 +185,8 @@ macro_rules! variables {
             #[inline(always)]
             fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
                 let (bytes, after) = match code {
-                    format_code::$narrow => variable(false, rest, decoder)?,
-                    format_code::$wide => variable(true, rest, decoder)?,
+                    format_code::$narrow => decoder.sized(false, rest)?,
+                    format_code::$wide => decoder.sized(true, rest)?,
                     found => return decoder.wrong_type($standard, found, rest),
                 };
                 match $check(bytes) {

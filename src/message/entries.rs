@@ -5,7 +5,6 @@ use crate::{
     codec::{
         Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder,
         format_code::{self, MAP8, MAP32, SMALLULONG, STR8, STR32, SYM8, SYM32, ULONG, ULONG0},
-        variable,
     },
     types::{AnnotationKey, Symbol, Value},
 };

@@ -1,7 +1,6 @@
 //! Restricted types, the error type and constants (2.8).
 
-use alloc::string::String;
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 use crate::types::{Fields, Str};
 
@@ -154,17 +153,13 @@ impl fmt::Display for AmqpError {
     /// The condition, then the description with control characters escaped: it is the peer's text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.condition.as_str())?;
-        if let Some(description) = self.description.as_deref().filter(|text| !text.is_empty()) {
-            let escaped: String = description
-                .chars()
-                .flat_map(|c| {
-                    let control = c.is_control();
-                    let plain = (!control).then_some(c);
-                    plain.into_iter().chain(c.escape_default().filter(move |_| control))
-                })
-                .collect();
-            write!(f, ": {escaped}")?;
-        }
-        Ok(())
+        let Some(description) = self.description.as_deref().filter(|text| !text.is_empty()) else {
+            return Ok(());
+        };
+        f.write_str(": ")?;
+        description.chars().try_for_each(|c| match c.is_control() {
+            true => write!(f, "{}", c.escape_default()),
+            false => f.write_char(c),
+        })
     }
 }

@@ -49,7 +49,7 @@ fn fields_in_any_encoding_are_found_by_their_indices() {
     ];
     assert_eq!(fields, expected);
     // A symbolic descriptor, a list of the wide form, and a name of the wide form.
-    let mut wide = vec![0x00, 0xa3, 3, b'a', b'b', b'c', 0xd0, 0, 0, 0, 15, 0, 0, 0, 2];
+    let mut wide = vec![0x00, 0xa3, 3, b'a', b'b', b'c', 0xd0, 0, 0, 0, 14, 0, 0, 0, 2];
     wide.extend([0xb1, 0, 0, 0, 4, b'n', b'a', b'm', b'e', 0x43]);
     let kept = Encoded::<Attach>::new(&wide);
     let [name, handle, role] = kept.fields();
