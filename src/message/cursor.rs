@@ -88,11 +88,6 @@ impl<'a> Cursor<'a> {
         Some(())
     }
 
-    /// Steps over `count` bytes.
-    pub(super) fn skip(&mut self, count: usize) -> Option<()> {
-        self.drop_front(count)
-    }
-
     /// Lets the bytes end earlier.
     pub(super) fn stop_at(&mut self, end: usize) {
         self.end = self.end.min(end);

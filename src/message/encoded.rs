@@ -22,12 +22,13 @@ pub(super) struct Fields {
     places: Option<Box<[Range<usize>; FIELD_COUNT]>>,
 }
 
-/// Bytes that are a value already.
-struct Encoded<'a>(&'a [u8]);
+/// Bytes that are an encoded value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawValue<'a>(pub(super) &'a [u8]);
 
-impl Encode for Encoded<'_> {
-    fn encode(&self, writer: &mut Encoder<'_>) {
-        writer.raw(self.0);
+impl Encode for RawValue<'_> {
+    fn encode(&self, encoder: &mut Encoder<'_>) {
+        encoder.raw(self.0);
     }
 }
 
@@ -99,7 +100,7 @@ impl Fields {
         let mut list = writer.list();
         for place in places.iter() {
             match self.bytes.get(place.clone()) {
-                Some(field) if !field.is_empty() => list.item(writer, &Encoded(field)),
+                Some(field) if !field.is_empty() => list.item(writer, &RawValue(field)),
                 _ => list.skip(),
             }
         }

@@ -56,8 +56,16 @@ impl MessageErrorKind {
     }
 }
 
+impl MessageError {
+    /// Returns the error of a part that begins at `start` in the payload.
+    #[cold]
+    pub(super) const fn in_part(error: DecodeError, start: usize) -> Self {
+        MessageErrorKind::Decode(error.kind).at(error.offset.saturating_add(start))
+    }
+}
+
 impl From<DecodeError> for MessageError {
     fn from(error: DecodeError) -> Self {
-        MessageErrorKind::Decode(error.kind).at(error.offset)
+        Self::in_part(error, 0)
     }
 }

@@ -3,10 +3,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::{
-    Message, MessageError, SectionKind,
-    entries::{Entries, RawValue},
-};
+use super::{Message, MessageError, SectionKind, encoded::RawValue, entries::Entries};
 use crate::{
     codec::{Encode, Encoder, to_vec},
     frame::Payload,

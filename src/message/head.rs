@@ -132,7 +132,7 @@ impl HeadParser {
         let Some((first, rest)) = self.chunks.split_first() else { return Ok(Step::Incomplete(1)) };
         let mut cursor = Cursor::over(first, rest);
         let at = self.layout.end(SectionKind::Footer);
-        if cursor.skip(at).is_none() || cursor.left() == 0 {
+        if cursor.drop_front(at).is_none() || cursor.left() == 0 {
             return Ok(Step::Incomplete(at.saturating_add(1)));
         }
         if self.layout.count >= self.options.max_sections {
@@ -167,7 +167,7 @@ impl HeadParser {
 
     /// Returns the end of a symbolic descriptor by the size that it declares.
     fn end_of_symbol(mut cursor: Cursor<'_>) -> Option<usize> {
-        cursor.skip(1)?;
+        cursor.drop_front(1)?;
         let size = match cursor.next()? {
             format_code::SYM8 => cursor.size(false)?,
             format_code::SYM32 => cursor.size(true)?,

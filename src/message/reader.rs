@@ -11,7 +11,7 @@ use super::{
     scan::{Layout, next_section, scan, scan_usual},
 };
 use crate::{
-    codec::{DecodeError, DecodeLimits, Decoder},
+    codec::{DecodeError, DecodeLimits, Decoder, skip::Source as _},
     frame::Payload,
     spec::messaging::Header,
 };
@@ -205,7 +205,7 @@ impl Message {
             None => return Some(Cursor::within(&self.first, range)),
             Some(more) => Cursor::over(&self.first, &more.rest),
         };
-        cursor.skip(range.start)?;
+        cursor.drop_front(range.start)?;
         cursor.stop_at(range.end);
         Some(cursor)
     }
@@ -303,13 +303,13 @@ impl Message {
         kind: SectionKind,
         read: impl FnOnce(&mut Decoder<'m>) -> Result<T, DecodeError>,
     ) -> Result<Option<T>, MessageError> {
-        let Some(range) = self.layout.range(kind) else { return Ok(None) };
-        let (source, base) = self.source(kind);
-        self.read_in(source, base, range, read).map(Some)
+        let Some((mut decoder, base)) = self.decoder(kind) else { return Ok(None) };
+        // 1.2: a section that declares more bytes than its value has would hide the rest.
+        let value = read(&mut decoder).and_then(|value| decoder.finish().map(|()| value));
+        value.map(Some).map_err(|error| MessageError::in_part(error, base))
     }
 
-    /// Returns a decoder of a section other than the body. Its offsets count from that of its source, which is returned
-    /// with it.
+    /// Returns a decoder of a section other than the body, and the offset in the payload from which its offsets count.
     #[inline(always)]
     pub(super) fn decoder(&self, kind: SectionKind) -> Option<(Decoder<'_>, usize)> {
         let range = self.layout.range(kind)?;
@@ -322,27 +322,6 @@ impl Message {
     #[inline(always)]
     pub(super) fn head_decoder(&self, kind: SectionKind) -> Option<Decoder<'_>> {
         self.decoder(kind).map(|(decoder, _)| decoder)
-    }
-
-    /// Decodes a range of the payload, which `source` contains from the offset `base` on.
-    pub(super) fn read_in<'m, T>(
-        &self,
-        source: &'m Bytes,
-        base: usize,
-        range: Range<usize>,
-        read: impl FnOnce(&mut Decoder<'m>) -> Result<T, DecodeError>,
-    ) -> Result<T, MessageError> {
-        let range = range.start.saturating_sub(base)..range.end.saturating_sub(base);
-        let mut decoder = Decoder::within(source, range, self.limits);
-        let whole = |decoder: &mut Decoder<'m>| {
-            let value = read(decoder)?;
-            // 1.2: a section that declares more bytes than its value has would hide the rest.
-            decoder.finish()?;
-            Ok(value)
-        };
-        whole(&mut decoder).map_err(|DecodeError { kind, offset }: DecodeError| {
-            MessageErrorKind::Decode(kind).at(offset.saturating_add(base))
-        })
     }
 
     /// Returns the error of a missing body.
