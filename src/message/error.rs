@@ -1,11 +1,11 @@
-//! Errors of a payload that is no message.
+//! Errors of payloads that are not messages.
 
 use thiserror::Error;
 
 use super::SectionKind;
 use crate::codec::{DecodeError, DecodeErrorKind};
 
-/// The payload is no message of the standard's format: `amqp:decode-error` on the wire (2.8.15).
+/// The payload is not a message in the standard's format: `amqp:decode-error` on the wire (2.8.15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{kind} at byte {offset}")]
 pub struct MessageError {
@@ -15,7 +15,7 @@ pub struct MessageError {
     pub offset: usize,
 }
 
-/// The reason why a payload is no message.
+/// The reason why a payload is not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MessageErrorKind {

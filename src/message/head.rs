@@ -157,7 +157,7 @@ impl HeadParser {
         Ok(Step::Section)
     }
 
-    /// Tells missing bytes from wrong ones.
+    /// Converts an error of the cursor: [`Step::Incomplete`] if bytes are missing, else the error.
     fn incomplete(error: DecodeError, needed: usize) -> Result<Step, MessageError> {
         match error.kind {
             DecodeErrorKind::Truncated => Ok(Step::Incomplete(needed)),
