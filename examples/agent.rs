@@ -20,7 +20,7 @@ use amqp_proto::{
     SenderId,
     callback::{Agent, AgentConfig, ConnectionHandle, ReceiverHandle, SenderHandle, SessionHandle},
     frame::Payload,
-    message::{Body, Message},
+    message::Message,
     sasl::Mechanism,
 };
 use bytes::{Buf, BytesMut};
@@ -53,9 +53,9 @@ fn on_event(shared: &Rc<RefCell<Program>>, event: &str, error_detail: Option<&st
             let sender = session.open_sender("queue", None);
             let for_messages = shared.clone();
             let receiver = session.open_receiver("queue", None, move |delivery| {
-                let body = delivery.message().and_then(|message| message.body());
-                let Ok(Body::Data(data)) = body else { return delivery.reject(None) };
-                println!("received {}", String::from_utf8_lossy(&data.into_bytes()));
+                let body = delivery.message().and_then(|message| Ok(message.body_as::<Vec<u8>>()?));
+                let Ok(data) = body else { return delivery.reject(None) };
+                println!("received {}", String::from_utf8_lossy(&data));
                 delivery.accept();
                 for_messages.borrow_mut().on_received();
             });

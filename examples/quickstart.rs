@@ -13,7 +13,8 @@ use std::{
 use amqp_proto::{
     Connection, ConnectionConfig, Event, LinkId, Progress, ReceiverConfig, SenderConfig, SenderId,
     SessionConfig,
-    message::{Body, Message, ParseOptions},
+    message::{Message, ParseOptions},
+    types::Value,
 };
 use bytes::{Buf as _, BytesMut};
 
@@ -80,8 +81,7 @@ fn show(who: &str, connection: &mut Connection, event: &Event) -> Result<()> {
         Event::Delivery { receiver, delivery } => {
             connection.receiver(*receiver)?.accept(delivery.id)?;
             let message = Message::parse(delivery.payload.clone(), &ParseOptions::default())?;
-            let Body::Value(value) = message.body()? else { return Err("an amqp-value is due".into()) };
-            format!(" {value:?}")
+            format!(" {:?}", message.body_as::<Value>()?)
         }
         Event::DeliverySettled { state: Some(state), .. } => format!(" {}", state.type_name()),
         event => event.error_detail().map(|detail| format!(" {detail}")).unwrap_or_default(),

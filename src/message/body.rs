@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 
 use super::{Message, MessageError, Section, SectionKind, elements::SequenceElements};
 use crate::{
-    codec::{Decode, format_code},
+    codec::{Decode, format_code, from_bytes},
     frame::Payload,
     types::Value,
 };
@@ -206,7 +206,7 @@ impl Message {
 
     /// Decodes one section of the body.
     fn body_value<T: Decode>(&self, section: &Section) -> Result<T, MessageError> {
-        let bytes = self.encoded_value(section);
-        self.read_in(&bytes, section.value.start, section.value.clone(), T::decode)
+        from_bytes(&self.encoded_value(section), self.limits)
+            .map_err(|error| MessageError::in_part(error, section.value.start))
     }
 }

@@ -10,7 +10,7 @@ use super::{
     BodyKind, Message, MessageError, MessageErrorKind, elements::SequenceElements, encoded::binary_head,
 };
 use crate::{
-    codec::{Decode, Decoder, format_code},
+    codec::{Decode, format_code, from_bytes},
     frame::Payload,
     types::Str,
 };
@@ -150,9 +150,8 @@ impl Message {
 
     fn decode_body<T: Decode>(&self) -> Result<T, MessageError> {
         let body = EncodedBody::of(self)?;
-        let mut decoder = Decoder::new(&body.bytes, self.limits);
-        let decoded = T::decode(&mut decoder).and_then(|value| decoder.finish().map(|()| value));
-        decoded.map_err(|error| MessageErrorKind::Decode(error.kind).at(body.in_payload(error.offset)))
+        from_bytes(&body.bytes, self.limits)
+            .map_err(|error| MessageErrorKind::Decode(error.kind).at(body.in_payload(error.offset)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The sections borrowed from the message: nothing is counted or allocated.
+//! Sections decoded without copying: their texts and binaries are borrowed from the message.
 
 use alloc::{boxed::Box, vec::Vec};
 
@@ -88,7 +88,7 @@ impl<'a> SimpleRef<'a> {
         }
     }
 
-    /// A value that has no bytes to borrow, or a descriptor.
+    /// Converts a value without text or bytes to borrow. One with a descriptor is kept.
     fn without_text(value: SimpleValue) -> Self {
         match &*value {
             Value::Null => Self::Null,
@@ -149,30 +149,30 @@ impl TryFrom<SimpleRef<'_>> for SimpleValue {
 
 /// The application-properties of a message (3.2.5) in their order, borrowed from it.
 ///
-/// If the section is not as 3.2.5 has it, the last item is the error. Pairs behind the last item that was asked for
-/// have not been checked; that no name stands twice is checked at the end.
+/// If the section is malformed, the last item is the error. Entries are checked as they are returned. That all names
+/// are distinct is checked after the last entry.
 #[derive(Debug)]
 pub struct ApplicationPropertiesRef<'a> {
     decoder: Decoder<'a>,
-    /// The map behind its format code.
+    /// The map after its format code.
     map: &'a [u8],
-    /// All pairs.
-    pairs: &'a [u8],
-    /// The pairs that have not been returned, and how many they are.
+    /// All entries.
+    entries: &'a [u8],
+    /// The entries that have not been returned, and their number.
     rest: &'a [u8],
     left: u32,
-    /// True if there are at most [`FEW`]; more are sorted at the end to find a name that stands twice.
-    few: bool,
-    /// Bits for the names there were.
-    names: u64,
-    twice: bool,
+    /// True if each name is compared with those before it. Otherwise all are sorted after the last entry.
+    compares_pairwise: bool,
+    /// The [`name_bit`]s of the names that have been returned.
+    name_bits: u64,
+    has_duplicate: bool,
 }
 
-/// How many pairs are sooner compared one with the other than sorted.
-const FEW: u32 = 16;
+/// The most names that are compared pairwise: for more, sorting is faster.
+const MAX_PAIRWISE: u32 = 16;
 
 impl<'a> ApplicationPropertiesRef<'a> {
-    /// Enters the map that the decoder is at.
+    /// Enters the map at the decoder's position.
     #[inline]
     fn enter(mut decoder: Decoder<'a>) -> Result<Self, DecodeError> {
         let (map, entered) = decoder.run(|rest, decoder| {
@@ -180,23 +180,39 @@ impl<'a> ApplicationPropertiesRef<'a> {
             let entered = decoder.enter_map(*code, map)?;
             Some(((map, entered), entered.after))
         })?;
-        let (pairs, left) = (entered.elements, entered.count / 2);
-        Ok(Self { decoder, map, pairs, rest: pairs, left, few: left <= FEW, names: 0, twice: false })
+        let left = entered.count / 2;
+        Ok(Self {
+            map,
+            entries: entered.elements,
+            rest: entered.elements,
+            left,
+            compares_pairwise: left <= MAX_PAIRWISE,
+            ..Self::empty(decoder)
+        })
     }
 
-    fn none(decoder: Decoder<'a>) -> Self {
-        Self { decoder, map: &[], pairs: &[], rest: &[], left: 0, few: true, names: 0, twice: false }
+    const fn empty(decoder: Decoder<'a>) -> Self {
+        Self {
+            decoder,
+            map: &[],
+            entries: &[],
+            rest: &[],
+            left: 0,
+            compares_pairwise: true,
+            name_bits: 0,
+            has_duplicate: false,
+        }
     }
 
     #[inline]
-    fn pair(&mut self) -> Option<(TextRef<'a>, SimpleRef<'a>)> {
+    fn entry(&mut self) -> Option<(TextRef<'a>, SimpleRef<'a>)> {
         let (name, rest) = self.name(self.rest)?;
-        if self.few {
+        if self.compares_pairwise {
             let bit = name_bit(name.as_bytes());
-            if self.names & bit != 0 {
-                self.twice |= self.is_known(name);
+            if self.name_bits & bit != 0 {
+                self.has_duplicate |= self.is_known(name);
             }
-            self.names |= bit;
+            self.name_bits |= bit;
         }
         let Some((code, rest)) = rest.split_first() else { return self.decoder.truncated(rest) };
         let (value, rest) = SimpleRef::decode_as(*code, rest, &mut self.decoder)?;
@@ -212,10 +228,10 @@ impl<'a> ApplicationPropertiesRef<'a> {
         }
     }
 
-    /// Returns the names of the pairs that have been returned.
+    /// Returns the names of the entries that have been returned.
     fn known_names(&mut self) -> Vec<&'a [u8]> {
-        let known = self.pairs.len().saturating_sub(self.rest.len());
-        let mut rest = self.pairs.get(..known).unwrap_or_default();
+        let known = self.entries.len().saturating_sub(self.rest.len());
+        let mut rest = self.entries.get(..known).unwrap_or_default();
         let mut names = Vec::new();
         while let Some((name, value)) = self.name(rest)
             && let Some(behind) = self.decoder.skip(value)
@@ -232,16 +248,17 @@ impl<'a> ApplicationPropertiesRef<'a> {
     }
 
     #[cold]
-    fn has_twins(&mut self) -> bool {
+    fn has_equal_names(&mut self) -> bool {
         let mut names = self.known_names();
         names.sort_unstable();
         names.iter().zip(names.iter().skip(1)).any(|(one, next)| one == next)
     }
 
-    /// Returns the error, behind which there is nothing.
+    /// Returns the error, which ends the iteration.
     #[cold]
     fn fail(&mut self, kind: Option<(DecodeErrorKind, &'a [u8])>) -> MessageError {
-        (self.left, self.rest, self.few, self.twice) = (0, &[], true, false);
+        (self.left, self.rest) = (0, &[]);
+        (self.compares_pairwise, self.has_duplicate) = (true, false);
         if let Some((kind, at)) = kind {
             let _: Option<()> = self.decoder.fail(kind, at);
         }
@@ -256,21 +273,21 @@ impl<'a> Iterator for ApplicationPropertiesRef<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(left) = self.left.checked_sub(1) {
             self.left = left;
-            return Some(self.pair().ok_or_else(|| self.fail(None)));
+            return Some(self.entry().ok_or_else(|| self.fail(None)));
         }
-        // 1.2.3: the pairs take up all of the map.
+        // 1.2.3: the entries fill the map.
         if !self.rest.is_empty() {
             return Some(Err(self.fail(Some((DecodeErrorKind::SizeMismatch, self.rest)))));
         }
-        // 1.6.23: a key stands once.
-        if self.twice || !self.few && self.has_twins() {
+        // 1.6.23: keys are distinct.
+        if self.has_duplicate || !self.compares_pairwise && self.has_equal_names() {
             return Some(Err(self.fail(Some((DecodeErrorKind::DuplicateKey, self.map)))));
         }
         None
     }
 }
 
-/// One of 64 bits for a name, so that most names are known to be new without a look at the others.
+/// Returns one of 64 bits for a name. A name whose bit is not in a set of them is not among theirs.
 #[inline]
 pub(super) fn name_bit(name: &[u8]) -> u64 {
     let mixed = match name {
@@ -283,7 +300,7 @@ pub(super) fn name_bit(name: &[u8]) -> u64 {
 }
 
 impl Message {
-    /// The properties (3.2.4), all of them, borrowed: as [`properties`](Self::properties), but faster.
+    /// Returns all properties (3.2.4), borrowed: the same as [`properties`](Self::properties), but faster.
     ///
     /// ```
     /// use amqp_proto::message::{Message, MessageIdRef, ParseOptions};
@@ -296,11 +313,11 @@ impl Message {
     /// ```
     ///
     /// # Errors
-    /// [`MessageError`] if the section is not as 3.2.4 has it.
+    /// [`MessageError`] if the section is malformed (3.2.4).
     #[inline]
     pub fn properties_ref(&self) -> Result<Option<PropertiesRef<'_>>, MessageError> {
         let Some(mut decoder) = self.head_decoder(SectionKind::Properties) else { return Ok(None) };
-        // A section ends where its value does, which was checked when it was found.
+        // The scan has checked that the section ends with its value.
         match decoder.rest().split_first() {
             Some((code, rest)) => match PropertiesRef::decode_as(*code, rest, &mut decoder) {
                 Some((properties, _)) => Ok(Some(properties)),
@@ -310,7 +327,7 @@ impl Message {
         }
     }
 
-    /// The application-properties (3.2.5) one by one, borrowed: as
+    /// Returns the application-properties (3.2.5) one by one, borrowed: the same as
     /// [`application_properties`](Self::application_properties), but faster.
     ///
     /// ```
@@ -333,7 +350,7 @@ impl Message {
     /// ```
     ///
     /// # Errors
-    /// [`MessageError`] if the section is not a map; the iterator returns the errors of its pairs.
+    /// [`MessageError`] if the section is not a map. The iterator returns the errors of its entries.
     #[inline]
     pub fn application_properties_ref(&self) -> Result<ApplicationPropertiesRef<'_>, MessageError> {
         match self.head_decoder(SectionKind::ApplicationProperties) {
@@ -341,7 +358,7 @@ impl Message {
                 decoder.skip_descriptor()?;
                 Ok(ApplicationPropertiesRef::enter(decoder)?)
             }
-            None => Ok(ApplicationPropertiesRef::none(Decoder::new(&self.first, self.limits))),
+            None => Ok(ApplicationPropertiesRef::empty(Decoder::new(&self.first, self.limits))),
         }
     }
 }

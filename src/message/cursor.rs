@@ -1,4 +1,4 @@
-//! A cursor that steps over sections, in bytes that may be in several chunks.
+//! A cursor over the sections of a payload in one chunk or several.
 
 use bytes::Bytes;
 
@@ -14,7 +14,7 @@ use crate::{
 /// Steps over encoded sections without decoding them. The result does not depend on how the bytes are cut into chunks.
 #[derive(Clone, Debug)]
 pub(super) struct Cursor<'a> {
-    /// The part of the current chunk that is left.
+    /// The rest of the current chunk.
     chunk: &'a [u8],
     rest: core::slice::Iter<'a, Bytes>,
     offset: usize,
@@ -22,14 +22,14 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// Over chunks, from the start of a payload.
+    /// Creates a cursor at the start of a payload in chunks.
     #[inline]
     pub(super) fn over(first: &'a [u8], rest: &'a [Bytes]) -> Self {
         let end = rest.iter().fold(first.len(), |sum, chunk| sum.saturating_add(chunk.len()));
         Self { chunk: first, rest: rest.iter(), offset: 0, end }
     }
 
-    /// Over one range of bytes that lie in one piece; offsets count from the start of `bytes`.
+    /// Creates a cursor over one range of contiguous bytes. Its offsets count from the start of `bytes`.
     #[inline]
     pub(super) fn within(bytes: &'a [u8], range: core::ops::Range<usize>) -> Self {
         let (offset, end) = (range.start, range.end);
@@ -88,30 +88,25 @@ impl<'a> Cursor<'a> {
         Some(())
     }
 
-    /// Steps over `count` bytes.
-    pub(super) fn skip(&mut self, count: usize) -> Option<()> {
-        self.drop_front(count)
-    }
-
-    /// Lets the bytes end earlier.
+    /// Moves the end forward to this offset.
     pub(super) fn stop_at(&mut self, end: usize) {
         self.end = self.end.min(end);
     }
 
-    /// Takes up to `most` bytes that are in one chunk. Returns none only if nothing is left.
+    /// Takes up to `max` contiguous bytes. Returns none only if nothing is left.
     #[inline]
-    pub(super) fn piece(&mut self, most: usize) -> &'a [u8] {
+    pub(super) fn piece(&mut self, max: usize) -> &'a [u8] {
         while self.chunk.is_empty() {
             let Some(chunk) = self.rest.next() else { return &[] };
             self.chunk = chunk;
         }
-        let (piece, chunk) = self.chunk.split_at_checked(most).unwrap_or((self.chunk, &[]));
+        let (piece, chunk) = self.chunk.split_at_checked(max).unwrap_or((self.chunk, &[]));
         self.chunk = chunk;
         self.offset = self.offset.saturating_add(piece.len());
         piece
     }
 
-    /// Reads the start of a data section, and returns how many bytes it has.
+    /// Reads the start of a data section, and returns the length of its binary.
     #[inline]
     pub(super) fn data_section(&mut self) -> Result<usize, DecodeError> {
         if self.left() == 0 {
@@ -126,7 +121,7 @@ impl<'a> Cursor<'a> {
         self.at_offset(|cursor| cursor.size(wide).ok_or(SkipError::Truncated))
     }
 
-    /// Reads the start of a section: its descriptor.
+    /// Reads the descriptor of a section.
     #[inline]
     pub(super) fn section_kind(&mut self) -> Result<SectionKind, DecodeError> {
         let at = self.offset;
@@ -139,7 +134,7 @@ impl<'a> Cursor<'a> {
         number.and_then(SectionKind::from_code).ok_or(DecodeErrorKind::UnknownDescriptor("section").at(at))
     }
 
-    /// Steps over the value of a section, which is of the type that the section is a restriction of (3.2.1 to 3.2.9).
+    /// Steps over the value of a section, which must be of the type that the section restricts (3.2.1 to 3.2.9).
     #[inline]
     pub(super) fn section_value(&mut self, kind: SectionKind) -> Result<(), DecodeError> {
         if kind == SectionKind::Value {

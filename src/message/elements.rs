@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes};
 
-use super::{Message, MessageError, MessageErrorKind, Section};
+use super::{Message, MessageError, Section};
 use crate::codec::{Decode, DecodeError, DecodeErrorKind, DecodeLimits, Decoder, format_code};
 
 const LIST: [u8; 2] = [format_code::LIST8, format_code::LIST32];
@@ -28,7 +28,7 @@ impl SequenceElements {
     /// Decodes the next element, or returns `None` after the last one.
     pub(super) fn next_element<T: Decode>(&mut self) -> Option<Result<T, MessageError>> {
         let element = self.decode_element().transpose()?;
-        Some(element.map_err(|error| self.in_payload(error)))
+        Some(element.map_err(|error| MessageError::in_part(error, self.offset)))
     }
 
     fn decode_element<T: Decode>(&mut self) -> Result<Option<T>, DecodeError> {
@@ -45,7 +45,7 @@ impl SequenceElements {
 
     /// Returns all elements, encoded, with their number and their offset in the payload.
     pub(super) fn encoded(mut self) -> Result<(Bytes, u32, usize), MessageError> {
-        self.skip_elements().map_err(|error| self.in_payload(error))?;
+        self.skip_elements().map_err(|error| MessageError::in_part(error, self.offset))?;
         Ok((self.rest, self.left.unwrap_or_default(), self.offset))
     }
 
@@ -83,10 +83,5 @@ impl SequenceElements {
     fn advance(&mut self, count: usize) {
         self.rest.advance(count.min(self.rest.len()));
         self.offset = self.offset.saturating_add(count);
-    }
-
-    /// Turns an offset in `rest` into one in the payload.
-    fn in_payload(&self, error: DecodeError) -> MessageError {
-        MessageErrorKind::Decode(error.kind).at(error.offset.saturating_add(self.offset))
     }
 }

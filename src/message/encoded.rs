@@ -1,4 +1,4 @@
-//! Fields and pairs that have been encoded already and wait for their section's head.
+//! Encoded fields and entries, from which the builder writes its sections.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::ops::Range;
@@ -11,30 +11,31 @@ use crate::{
 
 const FIELD_COUNT: usize = Properties::FIELDS.len();
 
-/// The fields of the properties section (3.2.4), each encoded. As long as they are set in the order of the section,
-/// which is nearly always, their bytes are the list as it is to be written, with nulls for the fields that are not set.
+/// The fields of the properties section (3.2.4), each encoded. If they are set in the order of the section, as nearly
+/// always, `bytes` is the content of the list, with nulls for absent fields.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fields {
     bytes: Vec<u8>,
-    /// How many fields the bytes are, in their order.
+    /// The number of fields in `bytes`, absent ones included.
     count: u8,
-    /// The range of each field, once one has been set out of order; empty if it is not set.
-    places: Option<Box<[Range<usize>; FIELD_COUNT]>>,
+    /// The range of each field in `bytes`, once one has been set out of order. It is empty if the field is absent.
+    ranges: Option<Box<[Range<usize>; FIELD_COUNT]>>,
 }
 
-/// Bytes that are a value already.
-struct Encoded<'a>(&'a [u8]);
+/// Bytes that are an encoded value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawValue<'a>(pub(super) &'a [u8]);
 
-impl Encode for Encoded<'_> {
-    fn encode(&self, writer: &mut Encoder<'_>) {
-        writer.raw(self.0);
+impl Encode for RawValue<'_> {
+    fn encode(&self, encoder: &mut Encoder<'_>) {
+        encoder.raw(self.0);
     }
 }
 
 impl Fields {
     pub(super) const COUNT: usize = FIELD_COUNT;
 
-    /// Where a field stands in the list, by the standard's table; [`COUNT`](Self::COUNT) for a name not in it.
+    /// Returns the index of a field by its name in the standard's table, or [`COUNT`](Self::COUNT) for another name.
     pub(super) const fn index_of(name: &str) -> usize {
         let mut fields: &[Field] = Properties::FIELDS;
         let mut index = 0_usize;
@@ -51,8 +52,10 @@ impl Fields {
     #[inline]
     pub(super) fn set(&mut self, index: usize, value: &(impl Encode + ?Sized)) {
         reserve_first(&mut self.bytes);
-        let skipped = index.checked_sub(self.count.into()).filter(|_| self.places.is_none());
-        let Some(skipped) = skipped else { return self.set_again(index, |writer| value.encode(writer)) };
+        let skipped = index.checked_sub(self.count.into()).filter(|_| self.ranges.is_none());
+        let Some(skipped) = skipped else {
+            return self.set_out_of_order(index, |encoder| value.encode(encoder));
+        };
         for _ in 0..skipped {
             self.bytes.push(format_code::NULL);
         }
@@ -60,14 +63,14 @@ impl Fields {
         self.count = u8::try_from(index).unwrap_or(u8::MAX).saturating_add(1);
     }
 
-    /// Sets a field out of order, or after one that was.
+    /// Sets a field out of order, or after one that was set out of order.
     #[cold]
-    fn set_again(&mut self, index: usize, encode: impl FnOnce(&mut Encoder<'_>)) {
-        let places = self.places.get_or_insert_with(|| Box::new(places_of(&self.bytes)));
+    fn set_out_of_order(&mut self, index: usize, encode: impl FnOnce(&mut Encoder<'_>)) {
+        let ranges = self.ranges.get_or_insert_with(|| Box::new(ranges_of(&self.bytes)));
         let start = self.bytes.len();
         encode(&mut Encoder::new(&mut self.bytes));
-        if let Some(place) = places.get_mut(index) {
-            *place = start..self.bytes.len();
+        if let Some(range) = ranges.get_mut(index) {
+            *range = start..self.bytes.len();
         }
     }
 
@@ -78,60 +81,61 @@ impl Fields {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.count = 0;
-        self.places = None;
+        self.ranges = None;
     }
 
     /// Writes the section, or nothing if no field is set.
-    pub(super) fn write(&self, writer: &mut Encoder<'_>) {
+    pub(super) fn write(&self, encoder: &mut Encoder<'_>) {
         if self.bytes.is_empty() {
             return;
         }
-        writer.describe(Properties::CODE);
-        let Some(places) = &self.places else {
+        encoder.describe(Properties::CODE);
+        let Some(ranges) = &self.ranges else {
             compound_head(
                 [format_code::LIST8, format_code::LIST32],
                 self.bytes.len(),
                 self.count.into(),
-                writer,
+                encoder,
             );
-            return writer.raw(&self.bytes);
+            return encoder.raw(&self.bytes);
         };
-        let mut list = writer.list();
-        for place in places.iter() {
-            match self.bytes.get(place.clone()) {
-                Some(field) if !field.is_empty() => list.item(writer, &Encoded(field)),
+        let mut list = encoder.list();
+        for range in ranges.iter() {
+            match self.bytes.get(range.clone()) {
+                Some(field) if !field.is_empty() => list.item(encoder, &RawValue(field)),
                 _ => list.skip(),
             }
         }
-        list.end(writer);
+        list.end(encoder);
     }
 }
 
-/// Returns the range of each field in a list of them.
-fn places_of(bytes: &[u8]) -> [Range<usize>; FIELD_COUNT] {
-    let mut places: [Range<usize>; FIELD_COUNT] = Default::default();
+/// Returns the range of each field in the content of a list.
+fn ranges_of(bytes: &[u8]) -> [Range<usize>; FIELD_COUNT] {
+    let mut ranges: [Range<usize>; FIELD_COUNT] = Default::default();
     let mut rest = bytes;
-    for place in &mut places {
+    for range in &mut ranges {
         let start = bytes.len().saturating_sub(rest.len());
         let is_null = rest.first() == Some(&format_code::NULL);
-        // What has been written here can be stepped over, as far as there is something left.
+        // `bytes` was encoded here, so this fails only after its last field.
         if skip_value(&mut rest).is_ok() && !is_null {
-            *place = start..bytes.len().saturating_sub(rest.len());
+            *range = start..bytes.len().saturating_sub(rest.len());
         }
     }
-    places
+    ranges
 }
 
-/// Writes the head of a list or map in its smallest form; `codes` are the small and the wide format code.
+/// Writes the format code, size and count of a list or map in the smallest form. `codes` are the narrow and the wide
+/// format code.
 #[inline]
-fn compound_head(codes: [u8; 2], size: usize, count: usize, writer: &mut Encoder<'_>) {
+fn compound_head(codes: [u8; 2], size: usize, count: usize, encoder: &mut Encoder<'_>) {
     let [narrow, wide_code] = codes;
     match (u8::try_from(size.saturating_add(1)), u8::try_from(count)) {
-        (Ok(size), Ok(count)) => writer.raw(&[narrow, size, count]),
+        (Ok(size), Ok(count)) => encoder.raw(&[narrow, size, count]),
         _ => {
-            writer.raw(&[wide_code]);
-            writer.raw(&wide(size.saturating_add(4)));
-            writer.raw(&wide(count));
+            encoder.raw(&[wide_code]);
+            encoder.raw(&wide(size.saturating_add(4)));
+            encoder.raw(&wide(count));
         }
     }
 }
@@ -146,13 +150,13 @@ const fn equal(mut one: &[u8], mut other: &[u8]) -> bool {
     one.is_empty() && other.is_empty()
 }
 
-/// The pairs of a map, encoded, with distinct keys.
+/// The entries of a map, encoded, with distinct keys.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pairs {
     bytes: Vec<u8>,
     count: usize,
-    /// Bits for the keys there are.
-    keys: u64,
+    /// The [`name_bit`]s of the keys.
+    key_bits: u64,
 }
 
 impl Pairs {
@@ -163,17 +167,17 @@ impl Pairs {
         let start = self.bytes.len();
         key.encode(&mut Encoder::new(&mut self.bytes));
         let bit = self.bytes.get(start..).map_or(0, name_bit);
-        let twin = if self.keys & bit == 0 { None } else { self.find(start) };
-        self.keys |= bit;
+        let previous = if self.key_bits & bit == 0 { None } else { self.find(start) };
+        self.key_bits |= bit;
         value.encode(&mut Encoder::new(&mut self.bytes));
-        match twin {
-            // 1.6.23: a key stands once.
+        match previous {
+            // 1.6.23: keys are distinct.
             Some(old) => drop(self.bytes.drain(old)),
             None => self.count = self.count.saturating_add(1),
         }
     }
 
-    /// The pair before `start` that has the key which begins there.
+    /// Returns the range of the entry before `start` that has the key at `start`.
     #[cold]
     fn find(&self, start: usize) -> Option<Range<usize>> {
         let key = self.bytes.get(start..)?;
@@ -190,14 +194,14 @@ impl Pairs {
         None
     }
 
-    /// Removes the pair of a key, if present.
+    /// Removes the entry of a key, if present.
     pub(super) fn remove(&mut self, key: &(impl Encode + ?Sized)) {
         let end = self.bytes.len();
         key.encode(&mut Encoder::new(&mut self.bytes));
-        let pair = self.find(end);
+        let entry = self.find(end);
         self.bytes.truncate(end);
-        if let Some(pair) = pair {
-            self.bytes.drain(pair);
+        if let Some(entry) = entry {
+            self.bytes.drain(entry);
             self.count = self.count.saturating_sub(1);
         }
     }
@@ -209,23 +213,23 @@ impl Pairs {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.count = 0;
-        self.keys = 0;
+        self.key_bits = 0;
     }
 
-    /// Writes the section, or nothing if there is no pair.
+    /// Writes the section, or nothing if there is no entry.
     #[inline]
-    pub(super) fn write(&self, descriptor: u64, writer: &mut Encoder<'_>) {
+    pub(super) fn write(&self, descriptor: u64, encoder: &mut Encoder<'_>) {
         if self.count == 0 {
             return;
         }
-        writer.describe(descriptor);
+        encoder.describe(descriptor);
         let count = self.count.saturating_mul(2);
-        compound_head([format_code::MAP8, format_code::MAP32], self.bytes.len(), count, writer);
-        writer.raw(&self.bytes);
+        compound_head([format_code::MAP8, format_code::MAP32], self.bytes.len(), count, encoder);
+        encoder.raw(&self.bytes);
     }
 }
 
-/// Reserves room for a usual section at once, so that it does not grow by doubling from nothing.
+/// Reserves memory for a typical section at once, which saves the first few reallocations.
 #[inline]
 fn reserve_first(bytes: &mut Vec<u8>) {
     if bytes.capacity() == 0 {
@@ -233,12 +237,12 @@ fn reserve_first(bytes: &mut Vec<u8>) {
     }
 }
 
-/// A size in four bytes. No buffer holds a message of 4 GiB, so saturating hides nothing.
+/// Returns a size as four bytes. No buffer holds a message of 4 GiB, so saturating hides nothing.
 fn wide(size: usize) -> [u8; 4] {
     u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes()
 }
 
-/// Writes the head of a binary whose bytes follow elsewhere.
+/// Writes the format code and size of a binary, without its bytes.
 pub(super) fn binary_head(size: usize, out: &mut Vec<u8>) {
     out.push(format_code::VBIN32);
     out.extend_from_slice(&wide(size));

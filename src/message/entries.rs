@@ -3,7 +3,7 @@
 use super::{Message, MessageError, SectionKind, SimpleValue};
 use crate::{
     codec::{
-        Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder,
+        Decode, DecodeErrorKind, Decoder, Encode, Encoder,
         format_code::{self, MAP8, MAP32, SMALLULONG, STR8, STR32, SYM8, SYM32, ULONG, ULONG0},
     },
     types::{AnnotationKey, Symbol, Value},
@@ -82,16 +82,6 @@ impl<'a> From<AnnotationKeyRef<'a>> for EntryKey<'a> {
     }
 }
 
-/// Bytes that are an encoded value.
-#[derive(Debug)]
-pub(super) struct RawValue<'a>(pub(super) &'a [u8]);
-
-impl Encode for RawValue<'_> {
-    fn encode(&self, encoder: &mut Encoder<'_>) {
-        encoder.raw(self.0);
-    }
-}
-
 /// One entry of a map section, still encoded.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
@@ -142,8 +132,7 @@ impl<'a> Entries<'a> {
     /// Returns why the section was refused, with its offset in the payload.
     #[cold]
     fn error(&mut self) -> MessageError {
-        let DecodeError { kind, offset } = self.decoder.take_error::<Self>();
-        kind.at(offset.saturating_add(self.base)).into()
+        MessageError::in_part(self.decoder.take_error::<Self>(), self.base)
     }
 
     /// Reads the key of the entry at the front of `rest`, and returns it with the bytes behind it.

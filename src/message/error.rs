@@ -1,11 +1,11 @@
-//! Errors of a payload that is no message.
+//! Errors of payloads that are not messages.
 
 use thiserror::Error;
 
 use super::SectionKind;
 use crate::codec::{DecodeError, DecodeErrorKind};
 
-/// The payload is no message of the standard's format: `amqp:decode-error` on the wire (2.8.15).
+/// The payload is not a message in the standard's format: `amqp:decode-error` on the wire (2.8.15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{kind} at byte {offset}")]
 pub struct MessageError {
@@ -15,7 +15,7 @@ pub struct MessageError {
     pub offset: usize,
 }
 
-/// The reason why a payload is no message.
+/// The reason why a payload is not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MessageErrorKind {
@@ -56,8 +56,16 @@ impl MessageErrorKind {
     }
 }
 
+impl MessageError {
+    /// Returns the error of a part that begins at `start` in the payload.
+    #[cold]
+    pub(super) const fn in_part(error: DecodeError, start: usize) -> Self {
+        MessageErrorKind::Decode(error.kind).at(error.offset.saturating_add(start))
+    }
+}
+
 impl From<DecodeError> for MessageError {
     fn from(error: DecodeError) -> Self {
-        MessageErrorKind::Decode(error.kind).at(error.offset)
+        Self::in_part(error, 0)
     }
 }

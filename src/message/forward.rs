@@ -3,10 +3,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::{
-    Message, MessageError, SectionKind,
-    entries::{Entries, RawValue},
-};
+use super::{Message, MessageError, SectionKind, encoded::RawValue, entries::Entries};
 use crate::{
     codec::{Encode, Encoder, to_vec},
     frame::Payload,
@@ -51,8 +48,8 @@ impl MapChange {
 /// A message for the next hop. [`Message::forward`] starts one, [`build`](Self::build) returns its payload.
 ///
 /// 3.2 forbids an intermediary to change the bare message: its bytes are shared with the received message, and no
-/// property or application-property can be changed. Unless changed, the header, the message-annotations (3.2.3) and the footer are kept. The delivery-annotations are left
-/// out, because they are meant for this hop alone (3.2.2).
+/// property or application-property can be changed. Unless changed, the header, the message-annotations (3.2.3) and the
+/// footer are kept. The delivery-annotations are left out, because they are meant for this hop alone (3.2.2).
 ///
 /// Changing one entry of a map keeps the bytes and the order of all others. A section without entries is not
 /// written, which means the same (3.2.2, 3.2.3).
@@ -92,9 +89,9 @@ impl<'a> Forward<'a> {
         Self {
             message,
             header: HeaderChange::Keep,
-            // 3.2.2: they are from the previous hop to this one.
+            // 3.2.2: delivery-annotations are for the hop to this node alone.
             delivery_annotations: MapChange::OMIT,
-            // 3.2.3: they are propagated unless modified.
+            // 3.2.3: message-annotations are propagated unless modified.
             message_annotations: MapChange::KEEP,
             footer: MapChange::KEEP,
         }
@@ -190,11 +187,11 @@ map_changes! {
     "footer" footer: footer without_footer footer_entry without_footer_entry;
 }
 
-/// A payload in the making: shared parts of a message, and new bytes between them.
+/// A payload under construction: shared parts of a message, and new bytes between them.
 struct Output<'a> {
     message: &'a Message,
     payload: Payload,
-    /// New bytes that the payload does not contain yet.
+    /// New bytes to append to the payload.
     bytes: Vec<u8>,
 }
 

@@ -132,7 +132,7 @@ impl HeadParser {
         let Some((first, rest)) = self.chunks.split_first() else { return Ok(Step::Incomplete(1)) };
         let mut cursor = Cursor::over(first, rest);
         let at = self.layout.end(SectionKind::Footer);
-        if cursor.skip(at).is_none() || cursor.left() == 0 {
+        if cursor.drop_front(at).is_none() || cursor.left() == 0 {
             return Ok(Step::Incomplete(at.saturating_add(1)));
         }
         if self.layout.count >= self.options.max_sections {
@@ -157,7 +157,7 @@ impl HeadParser {
         Ok(Step::Section)
     }
 
-    /// Tells missing bytes from wrong ones.
+    /// Converts an error of the cursor: [`Step::Incomplete`] if bytes are missing, else the error.
     fn incomplete(error: DecodeError, needed: usize) -> Result<Step, MessageError> {
         match error.kind {
             DecodeErrorKind::Truncated => Ok(Step::Incomplete(needed)),
@@ -167,7 +167,7 @@ impl HeadParser {
 
     /// Returns the end of a symbolic descriptor by the size that it declares.
     fn end_of_symbol(mut cursor: Cursor<'_>) -> Option<usize> {
-        cursor.skip(1)?;
+        cursor.drop_front(1)?;
         let size = match cursor.next()? {
             format_code::SYM8 => cursor.size(false)?,
             format_code::SYM32 => cursor.size(true)?,

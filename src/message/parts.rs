@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Message {
-    /// The header (3.2.1); `None` stands for one with no field set.
+    /// Returns the header (3.2.1). `None` is equivalent to a header without fields.
     ///
     /// # Errors
     /// [`MessageError`] if the section is not a header.
@@ -16,7 +16,7 @@ impl Message {
         self.read(SectionKind::Header, Header::decode)
     }
 
-    /// The delivery-annotations (3.2.2); `None` is as good as empty.
+    /// Returns the delivery-annotations (3.2.2). `None` is equivalent to an empty map.
     ///
     /// # Errors
     /// [`MessageError`] if the section is not a map with symbols or ulongs as keys (3.2.10).
@@ -24,7 +24,7 @@ impl Message {
         self.map(SectionKind::DeliveryAnnotations)
     }
 
-    /// The message-annotations (3.2.3); `None` is as good as empty.
+    /// Returns the message-annotations (3.2.3). `None` is equivalent to an empty map.
     ///
     /// # Errors
     /// [`MessageError`] if the section is not a map with symbols or ulongs as keys (3.2.10).
@@ -32,15 +32,15 @@ impl Message {
         self.map(SectionKind::MessageAnnotations)
     }
 
-    /// The properties (3.2.4), all of them. Each has an accessor of its own that does not decode the others.
+    /// Returns all properties (3.2.4). Each has its own accessor, which does not decode the others.
     ///
     /// # Errors
-    /// [`MessageError`] if the section is not as 3.2.4 has it.
+    /// [`MessageError`] if the section is malformed (3.2.4).
     pub fn properties(&self) -> Result<Option<Properties>, MessageError> {
         self.read(SectionKind::Properties, Properties::decode)
     }
 
-    /// The application-properties (3.2.5); `None` is as good as empty.
+    /// Returns the application-properties (3.2.5). `None` is equivalent to an empty map.
     ///
     /// # Errors
     /// [`MessageError`] if the section is not a map from strings to simple values.
@@ -48,7 +48,7 @@ impl Message {
         self.map(SectionKind::ApplicationProperties)
     }
 
-    /// The footer (3.2.9).
+    /// Returns the footer (3.2.9). `None` is equivalent to an empty map.
     ///
     /// # Errors
     /// [`MessageError`] if the section is not a map with symbols or ulongs as keys (3.2.10).
@@ -57,9 +57,9 @@ impl Message {
     }
 
     fn map<M: Decode>(&self, kind: SectionKind) -> Result<Option<M>, MessageError> {
-        self.read(kind, |reader| {
-            reader.skip_descriptor()?;
-            M::decode(reader)
+        self.read(kind, |decoder| {
+            decoder.skip_descriptor()?;
+            M::decode(decoder)
         })
     }
 }

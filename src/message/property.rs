@@ -1,4 +1,4 @@
-//! One property without the others: they are stepped over, not decoded.
+//! One property, without decoding the others (3.2.4).
 
 use bytes::Bytes;
 
@@ -14,14 +14,14 @@ use crate::{
 
 macro_rules! properties {
     ($($name:ident: $ty:ty;)*) => {
-        /// Single properties (3.2.4). Those before the one asked for are stepped over without being checked, and
-        /// those after it are not looked at.
+        /// Single properties (3.2.4). Those before the requested one are skipped without being checked, and those
+        /// after it are not read.
         impl Message {
             $(
-                #[doc = concat!("[`", stringify!($name), "`](crate::spec::messaging::Properties::", stringify!($name), ") alone.")]
+                #[doc = concat!("Returns [`", stringify!($name), "`](crate::spec::messaging::Properties::", stringify!($name), ").")]
                 ///
                 /// # Errors
-                /// [`MessageError`] if it is there but of another type, or cannot be reached.
+                /// [`MessageError`] if the property is of another type, or if an earlier one is malformed.
                 pub fn $name(&self) -> Result<Option<$ty>, MessageError> {
                     const INDEX: usize = Fields::index_of(stringify!($name));
                     self.property(INDEX)
@@ -48,7 +48,7 @@ properties! {
 }
 
 impl Message {
-    /// Decodes one property by its index in the list. Those before it are stepped over, those behind it not looked at.
+    /// Decodes one property by its index in the list.
     #[inline]
     fn property<T: Decode>(&self, index: usize) -> Result<Option<T>, MessageError> {
         let Some(mut decoder) = self.head_decoder(SectionKind::Properties) else { return Ok(None) };
@@ -59,7 +59,7 @@ impl Message {
     }
 }
 
-/// Decodes the field of a section that is a composite.
+/// Decodes one field of the composite at the front of `rest`: `None` within if it is null or left out.
 #[inline(always)]
 fn decode_field<'a, T: Decode>(index: usize, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<Option<T>> {
     let rest = decoder.behind_descriptor(rest)?;

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use super::{
     BodyKind, Forward, MessageBuilder, MessageError, MessageErrorKind, NoBody, Section, SectionKind,
     cursor::Cursor,
-    scan::{Layout, next_section, scan, scan_usual},
+    scan::{Layout, next_section, scan, scan_typical},
 };
 use crate::{
-    codec::{DecodeError, DecodeLimits, Decoder},
+    codec::{DecodeError, DecodeLimits, Decoder, skip::Source as _},
     frame::Payload,
     spec::messaging::Header,
 };
@@ -31,7 +31,7 @@ use crate::{
 pub struct ParseOptions {
     /// Bounds on the values in each section.
     pub limits: DecodeLimits,
-    /// The most sections that a message may have. Default 10 000. An empty data section takes five bytes, so without a
+    /// The maximum number of sections. Default 10 000. An empty data section takes five bytes, so without a
     /// limit a payload could contain millions.
     pub max_sections: u32,
     /// True if a message without a body is malformed. Default true, as in 3.2. Some senders leave an empty body out.
@@ -73,7 +73,8 @@ impl Default for ParseOptions {
 #[derive(Clone, Debug)]
 pub struct Message {
     pub(super) first: Bytes,
-    more: Option<Box<More>>,
+    /// Present if the payload has several chunks.
+    chunked: Option<Box<Chunked>>,
     layout: Layout,
     pub(super) limits: DecodeLimits,
 }
@@ -81,12 +82,12 @@ pub struct Message {
 /// The parts of a message in several chunks: the chunks after the first, and the sections around the body, made
 /// contiguous.
 #[derive(Clone, Debug)]
-struct More {
+struct Chunked {
     rest: Vec<Bytes>,
-    /// From the start of the payload up to the body at least.
+    /// The payload from its start to the body or beyond.
     head: Bytes,
     /// The footer.
-    foot: Bytes,
+    footer: Bytes,
 }
 
 impl Message {
@@ -104,8 +105,8 @@ impl Message {
             Ok(chunk) => chunk,
             Err(payload) => return Self::from_chunks(payload, options),
         };
-        let mut message = Self { first, more: None, layout: Layout::default(), limits: options.limits };
-        if !scan_usual(&message.first, options, &mut message.layout) {
+        let mut message = Self { first, chunked: None, layout: Layout::default(), limits: options.limits };
+        if !scan_typical(&message.first, options, &mut message.layout) {
             message.layout = scan(&mut Cursor::over(&message.first, &[]), options)?;
         }
         Ok(message)
@@ -120,27 +121,27 @@ impl Message {
             rest.push(payload.take_chunk(usize::MAX));
         }
         let layout = scan(&mut Cursor::over(&first, &rest), options)?;
-        let more = More { rest, head: first.clone(), foot: Bytes::new() };
-        let mut message = Self { first, more: Some(Box::new(more)), layout, limits: options.limits };
+        let chunked = Chunked { rest, head: first.clone(), footer: Bytes::new() };
+        let mut message = Self { first, chunked: Some(Box::new(chunked)), layout, limits: options.limits };
         let body = message.layout.start(SectionKind::Data);
         let head = (body > message.first.len()).then(|| message.slice(0..body).into_bytes());
-        let foot = message.slice(message.foot_start()..message.len()).into_bytes();
-        if let Some(more) = &mut message.more {
-            more.foot = foot;
-            more.head = head.unwrap_or_else(|| message.first.clone());
+        let footer = message.slice(message.footer_start()..message.len()).into_bytes();
+        if let Some(chunked) = &mut message.chunked {
+            chunked.footer = footer;
+            chunked.head = head.unwrap_or_else(|| message.first.clone());
         }
         Ok(message)
     }
 
     /// Creates a message of sections before the body, which have been found.
     pub(super) const fn from_head(head: Bytes, layout: Layout, limits: DecodeLimits) -> Self {
-        Self { first: head, more: None, layout, limits }
+        Self { first: head, chunked: None, layout, limits }
     }
 
-    /// The chunks after the first.
+    /// Returns the chunks after the first.
     #[inline]
     fn rest(&self) -> &[Bytes] {
-        self.more.as_ref().map(|more| more.rest.as_slice()).unwrap_or_default()
+        self.chunked.as_ref().map(|chunked| chunked.rest.as_slice()).unwrap_or_default()
     }
 
     /// Starts a new message.
@@ -201,11 +202,11 @@ impl Message {
     #[inline]
     pub(super) fn cursor_at(&self, kind: SectionKind) -> Option<Cursor<'_>> {
         let range = self.layout.range(kind)?;
-        let mut cursor = match &self.more {
+        let mut cursor = match &self.chunked {
             None => return Some(Cursor::within(&self.first, range)),
-            Some(more) => Cursor::over(&self.first, &more.rest),
+            Some(chunked) => Cursor::over(&self.first, &chunked.rest),
         };
-        cursor.skip(range.start)?;
+        cursor.drop_front(range.start)?;
         cursor.stop_at(range.end);
         Some(cursor)
     }
@@ -241,7 +242,7 @@ impl Message {
     pub fn detach(&self) -> Self {
         Self {
             first: self.payload().detach().into_bytes(),
-            more: None,
+            chunked: None,
             layout: self.layout.clone(),
             limits: self.limits,
         }
@@ -264,7 +265,7 @@ impl Message {
         Ok(())
     }
 
-    fn foot_start(&self) -> usize {
+    fn footer_start(&self) -> usize {
         self.layout.start(SectionKind::Footer)
     }
 
@@ -289,10 +290,10 @@ impl Message {
     /// Returns contiguous bytes that contain a section other than the body, and their offset in the payload.
     #[inline]
     pub(super) fn source(&self, kind: SectionKind) -> (&Bytes, usize) {
-        match &self.more {
+        match &self.chunked {
             None => (&self.first, 0),
-            Some(more) if kind == SectionKind::Footer => (&more.foot, self.foot_start()),
-            Some(more) => (&more.head, 0),
+            Some(chunked) if kind == SectionKind::Footer => (&chunked.footer, self.footer_start()),
+            Some(chunked) => (&chunked.head, 0),
         }
     }
 
@@ -303,13 +304,13 @@ impl Message {
         kind: SectionKind,
         read: impl FnOnce(&mut Decoder<'m>) -> Result<T, DecodeError>,
     ) -> Result<Option<T>, MessageError> {
-        let Some(range) = self.layout.range(kind) else { return Ok(None) };
-        let (source, base) = self.source(kind);
-        self.read_in(source, base, range, read).map(Some)
+        let Some((mut decoder, base)) = self.decoder(kind) else { return Ok(None) };
+        // 1.2: a section that declares more bytes than its value has would hide the rest.
+        let value = read(&mut decoder).and_then(|value| decoder.finish().map(|()| value));
+        value.map(Some).map_err(|error| MessageError::in_part(error, base))
     }
 
-    /// Returns a decoder of a section other than the body. Its offsets count from that of its source, which is returned
-    /// with it.
+    /// Returns a decoder of a section other than the body, and the offset in the payload from which its offsets count.
     #[inline(always)]
     pub(super) fn decoder(&self, kind: SectionKind) -> Option<(Decoder<'_>, usize)> {
         let range = self.layout.range(kind)?;
@@ -324,30 +325,9 @@ impl Message {
         self.decoder(kind).map(|(decoder, _)| decoder)
     }
 
-    /// Decodes a range of the payload, which `source` contains from the offset `base` on.
-    pub(super) fn read_in<'m, T>(
-        &self,
-        source: &'m Bytes,
-        base: usize,
-        range: Range<usize>,
-        read: impl FnOnce(&mut Decoder<'m>) -> Result<T, DecodeError>,
-    ) -> Result<T, MessageError> {
-        let range = range.start.saturating_sub(base)..range.end.saturating_sub(base);
-        let mut decoder = Decoder::within(source, range, self.limits);
-        let whole = |decoder: &mut Decoder<'m>| {
-            let value = read(decoder)?;
-            // 1.2: a section that declares more bytes than its value has would hide the rest.
-            decoder.finish()?;
-            Ok(value)
-        };
-        whole(&mut decoder).map_err(|DecodeError { kind, offset }: DecodeError| {
-            MessageErrorKind::Decode(kind).at(offset.saturating_add(base))
-        })
-    }
-
     /// Returns the error of a missing body.
     pub(super) fn no_body(&self) -> MessageError {
-        MessageErrorKind::NoBody.at(self.foot_start())
+        MessageErrorKind::NoBody.at(self.footer_start())
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Section {
 }
 
 /// The number of positions in the order of a message. The three forms of a body share one.
-pub(super) const PLACES: usize = 7;
+pub(super) const POSITIONS: usize = 7;
 
 impl SectionKind {
     /// Every kind, in the order of a message.
@@ -139,7 +139,7 @@ impl SectionKind {
     }
 
     /// Returns the position in the order of a message.
-    pub(super) const fn place(self) -> usize {
+    pub(super) const fn position(self) -> usize {
         match self {
             Self::Header => 0,
             Self::DeliveryAnnotations => 1,

@@ -131,7 +131,7 @@ impl Decode for SimpleValue {
             | format_code::MAP32
             | format_code::ARRAY8
             | format_code::ARRAY32 => return decoder.wrong_type(EXPECTED, code, rest),
-            // The most common types, without looking the code up.
+            // The most common types directly, which is faster.
             format_code::STR8 | format_code::STR32 => simple(Str::decode_as(code, rest, decoder)?),
             format_code::TRUE | format_code::FALSE | format_code::BOOLEAN => {
                 simple(bool::decode_as(code, rest, decoder)?)
@@ -151,7 +151,7 @@ impl Decode for SimpleValue {
     }
 }
 
-/// The type that an application-property has.
+/// The name of the expected type in errors.
 pub(super) const EXPECTED: &str = "value of a simple type";
 
 #[inline]

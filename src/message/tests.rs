@@ -7,7 +7,7 @@ use proptest::{collection, prelude::*, sample::select};
 
 use super::{
     cursor::Cursor,
-    scan::{Layout, scan, scan_usual},
+    scan::{Layout, scan, scan_typical},
     *,
 };
 use crate::{
@@ -36,7 +36,7 @@ fn variable(narrow: u8, wide: u8, most: usize) -> EncodedStrategy {
         .boxed()
 }
 
-/// Every simple type in every form, chars and booleans that are none, and now and then what is not simple.
+/// Values of every simple type in every encoding, invalid chars and booleans, and sometimes a value that is not simple.
 fn simple() -> EncodedStrategy {
     let forms = &[
         (0x40, 0),
@@ -159,7 +159,7 @@ fn section(kind: SectionKind) -> EncodedStrategy {
     (descriptor, value).prop_map(|(descriptor, value)| [descriptor, value].concat()).boxed()
 }
 
-/// A message most of the time: sections in their order, or one of them elsewhere, or an byte changed.
+/// Messages, most of them valid: sections in order, or one of them misplaced, or a byte changed.
 fn message() -> impl Strategy<Value = Bytes> {
     let body = select(&[SectionKind::Data, SectionKind::Sequence, SectionKind::Value][..]);
     let body = (body, 0..4_usize).prop_flat_map(|(kind, count)| {
@@ -273,10 +273,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1200))]
 
     #[test]
-    fn short_ways_through_a_message_agree(bytes in message(), settings in settings(), cuts: [prop::sample::Index; 3]) {
+    fn scanned_and_borrowed_sections_agree_with_decoded_ones(bytes in message(), settings in settings(), cuts: [prop::sample::Index; 3]) {
         let general = scan(&mut Cursor::over(&bytes, &[]), &settings);
         let mut layout = Layout::default();
-        if scan_usual(&bytes, &settings, &mut layout) {
+        if scan_typical(&bytes, &settings, &mut layout) {
             prop_assert_eq!(general.as_ref(), Ok(&layout));
         }
         let whole = Message::parse(bytes.clone(), &settings);
@@ -296,8 +296,8 @@ proptest! {
 }
 
 #[test]
-fn names_that_stand_twice_are_told_at_the_end() {
-    // One pair more than are compared one by one, and two that differ but share a bit.
+fn duplicate_name_is_the_error_after_the_last_entry() {
+    // Counts on both sides of the limit for pairwise comparison, with names that share a bit.
     for count in [2_u8, 16, 17, 40] {
         for twin in [false, true] {
             let mut pairs: Vec<u8> =

@@ -93,7 +93,7 @@ impl Header {
     }
 }
 
-/// A message's identity or what it refers to: one of four types (3.2.11 to 3.2.14).
+/// The identity of a message, or of the one it is correlated with: one of four types (3.2.11 to 3.2.14).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MessageId {
     /// `message-id-ulong`
@@ -106,7 +106,7 @@ pub enum MessageId {
     String(Str),
 }
 
-/// Decodes one of the four types, by one of the methods that types have for it.
+/// Decodes one of the four types by `$decode`, a method that each of them has.
 macro_rules! message_id {
     ($id:ident, $decode:ident, $code:ident, $rest:ident, $decoder:ident) => {
         match $code {
