@@ -142,8 +142,9 @@ impl<'a> Entries<'a> {
         let is_string = self.kind == SectionKind::ApplicationProperties;
         let (narrow, wide) = if is_string { (STR8, STR32) } else { (SYM8, SYM32) };
         match *found {
-            found if found == narrow || found == wide => variable(found == wide, behind, &mut self.decoder)
-                .map(|(text, rest)| (EntryKey::Text(text), rest)),
+            found if found == narrow || found == wide => {
+                self.decoder.sized(found == wide, behind).map(|(text, rest)| (EntryKey::Text(text), rest))
+            }
             // 3.2.10: keys of annotations are symbols or ulongs.
             SMALLULONG | ULONG | ULONG0 if !is_string => u64::decode_as(*found, behind, &mut self.decoder)
                 .map(|(number, rest)| (EntryKey::Ulong(number), rest)),
