@@ -263,7 +263,7 @@ fn m20_bytes_after_the_message_or_hidden_in_a_section_are_refused() {
 
 #[test]
 fn a_field_that_reaches_out_of_its_section_is_not_read() {
-    // The message-id says it has nine bytes; the section has room for two of them.
+    // The message-id declares nine bytes, but the section has room for two of them.
     let message = hex("00 53 73 c0 05 01 a1 09 61 62 00 53 75 a0 05 63 64 65 66 67");
     let error = MessageErrorKind::Decode(DecodeErrorKind::Truncated).at(8);
     let message = Message::parse(message, &STRICT).unwrap();

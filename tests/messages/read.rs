@@ -95,7 +95,7 @@ fn chunks_make_no_difference() {
     same_in_all_chunks("a value", &value, &ParseOptions::default());
 }
 
-/// Whether `part` is a piece of `whole`, by its address.
+/// True if `part` is a slice of `whole`, by its address.
 fn shares(whole: &Bytes, part: &[u8]) -> bool {
     let range = whole.as_ptr_range();
     range.contains(&part.as_ptr()) && part.as_ptr_range().end <= range.end
