@@ -17,9 +17,9 @@
 //! The first state of each table is the initial one. A connection and a SASL exchange have final states, without a
 //! row. Sessions and links have none: they return to their first state, and the engine then removes them.
 //!
-//! # Connection (2.4.6)
+//! # Connection (2.4.6, 2.4.7)
 //!
-//! The table is the diagram of 2.4.6. It covers three exchanges in order: headers, opens and closes. A state named
+//! The table is the diagram of 2.4.7. It covers three exchanges in order: headers, opens and closes. A state named
 //! `_PIPE` belongs to a client that pipelines: it has sent its open, or its close too, before the peer's header or
 //! open has arrived (2.4.2). `DISCARDING` is the state after a close with an error: everything but the peer's close
 //! is dropped, because the peer may have sent it before it read ours.

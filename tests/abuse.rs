@@ -108,7 +108,7 @@ fn large_info(pairs: usize) -> AmqpError {
 
 /// A flow that the sender wrote before it knew of the drain does not answer it.
 #[test]
-fn a_flow_written_before_the_drain_does_not_take_the_grace_away() {
+fn flow_crossing_a_drain_leaves_the_revoked_credit_usable() {
     let (mut bench, id) = Bench::linked(server(), 10);
     let mut receiver = bench.conn.receiver(id).unwrap();
     receiver.set_credit(5).unwrap();
@@ -125,7 +125,7 @@ fn a_flow_written_before_the_drain_does_not_take_the_grace_away() {
 
 /// A drain that was answered just too late still moves the count.
 #[test]
-fn a_drain_answered_too_late_leaves_the_credit_right() {
+fn drain_answered_after_its_timeout_still_moves_the_delivery_count() {
     let client = ConnectionConfig::client("c").timeouts(timeouts());
     let server = ConnectionConfig::server("s").auto_accept_sessions(true).timeouts(timeouts());
     let mut linked = Linked::with(
@@ -151,7 +151,7 @@ fn a_drain_answered_too_late_leaves_the_credit_right() {
 
 /// An `end` that is refused does not undo the one that waits.
 #[test]
-fn an_end_that_fails_changes_nothing() {
+fn end_refused_while_another_waits_leaves_the_waiting_one() {
     let limits = Limits::default().max_outbox_bytes(4096);
     let client = ConnectionConfig::client("c").limits(limits);
     let server = ConnectionConfig::server("s").auto_accept_sessions(true).max_frame_size(512);
@@ -218,7 +218,7 @@ fn keeps_payload(last: &impl Encode) -> bool {
 
 /// The details of a disposition do not come back once for each run of deliveries.
 #[test]
-fn a_disposition_is_not_multiplied_by_its_runs() {
+fn disposition_over_many_runs_is_answered_without_its_details() {
     let (mut pair, sessions) = {
         let mut pair = Pair::plain();
         let session = pair.client.begin(SessionConfig::new()).unwrap();
@@ -262,7 +262,7 @@ fn a_disposition_is_not_multiplied_by_its_runs() {
 
 /// A link given up after its time-out gives back what it held of the session's window.
 #[test]
-fn a_link_that_is_given_up_gives_its_window_back() {
+fn link_ended_by_a_timeout_releases_its_part_of_the_window() {
     let config = ConnectionConfig::server("server").timeouts(timeouts());
     let mut bench = Bench::bare(config);
     let _ = bench.feed(AMQP);
@@ -295,7 +295,7 @@ fn a_link_that_is_given_up_gives_its_window_back() {
 
 /// A request whose termini do not fit the peer's own frames can be refused, and comes to its end.
 #[test]
-fn a_request_that_can_not_be_mirrored_comes_to_an_end() {
+fn attach_whose_termini_fit_no_frame_can_be_refused_or_ends() {
     let small = p::Open { max_frame_size: 512, ..open() };
     let mut bench = Bench::open_as(server(), &small);
     let _ = bench.say(0, &begin());
@@ -354,7 +354,7 @@ fn sasl_answer_after_the_end_is_refused() {
 
 /// 2.4.5: our own back-pressure is not the peer's silence.
 #[test]
-fn a_peer_whose_frames_wait_is_not_silent() {
+fn peer_whose_frames_wait_for_the_application_is_not_timed_out() {
     let limits = Limits::default().max_events(1);
     let mut bench = Bench::open(server().limits(limits).idle_timeout(Duration::from_secs(1)));
     bench.events();
@@ -369,7 +369,7 @@ fn a_peer_whose_frames_wait_is_not_silent() {
 
 /// `is_sendable` says what `send` does.
 #[test]
-fn nothing_is_sendable_while_the_connection_closes() {
+fn is_sendable_while_the_connection_closes_is_false() {
     let limits = Limits::default().max_outbox_bytes(4096);
     let client = ConnectionConfig::client("c").limits(limits);
     let server = ConnectionConfig::server("s").auto_accept_sessions(true).max_frame_size(512);
@@ -401,7 +401,7 @@ fn nothing_is_sendable_while_the_connection_closes() {
 
 /// A peer that names its links as we would does not keep us from attaching any.
 #[test]
-fn a_name_of_ours_that_is_taken_is_passed_over() {
+fn generated_link_name_in_use_is_skipped() {
     let mut bench = Bench::open(server());
     let _ = bench.say(0, &begin());
     let session = bench.conn.session_ids().next().unwrap();
@@ -416,7 +416,7 @@ fn a_name_of_ours_that_is_taken_is_passed_over() {
 
 /// 2.6.1: there are never two live links of one name and direction.
 #[test]
-fn the_second_request_of_a_name_ends_the_first() {
+fn second_attach_with_a_name_ends_the_first_link() {
     let mut bench = Bench::open(server());
     let _ = bench.say(0, &begin());
     let _ = bench.say(0, &attach("link", 0, Role::Sender));
@@ -434,7 +434,7 @@ fn the_second_request_of_a_name_ends_the_first() {
 
 /// Credit that was taken with Ok is there when the request is accepted.
 #[test]
-fn credit_set_before_the_request_is_accepted_counts() {
+fn credit_set_before_the_link_is_accepted_is_announced() {
     let mut bench = Bench::open(server());
     let _ = bench.say(0, &begin());
     let _ = bench.say(0, &attach("link", 0, Role::Sender));
@@ -447,7 +447,7 @@ fn credit_set_before_the_request_is_accepted_counts() {
 
 /// Behind our close no open is waited for.
 #[test]
-fn a_close_that_is_not_answered_yields_closed() {
+fn close_without_an_answer_yields_connection_closed() {
     let open = Some(Duration::from_secs(3));
     let mut bench = Bench::bare(ConnectionConfig::client("c").timeouts(Timeouts::default().open(open)));
     bench.conn.open().unwrap();
@@ -462,7 +462,7 @@ fn a_close_that_is_not_answered_yields_closed() {
 
 /// A detach waits for deliveries that have not been told of, however its descriptor is written.
 #[test]
-fn a_detach_with_a_long_symbol_waits_for_deliveries_too() {
+fn detach_with_a_symbolic_descriptor_waits_for_unpolled_deliveries() {
     let (mut bench, _) = Bench::linked(server(), 10);
     let _ = bench.feed(&with_payload(0, &settled(0, 0), b"x"));
     let body = [&[0x00, 0xb3, 0, 0, 0, 16][..], b"amqp:detach:list", &[0xc0, 3, 2, 0x43, 0x41]].concat();
@@ -474,7 +474,7 @@ fn a_detach_with_a_long_symbol_waits_for_deliveries_too() {
 
 /// 2.6.7: an attach that has not been answered gives no credit.
 #[test]
-fn a_message_before_the_link_is_answered_is_refused() {
+fn transfer_before_the_attach_is_answered_is_refused() {
     let mut bench = Bench::open(server());
     let _ = bench.say(0, &begin());
     let _ = bench.say(0, &attach("link", 0, Role::Sender));
@@ -486,7 +486,7 @@ fn a_message_before_the_link_is_answered_is_refused() {
 }
 
 #[test]
-fn a_client_that_never_opens_is_not_waited_for() {
+fn client_that_never_opens_times_out() {
     let mut bench = Bench::bare(server().timeouts(timeouts()));
     bench.conn.handle_timeout(bench.at());
     let _ = bench.feed(AMQP);
@@ -499,7 +499,7 @@ fn a_client_that_never_opens_is_not_waited_for() {
 
 /// A stream whose last piece has found no room is told when there is.
 #[test]
-fn a_stream_is_told_when_to_go_on() {
+fn stream_without_room_gets_sender_ready_once_there_is_some() {
     let limits = Limits::default().max_outbox_bytes(1000);
     let pair = Pair::new(ConnectionConfig::client("c").limits(limits), server()).opened();
     let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
@@ -517,7 +517,7 @@ fn a_stream_is_told_when_to_go_on() {
 
 /// What a suspended link left unsettled can still be settled, and is told of as long as there is some of it.
 #[test]
-fn a_suspended_link_is_forgotten_with_its_last_delivery() {
+fn suspended_link_is_forgotten_once_its_last_delivery_is_settled() {
     let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
     let Linked { mut pair, sender, .. } = Linked::new(SenderConfig::to("q"), theirs);
     for tag in 0..2_u32 {
@@ -538,7 +538,7 @@ fn a_suspended_link_is_forgotten_with_its_last_delivery() {
 
 /// A drain that is given up once its link has come to its end is nobody's to hear of.
 #[test]
-fn a_drain_in_time_out_says_nothing_behind_the_end_of_its_link() {
+fn drain_timeout_after_the_end_of_its_link_raises_no_event() {
     for end in ["link", "session", "detach"] {
         let second = Duration::from_secs(1);
         let timeouts = timeouts().end(second).detach(second);
@@ -571,7 +571,7 @@ fn a_drain_in_time_out_says_nothing_behind_the_end_of_its_link() {
 
 /// What waits for the application's answer holds no read buffer alive.
 #[test]
-fn a_frame_that_waits_for_an_answer_keeps_no_read_buffer() {
+fn deferred_frame_keeps_no_read_buffer_alive() {
     let told = AmqpError::described(ErrorCondition::InternalError, "for a reason that is kept");
     let frames = [
         with_payload(0, &settled(0, 0), b"a message"),
@@ -598,7 +598,7 @@ fn a_frame_that_waits_for_an_answer_keeps_no_read_buffer() {
 
 /// A state of the peer's that is kept, on a link that is there or is gone, holds no read buffer alive.
 #[test]
-fn a_state_that_is_kept_keeps_no_read_buffer() {
+fn stored_delivery_state_keeps_no_read_buffer_alive() {
     let told = || AmqpError::described(ErrorCondition::InternalError, "for a reason that is kept");
     let states: [DeliveryState; 2] = [
         Rejected { error: Some(told()) }.into(),

@@ -85,7 +85,7 @@ fn rich() -> p::Attach {
 
 /// What waits for an answer holds no block alive that was read, and neither does what is kept after it.
 #[test]
-fn begin_and_attach_can_be_asked_for_and_hold_no_input() {
+fn remote_begin_and_attach_are_returned_and_keep_no_read_buffer_alive() {
     for waits in [true, false] {
         let mut server = opened(4096);
         let begin = p::Begin {
@@ -133,7 +133,7 @@ fn begin_and_attach_can_be_asked_for_and_hold_no_input() {
 
 /// What an answer says itself is not taken from the request.
 #[test]
-fn an_answer_says_its_own() {
+fn termini_of_the_answer_replace_those_of_the_request() {
     let mut server = opened(4096);
     feed(&mut server, &frame(0, &begin()));
     let (sessions, _) = requested(&mut server);
@@ -175,7 +175,7 @@ fn wide_str(text: &str) -> Vec<u8> {
 
 /// A request whose encoding is larger than it has to be is given back in one that fits the peer's own frames.
 #[test]
-fn what_is_given_back_is_no_larger_than_it_has_to_be() {
+fn oversized_encoding_of_a_request_is_answered_in_the_smallest() {
     let (from, to) = ("f".repeat(220), "t".repeat(210));
     let source = wide(Source::CODE, &[wide_str(&from)], 11);
     let target = wide(Target::CODE, &[wide_str(&to)], 7);

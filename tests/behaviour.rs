@@ -20,7 +20,7 @@ fn linked() -> Linked {
 }
 
 #[test]
-fn a_silent_peer_is_closed_and_an_announced_time_out_is_kept() {
+fn silent_peer_is_closed_and_heartbeats_keep_its_own_timeout() {
     let server =
         ConnectionConfig::server("s").auto_accept_sessions(true).idle_timeout(Duration::from_secs(1));
     let mut pair = Pair::new(ConnectionConfig::client("c"), server);
@@ -53,7 +53,7 @@ fn a_silent_peer_is_closed_and_an_announced_time_out_is_kept() {
 }
 
 #[test]
-fn a_peer_that_does_not_answer_close_is_not_waited_for() {
+fn peer_that_does_not_answer_close_times_out() {
     let timeouts = Timeouts::default().close(Some(Duration::from_secs(3)));
     let mut pair = Pair::new(
         ConnectionConfig::client("c").timeouts(timeouts),
@@ -74,7 +74,7 @@ fn a_peer_that_does_not_answer_close_is_not_waited_for() {
 }
 
 #[test]
-fn a_drain_ends_when_the_credit_is_given_up() {
+fn drain_ends_when_the_sender_relinquishes_its_credit() {
     let Linked { mut pair, sender, receiver, .. } = Linked::new(SenderConfig::to("q"), ReceiverConfig::new());
     pair.server.receiver(receiver).unwrap().set_credit(5).unwrap();
     pair.run();
@@ -95,7 +95,7 @@ fn a_drain_ends_when_the_credit_is_given_up() {
 }
 
 #[test]
-fn a_stream_is_written_and_read_in_pieces() {
+fn streamed_delivery_is_written_and_read_in_chunks() {
     let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10)).streaming(true);
     let Linked { mut pair, sender, receiver, .. } = Linked::new(SenderConfig::to("q"), theirs);
     let delivery = pair.client.sender(sender).unwrap().send_streaming(1_u32, &SendOptions::new()).unwrap();
@@ -121,7 +121,7 @@ fn a_stream_is_written_and_read_in_pieces() {
 }
 
 #[test]
-fn an_aborted_delivery_is_settled_and_leaves_no_trace() {
+fn aborted_delivery_is_settled_and_leaves_nothing_unsettled() {
     for streaming in [true, false] {
         let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10)).streaming(streaming);
         let Linked { mut pair, sender, receiver, .. } = Linked::new(SenderConfig::to("q"), theirs);
@@ -143,7 +143,7 @@ fn an_aborted_delivery_is_settled_and_leaves_no_trace() {
 }
 
 #[test]
-fn a_refused_link_is_never_open() {
+fn refused_link_never_raises_open() {
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
     let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("nowhere")).unwrap();
@@ -163,7 +163,7 @@ fn a_refused_link_is_never_open() {
 }
 
 #[test]
-fn a_detached_link_can_still_be_settled() {
+fn deliveries_of_a_detached_link_can_still_be_settled() {
     let Linked { mut pair, sender, receiver, .. } = linked();
     let delivery = pair.client.sender(sender).unwrap().send(1_u32, b"x".as_slice()).unwrap();
     pair.run();
@@ -185,7 +185,7 @@ fn a_detached_link_can_still_be_settled() {
 }
 
 #[test]
-fn a_close_crossing_a_detach_is_said_by_attaching_again() {
+fn close_crossing_a_detach_attaches_again_to_close() {
     let Linked { mut pair, session, sender, receiver } = linked();
     pair.client.sender(sender).unwrap().detach(None).unwrap();
     pair.server.receiver(receiver).unwrap().close(None).unwrap();
@@ -198,7 +198,7 @@ fn a_close_crossing_a_detach_is_said_by_attaching_again() {
 }
 
 #[test]
-fn in_mode_second_the_sender_settles_first() {
+fn sender_in_rcv_settle_mode_second_settles_first() {
     let ours = SenderConfig::to("q").rcv_settle_mode(ReceiverSettleMode::Second).settle_on_outcome(false);
     let theirs =
         ReceiverConfig::new().rcv_settle_mode(ReceiverSettleMode::Second).credit(CreditPolicy::Auto(9));
@@ -219,7 +219,7 @@ fn in_mode_second_the_sender_settles_first() {
 }
 
 #[test]
-fn a_settle_mode_is_kept() {
+fn unsettled_message_on_a_settled_link_is_refused() {
     let ours = SenderConfig::to("q").snd_settle_mode(SenderSettleMode::Settled);
     let Linked { mut pair, sender, .. } =
         Linked::new(ours, ReceiverConfig::new().credit(CreditPolicy::Auto(10)));
@@ -231,7 +231,7 @@ fn a_settle_mode_is_kept() {
 }
 
 #[test]
-fn sessions_and_links_can_be_asked_for_before_the_peer_is_there() {
+fn sessions_and_links_requested_before_the_peer_opens_are_begun_later() {
     let mut client = Connection::new(ConnectionConfig::client("c"));
     let begun: Vec<_> = (0..3).map(|_| client.begin(SessionConfig::new()).unwrap()).collect();
     for session in &begun {
@@ -258,7 +258,7 @@ fn sessions_and_links_can_be_asked_for_before_the_peer_is_there() {
 }
 
 #[test]
-fn a_lost_transport_accounts_for_every_delivery() {
+fn lost_transport_leaves_every_delivery_settled_or_listed_as_unsettled() {
     let Linked { mut pair, session, sender, .. } = linked();
     for tag in 0..3_u32 {
         pair.client.sender(sender).unwrap().send(tag, b"x".as_slice()).unwrap();
@@ -275,7 +275,7 @@ fn a_lost_transport_accounts_for_every_delivery() {
 }
 
 #[test]
-fn a_full_outbox_refuses_and_says_when_it_has_room() {
+fn full_outbox_refuses_a_message_and_raises_sender_ready_once_drained() {
     let limits = amqp_proto::Limits::default().max_outbox_bytes(10_000);
     let mut pair = Pair::new(
         ConnectionConfig::client("c").limits(limits),
@@ -301,7 +301,7 @@ fn a_full_outbox_refuses_and_says_when_it_has_room() {
 }
 
 #[test]
-fn input_waits_while_events_do() {
+fn input_stops_while_the_event_queue_is_full() {
     let limits = amqp_proto::Limits::default().max_events(4);
     let server = ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits);
     let mut pair = Pair::new(ConnectionConfig::client("c"), server);

@@ -130,7 +130,7 @@ fn a_payload_is_written_from_the_senders_memory_and_read_in_the_readers() {
 
 /// The frames of a large message, handed from one engine to the other without a pipe between them.
 #[test]
-fn segments_are_handed_over_without_a_copy() {
+fn chunks_are_handed_over_without_a_copy() {
     let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
     let server = ConnectionConfig::server("s").auto_accept_sessions(true).max_frame_size(16 << 10);
     let Linked { mut pair, sender, receiver, .. } = Linked::with(
@@ -227,7 +227,7 @@ fn conversation() -> Vec<BytesMut> {
 }
 
 #[test]
-fn pieces_of_any_size_say_the_same() {
+fn input_cut_into_pieces_of_any_size_causes_the_same_events() {
     let rounds = conversation();
     let whole = heard(&rounds, usize::MAX);
     let names = [
@@ -251,7 +251,7 @@ fn pieces_of_any_size_say_the_same() {
 
 /// A connection, its sessions and its links keep nothing of what was read alive.
 #[test]
-fn a_read_buffer_is_let_go_of() {
+fn handled_input_keeps_no_read_buffer_alive() {
     let mut server = Connection::new(ConnectionConfig::server("s").auto_accept_sessions(true));
     for bytes in conversation().into_iter().take(4) {
         let bytes = bytes.freeze();

@@ -163,7 +163,7 @@ impl Conversation {
 }
 
 #[test]
-fn the_conversation_comes_to_its_end() {
+fn conversation_without_a_cut_settles_all_but_the_kept_deliveries() {
     let mut whole = Conversation::new();
     assert!(whole.run());
     whole.check("whole");
@@ -183,7 +183,7 @@ fn the_conversation_comes_to_its_end() {
 }
 
 #[test]
-fn a_cut_behind_any_byte_is_told_once_and_loses_no_delivery() {
+fn transport_cut_after_any_byte_raises_one_end_and_loses_no_delivery() {
     let mut whole = Conversation::new();
     assert!(whole.run());
     let (up, down) = (whole.pair.server.arrived(), whole.pair.client.arrived());

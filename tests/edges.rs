@@ -44,7 +44,7 @@ fn ask(pair: &mut Pair, linked: &amqp_proto::ReceiverId) -> BytesMut {
 }
 
 #[test]
-fn nothing_is_written_behind_close() {
+fn nothing_is_written_after_close() {
     let Linked { mut pair, session, sender, receiver } = linked();
     let asked = ask(&mut pair, &receiver);
     pair.client.close(None).unwrap();
@@ -59,7 +59,7 @@ fn nothing_is_written_behind_close() {
 }
 
 #[test]
-fn nothing_is_written_behind_end() {
+fn nothing_is_written_after_end() {
     let Linked { mut pair, session, sender, receiver } = linked();
     let asked = ask(&mut pair, &receiver);
     pair.client.session(session).unwrap().end(None).unwrap();
@@ -80,7 +80,7 @@ fn nothing_is_written_behind_end() {
 }
 
 #[test]
-fn a_session_is_refused_even_if_the_reason_is_too_long() {
+fn session_refused_with_an_oversized_error_ends_with_its_condition_alone() {
     let client = ConnectionConfig::client("c").max_frame_size(512);
     let mut pair = Pair::new(client, ConnectionConfig::server("s"));
     pair.client.open().unwrap();
@@ -105,7 +105,7 @@ fn a_session_is_refused_even_if_the_reason_is_too_long() {
 }
 
 #[test]
-fn a_client_may_open_when_the_servers_header_has_come() {
+fn client_opened_after_the_servers_header_arrived_opens_both_ends() {
     let mut pair =
         Pair::new(ConnectionConfig::client("c"), ConnectionConfig::server("s").auto_accept_sessions(true));
     input(&mut pair.client, BytesMut::from(&b"AMQP\x00\x01\x00\x00"[..]));
@@ -121,7 +121,7 @@ fn a_client_may_open_when_the_servers_header_has_come() {
 }
 
 #[test]
-fn a_refused_link_is_silent() {
+fn refused_link_raises_no_further_event() {
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
     pair.client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
@@ -149,7 +149,7 @@ fn a_refused_link_is_silent() {
 }
 
 #[test]
-fn what_is_unsettled_when_a_link_closes_is_there_to_be_asked_for() {
+fn unsettled_deliveries_of_a_closed_link_are_still_listed() {
     for settles in [true, false] {
         let Linked { mut pair, sender, receiver, .. } = linked();
         pair.server.receiver(receiver).unwrap().set_credit(3).unwrap();
@@ -177,7 +177,7 @@ fn what_is_unsettled_when_a_link_closes_is_there_to_be_asked_for() {
 }
 
 #[test]
-fn an_outcome_is_the_last_state() {
+fn state_after_a_terminal_outcome_is_refused() {
     let theirs =
         ReceiverConfig::new().credit(CreditPolicy::Auto(9)).rcv_settle_mode(ReceiverSettleMode::Second);
     let ours = SenderConfig::to("q").settle_on_outcome(false).rcv_settle_mode(ReceiverSettleMode::Second);
@@ -208,7 +208,7 @@ fn an_outcome_is_the_last_state() {
 }
 
 #[test]
-fn an_open_that_no_peer_need_accept_is_not_begun() {
+fn open_larger_than_512_bytes_is_refused() {
     let mut connection = Connection::new(ConnectionConfig::client("x".repeat(600)));
     let refused = connection.open();
     assert!(matches!(refused, Err(CommandError::FrameTooLarge { max: 512, .. })), "{refused:?}");
@@ -218,7 +218,7 @@ fn an_open_that_no_peer_need_accept_is_not_begun() {
 
 /// 2.4.5: what is announced is the longest silence, counted from when bytes were taken to when the next were.
 #[test]
-fn a_heartbeat_counts_from_the_last_bytes_taken() {
+fn heartbeat_deadline_is_unchanged_by_a_poll_without_output() {
     let mut pair = Pair::new(
         ConnectionConfig::client("c"),
         ConnectionConfig::server("s")
@@ -235,7 +235,7 @@ fn a_heartbeat_counts_from_the_last_bytes_taken() {
 }
 
 #[test]
-fn the_peers_outgoing_window_can_be_asked_for() {
+fn remote_outgoing_window_shrinks_with_each_transfer() {
     let Linked { mut pair, session, sender, receiver } = linked();
     let open = i32::MAX.cast_unsigned();
     assert_eq!(pair.client.session(session).unwrap().remote_outgoing_window(), open);
@@ -249,7 +249,7 @@ fn the_peers_outgoing_window_can_be_asked_for() {
 }
 
 #[test]
-fn a_sender_of_a_failed_session_is_not_told_to_be_ready() {
+fn sender_of_a_failed_session_gets_no_sender_ready() {
     let limits = Limits::default().max_outbox_bytes(1000);
     let pair = Pair::new(
         ConnectionConfig::client("c").limits(limits),
@@ -311,7 +311,7 @@ fn a_disposition_for_a_link_in_error_leaves_its_deliveries_unsettled() {
 
 /// An accept that was refused has changed nothing: what it said is not said by the next answer.
 #[test]
-fn properties_that_did_not_fit_are_not_in_the_next_answer() {
+fn properties_of_a_refused_accept_are_not_in_the_next_answer() {
     for refuse in [false, true] {
         let mut pair =
             Pair::new(ConnectionConfig::client("c").max_frame_size(512), ConnectionConfig::server("s"));

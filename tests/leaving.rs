@@ -154,7 +154,7 @@ fn an_error_cuts_a_message_in_progress_off() {
 }
 
 #[test]
-fn a_stream_in_progress_is_not_waited_for() {
+fn stream_in_progress_does_not_delay_a_close() {
     let Linked { mut pair, sender, .. } = linked();
     let started = pair.client.sender(sender).unwrap().send_streaming(1_u32, &SendOptions::new());
     assert!(started.is_ok());
@@ -166,7 +166,7 @@ fn a_stream_in_progress_is_not_waited_for() {
 }
 
 #[test]
-fn the_peer_may_leave_first() {
+fn peer_that_detaches_first_ends_a_waiting_close_once() {
     for closed in [false, true] {
         let mut linked = linked();
         send_large(&mut linked);
@@ -187,7 +187,7 @@ fn the_peer_may_leave_first() {
 
 /// The client's window is never opened: the peer takes its time, until there is none left.
 #[test]
-fn a_message_that_does_not_get_away_in_time_is_cut_off() {
+fn message_not_sent_within_the_timeout_is_cut_off() {
     type Leave = fn(&mut Linked);
     let ways: [(Leave, &[&str]); 3] = [
         (|linked| linked.pair.client.sender(linked.sender).unwrap().close(None).unwrap(), &["SENDER_ERROR"]),
@@ -227,7 +227,7 @@ fn a_message_that_does_not_get_away_in_time_is_cut_off() {
 }
 
 #[test]
-fn a_detach_that_comes_late_changes_nothing() {
+fn detach_after_its_timeout_changes_nothing() {
     let Linked { mut pair, sender, .. } = linked();
     pair.client.sender(sender).unwrap().close(None).unwrap();
     // What the client writes is not carried until its patience has ended.
@@ -243,7 +243,7 @@ fn a_detach_that_comes_late_changes_nothing() {
 }
 
 #[test]
-fn a_drain_that_is_not_answered_takes_the_credit_back() {
+fn drain_without_an_answer_revokes_the_credit() {
     let Linked { mut pair, sender, receiver, .. } = Linked::with(
         Pair::new(
             ConnectionConfig::client("c"),
@@ -276,7 +276,7 @@ fn a_drain_that_is_not_answered_takes_the_credit_back() {
 }
 
 #[test]
-fn nothing_is_waited_for_on_what_is_gone() {
+fn ended_sessions_and_links_leave_no_timer() {
     // Neither has gone out when it is given up: they wait for the peer's limits.
     let mut pair = Pair::new(
         ConnectionConfig::client("c").timeouts(timeouts()),

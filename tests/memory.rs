@@ -116,7 +116,7 @@ fn a_link_takes_a_third_of_a_kibibyte() {
 
 /// A session or a link that has gone leaves nothing.
 #[test]
-fn what_is_gone_leaves_nothing() {
+fn removed_sessions_and_links_leave_no_memory() {
     let mut pair = Pair::new();
     let session = pair.begin();
     let live = |pair: &mut Pair, number: usize| {
@@ -163,7 +163,7 @@ fn an_ended_session_keeps_no_handles() {
 
 /// A disposition is not multiplied by its deliveries, even if it tells a state that the standard does not define.
 #[test]
-fn a_state_is_kept_once() {
+fn state_of_one_disposition_is_stored_once() {
     let mut pair = Pair::new();
     let session = pair.begin();
     (0..2).for_each(|number| pair.attach(session, number));

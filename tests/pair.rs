@@ -9,7 +9,7 @@ use amqp_proto::{
 use common::{Pair, names};
 
 #[test]
-fn a_message_goes_from_open_to_close() {
+fn one_message_passes_from_open_to_close() {
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
     let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("queue")).unwrap();
@@ -91,7 +91,7 @@ fn a_large_message_passes_small_frames_and_a_small_window() {
 }
 
 #[test]
-fn nothing_is_written_behind_end_or_close() {
+fn nothing_is_written_after_end_or_close() {
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
     let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("queue")).unwrap();
@@ -131,7 +131,7 @@ fn nothing_is_written_behind_end_or_close() {
 
 /// 2.6.7: credit may come right behind the attach, before the sending end has answered it.
 #[test]
-fn credit_given_before_the_attach_is_answered_counts() {
+fn credit_granted_before_the_attach_is_answered_is_used() {
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
     let receiver =
@@ -147,7 +147,7 @@ fn credit_given_before_the_attach_is_answered_counts() {
 
 /// What came before the peer's detach is to be had, however fast the detach follows.
 #[test]
-fn deliveries_can_be_taken_when_everything_ends_behind_them() {
+fn deliveries_before_a_detach_are_polled_before_the_end() {
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
     let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("queue")).unwrap();

@@ -70,7 +70,7 @@ impl Client {
 }
 
 #[test]
-fn the_capture_is_read_as_it_came() {
+fn captured_frames_are_accepted_without_an_error() {
     let mut client = Client::new(CreditPolicy::Auto(4));
     for part in parts() {
         client.feed(part);
@@ -93,7 +93,7 @@ fn split_behind_prelude() -> (Vec<&'static [u8]>, Vec<&'static [u8]>) {
 
 /// The flow that says delivery-count 8 comes before the four messages that it counts.
 #[test]
-fn messages_that_a_flow_has_counted_already_are_taken() {
+fn messages_counted_by_an_earlier_flow_are_accepted() {
     let mut client = Client::new(CreditPolicy::Manual);
     for part in parts().into_iter().take(PRELUDE) {
         client.feed(part);
@@ -117,7 +117,7 @@ fn messages_that_a_flow_has_counted_already_are_taken() {
 /// Messages of four have come when the credit is raised to four again, twice: what was left each time may be used
 /// beside the new, unless the link is strict.
 #[test]
-fn old_credit_is_good_beside_new() {
+fn messages_on_replaced_credit_are_accepted_beside_new() {
     for strict in [false, true] {
         let mut client = Client::with(ReceiverConfig::from("q").strict_credit(strict));
         for part in parts().into_iter().take(PRELUDE) {

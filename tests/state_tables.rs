@@ -57,7 +57,7 @@ fn tables() -> [(&'static str, Rows); 5] {
 }
 
 #[test]
-fn the_notes_print_the_tables_that_are_walked() {
+fn spec_notes_print_the_tables_of_the_engine() {
     let mut printed = String::new();
     for (name, rows) in tables() {
         printed += &format!("### {name}\n\n| state | trigger | next |\n|---|---|---|\n");
@@ -88,7 +88,7 @@ fn compare(rows: Rows, standard: &[[&str; 3]], ours: &[[&str; 3]]) {
 }
 
 #[test]
-fn the_connection_s_table_is_the_diagram_of_2_4_7() {
+fn connection_table_is_the_diagram_of_2_4_7_with_our_rows() {
     let standard = [
         ["START", "R:HDR", "HDR_RCVD"],
         ["START", "S:HDR", "HDR_SENT"],
@@ -131,7 +131,7 @@ fn the_connection_s_table_is_the_diagram_of_2_4_7() {
 }
 
 #[test]
-fn the_session_s_table_is_the_diagram_of_2_5_5() {
+fn session_table_is_the_diagram_of_2_5_5_with_our_rows() {
     let standard = [
         ["UNMAPPED", "S:BEGIN", "BEGIN_SENT"],
         ["UNMAPPED", "R:BEGIN", "BEGIN_RCVD"],

@@ -293,7 +293,7 @@ fn other_composites() {
 
 /// V30, V55: a reader stops where the value ends, and says where that is.
 #[test]
-fn what_follows_a_value_is_left_alone() {
+fn bytes_after_a_value_are_left() {
     for (input, ends) in [("b1000000016100", 6), ("c104025401405401", 6), ("e0020040ff", 4), ("4041", 1)] {
         let input = bytes(input);
         let mut reader = Decoder::new(&input, DecodeLimits::DEFAULT);

@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_come_out_in_order_in_steps_of_any_size() {
+    fn output_advanced_in_steps_of_any_size_is_in_order() {
         for step in [1, 7, 4096] {
             let (mut outbox, expected, _) = filled();
             assert_eq!(outbox.len(), expected.len());
@@ -383,7 +383,7 @@ mod tests {
 
     #[cfg(feature = "std")]
     #[test]
-    fn vectored_chunks_are_all_of_it() {
+    fn vectored_chunks_cover_all_output() {
         let (mut outbox, expected, _) = filled();
         let transmit = Transmit::new(&mut outbox);
         let mut slices = [std::io::IoSlice::new(&[]); 8];
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_too_large_leaves_no_trace() {
+    fn frame_larger_than_the_maximum_leaves_the_outbox_unchanged() {
         let mut outbox = Outbox::default();
         assert_eq!(outbox.frame(FrameKind::Amqp, 0, &Bytes::from(vec![0; 600]), 512), Err(613));
         assert!(outbox.is_empty());

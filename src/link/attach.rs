@@ -197,7 +197,7 @@ mod tests {
     use alloc::{boxed::Box, vec::Vec};
 
     #[test]
-    fn the_places_are_those_of_the_table() {
+    fn field_indices_are_those_of_the_table() {
         let names: Vec<_> = <Attach as Composite>::FIELDS.iter().map(|field| field.name).collect();
         assert_eq!((names[0], names[5], names[6]), ("name", "source", "target"));
     }

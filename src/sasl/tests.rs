@@ -63,7 +63,7 @@ fn mechanism_has_the_registered_name() {
 }
 
 #[test]
-fn mechanism_is_for_one_end() {
+fn mechanism_has_one_side() {
     assert!(all_clients().iter().all(|it| it.is_client() && !it.is_server()));
     assert!(all_servers().iter().all(|it| it.is_server() && !it.is_client()));
 }

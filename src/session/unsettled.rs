@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_follows_the_number_unsettled_not_the_span() {
+    fn memory_depends_on_the_number_unsettled_and_not_on_the_span() {
         let mut epochs = 0;
         let mut map = UnsettledMap::new(DeliveryNumber::new(0), 0);
         let straggler = map.push(0, &mut epochs);

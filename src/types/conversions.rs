@@ -32,34 +32,44 @@ macro_rules! from_types {
     )*};
 }
 
+/// Invokes a macro with the Rust types that stand for one AMQP type each.
+macro_rules! for_each_type {
+    ($macro:ident) => {
+        $macro! {
+            bool => Boolean;
+            u8 => Ubyte;
+            u16 => Ushort;
+            u32 => Uint;
+            u64 => Ulong;
+            i8 => Byte;
+            i16 => Short;
+            i32 => Int;
+            i64 => Long;
+            f32 => Float;
+            f64 => Double;
+            Float => Float;
+            Double => Double;
+            Decimal32 => Decimal32;
+            Decimal64 => Decimal64;
+            Decimal128 => Decimal128;
+            char => Char;
+            Timestamp => Timestamp;
+            Uuid => Uuid;
+            Bytes => Binary;
+            Str => String;
+            Symbol => Symbol;
+        }
+    };
+}
+
+for_each_type!(from_types);
+
 from_types! {
-    bool => Boolean;
-    u8 => Ubyte;
-    u16 => Ushort;
-    u32 => Uint;
-    u64 => Ulong;
-    i8 => Byte;
-    i16 => Short;
-    i32 => Int;
-    i64 => Long;
-    f32 => Float;
-    f64 => Double;
-    Float => Float;
-    Double => Double;
-    Decimal32 => Decimal32;
-    Decimal64 => Decimal64;
-    Decimal128 => Decimal128;
-    char => Char;
-    Timestamp => Timestamp;
-    Uuid => Uuid;
-    Bytes => Binary;
     Vec<u8> => Binary;
-    Str => String;
     &str => String;
     String => String;
     &String => String;
     Cow<'_, str> => String;
-    Symbol => Symbol;
     Vec<Value> => List;
     Map => Map;
     Map<Str> => Map;
@@ -246,27 +256,4 @@ macro_rules! uniform_arrays {
     )*};
 }
 
-uniform_arrays! {
-    bool => Boolean;
-    u8 => Ubyte;
-    u16 => Ushort;
-    u32 => Uint;
-    u64 => Ulong;
-    i8 => Byte;
-    i16 => Short;
-    i32 => Int;
-    i64 => Long;
-    f32 => Float;
-    f64 => Double;
-    Float => Float;
-    Double => Double;
-    Decimal32 => Decimal32;
-    Decimal64 => Decimal64;
-    Decimal128 => Decimal128;
-    char => Char;
-    Timestamp => Timestamp;
-    Uuid => Uuid;
-    Bytes => Binary;
-    Str => String;
-    Symbol => Symbol;
-}
+for_each_type!(uniform_arrays);

@@ -29,7 +29,7 @@ const CODEC: (&str, &str) = ("codec/mod.rs", "use crate::types::Symbol;");
 const NOTHING: [String; 0] = [];
 
 #[test]
-fn the_way_down_is_free() {
+fn downward_imports_are_allowed() {
     let session =
         "use crate::{types::Symbol, codec};\npub(crate) mod window;\nfn f(s: crate::types::Symbol) {}";
     let window = "use super::super::types::Symbol;\nuse self::inner::A;\nmod inner { pub use super::super::f; pub struct A; }";
@@ -78,7 +78,7 @@ fn every_spelling_of_a_path_is_caught() {
 }
 
 #[test]
-fn the_root_is_not_a_way_around() {
+fn imports_through_the_root_are_caught() {
     let hidden = "`crate::*` takes in the crate's root; name the module";
     assert_eq!(faults(&[("types.rs", "use crate::*;")]), [format!("src/types.rs:1: {hidden}")]);
     let hidden = hidden.replace("crate::*", "super::*");

@@ -211,7 +211,7 @@ fn array_elements_without_bytes_are_the_same_value() {
 
 /// The untyped tree of what a typed encoding says is that same encoding.
 #[test]
-fn typed_and_untyped_agree() {
+fn typed_and_untyped_decoding_agree() {
     let encoded = prop_oneof![
         any::<Performative>().prop_map(|it| to_vec(&it)),
         any::<SaslFrame>().prop_map(|it| to_vec(&it)),
@@ -248,13 +248,13 @@ fn messages_are_sections_in_order() {
 }
 
 #[test]
-fn any_bytes_are_taken_or_refused() {
+fn any_bytes_decode_or_are_refused() {
     all(proptest::collection::vec(proptest::num::u8::ANY, 0..200), |bytes| fuzz::decode_value(&bytes));
 }
 
 /// Bytes that are nearly right reach further than those that are not at all.
 #[test]
-fn any_damage_is_taken_or_refused() {
+fn any_damaged_encoding_decodes_or_is_refused() {
     let right = prop_oneof![
         value(4).prop_map(|it| to_vec(&it)),
         any::<Performative>().prop_map(|it| to_vec(&it)),
@@ -272,7 +272,7 @@ fn any_damage_is_taken_or_refused() {
 }
 
 #[test]
-fn any_bytes_are_frames_or_refused() {
+fn any_bytes_split_into_frames_or_are_refused() {
     all(proptest::collection::vec(proptest::num::u8::ANY, 0..100), |bytes| fuzz::split_frame(&bytes));
     let frames = proptest::collection::vec((any::<Performative>(), any::<u16>()), 1..4);
     all((frames, any::<u16>()), |(frames, max)| {

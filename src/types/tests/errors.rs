@@ -10,7 +10,7 @@ fn boxed<T>(result: Result<T, impl Error + Send + Sync + 'static>) -> Box<dyn Er
 }
 
 #[test]
-fn errors_say_what_was_wrong() {
+fn errors_display_their_cause() {
     for (error, text) in [
         (boxed(Str::try_from(Bytes::from_static(b"ab\xff"))), "invalid UTF-8 after 2 bytes of a string"),
         (boxed(Symbol::try_from("naïve")), "not ASCII after 2 bytes of a symbol"),
