@@ -88,7 +88,7 @@ impl SessionEndpoint {
         match role {
             Role::Sender => LinkKind::Sender(SenderEndpoint::new(local.snd_settle_mode)),
             Role::Receiver => {
-                let mut receiver = ReceiverEndpoint::new(local, self.window.size());
+                let mut receiver = ReceiverEndpoint::new(local, self.window.size);
                 (receiver.snd_mode, receiver.rcv_mode) = (local.snd_settle_mode, local.rcv_settle_mode);
                 LinkKind::Receiver(receiver)
             }

@@ -183,7 +183,7 @@ impl SessionEndpoint {
             || self.is_end_pending()
             || !self.can_write()
             || cx.close_pending
-            || self.window.remote_incoming() == 0
+            || self.window.remote_incoming_window == 0
             || cx.outbox_full()
         {
             return;

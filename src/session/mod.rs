@@ -73,7 +73,7 @@ pub(crate) struct SessionEndpoint {
     pub(crate) end_raised: bool,
     cold: Option<Box<ColdState>>,
 
-    window: Window,
+    pub(crate) window: Window,
     /// Links by our handles.
     links: Slab<Link>,
     /// Our handles by the peer's.
@@ -234,9 +234,9 @@ impl SessionEndpoint {
                 .then_some(self.remote_channel)
                 .flatten()
                 .map(Channel::new),
-            next_outgoing_id: self.window.next_outgoing_id(),
-            incoming_window: self.window.incoming(),
-            outgoing_window: self.window.outgoing(),
+            next_outgoing_id: self.window.next_outgoing_id,
+            incoming_window: self.window.incoming_window,
+            outgoing_window: self.window.outgoing_window,
             handle_max: Handle::new(self.handle_max),
             properties: self.cold.as_mut().and_then(|cold| cold.begin_properties.take()),
             ..Begin::default()
@@ -344,17 +344,5 @@ impl SessionEndpoint {
         let mut reached = self.reached.clone();
         reached.1.extend(self.links.iter().flat_map(|link| &link.common.reached));
         reached
-    }
-
-    pub(crate) fn incoming_window(&self) -> u32 {
-        self.window.incoming()
-    }
-
-    pub(crate) fn remote_outgoing_window(&self) -> u32 {
-        self.window.remote_outgoing()
-    }
-
-    pub(crate) fn remote_incoming_window(&self) -> u32 {
-        self.window.remote_incoming()
     }
 }

@@ -40,7 +40,7 @@ impl SessionEndpoint {
     ) -> Result<DeliveryId, CommandError> {
         let Message { link: sender_id, tag, mut payload, options, streaming } = message;
         let handle = LinkKey::from(LinkId::from(sender_id)).handle;
-        let (window, outbox_full) = (self.window.remote_incoming(), cx.outbox_full());
+        let (window, outbox_full) = (self.window.remote_incoming_window, cx.outbox_full());
         self.check_accepts_new_work(cx)?;
         let delivery = self.outgoing.next_id();
         let link = find_mut(&mut self.links, sender_id.into())?;
@@ -114,7 +114,7 @@ impl SessionEndpoint {
     }
 
     fn may_write_transfer(&self, cx: &Context) -> bool {
-        self.window.remote_incoming() > 0 && !cx.outbox_full() && !cx.close_sent
+        self.window.remote_incoming_window > 0 && !cx.outbox_full() && !cx.close_sent
     }
 
     /// Writes more frames of the messages in progress, one of each link in turn, as far as the peer's window and the
@@ -219,7 +219,7 @@ impl SessionEndpoint {
     ) -> Result<(), CommandError> {
         self.check_writable()?;
         let handle = LinkKey::from(LinkId::from(id)).handle;
-        if self.window.remote_incoming() == 0 {
+        if self.window.remote_incoming_window == 0 {
             return Err(CommandError::WindowClosed);
         }
         let sender = self.link(id.into())?.sender()?;

@@ -15,16 +15,16 @@ use crate::{
 pub(crate) struct Window {
     next_incoming_id: Option<TransferNumber>,
     /// Transfers that the peer may still send, as last announced.
-    incoming_window: u32,
+    pub(crate) incoming_window: u32,
     /// Transfers that we hold at most.
-    size: u32,
+    pub(crate) size: u32,
     /// Transfers that the application has not polled or read.
     occupied: u32,
     initial_outgoing_id: TransferNumber,
-    next_outgoing_id: TransferNumber,
-    outgoing_window: u32,
-    remote_incoming_window: u32,
-    remote_outgoing_window: u32,
+    pub(crate) next_outgoing_id: TransferNumber,
+    pub(crate) outgoing_window: u32,
+    pub(crate) remote_incoming_window: u32,
+    pub(crate) remote_outgoing_window: u32,
 }
 
 impl Window {
@@ -111,29 +111,5 @@ impl Window {
             outgoing_window: self.outgoing_window,
             ..Flow::default()
         }
-    }
-
-    pub(crate) fn incoming(&self) -> u32 {
-        self.incoming_window
-    }
-
-    pub(crate) fn size(&self) -> u32 {
-        self.size
-    }
-
-    pub(crate) fn outgoing(&self) -> u32 {
-        self.outgoing_window
-    }
-
-    pub(crate) fn remote_incoming(&self) -> u32 {
-        self.remote_incoming_window
-    }
-
-    pub(crate) fn remote_outgoing(&self) -> u32 {
-        self.remote_outgoing_window
-    }
-
-    pub(crate) fn next_outgoing_id(&self) -> TransferNumber {
-        self.next_outgoing_id
     }
 }

@@ -49,7 +49,7 @@ link_methods! { SenderRef<'a>, Sender, SenderId {
         this.is_open()
             && this.view.link(this.id).is_some_and(|link| link.common.pending_detach.is_none())
             && session.check_accepts_new_work(cx).is_ok()
-            && session.remote_incoming_window() > 0
+            && session.window.remote_incoming_window > 0
             && !cx.outbox_full()
             && this.endpoint().is_some_and(|sender| sender.check(0).is_ok())
     }

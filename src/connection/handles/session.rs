@@ -44,19 +44,19 @@ getters! { SessionRef<'a>, Session {
 
     /// Returns how many more transfer frames the peer may send (2.5.6 `incoming-window`).
     fn incoming_window(this) -> u32 {
-        this.view.session.incoming_window()
+        this.view.session.window.incoming_window
     }
 
     /// Returns how many more transfer frames the peer accepts (2.5.6 `remote-incoming-window`).
     fn remote_incoming_window(this) -> u32 {
-        this.view.session.remote_incoming_window()
+        this.view.session.window.remote_incoming_window
     }
 
     /// Returns how many more transfer frames the peer announces that it may send (2.5.6 `remote-outgoing-window`).
     ///
     /// Nothing holds the peer to it. The bound on what it sends is [`incoming_window`](Self::incoming_window).
     fn remote_outgoing_window(this) -> u32 {
-        this.view.session.remote_outgoing_window()
+        this.view.session.window.remote_outgoing_window
     }
 
     /// Iterates over the ids of the session's links, in any state.
