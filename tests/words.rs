@@ -47,7 +47,7 @@ fn comment(line: &str) -> Option<(&'static str, &str)> {
         }
     }
     // Behind code. The two spaces and quotes that a string with slashes would need are not in the tree.
-    let at = line.find(" // ").filter(|at| line[..*at].matches('"').count() % 2 == 0)?;
+    let at = line.find(" // ").filter(|at| line[..*at].matches('"').count().is_multiple_of(2))?;
     Some(("//", &line[at + 3..]))
 }
 
