@@ -38,7 +38,7 @@ impl Frame {
     fn loose(&self, choices: &[u8]) -> Vec<u8> {
         let mut value = from_bytes(&Bytes::copy_from_slice(&self.0), DecodeLimits::DEFAULT).unwrap();
         if let Value::Described(described) = &mut value
-            && choices[0] % 3 == 0
+            && choices[0].is_multiple_of(3)
         {
             let code = described.descriptor.as_u64().unwrap();
             let (.., symbol) = p::Performative::TYPES.iter().find(|(_, known, _)| *known == code).unwrap();
