@@ -1,6 +1,6 @@
 //! Values that are not taken out of the encoded bytes: borrowed from them, or only checked.
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{Decode, Decoder, Element, format_code};
 use crate::types::{Map, Multiple, Value};
@@ -28,24 +28,6 @@ pub(crate) fn check<'a, T: Decode>(
     T::decode_as(code, rest, decoder).map(|(_, rest)| (Checked, rest))
 }
 
-impl<'a, T: DecodeRef<'a>> DecodeRef<'a> for Box<T> {
-    type Ref = T::Ref;
-
-    #[inline]
-    fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
-        T::decode_ref(code, rest, decoder)
-    }
-}
-
-impl<'a, T: DecodeRef<'a>> DecodeRef<'a> for Arc<T> {
-    type Ref = T::Ref;
-
-    #[inline]
-    fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
-        T::decode_ref(code, rest, decoder)
-    }
-}
-
 impl<'a, T: DecodeRef<'a> + Element> DecodeRef<'a> for Multiple<T> {
     type Ref = Checked;
 
@@ -60,18 +42,9 @@ impl<'a, T: DecodeRef<'a> + Element> DecodeRef<'a> for Multiple<T> {
     }
 }
 
-/// Maps are decoded to be checked: that no key stands twice (1.6.23) shows only when all are there.
-impl<'a, K: Decode + Ord, V: Decode> DecodeRef<'a> for Map<K, V> {
-    type Ref = Checked;
-
-    fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Checked, &'a [u8])> {
-        check::<Self>(code, rest, decoder)
-    }
-}
-
 macro_rules! checked_by_decoding {
-    ($($ty:ty),*) => {$(
-        impl<'a> DecodeRef<'a> for $ty {
+    ($([$($parameters:tt)*] $ty:ty;)*) => {$(
+        impl<'a, $($parameters)*> DecodeRef<'a> for $ty {
             type Ref = Checked;
 
             fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Checked, &'a [u8])> {
@@ -81,4 +54,9 @@ macro_rules! checked_by_decoding {
     )*};
 }
 
-checked_by_decoding!(Value, Vec<Value>);
+checked_by_decoding! {
+    [] Value;
+    [] Vec<Value>;
+    // 1.6.23: that no key stands twice shows only when all are there.
+    [K: Decode + Ord, V: Decode] Map<K, V>;
+}

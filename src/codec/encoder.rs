@@ -66,8 +66,15 @@ impl<'a> Encoder<'a> {
         self.array(bytes);
     }
 
+    /// Writes a value of four bytes behind its format code, which is one store.
+    #[inline(always)]
+    pub(super) fn word(&mut self, code: u8, [a, b, c, d]: [u8; 4]) {
+        self.array([code, a, b, c, d]);
+    }
+
+    /// Writes a value of variable width behind its narrow or its wide format code.
     #[inline]
-    pub(crate) fn variable(&mut self, narrow: u8, wide: u8, bytes: &[u8]) {
+    pub(crate) fn variable(&mut self, [narrow, wide]: [u8; 2], bytes: &[u8]) {
         match u8::try_from(bytes.len()) {
             Ok(length) => self.array([narrow, length]),
             Err(_) => self.fixed(wide, length32(bytes.len()).to_be_bytes()),

@@ -82,31 +82,34 @@ pub trait Encode {
     fn encode(&self, encoder: &mut Encoder<'_>);
 }
 
-impl<T: Decode> Decode for Box<T> {
-    #[inline]
-    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
-        T::decode_as(code, rest, decoder).map(|(value, rest)| (Self::new(value), rest))
-    }
+/// Pointers, which are not seen on the wire.
+macro_rules! pointers {
+    ($($pointer:ident),*) => {$(
+        impl<T: Decode> Decode for $pointer<T> {
+            #[inline]
+            fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+                T::decode_as(code, rest, decoder).map(|(value, rest)| (Self::new(value), rest))
+            }
+        }
+
+        impl<'a, T: DecodeRef<'a>> DecodeRef<'a> for $pointer<T> {
+            type Ref = T::Ref;
+
+            #[inline]
+            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(T::Ref, &'a [u8])> {
+                T::decode_ref(code, rest, decoder)
+            }
+        }
+
+        impl<T: Encode + ?Sized> Encode for $pointer<T> {
+            fn encode(&self, encoder: &mut Encoder<'_>) {
+                (**self).encode(encoder);
+            }
+        }
+    )*};
 }
 
-impl<T: Encode + ?Sized> Encode for Box<T> {
-    fn encode(&self, encoder: &mut Encoder<'_>) {
-        (**self).encode(encoder);
-    }
-}
-
-impl<T: Decode> Decode for Arc<T> {
-    #[inline]
-    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
-        T::decode_as(code, rest, decoder).map(|(value, rest)| (Self::new(value), rest))
-    }
-}
-
-impl<T: Encode + ?Sized> Encode for Arc<T> {
-    fn encode(&self, encoder: &mut Encoder<'_>) {
-        (**self).encode(encoder);
-    }
-}
+pointers!(Box, Arc);
 
 /// A value that may be null, outside the fields of a composite.
 impl<T: Decode> Decode for Option<T> {

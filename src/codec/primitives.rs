@@ -2,134 +2,124 @@
 
 use bytes::Bytes;
 
-use super::{Decode, DecodeErrorKind, Decoder, Encode, Encoder, borrowed::DecodeRef, format_code};
+use super::{Decode, DecodeErrorKind, DecodeRef, Decoder, Encode, Encoder, format_code};
 use crate::types::{
     AnnotationKey, Channel, Decimal32, Decimal64, Decimal128, DeliveryNumber, DeliveryTag, Double, Float,
     Handle, MessageFormat, Milliseconds, Seconds, SequenceNo, Str, Symbol, TextRef, Timestamp, TransactionId,
     TransferNumber, Uuid,
 };
 
-/// One row a type: its standard name, then each code with how to decode what follows it.
-macro_rules! decodes {
-    ($($name:ty, $standard:literal { $($code:ident => |$rest:ident, $decoder:ident| $decode:expr;)* })*) => {$(
+impl Decode for bool {
+    #[inline(always)]
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+        match (code, rest) {
+            (format_code::TRUE, rest) | (format_code::BOOLEAN, [1, rest @ ..]) => Some((true, rest)),
+            (format_code::FALSE, rest) | (format_code::BOOLEAN, [0, rest @ ..]) => Some((false, rest)),
+            (format_code::BOOLEAN, [byte, ..]) => decoder.fail(DecodeErrorKind::InvalidBoolean(*byte), rest),
+            (format_code::BOOLEAN, []) => decoder.truncated(rest),
+            (found, rest) => decoder.wrong_type("boolean", found, rest),
+        }
+    }
+}
+
+impl Encode for bool {
+    #[inline]
+    fn encode(&self, encoder: &mut Encoder<'_>) {
+        encoder.u8(if *self { format_code::TRUE } else { format_code::FALSE });
+    }
+}
+
+/// Integers that have a code for those that fit a byte, and some of them one for zero.
+macro_rules! compact_integers {
+    ($($name:ident, $standard:literal, $code:ident by $write:ident | $small_code:ident as $small:ident $(| $zero:ident)?;)*) => {$(
         impl Decode for $name {
             #[inline(always)]
             fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
                 match code {
-                    $(format_code::$code => {
-                        let ($rest, $decoder) = (rest, decoder);
-                        $decode
-                    })*
+                    format_code::$small_code => fixed(rest, decoder, |byte| $small::from_be_bytes(byte).into()),
+                    $(format_code::$zero => Some((0, rest)),)?
+                    format_code::$code => fixed(rest, decoder, Self::from_be_bytes),
                     found => decoder.wrong_type($standard, found, rest),
+                }
+            }
+        }
+
+        impl Encode for $name {
+            #[inline]
+            fn encode(&self, encoder: &mut Encoder<'_>) {
+                match $small::try_from(*self) {
+                    $(Ok(0) => encoder.u8(format_code::$zero),)?
+                    Ok(small) => {
+                        let [byte] = small.to_be_bytes();
+                        encoder.array([format_code::$small_code, byte]);
+                    }
+                    Err(_) => encoder.$write(format_code::$code, self.to_be_bytes()),
                 }
             }
         }
     )*};
 }
 
-decodes! {
-    bool, "boolean" {
-        TRUE => |rest, _decoder| Some((true, rest));
-        FALSE => |rest, _decoder| Some((false, rest));
-        BOOLEAN => |rest, decoder| match fixed(rest, decoder, |[byte]| byte)? {
-            (0, after) => Some((false, after)),
-            (1, after) => Some((true, after)),
-            (byte, _) => decoder.fail(DecodeErrorKind::InvalidBoolean(byte), rest),
-        };
-    }
-    u8, "ubyte" { UBYTE => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes); }
-    u16, "ushort" { USHORT => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes); }
-    u32, "uint" {
-        SMALLUINT => |rest, decoder| fixed(rest, decoder, |[byte]| byte.into());
-        UINT0 => |rest, _decoder| Some((0, rest));
-        UINT => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes);
-    }
-    u64, "ulong" {
-        SMALLULONG => |rest, decoder| fixed(rest, decoder, |[byte]| byte.into());
-        ULONG0 => |rest, _decoder| Some((0, rest));
-        ULONG => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes);
-    }
-    i8, "byte" { BYTE => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes); }
-    i16, "short" { SHORT => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes); }
-    i32, "int" {
-        SMALLINT => |rest, decoder| fixed(rest, decoder, |[byte]| byte.cast_signed().into());
-        INT => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes);
-    }
-    i64, "long" {
-        SMALLLONG => |rest, decoder| fixed(rest, decoder, |[byte]| byte.cast_signed().into());
-        LONG => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes);
-    }
-    Float, "float" {
-        FLOAT => |rest, decoder| fixed(rest, decoder, |bytes| Self::from_bits(u32::from_be_bytes(bytes)));
-    }
-    Double, "double" {
-        DOUBLE => |rest, decoder| fixed(rest, decoder, |bytes| Self::from_bits(u64::from_be_bytes(bytes)));
-    }
-    Decimal32, "decimal32" { DECIMAL32 => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes); }
-    Decimal64, "decimal64" { DECIMAL64 => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes); }
-    Decimal128, "decimal128" { DECIMAL128 => |rest, decoder| fixed(rest, decoder, Self::from_be_bytes); }
-    char, "char" {
-        CHAR => |rest, decoder| {
-            let (point, after) = fixed(rest, decoder, u32::from_be_bytes)?;
-            match Self::from_u32(point) {
-                Some(char) => Some((char, after)),
-                None => decoder.fail(DecodeErrorKind::InvalidChar(point), rest),
-            }
-        };
-    }
-    Timestamp, "timestamp" {
-        TIMESTAMP => |rest, decoder| {
-            fixed(rest, decoder, |bytes| Self::from_millis(i64::from_be_bytes(bytes)))
-        };
-    }
-    Uuid, "uuid" { UUID => |rest, decoder| fixed(rest, decoder, Self::from_bytes); }
-    DeliveryTag, "delivery-tag" {
-        VBIN8 => |rest, decoder| {
-            let (bytes, after) = decoder.sized(false, rest)?;
-            short(Self::try_copy(bytes), "delivery-tag", rest, after, decoder)
-        };
-        VBIN32 => |rest, decoder| {
-            let (bytes, after) = decoder.sized(true, rest)?;
-            short(Self::try_copy(bytes), "delivery-tag", rest, after, decoder)
-        };
-    }
-    TransactionId, "transaction-id" {
-        VBIN8 => |rest, decoder| {
-            let (bytes, after) = decoder.sized(false, rest)?;
-            short(Self::try_copy(bytes), "transaction-id", rest, after, decoder)
-        };
-        VBIN32 => |rest, decoder| {
-            let (bytes, after) = decoder.sized(true, rest)?;
-            short(Self::try_copy(bytes), "transaction-id", rest, after, decoder)
-        };
-    }
-    AnnotationKey, "symbol or ulong" {
-        SYM8 => |rest, decoder| Symbol::decode_as(format_code::SYM8, rest, decoder).map(annotation_key);
-        SYM32 => |rest, decoder| Symbol::decode_as(format_code::SYM32, rest, decoder).map(annotation_key);
-        SMALLULONG => |rest, decoder| fixed(rest, decoder, |[byte]| Self::Ulong(byte.into()));
-        ULONG0 => |rest, _decoder| Some((Self::Ulong(0), rest));
-        ULONG => |rest, decoder| fixed(rest, decoder, |bytes| Self::Ulong(u64::from_be_bytes(bytes)));
-    }
+compact_integers! {
+    u32, "uint", UINT by word | SMALLUINT as u8 | UINT0;
+    u64, "ulong", ULONG by fixed | SMALLULONG as u8 | ULONG0;
+    i32, "int", INT by fixed | SMALLINT as i8;
+    i64, "long", LONG by fixed | SMALLLONG as i8;
 }
 
-/// Types of which [`DecodeRef`] keeps the value itself.
-macro_rules! kept {
-    ($($name:ty),* $(,)?) => {$(
-        impl<'a> DecodeRef<'a> for $name {
-            type Ref = Self;
-
+/// Types with one code, of which any bytes are a value: how these become a value, and a value them.
+macro_rules! fixed_width {
+    ($($name:ident, $standard:literal, $code:ident, $from:expr, $to:expr;)*) => {$(
+        impl Decode for $name {
             #[inline(always)]
-            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
-                Self::decode_as(code, rest, decoder)
+            fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+                match code {
+                    format_code::$code => fixed(rest, decoder, $from),
+                    found => decoder.wrong_type($standard, found, rest),
+                }
+            }
+        }
+
+        impl Encode for $name {
+            #[inline]
+            fn encode(&self, encoder: &mut Encoder<'_>) {
+                encoder.fixed(format_code::$code, $to(*self));
             }
         }
     )*};
 }
 
-kept!(bool, u8, u16, u32, u64, Timestamp, Uuid, DeliveryTag, TransactionId);
+fixed_width! {
+    u8, "ubyte", UBYTE, Self::from_be_bytes, Self::to_be_bytes;
+    u16, "ushort", USHORT, Self::from_be_bytes, Self::to_be_bytes;
+    i8, "byte", BYTE, Self::from_be_bytes, Self::to_be_bytes;
+    i16, "short", SHORT, Self::from_be_bytes, Self::to_be_bytes;
+    Float, "float", FLOAT, |bytes| Self::from_bits(u32::from_be_bytes(bytes)), |it: Self| it.to_bits().to_be_bytes();
+    Double, "double", DOUBLE, |bytes| Self::from_bits(u64::from_be_bytes(bytes)), |it: Self| it.to_bits().to_be_bytes();
+    Decimal32, "decimal32", DECIMAL32, Self::from_be_bytes, Self::to_be_bytes;
+    Decimal64, "decimal64", DECIMAL64, Self::from_be_bytes, Self::to_be_bytes;
+    Decimal128, "decimal128", DECIMAL128, Self::from_be_bytes, Self::to_be_bytes;
+    Timestamp, "timestamp", TIMESTAMP, |bytes| Self::from_millis(i64::from_be_bytes(bytes)), |it: Self| it.as_millis().to_be_bytes();
+    Uuid, "uuid", UUID, Self::from_bytes, Self::to_bytes;
+}
 
-fn annotation_key((symbol, rest): (Symbol, &[u8])) -> (AnnotationKey, &[u8]) {
-    (AnnotationKey::Symbol(symbol), rest)
+impl Decode for char {
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+        if code != format_code::CHAR {
+            return decoder.wrong_type("char", code, rest);
+        }
+        let (point, after) = fixed(rest, decoder, u32::from_be_bytes)?;
+        match Self::from_u32(point) {
+            Some(char) => Some((char, after)),
+            None => decoder.fail(DecodeErrorKind::InvalidChar(point), rest),
+        }
+    }
+}
+
+impl Encode for char {
+    fn encode(&self, encoder: &mut Encoder<'_>) {
+        encoder.fixed(format_code::CHAR, u32::from(*self).to_be_bytes());
+    }
 }
 
 /// Decodes a value of a fixed width.
@@ -145,37 +135,63 @@ fn fixed<'a, const N: usize, T>(
     }
 }
 
-/// Returns a binary that fits its type (2.8.7, 4.5.4), or refuses it.
-#[inline(always)]
-fn short<'a, T>(
-    try_copy: Option<T>,
+/// How the values of a type of variable width are told from others, and what is wrong with bytes that are none.
+struct Variable {
     name: &'static str,
+    codes: [u8; 2],
+    error: DecodeErrorKind,
+}
+
+const BINARY: Variable = Variable {
+    name: "binary",
+    codes: [format_code::VBIN8, format_code::VBIN32],
+    // Any bytes are a binary, so this is never noted.
+    error: DecodeErrorKind::Truncated,
+};
+const STRING: Variable = Variable {
+    name: "string",
+    codes: [format_code::STR8, format_code::STR32],
+    error: DecodeErrorKind::InvalidUtf8,
+};
+const SYMBOL: Variable = Variable {
+    name: "symbol",
+    codes: [format_code::SYM8, format_code::SYM32],
+    error: DecodeErrorKind::InvalidSymbol,
+};
+/// 2.8.7
+const DELIVERY_TAG: Variable =
+    Variable { name: "delivery-tag", error: DecodeErrorKind::TooLong("delivery-tag"), ..BINARY };
+/// 4.5.4
+const TRANSACTION_ID: Variable =
+    Variable { name: "transaction-id", error: DecodeErrorKind::TooLong("transaction-id"), ..BINARY };
+
+/// Decodes a value of variable width, which `make` makes of its bytes.
+#[inline(always)]
+fn variable<'a, T>(
+    ty: &Variable,
+    code: u8,
     rest: &'a [u8],
-    after: &'a [u8],
     decoder: &mut Decoder<'a>,
+    make: impl FnOnce(&'a [u8], &Decoder<'a>) -> Option<T>,
 ) -> Option<(T, &'a [u8])> {
-    match try_copy {
+    let [narrow, wide] = ty.codes;
+    let (bytes, after) = match code {
+        code if code == narrow => decoder.sized(false, rest)?,
+        code if code == wide => decoder.sized(true, rest)?,
+        found => return decoder.wrong_type(ty.name, found, rest),
+    };
+    match make(bytes, decoder) {
         Some(value) => Some((value, after)),
-        None => decoder.fail(DecodeErrorKind::TooLong(name), rest),
+        None => decoder.fail(ty.error, rest),
     }
 }
 
-/// Types of variable width: of what they are made, what is borrowed of them and how that is checked.
-macro_rules! variables {
-    ($($name:ty, $standard:literal, $narrow:ident | $wide:ident, $borrowed:ty, $check:expr, $error:ident;)*) => {$(
+macro_rules! variable_width {
+    ($($name:ident, $row:ident, $borrowed:ty, $check:expr;)*) => {$(
         impl Decode for $name {
             #[inline]
             fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
-                let (bytes, after) = match code {
-                    format_code::$narrow => decoder.sized(false, rest)?,
-                    format_code::$wide => decoder.sized(true, rest)?,
-                    found => return decoder.wrong_type($standard, found, rest),
-                };
-                match Self::try_from(decoder.share(bytes)) {
-                    Ok(value) => Some((value, after)),
-                    #[allow(unreachable_patterns, reason = "any bytes are a binary")]
-                    Err(_) => decoder.fail(DecodeErrorKind::$error, rest),
-                }
+                variable(&$row, code, rest, decoder, |bytes, decoder| decoder.share(bytes).try_into().ok())
             }
         }
 
@@ -184,24 +200,85 @@ macro_rules! variables {
 
             #[inline(always)]
             fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self::Ref, &'a [u8])> {
-                let (bytes, after) = match code {
-                    format_code::$narrow => decoder.sized(false, rest)?,
-                    format_code::$wide => decoder.sized(true, rest)?,
-                    found => return decoder.wrong_type($standard, found, rest),
-                };
-                match $check(bytes) {
-                    Some(borrowed) => Some((borrowed, after)),
-                    None => decoder.fail(DecodeErrorKind::$error, rest),
-                }
+                variable(&$row, code, rest, decoder, |bytes, _| $check(bytes))
             }
         }
     )*};
 }
 
-variables! {
-    Bytes, "binary", VBIN8 | VBIN32, &'a [u8], Some, Truncated;
-    Str, "string", STR8 | STR32, TextRef<'a>, TextRef::string, InvalidUtf8;
-    Symbol, "symbol", SYM8 | SYM32, TextRef<'a>, TextRef::symbol, InvalidSymbol;
+variable_width! {
+    Bytes, BINARY, &'a [u8], Some;
+    Str, STRING, TextRef<'a>, TextRef::string;
+    Symbol, SYMBOL, TextRef<'a>, TextRef::symbol;
+}
+
+impl Decode for DeliveryTag {
+    #[inline(always)]
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+        variable(&DELIVERY_TAG, code, rest, decoder, |bytes, _| Self::try_copy(bytes))
+    }
+}
+
+impl Encode for DeliveryTag {
+    #[inline]
+    fn encode(&self, encoder: &mut Encoder<'_>) {
+        let (bytes, length) = self.padded();
+        encoder.array([format_code::VBIN8, length]);
+        encoder.array_start(bytes, length.into());
+    }
+}
+
+impl Decode for TransactionId {
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+        variable(&TRANSACTION_ID, code, rest, decoder, |bytes, _| Self::try_copy(bytes))
+    }
+}
+
+/// Types that are encoded as the bytes of another.
+macro_rules! bytes_of {
+    ($($name:ty, $row:ident, |$value:ident| $bytes:expr;)*) => {$(
+        impl Encode for $name {
+            #[inline]
+            fn encode(&self, encoder: &mut Encoder<'_>) {
+                let $value = self;
+                encoder.variable($row.codes, $bytes);
+            }
+        }
+    )*};
+}
+
+bytes_of! {
+    Bytes, BINARY, |bytes| bytes;
+    [u8], BINARY, |bytes| bytes;
+    TransactionId, BINARY, |id| id.as_bytes();
+    str, STRING, |text| text.as_bytes();
+    Str, STRING, |text| text.as_bytes();
+    Symbol, SYMBOL, |text| text.as_bytes();
+}
+
+impl Decode for AnnotationKey {
+    #[inline(always)]
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+        match code {
+            format_code::SYM8 | format_code::SYM32 => {
+                Symbol::decode_as(code, rest, decoder).map(|(key, rest)| (Self::Symbol(key), rest))
+            }
+            format_code::SMALLULONG | format_code::ULONG0 | format_code::ULONG => {
+                u64::decode_as(code, rest, decoder).map(|(key, rest)| (Self::Ulong(key), rest))
+            }
+            found => decoder.wrong_type("symbol or ulong", found, rest),
+        }
+    }
+}
+
+impl Encode for AnnotationKey {
+    #[inline]
+    fn encode(&self, encoder: &mut Encoder<'_>) {
+        match self {
+            Self::Symbol(key) => key.encode(encoder),
+            Self::Ulong(key) => key.encode(encoder),
+        }
+    }
 }
 
 /// Types that are another type on the wire.
@@ -223,8 +300,6 @@ macro_rules! wrappers {
     )*};
 }
 
-kept!(Channel, Handle, Seconds, Milliseconds, MessageFormat, SequenceNo, DeliveryNumber, TransferNumber);
-
 wrappers! {
     Channel as u16;
     Handle as u32;
@@ -236,66 +311,19 @@ wrappers! {
     TransferNumber as u32;
 }
 
-macro_rules! encodes {
-    ($($name:ty: |$value:ident, $encoder:ident| $write:expr;)*) => {$(
-        impl Encode for $name {
-            #[inline]
-            fn encode(&self, $encoder: &mut Encoder<'_>) {
-                let $value = self;
-                $write;
+/// Types of which [`DecodeRef`] keeps the value itself.
+macro_rules! kept {
+    ($($name:ty),* $(,)?) => {$(
+        impl<'a> DecodeRef<'a> for $name {
+            type Ref = Self;
+
+            #[inline(always)]
+            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+                Self::decode_as(code, rest, decoder)
             }
         }
     )*};
 }
 
-encodes! {
-    bool: |value, encoder| encoder.u8(if *value { format_code::TRUE } else { format_code::FALSE });
-    u8: |value, encoder| encoder.array([format_code::UBYTE, *value]);
-    u16: |value, encoder| encoder.fixed(format_code::USHORT, value.to_be_bytes());
-    u32: |value, encoder| match u8::try_from(*value) {
-        Ok(0) => encoder.u8(format_code::UINT0),
-        Ok(small) => encoder.array([format_code::SMALLUINT, small]),
-        Err(_) => {
-            let [a, b, c, d] = value.to_be_bytes();
-            encoder.array([format_code::UINT, a, b, c, d]);
-        }
-    };
-    u64: |value, encoder| match u8::try_from(*value) {
-        Ok(0) => encoder.u8(format_code::ULONG0),
-        Ok(small) => encoder.array([format_code::SMALLULONG, small]),
-        Err(_) => encoder.fixed(format_code::ULONG, value.to_be_bytes()),
-    };
-    i8: |value, encoder| encoder.array([format_code::BYTE, value.cast_unsigned()]);
-    i16: |value, encoder| encoder.fixed(format_code::SHORT, value.to_be_bytes());
-    i32: |value, encoder| match i8::try_from(*value) {
-        Ok(small) => encoder.array([format_code::SMALLINT, small.cast_unsigned()]),
-        Err(_) => encoder.fixed(format_code::INT, value.to_be_bytes()),
-    };
-    i64: |value, encoder| match i8::try_from(*value) {
-        Ok(small) => encoder.array([format_code::SMALLLONG, small.cast_unsigned()]),
-        Err(_) => encoder.fixed(format_code::LONG, value.to_be_bytes()),
-    };
-    Float: |value, encoder| encoder.fixed(format_code::FLOAT, value.to_bits().to_be_bytes());
-    Double: |value, encoder| encoder.fixed(format_code::DOUBLE, value.to_bits().to_be_bytes());
-    Decimal32: |value, encoder| encoder.fixed(format_code::DECIMAL32, value.to_be_bytes());
-    Decimal64: |value, encoder| encoder.fixed(format_code::DECIMAL64, value.to_be_bytes());
-    Decimal128: |value, encoder| encoder.fixed(format_code::DECIMAL128, value.to_be_bytes());
-    char: |value, encoder| encoder.fixed(format_code::CHAR, u32::from(*value).to_be_bytes());
-    Timestamp: |value, encoder| encoder.fixed(format_code::TIMESTAMP, value.as_millis().to_be_bytes());
-    Uuid: |value, encoder| encoder.fixed(format_code::UUID, value.to_bytes());
-    Bytes: |value, encoder| encoder.variable(format_code::VBIN8, format_code::VBIN32, value);
-    [u8]: |value, encoder| encoder.variable(format_code::VBIN8, format_code::VBIN32, value);
-    str: |value, encoder| encoder.variable(format_code::STR8, format_code::STR32, value.as_bytes());
-    Str: |value, encoder| encoder.variable(format_code::STR8, format_code::STR32, value.as_bytes());
-    Symbol: |value, encoder| encoder.variable(format_code::SYM8, format_code::SYM32, value.as_bytes());
-    DeliveryTag: |value, encoder| {
-        let (bytes, length) = value.padded();
-        encoder.array([format_code::VBIN8, length]);
-        encoder.array_start(bytes, length.into());
-    };
-    TransactionId: |value, encoder| encoder.variable(format_code::VBIN8, format_code::VBIN32, value.as_bytes());
-    AnnotationKey: |value, encoder| match value {
-        AnnotationKey::Symbol(key) => key.encode(encoder),
-        AnnotationKey::Ulong(key) => key.encode(encoder),
-    };
-}
+kept!(bool, u8, u16, u32, u64, Timestamp, Uuid, DeliveryTag, TransactionId);
+kept!(Channel, Handle, Seconds, Milliseconds, MessageFormat, SequenceNo, DeliveryNumber, TransferNumber);
