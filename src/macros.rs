@@ -1,6 +1,6 @@
 //! Tables that read like the standard's XML: `composites!`, `restricted!`, `archetypes!` and
-//! `transitions!`; and `setters!`, for settings. One list gives the type, its encoding, its decoding, its docs and what the tests compare
-//! with the standard.
+//! `transitions!`; and `setters!`, for settings. One list defines the type, its encoding,
+//! its decoding, its docs and the rows that the tests compare with the standard.
 
 /// Composite types (1.4): described lists with a descriptor and fields in order.
 ///

@@ -1,4 +1,4 @@
-//! What can be wrong with bytes that should be a value.
+//! Errors of bytes that should be a value.
 
 use thiserror::Error;
 

@@ -59,7 +59,7 @@ impl Encode for AnnotationKeyRef<'_> {
     /// Writes the key as its [`AnnotationKey`] would be.
     fn encode(&self, encoder: &mut Encoder<'_>) {
         match self {
-            Self::Symbol(key) => encoder.variable(format_code::SYM8, format_code::SYM32, key.as_bytes()),
+            Self::Symbol(key) => encoder.variable([format_code::SYM8, format_code::SYM32], key.as_bytes()),
             Self::Ulong(key) => key.encode(encoder),
         }
     }

@@ -1,4 +1,4 @@
-//! What all composite types have in common.
+//! The traits of all composite types.
 
 /// A composite type as the standard defines it (1.4).
 pub trait Composite {

@@ -1,5 +1,5 @@
-//! What holds for decoding any type from any bytes: a value or a reason, the same from shared and from copied bytes, and
-//! the same error whether a value is made or only checked.
+//! Properties of decoding any type from any bytes. The result is the same from shared and from copied bytes, and the
+//! error is the same whether a value is made or only checked.
 
 use alloc::{vec, vec::Vec};
 use core::fmt::Debug;

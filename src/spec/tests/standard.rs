@@ -68,7 +68,7 @@ fn every_format_code_is_the_standards() {
     assert_eq!(coded.len() + 1, Kind::ALL.len());
 }
 
-/// What a composite's table says: name, section, symbolic and numeric descriptor, fields.
+/// A composite's table: name, section, symbolic and numeric descriptor, fields.
 type Row = (&'static str, &'static str, &'static str, u64, &'static [Field]);
 
 fn row<T: Composite>() -> Row {
@@ -250,7 +250,7 @@ fn every_composite_is_the_standards() {
     assert_eq!(ours, [], "not in the standard");
 }
 
-/// The defaults above are tokens; this is what they come to.
+/// The defaults above are tokens; these are their values.
 #[test]
 fn fields_left_out_take_their_defaults() {
     fn empty<T: codec::Decode>(bytes: &'static [u8]) -> T {

@@ -124,7 +124,7 @@ proptest! {
         }
     }
 
-    /// What nearly all senders write takes the special path, whole deliveries and parts of one.
+    /// Transfers as nearly all senders write them take the fast path, whole deliveries and parts of one.
     #[test]
     fn a_usual_transfer_takes_the_special_path(mut transfer in transfer(), starts: bool) {
         (transfer.state, transfer.rcv_settle_mode) = (None, None);
