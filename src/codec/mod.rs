@@ -25,7 +25,7 @@ use bytes::Bytes;
 
 pub use crate::limits::DecodeLimits;
 pub use arrays::Element;
-pub(crate) use borrowed::{Checked, DecodeRef};
+pub(crate) use borrowed::{Checked, DecodeRef, check};
 pub use compounds::FieldDecoder;
 pub use decoder::Decoder;
 pub use descriptors::Descriptor;
