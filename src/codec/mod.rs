@@ -71,8 +71,7 @@ pub trait Decode: Sized {
     /// [`DecodeError`] if the bytes are not a value of this type.
     #[inline]
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        let decoded = decoder.value(decoder.rest());
-        decoder.goes_on(decoded)
+        decoder.run(|rest, decoder| decoder.value(rest))
     }
 }
 
