@@ -10,11 +10,7 @@ use crate::{
     frame::{FrameKind, Outbox, Payload},
     limits::Limits,
     ready_queue::ReadyQueue,
-    spec::{
-        definitions::MIN_MAX_FRAME_SIZE,
-        performatives::Transfer,
-        transfer_fast_path::{write_head, write_head_with_more},
-    },
+    spec::{definitions::MIN_MAX_FRAME_SIZE, performatives::Transfer, transfer_fast_path::write_head},
     timer::TimerQueue,
 };
 
@@ -122,7 +118,7 @@ impl Context {
     ) -> Result<bool, CommandError> {
         self.check_open()?;
         let head = |buffer: &mut Vec<u8>, header| write_head(buffer, header, transfer, transfer.more);
-        let with_more = |buffer: &mut Vec<u8>, header| write_head_with_more(buffer, header, transfer);
+        let with_more = |buffer: &mut Vec<u8>, header| write_head(buffer, header, transfer, true);
         self.outbox
             .transfer(self.channel, head, (transfer.more, with_more), payload, self.max_frame_size)
             .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })

@@ -2,6 +2,20 @@
 //! `transitions!`; and `setters!`, for settings. One list defines the type, its encoding,
 //! its decoding, its docs and the rows that the tests compare with the standard.
 
+/// Types that are decoded by value even if what else there is would be borrowed.
+macro_rules! decoded_by_value {
+    ($($name:ty),*) => {$(
+        impl<'a> $crate::codec::DecodeRef<'a> for $name {
+            type Ref = Self;
+
+            #[inline(always)]
+            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
+                <Self as $crate::codec::Decode>::decode_as(code, rest, decoder)
+            }
+        }
+    )*};
+}
+
 /// Composite types (1.4): described lists with a descriptor and fields in order.
 ///
 /// A field is `name: Type;` for an optional one (`Option<Type>`), or carries `mandatory`, `default EXPR`
@@ -242,14 +256,7 @@ macro_rules! restricted {
             }
         }
 
-        impl<'a> $crate::codec::DecodeRef<'a> for $name {
-            type Ref = Self;
-
-            #[inline]
-            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
-                <Self as $crate::codec::Decode>::decode_as(code, rest, decoder)
-            }
-        }
+        decoded_by_value!($name);
 
         impl $crate::codec::Encode for $name {
             #[inline]
@@ -398,9 +405,8 @@ macro_rules! archetypes {
                 let (checked, rest) = match number {
                     $($ty::CODE => $ty::check_fields(fields, decoder)?,)*
                     _ => {
-                        let other: Option<(Self, &'a [u8])> =
-                            archetypes!(@other rest, decoder, $archetype $(, $other)?);
-                        return other.map(|(_, rest)| ($crate::codec::Checked, rest));
+                        decoder.ascend();
+                        return $crate::codec::check::<Self>(code, rest, decoder);
                     }
                 };
                 decoder.ascend();

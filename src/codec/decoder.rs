@@ -109,14 +109,7 @@ impl<'a> Decoder<'a> {
         &mut self,
         decode: impl FnOnce(&'a [u8], &mut Self) -> Option<(T, &'a [u8])>,
     ) -> Result<T, DecodeError> {
-        let decoded = decode(self.rest, self);
-        self.goes_on(decoded)
-    }
-
-    /// Goes on behind a value, or returns why it was refused.
-    #[inline(always)]
-    pub(super) fn goes_on<T>(&mut self, decoded: Option<(T, &'a [u8])>) -> Result<T, DecodeError> {
-        match decoded {
+        match decode(self.rest, self) {
             Some((value, rest)) => {
                 self.rest = rest;
                 Ok(value)

@@ -52,16 +52,12 @@ impl<'a> Decoder<'a> {
     pub(crate) fn behind_descriptor(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
         match rest {
             [format_code::DESCRIBED, format_code::SMALLULONG, _, rest @ ..] => Some(rest),
-            _ => self.behind_long_descriptor(rest),
+            _ => self.start_of_described(rest).map(|(_, rest)| rest),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn behind_long_descriptor(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
-        self.start_of_described(rest).map(|(_, rest)| rest)
-    }
-
     fn start_of_described(&mut self, rest: &'a [u8]) -> Option<(Descriptor, &'a [u8])> {
         match rest {
             [format_code::DESCRIBED, rest @ ..] => self.take_descriptor(rest),

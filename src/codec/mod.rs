@@ -25,7 +25,7 @@ use bytes::Bytes;
 
 pub use crate::limits::DecodeLimits;
 pub use arrays::Element;
-pub(crate) use borrowed::{Checked, DecodeRef};
+pub(crate) use borrowed::{Checked, DecodeRef, check};
 pub use compounds::FieldDecoder;
 pub use decoder::Decoder;
 pub use descriptors::Descriptor;
@@ -71,8 +71,7 @@ pub trait Decode: Sized {
     /// [`DecodeError`] if the bytes are not a value of this type.
     #[inline]
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        let decoded = decoder.value(decoder.rest());
-        decoder.goes_on(decoded)
+        decoder.run(|rest, decoder| decoder.value(rest))
     }
 }
 

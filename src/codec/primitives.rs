@@ -311,19 +311,6 @@ wrappers! {
     TransferNumber as u32;
 }
 
-/// Types of which [`DecodeRef`] keeps the value itself.
-macro_rules! kept {
-    ($($name:ty),* $(,)?) => {$(
-        impl<'a> DecodeRef<'a> for $name {
-            type Ref = Self;
-
-            #[inline(always)]
-            fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
-                Self::decode_as(code, rest, decoder)
-            }
-        }
-    )*};
-}
-
-kept!(bool, u8, u16, u32, u64, Timestamp, Uuid, DeliveryTag, TransactionId);
-kept!(Channel, Handle, Seconds, Milliseconds, MessageFormat, SequenceNo, DeliveryNumber, TransferNumber);
+decoded_by_value!(bool, u8, u16, u32, u64, Timestamp, Uuid, DeliveryTag, TransactionId);
+decoded_by_value!(Channel, Handle, Seconds, Milliseconds, MessageFormat);
+decoded_by_value!(SequenceNo, DeliveryNumber, TransferNumber);

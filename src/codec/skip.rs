@@ -90,6 +90,8 @@ fn skip_described(source: &mut impl Source) -> Result<(), SkipError> {
     while let Some(left) = due.checked_sub(1) {
         due = left;
         match source.next().ok_or(SkipError::Truncated)? {
+            // Nearly all descriptors are of this form.
+            format_code::SMALLULONG => source.drop_front(1).ok_or(SkipError::Truncated)?,
             format_code::DESCRIBED => due = due.saturating_add(2),
             code => skip_body(code, source)?,
         }

@@ -1,25 +1,42 @@
 //! The kind of a frame, found without decoding its performative.
 
 use super::performatives::{
-    self, Attach, Begin, Close, Detach, Disposition, End, Flow, Open, Performative, Transfer,
+    Attach, Begin, Close, Detach, Disposition, End, Flow, Open, Performative, Transfer,
 };
-use crate::codec::{Decode, DecodeError, DecodeLimits, Decoder, format_code};
+use crate::codec::{Decode, DecodeError, DecodeLimits, Decoder, format_code, skip};
 
-/// The performative that a frame's body starts with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Open,
-    Begin,
-    Attach,
-    Flow,
-    Transfer,
-    Disposition,
-    Detach,
-    End,
-    Close,
-    /// No performative.
-    Unknown,
+macro_rules! kinds {
+    ($($kind:ident),*) => {
+        /// The performative that a frame's body starts with.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Kind {
+            $($kind,)*
+            /// No performative.
+            Unknown,
+        }
+
+        impl Kind {
+            #[inline(always)]
+            const fn from_code(code: u64) -> Self {
+                match code {
+                    $($kind::CODE => Self::$kind,)*
+                    _ => Self::Unknown,
+                }
+            }
+
+            /// Returns the performative's name, for tests.
+            #[cfg(feature = "testing")]
+            pub(crate) const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => stringify!($kind),)*
+                    Self::Unknown => "",
+                }
+            }
+        }
+    };
 }
+
+kinds!(Open, Begin, Attach, Flow, Transfer, Disposition, Detach, End, Close);
 
 impl Kind {
     /// Returns the kind of a body whose descriptor is in its smallest form, or `None`. Works on the first bytes alone.
@@ -36,21 +53,10 @@ impl Kind {
     /// Returns the kind of a whole body, whatever the encoding of its descriptor.
     #[cold]
     pub(crate) fn of(body: &[u8]) -> Self {
-        performatives::number(body).map_or(Self::Unknown, Self::from_code)
-    }
-
-    #[inline(always)]
-    const fn from_code(code: u64) -> Self {
-        match code {
-            Open::CODE => Self::Open,
-            Begin::CODE => Self::Begin,
-            Attach::CODE => Self::Attach,
-            Flow::CODE => Self::Flow,
-            Transfer::CODE => Self::Transfer,
-            Disposition::CODE => Self::Disposition,
-            Detach::CODE => Self::Detach,
-            End::CODE => Self::End,
-            Close::CODE => Self::Close,
+        let [format_code::DESCRIBED, rest @ ..] = body else { return Self::Unknown };
+        let mut rest = rest;
+        match skip::descriptor(&mut rest, Performative::TYPES) {
+            Ok(Some(number)) => Self::from_code(number),
             _ => Self::Unknown,
         }
     }
@@ -65,23 +71,6 @@ impl Kind {
     #[inline(always)]
     pub(crate) const fn is_ending(self) -> bool {
         matches!(self, Self::Detach | Self::End | Self::Close)
-    }
-
-    /// Returns the performative's name, for tests.
-    #[cfg(feature = "testing")]
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Open => "Open",
-            Self::Begin => "Begin",
-            Self::Attach => "Attach",
-            Self::Flow => "Flow",
-            Self::Transfer => "Transfer",
-            Self::Disposition => "Disposition",
-            Self::Detach => "Detach",
-            Self::End => "End",
-            Self::Close => "Close",
-            Self::Unknown => "",
-        }
     }
 }
 

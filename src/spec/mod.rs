@@ -16,9 +16,3 @@ pub(crate) mod transfer_fast_path;
 pub(crate) mod tests;
 
 pub use composite::{Composite, Field, Presence};
-
-/// Returns the low byte of a numeric descriptor, which for the performatives is all there is.
-pub(crate) const fn low_byte(code: u64) -> u8 {
-    let [.., low] = code.to_be_bytes();
-    low
-}

@@ -8,7 +8,7 @@ use super::{
     terminus::{Source, TargetArchetype},
 };
 use crate::{
-    codec::{Checked, DecodeError, DecodeLimits, Decoder, format_code, skip},
+    codec::{Checked, DecodeError, DecodeLimits, Decoder},
     types::{
         Channel, DeliveryNumber, DeliveryTag, Fields, Handle, Map, MessageFormat, Milliseconds, SequenceNo,
         Str, Symbol, TextRef, TransferNumber,
@@ -223,13 +223,4 @@ impl<'a> AttachRef<'a> {
         decoder.finish()?;
         Ok(attach)
     }
-}
-
-/// Returns the number of the performative that a frame's body begins with, whatever the encoding of its descriptor.
-/// `None` if it is no performative, or if the body is cut short in the descriptor.
-#[inline]
-pub(crate) fn number(body: &[u8]) -> Option<u64> {
-    let [format_code::DESCRIBED, rest @ ..] = body else { return None };
-    let mut rest = rest;
-    skip::descriptor(&mut rest, Performative::TYPES).ok().flatten()
 }

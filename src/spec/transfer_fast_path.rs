@@ -38,7 +38,7 @@ impl WholeDelivery {
     }
 }
 
-const TRANSFER: u8 = super::low_byte(Transfer::CODE);
+const TRANSFER: u8 = Transfer::CODE.to_le_bytes()[0];
 
 /// A transfer in one of the usual encodings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,12 +194,6 @@ pub(crate) fn write_head(buffer: &mut Vec<u8>, header: [u8; 8], transfer: &Trans
     }
     buffer.truncate(start);
     write_any_head(buffer, header, transfer, more)
-}
-
-/// Appends the same for a transfer whose field `more` is true.
-#[inline(never)]
-pub(crate) fn write_head_with_more(buffer: &mut Vec<u8>, header: [u8; 8], transfer: &Transfer) -> usize {
-    write_head(buffer, header, transfer, true)
 }
 
 #[cold]
