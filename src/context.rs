@@ -42,9 +42,9 @@ pub(crate) struct Context {
     pub(crate) to_flush: ReadyQueue,
     /// Channels of sessions whose senders wait for the outbox to drain.
     pub(crate) blocked_senders: ReadyQueue,
-    /// Performatives that sessions have received, for tests.
+    /// States that the connection and the sessions that it has removed have reached, for tests.
     #[cfg(feature = "testing")]
-    pub(crate) received: alloc::collections::BTreeSet<&'static str>,
+    pub(crate) reached: crate::testing::Reached,
 }
 
 impl Context {
@@ -65,7 +65,7 @@ impl Context {
             to_flush: ReadyQueue::default(),
             blocked_senders: ReadyQueue::default(),
             #[cfg(feature = "testing")]
-            received: alloc::collections::BTreeSet::new(),
+            reached: Default::default(),
         }
     }
 

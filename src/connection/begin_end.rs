@@ -215,7 +215,7 @@ impl Connection {
         let Some(mut session) = session else { return };
         self.cx.timers.cancel_session(channel);
         #[cfg(feature = "testing")]
-        self.reached.note(&session);
+        self.cx.reached.extend(&session.reached());
         let (unsettled, max) = (session.unsettled_len(), self.cx.limits.max_retained_unsettled);
         if unsettled == 0 || unsettled > max {
             return;

@@ -9,8 +9,6 @@ mod receive;
 mod sasl;
 mod timers;
 
-#[cfg(feature = "testing")]
-use alloc::collections::BTreeSet;
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use core::fmt;
 
@@ -78,9 +76,6 @@ pub struct Connection {
     retained: usize,
     session_generations: u32,
     polled: PolledDeliveries,
-    /// States that the connection and the sessions that it has removed have reached, for tests.
-    #[cfg(feature = "testing")]
-    reached: Reached,
 }
 
 /// Deliveries of one link whose events have been polled, and which its session does not know of yet.
@@ -116,8 +111,6 @@ impl Connection {
             retained: 0,
             session_generations: 0,
             polled: PolledDeliveries::default(),
-            #[cfg(feature = "testing")]
-            reached: Reached::default(),
         }
     }
 
@@ -128,7 +121,7 @@ impl Connection {
         self.state = next;
         self.cx.close_sent = self.is_write_closed();
         #[cfg(feature = "testing")]
-        self.reached.connection.insert(next);
+        self.cx.reached.connections.insert(next);
         true
     }
 
@@ -267,9 +260,9 @@ impl Connection {
 
     /// Returns the states that the connection, its sessions and its links have reached, and the frames it received.
     #[cfg(feature = "testing")]
-    pub(crate) fn reached(&self) -> Reached {
-        let mut reached = Reached { received: self.cx.received.clone(), ..self.reached.clone() };
-        self.sessions.iter().for_each(|session| reached.note(session));
+    pub(crate) fn reached(&self) -> crate::testing::Reached {
+        let mut reached = self.cx.reached.clone();
+        self.sessions.iter().for_each(|session| reached.extend(&session.reached()));
         reached
     }
 
@@ -311,25 +304,6 @@ impl Connection {
             .chain(self.ended.iter().map(|ended| &**ended))
             .flat_map(|session| session.unsettled(link, limits))
             .collect()
-    }
-}
-
-/// The states that a connection, its sessions and its links have reached, and the performatives received.
-#[cfg(feature = "testing")]
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Reached {
-    pub(crate) connection: BTreeSet<ConnectionState>,
-    pub(crate) sessions: BTreeSet<crate::state::SessionState>,
-    pub(crate) links: BTreeSet<crate::state::LinkState>,
-    pub(crate) received: BTreeSet<&'static str>,
-}
-
-#[cfg(feature = "testing")]
-impl Reached {
-    fn note(&mut self, session: &SessionEndpoint) {
-        let (sessions, links) = session.reached();
-        self.sessions.extend(sessions);
-        self.links.extend(links);
     }
 }
 

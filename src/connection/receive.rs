@@ -253,7 +253,7 @@ impl Connection {
             return Ok(());
         }
         #[cfg(feature = "testing")]
-        self.cx.received.insert(kind.name());
+        self.cx.reached.received.insert(kind.name());
         match kind {
             Kind::Open => {
                 let open = from_slice(body, limits)?;
@@ -327,7 +327,7 @@ fn receive_run(
     let (max, channel) = (cx.config.max_frame_size, header.channel);
     loop {
         #[cfg(feature = "testing")]
-        cx.received.insert(kind.name());
+        cx.reached.received.insert(kind.name());
         session.receive(kind, header, input, cx)?;
         if !session.is_open() || !cx.has_room() {
             return Ok(());

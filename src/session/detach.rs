@@ -300,7 +300,7 @@ impl SessionEndpoint {
         self.link_names.remove(&self.links, handle);
         let Some(link) = self.links.remove(handle) else { return };
         #[cfg(feature = "testing")]
-        self.reached.1.extend(&link.common.reached);
+        self.reached.links.extend(&link.common.reached);
         self.link_flows_due.remove(handle);
         self.sending.remove(handle);
         self.ready_checks.remove(handle);

@@ -20,13 +20,7 @@ use alloc::{
     vec::Vec,
 };
 
-#[cfg(feature = "testing")]
-use alloc::collections::BTreeSet;
-
 use bytes::Bytes;
-
-#[cfg(feature = "testing")]
-use crate::state::LinkState;
 
 pub(crate) use self::{detach::LinkEnd, end::SessionEnd, outgoing::Message};
 use self::{
@@ -103,7 +97,7 @@ pub(crate) struct SessionEndpoint {
     ready_checks: ReadyQueue,
     /// States that it and its links have reached, for tests.
     #[cfg(feature = "testing")]
-    reached: (BTreeSet<SessionState>, BTreeSet<LinkState>),
+    reached: crate::testing::Reached,
 }
 
 /// State that few sessions have, or only for a part of their life.
@@ -188,7 +182,7 @@ impl SessionEndpoint {
         let Some(next) = self.state.next(trigger) else { return false };
         self.state = next;
         #[cfg(feature = "testing")]
-        self.reached.0.insert(next);
+        self.reached.sessions.insert(next);
         true
     }
 
@@ -340,9 +334,9 @@ impl SessionEndpoint {
 
     /// Returns the states that the session and its links have reached.
     #[cfg(feature = "testing")]
-    pub(crate) fn reached(&self) -> (BTreeSet<SessionState>, BTreeSet<LinkState>) {
+    pub(crate) fn reached(&self) -> crate::testing::Reached {
         let mut reached = self.reached.clone();
-        reached.1.extend(self.links.iter().flat_map(|link| &link.common.reached));
+        reached.links.extend(self.links.iter().flat_map(|link| &link.common.reached));
         reached
     }
 }

@@ -42,7 +42,7 @@ impl Coverage {
         self.received.extend(reached.received);
         self.written.extend(written);
         self.connections.insert(ConnectionState::Start);
-        self.connections.extend(reached.connection);
+        self.connections.extend(reached.connections);
         self.sessions.extend(reached.sessions);
         self.links.extend(reached.links);
     }

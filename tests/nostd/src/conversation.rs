@@ -1,7 +1,8 @@
 //! Two connections in memory: a message goes from the one to the other, and its outcome comes back.
 
 use amqp_proto::{
-    CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, ReceiverConfig, SenderConfig, SessionConfig,
+    CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, ReceiverConfig, SenderConfig,
+    SessionConfig,
 };
 use bytes::{Buf, BytesMut};
 
