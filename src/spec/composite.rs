@@ -1,4 +1,4 @@
-//! What all composite types have in common.
+//! The definition of a composite type, as a trait.
 
 /// A composite type as the standard defines it (1.4).
 pub trait Composite {
