@@ -25,7 +25,7 @@ SHARED = "shared"
 FIRST = {"codec": 1492, "frame": 653, "spec": 909, "link": 1128, "session": 2291, "connection": 2070, SHARED: 732}
 
 # The aim is fewer lines than at FIRST_COMMIT. Until it is met the count may only fall: never raise this.
-CEILING = 9_421
+CEILING = 9_351
 
 # The public face of the engine and its vocabulary; what stands beside the engine or on it.
 NOT_COUNTED = {

@@ -44,7 +44,7 @@ pub(crate) struct Context {
     pub(crate) blocked_senders: ReadyQueue,
     /// States that the connection and the sessions that it has removed have reached, for tests.
     #[cfg(feature = "testing")]
-    pub(crate) reached: crate::testing::Reached,
+    pub(crate) reached: crate::state::Reached,
 }
 
 impl Context {

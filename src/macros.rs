@@ -1,8 +1,10 @@
-//! Tables that read like the standard's XML: `composites!`, `restricted!`, `archetypes!` and
-//! `transitions!`; and `setters!`, for settings. One list defines the type, its encoding,
-//! its decoding, its docs and the rows that the tests compare with the standard.
+//! Tables that read like the standard's XML: `composites!`, `restricted!`, `archetypes!` and `transitions!`.
+//! `setters!` is for settings.
+//!
+//! One list defines the type, its encoding, its decoding, its docs and the facts that the tests compare with the
+//! standard.
 
-/// Types that are decoded by value even if what else there is would be borrowed.
+/// Types that [`DecodeRef`](crate::codec::DecodeRef) decodes by value.
 macro_rules! decoded_by_value {
     ($($name:ty),*) => {$(
         impl<'a> $crate::codec::DecodeRef<'a> for $name {
@@ -21,8 +23,8 @@ macro_rules! decoded_by_value {
 /// A field is `name: Type;` for an optional one (`Option<Type>`), or carries `mandatory`, `default EXPR`
 /// (both plain `Type`), `multiple` or `multiple_mandatory` (both `Multiple<Type>`).
 ///
-/// `Name | NameRef<'a> = ...` makes a second struct of the same table, of what is borrowed when a composite is decoded
-/// without making a value of it; for a field of another type there, the table has that behind a `|`.
+/// `Name | NameRef<'a> = ...` makes a second struct of the same table, which borrows from the encoded bytes. A `|` in a
+/// field's row is followed by the type that the field has there.
 macro_rules! composites {
     ($(
         $(#[$meta:meta])*

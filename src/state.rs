@@ -230,3 +230,24 @@ transitions! {
         SendFailure = "S:SASL-OUTCOME(failure)";
     }
 }
+
+/// The states that a connection, its sessions and its links have reached, and the performatives received.
+#[cfg(feature = "testing")]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reached {
+    pub(crate) connections: alloc::collections::BTreeSet<ConnectionState>,
+    pub(crate) sessions: alloc::collections::BTreeSet<SessionState>,
+    pub(crate) links: alloc::collections::BTreeSet<LinkState>,
+    pub(crate) received: alloc::collections::BTreeSet<&'static str>,
+}
+
+#[cfg(feature = "testing")]
+impl Reached {
+    /// Adds all that another endpoint has reached.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.connections.extend(&other.connections);
+        self.sessions.extend(&other.sessions);
+        self.links.extend(&other.links);
+        self.received.extend(&other.received);
+    }
+}

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use super::{Decode, Decoder, Element, format_code};
 use crate::types::{Map, Multiple, Value};
 
-/// A type that can be decoded without making a value of it: with the same errors at the same offsets, but nothing
-/// is allocated, and only what the tables ask for is kept.
+/// A type that can be decoded without making a value of it. The errors and their offsets are those of decoding.
+/// Nothing is allocated, and only the parts that the tables name are kept.
 pub(crate) trait DecodeRef<'a>: Decode {
     /// The value kept: the value itself, its bytes, or [`Checked`].
     type Ref;
@@ -15,7 +15,7 @@ pub(crate) trait DecodeRef<'a>: Decode {
     fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self::Ref, &'a [u8])>;
 }
 
-/// A value that was there, and as it should be.
+/// A value that was present and valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Checked;
 

@@ -11,7 +11,7 @@ use crate::types::{Map, Value};
 /// A list, map or array that has been entered.
 #[derive(Clone, Copy)]
 pub(crate) struct Entered<'a> {
-    /// How many elements are declared.
+    /// The declared number of elements.
     pub(crate) count: u32,
     /// The bytes of the elements.
     pub(crate) elements: &'a [u8],
@@ -20,7 +20,7 @@ pub(crate) struct Entered<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    /// Returns if a format code is the wide one of two, or refuses it.
+    /// Returns true for the wide of two format codes and false for the narrow one. Refuses any other.
     #[inline]
     pub(super) fn is_wide(
         &mut self,
@@ -36,7 +36,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Reads a size and a count of one byte or four each, and checks the size against the bytes.
+    /// Reads a size and a count, of one byte or four each, and checks the size against the bytes.
     #[inline]
     pub(super) fn enter(&mut self, wide: bool, rest: &'a [u8]) -> Option<Entered<'a>> {
         let (body, after) = self.sized(wide, rest)?;
@@ -81,7 +81,7 @@ impl<'a> Decoder<'a> {
         Some(entered)
     }
 
-    /// Enters a list or a map of any length without judging its count; `codes` are the narrow and the wide format code.
+    /// Enters a list or a map of any length without checking its count; `codes` are the narrow and the wide format code.
     /// Returns the count and the elements, or `None` within for the list that has neither.
     #[inline]
     pub(crate) fn enter_any(
@@ -99,7 +99,7 @@ impl<'a> Decoder<'a> {
         Some(Some((entered.count, entered.elements)))
     }
 
-    /// Ends a list, map or array, of whose elements `rest` is left.
+    /// Ends a list, map or array. `rest` is the part of its elements that is left, which must be empty.
     #[inline(always)]
     pub(crate) fn end_compound(&mut self, rest: &'a [u8]) -> Option<()> {
         if rest.is_empty() { Some(()) } else { self.fail(DecodeErrorKind::SizeMismatch, rest) }
@@ -146,7 +146,7 @@ impl Encode for Vec<Value> {
     }
 }
 
-/// How many pairs of a map room is made for at once.
+/// The most pairs of a map that room is reserved for in advance.
 const RESERVED: usize = 16;
 
 impl<K: Decode + Ord, V: Decode> Decode for Map<K, V> {

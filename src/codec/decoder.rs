@@ -1,4 +1,4 @@
-//! The decoder: where values are taken from, what may be spent on them, and why one was refused.
+//! The decoder: the bytes that values are taken from, the limits, and the reason for a refusal.
 
 use core::ops::Range;
 
@@ -21,24 +21,24 @@ pub struct Decoder<'a> {
     /// The part of `source` that has not been decoded.
     rest: &'a [u8],
     budget: DecodeLimits,
-    /// Why the last value was refused.
+    /// The reason for which the last value was refused.
     error: Option<DecodeError>,
 }
 
 impl<'a> Decoder<'a> {
-    /// A decoder at the start of the bytes, which shares them with what it decodes.
+    /// Returns a decoder at the start of the bytes, which shares them with what it decodes.
     #[inline]
     pub fn new(source: &'a Bytes, limits: DecodeLimits) -> Self {
         Self { source, shared: Some(source), rest: source, budget: limits, error: None }
     }
 
-    /// A decoder at the start of the bytes, which copies binaries, strings and symbols out of them.
+    /// Returns a decoder at the start of the bytes, which copies binaries, strings and symbols out of them.
     #[inline]
     pub fn from_slice(source: &'a [u8], limits: DecodeLimits) -> Self {
         Self { source, shared: None, rest: source, budget: limits, error: None }
     }
 
-    /// A decoder of a part of the bytes; offsets count from the start of them all.
+    /// Returns a decoder of a part of the bytes; offsets count from the start of them all.
     #[inline(always)]
     pub(crate) fn within(source: &'a Bytes, part: Range<usize>, limits: DecodeLimits) -> Self {
         let end = source.get(source.len()..).unwrap_or_default();
@@ -54,7 +54,7 @@ impl<'a> Decoder<'a> {
     /// Returns where a part of the source begins in it.
     #[inline]
     fn offset_of(&self, part: &[u8]) -> usize {
-        // Any slice that gets here is a part of `source`, so the difference of their addresses is the offset.
+        // Any slice passed in is a part of `source`, so the difference of their addresses is the offset.
         part.as_ptr().addr().wrapping_sub(self.source.as_ptr().addr()).min(self.source.len())
     }
 
@@ -118,7 +118,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Returns why the value was refused.
+    /// Returns the reason for which the value was refused.
     #[cold]
     #[inline(never)]
     pub(crate) fn take_error<T>(&mut self) -> DecodeError {
@@ -151,7 +151,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Notes why the value is refused, `at` being the bytes from the fault on, and returns `None`.
+    /// Notes the reason to refuse a value, and returns `None`. `at` are the bytes from the fault on.
     #[inline(always)]
     pub fn fail<T>(&mut self, kind: DecodeErrorKind, at: &[u8]) -> Option<T> {
         self.note(kind, at);
@@ -164,7 +164,7 @@ impl<'a> Decoder<'a> {
         self.error = Some(kind.at(self.offset_of(at)));
     }
 
-    /// Notes that a value of another type is due than that of the format code in front of `rest`, and returns `None`.
+    /// Notes that the format code in front of `rest` is of another type than the one due, and returns `None`.
     #[inline(always)]
     pub fn wrong_type<T>(&mut self, expected: &'static str, found: u8, rest: &[u8]) -> Option<T> {
         self.note_type(expected, found, rest);
@@ -175,7 +175,7 @@ impl<'a> Decoder<'a> {
     #[inline(never)]
     fn note_type(&mut self, expected: &'static str, found: u8, rest: &[u8]) {
         let kind = DecodeErrorKind::wrong_type(expected, found);
-        // The code has been taken already: the fault lies with it.
+        // The code, which is the fault, has been taken already.
         self.error = Some(kind.at(self.offset_of(rest).saturating_sub(1)));
     }
 
@@ -223,7 +223,7 @@ impl<'a> Decoder<'a> {
 }
 
 impl DecodeErrorKind {
-    /// Returns what is wrong with a format code where a value of another type is due.
+    /// Returns the fault of a format code that is not of the type due.
     pub(crate) fn wrong_type(expected: &'static str, found: u8) -> Self {
         if found != format_code::DESCRIBED && format_code::lookup(found).is_none() {
             return Self::UnknownCode(found);

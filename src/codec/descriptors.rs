@@ -85,8 +85,8 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Enters a described value, one level down, and returns the number of its type and the bytes of the value; the
-    /// number is that of no type if it is none of the `known` ones.
+    /// Enters a described value, one level down. Returns the number of its type and the bytes of the value; the number
+    /// is [`UNKNOWN`] if the descriptor is none of the `known` ones.
     #[inline(always)]
     pub(crate) fn enter_described(
         &mut self,
@@ -105,7 +105,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Decodes a described value of one type, which `decode` takes up behind the descriptor.
+    /// Decodes a described value of one type. `decode` decodes the value behind the descriptor.
     #[inline(always)]
     pub(crate) fn described<T>(
         &mut self,
@@ -130,7 +130,7 @@ impl<'a> Decoder<'a> {
         let mut behind = rest;
         match skip::descriptor(&mut behind, known) {
             Ok(Some(number)) => Some((number, behind)),
-            // The caller decodes it, and either refuses or keeps it. That happens only once, because of the limits.
+            // The caller decodes the descriptor, to refuse or to keep it: only once, because that uses up the limits.
             _ => Some((UNKNOWN, rest)),
         }
     }
@@ -145,7 +145,7 @@ impl<'a> Decoder<'a> {
         Some((Described { descriptor: descriptor.into(), value }, rest))
     }
 
-    /// Refuses the descriptor at the front of `rest`: for what is wrong with it, or for naming none of `expected`.
+    /// Refuses the descriptor at the front of `rest`: for its own fault, or because it names none of `expected`.
     #[cold]
     #[inline(never)]
     pub(crate) fn unknown_descriptor<T>(&mut self, expected: &'static str, rest: &'a [u8]) -> Option<T> {

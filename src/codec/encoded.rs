@@ -44,7 +44,7 @@ impl<T: Decode> Encoded<T> {
     /// Returns where the bytes of a field are that is a binary, a string or a symbol, for [`get`](Self::get).
     pub(crate) fn range_of(&self, field: EncodedField<'_>) -> Option<Range<u32>> {
         let mut bytes = field.0;
-        // 1.2.2: the lower bit of the upper half tells how wide the length is.
+        // 1.2.2: the upper half of the code is 0xb if the length has four bytes.
         let wide = bytes.next()? >> 4 == 0xb;
         let length = bytes.size(wide)?;
         // The field is a part of the bytes, so the difference of the addresses is its offset.

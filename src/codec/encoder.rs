@@ -11,25 +11,25 @@ pub struct Encoder<'a> {
 }
 
 impl<'a> Encoder<'a> {
-    /// An encoder at the end of the buffer.
+    /// Returns an encoder at the end of the buffer.
     #[inline]
     pub fn new(buffer: &'a mut Vec<u8>) -> Self {
         Self { buffer }
     }
 
-    /// Returns how long the buffer is now, in bytes.
+    /// Returns the length of the buffer in bytes.
     #[inline]
     pub fn position(&self) -> usize {
         self.buffer.len()
     }
 
-    /// Takes back what was written behind `position`.
+    /// Removes the bytes behind `position`.
     #[inline]
     pub fn truncate(&mut self, position: usize) {
         self.buffer.truncate(position);
     }
 
-    /// Takes what was written behind `position` out of the buffer.
+    /// Removes the bytes behind `position`, and returns them.
     pub(super) fn split_off(&mut self, position: usize) -> Vec<u8> {
         self.buffer.split_off(position.min(self.buffer.len()))
     }
@@ -108,7 +108,7 @@ impl<'a> Encoder<'a> {
         CompoundEncoder { start, wide: format_code::LIST32, count: 0, nulls: 0 }
     }
 
-    /// Starts a list; its items are written by the answer, which ends it too.
+    /// Starts a list. The compound returned writes its items and ends it.
     #[inline]
     pub fn list(&mut self) -> CompoundEncoder {
         CompoundEncoder::start(self, format_code::LIST8, format_code::LIST32)

@@ -1,14 +1,14 @@
-//! Errors of bytes that should be a value.
+//! The faults of bytes that should be a value.
 
 use thiserror::Error;
 
-/// Bytes that are not what they should be: `amqp:decode-error` on the wire (2.8.15).
+/// A fault of encoded bytes, which is `amqp:decode-error` on the wire (2.8.15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{kind} at byte {offset}")]
 pub struct DecodeError {
     /// The fault.
     pub kind: DecodeErrorKind,
-    /// Where, in bytes from the start of the bytes given to the decoder.
+    /// The place, in bytes from the start of the decoder's source.
     pub offset: usize,
 }
 
@@ -86,7 +86,7 @@ pub enum DecodeErrorKind {
 }
 
 impl DecodeErrorKind {
-    /// The error at this offset.
+    /// Returns the error at this offset.
     pub const fn at(self, offset: usize) -> DecodeError {
         DecodeError { kind: self, offset }
     }

@@ -2,7 +2,7 @@
 
 use crate::types::Kind;
 
-/// How the bytes after a format code are laid out (1.2).
+/// The layout of the bytes after a format code (1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Category {
     /// As many bytes as the width (1.2.1).
@@ -87,7 +87,7 @@ format_codes! {
     ARRAY32    = 0xf0, Array,      Array,    4;
 }
 
-/// The table's row for a code, or `None` if the standard does not assign it.
+/// Returns the table's row for a code, or `None` if the standard does not assign it.
 #[inline]
 pub fn lookup(code: u8) -> Option<FormatCode> {
     BY_CODE.get(usize::from(code)).copied().flatten()

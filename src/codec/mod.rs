@@ -36,7 +36,7 @@ pub use error::{DecodeError, DecodeErrorKind};
 
 /// A type that can be decoded from the wire.
 ///
-/// A type of your own is most often another one with something more to it:
+/// A type of your own often restricts another one:
 ///
 /// ```
 /// use amqp_proto::codec::{Decode, DecodeErrorKind, DecodeLimits, Decoder, from_bytes};
@@ -60,8 +60,8 @@ pub use error::{DecodeError, DecodeErrorKind};
 pub trait Decode: Sized {
     /// Decodes the value with this format code from the front of `rest`. Returns it, and the bytes behind it.
     ///
-    /// [`format_code::DESCRIBED`] stands for a descriptor and a value. `None` is an error that the decoder has been
-    /// told by [`Decoder::fail`], either here or by the `decode_as` of another type.
+    /// [`format_code::DESCRIBED`] stands for a descriptor and a value. `None` is an error that
+    /// has been noted by [`Decoder::fail`], either here or by the `decode_as` of another type.
     fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])>;
 
     /// Decodes the next value, with its constructor. After an error the decoder is where it was, but part of its
@@ -143,7 +143,7 @@ pub fn from_bytes<T: Decode>(bytes: &Bytes, limits: DecodeLimits) -> Result<T, D
     only_value(&mut Decoder::new(bytes, limits))
 }
 
-/// Decodes one value that takes up all of the bytes, and copies what it keeps of them.
+/// Decodes one value that takes up all of the bytes, and copies the parts that it keeps.
 ///
 /// # Errors
 /// [`DecodeError`] if the bytes are not a `T`, or if bytes are left over.
@@ -158,7 +158,7 @@ fn only_value<T: Decode>(decoder: &mut Decoder<'_>) -> Result<T, DecodeError> {
     Ok(value)
 }
 
-/// The value in its smallest legal encoding.
+/// Returns the value in its smallest legal encoding.
 pub fn to_vec(value: &impl Encode) -> Vec<u8> {
     let mut out = Vec::new();
     value.encode(&mut Encoder::new(&mut out));

@@ -29,7 +29,7 @@ impl Encode for bool {
     }
 }
 
-/// Integers that have a code for those that fit a byte, and some of them one for zero.
+/// Integers with a code of one byte for small values, and some with one for zero.
 macro_rules! compact_integers {
     ($($name:ident, $standard:literal, $code:ident by $write:ident | $small_code:ident as $small:ident $(| $zero:ident)?;)*) => {$(
         impl Decode for $name {
@@ -67,7 +67,7 @@ compact_integers! {
     i64, "long", LONG by fixed | SMALLLONG as i8;
 }
 
-/// Types with one code, of which any bytes are a value: how these become a value, and a value them.
+/// Types with one code, of which any bytes are a value, with the conversions from and to the bytes.
 macro_rules! fixed_width {
     ($($name:ident, $standard:literal, $code:ident, $from:expr, $to:expr;)*) => {$(
         impl Decode for $name {
@@ -135,7 +135,7 @@ fn fixed<'a, const N: usize, T>(
     }
 }
 
-/// How the values of a type of variable width are told from others, and what is wrong with bytes that are none.
+/// A type of variable width: its name, its narrow and its wide format code, and the error for invalid bytes.
 struct Variable {
     name: &'static str,
     codes: [u8; 2],
@@ -158,14 +158,14 @@ const SYMBOL: Variable = Variable {
     codes: [format_code::SYM8, format_code::SYM32],
     error: DecodeErrorKind::InvalidSymbol,
 };
-/// 2.8.7
+/// A binary of at most 32 bytes (2.8.7).
 const DELIVERY_TAG: Variable =
     Variable { name: "delivery-tag", error: DecodeErrorKind::TooLong("delivery-tag"), ..BINARY };
-/// 4.5.4
+/// A binary of at most 32 bytes (4.5.4).
 const TRANSACTION_ID: Variable =
     Variable { name: "transaction-id", error: DecodeErrorKind::TooLong("transaction-id"), ..BINARY };
 
-/// Decodes a value of variable width, which `make` makes of its bytes.
+/// Decodes a value of variable width; `make` converts its bytes.
 #[inline(always)]
 fn variable<'a, T>(
     ty: &Variable,

@@ -1,6 +1,6 @@
 //! Steps over encoded values without decoding them, in one piece or in several.
 //!
-//! The upper half of a format code tells how long a value is (1.2), so the cost does not depend on what is inside.
+//! The upper half of a format code determines the layout (1.2), so the cost does not depend on the value's content.
 
 use super::{DecodeErrorKind, descriptors::Known, format_code};
 
@@ -54,7 +54,7 @@ impl Source for &[u8] {
     }
 }
 
-/// Why a value cannot be stepped over. The source is at the fault, or behind the code that is none.
+/// The reason for which a value cannot be stepped over. The source is at the fault, or behind an unassigned code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SkipError {
     Truncated,
@@ -63,7 +63,7 @@ pub(crate) enum SkipError {
 }
 
 impl SkipError {
-    /// Returns the error, and its offset if the source is at `offset`.
+    /// Returns the error of a source that is at `offset`.
     pub(crate) fn at(self, offset: usize) -> super::DecodeError {
         match self {
             Self::Truncated => DecodeErrorKind::Truncated.at(offset),
@@ -126,7 +126,7 @@ pub(crate) fn skip_body(code: u8, source: &mut impl Source) -> Result<(), SkipEr
     source.drop_front(size).ok_or(SkipError::Truncated)
 }
 
-/// The longest symbolic descriptor that is known, `amqp:application-properties:map`, and some more.
+/// Room for the longest symbolic descriptor of the standard, `amqp:application-properties:map`.
 const LONGEST_SYMBOL: usize = 40;
 
 /// Reads a descriptor, behind its [`format_code::DESCRIBED`], and returns the number of the type that it names: `None`

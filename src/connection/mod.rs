@@ -260,7 +260,7 @@ impl Connection {
 
     /// Returns the states that the connection, its sessions and its links have reached, and the frames it received.
     #[cfg(feature = "testing")]
-    pub(crate) fn reached(&self) -> crate::testing::Reached {
+    pub(crate) fn reached(&self) -> crate::state::Reached {
         let mut reached = self.cx.reached.clone();
         self.sessions.iter().for_each(|session| reached.extend(&session.reached()));
         reached

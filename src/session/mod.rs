@@ -97,7 +97,7 @@ pub(crate) struct SessionEndpoint {
     ready_checks: ReadyQueue,
     /// States that it and its links have reached, for tests.
     #[cfg(feature = "testing")]
-    reached: crate::testing::Reached,
+    reached: crate::state::Reached,
 }
 
 /// State that few sessions have, or only for a part of their life.
@@ -334,7 +334,7 @@ impl SessionEndpoint {
 
     /// Returns the states that the session and its links have reached.
     #[cfg(feature = "testing")]
-    pub(crate) fn reached(&self) -> crate::testing::Reached {
+    pub(crate) fn reached(&self) -> crate::state::Reached {
         let mut reached = self.reached.clone();
         reached.links.extend(self.links.iter().flat_map(|link| &link.common.reached));
         reached

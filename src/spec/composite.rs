@@ -1,4 +1,4 @@
-//! The traits of all composite types.
+//! The definition of a composite type, as a trait.
 
 /// A composite type as the standard defines it (1.4).
 pub trait Composite {

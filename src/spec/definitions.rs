@@ -51,12 +51,12 @@ restricted! {
         }
     }
     open {
-        /// Why a connection, session, link or delivery came to grief (2.8.15 to 2.8.18, 4.5.8).
+        /// The reason for which a connection, session, link or delivery failed (2.8.15 to 2.8.18, 4.5.8).
         ErrorCondition: Symbol in "2.8.15" {
             /// An internal error; operator intervention may be required.
             #[default]
             InternalError = "amqp:internal-error";
-            /// Something that is not there was asked for.
+            /// The peer asked for something that does not exist.
             NotFound = "amqp:not-found";
             /// The peer is not allowed to do this.
             UnauthorizedAccess = "amqp:unauthorized-access";
@@ -115,7 +115,7 @@ restricted! {
 }
 
 impl Role {
-    /// The other end's role.
+    /// Returns the role of the other end.
     #[must_use]
     pub const fn opposite(self) -> Self {
         match self {
@@ -138,19 +138,19 @@ composites! {
 }
 
 impl AmqpError {
-    /// An error with this condition and no further detail.
+    /// Returns an error with this condition and no further detail.
     pub fn new(condition: ErrorCondition) -> Self {
         Self { condition, ..Self::default() }
     }
 
-    /// An error with a description in words.
+    /// Returns an error with a description.
     pub fn described(condition: ErrorCondition, description: impl Into<Str>) -> Self {
         Self { condition, description: Some(description.into()), info: None }
     }
 }
 
 impl fmt::Display for AmqpError {
-    /// The condition, then the description with control characters escaped: it is the peer's text.
+    /// Writes the condition, then the description with control characters escaped: it is the peer's text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.condition.as_str())?;
         let Some(description) = self.description.as_deref().filter(|text| !text.is_empty()) else {

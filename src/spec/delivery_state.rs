@@ -88,8 +88,8 @@ impl DeliveryState {
         }
     }
 
-    /// The state `accepted`.
+    /// The state `accepted` (3.4.2).
     pub const ACCEPTED: Self = Self::Accepted(Accepted {});
-    /// The state `released`.
+    /// The state `released` (3.4.4).
     pub const RELEASED: Self = Self::Released(Released {});
 }

@@ -65,7 +65,7 @@ composites! {
 
     /// Attaches a link to a session.
     Attach
-    | /// An attach that has been checked without being made: what the engine acts upon is kept, the rest was there.
+    | /// An attach that has been checked without being decoded. The fields that the engine uses are kept.
       pub(crate) AttachRef<'a> = "amqp:attach:list" (0x12) in "2.7.3" {
         /// Names the link, together with its direction and the two containers.
         name: Str | TextRef<'a>, mandatory;
@@ -213,7 +213,7 @@ archetypes! {
 }
 
 impl<'a> AttachRef<'a> {
-    /// Checks the body of a frame, which must be an attach and nothing else: with the errors that decoding it has.
+    /// Checks the body of a frame, which must be an attach and nothing else. Its errors are those of decoding it.
     pub(crate) fn check(body: &'a [u8], limits: DecodeLimits) -> Result<Self, DecodeError> {
         let mut decoder = Decoder::from_slice(body, limits);
         let attach = decoder.run(|rest, decoder| match rest.split_first() {

@@ -125,14 +125,14 @@ archetypes! {
 }
 
 impl Source {
-    /// A source at this address.
+    /// Returns a source at this address.
     pub fn at(address: impl Into<Str>) -> Self {
         Self { address: Some(address.into()), ..Self::default() }
     }
 }
 
 impl Target {
-    /// A target at this address.
+    /// Returns a target at this address.
     pub fn at(address: impl Into<Str>) -> Self {
         Self { address: Some(address.into()), ..Self::default() }
     }

@@ -13,7 +13,7 @@ use crate::{
     types::{DeliveryNumber, DeliveryTag, Handle, MessageFormat},
 };
 
-/// A delivery that is complete in its first transfer, with nothing to say but its message (2.7.5).
+/// A delivery that is complete in its first transfer, with neither state nor mode of its own (2.7.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WholeDelivery {
     pub(crate) handle: Handle,
@@ -64,7 +64,7 @@ pub(crate) fn decode(body: &[u8]) -> Option<(FastTransfer, usize)> {
 /// The bytes in front of the fields.
 const HEAD: usize = 6;
 
-/// Returns how many fields there are, and their bytes.
+/// Returns the number of fields, and their bytes.
 #[inline(always)]
 fn enter(body: &[u8]) -> Option<(u8, &[u8])> {
     use format_code::{DESCRIBED, LIST8, SMALLULONG};
@@ -155,7 +155,7 @@ impl Flags {
         })
     }
 
-    /// Returns whether the delivery is settled, if nothing else is out of the ordinary; `batchable` is a hint.
+    /// Returns true if the delivery is settled. `None` if it needs more than a [`WholeDelivery`]; `batchable` is a hint.
     fn of_whole(self) -> Option<bool> {
         if self.more || self.resume || self.aborted { None } else { Some(self.settled.unwrap_or(false)) }
     }
@@ -259,7 +259,7 @@ fn encode_head(room: &mut Room, header: [u8; 8], transfer: &Transfer, more: bool
     Some(head.len)
 }
 
-/// Where the size of the list is in a head.
+/// The offset of the list's size in a head.
 const SIZE_AT: usize = 12;
 
 /// A head being written. Its room is an array, so that each field is one store.
@@ -269,7 +269,7 @@ struct Head<'a> {
 }
 
 impl Head<'_> {
-    /// Writes the first `used` of the bytes; the next ones go over the others.
+    /// Writes the first `used` of the bytes; the next write replaces the others.
     #[inline(always)]
     fn put<const N: usize>(&mut self, bytes: [u8; N], used: usize) {
         if let Some(place) = self.room.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {

@@ -8,9 +8,7 @@
 pub mod fuzz;
 mod grammar;
 mod pair;
-mod reached;
 pub mod strategies;
 
 pub use grammar::Grammar;
 pub use pair::{End, Pair};
-pub(crate) use reached::Reached;
