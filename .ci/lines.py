@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Counts the engine's lines of code at commit 7106f61 and now. The aim is fewer now; the count fails above CEILING.
+"""Counts the engine's lines of code at commit 7106f61 and now, and fails unless there are fewer now.
 
 A line counts if something other than comments and blanks is on it. Tests do not count: neither tests.rs files and tests/
 folders nor items under `#[cfg(test)]`.
@@ -23,9 +23,6 @@ SHARED = "shared"
 
 # Code at FIRST_COMMIT.
 FIRST = {"codec": 1492, "frame": 653, "spec": 909, "link": 1128, "session": 2291, "connection": 2070, SHARED: 732}
-
-# The aim is fewer lines than at FIRST_COMMIT. Until it is met the count may only fall: never raise this.
-CEILING = 9_351
 
 # The public face of the engine and its vocabulary; what stands beside the engine or on it.
 NOT_COUNTED = {
@@ -169,9 +166,7 @@ def main():
     before, total = sum(FIRST.values()), sum(now.values())
     print(f"{'all':<16} {before:>8,} {total:>8,}")
     if total >= before:
-        print(f"the aim is missed by {total - before + 1:,} lines: there have to be fewer than at {FIRST_COMMIT}")
-    if total > CEILING:
-        print(f"FAILED: there may be {CEILING:,} lines until then; lower CEILING with each line that goes")
+        print(f"FAILED: there have to be fewer than at {FIRST_COMMIT}")
         return 1
     return 0
 

@@ -89,6 +89,17 @@ impl ProtocolError {
 }
 
 /// 2.8.15: bytes that do not decode end the connection, since no later frame can be found.
+/// The error to write, whatever it ends.
+impl From<ProtocolError> for AmqpError {
+    fn from(error: ProtocolError) -> Self {
+        match error {
+            ProtocolError::Connection(error) | ProtocolError::Session(error) | ProtocolError::Link(error) => {
+                *error
+            }
+        }
+    }
+}
+
 impl From<DecodeError> for ProtocolError {
     fn from(error: DecodeError) -> Self {
         Self::connection(ErrorCondition::DecodeError, &alloc::format!("{error}"))

@@ -7,7 +7,7 @@ use super::{Decode, DecodeLimits, Decoder, Encode, Encoder, FieldDecoder, from_s
 
 /// A composite (1.4) that has been checked, as its encoded bytes, copied to size. They take up a fraction of the memory
 /// that its fields would, and hold no read buffer alive.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Encoded<T> {
     bytes: Box<[u8]>,
     ty: PhantomData<fn() -> T>,

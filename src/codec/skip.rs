@@ -32,7 +32,9 @@ pub(crate) trait Source {
 impl Source for &[u8] {
     #[inline(always)]
     fn next(&mut self) -> Option<u8> {
-        self.split_off_first().copied()
+        let (first, rest) = self.split_first()?;
+        *self = rest;
+        Some(*first)
     }
 
     #[inline(always)]

@@ -51,9 +51,7 @@ impl Connection {
     /// Ends the connection for a fault of the peer's.
     #[cold]
     pub(super) fn violation(&mut self, error: ProtocolError) {
-        let (ProtocolError::Connection(error) | ProtocolError::Session(error) | ProtocolError::Link(error)) =
-            error;
-        self.end(ConnectionEnd::Failure(Failure { cause: Cause::Violation, error: *error }));
+        self.end(ConnectionEnd::Failure(Failure { cause: Cause::Violation, error: error.into() }));
     }
 
     /// Closes with an error, and discards what follows (2.4.6 `DISCARDING`).

@@ -144,7 +144,7 @@ impl Connection {
                 let receiver = *receiver;
                 self.cx.delivery_polled();
                 if self.polled.receiver != Some(receiver) {
-                    self.settle_polled();
+                    self.report_polled();
                     self.polled.receiver = Some(receiver);
                 }
                 // Settled in batches: a session is looked up once for many deliveries.
@@ -160,7 +160,7 @@ impl Connection {
 
     /// Tells the session which deliveries have been polled.
     #[inline(never)]
-    fn settle_polled(&mut self) {
+    fn report_polled(&mut self) {
         let PolledDeliveries { receiver: Some(receiver), count } = core::mem::take(&mut self.polled) else {
             return;
         };
@@ -172,21 +172,21 @@ impl Connection {
         }
     }
 
-    /// Returns the output to write now. Everything pending is put into frames first: dispositions, flows, messages in
-    /// progress, heartbeats.
+    /// Returns the output to write now. Everything pending is put into frames first: dispositions, flows and messages
+    /// in progress.
     ///
     /// Call it until it is empty: a large message is put into frames as the bytes before it are written. Then poll
     /// events once more before waiting, since `SENDER_READY` follows when there is room again.
     pub fn poll_transmit(&mut self, now: Instant) -> Transmit<'_> {
         if self.polled.count > 0 {
-            self.settle_polled();
+            self.report_polled();
         }
         self.cx.timers.advance(now);
         self.flush();
         if !self.cx.outbox.is_empty() {
             self.keepalive.on_output(self.cx.timers.now());
         }
-        Transmit::new(&mut self.cx.outbox)
+        Transmit { outbox: &mut self.cx.outbox }
     }
 
     /// Writes what is pending in all sessions.
@@ -228,8 +228,7 @@ impl Connection {
 
     /// Returns when to call [`handle_timeout`](Self::handle_timeout) at the latest, if nothing else happens.
     ///
-    /// It is exact after `poll_transmit` or a `handle_*` call. Timers started by commands since then begin at the next
-    /// such call.
+    /// It is exact after `poll_transmit`. Timers set since the last call with a time begin at the next one.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let heartbeat = self.keepalive.heartbeat_deadline(&self.cx.outbox);
         let silence = self.keepalive.silence_deadline();

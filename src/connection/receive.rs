@@ -43,7 +43,7 @@ impl Connection {
     /// something first. It removes what it handles. The rest stays in the buffer for the next call, with more behind it.
     pub fn handle_input(&mut self, now: Instant, input: &mut impl Input) -> Progress {
         if self.polled.count > 0 {
-            self.settle_polled();
+            self.report_polled();
         }
         self.cx.timers.advance(now);
         loop {
@@ -238,10 +238,8 @@ impl Connection {
         }
         // 2.7.1: an empty frame has to keep to the channels too.
         if header.channel > self.cx.config.channel_max {
-            return Err(ProtocolError::connection(
-                ErrorCondition::FramingError,
-                "a channel beyond channel-max",
-            ));
+            let why = "a channel beyond channel-max";
+            return Err(ProtocolError::connection(ErrorCondition::FramingError, why));
         }
         if body.is_empty() {
             return Ok(());
@@ -373,12 +371,12 @@ fn kind_of(header: FrameHeader, input: &mut impl Input) -> Kind {
     let body = chunk.get(header.body..header.size.min(chunk.len()));
     match body.and_then(Kind::peek) {
         Some(kind) => kind,
-        None => kind_across_chunks(header, input),
+        None => kind_uncommon(header, input),
     }
 }
 
 #[cold]
-fn kind_across_chunks(header: FrameHeader, input: &mut impl Input) -> Kind {
+fn kind_uncommon(header: FrameHeader, input: &mut impl Input) -> Kind {
     input.gather(header.size);
     Kind::of(input.chunk().get(header.body..header.size).unwrap_or_default())
 }

@@ -218,10 +218,9 @@ impl Connection {
         self.send_sasl(&SaslOutcome { code, additional_data: None }.into());
         self.fail_authentication(code, "the client was not authenticated");
     }
-}
 
-// Frames in.
-impl Connection {
+    // Frames in.
+
     /// Decodes a frame that arrived while the layer expects one.
     pub(super) fn on_sasl_frame(&mut self, header: FrameHeader, body: &Bytes) {
         if header.kind != FrameKind::Sasl {
@@ -325,11 +324,8 @@ impl Connection {
         self.on_authenticated(success);
         let opened = self.send_header().and_then(|()| self.send_open());
         if let Err(error) = opened {
-            self.end(ConnectionEnd::Lost(Failure::new(
-                Cause::Sasl,
-                ErrorCondition::FrameSizeTooSmall,
-                format!("{error}"),
-            )));
+            let failure = Failure::new(Cause::Sasl, ErrorCondition::FrameSizeTooSmall, format!("{error}"));
+            self.end(ConnectionEnd::Lost(failure));
         }
     }
 
@@ -338,16 +334,13 @@ impl Connection {
         self.sasl.identity = success.authorization.or(success.identity);
         self.cx.timers.cancel(Timer::Sasl);
     }
-}
 
-// Failures. Each ends the transport (5.1), because no close can precede open (2.4.7).
-impl Connection {
+    // Failures. Each ends the transport (5.1), because no close can precede open (2.4.7).
+
     /// Ends the connection because the peer broke the protocol inside the SASL layer.
     pub(super) fn on_sasl_violation(&mut self, error: ProtocolError) {
-        let (ProtocolError::Connection(error) | ProtocolError::Session(error) | ProtocolError::Link(error)) =
-            error;
         self.sasl.exchange = None;
-        self.end(ConnectionEnd::Lost(Failure { cause: Cause::Sasl, error: *error }));
+        self.end(ConnectionEnd::Lost(Failure { cause: Cause::Sasl, error: error.into() }));
     }
 
     /// Ends the connection because of a frame that is not allowed here.
@@ -365,10 +358,9 @@ impl Connection {
         let error = AmqpError::described(condition, format!("SASL failed ({code:?}): {why}"));
         self.end(ConnectionEnd::Lost(Failure { cause: Cause::Sasl, error }));
     }
-}
 
-// The application's part.
-impl Connection {
+    // The application's part.
+
     /// True if an exchange waits for the application, on a connection that has not ended.
     fn sasl_is_pending(&self) -> bool {
         self.sasl.is_pending() && !self.end_raised

@@ -40,7 +40,7 @@ impl Connection {
                 else {
                     return;
                 };
-                let why = if session.is_end_pending() {
+                let why = if session.end_pending {
                     SessionEnd::Overdue
                 } else {
                     SessionEnd::Failure(timed_out("the peer did not answer end in time"))
@@ -53,7 +53,7 @@ impl Connection {
                 if session.link_ref(id).is_none() {
                     return;
                 }
-                let why = if session.is_detach_pending(id) {
+                let why = if session.link_ref(id).is_some_and(|link| link.common.pending_detach.is_some()) {
                     LinkEnd::Overdue
                 } else {
                     LinkEnd::Unanswered(timed_out("the peer did not answer detach in time"))

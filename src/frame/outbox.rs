@@ -268,14 +268,10 @@ impl Outbox {
 /// added while it is borrowed, so do not hold it across a wait.
 #[derive(Debug)]
 pub struct Transmit<'a> {
-    outbox: &'a mut Outbox,
+    pub(crate) outbox: &'a mut Outbox,
 }
 
-impl<'a> Transmit<'a> {
-    pub(crate) fn new(outbox: &'a mut Outbox) -> Self {
-        Self { outbox }
-    }
-
+impl Transmit<'_> {
     /// Removes and returns the next chunk, which then counts as written, or `None` at the end. A large payload is the
     /// sender's own memory, everything else a buffer of its own.
     pub fn next_chunk(&mut self) -> Option<Bytes> {
@@ -357,7 +353,7 @@ mod tests {
         for step in [1, 7, 4096] {
             let (mut outbox, expected, _) = filled();
             assert_eq!(outbox.len(), expected.len());
-            let (mut transmit, mut got) = (Transmit::new(&mut outbox), Vec::new());
+            let (mut transmit, mut got) = (Transmit { outbox: &mut outbox }, Vec::new());
             while transmit.has_remaining() {
                 let chunk = transmit.chunk();
                 let count = chunk.len().min(step);
@@ -371,7 +367,7 @@ mod tests {
     #[test]
     fn owned_chunks_hand_over_large_payloads_uncopied() {
         let (mut outbox, expected, large) = filled();
-        let (mut transmit, mut got, mut same) = (Transmit::new(&mut outbox), Vec::new(), 0);
+        let (mut transmit, mut got, mut same) = (Transmit { outbox: &mut outbox }, Vec::new(), 0);
         while let Some(chunk) = transmit.next_chunk() {
             same += usize::from(chunk.as_ptr() == large.as_ptr());
             got.extend_from_slice(&chunk);
@@ -385,7 +381,7 @@ mod tests {
     #[test]
     fn vectored_chunks_cover_all_output() {
         let (mut outbox, expected, _) = filled();
-        let transmit = Transmit::new(&mut outbox);
+        let transmit = Transmit { outbox: &mut outbox };
         let mut slices = [std::io::IoSlice::new(&[]); 8];
         let count = transmit.chunks_vectored(&mut slices);
         assert_eq!(count, 4);

@@ -25,7 +25,7 @@ pub(crate) struct LinkCommon {
     /// States reached so far, for tests.
     #[cfg(feature = "testing")]
     pub(crate) reached: alloc::collections::BTreeSet<LinkState>,
-    identity: LinkIdentity,
+    pub(crate) identity: LinkIdentity,
     /// Our attach, which waits until the peer's limits are known (2.4.2).
     pub(crate) pending_attach: Option<Box<Attach>>,
     /// The rcv-settle-mode in force; on a sender, taken from the peer's attach.
@@ -100,12 +100,7 @@ impl LinkCommon {
         }
     }
 
-    /// Counts a delivery that has been begun.
-    #[inline]
-    pub(crate) fn count_sent(&mut self, settled: bool) {
-        self.unsettled = self.unsettled.saturating_add((!settled).into());
-    }
-
+    /// True from `*_OPEN` until either side detaches.
     pub(crate) fn is_open(&self) -> bool {
         self.open_raised && self.state == LinkState::Attached
     }
@@ -120,18 +115,9 @@ impl LinkCommon {
         Str::try_from(Bytes::copy_from_slice(self.identity.name())).unwrap_or_default()
     }
 
-    /// Replaces the name by the peer's attach, which contains it.
-    pub(crate) fn set_identity(&mut self, identity: LinkIdentity) {
-        self.identity = identity;
-    }
-
     /// True if the peer's attach has arrived.
     pub(crate) fn has_remote_attach(&self) -> bool {
         matches!(self.identity, LinkIdentity::Theirs { .. })
-    }
-
-    pub(crate) fn identity(&self) -> &LinkIdentity {
-        &self.identity
     }
 
     /// Returns the peer's attach if it has arrived.

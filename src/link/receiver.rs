@@ -31,14 +31,14 @@ pub(crate) struct PartialDelivery {
 /// The receiving end of a link.
 #[derive(Debug, Default)]
 pub(crate) struct ReceiverEndpoint {
-    delivery_count: SequenceNo,
-    link_credit: u32,
+    pub(crate) delivery_count: SequenceNo,
+    pub(crate) link_credit: u32,
     /// Credit that has been taken back or replaced, and that messages in flight may still use (2.6.7).
     revoked_credit: u32,
     /// The session's incoming window, in frames: no more messages can be in flight.
     window: u32,
     strict: bool,
-    drain: bool,
+    pub(crate) drain: bool,
     available: u32,
     policy: CreditPolicy,
     /// The credit from which the policy tops up, and at most which a drain can have ended.
@@ -82,14 +82,6 @@ impl ReceiverEndpoint {
         self.streaming = local.streaming;
         self.max_message_size = local.max_message_size;
         self.strict = local.strict_credit;
-    }
-
-    pub(crate) fn on_attach(&mut self, initial_delivery_count: SequenceNo) {
-        self.delivery_count = initial_delivery_count;
-    }
-
-    pub(crate) fn credit(&self) -> u32 {
-        self.link_credit
     }
 
     /// Sets the link credit. Messages in flight may still use credit that this revokes; and some senders, RabbitMQ
@@ -288,11 +280,6 @@ impl ReceiverEndpoint {
         true
     }
 
-    /// Asks the sender to use the credit or give it up.
-    pub(crate) fn start_drain(&mut self) {
-        self.drain = true;
-    }
-
     /// Ends a drain that was not answered, and revokes the credit. Returns true if there was one.
     pub(crate) fn give_up_drain(&mut self) -> bool {
         if self.drain {
@@ -303,11 +290,9 @@ impl ReceiverEndpoint {
 
     /// Ends a drain that has used up the credit; returns true if it did.
     pub(crate) fn end_drain(&mut self) -> bool {
-        if !self.drain || self.link_credit > 0 {
-            return false;
-        }
-        self.drain = false;
-        true
+        let ends = self.drain && self.link_credit == 0;
+        self.drain &= !ends;
+        ends
     }
 
     /// 2.6.7: updates the delivery-count and `available`. The credit is what we gave, so that field is not read.

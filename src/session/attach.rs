@@ -128,7 +128,7 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<LinkId, CommandError> {
         cx.check_accepts_new_work()?;
-        let begun = (self.can_write() && !self.is_end_pending()) || self.begin_pending;
+        let begun = (self.can_write() && !self.end_pending) || self.begin_pending;
         if !begun {
             return Err(CommandError::IllegalState("the session has not begun, or is ending"));
         }
@@ -153,12 +153,12 @@ impl SessionEndpoint {
             Ok(true) => {
                 let applied = common.apply(LinkTrigger::SendAttach);
                 debug_assert!(applied, "a new link is detached");
-                common.set_identity(LinkIdentity::Name(attach.name));
+                common.identity = LinkIdentity::Name(attach.name);
             }
             Err(error @ CommandError::FrameTooLarge { .. }) if has_remote_begin => return Err(error),
             // What cannot be written before the peer's begin waits for it.
             _ => {
-                common.set_identity(LinkIdentity::Name(attach.name.clone()));
+                common.identity = LinkIdentity::Name(attach.name.clone());
                 common.pending_attach = Some(Box::new(attach));
             }
         }
@@ -188,7 +188,7 @@ impl SessionEndpoint {
         let Some(link) = self.links.get_mut(handle).filter(|_| can_write) else { return Ok(()) };
         let what = (Handle::new(handle.into()), link.common.role());
         let (modes, count) = (link.modes(), link.initial_count());
-        AttachReply::new(link.common.identity(), local, what, modes, count, echo).write(cx)?;
+        AttachReply::new(&link.common.identity, local, what, modes, count, echo).write(cx)?;
         if !link.common.apply(LinkTrigger::SendAttach) {
             return Err(CommandError::IllegalState("the link is attached"));
         }
@@ -319,7 +319,7 @@ impl SessionEndpoint {
         let applied = common.apply(LinkTrigger::RecvAttach);
         debug_assert!(applied, "the state was checked");
         apply_remote_settings(common, kind, attach);
-        common.set_identity(LinkIdentity::theirs(body));
+        common.identity = LinkIdentity::theirs(body);
         // 2.6.3: a reply without the terminus that we asked for is a refusal; the detach that follows has the reason.
         common.awaiting_terminus &= match common.role() {
             Role::Sender => attach.target.is_none(),
@@ -372,7 +372,7 @@ impl SessionEndpoint {
         }
         link.common.keeps_outcomes = local.keep_outcomes;
         self.write_attach_reply(handle, local, EchoTermini::BOTH, cx)?;
-        if self.link(id)?.receiver().is_ok_and(|receiver| receiver.credit() > 0) {
+        if self.link(id)?.receiver().is_ok_and(|receiver| receiver.link_credit > 0) {
             self.schedule_link_flow(handle);
         }
         self.raise_open(handle, cx);
@@ -400,7 +400,7 @@ fn apply_remote_settings(common: &mut LinkCommon, kind: &mut LinkKind, attach: &
             common.rcv_mode = attach.rcv_settle_mode;
         }
         LinkKind::Receiver(receiver) => {
-            receiver.on_attach(attach.initial_delivery_count.unwrap_or(SequenceNo::new(0)));
+            receiver.delivery_count = attach.initial_delivery_count.unwrap_or(SequenceNo::new(0));
             receiver.snd_mode = attach.snd_settle_mode;
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
     ids::LinkId,
-    link::{EchoTermini, LinkKind},
+    link::{EchoTermini, Link, LinkKind},
     spec::{
         definitions::{AmqpError, ErrorCondition, Role},
         performatives::Detach,
@@ -53,7 +53,8 @@ impl SessionEndpoint {
             LinkEnd::Command { closed, error } => self.end_link_by_command(handle, closed, error, cx),
             LinkEnd::Refusal(error) => {
                 self.refuse_attach(handle, error, cx)?;
-                self.set_link_end_raised(handle);
+                let link = self.links.get_mut(handle).ok_or(CommandError::UnknownId)?;
+                link.common.end_raised = true;
                 Ok(())
             }
             LinkEnd::Overdue => {
@@ -180,11 +181,6 @@ impl SessionEndpoint {
         Ok(())
     }
 
-    /// True if a detach waits for a message in progress.
-    pub(crate) fn is_detach_pending(&self, id: LinkId) -> bool {
-        self.link_ref(id).is_some_and(|link| link.common.pending_detach.is_some())
-    }
-
     /// Ends a link for an error of its own, and returns one that ends its session or the connection.
     #[cold]
     pub(super) fn contain_link(
@@ -210,7 +206,7 @@ impl SessionEndpoint {
     }
 
     fn on_peer_detach(&mut self, handle: u16, detach: Detach, cx: &mut Context) {
-        let is_requested = |link: &crate::link::Link| link.common.state == LinkState::AttachRcvd;
+        let is_requested = |link: &Link| link.common.state == LinkState::AttachRcvd;
         if self.links.get(handle).is_some_and(is_requested)
             // The peer withdrew its request. Each attach is answered by one, and so is each detach.
             && self.write_reply_or_bare(handle, EchoTermini::BOTH, cx).is_err()
@@ -257,8 +253,8 @@ impl SessionEndpoint {
 
     /// Raises the last event of a link that its peer detaches.
     fn raise_peer_detach(&mut self, handle: u16, detach: Detach, cx: &mut Context) {
-        let Some(link) = self.links.get(handle).filter(|link| !link.common.end_raised) else { return };
-        let common = &link.common;
+        let link = self.links.get_mut(handle).filter(|link| !link.common.end_raised);
+        let Some(Link { common, .. }) = link else { return };
         let refused = !common.open_raised && !common.we_closed;
         let failure = match detach.error {
             Some(error) => {
@@ -272,8 +268,8 @@ impl SessionEndpoint {
         if failure.is_some() || detach.closed || common.we_closed {
             return self.raise_link_end(handle, failure, cx);
         }
+        common.end_raised = true;
         let (id, unsettled) = (common.id, common.unsettled);
-        self.set_link_end_raised(handle);
         if unsettled > 0 {
             self.cold().suspended.insert(id, unsettled);
         }
@@ -285,12 +281,6 @@ impl SessionEndpoint {
         let Some(link) = self.links.get_mut(handle) else { return };
         if !core::mem::replace(&mut link.common.end_raised, true) {
             cx.event(Event::link_closed(link.common.id, link.common.unsettled, failure.map(Box::new)));
-        }
-    }
-
-    fn set_link_end_raised(&mut self, handle: u16) {
-        if let Some(link) = self.links.get_mut(handle) {
-            link.common.end_raised = true;
         }
     }
 

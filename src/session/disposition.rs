@@ -100,10 +100,8 @@ impl SessionEndpoint {
         let last = disposition.last.unwrap_or(first);
         // 2.8.10: numbers 2³¹ or more apart have no order.
         if last.offset_from(first) < 0 {
-            return Err(ProtocolError::session(
-                ErrorCondition::NotAllowed,
-                "a disposition's last is before its first",
-            ));
+            let why = "a disposition's last is before its first";
+            return Err(ProtocolError::session(ErrorCondition::NotAllowed, why));
         }
         if disposition.state.is_none() && !disposition.settled {
             return Ok(());
@@ -167,14 +165,7 @@ impl SessionEndpoint {
         let answer = if disposition.settled { None } else { state.map(without_details) };
         for run in runs.drain(..) {
             if run.settled && !disposition.settled {
-                let (first, last, state) = (run.first, run.last, answer.clone());
-                self.add_disposition(PendingDisposition {
-                    role: Role::Sender,
-                    first,
-                    last,
-                    settled: true,
-                    state,
-                });
+                self.add_disposition(Role::Sender, (run.first, run.last), true, answer.clone());
             }
             self.on_run(&run, disposition.state.as_ref(), cx);
         }
@@ -286,13 +277,7 @@ impl SessionEndpoint {
         if settled {
             link.common.unsettled = link.common.unsettled.saturating_sub(1);
         }
-        self.add_disposition(PendingDisposition {
-            role: Role::Receiver,
-            first: delivery,
-            last: delivery,
-            settled,
-            state,
-        });
+        self.add_disposition(Role::Receiver, (delivery, delivery), settled, state);
         Ok(())
     }
 
@@ -333,14 +318,7 @@ impl SessionEndpoint {
             if settled {
                 self.count_settled(id.into(), run.first, run.last);
             }
-            let state = state.cloned();
-            self.add_disposition(PendingDisposition {
-                role: Role::Receiver,
-                first: run.first,
-                last: run.last,
-                settled,
-                state,
-            });
+            self.add_disposition(Role::Receiver, (run.first, run.last), settled, state.cloned());
         }
         self.runs = runs;
         Ok(())
@@ -361,26 +339,26 @@ impl SessionEndpoint {
             return Err(CommandError::UnknownId);
         }
         self.forget_outgoing(id, delivery);
-        self.add_disposition(PendingDisposition {
-            role: Role::Sender,
-            first: delivery,
-            last: delivery,
-            settled: true,
-            state,
-        });
+        self.add_disposition(Role::Sender, (delivery, delivery), true, state);
         Ok(())
     }
 
-    fn add_disposition(&mut self, next: PendingDisposition) {
-        if let Some(last) = self.pending_dispositions.last_mut()
-            && last.role == next.role
-            && last.settled == next.settled
-            && follows(last.last, next.first)
-            && are_same(last.state.as_ref(), next.state.as_ref())
+    #[inline]
+    fn add_disposition(
+        &mut self,
+        role: Role,
+        (first, last): (DeliveryId, DeliveryId),
+        settled: bool,
+        state: Option<DeliveryState>,
+    ) {
+        if let Some(previous) = self.pending_dispositions.last_mut()
+            && (previous.role, previous.settled) == (role, settled)
+            && follows(previous.last, first)
+            && are_same(previous.state.as_ref(), state.as_ref())
         {
-            last.last = next.last;
+            previous.last = last;
         } else {
-            self.pending_dispositions.push(next);
+            self.pending_dispositions.push(PendingDisposition { role, first, last, settled, state });
         }
     }
 

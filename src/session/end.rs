@@ -80,11 +80,6 @@ impl SessionEndpoint {
         Ok(())
     }
 
-    /// True if the end waits for messages in progress.
-    pub(crate) fn is_end_pending(&self) -> bool {
-        self.end_pending
-    }
-
     /// Writes an end, behind everything that is pending.
     fn write_end(&mut self, error: Option<AmqpError>, cx: &mut Context) -> Result<(), CommandError> {
         let trigger = if error.is_some() { SessionTrigger::SendEndError } else { SessionTrigger::SendEnd };

@@ -62,10 +62,7 @@ impl SessionEndpoint {
             },
             (LinkKind::Receiver(receiver), LinkId::Receiver(id)) => {
                 receiver.on_flow(flow);
-                if receiver.end_drain() {
-                    cx.timers.cancel(Timer::Drain(id));
-                    cx.event(Event::ReceiverDrained { receiver: id, timed_out: false });
-                }
+                end_drain(id, receiver, cx);
                 receiver.top_up() || flow.echo
             }
             _ => false,
@@ -118,17 +115,17 @@ impl SessionEndpoint {
         credit: impl FnOnce(u32) -> u32,
     ) -> Result<(), CommandError> {
         self.creditable_receiver(id, |receiver| {
-            let credit = credit(receiver.credit());
+            let credit = credit(receiver.link_credit);
             receiver.set_credit(credit);
         })
     }
 
     /// Asks a receiver's sender to use the credit or give it up (2.6.7).
     pub(crate) fn drain(&mut self, id: ReceiverId, cx: &mut Context) -> Result<(), CommandError> {
-        if self.link(id.into())?.receiver()?.credit() == 0 {
+        if self.link(id.into())?.receiver()?.link_credit == 0 {
             return Err(CommandError::IllegalState("there is no credit to drain"));
         }
-        self.creditable_receiver(id, ReceiverEndpoint::start_drain)?;
+        self.creditable_receiver(id, |receiver| receiver.drain = true)?;
         cx.timers.set(Timer::Drain(id), cx.config.timeouts.drain);
         Ok(())
     }
@@ -180,7 +177,7 @@ impl SessionEndpoint {
     /// Raises the `SENDER_READY` events that are owed and due.
     pub(crate) fn wake_senders(&mut self, cx: &mut Context) {
         if self.ready_checks.is_empty()
-            || self.is_end_pending()
+            || self.end_pending
             || !self.can_write()
             || cx.close_pending
             || self.window.remote_incoming_window == 0
@@ -199,5 +196,14 @@ impl SessionEndpoint {
                 cx.event(Event::SenderReady { sender: id });
             }
         }
+    }
+}
+
+/// Raises the end of a drain, if one has ended.
+#[inline]
+pub(super) fn end_drain(id: ReceiverId, receiver: &mut ReceiverEndpoint, cx: &mut Context) {
+    if receiver.end_drain() {
+        cx.timers.cancel(Timer::Drain(id));
+        cx.event(Event::ReceiverDrained { receiver: id, timed_out: false });
     }
 }

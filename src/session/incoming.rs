@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     SessionEndpoint,
+    flow::end_drain,
     unsettled::{StoredState, UnsettledEntry, UnsettledMap},
 };
 use crate::{
@@ -14,7 +15,6 @@ use crate::{
     link::{Link, LinkKind, ReceiverEndpoint, len_u64},
     spec::{definitions::ErrorCondition, performatives::Transfer, transfer_fast_path::WholeDelivery},
     state::LinkState,
-    timer::Timer,
     types::DeliveryNumber,
 };
 
@@ -328,10 +328,7 @@ fn after_credit_use(id: ReceiverId, receiver: &mut ReceiverEndpoint, cx: &mut Co
     if !receiver.is_credit_low() {
         return false;
     }
-    if receiver.end_drain() {
-        cx.timers.cancel(Timer::Drain(id));
-        cx.event(Event::ReceiverDrained { receiver: id, timed_out: false });
-    }
+    end_drain(id, receiver, cx);
     receiver.top_up()
 }
 

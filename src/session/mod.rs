@@ -30,7 +30,7 @@ use self::{
     window::Window,
 };
 use crate::{
-    codec::{DecodeLimits, Encoded},
+    codec::Encoded,
     config,
     context::Context,
     error::CommandError,
@@ -58,11 +58,11 @@ pub(crate) struct SessionEndpoint {
     /// The highest handle that the peer announces; [`u32::MAX`] until its begin arrives.
     remote_handle_max: u32,
     /// The peer's begin, encoded.
-    remote_begin: Option<Encoded<Begin>>,
+    pub(crate) remote_begin: Option<Encoded<Begin>>,
     /// Our begin waits for the peer's open.
     pub(crate) begin_pending: bool,
     /// Our end waits for messages in progress.
-    end_pending: bool,
+    pub(crate) end_pending: bool,
     /// The last event of this id has been raised.
     pub(crate) end_raised: bool,
     cold: Option<Box<ColdState>>,
@@ -265,11 +265,6 @@ impl SessionEndpoint {
             cx.event(Event::SessionOpen { session: self.id });
             self.write_pending_attaches(cx);
         }
-    }
-
-    /// Returns the peer's begin if it has arrived.
-    pub(crate) fn remote_begin(&self, limits: DecodeLimits) -> Option<Begin> {
-        self.remote_begin.as_ref()?.decode(limits)
     }
 
     /// Keeps a frame until the application has answered the peer's begin.

@@ -75,7 +75,7 @@ impl SessionEndpoint {
         };
         let more_left = cx.transfer(&transfer, &mut payload)?;
         sender.on_first_frame();
-        link.common.count_sent(settled);
+        link.common.unsettled = link.common.unsettled.saturating_add((!settled).into());
         self.window.on_send();
         if settled {
             self.outgoing.push_settled(&mut cx.last_delivery_epoch);

@@ -62,10 +62,8 @@ impl Window {
     /// 2.5.6 "receiving a transfer": each frame counts, not each delivery.
     pub(crate) fn on_transfer(&mut self) -> Result<(), ProtocolError> {
         let Some(left) = self.incoming_window.checked_sub(1) else {
-            return Err(ProtocolError::session(
-                ErrorCondition::WindowViolation,
-                "a transfer beyond the incoming-window",
-            ));
+            let why = "a transfer beyond the incoming-window";
+            return Err(ProtocolError::session(ErrorCondition::WindowViolation, why));
         };
         self.incoming_window = left;
         self.occupied = self.occupied.saturating_add(1);

@@ -30,7 +30,7 @@ link_methods! { ReceiverRef<'a>, Receiver, ReceiverId {
     /// Returns how many more messages the sender may send (2.6.7 `link-credit`).
     fn credit(this) -> u32 {
         match this.view.link(this.id).map(|link| &link.kind) {
-            Some(LinkKind::Receiver(receiver)) => receiver.credit(),
+            Some(LinkKind::Receiver(receiver)) => receiver.link_credit,
             _ => 0,
         }
     }
