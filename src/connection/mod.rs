@@ -135,8 +135,8 @@ impl Connection {
 
     /// Returns the next event, if there is one.
     ///
-    /// The frames of a delivery leave the session's incoming window when its event is polled. Automatic credit counts
-    /// it as used from then on.
+    /// The frames of a delivery leave the session's incoming window when its event is polled, but those of an incomplete
+    /// one on arrival. Automatic credit is replenished from then on.
     #[inline(always)]
     pub fn poll_event(&mut self) -> Option<Event> {
         match self.cx.events.front() {
