@@ -3,11 +3,11 @@
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
 use crate::{
-    codec::Encode,
+    codec::{Encode, to_vec},
     config::ConnectionConfig,
     error::CommandError,
     event::Event,
-    frame::{FrameKind, Outbox, Payload},
+    frame::{FrameKind, HEADER_SIZE, Outbox, Payload},
     limits::Limits,
     ready_queue::ReadyQueue,
     spec::{definitions::MIN_MAX_FRAME_SIZE, performatives::Transfer, transfer_fast_path::write_head},
@@ -24,7 +24,7 @@ pub(crate) struct Context {
     unpolled_deliveries: usize,
     /// A copy of the configuration's: it is read for every frame.
     pub(crate) limits: Limits,
-    /// Our channel of the session whose handler runs.
+    /// Our channel of the session whose handler runs, set by `Connection::session_on`: `frame` and `transfer` write on it.
     pub(crate) channel: u16,
     /// The largest frame that the peer accepts, in bytes; until its open arrives, the least that is legal (2.4.1).
     pub(crate) max_frame_size: u32,
@@ -40,7 +40,7 @@ pub(crate) struct Context {
     pub(crate) last_delivery_epoch: u32,
     /// Channels of sessions with something to write.
     pub(crate) to_flush: ReadyQueue,
-    /// Channels of sessions whose senders wait for the outbox to drain.
+    /// Channels of sessions with senders that wait for room in the outbox, or whose wait has to be looked at again.
     pub(crate) blocked_senders: ReadyQueue,
     /// States that the connection and the sessions that it has removed have reached, for tests.
     #[cfg(feature = "testing")]
@@ -106,6 +106,13 @@ impl Context {
             .frame(FrameKind::Amqp, self.channel, body, self.max_frame_size)
             .map(drop)
             .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
+    }
+
+    /// Fails if a performative is larger than `max` bytes in a frame.
+    pub(crate) fn check_fits(body: &impl Encode, max: u32) -> Result<(), CommandError> {
+        let size = HEADER_SIZE.saturating_add(to_vec(body).len());
+        let fits = u32::try_from(size).is_ok_and(|size| size <= max);
+        if fits { Ok(()) } else { Err(CommandError::FrameTooLarge { size, max }) }
     }
 
     /// Writes a transfer with as much of the payload as fits the peer's frames. Returns true if payload is left over,

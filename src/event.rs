@@ -136,7 +136,7 @@ events! {
         unsettled: u32,
     };
     /// The link was detached by the peer with an error, refused (2.6.3), detached for a violation of the protocol
-    /// (2.6.5), or ended by the failure of its session or connection.
+    /// (2.6.5), ended by the failure of its session or connection, or its detach was not answered in time.
     SenderError = "SENDER_ERROR" {
         /// The link.
         sender: SenderId,
@@ -185,7 +185,7 @@ events! {
         unsettled: u32,
     };
     /// The link was detached by the peer with an error, refused (2.6.3), detached for a violation of the protocol
-    /// (2.6.5), or ended by the failure of its session or connection.
+    /// (2.6.5), ended by the failure of its session or connection, or its detach was not answered in time.
     ReceiverError = "RECEIVER_ERROR" {
         /// The link.
         receiver: ReceiverId,

@@ -8,9 +8,9 @@
 //! 1. **Input.** Pass what was read to [`Connection::handle_input`]. It takes whole frames off the front of the buffer and
 //!    leaves the rest. [`Progress`] is the next step: read more, or first do 2 to 4 and pass the rest again.
 //! 2. **Events.** Call [`Connection::poll_event`] until it returns `None`.
-//! 3. **Commands.** Answer events, or act on your own, any number of times: [`Connection::open`], [`Connection::begin`],
-//!    and through [`Connection::session`], [`Connection::sender`] and [`Connection::receiver`] all others. An error means
-//!    that nothing has changed.
+//! 3. **Commands.** Answer events, or act on your own, any number of times. A connection opens, closes, begins, and
+//!    accepts or refuses what the peer requests. All else is done through [`Connection::session`],
+//!    [`Connection::sender`] and [`Connection::receiver`]. An error means that nothing has changed.
 //! 4. **Output.** Write what [`Connection::poll_transmit`] returns, until it is empty.
 //! 5. **Wait** for input, or until [`Connection::poll_timeout`]; then call [`Connection::handle_timeout`].
 //! 6. **End.** Call [`Connection::handle_eof`] when the transport ends. Close the transport when

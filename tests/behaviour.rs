@@ -52,6 +52,44 @@ fn silent_peer_is_closed_and_heartbeats_keep_its_own_timeout() {
     assert_eq!(names(&pair.client_events()), ["CONNECTION_OPEN", "CONNECTION_ERROR"]);
 }
 
+/// 2.4.5: silence counts from our open, however long the application took for it.
+#[test]
+fn peer_is_not_silent_while_the_application_thinks_about_its_open() {
+    let server = ConnectionConfig::server("s").idle_timeout(Duration::from_secs(1));
+    let mut pair = Pair::new(ConnectionConfig::client("c"), server);
+    pair.client.open().unwrap();
+    pair.run();
+    assert_eq!(names(&pair.server_events()), ["CONNECTION_REQUESTED"]);
+    let late = Instant::from_millis(pair.now + 5000);
+    pair.server.open().unwrap();
+    pair.server.handle_timeout(late);
+    assert!(pair.server.is_open());
+    let count = pair.server.poll_transmit(late).remaining();
+    pair.server.poll_transmit(late).advance(count);
+    assert_eq!(pair.server.poll_timeout(), Some(Instant::from_millis(late.as_millis() + 1000)));
+    pair.server.handle_timeout(Instant::from_millis(late.as_millis() + 1000));
+    assert_eq!(names(&pair.server_events()), ["CONNECTION_OPEN", "CONNECTION_ERROR"]);
+}
+
+/// A peer that is silent and does not read either: what it would have to read keeps nothing waiting.
+#[test]
+fn connection_whose_close_is_neither_read_nor_answered_is_closed() {
+    let timeouts = Timeouts::default().close(Some(Duration::from_secs(3)));
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).timeouts(timeouts);
+    let mut pair = Pair::new(ConnectionConfig::client("c"), server.idle_timeout(Duration::from_secs(1)));
+    pair.client.open().unwrap();
+    pair.run();
+    let silent = Instant::from_millis(pair.now + 1000);
+    pair.server.handle_timeout(silent);
+    assert!(!pair.server.poll_transmit(silent).is_empty());
+    let close = pair.server.poll_timeout().unwrap();
+    assert_eq!(close, Instant::from_millis(silent.as_millis() + 3000));
+    assert!(!pair.server.is_closed());
+    pair.server.handle_timeout(close);
+    assert!(pair.server.is_closed());
+    assert_eq!(names(&pair.server_events()), ["CONNECTION_OPEN", "CONNECTION_ERROR"]);
+}
+
 #[test]
 fn peer_that_does_not_answer_close_times_out() {
     let timeouts = Timeouts::default().close(Some(Duration::from_secs(3)));

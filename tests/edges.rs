@@ -4,10 +4,11 @@ mod common;
 
 use amqp_proto::{
     Cause, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, LinkId,
-    ReceiverConfig, SenderConfig, SessionConfig,
+    ReceiverConfig, SenderConfig, SessionConfig, codec,
     spec::{
-        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode},
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         delivery_state::DeliveryState,
+        performatives::Attach,
     },
     types::{Fields, Symbol, Value},
 };
@@ -259,7 +260,7 @@ fn sender_of_a_failed_session_gets_no_sender_ready() {
     let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
     let Linked { mut pair, sender, .. } =
         Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), theirs);
-    // The outbox is full, so the sender is to be told when it no longer is.
+    // The outbox is full, so the sender learns when it no longer is.
     let mut link = pair.client.sender(sender).unwrap();
     link.send(1_u32, vec![0; 1000]).unwrap();
     assert_eq!(link.send(2_u32, vec![0; 10]), Err(CommandError::OutboxFull));
@@ -340,6 +341,75 @@ fn properties_of_a_refused_accept_are_not_in_the_next_answer() {
             assert_eq!(begin.properties, None);
         }
     }
+}
+
+/// Two ends of a session on which the client has requested a link, and the server has not answered.
+fn requested(client: ConnectionConfig, attach: impl FnOnce(&mut Pair, amqp_proto::SessionId)) -> Pair {
+    let mut pair = Pair::new(client, ConnectionConfig::server("s").auto_accept_sessions(true));
+    pair.client.open().unwrap();
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
+    attach(&mut pair, session);
+    pair.run();
+    pair
+}
+
+/// An accept that does not fit the peer's frames leaves no setting of its own in the attach that refuses the link.
+#[test]
+fn settings_of_an_accept_that_does_not_fit_are_not_in_the_refusal() {
+    let mut link = None;
+    let mut pair = requested(ConnectionConfig::client("c").max_frame_size(512), |pair, session| {
+        link =
+            Some(pair.client.session(session).unwrap().attach_receiver(ReceiverConfig::from("q")).unwrap());
+    });
+    let Some(Event::SenderRequested { sender, .. }) = pair.server_events().pop() else {
+        panic!("a link is requested")
+    };
+    let key = Symbol::try_from("key").unwrap();
+    let large = SenderConfig::to("q")
+        .snd_settle_mode(SenderSettleMode::Settled)
+        .properties(Fields::new().with(key, Value::from("x".repeat(600).as_str())));
+    let error = pair.server.accept_sender(sender, large).unwrap_err();
+    assert!(matches!(error, CommandError::FrameTooLarge { .. }), "{error:?}");
+    pair.server.refuse_sender(sender, AmqpError::new(ErrorCondition::NotFound)).unwrap();
+    let mut bytes = output(&mut pair.server);
+    let size = usize::try_from(u32::from_be_bytes(*bytes.first_chunk().unwrap())).unwrap();
+    let attach: Attach = codec::from_slice(&bytes.split_to(size)[8..], codec::DecodeLimits::DEFAULT).unwrap();
+    assert_eq!(attach.snd_settle_mode, SenderSettleMode::Mixed);
+}
+
+/// A refusal whose condition is larger than any frame of the peer's is an error that writes nothing.
+#[test]
+fn refusal_whose_condition_does_not_fit_writes_nothing() {
+    let condition = ErrorCondition::from(Symbol::try_from("x".repeat(600).as_str()).unwrap());
+    let too_large = AmqpError::new(condition);
+    let client = || ConnectionConfig::client("c").max_frame_size(512);
+    let mut pair = requested(client(), |pair, session| {
+        pair.client.session(session).unwrap().attach_receiver(ReceiverConfig::from("q")).unwrap();
+    });
+    let Some(Event::SenderRequested { sender, .. }) = pair.server_events().pop() else {
+        panic!("a link is requested")
+    };
+    let error = pair.server.refuse_sender(sender, too_large.clone()).unwrap_err();
+    assert!(matches!(error, CommandError::FrameTooLarge { .. }), "{error:?}");
+    assert_eq!(output(&mut pair.server), b"".as_slice());
+    // It can still be answered.
+    pair.server.accept_sender(sender, SenderConfig::to("q")).unwrap();
+
+    let mut pair = Pair::new(client(), ConnectionConfig::server("s"));
+    pair.client.open().unwrap();
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
+    pair.run();
+    pair.server.open().unwrap();
+    let Some(Event::SessionRequested { session: asked }) = pair.server_events().pop() else {
+        panic!("a session is requested")
+    };
+    pair.run();
+    let error = pair.server.refuse_session(asked, too_large).unwrap_err();
+    assert!(matches!(error, CommandError::FrameTooLarge { .. }), "{error:?}");
+    assert_eq!(output(&mut pair.server), b"".as_slice());
+    pair.server.accept_session(asked, SessionConfig::new()).unwrap();
+    pair.run();
+    assert!(pair.client.session(session).unwrap().is_open());
 }
 
 /// The last of all channels has its end like the others.

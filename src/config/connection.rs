@@ -52,8 +52,9 @@ pub struct Timeouts {
     pub open: Option<Duration>,
     /// Time for the SASL exchange (5.3). Then `CONNECTION_ERROR`, [`Cause::TimedOut`](crate::Cause::TimedOut).
     pub sasl: Option<Duration>,
-    /// Time until the peer answers our close (2.4.3), 10 s by default. Then `CONNECTION_CLOSED`. A close that waits
-    /// for messages in progress cuts them off after this time, and the peer then has the same time to answer.
+    /// Time until the peer answers our close (2.4.3), 10 s by default. Then `CONNECTION_CLOSED`, unless
+    /// `CONNECTION_ERROR` has been raised, and output that the peer has not read is dropped. A close that waits for
+    /// messages in progress cuts them off after this time, and the peer then has the same time to answer.
     pub close: Option<Duration>,
     /// Time until the peer answers our end (2.5.2). Then `SESSION_ERROR`. An end that waits for messages in progress
     /// cuts them off after this time, and the peer then has the same time to answer.

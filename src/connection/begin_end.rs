@@ -1,10 +1,11 @@
 //! Channels and the sessions on them (2.5.1 to 2.5.4).
 
-use alloc::format;
+use alloc::{boxed::Box, format};
 
-use super::{Connection, unknown_id};
+use super::{Connection, receive::not_allowed, unknown_id};
 use crate::{
     config::SessionConfig,
+    context::Context,
     error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
     ids::SessionId,
@@ -87,7 +88,8 @@ impl Connection {
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if the session is gone, [`CommandError::IllegalState`] if it has been
-    /// answered or the connection has not.
+    /// answered or the connection has not, [`CommandError::FrameTooLarge`] if the begin is larger than the peer
+    /// accepts.
     pub fn accept_session(&mut self, id: SessionId, config: SessionConfig) -> Result<(), CommandError> {
         if !self.is_open() {
             return Err(CommandError::IllegalState("the connection is not open"));
@@ -97,14 +99,18 @@ impl Connection {
         Ok(())
     }
 
-    /// Refuses the peer's begin (`SESSION_REQUESTED`): answers it, and ends the session with the error.
+    /// Refuses the peer's begin (`SESSION_REQUESTED`): answers it, and ends the session with the error. If the error is
+    /// larger than the peer accepts, its condition is sent alone.
     ///
     /// # Errors
-    /// As [`accept_session`](Self::accept_session).
+    /// As [`accept_session`](Self::accept_session); [`CommandError::FrameTooLarge`] if the condition alone is too large.
     pub fn refuse_session(&mut self, id: SessionId, error: AmqpError) -> Result<(), CommandError> {
+        let bare = End { error: Some(Box::new(AmqpError::new(error.condition.clone()))) };
+        Context::check_fits(&bare, self.cx.max_frame_size)?;
         let events = self.cx.events.len();
         // Not the settings of an accept that did not fit the peer's frames.
         self.answer_begin(id, SessionConfig::new())?;
+        // No `SESSION_OPEN` for a session that ends at once.
         self.cx.events.truncate(events);
         if let Some((session, cx)) = self.session_on(id.slot()) {
             session.end(SessionEnd::Refusal(error), cx)?;
@@ -158,19 +164,18 @@ impl Connection {
 
     /// Handles the peer's begin, the answer to ours or a request. `body` is its encoding.
     pub(super) fn on_begin(&mut self, remote: u16, begin: &Begin, body: &[u8]) -> Result<(), ProtocolError> {
-        let illegal = |why| Err(ProtocolError::connection(ErrorCondition::NotAllowed, why));
         if self.local_channel(remote).is_some_and(|channel| self.sessions.get(channel).is_some()) {
-            return illegal("a begin on a channel in use");
+            return not_allowed("a begin on a channel in use");
         }
         if let Some(answered) = begin.remote_channel {
             let channel = answered.get();
             let Some((session, cx)) = self.session_on(channel) else {
-                return illegal("a begin that answers none");
+                return not_allowed("a begin that answers none");
             };
             if session.state == SessionState::Unmapped
                 || session.state.next(SessionTrigger::RecvBegin).is_none()
             {
-                return illegal("a begin that answers none");
+                return not_allowed("a begin that answers none");
             }
             session.on_begin(begin, body, remote, cx);
             session.schedule(cx);
@@ -178,10 +183,8 @@ impl Connection {
             return Ok(());
         }
         let Some((channel, id)) = self.insert_session(SessionConfig::new()) else {
-            return Err(ProtocolError::connection(
-                ErrorCondition::ResourceLimitExceeded,
-                "no channel is left",
-            ));
+            let why = "no channel is left";
+            return Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, why));
         };
         self.map_channel(remote, Some(channel));
         let auto_accept = self.cx.config.auto_accept_sessions;

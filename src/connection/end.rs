@@ -35,7 +35,11 @@ impl Connection {
     /// Ends the connection.
     pub(super) fn end(&mut self, why: ConnectionEnd) {
         match why {
-            ConnectionEnd::NeverOpened | ConnectionEnd::Unanswered => self.give_up(None),
+            ConnectionEnd::NeverOpened | ConnectionEnd::Unanswered => {
+                self.give_up(None);
+                // A peer that does not read would keep the connection from being closed.
+                self.cx.outbox = Outbox::default();
+            }
             ConnectionEnd::Lost(failure) => self.give_up(Some(&failure)),
             ConnectionEnd::PeerClose(error) => {
                 if self.state == ConnectionState::CloseRcvd {

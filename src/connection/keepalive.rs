@@ -13,18 +13,21 @@ use crate::{
 /// When the peer has been silent for too long, and when we have been.
 #[derive(Debug, Default)]
 pub(super) struct Keepalive {
-    /// How long the peer may be silent.
-    idle_timeout: Option<Duration>,
+    /// The peer may be silent for the configuration's idle time-out.
+    limits_silence: bool,
     last_input: Instant,
     /// How long we may be silent: half of the peer's idle time-out, so that a frame arrives in time.
     heartbeat_interval: Option<Duration>,
     last_output: Instant,
+    /// The connection opened with the output that waits. Silence counts from the time that this is polled, because a
+    /// command that opens brings no time.
+    opens_with_output: bool,
 }
 
 impl Keepalive {
     /// Starts both directions, as the connection opens. `remote_idle_timeout` is in milliseconds, 0 for none.
-    pub(super) fn start(&mut self, idle_timeout: Option<Duration>, remote_idle_timeout: u32, now: Instant) {
-        self.idle_timeout = idle_timeout;
+    pub(super) fn start(&mut self, remote_idle_timeout: u32, now: Instant, outbox: &Outbox) {
+        (self.limits_silence, self.opens_with_output) = (true, !outbox.is_empty());
         let half = u64::from(remote_idle_timeout).saturating_mul(500);
         self.heartbeat_interval = (half > 0).then(|| Duration::from_micros(half));
         self.last_input = now;
@@ -32,7 +35,7 @@ impl Keepalive {
     }
 
     pub(super) fn stop(&mut self) {
-        self.idle_timeout = None;
+        self.limits_silence = false;
         self.heartbeat_interval = None;
     }
 
@@ -44,11 +47,15 @@ impl Keepalive {
     #[inline]
     pub(super) fn on_output(&mut self, now: Instant) {
         self.last_output = now;
+        if core::mem::take(&mut self.opens_with_output) {
+            self.last_input = self.last_input.max(now);
+        }
     }
 
     /// Returns when the peer has been silent for too long.
-    pub(super) fn silence_deadline(&self) -> Option<Instant> {
-        self.idle_timeout.map(|timeout| self.last_input.saturating_add(timeout))
+    pub(super) fn silence_deadline(&self, idle_timeout: Option<Duration>) -> Option<Instant> {
+        let timeout = idle_timeout.filter(|_| self.limits_silence && !self.opens_with_output)?;
+        Some(self.last_input.saturating_add(timeout))
     }
 
     /// Returns when a heartbeat is due: never while output waits, which will do as well.
@@ -63,7 +70,11 @@ impl Connection {
     /// Ends the connection if the peer has been silent for too long, and writes a heartbeat if one is due.
     pub(super) fn check_keepalive(&mut self) {
         let now = self.cx.timers.now();
-        if self.keepalive.silence_deadline().is_some_and(|deadline| deadline <= now) {
+        if self
+            .keepalive
+            .silence_deadline(self.cx.config.idle_timeout)
+            .is_some_and(|deadline| deadline <= now)
+        {
             // 2.4.5: we close with an error that has the reason, and give up the transport if that is not answered.
             let why = "no frame came within the idle-time-out";
             let failure = Failure::new(Cause::TimedOut, ErrorCondition::ResourceLimitExceeded, why);

@@ -226,15 +226,6 @@ impl Connection {
         }
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout) at the latest, if nothing else happens.
-    ///
-    /// It is exact after `poll_transmit`. Timers set since the last call with a time begin at the next one.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let heartbeat = self.keepalive.heartbeat_deadline(&self.cx.outbox);
-        let silence = self.keepalive.silence_deadline();
-        self.cx.timers.next_deadline().into_iter().chain(heartbeat).chain(silence).min()
-    }
-
     /// True if both ends are open (2.4.6 `OPENED`).
     pub fn is_open(&self) -> bool {
         self.state == ConnectionState::Opened

@@ -5,11 +5,11 @@ use core::time::Duration;
 
 use super::{Connection, end::ConnectionEnd};
 use crate::{
-    codec::to_vec,
     config::Side,
+    context::Context,
     error::{CommandError, ProtocolError},
     event::Event,
-    frame::{FrameKind, HEADER_SIZE, ProtocolHeader},
+    frame::{FrameKind, ProtocolHeader},
     spec::{
         definitions::{AmqpError, ErrorCondition, MIN_MAX_FRAME_SIZE},
         performatives::{Close, Open},
@@ -27,12 +27,12 @@ impl Connection {
     /// [`CommandError::IllegalState`] if it has been opened, [`CommandError::FrameTooLarge`] if the open is
     /// larger than the 512 bytes that any peer accepts (2.4.1), or than this one does.
     pub fn open(&mut self) -> Result<(), CommandError> {
-        let illegal = Err(CommandError::IllegalState("the connection has been opened"));
         match (self.cx.config.side, self.state) {
             (Side::Client, ConnectionState::Start | ConnectionState::HeaderRcvd)
                 if !self.sasl.is_started() =>
             {
-                self.check_open_fits()?;
+                // 2.4.1: what any peer accepts before its own open has arrived.
+                Context::check_fits(&self.our_open(), MIN_MAX_FRAME_SIZE)?;
                 self.cx.timers.set(Timer::Open, self.cx.config.timeouts.open);
                 if self.has_sasl() {
                     self.start_sasl();
@@ -42,7 +42,7 @@ impl Connection {
                 self.send_open()
             }
             (_, ConnectionState::HeaderExch | ConnectionState::OpenRcvd) => self.send_open(),
-            _ => illegal,
+            _ => Err(CommandError::IllegalState("the connection has been opened")),
         }
     }
 
@@ -51,7 +51,7 @@ impl Connection {
         if !self.apply(ConnectionTrigger::SendHeader) {
             return Err(CommandError::IllegalState("the header has been sent"));
         }
-        self.cx.outbox.header(ProtocolHeader::AMQP);
+        self.cx.outbox.protocol_header(ProtocolHeader::AMQP);
         Ok(())
     }
 
@@ -62,13 +62,6 @@ impl Connection {
             self.on_opened();
         }
         Ok(())
-    }
-
-    /// Fails if our open is larger than what any peer accepts before its own open has arrived (2.4.1).
-    fn check_open_fits(&self) -> Result<(), CommandError> {
-        let (size, max) = (HEADER_SIZE.saturating_add(to_vec(&self.our_open()).len()), MIN_MAX_FRAME_SIZE);
-        let fits = u32::try_from(size).is_ok_and(|size| size <= max);
-        if fits { Ok(()) } else { Err(CommandError::FrameTooLarge { size, max }) }
     }
 
     fn our_open(&self) -> Open {
@@ -143,7 +136,7 @@ impl Connection {
         let remote_open = self.remote_open.as_ref();
         let remote_idle_timeout =
             remote_open.and_then(|open| open.idle_time_out).map_or(0, Milliseconds::get);
-        self.keepalive.start(self.cx.config.idle_timeout, remote_idle_timeout, self.cx.timers.now());
+        self.keepalive.start(remote_idle_timeout, self.cx.timers.now(), &self.cx.outbox);
         self.cx.event(Event::ConnectionOpen);
         self.write_pending_begins();
         self.deferred_bytes = 0;

@@ -47,7 +47,7 @@ impl Connection {
         }
         self.cx.timers.advance(now);
         loop {
-            let kind = match self.expected() {
+            let layer = match self.expected() {
                 Expected::Nothing => {
                     input.skip(usize::MAX);
                     return Progress::Closed;
@@ -61,16 +61,16 @@ impl Connection {
                     self.on_header(header);
                     continue;
                 }
-                Expected::Frames(kind) => kind,
+                Expected::Frames(layer) => layer,
             };
-            match self.receive_next(kind, input) {
+            match self.receive_next(layer, input) {
                 Ok(()) => {}
                 Err(Stop::Incomplete) => return Progress::NeedInput,
                 Err(Stop::Full) => return self.pause(Progress::DrainEvents, input),
                 Err(Stop::Malformed(error)) => {
                     // The start of the next frame cannot be found.
                     self.input_closed = true;
-                    match kind {
+                    match layer {
                         FrameKind::Amqp => self.violation(error),
                         FrameKind::Sasl => self.on_sasl_violation(error),
                     }
@@ -133,7 +133,7 @@ impl Connection {
             Some(ProtocolHeader::SASL) if offers && !self.sasl.is_done() => self.accept_sasl(),
             Some(ProtocolHeader::AMQP) if !insists || self.sasl.is_done() => {
                 let _ = self.apply(ConnectionTrigger::RecvHeader);
-                self.cx.outbox.header(ProtocolHeader::AMQP);
+                self.cx.outbox.protocol_header(ProtocolHeader::AMQP);
                 let _ = self.apply(ConnectionTrigger::SendHeader);
             }
             other => {
@@ -142,7 +142,7 @@ impl Connection {
                 } else {
                     (ProtocolHeader::AMQP, ProtocolId::Amqp)
                 };
-                self.cx.outbox.header(answer);
+                self.cx.outbox.protocol_header(answer);
                 let why = match other {
                     Some(header) => alloc::format!("the client speaks {header}, not protocol {id:?} 1.0.0"),
                     None => "the client does not speak AMQP".into(),
@@ -381,7 +381,7 @@ fn kind_uncommon(header: FrameHeader, input: &mut impl Input) -> Kind {
     Kind::of(input.chunk().get(header.body..header.size).unwrap_or_default())
 }
 
-fn not_allowed<T>(why: &'static str) -> Result<T, ProtocolError> {
+pub(super) fn not_allowed<T>(why: &'static str) -> Result<T, ProtocolError> {
     Err(ProtocolError::connection(ErrorCondition::NotAllowed, why))
 }
 

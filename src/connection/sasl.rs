@@ -127,17 +127,6 @@ impl SaslLayer {
         self.is_started() && !self.expects_header() && !self.is_done()
     }
 
-    /// True if the exchange waits for the application.
-    ///
-    /// It is our turn in these states, and our turn outlasts a call only after [`Step::Pending`].
-    fn is_pending(&self) -> bool {
-        let ours = matches!(
-            self.state,
-            State::Client(SaslClientState::Challenged) | State::Server(SaslServerState::Stepping)
-        );
-        ours && self.exchange.is_some()
-    }
-
     /// Notes the peer's SASL header (5.3).
     pub(super) fn on_header(&mut self) {
         let applied = self.apply(Trigger::RecvHeader);
@@ -162,7 +151,7 @@ impl Connection {
 
     /// Sends our SASL header (5.3) and starts the timer of the exchange. A client then waits for the server's header.
     pub(super) fn start_sasl(&mut self) {
-        self.cx.outbox.header(ProtocolHeader::SASL);
+        self.cx.outbox.protocol_header(ProtocolHeader::SASL);
         let applied = self.sasl.apply(Trigger::SendHeader);
         debug_assert!(applied, "a client starts once, a server once the client has");
         self.cx.timers.set(Timer::Sasl, self.cx.config.timeouts.sasl);
@@ -362,8 +351,14 @@ impl Connection {
     // The application's part.
 
     /// True if an exchange waits for the application, on a connection that has not ended.
+    ///
+    /// It is our turn in these states, and our turn outlasts a call only after [`Step::Pending`].
     fn sasl_is_pending(&self) -> bool {
-        self.sasl.is_pending() && !self.end_raised
+        let is_our_turn = matches!(
+            self.sasl.state,
+            State::Client(SaslClientState::Challenged) | State::Server(SaslServerState::Stepping)
+        );
+        is_our_turn && self.sasl.exchange.is_some() && !self.end_raised
     }
 
     /// Answers `SASL_PENDING` with the step that the exchange waits for.

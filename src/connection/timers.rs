@@ -1,4 +1,4 @@
-//! Time passes (2.4.3, 2.4.5).
+//! The timers of a connection: the next deadline, and what each does when it fires (2.4.3, 2.4.5).
 
 use super::{Connection, end::ConnectionEnd};
 use crate::{
@@ -16,6 +16,15 @@ fn timed_out(why: &'static str) -> Failure {
 }
 
 impl Connection {
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout) at the latest, if nothing else happens.
+    ///
+    /// It is exact after `poll_transmit`. Timers set since the last call with a time begin at the next one.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let heartbeat = self.keepalive.heartbeat_deadline(&self.cx.outbox);
+        let silence = self.keepalive.silence_deadline(self.cx.config.idle_timeout);
+        self.cx.timers.next_deadline().into_iter().chain(heartbeat).chain(silence).min()
+    }
+
     /// Does what is due at this time. Harmless if nothing is.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.cx.timers.advance(now);
@@ -41,7 +50,7 @@ impl Connection {
                     return;
                 };
                 let why = if session.end_pending {
-                    SessionEnd::Overdue
+                    SessionEnd::WaitOver
                 } else {
                     SessionEnd::Failure(timed_out("the peer did not answer end in time"))
                 };
@@ -50,11 +59,9 @@ impl Connection {
             Timer::Detach(id) => {
                 let key = LinkKey::from(id);
                 let Some((session, cx)) = self.session_on(key.session) else { return };
-                if session.link_ref(id).is_none() {
-                    return;
-                }
-                let why = if session.link_ref(id).is_some_and(|link| link.common.pending_detach.is_some()) {
-                    LinkEnd::Overdue
+                let Some(link) = session.link_ref(id) else { return };
+                let why = if link.common.pending_detach.is_some() {
+                    LinkEnd::WaitOver
                 } else {
                     LinkEnd::Unanswered(timed_out("the peer did not answer detach in time"))
                 };

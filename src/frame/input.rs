@@ -6,8 +6,8 @@ use bytes::{Buf, Bytes, BytesMut};
 
 /// Bytes read from a transport. A connection removes whole frames from the front; an incomplete frame stays.
 ///
-/// Implemented for [`BytesMut`], [`Bytes`] and [`Chunks`], whose bytes are shared and not copied. For `&[u8]` each frame
-/// is copied once.
+/// Implemented for [`BytesMut`], [`Bytes`] and [`Chunks`], whose bytes are shared and not copied. For `&[u8]` the
+/// payload of each transfer is copied once.
 pub trait Input: sealed::Sealed {
     /// Returns the contiguous bytes at the front: all that remain, or the first chunk.
     fn chunk(&self) -> &[u8];

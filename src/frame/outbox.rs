@@ -64,7 +64,7 @@ impl Outbox {
         self.len() == 0
     }
 
-    pub(crate) fn header(&mut self, header: ProtocolHeader) {
+    pub(crate) fn protocol_header(&mut self, header: ProtocolHeader) {
         self.heads.extend_from_slice(&header.to_bytes());
     }
 

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use super::sender::INITIAL_COUNT;
 use crate::{
     codec::{CompoundEncoder, DecodeLimits, Encode, Encoded, EncodedField, Encoder},
     config,
@@ -18,7 +19,7 @@ use crate::{
 /// The name of a link, and the peer's attach. Our own attach is not kept once it has been written.
 #[derive(Debug)]
 pub(crate) enum LinkIdentity {
-    /// By us alone: the name.
+    /// The name; the peer's attach has not arrived.
     Name(Str),
     /// The peer's attach, and the range of the name in it.
     Theirs { attach: Encoded<Attach>, name: Range<u32> },
@@ -54,7 +55,11 @@ impl EchoTermini {
     pub(crate) const NONE: Self = Self { source: false, target: false };
 }
 
-/// The attach that answers the peer's. The fields repeated from that are not decoded and encoded again.
+/// The attach that answers the peer's.
+///
+/// Without capabilities and properties of ours it is written around the encoded name and termini of the peer's, which
+/// are not decoded. That is a second way to encode an attach, and saves 2,000 of the 15,000 instructions that an attach
+/// and a detach take without it.
 pub(crate) struct AttachReply<'a> {
     identity: &'a LinkIdentity,
     local: &'a config::LinkConfig,
@@ -62,7 +67,7 @@ pub(crate) struct AttachReply<'a> {
     role: Role,
     modes: (SenderSettleMode, ReceiverSettleMode),
     initial_delivery_count: Option<SequenceNo>,
-    mirror: EchoTermini,
+    echo: EchoTermini,
 }
 
 /// A value of ours, or one of the peer's.
@@ -89,12 +94,11 @@ impl<'a> AttachReply<'a> {
         local: &'a config::LinkConfig,
         (handle, role): (Handle, Role),
         modes: (SenderSettleMode, ReceiverSettleMode),
-        initial: SequenceNo,
-        mirror: EchoTermini,
+        echo: EchoTermini,
     ) -> Self {
         // 2.7.3: a sender must set it, a receiver's is ignored.
-        let initial_delivery_count = (role == Role::Sender).then_some(initial);
-        Self { identity, local, handle, role, modes, initial_delivery_count, mirror }
+        let initial_delivery_count = (role == Role::Sender).then_some(INITIAL_COUNT);
+        Self { identity, local, handle, role, modes, initial_delivery_count, echo }
     }
 
     /// Returns the name and the termini, ours if we have them.
@@ -107,8 +111,8 @@ impl<'a> AttachReply<'a> {
                 (name.map(Either::Theirs), source, target)
             }
         };
-        let source = source.filter(|_| self.mirror.source).map(Either::Theirs);
-        let target = target.filter(|_| self.mirror.target).map(Either::Theirs);
+        let source = source.filter(|_| self.echo.source).map(Either::Theirs);
+        let target = target.filter(|_| self.echo.target).map(Either::Theirs);
         let (local_source, local_target) = (self.local.source.as_deref(), self.local.target.as_deref());
         (name, local_source.map(Either::Ours).or(source), local_target.map(Either::Ours).or(target))
     }
@@ -126,8 +130,8 @@ impl<'a> AttachReply<'a> {
             role: self.role,
             snd_settle_mode: self.modes.0,
             rcv_settle_mode: self.modes.1,
-            source: local.source.clone().or(theirs.source.filter(|_| self.mirror.source)),
-            target: local.target.clone().or(theirs.target.filter(|_| self.mirror.target)),
+            source: local.source.clone().or(theirs.source.filter(|_| self.echo.source)),
+            target: local.target.clone().or(theirs.target.filter(|_| self.echo.target)),
             initial_delivery_count: self.initial_delivery_count,
             max_message_size: (local.max_message_size > 0).then_some(local.max_message_size),
             offered_capabilities: local.offered_capabilities.clone().into(),
@@ -136,9 +140,7 @@ impl<'a> AttachReply<'a> {
             ..Attach::default()
         }
     }
-}
 
-impl AttachReply<'_> {
     /// Writes the answer.
     pub(crate) fn write(&self, cx: &mut Context) -> Result<(), CommandError> {
         let local = self.local;
@@ -217,7 +219,7 @@ mod tests {
             (SenderSettleMode::Mixed, ReceiverSettleMode::First),
             (SenderSettleMode::Settled, ReceiverSettleMode::Second),
         ];
-        let mirrors = [
+        let echoes = [
             EchoTermini::BOTH,
             EchoTermini::NONE,
             EchoTermini { source: true, target: false },
@@ -233,16 +235,16 @@ mod tests {
             for local in
                 [config::LinkConfig::default(), config::SenderConfig::to("ours").into(), ours.clone()]
             {
-                for (mirror, modes) in mirrors.into_iter().flat_map(|one| modes.map(|modes| (one, modes))) {
+                for (echo, modes) in echoes.into_iter().flat_map(|one| modes.map(|modes| (one, modes))) {
                     for role in [Role::Sender, Role::Receiver] {
                         let what = (Handle::new(300), role);
-                        let answer = AttachReply::new(identity, &local, what, modes, 5.into(), mirror);
+                        let answer = AttachReply::new(identity, &local, what, modes, echo);
                         let decoded = answer.decoded(DecodeLimits::DEFAULT);
                         assert_eq!(to_vec(&answer), to_vec(&decoded));
                         assert_eq!(decoded.name, request.name);
                         let (theirs, is_ours) =
                             (matches!(identity, LinkIdentity::Theirs { .. }), local.source.is_some());
-                        assert_eq!(decoded.source.is_some(), is_ours || (theirs && mirror.source));
+                        assert_eq!(decoded.source.is_some(), is_ours || (theirs && echo.source));
                     }
                 }
             }

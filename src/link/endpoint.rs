@@ -14,7 +14,7 @@ use crate::{
         performatives::Attach,
     },
     state::{LinkState, LinkTrigger},
-    types::{SequenceNo, Str},
+    types::Str,
 };
 
 /// The part that senders and receivers have in common. Fields not used per message come first, so that the hot ones
@@ -30,7 +30,7 @@ pub(crate) struct LinkCommon {
     pub(crate) pending_attach: Option<Box<Attach>>,
     /// The rcv-settle-mode in force; on a sender, taken from the peer's attach.
     pub(crate) rcv_mode: ReceiverSettleMode,
-    /// The peer's attach lacks the terminus that we asked for: it refuses the link (2.6.3).
+    /// We asked for a terminus that no attach of the peer's has had yet. An attach without it refuses the link (2.6.3).
     pub(crate) awaiting_terminus: bool,
     /// Our detach closes the link.
     pub(crate) we_closed: bool,
@@ -156,14 +156,6 @@ impl Link {
                 Some((id, &mut self.common.unsettled, receiver))
             }
             _ => None,
-        }
-    }
-
-    /// Returns the initial-delivery-count for our attach.
-    pub(crate) fn initial_count(&self) -> SequenceNo {
-        match &self.kind {
-            LinkKind::Sender(sender) => sender.initial_count(),
-            LinkKind::Receiver(_) => SequenceNo::new(0),
         }
     }
 

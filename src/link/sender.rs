@@ -87,15 +87,11 @@ pub(crate) struct SenderEndpoint {
     pub(crate) mode: SenderSettleMode,
 }
 
-const INITIAL_COUNT: SequenceNo = SequenceNo::new(0);
+pub(crate) const INITIAL_COUNT: SequenceNo = SequenceNo::new(0);
 
 impl SenderEndpoint {
     pub(crate) fn new(mode: SenderSettleMode) -> Self {
         Self { ready_owed: true, mode, ..Self::default() }
-    }
-
-    pub(crate) fn initial_count(&self) -> SequenceNo {
-        INITIAL_COUNT
     }
 
     /// 2.6.7: `link-credit_snd := delivery-count_rcv + link-credit_rcv - delivery-count_snd`. Returns true if the

@@ -10,10 +10,11 @@ use crate::{
     event::Event,
     ids::{LinkId, LinkKey},
     link::{
-        AttachReply, EchoTermini, Link, LinkCommon, LinkIdentity, LinkKind, ReceiverEndpoint, SenderEndpoint,
+        AttachReply, EchoTermini, INITIAL_COUNT, Link, LinkCommon, LinkIdentity, LinkKind, ReceiverEndpoint,
+        SenderEndpoint,
     },
     spec::{
-        definitions::{AmqpError, ErrorCondition, Role},
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
         performatives::{Attach, AttachRef},
     },
     state::{LinkState, LinkTrigger},
@@ -140,7 +141,7 @@ impl SessionEndpoint {
         let mut common = LinkCommon::new(id, LinkIdentity::Name(Str::empty()));
         common.keeps_outcomes = local.keep_outcomes;
         common.rcv_mode = local.rcv_settle_mode;
-        let attach = request(name, Handle::new(handle.into()), &kind, local);
+        let attach = request(name, Handle::new(handle.into()), role, local);
         common.awaiting_terminus = match role {
             Role::Sender => attach.target.is_some(),
             Role::Receiver => attach.source.is_some(),
@@ -177,18 +178,18 @@ impl SessionEndpoint {
     }
 
     /// Writes our attach in reply to the peer's: our settings, and those of the peer's termini that `echo` selects.
-    pub(super) fn write_attach_reply(
+    fn write_attach_reply(
         &mut self,
         handle: u16,
         local: &config::LinkConfig,
+        modes: (SenderSettleMode, ReceiverSettleMode),
         echo: EchoTermini,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
-        let can_write = self.can_write();
-        let Some(link) = self.links.get_mut(handle).filter(|_| can_write) else { return Ok(()) };
+        self.check_writable()?;
+        let link = self.links.get_mut(handle).ok_or(CommandError::UnknownId)?;
         let what = (Handle::new(handle.into()), link.common.role());
-        let (modes, count) = (link.modes(), link.initial_count());
-        AttachReply::new(&link.common.identity, local, what, modes, count, echo).write(cx)?;
+        AttachReply::new(&link.common.identity, local, what, modes, echo).write(cx)?;
         if !link.common.apply(LinkTrigger::SendAttach) {
             return Err(CommandError::IllegalState("the link is attached"));
         }
@@ -203,9 +204,10 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let local = config::LinkConfig::default();
-        let written = self.write_attach_reply(handle, &local, echo, cx);
+        let modes = self.links.get(handle).ok_or(CommandError::UnknownId)?.modes();
+        let written = self.write_attach_reply(handle, &local, modes, echo, cx);
         let Err(CommandError::FrameTooLarge { .. }) = written else { return written };
-        self.write_attach_reply(handle, &local, EchoTermini::NONE, cx)
+        self.write_attach_reply(handle, &local, modes, EchoTermini::NONE, cx)
     }
 
     /// Writes the attaches that waited for the peer's begin.
@@ -248,8 +250,8 @@ impl SessionEndpoint {
         let role = attach.role.opposite();
         let known = self.link_names.find(&self.links, attach.name.as_str().as_bytes(), role);
         let state = known.and_then(|handle| self.links.get(handle)).map(|link| link.common.state);
-        let is_this = |(name, known): &(Str, Role)| {
-            name.as_bytes() == attach.name.as_str().as_bytes() && *known == role
+        let is_this = |(name, other): &(Str, Role)| {
+            name.as_bytes() == attach.name.as_str().as_bytes() && *other == role
         };
         let errant = state == Some(LinkState::Errant)
             || self.cold.as_ref().is_some_and(|cold| cold.errant.iter().any(is_this));
@@ -362,16 +364,22 @@ impl SessionEndpoint {
         }
         let handle = LinkKey::from(id).handle;
         // 2.7.3: each end decides its own settle mode.
+        let modes = match (&link.kind, link.modes()) {
+            (LinkKind::Sender(_), (_, theirs)) => (local.snd_settle_mode, theirs),
+            (LinkKind::Receiver(_), (theirs, _)) => (theirs, local.rcv_settle_mode),
+        };
+        self.write_attach_reply(handle, local, modes, EchoTermini::BOTH, cx)?;
+        let link = self.link(id)?;
+        link.common.keeps_outcomes = local.keep_outcomes;
         match &mut link.kind {
             // Its credit stays: the receiver may have given some already.
-            LinkKind::Sender(sender) => sender.mode = local.snd_settle_mode,
+            LinkKind::Sender(sender) => sender.mode = modes.0,
             LinkKind::Receiver(receiver) => {
                 receiver.configure(local);
-                receiver.rcv_mode = local.rcv_settle_mode;
+                receiver.rcv_mode = modes.1;
             }
         }
-        link.common.keeps_outcomes = local.keep_outcomes;
-        self.write_attach_reply(handle, local, EchoTermini::BOTH, cx)?;
+        // Credit set before has not been written yet.
         if self.link(id)?.receiver().is_ok_and(|receiver| receiver.link_credit > 0) {
             self.schedule_link_flow(handle);
         }
@@ -412,12 +420,7 @@ fn lacks_count(attach: &AttachRef<'_>) -> bool {
 }
 
 /// Returns the attach that requests a link.
-fn request(name: Str, handle: Handle, kind: &LinkKind, local: config::LinkConfig) -> Attach {
-    // 2.7.3: a sender must set its count, a receiver's is ignored.
-    let (role, initial_delivery_count) = match kind {
-        LinkKind::Sender(sender) => (Role::Sender, Some(sender.initial_count())),
-        LinkKind::Receiver(_) => (Role::Receiver, None),
-    };
+fn request(name: Str, handle: Handle, role: Role, local: config::LinkConfig) -> Attach {
     Attach {
         name,
         handle,
@@ -426,7 +429,8 @@ fn request(name: Str, handle: Handle, kind: &LinkKind, local: config::LinkConfig
         rcv_settle_mode: local.rcv_settle_mode,
         source: local.source,
         target: local.target,
-        initial_delivery_count,
+        // 2.7.3: a sender must set it, a receiver's is ignored.
+        initial_delivery_count: (role == Role::Sender).then_some(INITIAL_COUNT),
         max_message_size: (local.max_message_size > 0).then_some(local.max_message_size),
         offered_capabilities: local.offered_capabilities.into(),
         desired_capabilities: local.desired_capabilities.into(),

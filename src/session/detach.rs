@@ -4,7 +4,6 @@ use alloc::{boxed::Box, collections::VecDeque};
 
 use super::{ColdState, SessionEndpoint, find};
 use crate::{
-    config,
     context::Context,
     error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
@@ -29,7 +28,7 @@ pub(crate) enum LinkEnd {
     /// The application refuses the peer's attach, or an attach came only to close the link (2.6.6).
     Refusal(Option<AmqpError>),
     /// A detach that waited for a message in progress waits no longer.
-    Overdue,
+    WaitOver,
     /// The peer broke the protocol on the link, which is destroyed (2.6.5).
     Violation(AmqpError),
     /// The peer's detach.
@@ -57,7 +56,7 @@ impl SessionEndpoint {
                 link.common.end_raised = true;
                 Ok(())
             }
-            LinkEnd::Overdue => {
+            LinkEnd::WaitOver => {
                 let (id, closed) = (link.common.id, link.common.pending_detach.unwrap_or_default());
                 self.write_detach(handle, closed, None, cx)?;
                 cx.timers.set(Timer::Detach(id), cx.config.timeouts.detach);
@@ -85,6 +84,7 @@ impl SessionEndpoint {
                 Ok(())
             }
             LinkEnd::Unanswered(failure) => {
+                // The link keeps its handle, because the peer may still answer.
                 self.raise_link_end(handle, Some(failure), cx);
                 self.abandon_deliveries(handle);
                 Ok(())
@@ -142,8 +142,11 @@ impl SessionEndpoint {
         }
         let role = link.common.role();
         let echo = EchoTermini { source: role == Role::Receiver, target: role == Role::Sender };
-        self.write_reply_or_bare(handle, echo, cx)?;
         let bare = error.as_ref().map(|error| AmqpError::new(error.condition.clone()));
+        let wire_handle = Handle::new(handle.into());
+        let detach = Detach { handle: wire_handle, closed: true, error: bare.clone().map(Box::new) };
+        Context::check_fits(&detach, cx.max_frame_size)?;
+        self.write_reply_or_bare(handle, echo, cx)?;
         self.write_detach(handle, true, error, cx).or_else(|_| self.write_detach(handle, true, bare, cx))
     }
 
@@ -242,8 +245,7 @@ impl SessionEndpoint {
             self.remember(handle, |cold| &mut cold.reclosing);
         } else if !we_closed && closed {
             // 2.6.6: the peer closed while we only detached. We attach again and close, so that both ends are closed.
-            let local = config::LinkConfig::default();
-            if self.write_attach_reply(handle, &local, EchoTermini::BOTH, cx).is_ok() {
+            if self.write_reply_or_bare(handle, EchoTermini::BOTH, cx).is_ok() {
                 let _ = self.write_detach(handle, true, None, cx);
                 return;
             }

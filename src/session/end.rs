@@ -20,7 +20,7 @@ pub(crate) enum SessionEnd<'a> {
     /// The application refuses the peer's begin, which has just been answered.
     Refusal(AmqpError),
     /// An end that waited for messages in progress waits no longer.
-    Overdue,
+    WaitOver,
     /// The peer broke the protocol (2.5.4).
     Violation(AmqpError),
     /// The peer's end.
@@ -40,7 +40,7 @@ impl SessionEndpoint {
                 self.end_raised = true;
                 self.write_end_or_bare(error, cx)?;
             }
-            SessionEnd::Overdue => {
+            SessionEnd::WaitOver => {
                 self.write_end(None, cx)?;
                 cx.timers.set(Timer::End(self.id), cx.config.timeouts.end);
             }

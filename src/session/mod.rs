@@ -295,7 +295,7 @@ impl SessionEndpoint {
         self.continue_sending(cx);
         self.write_flows(cx);
         if self.end_pending && !self.has_unsent_messages() {
-            let _ = self.end(SessionEnd::Overdue, cx);
+            let _ = self.end(SessionEnd::WaitOver, cx);
         }
     }
 

@@ -166,7 +166,7 @@ impl SessionEndpoint {
     fn on_message_sent(&mut self, handle: u16, cx: &mut Context) {
         let pending_detach = self.links.get(handle).and_then(|link| link.common.pending_detach);
         if pending_detach.is_some() {
-            let _ = self.end_link(handle, LinkEnd::Overdue, cx);
+            let _ = self.end_link(handle, LinkEnd::WaitOver, cx);
             return;
         }
         self.ready_checks.push(handle);

@@ -13,7 +13,7 @@ use crate::{
     types::{DeliveryNumber, DeliveryTag, Handle, MessageFormat},
 };
 
-/// A delivery that is complete in its first transfer, with neither state nor mode of its own (2.7.5).
+/// A delivery that is complete in this transfer, with neither state nor mode of its own (2.7.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WholeDelivery {
     pub(crate) handle: Handle,

@@ -167,7 +167,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if the link is gone, [`CommandError::IllegalState`] if it has been answered or
-    /// its session has not, [`CommandError::FrameTooLarge`] if the attach is larger than the peer accepts.
+    /// its session is ending, [`CommandError::FrameTooLarge`] if the attach is larger than the peer accepts.
     pub fn accept_sender(&mut self, id: SenderId, config: SenderConfig) -> Result<(), CommandError> {
         self.accept(id.into(), &config.into())
     }
@@ -304,7 +304,8 @@ macro_rules! link_methods {
             ///
             /// Pending dispositions and flows are written first. Without an error so is a message that was taken
             /// whole: the detach waits for it, at most for [`Timeouts::detach`](crate::Timeouts::detach). When the
-            /// peer has answered, the link's last event follows.
+            /// peer has answered, the link's last event follows; if it does not answer for that long, `*_ERROR`.
+            /// Without that time-out, the default, both wait as long as the session lasts.
             ///
             /// # Errors
             /// [`CommandError::IllegalState`] if the link is not attached, or is being detached.

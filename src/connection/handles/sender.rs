@@ -102,8 +102,8 @@ impl Sender<'_> {
     /// Sends a complete message with options, as [`send`](Self::send) does.
     ///
     /// # Errors
-    /// As [`send`](Self::send), and [`CommandError::SettleMode`] if the link's mode does not allow the settlement
-    /// asked for.
+    /// As [`send`](Self::send), [`CommandError::SettleMode`] if the link's mode does not allow the settlement asked
+    /// for, and [`CommandError::FrameTooLarge`] if the options' state does not fit the peer's frames.
     pub fn send_with(
         &mut self,
         tag: impl Into<DeliveryTag>,
