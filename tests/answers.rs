@@ -20,7 +20,7 @@ use peer::{AMQP, attach, begin, frame, open, raw};
 
 const NOW: Instant = Instant::from_millis(1);
 
-/// A server whose peer has opened its connection, and accepts frames of so many bytes.
+/// A server whose peer has opened its connection, and accepts frames of at most this size in bytes.
 fn opened(max_frame_size: u32) -> Connection {
     let mut server = Connection::new(ConnectionConfig::server("server"));
     let open = p::Open { max_frame_size, ..open() };

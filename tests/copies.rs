@@ -66,7 +66,7 @@ fn round(linked: &mut Linked, wires: &mut [impl Wire; 2], body: &Bytes, settled:
     while client.poll_event().is_some() {}
 }
 
-/// Allocations of so many rounds of messages, when things are under way.
+/// Returns the allocations of these rounds of messages in the steady state.
 fn allocations(size: usize, settled: bool, mut wires: [impl Wire; 2]) -> u64 {
     let mut linked =
         Linked::new(SenderConfig::to("q"), ReceiverConfig::new().credit(CreditPolicy::Auto(200)));
@@ -159,7 +159,7 @@ fn chunks_are_handed_over_without_a_copy() {
     assert_eq!(taken.payload.into_bytes(), body);
 }
 
-/// What a server says to rounds of bytes that come in pieces of so many, and the names of its events.
+/// Returns what a server writes for rounds of bytes in pieces of this size, and the names of its events.
 fn heard(rounds: &[BytesMut], size: usize) -> (BytesMut, Vec<&'static str>) {
     let mut server = Connection::new(ConnectionConfig::server("s").auto_accept_sessions(true));
     let (mut segments, mut names, mut said) = (Chunks::new(), Vec::new(), BytesMut::new());

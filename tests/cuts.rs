@@ -82,21 +82,25 @@ impl App {
         }
     }
 
-    /// The end: one event for each id, and every delivery without a settlement is told.
+    /// The end: one event for each id, and every delivery without a settlement is reported.
     fn check(&self, connection: &Connection, at: &str) {
         assert!(self.grammar.is_over() && self.grammar.all_ended(), "{at}: {:?}", self.events);
         assert!(connection.is_closed(), "{at}");
-        let told: BTreeSet<_> = self
+        let reported: BTreeSet<_> = self
             .grammar
             .links()
             .flat_map(|link| connection.unsettled(link).into_iter().map(move |left| (link, left.id)))
             .collect();
-        assert!(told.is_superset(&self.unsettled), "{at}: {told:?} lacks some of {:?}", self.unsettled);
+        assert!(
+            reported.is_superset(&self.unsettled),
+            "{at}: {reported:?} lacks some of {:?}",
+            self.unsettled
+        );
         // Beside these there can only be one that had not come whole.
-        let others: Vec<_> = told.difference(&self.unsettled).collect();
+        let others: Vec<_> = reported.difference(&self.unsettled).collect();
         assert!(matches!(others[..], [] | [(LinkId::Receiver(_), _)]), "{at}: {others:?}");
-        // Each that was sent unsettled is settled or told.
-        let left = told.iter().filter(|(link, _)| matches!(link, LinkId::Sender(_))).count();
+        // Each that was sent unsettled is settled or reported.
+        let left = reported.iter().filter(|(link, _)| matches!(link, LinkId::Sender(_))).count();
         assert_eq!(self.settled + left, self.sent - usize::from(self.sent > 2), "{at}");
     }
 }

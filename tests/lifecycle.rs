@@ -101,13 +101,13 @@ impl Model {
     }
 
     /// The session's last event: it tells the error that the peer's end carried, and no other.
-    fn ends(&mut self, id: SessionId, told: Option<&AmqpError>, ledger: &Ledger) {
+    fn ends(&mut self, id: SessionId, error: Option<&AmqpError>, ledger: &Ledger) {
         let is_client = self.is_client;
         let Session { key, phase, .. } = self.session(id);
         let (ours, theirs) = (ledger.ends.get(&(*key, is_client)), ledger.ends.get(&(*key, !is_client)));
         // 2.5.2: an end of ours is a close, whatever it carried, and so is the peer's without an error. Where the two
         // cross, the peer's error is still the peer's.
-        assert_eq!(told, theirs.and_then(Option::as_ref), "{id} from {phase:?}");
+        assert_eq!(error, theirs.and_then(Option::as_ref), "{id} from {phase:?}");
         assert!(ours.is_some() || theirs.is_some(), "{id} ends though nobody ended it");
         assert_eq!(ours.is_some(), *phase == Phase::Ending, "{id} from {phase:?}");
         assert!(matches!(phase, Phase::Open | Phase::Ending), "{id} ends from {phase:?}");

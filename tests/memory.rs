@@ -77,7 +77,7 @@ impl Pair {
     }
 }
 
-/// Bytes that are still in use, for each of so many things and each of two ends.
+/// Returns the bytes still in use, per thing and per end.
 fn kept(count: usize, mut make: impl FnMut(usize)) -> i64 {
     let counted = allocation_counter::measure(|| (0..count).for_each(&mut make));
     counted.bytes_current / i64::try_from(2 * count).unwrap()
@@ -183,13 +183,13 @@ fn state_of_one_disposition_is_stored_once() {
     }
     pair.turn();
     let list = Value::from(vec![Value::Null; 2000]);
-    let told = Disposition {
+    let disposition = Disposition {
         role: Role::Receiver,
         last: Some(199.into()),
         state: Some(DeliveryState::Other(Described::new(0x99_u64, list).into())),
         ..Disposition::default()
     };
-    let body = to_vec(&told);
+    let body = to_vec(&disposition);
     let size = u32::try_from(body.len() + 8).unwrap().to_be_bytes();
     let frame = [&size[..], &[2, 0, 0, 0], &body].concat();
     let counted = allocation_counter::measure(|| {

@@ -109,13 +109,13 @@ fn line_of(channel: u16, performative: &Performative, payload: usize) -> String 
                 if transfer.aborted { " aborted" } else { "" }
             )
         }
-        Performative::Disposition(told) => format!(
+        Performative::Disposition(disposition) => format!(
             "DISPOSITION@{channel} {} {}{}{}{}",
-            if told.role == Role::Receiver { "receiver" } else { "sender" },
-            told.first,
-            told.last.map_or_else(String::new, |last| format!("..{last}")),
-            if told.settled { " settled" } else { "" },
-            match &told.state {
+            if disposition.role == Role::Receiver { "receiver" } else { "sender" },
+            disposition.first,
+            disposition.last.map_or_else(String::new, |last| format!("..{last}")),
+            if disposition.settled { " settled" } else { "" },
+            match &disposition.state {
                 Some(DeliveryState::Accepted(_)) => " accepted",
                 Some(DeliveryState::Rejected(_)) => " rejected",
                 Some(_) => " other",
