@@ -1,0 +1,1 @@
+//! Liveness: nothing waits for ever (FA).

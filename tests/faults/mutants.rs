@@ -1,0 +1,1 @@
+//! Changes to the engine that no other test noticed (FH).

@@ -1,0 +1,1 @@
+//! Secrets, names and texts (FF).

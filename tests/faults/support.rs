@@ -1,0 +1,112 @@
+//! A peer that is nothing but bytes: frames are fed as they would come off the wire, and the answers are decoded.
+#![allow(dead_code, reason = "each module uses its part")]
+
+use amqp_proto::{Connection, ConnectionConfig, Event, Instant, Progress};
+use bytes::{Buf, BytesMut};
+
+/// The header, open and begin of a peer.
+pub const HEAD: &str =
+    "414d515000010000 0000001402000000005310c00701a104706565720000001402000000005311c00704404352645264";
+/// The peer attaches a sender, on its handle 0.
+pub const ATTACH_SENDER: &str = "0000002302000000005312c0160aa1046c696e6b434240400053284500532945404043";
+/// The peer attaches a receiver, on its handle 2.
+pub const ATTACH_RECEIVER: &str = "0000001f02000000005312c01207a1026e6f52024140400053284500532945";
+
+/// Returns the bytes that the digits stand for; blanks are left out.
+pub fn hex(digits: &str) -> Vec<u8> {
+    let digits: Vec<u32> =
+        digits.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_digit(16).expect("a hex digit")).collect();
+    digits.chunks_exact(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).expect("a byte")).collect()
+}
+
+/// Returns a frame with this performative, without its size.
+pub fn frame(channel: u16, body: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(8 + body.len()).expect("a frame is shorter than 4 GiB");
+    let mut frame = size.to_be_bytes().to_vec();
+    frame.extend_from_slice(&[2, 0]);
+    frame.extend_from_slice(&channel.to_be_bytes());
+    frame.extend_from_slice(body);
+    frame
+}
+
+/// A connection whose peer is what a test feeds.
+pub struct Fed {
+    pub connection: Connection,
+    pub now: u64,
+    /// What the last call that took input returned.
+    pub progress: Progress,
+    input: BytesMut,
+    /// All that the connection has written and no test has looked at.
+    pub output: BytesMut,
+}
+
+impl Fed {
+    pub fn new(config: ConnectionConfig) -> Self {
+        let connection = Connection::new(config);
+        Self {
+            connection,
+            now: 0,
+            progress: Progress::NeedInput,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+        }
+    }
+
+    /// A server that accepts sessions by itself and has been sent [`HEAD`].
+    pub fn server() -> Self {
+        Self::server_with(ConnectionConfig::server("s"))
+    }
+
+    /// As [`server`](Self::server), with these settings.
+    pub fn server_with(config: ConnectionConfig) -> Self {
+        let mut this = Self::new(config.auto_accept_sessions(true));
+        this.feed(HEAD);
+        this
+    }
+
+    pub fn instant(&self) -> Instant {
+        Instant::from_millis(self.now)
+    }
+
+    /// Feeds bytes given in hex.
+    pub fn feed(&mut self, digits: &str) {
+        self.feed_bytes(&hex(digits));
+    }
+
+    pub fn feed_bytes(&mut self, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
+        self.progress = self.connection.handle_input(Instant::from_millis(self.now), &mut self.input);
+        self.write();
+    }
+
+    /// The bytes that have been fed and not handled.
+    pub fn unread(&self) -> usize {
+        self.input.len()
+    }
+
+    /// Moves what waits to be written into `output`.
+    pub fn write(&mut self) {
+        let mut transmit = self.connection.poll_transmit(Instant::from_millis(self.now));
+        while transmit.has_remaining() {
+            let chunk = transmit.chunk();
+            let count = chunk.len();
+            self.output.extend_from_slice(chunk);
+            transmit.advance(count);
+        }
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, millis: u64) {
+        self.now += millis;
+        self.connection.handle_timeout(Instant::from_millis(self.now));
+        self.write();
+    }
+
+    pub fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.connection.poll_event()).collect()
+    }
+
+    pub fn names(&mut self) -> Vec<&'static str> {
+        self.events().iter().map(Event::name).collect()
+    }
+}
