@@ -32,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) close_sent: bool,
     /// The close waits for messages in progress, and nothing new may be begun.
     pub(crate) close_pending: bool,
+    /// The transport takes no more output, so what is written is dropped.
+    pub(crate) output_lost: bool,
     pub(crate) timers: TimerQueue,
     pub(crate) config: Arc<ConnectionConfig>,
     /// The generation in the id of the newest link.
@@ -58,6 +60,7 @@ impl Context {
             max_frame_size: MIN_MAX_FRAME_SIZE,
             close_sent: false,
             close_pending: false,
+            output_lost: false,
             timers: TimerQueue::default(),
             config,
             last_link_generation: 0,
@@ -154,6 +157,9 @@ impl Context {
     pub(crate) fn check_accepts_new_work(&self) -> Result<(), CommandError> {
         if self.close_pending {
             return Err(CommandError::IllegalState("the connection is closed, or closing"));
+        }
+        if self.output_lost {
+            return Err(CommandError::IllegalState("the transport takes no more output"));
         }
         self.check_open()
     }

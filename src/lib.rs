@@ -6,15 +6,28 @@
 //! # The loop
 //!
 //! 1. **Input.** Pass what was read to [`Connection::handle_input`]. It takes whole frames off the front of the buffer and
-//!    leaves the rest. [`Progress`] is the next step: read more, or first do 2 to 4 and pass the rest again.
+//!    leaves the rest. [`Progress`] is the next step: read more, or first do 2 to 4 and pass the rest again. After
+//!    [`Progress::Answer`] the rest waits until the application has given the answer that it names.
 //! 2. **Events.** Call [`Connection::poll_event`] until it returns `None`.
 //! 3. **Commands.** Answer events, or act on your own, any number of times. A connection opens, closes, begins, and
 //!    accepts or refuses what the peer requests. All else is done through [`Connection::session`],
 //!    [`Connection::sender`] and [`Connection::receiver`]. An error means that nothing has changed.
 //! 4. **Output.** Write what [`Connection::poll_transmit`] returns, until it is empty.
 //! 5. **Wait** for input, or until [`Connection::poll_timeout`]; then call [`Connection::handle_timeout`].
-//! 6. **End.** Call [`Connection::handle_eof`] when the transport ends. Close the transport when
-//!    [`Connection::is_closed`].
+//! 6. **End.** When [`Connection::is_closed`], close the transport: all is read and written, and the last event is
+//!    raised.
+//!
+//! What can end a connection, and what to do:
+//!
+//! | what happens | do | then |
+//! |---|---|---|
+//! | a close is sent and answered | 1 to 5 | the last event, and `is_closed` once the output is written |
+//! | a write fails | [`Connection::output_lost`], and go on with 1 to 5 | output is dropped. The last event has the error of the peer's close if that can still be read |
+//! | a read ends or fails | pass what was read before (1), then [`Connection::handle_eof`] | the last event, and no output but the answer to a close. Write that if the transport takes it |
+//! | a deadline passes | [`Connection::handle_timeout`], then 2 to 4 | what the timer ends has its last event. A peer that does not answer our close is given up: `is_closed` |
+//! | both halves fail | `output_lost`, then 1, then `handle_eof` | as above |
+//!
+//! No step waits for another: read as long as `Progress` asks for it, whether or not the transport takes output.
 //!
 //! **Before you wait, poll events until there is none, then poll output until it is empty, then poll events once more; if
 //! there was one, start over.** Commands become output, and written output makes room, which raises events such as
@@ -216,7 +229,9 @@ pub mod testing;
 pub use config::{
     ConnectionConfig, CreditPolicy, ReceiverConfig, SaslPolicy, SenderConfig, SessionConfig, Side, Timeouts,
 };
-pub use connection::{Connection, Progress, Receiver, ReceiverRef, Sender, SenderRef, Session, SessionRef};
+pub use connection::{
+    Connection, Owed, Progress, Receiver, ReceiverRef, Sender, SenderRef, Session, SessionRef,
+};
 pub use error::{Cause, CommandError, Failure};
 pub use event::{Delivery, Event};
 pub use ids::{DeliveryId, LinkId, ReceiverId, SenderId, SessionId};

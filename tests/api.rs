@@ -7,9 +7,10 @@ use std::{error::Error, sync::Arc, thread};
 
 use amqp_proto::{
     Cause, CommandError, Connection, ConnectionConfig, CreditPolicy, DecodeLimits, Delivery, DeliveryId,
-    Event, Failure, Instant, Limits, LinkId, Progress, Receiver, ReceiverConfig, ReceiverId, ReceiverRef,
-    SaslPolicy, SendOptions, Sender, SenderConfig, SenderId, SenderRef, Session, SessionConfig, SessionId,
-    SessionRef, Side, Timeouts, UnsettledDelivery, callback, codec, frame, message, sasl, spec, types,
+    Event, Failure, Instant, Limits, LinkId, Owed, Progress, Receiver, ReceiverConfig, ReceiverId,
+    ReceiverRef, SaslPolicy, SendOptions, Sender, SenderConfig, SenderId, SenderRef, Session, SessionConfig,
+    SessionId, SessionRef, Side, Timeouts, UnsettledDelivery, callback, codec, frame, message, sasl, spec,
+    types,
 };
 use common::Linked;
 
@@ -38,6 +39,7 @@ assert_send_and_sync![
     Instant,
     Limits,
     LinkId,
+    Owed,
     Progress,
     Receiver<'_>,
     ReceiverConfig,

@@ -105,13 +105,22 @@ impl Agent {
         connection.map_or(Progress::Closed, |connection| connection.engine.handle_input(now, bytes))
     }
 
-    /// Ends a connection whose transport has ended, or could not be connected.
+    /// Ends a connection whose transport has ended, or could not be connected. Pass the input that is left first.
     ///
     /// Its endpoints end with `*_ERROR` events, unless the connection was closed in order before.
     pub fn handle_eof(&mut self, id: ConnectionId, now: Instant) {
         self.advance(now);
         if let Some(connection) = self.connections.get_mut(&id.0) {
             connection.engine.handle_eof(now);
+        }
+    }
+
+    /// Drops a connection's output from now on, because its transport takes none any more. Input goes on, and the
+    /// connection ends with it or after a while: see [`Connection::output_lost`](crate::Connection::output_lost).
+    pub fn output_lost(&mut self, id: ConnectionId, now: Instant) {
+        self.advance(now);
+        if let Some(connection) = self.connections.get_mut(&id.0) {
+            connection.engine.output_lost(now);
         }
     }
 

@@ -31,6 +31,10 @@ pub(super) enum ConnectionEnd {
     Unanswered,
 }
 
+fn lost(why: &'static str) -> Failure {
+    Failure::new(Cause::Lost, ErrorCondition::ConnectionForced, why)
+}
+
 impl Connection {
     /// Ends the connection.
     pub(super) fn end(&mut self, why: ConnectionEnd) {
@@ -46,7 +50,10 @@ impl Connection {
                     self.write_close(None);
                 }
                 self.stop_timers();
-                self.raise_end(error.map(|error| Failure { cause: Cause::Peer, error }).as_ref());
+                let dropped =
+                    self.output_dropped.then(|| lost("the transport failed before all was written"));
+                let failure = error.map(|error| Failure { cause: Cause::Peer, error }).or(dropped);
+                self.raise_end(failure.as_ref());
             }
             ConnectionEnd::Failure(failure) => self.close_with_failure(&failure),
         }
@@ -99,31 +106,78 @@ impl Connection {
         let max = self.cx.max_frame_size;
         let condition = error.as_ref().map(|error| error.condition.clone());
         let close = Close { error: error.map(Box::new) };
-        if self.cx.outbox.frame(FrameKind::Amqp, 0, &close, max).is_err() {
+        let mut written = self.cx.outbox.frame(FrameKind::Amqp, 0, &close, max);
+        if written.is_err() {
             let bare = Close { error: condition.map(|condition| Box::new(AmqpError::new(condition))) };
-            let _ = self.cx.outbox.frame(FrameKind::Amqp, 0, &bare, max);
+            written = self.cx.outbox.frame(FrameKind::Amqp, 0, &bare, max);
         }
+        self.close_size = written.unwrap_or_default();
         let _ = self.apply(trigger);
         // 2.4.5: no empty frames after close.
         self.keepalive.stop();
     }
 
-    /// Takes note that the transport has ended. What is still to be written cannot be.
+    /// Takes note that the transport has ended: its read half is at its end, or has failed. Pass the input that is left
+    /// to [`handle_input`](Self::handle_input) first: the peer's close may be in it.
+    ///
+    /// What is still to be written is dropped, unless closes have been exchanged: a peer that only stopped writing may
+    /// still read ours (2.4.6). `CONNECTION_CLOSED` follows if our close was sent and all before it has been written,
+    /// else `CONNECTION_ERROR` with [`Cause::Lost`], unless the last event has been raised.
     pub fn handle_eof(&mut self, now: Instant) {
         self.cx.timers.advance(now);
         if self.state == ConnectionState::End {
-            // 2.4.6: the peer sends nothing more, and may still read the last of ours.
             return;
         }
-        // 2.4.3: a close that was sent is as good as answered.
-        let why = if self.is_write_closed() && !self.end_raised {
-            ConnectionEnd::Unanswered
-        } else {
-            let why = "the transport was lost";
-            ConnectionEnd::Lost(Failure::new(Cause::Lost, ErrorCondition::ConnectionForced, why))
-        };
-        self.end(why);
+        self.end_unanswered("the transport was lost");
         self.cx.outbox = Outbox::default();
+    }
+
+    /// Takes note that the transport takes no more output: its write half has failed, or nobody reads it.
+    ///
+    /// What waits to be written is dropped, and so is what would be written from now on. Input goes on: the peer's close
+    /// with its error, outcomes and messages may still be there to read. New sessions, links and messages are refused
+    /// with [`CommandError::IllegalState`](crate::CommandError::IllegalState). All other commands go on, without effect
+    /// at the peer.
+    ///
+    /// The last event follows when the peer's close arrives, at [`handle_eof`](Self::handle_eof), or after
+    /// [`Timeouts::close`](crate::Timeouts::close). It is `CONNECTION_ERROR` with the error in the peer's close, else
+    /// with [`Cause::Lost`]. It is `CONNECTION_CLOSED` if the connection was being closed, and nothing else was dropped.
+    pub fn output_lost(&mut self, now: Instant) {
+        self.cx.timers.advance(now);
+        if core::mem::replace(&mut self.cx.output_lost, true) {
+            return;
+        }
+        self.drop_output();
+        self.cx.close_pending = false;
+        self.keepalive.stop_heartbeats();
+        if self.state != ConnectionState::End && !self.input_closed {
+            self.cx.timers.set(Timer::Close, self.cx.config.timeouts.close);
+            self.cx.timers.advance(now);
+        }
+    }
+
+    /// True if the transport takes no more output. What waits is dropped then.
+    #[cold]
+    pub(super) fn discards_output(&mut self) -> bool {
+        if self.cx.output_lost {
+            self.drop_output();
+        }
+        self.cx.output_lost
+    }
+
+    pub(super) fn drop_output(&mut self) {
+        // 2.4.3: a close that was sent is as good as answered, so a close that is dropped is no loss.
+        self.output_dropped |= self.cx.outbox.len() > self.close_size || self.has_unsent_messages();
+        self.cx.outbox = Outbox::default();
+    }
+
+    /// Ends the connection, because nothing more can come from the peer or is waited for.
+    pub(super) fn end_unanswered(&mut self, why: &'static str) {
+        self.drop_output();
+        self.end(match self.cx.close_sent && !self.end_raised && !self.output_dropped {
+            true => ConnectionEnd::Unanswered,
+            false => ConnectionEnd::Lost(lost(why)),
+        });
     }
 
     /// Raises the last events: those of links, sessions and then the connection.

@@ -39,6 +39,11 @@ impl Keepalive {
         self.heartbeat_interval = None;
     }
 
+    /// Heartbeats have nowhere to go any more.
+    pub(super) fn stop_heartbeats(&mut self) {
+        (self.heartbeat_interval, self.opens_with_output) = (None, false);
+    }
+
     #[inline]
     pub(super) fn on_input(&mut self, now: Instant) {
         self.last_input = now;

@@ -35,15 +35,31 @@ pub use handles::{Receiver, ReceiverRef, Sender, SenderRef, Session, SessionRef}
 /// The next action of the caller of [`Connection::handle_input`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub enum Progress {
     /// All whole frames have been handled: read more.
     NeedInput,
-    /// Events wait, or an answer of the application's does: poll and answer, then call again with the rest.
+    /// Events wait: poll them, then call again with the rest.
     DrainEvents,
     /// Output waits: write, then call again with the rest.
     DrainOutput,
+    /// The rest waits for an answer that the application owes. Answer, then call again with the rest; until then no
+    /// call goes on. All events have been polled.
+    Answer(Owed),
     /// Nothing more will be read.
     Closed,
+}
+
+/// An answer that the application owes, and that input waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Owed {
+    /// The answer to the peer's open (`CONNECTION_REQUESTED`): [`open`](Connection::open) or
+    /// [`close`](Connection::close).
+    Open,
+    /// The answer to the begin of this session (`SESSION_REQUESTED`): [`accept_session`](Connection::accept_session)
+    /// or [`refuse_session`](Connection::refuse_session).
+    Begin(SessionId),
 }
 
 /// One AMQP connection, of either side.
@@ -60,6 +76,10 @@ pub struct Connection {
     input_closed: bool,
     /// The last event of the connection has been raised.
     end_raised: bool,
+    /// Output other than our close was dropped, because the transport took none or had ended.
+    output_dropped: bool,
+    /// The size of our close, once it is written.
+    close_size: usize,
     cx: Context,
     keepalive: Keepalive,
     remote_open: Option<Box<Open>>,
@@ -100,6 +120,8 @@ impl Connection {
             state: ConnectionState::Start,
             input_closed: false,
             end_raised: false,
+            output_dropped: false,
+            close_size: 0,
             cx,
             keepalive: Keepalive::default(),
             remote_open: None,
@@ -119,7 +141,7 @@ impl Connection {
     fn apply(&mut self, trigger: ConnectionTrigger) -> bool {
         let Some(next) = self.state.next(trigger) else { return false };
         self.state = next;
-        self.cx.close_sent = self.is_write_closed();
+        self.cx.close_sent = close_is_sent(next);
         #[cfg(feature = "testing")]
         self.cx.reached.connections.insert(next);
         true
@@ -183,6 +205,9 @@ impl Connection {
         }
         self.cx.timers.advance(now);
         self.flush();
+        if self.cx.output_lost {
+            self.drop_output();
+        }
         if !self.cx.outbox.is_empty() {
             self.keepalive.on_output(self.cx.timers.now());
         }
@@ -192,7 +217,7 @@ impl Connection {
     /// Writes what is pending in all sessions.
     fn flush(&mut self) {
         // 2.4.3: nothing follows close.
-        if self.is_write_closed() {
+        if self.cx.close_sent {
             return;
         }
         for _ in 0..self.cx.to_flush.len() {
@@ -233,14 +258,13 @@ impl Connection {
 
     /// True if nothing is left to read or write, so that the transport can be closed.
     pub fn is_closed(&self) -> bool {
-        (self.state == ConnectionState::End || self.input_closed) && self.cx.outbox.is_empty()
+        (self.state == ConnectionState::End || self.input_closed) && self.outbox_len() == 0
     }
 
     /// True if nothing more will be written after the bytes that wait. The transport's write side can be shut down
     /// then (2.4.7).
     pub fn is_write_closed(&self) -> bool {
-        use ConnectionState::{ClosePipe, CloseSent, Discarding, End, OcPipe};
-        matches!(self.state, ClosePipe | CloseSent | Discarding | End | OcPipe)
+        self.cx.close_sent || self.cx.output_lost
     }
 
     /// Returns the state, by the standard's table (2.4.6).
@@ -278,7 +302,7 @@ impl Connection {
 
     /// Returns how many bytes wait to be written. What is pending and not in frames yet does not count.
     pub fn outbox_len(&self) -> usize {
-        self.cx.outbox.len()
+        if self.cx.output_lost { 0 } else { self.cx.outbox.len() }
     }
 
     /// Returns the unsettled deliveries of a link, in order, with their last known states.
@@ -308,6 +332,12 @@ impl fmt::Debug for Connection {
             .field("outbox_bytes", &self.cx.outbox.len())
             .finish_non_exhaustive()
     }
+}
+
+/// True if nothing may follow what has been written (2.4.3).
+fn close_is_sent(state: ConnectionState) -> bool {
+    use ConnectionState::{ClosePipe, CloseSent, Discarding, End, OcPipe};
+    matches!(state, ClosePipe | CloseSent | Discarding | End | OcPipe)
 }
 
 /// Returns the error of a command for a session or link that does not exist.

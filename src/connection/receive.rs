@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::{Connection, Progress, end::ConnectionEnd};
+use super::{Connection, Owed, Progress, end::ConnectionEnd};
 use crate::{
     codec::from_slice,
     config::{SaslPolicy, Side},
@@ -32,8 +32,10 @@ enum Expected {
 enum Stop {
     /// All of it has not arrived.
     Incomplete,
-    /// There is no room to defer it, or deliveries must be polled first.
-    Full,
+    /// Deliveries must be polled first.
+    Unpolled,
+    /// There is no room to defer it until the application has answered.
+    Unanswered(Owed),
     /// The bytes are no frame.
     Malformed(ProtocolError),
 }
@@ -55,7 +57,9 @@ impl Connection {
                 _ if self.cx.events.len() >= self.cx.limits.max_events => {
                     return self.pause(Progress::DrainEvents, input);
                 }
-                _ if self.cx.outbox_full() => return self.pause(Progress::DrainOutput, input),
+                _ if self.cx.outbox_full() && !self.discards_output() => {
+                    return self.pause(Progress::DrainOutput, input);
+                }
                 Expected::Header => {
                     let Some(header) = next_header(input) else { return Progress::NeedInput };
                     self.on_header(header);
@@ -66,7 +70,8 @@ impl Connection {
             match self.receive_next(layer, input) {
                 Ok(()) => {}
                 Err(Stop::Incomplete) => return Progress::NeedInput,
-                Err(Stop::Full) => return self.pause(Progress::DrainEvents, input),
+                Err(Stop::Unpolled) => return self.pause(Progress::DrainEvents, input),
+                Err(Stop::Unanswered(owed)) => return self.pause_for_answer(owed, input),
                 Err(Stop::Malformed(error)) => {
                     // The start of the next frame cannot be found.
                     self.input_closed = true;
@@ -85,6 +90,13 @@ impl Connection {
             self.keepalive.on_input(self.cx.timers.now());
         }
         progress
+    }
+
+    /// As [`pause`](Self::pause), for an answer. Its request may be among the events that wait.
+    #[cold]
+    fn pause_for_answer(&mut self, owed: Owed, input: &impl Input) -> Progress {
+        let polled = self.cx.events.is_empty();
+        self.pause(if polled { Progress::Answer(owed) } else { Progress::DrainEvents }, input)
     }
 
     #[inline]
@@ -170,15 +182,17 @@ impl Connection {
         let kind = kind_of(header, input);
         // An end destroys deliveries that the application could still accept, so they are polled first.
         if kind.is_ending() && self.cx.has_unpolled_deliveries() {
-            return Err(Stop::Full);
+            return Err(Stop::Unpolled);
         }
         self.keepalive.on_input(self.cx.timers.now());
         let received = match self.receive_in_session(header, kind, input) {
             Some(received) => received,
-            None if self.must_defer(header.channel, kind) && !self.can_defer(header) => {
-                return Err(Stop::Full);
-            }
             None => {
+                if let Some(owed) = self.owed(header.channel, kind)
+                    && !self.can_defer(header)
+                {
+                    return Err(Stop::Unanswered(owed));
+                }
                 // Decoded in place; what is kept of it is copied.
                 input.gather(header.size);
                 let frame = input.chunk().get(..header.size).unwrap_or_default();
@@ -245,7 +259,7 @@ impl Connection {
             return Ok(());
         }
         let limits = self.cx.limits.decode;
-        if self.must_defer(header.channel, kind) {
+        if self.owed(header.channel, kind).is_some() {
             check_body(body, limits)?;
             self.defer(header.channel, frame);
             return Ok(());
@@ -277,15 +291,16 @@ impl Connection {
         }
     }
 
-    /// True if a frame has to wait until the application has answered the peer's open, or the begin on its channel.
-    fn must_defer(&self, remote: u16, kind: Kind) -> bool {
+    /// Returns the answer that a frame has to wait for: to the peer's open, or to the begin on its channel.
+    fn owed(&self, remote: u16, kind: Kind) -> Option<Owed> {
         match self.state {
-            ConnectionState::OpenRcvd => kind != Kind::Open,
+            ConnectionState::OpenRcvd if kind != Kind::Open => Some(Owed::Open),
             ConnectionState::Opened if kind.is_for_session() || kind == Kind::End => self
                 .local_channel(remote)
                 .and_then(|channel| self.sessions.get(channel))
-                .is_some_and(|session| session.state == SessionState::BeginRcvd),
-            _ => false,
+                .filter(|session| session.state == SessionState::BeginRcvd)
+                .map(|session| Owed::Begin(session.id)),
+            _ => None,
         }
     }
 

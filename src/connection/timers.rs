@@ -43,6 +43,9 @@ impl Connection {
                 self.write_close(None);
                 self.cx.timers.set(Timer::Close, self.cx.config.timeouts.close);
             }
+            Timer::Close if self.cx.output_lost => {
+                self.end_unanswered("the transport took no more output");
+            }
             Timer::Close => self.end(ConnectionEnd::Unanswered),
             Timer::End(id) => {
                 let Some((session, cx)) = self.session_on(id.slot()).filter(|(session, _)| session.id == id)

@@ -1,1 +1,4 @@
 //! Liveness: nothing waits for ever (FA).
+
+mod answers;
+mod half_dead;

@@ -230,6 +230,7 @@ impl Bench {
                     Progress::DrainEvents => self.collect(),
                     Progress::DrainOutput => self.pump(),
                     Progress::NeedInput | Progress::Closed => break,
+                    other => panic!("an answer is owed: {other:?}"),
                 }
             }
         }

@@ -132,11 +132,9 @@ impl Engine {
             let now = self.instant();
             let progress = self.connection.handle_input(now, &mut self.input);
             match progress {
-                Progress::NeedInput | Progress::Closed => break,
+                Progress::NeedInput | Progress::Answer(_) | Progress::Closed => break,
                 Progress::DrainOutput => self.poll_transmit(),
-                // Without an event, the input waits for an answer of the application.
-                Progress::DrainEvents if self.events() == 0 => break,
-                Progress::DrainEvents => {}
+                Progress::DrainEvents => assert!(self.events() > 0, "no event waits"),
             }
         }
     }
