@@ -8,7 +8,7 @@ use core::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DecodeLimits {
-    /// Levels of lists, maps, arrays and descriptors within each other. Default 32: the standard's own types need 6,
+    /// Levels of lists, maps, arrays and descriptors within each other; each descriptor of an array is one. Default 32: the standard's own types need 6,
     /// and each level costs stack.
     pub max_depth: u16,
     /// Values in all lists, maps and arrays together. Default 1 048 576. Outside arrays each takes at least one byte
@@ -16,6 +16,8 @@ pub struct DecodeLimits {
     pub max_elements: u32,
     /// Array elements of no bytes, such as null or true, together. Default 4 096: their count is the only thing in
     /// the encoding that multiplies memory without input to match.
+    ///
+    /// If an array has several descriptors, each after the first counts as often as there are elements.
     pub max_zero_width_elements: u32,
 }
 

@@ -37,9 +37,12 @@ fn enter<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<Ente
     let wide = decoder.is_wide(code, [format_code::ARRAY8, format_code::ARRAY32], "array", rest)?;
     let Entered { count, elements: mut rest, after } = decoder.enter(wide, rest)?;
     let mut descriptors = Vec::new();
+    let left = decoder.elements_left();
     let (code, elements) = loop {
         match rest.split_first() {
             Some((&format_code::DESCRIBED, behind)) => {
+                // Each element nests in as many described values as there are descriptors.
+                decoder.descend(behind)?;
                 decoder.spend(1, behind)?;
                 let (descriptor, behind) = decoder.value(behind)?;
                 descriptors.push(descriptor);
@@ -59,6 +62,12 @@ fn enter<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<Ente
     } else {
         return decoder.fail(DecodeErrorKind::CountExceedsData, elements);
     }
+    // 1.2.4: every element has all the descriptors, though they are encoded once. So they multiply too; one of a
+    // single value, which most arrays have, no more than the elements do.
+    let shared = left.saturating_sub(decoder.elements_left()).saturating_sub(count);
+    if let Some(extra) = shared.checked_sub(1).filter(|extra| *extra > 0) {
+        decoder.spend_zero_width(extra.saturating_mul(count), elements)?;
+    }
     Some(EnteredArray { descriptors, code, count, elements, after })
 }
 
@@ -73,6 +82,7 @@ impl<'a> EnteredArray<'a> {
             rest = behind;
         }
         decoder.end_compound(rest)?;
+        self.descriptors.iter().for_each(|_| decoder.ascend());
         decoder.ascend();
         Some(items)
     }

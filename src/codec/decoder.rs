@@ -202,6 +202,11 @@ impl<'a> Decoder<'a> {
         self.budget.max_depth = self.budget.max_depth.wrapping_add(1);
     }
 
+    /// Returns how many elements the budget has left.
+    pub(super) fn elements_left(&self) -> u32 {
+        self.budget.max_elements
+    }
+
     /// Takes `count` elements out of the budget before anything is reserved for them.
     #[inline]
     pub(crate) fn spend(&mut self, count: u32, at: &[u8]) -> Option<()> {

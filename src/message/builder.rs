@@ -5,8 +5,8 @@ use alloc::{boxed::Box, vec::Vec};
 use bytes::Bytes;
 
 use super::{
-    AnnotationKeyRef, ApplicationProperties, DataBody, HasBody, NoBody, SequenceBody, SharedBody, SimpleType,
-    ValueBody,
+    AnnotationKeyRef, ApplicationProperties, DataBody, HasBody, Message, MessageError, NoBody, ParseOptions,
+    SequenceBody, SharedBody, SimpleType, ValueBody,
     encoded::{Fields, Pairs},
 };
 use crate::{
@@ -362,6 +362,27 @@ impl<B: HasBody> MessageBuilder<B> {
         self.head.write_footer(&mut out);
         payload.push(out.into());
         payload
+    }
+
+    /// Returns the encoded message, as [`build`](Self::build) does, if a reader with default
+    /// [`ParseOptions`](super::ParseOptions) accepts it.
+    ///
+    /// The builder encodes whatever value it is given. Use this for values that come from elsewhere: they can be nested
+    /// deeper, or have more elements, than readers take.
+    ///
+    /// ```
+    /// use amqp_proto::{message::Message, types::Value};
+    ///
+    /// let deep = (0..33).fold(Value::Null, |value, _| Value::List(vec![value]));
+    /// assert!(Message::builder().value(deep).try_build().is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// The [`MessageError`] of the reader, such as [`TooDeep`](crate::codec::DecodeErrorKind::TooDeep).
+    pub fn try_build(&self) -> Result<Payload, MessageError> {
+        let payload = self.build();
+        Message::parse(payload.clone(), &ParseOptions::default())?.validate()?;
+        Ok(payload)
     }
 
     /// Appends the encoded message to a buffer, copying all data.

@@ -53,7 +53,7 @@ fn descriptors_in_an_array_are_bounded() {
     // An array's constructor with a thousand descriptors.
     let descriptors = "0044".repeat(1000);
     let array = bytes(&format!("f0 {:08x} 00000000 {descriptors} 40", 2000 + 5));
-    assert_eq!(within::<Value>(ROOMY, &array), Err(TooManyElements));
+    assert_eq!(within::<Value>(ROOMY, &array), Err(TooDeep));
     let within_limits = bytes("e0 06 00 0044 0044 40");
     assert!(within::<Value>(ROOMY, &within_limits).is_ok());
 }
