@@ -1,8 +1,8 @@
 //! Events that a connection raises for its application.
 
 use alloc::{
-    boxed::Box,
     string::{String, ToString},
+    sync::Arc,
 };
 
 use crate::{
@@ -88,7 +88,7 @@ events! {
     ConnectionClosed = "CONNECTION_CLOSED";
     /// The connection was closed by the peer with an error or for a violation of the protocol, timed out, or was lost
     /// (2.4.3). The last event.
-    ConnectionError = "CONNECTION_ERROR" (Box<Failure>);
+    ConnectionError = "CONNECTION_ERROR" (Arc<Failure>);
     /// The peer began a session (2.5.1). Answer with [`accept_session`](crate::Connection::accept_session) or
     /// [`refuse_session`](crate::Connection::refuse_session); the session's frames behind it wait.
     ///
@@ -113,7 +113,7 @@ events! {
         /// The session.
         session: SessionId,
         /// The reason.
-        failure: Box<Failure>,
+        failure: Arc<Failure>,
     };
     /// The peer attached as a receiver (2.6.3). Answer with [`accept_sender`](crate::Connection::accept_sender) or
     /// [`refuse_sender`](crate::Connection::refuse_sender).
@@ -143,7 +143,7 @@ events! {
         /// The number of deliveries not settled; [`Connection::unsettled`](crate::Connection::unsettled) returns them.
         unsettled: u32,
         /// The reason.
-        failure: Box<Failure>,
+        failure: Arc<Failure>,
     };
     /// The link was detached but not closed (2.6.4). Settlement of its deliveries may still arrive.
     SenderDetached = "SENDER_DETACHED" {
@@ -192,7 +192,7 @@ events! {
         /// The number of deliveries not settled; [`Connection::unsettled`](crate::Connection::unsettled) returns them.
         unsettled: u32,
         /// The reason.
-        failure: Box<Failure>,
+        failure: Arc<Failure>,
     };
     /// The link was detached but not closed (2.6.4). Settlement of its deliveries may still arrive.
     ReceiverDetached = "RECEIVER_DETACHED" {
@@ -288,7 +288,7 @@ impl Event {
         }
     }
 
-    pub(crate) fn link_closed(link: LinkId, unsettled: u32, failure: Option<Box<Failure>>) -> Self {
+    pub(crate) fn link_closed(link: LinkId, unsettled: u32, failure: Option<Arc<Failure>>) -> Self {
         match (link, failure) {
             (LinkId::Sender(sender), None) => Self::SenderClosed { sender, unsettled },
             (LinkId::Sender(sender), Some(failure)) => Self::SenderError { sender, unsettled, failure },
@@ -313,7 +313,7 @@ impl Event {
         }
     }
 
-    pub(crate) fn session_ended(session: SessionId, failure: Option<Box<Failure>>) -> Self {
+    pub(crate) fn session_ended(session: SessionId, failure: Option<Arc<Failure>>) -> Self {
         match failure {
             None => Self::SessionClosed { session },
             Some(failure) => Self::SessionError { session, failure },

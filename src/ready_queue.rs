@@ -37,14 +37,17 @@ impl ReadyQueue {
     /// Removes and returns the first number.
     pub(crate) fn pop(&mut self) -> Option<u16> {
         let queue = self.0.as_mut()?;
-        loop {
-            let number = queue.order.pop_front()?;
-            queue.queued.remove(number);
-            if queue.removed_count == 0 || !queue.removed.remove(number) {
-                return Some(number);
-            }
-            queue.removed_count = queue.removed_count.saturating_sub(1);
+        let next = queue.pop();
+        if queue.order.is_empty() && queue.is_large() {
+            self.0 = None;
         }
+        next
+    }
+
+    /// Returns the bytes of the heap that the queue takes up.
+    #[cfg(test)]
+    pub(crate) fn heap_size(&self) -> usize {
+        self.0.as_ref().map_or(0, |queue| size_of::<Queue>().saturating_add(queue.heap_size()))
     }
 
     pub(crate) fn remove(&mut self, number: u16) {
@@ -63,7 +66,32 @@ impl ReadyQueue {
     }
 }
 
+/// A queue of this many bytes is given back once it is empty.
+const LARGE: usize = 512;
+
 impl Queue {
+    fn pop(&mut self) -> Option<u16> {
+        loop {
+            let number = self.order.pop_front()?;
+            self.queued.remove(number);
+            if self.removed_count == 0 || !self.removed.remove(number) {
+                return Some(number);
+            }
+            self.removed_count = self.removed_count.saturating_sub(1);
+        }
+    }
+
+    #[cfg(test)]
+    fn heap_size(&self) -> usize {
+        let bits = self.queued.0.capacity().saturating_add(self.removed.0.capacity());
+        self.order.capacity().saturating_mul(2).saturating_add(bits.saturating_mul(8))
+    }
+
+    #[inline]
+    fn is_large(&self) -> bool {
+        self.order.capacity().saturating_add(self.queued.0.len()) > LARGE / 8
+    }
+
     #[inline]
     fn push(&mut self, number: u16) {
         // The common case is a number that is queued already.
@@ -123,6 +151,17 @@ impl BitSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_queue_gives_back_what_a_burst_took() {
+        let mut queue = ReadyQueue::default();
+        (0..=u16::MAX).for_each(|at| queue.push(at));
+        while queue.pop().is_some() {}
+        assert_eq!(queue.heap_size(), 0);
+        queue.push(u16::MAX);
+        assert!((8192..9000).contains(&queue.heap_size()));
+        assert_eq!((queue.pop(), queue.heap_size()), (Some(u16::MAX), 0));
+    }
 
     #[test]
     fn a_number_is_queued_once_and_popped_in_order() {

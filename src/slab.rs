@@ -1,4 +1,4 @@
-//! A table of boxed values by number; the lowest free number is taken first.
+//! Tables by number: of values under numbers of ours, lowest first, and from the peer's numbers to ours.
 
 use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
 
@@ -50,6 +50,7 @@ impl<T> Slab<T> {
             self.entries.pop();
             self.free.as_mut().and_then(|free| free.pop_last());
         }
+        shrink(&mut self.entries);
         Some(value)
     }
 
@@ -77,9 +78,89 @@ impl<T> Slab<T> {
     }
 }
 
+/// Gives back the memory of a table that has become much shorter.
+fn shrink<T>(entries: &mut Vec<T>) {
+    if entries.capacity() / 4 > entries.len().max(MIN_SPARE) {
+        entries.shrink_to(entries.len().saturating_mul(2));
+    }
+}
+
+/// Room for this many entries is not given back.
+const MIN_SPARE: usize = 16;
+
+/// Our numbers by the peer's, of channels (2.5.1) and handles (2.6.2), in the order of the peer's. The peer chooses its
+/// numbers, so memory follows how many are in use and not the highest. An insertion moves at most 256 KiB.
+#[derive(Debug, Default)]
+pub(crate) struct NumberMap(Vec<(u16, u16)>);
+
+impl NumberMap {
+    /// Returns our number for the peer's.
+    #[inline]
+    pub(crate) fn get(&self, theirs: u16) -> Option<u16> {
+        // Nearly all peers use the lowest numbers, so that each is its own place.
+        match self.0.get(usize::from(theirs)) {
+            Some((number, ours)) if *number == theirs => Some(*ours),
+            _ => self.find(theirs),
+        }
+    }
+
+    #[cold]
+    fn find(&self, theirs: u16) -> Option<u16> {
+        let at = self.position(theirs).ok()?;
+        self.0.get(at).map(|(_, ours)| *ours)
+    }
+
+    fn position(&self, theirs: u16) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&theirs, |(number, _)| *number)
+    }
+
+    /// Sets our number for the peer's, in place of an earlier one.
+    pub(crate) fn insert(&mut self, theirs: u16, ours: u16) {
+        match self.position(theirs) {
+            Ok(at) => {
+                if let Some(entry) = self.0.get_mut(at) {
+                    entry.1 = ours;
+                }
+            }
+            Err(at) => self.0.insert(at, (theirs, ours)),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, theirs: u16) {
+        if let Ok(at) = self.position(theirs) {
+            self.0.remove(at);
+            shrink(&mut self.0);
+        }
+    }
+
+    /// Returns the bytes of the heap that the table takes up.
+    #[cfg(test)]
+    pub(crate) fn heap_size(&self) -> usize {
+        self.0.capacity().saturating_mul(size_of::<(u16, u16)>())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fb5_a_table_follows_the_numbers_in_use() {
+        let mut map = NumberMap::default();
+        for theirs in [0, 65_535, 3, 17, 18, 19, 65_534] {
+            assert_eq!(map.get(theirs), None);
+            map.insert(theirs, theirs);
+        }
+        assert!(map.heap_size() < 64, "{}", map.heap_size());
+        (0..5000).for_each(|theirs| map.insert(theirs, 7));
+        let found = [18, 4999, 5000, 65_535].map(|theirs| map.get(theirs));
+        assert_eq!(found, [Some(7), Some(7), None, Some(65_535)]);
+        assert!(map.heap_size() < 65_536, "{}", map.heap_size());
+        (0..u16::MAX).for_each(|theirs| map.remove(theirs));
+        let found = [0, 18, 65_534, 65_535].map(|theirs| map.get(theirs));
+        assert_eq!(found, [None, None, None, Some(65_535)]);
+        assert!(map.heap_size() < 256, "{}", map.heap_size());
+    }
 
     #[test]
     fn insert_takes_the_lowest_free_number() {

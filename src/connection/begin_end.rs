@@ -140,7 +140,7 @@ impl Connection {
     /// Returns our channel of the session that the peer's channel stands for.
     #[inline]
     pub(super) fn local_channel(&self, remote: u16) -> Option<u16> {
-        self.channels.get(usize::from(remote)).copied().flatten()
+        self.channels.get(remote)
     }
 
     /// As [`local_channel`](Self::local_channel); a channel without a session ends the connection.
@@ -149,17 +149,6 @@ impl Connection {
             let why = format!("no session on channel {remote}");
             ProtocolError::connection(ErrorCondition::NotAllowed, &why)
         })
-    }
-
-    fn map_channel(&mut self, remote: u16, channel: Option<u16>) {
-        let at = usize::from(remote);
-        if self.channels.len() <= at {
-            // Bounded by the channel-max that we announced, which has been checked.
-            self.channels.resize(at.saturating_add(1), None);
-        }
-        if let Some(entry) = self.channels.get_mut(at) {
-            *entry = channel;
-        }
     }
 
     /// Handles the peer's begin, the answer to ours or a request. `body` is its encoding.
@@ -179,14 +168,14 @@ impl Connection {
             }
             session.on_begin(begin, body, remote, cx);
             session.schedule(cx);
-            self.map_channel(remote, Some(channel));
+            self.channels.insert(remote, channel);
             return Ok(());
         }
         let Some((channel, id)) = self.insert_session(SessionConfig::new()) else {
             let why = "no channel is left";
             return Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, why));
         };
-        self.map_channel(remote, Some(channel));
+        self.channels.insert(remote, channel);
         let auto_accept = self.cx.config.auto_accept_sessions;
         let Some((session, cx)) = self.session_on(channel) else { return Ok(()) };
         session.on_begin(begin, body, remote, cx);
@@ -204,7 +193,7 @@ impl Connection {
         let channel = self.mapped_channel(remote)?;
         let Some((session, cx)) = self.session_on(channel) else { return Ok(()) };
         if session.end(SessionEnd::PeerEnd(end.error.map(|error| *error)), cx).is_ok() {
-            self.map_channel(remote, None);
+            self.channels.remove(remote);
             self.remove_session(channel);
         }
         Ok(())
@@ -220,16 +209,21 @@ impl Connection {
         #[cfg(feature = "testing")]
         self.cx.reached.extend(&session.reached());
         let (unsettled, max) = (session.unsettled_len(), self.cx.limits.max_retained_unsettled);
-        if unsettled == 0 || unsettled > max {
+        if unsettled == 0 || max == 0 {
             return;
         }
         session.release_all_but_unsettled();
         self.retained = self.retained.saturating_add(unsettled);
         self.ended.push_back(session);
-        while self.retained > max
-            && let Some(oldest) = self.ended.pop_front()
+        while let excess = self.retained.saturating_sub(max)
+            && excess > 0
+            && let Some(oldest) = self.ended.front_mut()
         {
-            self.retained = self.retained.saturating_sub(oldest.unsettled_len());
+            self.retained =
+                self.retained.saturating_sub(oldest.forget_oldest(excess.max(oldest.unsettled_len() / 8)));
+            if oldest.unsettled_len() == 0 {
+                self.ended.pop_front();
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The end of a connection (2.4.3, 2.4.6).
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::Connection;
 use crate::{
@@ -74,7 +74,7 @@ impl Connection {
         if self.state.next(ConnectionTrigger::SendCloseError).is_none() {
             return self.give_up(Some(failure));
         }
-        self.deferred.clear();
+        self.deferred = Vec::new();
         self.write_close(Some(failure.error.clone()));
         self.cx.timers.set(Timer::Close, self.cx.config.timeouts.close);
         self.raise_end(Some(failure));
@@ -185,9 +185,11 @@ impl Connection {
         if core::mem::replace(&mut self.end_raised, true) {
             return;
         }
+        // One for all events.
+        let failure = failure.cloned().map(Arc::new);
         for channel in self.sessions.numbers() {
             if let Some((session, cx)) = self.session_on(channel) {
-                let _ = session.end(SessionEnd::Connection(failure), cx);
+                let _ = session.end(SessionEnd::Connection(failure.clone()), cx);
             }
         }
         // A connection that has ended has nothing but what can be asked of it.
@@ -196,7 +198,7 @@ impl Connection {
         }
         self.cx.event(match failure {
             None => Event::ConnectionClosed,
-            Some(failure) => Event::ConnectionError(Box::new(failure.clone())),
+            Some(failure) => Event::ConnectionError(failure),
         });
     }
 }

@@ -12,8 +12,6 @@ mod timers;
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use core::fmt;
 
-use bytes::Bytes;
-
 use self::{keepalive::Keepalive, sasl::SaslLayer};
 use crate::{
     config::{ConnectionConfig, Side},
@@ -23,7 +21,7 @@ use crate::{
     frame::Transmit,
     ids::{LinkId, LinkKey, ReceiverId, SessionId},
     session::{SessionEndpoint, UnsettledDelivery},
-    slab::Slab,
+    slab::{NumberMap, Slab},
     spec::performatives::Open,
     state::{ConnectionState, ConnectionTrigger},
     time::Instant,
@@ -84,12 +82,11 @@ pub struct Connection {
     keepalive: Keepalive,
     remote_open: Option<Box<Open>>,
     /// Frames that arrived before the application answered the peer's open.
-    deferred: VecDeque<Bytes>,
-    deferred_bytes: usize,
+    deferred: Vec<u8>,
     /// Sessions by our channels.
     sessions: Slab<SessionEndpoint>,
     /// Our channels by the peer's.
-    channels: Vec<Option<u16>>,
+    channels: NumberMap,
     /// Sessions that have ended and left deliveries unsettled.
     ended: VecDeque<Box<SessionEndpoint>>,
     /// Unsettled deliveries of those.
@@ -125,10 +122,9 @@ impl Connection {
             cx,
             keepalive: Keepalive::default(),
             remote_open: None,
-            deferred: VecDeque::new(),
-            deferred_bytes: 0,
+            deferred: Vec::new(),
             sessions: Slab::default(),
-            channels: Vec::new(),
+            channels: NumberMap::default(),
             ended: VecDeque::new(),
             retained: 0,
             session_generations: 0,

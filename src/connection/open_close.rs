@@ -1,6 +1,6 @@
 //! Open and close (2.4.1 to 2.4.4).
 
-use alloc::{boxed::Box, format};
+use alloc::{boxed::Box, format, vec::Vec};
 use core::time::Duration;
 
 use super::{Connection, end::ConnectionEnd};
@@ -139,7 +139,6 @@ impl Connection {
         self.keepalive.start(remote_idle_timeout, self.cx.timers.now(), &self.cx.outbox);
         self.cx.event(Event::ConnectionOpen);
         self.write_pending_begins();
-        self.deferred_bytes = 0;
         let deferred = core::mem::take(&mut self.deferred);
         self.receive_deferred(deferred);
     }
@@ -156,7 +155,7 @@ impl Connection {
         if self.state == ConnectionState::OpenRcvd {
             // 2.4.7: close is legal only after open.
             self.write_open()?;
-            self.deferred.clear();
+            self.deferred = Vec::new();
         }
         // A server may have sent its header unasked.
         if matches!(self.state, ConnectionState::Start | ConnectionState::HeaderRcvd)

@@ -1,7 +1,7 @@
 //! Input: headers, frames, and the router of a connection, the only place where one of its frames meets its handler
 //! (2.2, 2.3, 2.4.6).
 
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -208,12 +208,15 @@ impl Connection {
     }
 
     /// Handles frames that were deferred, now that the application has answered.
-    pub(super) fn receive_deferred(&mut self, frames: VecDeque<Bytes>) {
-        for mut frame in frames {
-            let Ok(header) = next_frame(self.cx.config.max_frame_size, &mut frame) else { return };
-            let kind = kind_of(header, &mut frame);
-            let received = self.receive_in_session(header, kind, &mut frame);
-            if let Err(error) = received.unwrap_or_else(|| self.receive_own(header, kind, &frame)) {
+    pub(super) fn receive_deferred(&mut self, frames: Vec<u8>) {
+        let mut frames = Bytes::from(frames);
+        while let Ok(header) = next_frame(self.cx.config.max_frame_size, &mut frames) {
+            let kind = kind_of(header, &mut frames);
+            let received = match self.receive_in_session(header, kind, &mut frames) {
+                Some(received) => received,
+                None => self.receive_own(header, kind, &frames.split_to(header.size)),
+            };
+            if let Err(error) = received {
                 self.violation(error);
             }
         }
@@ -307,7 +310,7 @@ impl Connection {
     /// True if there is room to defer a frame.
     fn can_defer(&self, header: FrameHeader) -> bool {
         let deferred = if self.state == ConnectionState::OpenRcvd {
-            self.deferred_bytes
+            self.deferred.len()
         } else {
             let session = self.local_channel(header.channel).and_then(|channel| self.sessions.get(channel));
             session.map_or(0, SessionEndpoint::deferred_bytes)
@@ -317,14 +320,12 @@ impl Connection {
 
     /// Keeps a copy of a frame, so that it keeps no read buffer alive.
     fn defer(&mut self, remote: u16, frame: &[u8]) {
-        let copy = Bytes::copy_from_slice(frame);
         if self.state == ConnectionState::OpenRcvd {
-            self.deferred_bytes = self.deferred_bytes.saturating_add(copy.len());
-            self.deferred.push_back(copy);
+            self.deferred.extend_from_slice(frame);
         } else if let Some(channel) = self.local_channel(remote)
             && let Some(session) = self.sessions.get_mut(channel)
         {
-            session.defer(copy);
+            session.defer(frame);
         }
     }
 }

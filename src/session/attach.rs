@@ -25,8 +25,7 @@ impl SessionEndpoint {
     /// Returns our handle of the link that the peer's handle stands for (2.6.2).
     #[inline]
     pub(super) fn local_handle(&self, remote: Handle) -> Option<u16> {
-        let at = usize::try_from(remote.get()).unwrap_or(usize::MAX);
-        self.handles.get(at).copied().flatten()
+        self.handles.get(u16::try_from(remote.get()).ok()?)
     }
 
     /// As [`local_handle`](Self::local_handle); a handle that stands for no link ends the session.
@@ -38,19 +37,15 @@ impl SessionEndpoint {
     }
 
     fn map_handle(&mut self, remote: Handle, handle: u16) {
-        let at = usize::try_from(remote.get()).unwrap_or(usize::MAX);
-        if self.handles.len() <= at {
-            // Bounded by the handle-max that we announced, which has been checked.
-            self.handles.resize(at.saturating_add(1), None);
-        }
-        if let Some(entry) = self.handles.get_mut(at) {
-            *entry = Some(handle);
+        // At most the handle-max that we announced, which has been checked and is no more than that of `u16`.
+        if let Ok(remote) = u16::try_from(remote.get()) {
+            self.handles.insert(remote, handle);
         }
     }
 
     pub(super) fn unmap_handle(&mut self, remote: Handle) {
-        if let Some(entry) = self.handles.get_mut(usize::try_from(remote.get()).unwrap_or(usize::MAX)) {
-            *entry = None;
+        if let Ok(remote) = u16::try_from(remote.get()) {
+            self.handles.remove(remote);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The end of a link (2.6.3 to 2.6.6).
 
-use alloc::{boxed::Box, collections::VecDeque};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 
 use super::{ColdState, SessionEndpoint, find};
 use crate::{
@@ -282,7 +282,7 @@ impl SessionEndpoint {
     fn raise_link_end(&mut self, handle: u16, failure: Option<Failure>, cx: &mut Context) {
         let Some(link) = self.links.get_mut(handle) else { return };
         if !core::mem::replace(&mut link.common.end_raised, true) {
-            cx.event(Event::link_closed(link.common.id, link.common.unsettled, failure.map(Box::new)));
+            cx.event(Event::link_closed(link.common.id, link.common.unsettled, failure.map(Arc::new)));
         }
     }
 
@@ -310,26 +310,61 @@ impl SessionEndpoint {
         self.buffered = self.buffered.saturating_sub(bytes);
     }
 
-    /// Forgets the unsettled deliveries of links that are gone once there are more of them than `max`.
+    /// Forgets the oldest unsettled deliveries of links that are gone once there are more of them than `max`.
     #[inline]
     pub(crate) fn limit_orphaned(&mut self, max: usize) {
         if self.orphaned > max {
-            self.forget_orphaned();
+            // An eighth of them at a time: finding them costs a look at all deliveries.
+            self.forget_orphaned(self.orphaned.saturating_sub(max.saturating_sub(max / 8)));
         }
     }
 
     #[cold]
-    fn forget_orphaned(&mut self) {
-        let links = &self.links;
-        let has_link = |id: LinkId| find(links, id).is_some();
-        self.outgoing.retain(|entry| has_link(entry.link.into()));
+    fn forget_orphaned(&mut self, excess: usize) {
+        let (links, mut suspended) = (&self.links, self.cold.as_mut().map(|cold| &mut cold.suspended));
+        let mut left = excess;
+        let mut keep = |id: LinkId| {
+            if left == 0 || find(links, id).is_some() {
+                return true;
+            }
+            left = left.saturating_sub(1);
+            if let Some(suspended) = &mut suspended
+                && let Some(unsettled) = suspended.get_mut(&id)
+            {
+                *unsettled = unsettled.saturating_sub(1);
+                if *unsettled == 0 {
+                    suspended.remove(&id);
+                }
+            }
+            false
+        };
+        self.outgoing.retain(|entry| keep(entry.link.into()));
         if let Some(incoming) = &mut self.incoming {
-            incoming.retain(|entry| has_link(entry.link.into()));
+            incoming.retain(|entry| keep(entry.link.into()));
         }
-        self.orphaned = 0;
-        if let Some(cold) = &mut self.cold {
-            cold.suspended.clear();
+        self.orphaned = self.orphaned.saturating_sub(excess.saturating_sub(left));
+    }
+
+    /// Forgets the oldest unsettled deliveries, of a session that has ended: most of the direction that has more.
+    /// Returns how many there were to forget, at most `excess`.
+    pub(crate) fn forget_oldest(&mut self, excess: usize) -> usize {
+        let incoming_len = self.incoming.as_ref().map_or(0, |incoming| incoming.len());
+        let left = self.unsettled_len().saturating_sub(excess);
+        // What is left is shared evenly, as far as both directions have that many.
+        let outgoing_left = self.outgoing.len().min((left / 2).max(left.saturating_sub(incoming_len)));
+        let mut outgoing_excess = self.outgoing.len().saturating_sub(outgoing_left);
+        let mut incoming_excess = incoming_len.saturating_sub(left.saturating_sub(outgoing_left));
+        let forgotten = outgoing_excess.saturating_add(incoming_excess);
+        let keep = |excess: &mut usize| {
+            let keeps = *excess == 0;
+            *excess = excess.saturating_sub(1);
+            keeps
+        };
+        self.outgoing.retain(|_| keep(&mut outgoing_excess));
+        if let Some(incoming) = &mut self.incoming {
+            incoming.retain(|_| keep(&mut incoming_excess));
         }
+        forgotten
     }
 
     /// Remembers a link's name and role, and forgets the oldest if there are too many.

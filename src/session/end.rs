@@ -1,20 +1,20 @@
 //! The end of a session (2.5.2 to 2.5.4).
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::{SessionEndpoint, link_names::LinkNames};
 use crate::{
     context::Context,
     error::{Cause, CommandError, Failure},
     event::Event,
-    slab::Slab,
+    slab::{NumberMap, Slab},
     spec::{definitions::AmqpError, performatives::End},
     state::{SessionState, SessionTrigger},
     timer::Timer,
 };
 
 /// Why a session ends.
-pub(crate) enum SessionEnd<'a> {
+pub(crate) enum SessionEnd {
     /// The application ends it. Without an error, messages in progress go out first.
     Command(Option<AmqpError>),
     /// The application refuses the peer's begin, which has just been answered.
@@ -28,12 +28,12 @@ pub(crate) enum SessionEnd<'a> {
     /// The session could not begin, or the peer did not answer its end.
     Failure(Failure),
     /// The connection ends, and this is why.
-    Connection(Option<&'a Failure>),
+    Connection(Option<Arc<Failure>>),
 }
 
 impl SessionEndpoint {
     /// Ends the session. An error changes nothing.
-    pub(crate) fn end(&mut self, why: SessionEnd<'_>, cx: &mut Context) -> Result<(), CommandError> {
+    pub(crate) fn end(&mut self, why: SessionEnd, cx: &mut Context) -> Result<(), CommandError> {
         match why {
             SessionEnd::Command(error) => self.end_by_command(error, cx)?,
             SessionEnd::Refusal(error) => {
@@ -47,7 +47,7 @@ impl SessionEndpoint {
             SessionEnd::Violation(error) => {
                 // All that follows is discarded, whether or not the end could be written.
                 let _ = self.write_end_or_bare(error.clone(), cx);
-                self.raise_end(Some(&Failure { cause: Cause::Violation, error }), cx);
+                self.raise_end(Some(Arc::new(Failure { cause: Cause::Violation, error })), cx);
             }
             SessionEnd::PeerEnd(error) => {
                 if !self.apply(SessionTrigger::RecvEnd) {
@@ -56,10 +56,10 @@ impl SessionEndpoint {
                 if self.state == SessionState::EndRcvd {
                     let _ = self.write_end(None, cx);
                 }
-                let failure = error.map(|error| Failure { cause: Cause::Peer, error });
-                self.raise_end(failure.as_ref(), cx);
+                let failure = error.map(|error| Arc::new(Failure { cause: Cause::Peer, error }));
+                self.raise_end(failure, cx);
             }
-            SessionEnd::Failure(failure) => self.raise_end(Some(&failure), cx),
+            SessionEnd::Failure(failure) => self.raise_end(Some(Arc::new(failure)), cx),
             SessionEnd::Connection(failure) => self.raise_end(failure, cx),
         }
         Ok(())
@@ -103,24 +103,24 @@ impl SessionEndpoint {
         self.write_end(Some(error), cx).or_else(|_| self.write_end(Some(bare), cx))
     }
 
-    /// Raises the last events of the links and the session, links first.
-    fn raise_end(&mut self, failure: Option<&Failure>, cx: &mut Context) {
+    /// Raises the last events of the links and the session, links first. They share the failure: what a peer says once
+    /// is kept once, however many links there are.
+    fn raise_end(&mut self, failure: Option<Arc<Failure>>, cx: &mut Context) {
         if core::mem::replace(&mut self.end_raised, true) {
             return;
         }
         for link in self.links.iter_mut() {
             if !core::mem::replace(&mut link.common.end_raised, true) {
-                let failure = failure.cloned().map(Box::new);
-                cx.event(Event::link_closed(link.common.id, link.common.unsettled, failure));
+                cx.event(Event::link_closed(link.common.id, link.common.unsettled, failure.clone()));
             }
         }
-        cx.event(Event::session_ended(self.id, failure.cloned().map(Box::new)));
+        cx.event(Event::session_ended(self.id, failure));
     }
 
     /// Releases everything but the unsettled deliveries, which can still be asked for.
     pub(crate) fn release_all_but_unsettled(&mut self) {
         self.links = Slab::default();
-        self.handles = Vec::new();
+        self.handles = NumberMap::default();
         self.link_names = LinkNames::default();
         self.cold = None;
         self.remote_begin = None;

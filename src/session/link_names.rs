@@ -47,6 +47,9 @@ impl LinkNames {
             && self.0.get(at) == Some(&handle)
         {
             self.0.remove(at);
+            if self.0.capacity() / 4 > self.0.len().max(16) {
+                self.0.shrink_to(self.0.len().saturating_mul(2));
+            }
         }
     }
 }

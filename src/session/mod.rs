@@ -20,8 +20,6 @@ use alloc::{
     vec::Vec,
 };
 
-use bytes::Bytes;
-
 pub(crate) use self::{detach::LinkEnd, end::SessionEnd, outgoing::Message};
 use self::{
     disposition::{PendingDisposition, Run},
@@ -38,7 +36,7 @@ use crate::{
     ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
     link::Link,
     ready_queue::ReadyQueue,
-    slab::Slab,
+    slab::{NumberMap, Slab},
     spec::{definitions::Role, performatives::Begin},
     state::{SessionState, SessionTrigger},
     types::{Channel, DeliveryNumber, Fields, Handle, Str},
@@ -71,7 +69,7 @@ pub(crate) struct SessionEndpoint {
     /// Links by our handles.
     links: Slab<Link>,
     /// Our handles by the peer's.
-    handles: Vec<Option<u16>>,
+    handles: NumberMap,
     /// Our handles by name and direction.
     link_names: LinkNames,
 
@@ -106,8 +104,7 @@ struct ColdState {
     /// Properties of our begin, which has not been written.
     begin_properties: Option<Fields>,
     /// Frames that arrived before the application answered the peer's begin.
-    deferred: VecDeque<Bytes>,
-    deferred_bytes: usize,
+    deferred: Vec<u8>,
     /// Links that we closed while the peer only detached: it attaches again to close (2.6.6).
     reclosing: VecDeque<(Str, Role)>,
     /// Links that we detached with an error, which their peer had not seen (2.6.5).
@@ -142,7 +139,7 @@ impl SessionEndpoint {
             end_raised: false,
             cold: None,
             links: Slab::default(),
-            handles: Vec::new(),
+            handles: NumberMap::default(),
             link_names: LinkNames::default(),
             outgoing: UnsettledMap::new(DeliveryNumber::new(0), cx.next_delivery_epoch()),
             incoming: None,
@@ -268,22 +265,18 @@ impl SessionEndpoint {
     }
 
     /// Keeps a frame until the application has answered the peer's begin.
-    pub(crate) fn defer(&mut self, frame: Bytes) {
-        let cold = self.cold();
-        cold.deferred_bytes = cold.deferred_bytes.saturating_add(frame.len());
-        cold.deferred.push_back(frame);
+    pub(crate) fn defer(&mut self, frame: &[u8]) {
+        self.cold().deferred.extend_from_slice(frame);
     }
 
     /// Returns the bytes of the frames that have been deferred.
     pub(crate) fn deferred_bytes(&self) -> usize {
-        self.cold.as_ref().map_or(0, |cold| cold.deferred_bytes)
+        self.cold.as_ref().map_or(0, |cold| cold.deferred.len())
     }
 
     /// Removes and returns the frames that have been deferred.
-    pub(crate) fn take_deferred(&mut self) -> VecDeque<Bytes> {
-        let Some(cold) = &mut self.cold else { return VecDeque::new() };
-        cold.deferred_bytes = 0;
-        core::mem::take(&mut cold.deferred)
+    pub(crate) fn take_deferred(&mut self) -> Vec<u8> {
+        self.cold.as_mut().map(|cold| core::mem::take(&mut cold.deferred)).unwrap_or_default()
     }
 
     /// Writes what is pending: dispositions, messages in progress, flows, and an end that waited for those.
