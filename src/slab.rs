@@ -78,7 +78,7 @@ impl<T> Slab<T> {
     }
 }
 
-/// Gives back the memory of a table that has become much shorter.
+/// Frees the spare memory of a table that has become much shorter.
 fn shrink<T>(entries: &mut Vec<T>) {
     if entries.capacity() / 4 > entries.len().max(MIN_SPARE) {
         entries.shrink_to(entries.len().saturating_mul(2));

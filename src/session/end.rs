@@ -103,7 +103,7 @@ impl SessionEndpoint {
         self.write_end(Some(error), cx).or_else(|_| self.write_end(Some(bare), cx))
     }
 
-    /// Raises the last events of the links and the session, links first. They share the failure: what a peer says once
+    /// Raises the last events of the links and the session, links first. They share the failure, so that what a peer sends
     /// is kept once, however many links there are.
     fn raise_end(&mut self, failure: Option<Arc<Failure>>, cx: &mut Context) {
         if core::mem::replace(&mut self.end_raised, true) {
