@@ -153,14 +153,20 @@ impl Context {
         Ok(())
     }
 
+    #[cold]
+    fn refuse_new_work(&self) -> Result<(), CommandError> {
+        self.check_open()?;
+        Err(CommandError::IllegalState(match self.output_lost {
+            true => "the transport takes no more output",
+            false => "the connection is closed, or closing",
+        }))
+    }
+
     /// Fails if the connection is on its way to its close.
     pub(crate) fn check_accepts_new_work(&self) -> Result<(), CommandError> {
-        if self.close_pending {
-            return Err(CommandError::IllegalState("the connection is closed, or closing"));
+        if self.close_pending || self.output_lost || self.close_sent {
+            return self.refuse_new_work();
         }
-        if self.output_lost {
-            return Err(CommandError::IllegalState("the transport takes no more output"));
-        }
-        self.check_open()
+        Ok(())
     }
 }

@@ -37,8 +37,8 @@ impl Instant {
     /// Adds a duration, rounded up to whole milliseconds. Saturates at the largest `Instant`.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
-        let millis = duration.as_nanos().div_ceil(1_000_000);
-        Self(self.0.saturating_add(u64::try_from(millis).unwrap_or(u64::MAX)))
+        let below_a_second = u64::from(duration.subsec_nanos().div_ceil(1_000_000));
+        Self(self.0.saturating_add(duration.as_secs().saturating_mul(1000)).saturating_add(below_a_second))
     }
 }
 

@@ -1,6 +1,9 @@
 //! Timers by name, and the queue that fires them in order.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+};
 use core::time::Duration;
 
 use crate::{
@@ -15,13 +18,13 @@ pub(crate) enum Timer {
     Open,
     /// The end of the SASL exchange.
     Sasl,
-    /// The peer's close.
+    /// The peer's close, or that it reads the last of our output.
     Close,
-    /// The peer's end.
+    /// The answer to our begin, or to our end.
     // The first of the timers of a session: `cancel_session` starts its search here.
-    End(SessionId),
-    /// The peer's detach.
-    Detach(LinkId),
+    Session(SessionId),
+    /// The answer to our attach, or to our detach.
+    Link(LinkId),
     /// The answer to a drain.
     Drain(ReceiverId),
 }
@@ -31,26 +34,78 @@ impl Timer {
     fn channel(self) -> Option<u16> {
         match self {
             Self::Open | Self::Sasl | Self::Close => None,
-            Self::End(session) => Some(session.slot()),
-            Self::Detach(link) => Some(LinkKey::from(link).session),
+            Self::Session(session) => Some(session.slot()),
+            Self::Link(link) => Some(LinkKey::from(link).session),
             Self::Drain(receiver) => Some(LinkKey::from(LinkId::from(receiver)).session),
         }
     }
 }
 
-/// Sorts the timers of one session next to each other.
-type Key = (Option<u16>, Timer);
-
 /// The timers that run, by name and by deadline.
 ///
 /// Commands bring no time, so a timer that one of them starts has a duration first, and gets its deadline at the next
 /// [`advance`](Self::advance).
+///
+/// Most connections never wait for more than two answers at once, so two timers have places of their own.
 #[derive(Debug, Default)]
 pub(crate) struct TimerQueue {
     now: Instant,
+    /// The first timers with their deadlines. One that has not started counts its deadline from 0.
+    few: [Option<(Timer, Instant)>; 2],
+    /// Which of `few` have not started.
+    unstarted: [bool; 2],
+    /// A timer of `few` or `many` has not started.
+    has_unstarted: bool,
+    many: Option<Box<ManyTimers>>,
+}
+
+/// Sorts the timers of one session next to each other.
+type Key = (Option<u16>, Timer);
+
+/// Any number of timers.
+#[derive(Debug, Default)]
+struct ManyTimers {
     deadlines: BTreeMap<Key, Instant>,
     by_deadline: BTreeSet<(Instant, Timer)>,
-    unstarted: BTreeMap<Key, Duration>,
+    /// Deadlines that count from 0.
+    unstarted: BTreeMap<Key, Instant>,
+}
+
+/// Returns a deadline that counted from 0.
+fn counted_from(now: Instant, deadline: Instant) -> Instant {
+    Instant::from_millis(now.as_millis().saturating_add(deadline.as_millis()))
+}
+
+impl ManyTimers {
+    fn start(&mut self, now: Instant) {
+        for (key, deadline) in core::mem::take(&mut self.unstarted) {
+            let deadline = counted_from(now, deadline);
+            self.deadlines.insert(key, deadline);
+            self.by_deadline.insert((deadline, key.1));
+        }
+    }
+
+    fn cancel(&mut self, timer: Timer) {
+        let key = (timer.channel(), timer);
+        self.unstarted.remove(&key);
+        if let Some(deadline) = self.deadlines.remove(&key) {
+            self.by_deadline.remove(&(deadline, timer));
+        }
+    }
+
+    fn cancel_session(&mut self, channel: u16) {
+        let first = (Some(channel), Timer::Session(SessionId::new(0, 0)));
+        let next = |keys: &mut dyn Iterator<Item = Key>| keys.next().filter(|(of, _)| *of == Some(channel));
+        while let Some((_, timer)) = next(&mut self.deadlines.range(first..).map(|(key, _)| *key))
+            .or_else(|| next(&mut self.unstarted.range(first..).map(|(key, _)| *key)))
+        {
+            self.cancel(timer);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.deadlines.is_empty() && self.unstarted.is_empty()
+    }
 }
 
 impl TimerQueue {
@@ -64,40 +119,70 @@ impl TimerQueue {
     #[inline]
     pub(crate) fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        if !self.unstarted.is_empty() {
+        if self.has_unstarted {
             self.start_pending();
         }
     }
 
+    #[inline(never)]
     fn start_pending(&mut self) {
-        for (key, after) in core::mem::take(&mut self.unstarted) {
-            let deadline = self.now.saturating_add(after);
-            self.deadlines.insert(key, deadline);
-            self.by_deadline.insert((deadline, key.1));
+        self.has_unstarted = false;
+        let now = self.now;
+        for (slot, unstarted) in self.few.iter_mut().zip(&mut self.unstarted) {
+            if core::mem::take(unstarted)
+                && let Some((_, deadline)) = slot
+            {
+                *deadline = counted_from(now, *deadline);
+            }
+        }
+        if let Some(many) = &mut self.many {
+            many.start(now);
         }
     }
 
-    /// Sets a timer, in place of an earlier one of its name. `None` sets none and leaves the earlier one.
+    /// Sets a timer, in place of an earlier one of its name. `None` sets none.
     pub(crate) fn set(&mut self, timer: Timer, after: Option<Duration>) {
-        let Some(after) = after else { return };
         self.cancel(timer);
-        self.unstarted.insert((timer.channel(), timer), after);
+        let Some(after) = after else { return };
+        let deadline = Instant::default().saturating_add(after);
+        self.has_unstarted = true;
+        match self.few.iter_mut().zip(&mut self.unstarted).find(|(slot, _)| slot.is_none()) {
+            Some((slot, unstarted)) => (*slot, *unstarted) = (Some((timer, deadline)), true),
+            None => {
+                let many = self.many.get_or_insert_default();
+                many.unstarted.insert((timer.channel(), timer), deadline);
+            }
+        }
     }
 
     pub(crate) fn cancel(&mut self, timer: Timer) {
-        if self.is_empty() {
-            return;
+        self.cancel_few(|other| other == timer);
+        if self.many.is_some() {
+            self.cancel_many(|many| many.cancel(timer));
         }
-        let key = (timer.channel(), timer);
-        self.unstarted.remove(&key);
-        if let Some(deadline) = self.deadlines.remove(&key) {
-            self.by_deadline.remove(&(deadline, timer));
+    }
+
+    #[inline]
+    fn cancel_few(&mut self, is_over: impl Fn(Timer) -> bool) {
+        for (slot, unstarted) in self.few.iter_mut().zip(&mut self.unstarted) {
+            if slot.is_some_and(|(timer, _)| is_over(timer)) {
+                (*slot, *unstarted) = (None, false);
+            }
         }
+    }
+
+    #[cold]
+    fn cancel_many(&mut self, cancel: impl FnOnce(&mut ManyTimers)) {
+        if let Some(many) = &mut self.many {
+            cancel(many);
+        }
+        // An idle connection keeps no memory for it.
+        self.many.take_if(|many| many.is_empty());
     }
 
     /// Cancels the timers of a link that is gone.
     pub(crate) fn cancel_link(&mut self, link: LinkId) {
-        self.cancel(Timer::Detach(link));
+        self.cancel(Timer::Link(link));
         if let LinkId::Receiver(receiver) = link {
             self.cancel(Timer::Drain(receiver));
         }
@@ -105,15 +190,9 @@ impl TimerQueue {
 
     /// Cancels the timers of the session on a channel, and of its links.
     pub(crate) fn cancel_session(&mut self, channel: u16) {
-        if self.is_empty() {
-            return;
-        }
-        let first = (Some(channel), Timer::End(SessionId::new(0, 0)));
-        let next = |keys: &mut dyn Iterator<Item = Key>| keys.next().filter(|(of, _)| *of == Some(channel));
-        while let Some((_, timer)) = next(&mut self.deadlines.range(first..).map(|(key, _)| *key))
-            .or_else(|| next(&mut self.unstarted.range(first..).map(|(key, _)| *key)))
-        {
-            self.cancel(timer);
+        self.cancel_few(|timer| timer.channel() == Some(channel));
+        if self.many.is_some() {
+            self.cancel_many(|many| many.cancel_session(channel));
         }
     }
 
@@ -121,20 +200,24 @@ impl TimerQueue {
         *self = Self { now: self.now, ..Self::default() };
     }
 
-    #[inline]
-    fn is_empty(&self) -> bool {
-        self.deadlines.is_empty() && self.unstarted.is_empty()
-    }
-
     /// Returns the next deadline; timers without one count from now.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let unstarted = self.unstarted.values().min().map(|after| self.now.saturating_add(*after));
-        self.by_deadline.first().map(|(deadline, _)| *deadline).into_iter().chain(unstarted).min()
+        let many = self.many.as_deref();
+        let unstarted = many.and_then(|many| many.unstarted.values().min());
+        let started = many.and_then(|many| many.by_deadline.first()).map(|(deadline, _)| *deadline);
+        let few = self.few.iter().zip(self.unstarted).filter_map(|(slot, unstarted)| {
+            let (_, deadline) = (*slot)?;
+            Some(if unstarted { counted_from(self.now, deadline) } else { deadline })
+        });
+        few.chain(unstarted.map(|deadline| counted_from(self.now, *deadline))).chain(started).min()
     }
 
     /// Removes and returns a timer whose deadline has passed.
     pub(crate) fn pop_expired(&mut self) -> Option<Timer> {
-        let (_, timer) = self.by_deadline.first().copied().filter(|(deadline, _)| *deadline <= self.now)?;
+        let few = self.few.iter().zip(self.unstarted).filter(|(_, unstarted)| !unstarted);
+        let few = few.filter_map(|(slot, _)| slot.map(|(timer, deadline)| (deadline, timer)));
+        let many = self.many.as_deref().and_then(|many| many.by_deadline.first().copied());
+        let (_, timer) = few.chain(many).min().filter(|(deadline, _)| *deadline <= self.now)?;
         self.cancel(timer);
         Some(timer)
     }
@@ -171,7 +254,8 @@ mod tests {
         assert_eq!((timers.pop_expired(), timers.now()), (None, at(3000)), "time does not go back");
         assert_eq!(timers.next_deadline(), Some(at(12_000)));
         timers.set(Timer::Close, None);
-        assert_eq!(timers.next_deadline(), Some(at(12_000)), "no duration, no change");
+        assert_eq!(timers.next_deadline(), None, "no duration, no timer");
+        timers.set(Timer::Close, SECOND);
         timers.cancel(Timer::Close);
         assert_eq!(timers.next_deadline(), None);
     }
@@ -182,9 +266,9 @@ mod tests {
         let all = [0_u16, 1, 2].into_iter().flat_map(|channel| {
             let drain = LinkKey { generation: 7, session: channel, handle: 3 }.receiver();
             [
-                Timer::End(SessionId::new(u32::MAX, channel)),
-                Timer::Detach(link(channel, u32::MAX)),
-                Timer::Detach(link(channel, 0)),
+                Timer::Session(SessionId::new(u32::MAX, channel)),
+                Timer::Link(link(channel, u32::MAX)),
+                Timer::Link(link(channel, 0)),
                 Timer::Drain(drain),
             ]
         });
@@ -203,6 +287,6 @@ mod tests {
         let mut others: Vec<_> = all.filter(|timer| timer.channel() != Some(1)).collect();
         others.sort_unstable();
         assert_eq!(left, others);
-        assert!(timers.is_empty());
+        assert!(timers.many.is_none() && timers.few == [None, None]);
     }
 }

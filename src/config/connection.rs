@@ -35,7 +35,7 @@ pub enum SaslPolicy {
 /// The time that the peer has for each of its answers; `None` means any.
 ///
 /// A timer starts at the first time passed to the connection after its cause, and ends at a whole millisecond, rounded
-/// up. Only [`close`](Self::close) has a default.
+/// up. By default nothing waits for ever: each has a default of its own.
 ///
 /// ```
 /// use amqp_proto::Timeouts;
@@ -47,35 +47,55 @@ pub enum SaslPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// Time until the peer's open (2.4.1). A client's starts with its own [`open`](crate::Connection::open), a
-    /// server's with the first time passed to it. Then `CONNECTION_ERROR`, [`Cause::TimedOut`](crate::Cause::TimedOut).
+    /// Time until the peer's open (2.4.1), 30 s by default. A client's starts with its own
+    /// [`open`](crate::Connection::open), a server's with the first time passed to it; both include the SASL exchange.
+    /// Then `CONNECTION_ERROR`, [`Cause::TimedOut`](crate::Cause::TimedOut).
     pub open: Option<Duration>,
-    /// Time for the SASL exchange (5.3). Then `CONNECTION_ERROR`, [`Cause::TimedOut`](crate::Cause::TimedOut).
+    /// Time for the SASL exchange (5.3), 30 s by default. Then `CONNECTION_ERROR`,
+    /// [`Cause::TimedOut`](crate::Cause::TimedOut).
     pub sasl: Option<Duration>,
     /// Time until the peer answers our close (2.4.3), 10 s by default. Then `CONNECTION_CLOSED`, unless
     /// `CONNECTION_ERROR` has been raised, and output that the peer has not read is dropped. A close that waits for
     /// messages in progress cuts them off after this time, and the peer then has the same time to answer.
+    ///
+    /// The peer has the same time to read the last output of a connection that has ended, and after
+    /// [`output_lost`](crate::Connection::output_lost) to close it.
     pub close: Option<Duration>,
-    /// Time until the peer answers our end (2.5.2). Then `SESSION_ERROR`. An end that waits for messages in progress
-    /// cuts them off after this time, and the peer then has the same time to answer.
+    /// Time until the peer answers our begin (2.5.1), 60 s by default; it starts when both ends are open. Then
+    /// `SESSION_ERROR`, [`Cause::TimedOut`](crate::Cause::TimedOut), and our end is sent. The session keeps its channel,
+    /// since the peer may still answer.
+    pub begin: Option<Duration>,
+    /// Time until the peer answers our end (2.5.2), 60 s by default. Then `SESSION_ERROR`. An end that waits for
+    /// messages in progress cuts them off after this time, and the peer then has the same time to answer.
     pub end: Option<Duration>,
-    /// Time until the peer answers our detach (2.6.4). Then `SENDER_ERROR` or `RECEIVER_ERROR`. A detach that waits for
-    /// a message in progress cuts it off after this time, and the peer then has the same time to answer.
+    /// Time until the peer answers our attach, with the terminus asked for or a detach (2.6.3), 60 s by default; it
+    /// starts when the session is open. Then `SENDER_ERROR` or `RECEIVER_ERROR`,
+    /// [`Cause::TimedOut`](crate::Cause::TimedOut), and our detach is sent, which closes the link. The link keeps its
+    /// handle, since the peer may still answer.
+    pub attach: Option<Duration>,
+    /// Time until the peer answers our detach (2.6.4), 60 s by default. Then `SENDER_ERROR` or `RECEIVER_ERROR`. A
+    /// detach that waits for a message in progress cuts it off after this time, and the peer then has the same time to
+    /// answer.
     pub detach: Option<Duration>,
-    /// Time until the sender ends a drain (2.6.7). Then the credit is revoked, which needs no answer, and
-    /// `RECEIVER_DRAINED` follows with its time-out noted.
+    /// Time until the sender ends a drain (2.6.7), 60 s by default. Then the credit is revoked, which needs no answer,
+    /// and `RECEIVER_DRAINED` follows with its time-out noted.
     pub drain: Option<Duration>,
 }
+
+const HALF_A_MINUTE: Option<Duration> = Some(Duration::from_secs(30));
+const A_MINUTE: Option<Duration> = Some(Duration::from_secs(60));
 
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            open: None,
-            sasl: None,
+            open: HALF_A_MINUTE,
+            sasl: HALF_A_MINUTE,
             close: Some(Duration::from_secs(10)),
-            end: None,
-            detach: None,
-            drain: None,
+            begin: A_MINUTE,
+            end: A_MINUTE,
+            attach: A_MINUTE,
+            detach: A_MINUTE,
+            drain: A_MINUTE,
         }
     }
 }
@@ -85,7 +105,9 @@ impl Timeouts {
         open: impl Into<Option<Duration>>;
         sasl: impl Into<Option<Duration>>;
         close: impl Into<Option<Duration>>;
+        begin: impl Into<Option<Duration>>;
         end: impl Into<Option<Duration>>;
+        attach: impl Into<Option<Duration>>;
         detach: impl Into<Option<Duration>>;
         drain: impl Into<Option<Duration>>;
     }

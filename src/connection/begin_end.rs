@@ -15,6 +15,7 @@ use crate::{
         performatives::{Begin, End},
     },
     state::{ConnectionState, SessionState, SessionTrigger},
+    timer::Timer,
 };
 
 impl Connection {
@@ -40,6 +41,9 @@ impl Connection {
                 self.remove_session(channel);
                 return Err(error);
             }
+            if opened {
+                cx.timers.set(Timer::Session(id), cx.config.timeouts.begin);
+            }
         }
         Ok(id)
     }
@@ -59,7 +63,7 @@ impl Connection {
         Some((channel, id))
     }
 
-    /// Begins the sessions that waited for the peer's open.
+    /// Begins the sessions that waited for the peer's open. The peer can answer those sent ahead too, from now on.
     pub(super) fn write_pending_begins(&mut self) {
         let max = self.remote_channel_max();
         for channel in self.sessions.numbers() {
@@ -67,6 +71,10 @@ impl Connection {
             if session.end_raised && session.state == SessionState::Unmapped {
                 self.remove_session(channel);
                 continue;
+            }
+            let id = session.id;
+            if session.state == SessionState::BeginSent && !session.end_pending {
+                cx.timers.set(Timer::Session(id), cx.config.timeouts.begin);
             }
             if !session.begin_pending {
                 continue;
@@ -76,6 +84,7 @@ impl Connection {
             } else if session.write_begin(cx).is_err() {
                 "the begin does not fit the peer's frames"
             } else {
+                cx.timers.set(Timer::Session(id), cx.config.timeouts.begin);
                 continue;
             };
             let failure = Failure::new(Cause::Refused, ErrorCondition::NotAllowed, why);

@@ -50,6 +50,7 @@ impl Connection {
                     self.write_close(None);
                 }
                 self.stop_timers();
+                self.limit_last_output();
                 let dropped =
                     self.output_dropped.then(|| lost("the transport failed before all was written"));
                 let failure = error.map(|error| Failure { cause: Cause::Peer, error }).or(dropped);
@@ -89,7 +90,15 @@ impl Connection {
         debug_assert!(applied, "a transport can be lost in any state");
         self.input_closed = true;
         self.stop_timers();
+        self.limit_last_output();
         self.raise_end(failure);
+    }
+
+    /// Sets the time that the peer has to read what is left to write, after which it is dropped.
+    fn limit_last_output(&mut self) {
+        if !self.cx.outbox.is_empty() {
+            self.cx.timers.set(Timer::Close, self.cx.config.timeouts.close);
+        }
     }
 
     pub(super) fn stop_timers(&mut self) {
@@ -165,6 +174,7 @@ impl Connection {
         self.cx.output_lost
     }
 
+    #[cold]
     pub(super) fn drop_output(&mut self) {
         // 2.4.3: a close that was sent is as good as answered, so a close that is dropped is no loss.
         self.output_dropped |= self.cx.outbox.len() > self.close_size || self.has_unsent_messages();

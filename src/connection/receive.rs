@@ -35,7 +35,7 @@ enum Stop {
     /// Deliveries must be polled first.
     Unpolled,
     /// There is no room to defer it until the application has answered.
-    Unanswered(Owed),
+    Unanswered,
     /// The bytes are no frame.
     Malformed(ProtocolError),
 }
@@ -71,7 +71,7 @@ impl Connection {
                 Ok(()) => {}
                 Err(Stop::Incomplete) => return Progress::NeedInput,
                 Err(Stop::Unpolled) => return self.pause(Progress::DrainEvents, input),
-                Err(Stop::Unanswered(owed)) => return self.pause_for_answer(owed, input),
+                Err(Stop::Unanswered) => return self.pause_for_answer(input),
                 Err(Stop::Malformed(error)) => {
                     // The start of the next frame cannot be found.
                     self.input_closed = true;
@@ -85,6 +85,7 @@ impl Connection {
     }
 
     /// Stops handling input. A peer whose frames wait for the application is not silent (2.4.5).
+    #[cold]
     fn pause(&mut self, progress: Progress, input: &impl Input) -> Progress {
         if input.remaining() > 0 {
             self.keepalive.on_input(self.cx.timers.now());
@@ -94,9 +95,14 @@ impl Connection {
 
     /// As [`pause`](Self::pause), for an answer. Its request may be among the events that wait.
     #[cold]
-    fn pause_for_answer(&mut self, owed: Owed, input: &impl Input) -> Progress {
-        let polled = self.cx.events.is_empty();
-        self.pause(if polled { Progress::Answer(owed) } else { Progress::DrainEvents }, input)
+    fn pause_for_answer(&mut self, input: &mut impl Input) -> Progress {
+        let header = next_frame(self.cx.config.max_frame_size, input).ok();
+        let owed = header.and_then(|header| self.owed(header.channel, kind_of(header, input)));
+        let progress = match owed {
+            Some(owed) if self.cx.events.is_empty() => Progress::Answer(owed),
+            _ => Progress::DrainEvents,
+        };
+        self.pause(progress, input)
     }
 
     #[inline]
@@ -188,10 +194,8 @@ impl Connection {
         let received = match self.receive_in_session(header, kind, input) {
             Some(received) => received,
             None => {
-                if let Some(owed) = self.owed(header.channel, kind)
-                    && !self.can_defer(header)
-                {
-                    return Err(Stop::Unanswered(owed));
+                if !self.can_defer(header) && self.owed(header.channel, kind).is_some() {
+                    return Err(Stop::Unanswered);
                 }
                 // Decoded in place; what is kept of it is copied.
                 input.gather(header.size);

@@ -6,6 +6,7 @@ use crate::{
     ids::{LinkId, LinkKey},
     session::{LinkEnd, SessionEnd},
     spec::definitions::ErrorCondition,
+    state::{ConnectionState, LinkState, SessionState},
     time::Instant,
     timer::Timer,
 };
@@ -20,6 +21,9 @@ impl Connection {
     ///
     /// It is exact after `poll_transmit`. Timers set since the last call with a time begin at the next one.
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.is_closed() {
+            return None;
+        }
         let heartbeat = self.keepalive.heartbeat_deadline(&self.cx.outbox);
         let silence = self.keepalive.silence_deadline(self.cx.config.idle_timeout);
         self.cx.timers.next_deadline().into_iter().chain(heartbeat).chain(silence).min()
@@ -43,30 +47,39 @@ impl Connection {
                 self.write_close(None);
                 self.cx.timers.set(Timer::Close, self.cx.config.timeouts.close);
             }
+            // The peer does not read the last output.
+            Timer::Close if self.state == ConnectionState::End => self.drop_output(),
             Timer::Close if self.cx.output_lost => {
                 self.end_unanswered("the transport took no more output");
             }
             Timer::Close => self.end(ConnectionEnd::Unanswered),
-            Timer::End(id) => {
+            Timer::Session(id) => {
                 let Some((session, cx)) = self.session_on(id.slot()).filter(|(session, _)| session.id == id)
                 else {
                     return;
                 };
-                let why = if session.end_pending {
-                    SessionEnd::WaitOver
-                } else {
-                    SessionEnd::Failure(timed_out("the peer did not answer end in time"))
+                let why = match session.state {
+                    _ if session.end_pending => SessionEnd::WaitOver,
+                    SessionState::BeginSent => {
+                        SessionEnd::Failure(timed_out("the peer did not answer begin in time"))
+                    }
+                    _ => SessionEnd::Failure(timed_out("the peer did not answer end in time")),
                 };
                 let _ = session.end(why, cx);
             }
-            Timer::Detach(id) => {
+            Timer::Link(id) => {
                 let key = LinkKey::from(id);
                 let Some((session, cx)) = self.session_on(key.session) else { return };
                 let Some(link) = session.link_ref(id) else { return };
-                let why = if link.common.pending_detach.is_some() {
-                    LinkEnd::WaitOver
-                } else {
-                    LinkEnd::Unanswered(timed_out("the peer did not answer detach in time"))
+                let why = match link.common.state {
+                    _ if link.common.pending_detach.is_some() => LinkEnd::WaitOver,
+                    LinkState::AttachSent => {
+                        LinkEnd::Unanswered(timed_out("the peer did not answer attach in time"))
+                    }
+                    LinkState::Attached => LinkEnd::Unanswered(timed_out(
+                        "the peer refused the link, and did not detach it in time",
+                    )),
+                    _ => LinkEnd::Unanswered(timed_out("the peer did not answer detach in time")),
                 };
                 let _ = session.end_link(key.handle, why, cx);
                 session.schedule(cx);

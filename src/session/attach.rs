@@ -18,6 +18,7 @@ use crate::{
         performatives::{Attach, AttachRef},
     },
     state::{LinkState, LinkTrigger},
+    timer::Timer,
     types::{Handle, SequenceNo, Str},
 };
 
@@ -150,6 +151,9 @@ impl SessionEndpoint {
                 let applied = common.apply(LinkTrigger::SendAttach);
                 debug_assert!(applied, "a new link is detached");
                 common.identity = LinkIdentity::Name(attach.name);
+                if has_remote_begin {
+                    cx.timers.set(Timer::Link(id), cx.config.timeouts.attach);
+                }
             }
             Err(error @ CommandError::FrameTooLarge { .. }) if has_remote_begin => return Err(error),
             // What cannot be written before the peer's begin waits for it.
@@ -205,17 +209,24 @@ impl SessionEndpoint {
         self.write_attach_reply(handle, &local, modes, EchoTermini::NONE, cx)
     }
 
-    /// Writes the attaches that waited for the peer's begin.
+    /// Writes the attaches that waited for the peer's begin. The peer can answer them, and those sent ahead, from now on.
     pub(super) fn write_pending_attaches(&mut self, cx: &mut Context) {
         for handle in self.links.numbers() {
             let Some(link) = self.links.get_mut(handle) else { continue };
-            let Some(attach) = link.common.pending_attach.take() else { continue };
+            let id = link.common.id;
+            let Some(attach) = link.common.pending_attach.take() else {
+                if link.common.state == LinkState::AttachSent {
+                    cx.timers.set(Timer::Link(id), cx.config.timeouts.attach);
+                }
+                continue;
+            };
             let why = if u32::from(handle) > self.remote_handle_max {
                 "the peer's handle-max is reached"
             } else if cx.frame(&attach).is_err() || !link.common.apply(LinkTrigger::SendAttach) {
                 "the attach does not fit the peer's frames"
             } else {
-                if matches!(link.common.id, LinkId::Receiver(_)) {
+                cx.timers.set(Timer::Link(id), cx.config.timeouts.attach);
+                if matches!(id, LinkId::Receiver(_)) {
                     self.schedule_link_flow(handle);
                 }
                 continue;
@@ -337,6 +348,7 @@ impl SessionEndpoint {
     fn raise_open(&mut self, handle: u16, cx: &mut Context) {
         let Some(link) = self.links.get_mut(handle) else { return };
         link.common.open_raised = true;
+        cx.timers.cancel(Timer::Link(link.common.id));
         cx.event(Event::link_open(link.common.id));
         if let LinkKind::Receiver(receiver) = &mut link.kind
             && receiver.top_up()

@@ -35,7 +35,7 @@ pub(crate) enum LinkEnd {
     PeerDetach(Detach),
     /// Our attach could not be written.
     Unwritable(Failure),
-    /// The peer did not answer our detach.
+    /// The peer did not answer our attach or our detach.
     Unanswered(Failure),
 }
 
@@ -59,7 +59,7 @@ impl SessionEndpoint {
             LinkEnd::WaitOver => {
                 let (id, closed) = (link.common.id, link.common.pending_detach.unwrap_or_default());
                 self.write_detach(handle, closed, None, cx)?;
-                cx.timers.set(Timer::Detach(id), cx.config.timeouts.detach);
+                cx.timers.set(Timer::Link(id), cx.config.timeouts.detach);
                 Ok(())
             }
             LinkEnd::Violation(error) => {
@@ -84,9 +84,19 @@ impl SessionEndpoint {
                 Ok(())
             }
             LinkEnd::Unanswered(failure) => {
-                // The link keeps its handle, because the peer may still answer.
+                let (state, was_ended) = (link.common.state, link.common.end_raised);
+                if matches!(state, LinkState::AttachSent | LinkState::Attached) {
+                    let _ = self.write_detach(handle, true, None, cx);
+                }
                 self.raise_link_end(handle, Some(failure), cx);
-                self.abandon_deliveries(handle);
+                if was_ended {
+                    // 2.6.6: the link was only attached again to be closed at both ends. A late answer is closed too.
+                    self.remember(handle, |cold| &mut cold.reclosing);
+                    self.remove_link(handle);
+                } else {
+                    // The link keeps its handle, because the peer may still answer.
+                    self.abandon_deliveries(handle);
+                }
                 Ok(())
             }
         }
@@ -124,7 +134,7 @@ impl SessionEndpoint {
         } else {
             link.common.pending_detach = Some(closed);
         }
-        cx.timers.set(Timer::Detach(id), cx.config.timeouts.detach);
+        cx.timers.set(Timer::Link(id), cx.config.timeouts.detach);
         Ok(())
     }
 
@@ -237,7 +247,7 @@ impl SessionEndpoint {
             self.remove_link(handle);
             return;
         }
-        let we_closed = link.common.we_closed;
+        let (id, we_closed) = (link.common.id, link.common.we_closed);
         self.raise_peer_detach(handle, detach, cx);
         if was_errant && !closed {
             self.remember(handle, |cold| &mut cold.errant);
@@ -247,6 +257,7 @@ impl SessionEndpoint {
             // 2.6.6: the peer closed while we only detached. We attach again and close, so that both ends are closed.
             if self.write_reply_or_bare(handle, EchoTermini::BOTH, cx).is_ok() {
                 let _ = self.write_detach(handle, true, None, cx);
+                cx.timers.set(Timer::Link(id), cx.config.timeouts.detach);
                 return;
             }
         }

@@ -25,7 +25,7 @@ pub(crate) enum SessionEnd {
     Violation(AmqpError),
     /// The peer's end.
     PeerEnd(Option<AmqpError>),
-    /// The session could not begin, or the peer did not answer its end.
+    /// The session could not begin, or the peer did not answer its begin or its end.
     Failure(Failure),
     /// The connection ends, and this is why.
     Connection(Option<Arc<Failure>>),
@@ -42,7 +42,7 @@ impl SessionEndpoint {
             }
             SessionEnd::WaitOver => {
                 self.write_end(None, cx)?;
-                cx.timers.set(Timer::End(self.id), cx.config.timeouts.end);
+                cx.timers.set(Timer::Session(self.id), cx.config.timeouts.end);
             }
             SessionEnd::Violation(error) => {
                 // All that follows is discarded, whether or not the end could be written.
@@ -59,7 +59,14 @@ impl SessionEndpoint {
                 let failure = error.map(|error| Arc::new(Failure { cause: Cause::Peer, error }));
                 self.raise_end(failure, cx);
             }
-            SessionEnd::Failure(failure) => self.raise_end(Some(Arc::new(failure)), cx),
+            SessionEnd::Failure(failure) => {
+                if self.state == SessionState::BeginSent {
+                    // The session keeps its channel: an answer may still arrive, and then finds the end.
+                    let _ = self.write_end_or_bare(failure.error.clone(), cx);
+                }
+                cx.timers.cancel_session(self.channel);
+                self.raise_end(Some(Arc::new(failure)), cx);
+            }
             SessionEnd::Connection(failure) => self.raise_end(failure, cx),
         }
         Ok(())
@@ -76,7 +83,7 @@ impl SessionEndpoint {
         } else if core::mem::replace(&mut self.end_pending, true) {
             return Err(CommandError::IllegalState("the session is ending"));
         }
-        cx.timers.set(Timer::End(self.id), cx.config.timeouts.end);
+        cx.timers.set(Timer::Session(self.id), cx.config.timeouts.end);
         Ok(())
     }
 

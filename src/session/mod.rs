@@ -39,6 +39,7 @@ use crate::{
     slab::{NumberMap, Slab},
     spec::{definitions::Role, performatives::Begin},
     state::{SessionState, SessionTrigger},
+    timer::Timer,
     types::{Channel, DeliveryNumber, Fields, Handle, Str},
 };
 
@@ -259,6 +260,9 @@ impl SessionEndpoint {
         self.window.on_begin(begin);
         self.remote_begin = Some(Encoded::new(body));
         if is_answer {
+            if !self.end_pending {
+                cx.timers.cancel(Timer::Session(self.id));
+            }
             cx.event(Event::SessionOpen { session: self.id });
             self.write_pending_attaches(cx);
         }

@@ -2,3 +2,4 @@
 
 mod answers;
 mod half_dead;
+mod unanswered;

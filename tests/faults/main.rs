@@ -2,6 +2,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[allow(dead_code, reason = "the other peers need more")]
+#[path = "../hostile/peer.rs"]
+mod peer;
 
 mod letter;
 mod liveness;
