@@ -9,7 +9,7 @@ use crate::{
     error::Failure,
     frame::Payload,
     ids::{DeliveryId, LinkId, ReceiverId, SenderId, SessionId},
-    spec::delivery_state::DeliveryState,
+    spec::{definitions::ReceiverSettleMode, delivery_state::DeliveryState},
     types::{DeliveryTag, MessageFormat},
 };
 
@@ -26,6 +26,9 @@ pub struct Delivery {
     pub settled: bool,
     /// Its state at the sender.
     pub state: Option<DeliveryState>,
+    /// When it is settled (2.7.5 `rcv-settle-mode`): in mode first with its outcome, in mode second after the sender
+    /// has settled it. Mostly the mode of its link. Without meaning if it is settled.
+    pub rcv_settle_mode: ReceiverSettleMode,
     /// The message.
     pub payload: Payload,
 }
@@ -134,6 +137,8 @@ events! {
         sender: SenderId,
         /// The number of deliveries not settled; [`Connection::unsettled`](crate::Connection::unsettled) returns them.
         unsettled: u32,
+        /// The delivery, settled or not, of which the last frame had not been written when the link ended.
+        cut_off: Option<DeliveryId>,
     };
     /// The link was detached by the peer with an error, refused (2.6.3), detached for a violation of the protocol
     /// (2.6.5), ended by the failure of its session or connection, or its detach was not answered in time.
@@ -142,6 +147,8 @@ events! {
         sender: SenderId,
         /// The number of deliveries not settled; [`Connection::unsettled`](crate::Connection::unsettled) returns them.
         unsettled: u32,
+        /// The delivery, settled or not, of which the last frame had not been written when the link ended.
+        cut_off: Option<DeliveryId>,
         /// The reason.
         failure: Arc<Failure>,
     };
@@ -149,6 +156,8 @@ events! {
     SenderDetached = "SENDER_DETACHED" {
         /// The link.
         sender: SenderId,
+        /// The delivery, settled or not, of which the last frame had not been written when the link ended.
+        cut_off: Option<DeliveryId>,
     };
     /// A message can be sent, or a chunk of one, after the link opened or after a
     /// [temporary](crate::CommandError::is_temporary) error.
@@ -222,6 +231,8 @@ events! {
         settled: bool,
         /// Its state at the sender.
         state: Option<DeliveryState>,
+        /// When it is settled, as its first transfer has it; see [`Delivery::rcv_settle_mode`].
+        rcv_settle_mode: ReceiverSettleMode,
     };
     /// More bytes of a delivery on a streaming link.
     DeliveryData = "DELIVERY_DATA" {
@@ -249,7 +260,7 @@ events! {
         first: DeliveryId,
         /// The last delivery. All between the two are the link's, and settled too.
         last: DeliveryId,
-        /// Their state at the peer; `None` if it settled without one.
+        /// Their state at the peer: its outcome, also if it gave that before; `None` if it never gave one.
         state: Option<DeliveryState>,
     };
     /// The peer updated the state of deliveries that remain unsettled (2.6.12).
@@ -288,10 +299,17 @@ impl Event {
         }
     }
 
-    pub(crate) fn link_closed(link: LinkId, unsettled: u32, failure: Option<Arc<Failure>>) -> Self {
+    pub(crate) fn link_closed(
+        link: LinkId,
+        unsettled: u32,
+        cut_off: Option<DeliveryId>,
+        failure: Option<Arc<Failure>>,
+    ) -> Self {
         match (link, failure) {
-            (LinkId::Sender(sender), None) => Self::SenderClosed { sender, unsettled },
-            (LinkId::Sender(sender), Some(failure)) => Self::SenderError { sender, unsettled, failure },
+            (LinkId::Sender(sender), None) => Self::SenderClosed { sender, unsettled, cut_off },
+            (LinkId::Sender(sender), Some(failure)) => {
+                Self::SenderError { sender, unsettled, cut_off, failure }
+            }
             (LinkId::Receiver(receiver), None) => Self::ReceiverClosed { receiver, unsettled },
             (LinkId::Receiver(receiver), Some(failure)) => {
                 Self::ReceiverError { receiver, unsettled, failure }
@@ -299,9 +317,9 @@ impl Event {
         }
     }
 
-    pub(crate) fn link_detached(link: LinkId) -> Self {
+    pub(crate) fn link_detached(link: LinkId, cut_off: Option<DeliveryId>) -> Self {
         match link {
-            LinkId::Sender(sender) => Self::SenderDetached { sender },
+            LinkId::Sender(sender) => Self::SenderDetached { sender, cut_off },
             LinkId::Receiver(receiver) => Self::ReceiverDetached { receiver },
         }
     }

@@ -216,7 +216,7 @@ fn deliveries_of_a_detached_link_can_still_be_settled() {
         pair.client_events(),
         [
             Event::DeliverySettled { link: LinkId::Sender(sender), first: delivery, last: delivery, state },
-            Event::SenderDetached { sender }
+            Event::SenderDetached { sender, cut_off: None }
         ]
     );
     assert_eq!(names(&pair.server_events()), ["RECEIVER_DETACHED"]);

@@ -69,7 +69,7 @@ impl Node {
             }
             Event::SenderClosed { sender, .. }
             | Event::SenderError { sender, .. }
-            | Event::SenderDetached { sender } => {
+            | Event::SenderDetached { sender, .. } => {
                 self.mark(peer, sender.into());
                 if let Some(queue) = self.queue(peer, sender.into()) {
                     queue.remove((peer, sender));

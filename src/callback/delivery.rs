@@ -84,6 +84,8 @@ impl ReceivedDelivery {
     }
 
     /// Sets the outcome to rejected: the message is invalid, for the reason in `error` (3.4.3).
+    ///
+    /// Of a reason that does not fit the peer's frames the condition is sent alone, or else none.
     pub fn reject(&self, error: Option<AmqpError>) {
         self.outcome.replace(Outcome::Rejected(error));
     }

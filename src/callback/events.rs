@@ -8,7 +8,7 @@ use super::{
     registry::{EndpointKey, SharedRegistry},
 };
 use crate::{
-    Delivery, DeliveryId, Event, LinkId, ReceiverId, SenderId, SessionId,
+    CommandError, Delivery, DeliveryId, Event, LinkId, ReceiverId, SenderId, SessionId,
     spec::{
         definitions::{AmqpError, ErrorCondition},
         delivery_state::DeliveryState,
@@ -42,7 +42,7 @@ impl AgentConnection {
             Event::SenderReady { sender } => self.send_queued(sender, registry),
             Event::SenderDrain { sender } => self.on_drain(sender, registry),
             Event::SenderClosed { sender, .. }
-            | Event::SenderDetached { sender }
+            | Event::SenderDetached { sender, .. }
             | Event::SenderError { sender, .. } => self.on_sender_end(sender, detail, registry),
             Event::ReceiverOpen { receiver } => {
                 if let Some(key) = self.receivers.get(&receiver).map(|receiver| receiver.observer.key) {
@@ -155,7 +155,11 @@ impl AgentConnection {
         // An error means that there is nothing to settle: the sender settled the delivery, or the link has ended.
         let _ = match delivery.into_outcome() {
             Outcome::Accepted => link.accept(id),
-            Outcome::Rejected(error) => link.reject(id, error),
+            Outcome::Rejected(error) => match link.reject(id, error) {
+                // The outcome matters more than its reason.
+                Err(CommandError::FrameTooLarge { .. }) => link.reject(id, None),
+                rejected => rejected,
+            },
             Outcome::Released => link.release(id),
             Outcome::Modified(modified) => link.modify(id, modified),
         };

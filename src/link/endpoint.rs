@@ -8,7 +8,7 @@ use super::{ReceiverEndpoint, SenderEndpoint, attach::LinkIdentity};
 use crate::{
     codec::DecodeLimits,
     error::CommandError,
-    ids::{LinkId, ReceiverId},
+    ids::{DeliveryId, LinkId, ReceiverId},
     spec::{
         definitions::{ReceiverSettleMode, Role, SenderSettleMode},
         performatives::Attach,
@@ -156,6 +156,14 @@ impl Link {
                 Some((id, &mut self.common.unsettled, receiver))
             }
             _ => None,
+        }
+    }
+
+    /// Returns the delivery that the end of the link cuts off.
+    pub(crate) fn cut_off(&self) -> Option<DeliveryId> {
+        match &self.kind {
+            LinkKind::Sender(sender) => sender.cut_off(),
+            LinkKind::Receiver(_) => None,
         }
     }
 

@@ -12,9 +12,10 @@ use crate::{
     ids::DeliveryId,
     spec::{
         definitions::{ErrorCondition, ReceiverSettleMode, SenderSettleMode},
+        delivery_state::DeliveryState,
         performatives::{Flow, Transfer},
     },
-    types::SequenceNo,
+    types::{SequenceNo, TransactionId},
 };
 
 /// A delivery that arrives in parts.
@@ -133,12 +134,45 @@ impl ReceiverEndpoint {
     /// Fails unless a transfer keeps to the modes of its link (2.7.5). `settled` is what holds for its delivery now.
     fn check_modes(&self, transfer: &Transfer, settled: bool) -> Result<(), ProtocolError> {
         self.check_settlement(settled, transfer.more)?;
-        if self.rcv_mode == ReceiverSettleMode::First
+        // 2.7.5: the mode of a message that is sent settled is ignored.
+        if !settled
+            && self.snd_mode != SenderSettleMode::Settled
+            && self.rcv_mode == ReceiverSettleMode::First
             && transfer.rcv_settle_mode == Some(ReceiverSettleMode::Second)
         {
             return invalid("rcv-settle-mode second on a link attached with first");
         }
         Ok(())
+    }
+
+    /// Fails if a transfer is no continuation of the delivery in progress: its tag or format is another (2.7.5), or it
+    /// belongs to another transaction or leaves its own (4.4.1).
+    #[inline]
+    pub(crate) fn check_continuation(&self, transfer: &Transfer) -> Result<(), ProtocolError> {
+        if transfer.delivery_tag.is_none() && transfer.message_format.is_none() && transfer.state.is_none() {
+            return Ok(());
+        }
+        self.check_fields(transfer)
+    }
+
+    #[cold]
+    fn check_fields(&self, transfer: &Transfer) -> Result<(), ProtocolError> {
+        let Some(PartialDelivery { delivery, .. }) = self.partial.back() else { return Ok(()) };
+        if transfer.delivery_tag.is_some_and(|tag| tag != delivery.tag) {
+            return invalid("another delivery-tag on a transfer of the same delivery");
+        }
+        if transfer.message_format.is_some_and(|format| format != delivery.message_format) {
+            return invalid("another message-format on a transfer of the same delivery");
+        }
+        match (&delivery.state, &transfer.state) {
+            // Left out, it is as before: many senders name the transaction once.
+            (_, None) => Ok(()),
+            (before, Some(now)) if before.as_ref().and_then(transaction) == transaction(now) => Ok(()),
+            _ => Err(ProtocolError::link(
+                ErrorCondition::NotAllowed,
+                "a delivery whose transfers are of different transactions",
+            )),
+        }
     }
 
     /// Fails unless the settlement suits the link's snd-settle-mode (2.7.5).
@@ -168,16 +202,30 @@ impl ReceiverEndpoint {
             message_format: transfer.message_format.unwrap_or_default(),
             settled: false,
             state: None,
+            rcv_settle_mode: self.rcv_mode,
             payload: Payload::new(),
         };
         self.partial.push_back(PartialDelivery { delivery, complete: false, frames: 0, size: 0 });
         Ok(())
     }
 
+    /// Notes the state and mode in a transfer of the delivery in progress.
+    pub(crate) fn note(&mut self, transfer: &mut Transfer) {
+        let Some(PartialDelivery { delivery, .. }) = self.partial.back_mut() else { return };
+        // 2.7.5: a terminal state is the sender's last.
+        if transfer.state.is_some() && !delivery.state.as_ref().is_some_and(DeliveryState::is_terminal) {
+            delivery.state = transfer.state.take();
+        }
+        // 2.7.5: it counts for this delivery.
+        if transfer.rcv_settle_mode == Some(ReceiverSettleMode::First) {
+            delivery.rcv_settle_mode = ReceiverSettleMode::First;
+        }
+    }
+
     /// Adds a transfer to the delivery in progress. Without streaming, `max_buffered` bounds its bytes.
     pub(crate) fn add(
         &mut self,
-        transfer: &mut Transfer,
+        transfer: &Transfer,
         payload: Bytes,
         max_buffered: u64,
     ) -> Result<Part, ProtocolError> {
@@ -188,9 +236,6 @@ impl ReceiverEndpoint {
         let (streaming, max) = (self.streaming, self.max_message_size);
         let Some(partial) = self.partial.back_mut() else { return invalid("no delivery in progress") };
         partial.delivery.settled = settled;
-        if transfer.state.is_some() {
-            partial.delivery.state = transfer.state.take();
-        }
         let earlier = partial.size;
         partial.size = partial.size.saturating_add(len_u64(&payload));
         if (max > 0 && partial.size > max) || (!streaming && transfer.more && partial.size > max_buffered) {
@@ -317,6 +362,14 @@ impl ReceiverEndpoint {
         flow.link_credit = Some(self.link_credit);
         flow.available = Some(self.available);
         flow.drain = self.drain;
+    }
+}
+
+/// Returns the transaction that a delivery with this state is part of (4.5.6).
+fn transaction(state: &DeliveryState) -> Option<&TransactionId> {
+    match state {
+        DeliveryState::TransactionalState(state) => Some(&state.txn_id),
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     frame::Payload,
     ids::DeliveryId,
     spec::{
-        definitions::{ErrorCondition, SenderSettleMode},
+        definitions::{ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         delivery_state::DeliveryState,
         performatives::Flow,
     },
@@ -20,6 +20,7 @@ pub struct SendOptions {
     pub(crate) settled: Option<bool>,
     pub(crate) message_format: MessageFormat,
     pub(crate) delivery_state: Option<DeliveryState>,
+    pub(crate) rcv_settle_mode: Option<ReceiverSettleMode>,
     pub(crate) batchable: bool,
 }
 
@@ -44,9 +45,21 @@ impl SendOptions {
     }
 
     /// Sets the delivery's state at the sender (2.7.5). Default none.
+    ///
+    /// An outcome is final: [`settle`](crate::Sender::settle) can give no other. A transactional state is in every
+    /// frame of the delivery (4.4.1).
     #[must_use]
     pub fn state(mut self, state: DeliveryState) -> Self {
         self.delivery_state = Some(state);
+        self
+    }
+
+    /// Sets when the receiver settles this delivery (2.7.5 `rcv-settle-mode`): with its outcome, or after us. Default:
+    /// as the link's mode has it. A link of mode second can have deliveries of mode first, but not the other way
+    /// round. Without meaning for a delivery that is sent settled.
+    #[must_use]
+    pub fn rcv_settle_mode(mut self, mode: ReceiverSettleMode) -> Self {
+        self.rcv_settle_mode = Some(mode);
         self
     }
 
@@ -67,6 +80,10 @@ pub(crate) struct UnsentMessage {
     pub(crate) payload: Payload,
     /// The application will add more.
     pub(crate) streaming: bool,
+    /// The bytes that the application has added piece by piece.
+    pub(crate) size: u64,
+    /// The state that every frame has to carry.
+    pub(crate) state: Option<DeliveryState>,
 }
 
 /// The sending end of a link.
@@ -83,6 +100,8 @@ pub(crate) struct SenderEndpoint {
     /// `SENDER_READY` is owed as soon as a message can be sent.
     pub(crate) ready_owed: bool,
     pub(crate) unsent: Option<Box<UnsentMessage>>,
+    /// The delivery in progress when our detach was written.
+    cut_off: Option<DeliveryId>,
     pub(crate) max_message_size: u64,
     pub(crate) mode: SenderSettleMode,
 }
@@ -133,17 +152,34 @@ impl SenderEndpoint {
         self.drain
     }
 
+    /// Drops the delivery in progress, since our detach has been written.
+    pub(crate) fn cut_off_unsent(&mut self) {
+        if let Some(unsent) = self.unsent.take() {
+            self.cut_off = Some(unsent.id);
+        }
+    }
+
+    /// Returns the delivery that the end of the link cuts off.
+    pub(crate) fn cut_off(&self) -> Option<DeliveryId> {
+        self.cut_off.or(self.unsent.as_ref().map(|unsent| unsent.id))
+    }
+
     /// True if a complete message is still partly unsent.
     pub(crate) fn has_unsent_message(&self) -> bool {
         self.unsent.as_ref().is_some_and(|unsent| !unsent.streaming)
     }
 
-    /// Fails if the link does not allow a message of this size now.
-    pub(crate) fn check(&self, size: usize) -> Result<(), CommandError> {
+    /// Fails if the peer takes no message of this size (2.7.3).
+    #[inline]
+    pub(crate) fn check_size(&self, size: u64) -> Result<(), CommandError> {
         let max = self.max_message_size;
-        if max > 0 && u64::try_from(size).unwrap_or(u64::MAX) > max {
-            return Err(CommandError::TooLarge { max });
-        }
+        if max > 0 && size > max { Err(CommandError::TooLarge { max }) } else { Ok(()) }
+    }
+
+    /// Fails if the link does not allow a message of this size now.
+    #[inline]
+    pub(crate) fn check(&self, size: usize) -> Result<(), CommandError> {
+        self.check_size(u64::try_from(size).unwrap_or(u64::MAX))?;
         if self.unsent.is_some() {
             return Err(CommandError::Busy);
         }

@@ -186,7 +186,7 @@ impl SessionEndpoint {
             link.common.we_closed = closed;
             link.common.pending_detach = None;
             if let LinkKind::Sender(sender) = &mut link.kind {
-                sender.unsent = None;
+                sender.cut_off_unsent();
             }
         }
         self.sending.remove(handle);
@@ -267,7 +267,9 @@ impl SessionEndpoint {
     /// Raises the last event of a link that its peer detaches.
     fn raise_peer_detach(&mut self, handle: u16, detach: Detach, cx: &mut Context) {
         let link = self.links.get_mut(handle).filter(|link| !link.common.end_raised);
-        let Some(Link { common, .. }) = link else { return };
+        let Some(link) = link else { return };
+        let cut_off = link.cut_off();
+        let common = &mut link.common;
         let refused = !common.open_raised && !common.we_closed;
         let failure = match detach.error {
             Some(error) => {
@@ -286,14 +288,15 @@ impl SessionEndpoint {
         if unsettled > 0 {
             self.cold().suspended.insert(id, unsettled);
         }
-        cx.event(Event::link_detached(id));
+        cx.event(Event::link_detached(id, cut_off));
     }
 
     /// Raises the last event of a link, unless it has been raised.
     fn raise_link_end(&mut self, handle: u16, failure: Option<Failure>, cx: &mut Context) {
         let Some(link) = self.links.get_mut(handle) else { return };
         if !core::mem::replace(&mut link.common.end_raised, true) {
-            cx.event(Event::link_closed(link.common.id, link.common.unsettled, failure.map(Arc::new)));
+            let (id, unsettled) = (link.common.id, link.common.unsettled);
+            cx.event(Event::link_closed(id, unsettled, link.cut_off(), failure.map(Arc::new)));
         }
     }
 

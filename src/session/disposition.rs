@@ -1,22 +1,23 @@
 //! State and settlement of deliveries, both ways (2.6.12, 2.7.6, 3.4).
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use super::{
-    ColdState, SessionEndpoint, find, find_mut,
+    ColdState, SessionEndpoint, find,
+    settlement::{answer_to, remember_settled},
     unsettled::{StoredState, UnsettledEntry, UnsettledMap},
 };
 use crate::{
     codec::DecodeLimits,
     context::Context,
-    error::{CommandError, ProtocolError},
+    error::ProtocolError,
     event::Event,
-    ids::{DeliveryId, LinkId, ReceiverId, SenderId},
-    link::{Link, LinkKind},
+    ids::{DeliveryId, LinkId, SenderId},
+    link::Link,
     slab::Slab,
     spec::{
-        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role},
-        delivery_state::{DeliveryState, Modified, Rejected},
+        definitions::{ErrorCondition, Role},
+        delivery_state::DeliveryState,
         performatives::Disposition,
     },
     state::LinkState,
@@ -26,10 +27,10 @@ use crate::{
 /// A disposition to write with the next flush. Neighbours with the same content become one.
 #[derive(Debug)]
 pub(super) struct PendingDisposition {
-    role: Role,
-    first: DeliveryId,
-    last: DeliveryId,
-    settled: bool,
+    pub(super) role: Role,
+    pub(super) first: DeliveryId,
+    pub(super) last: DeliveryId,
+    pub(super) settled: bool,
     state: Option<DeliveryState>,
 }
 
@@ -37,17 +38,69 @@ pub(super) struct PendingDisposition {
 #[derive(Debug)]
 pub(super) struct Run {
     link: LinkId,
-    first: DeliveryId,
-    last: DeliveryId,
+    pub(super) first: DeliveryId,
+    pub(super) last: DeliveryId,
     settled: bool,
 }
 
+/// Runs that few dispositions have. Where there are none, a box is nothing to drop.
+type DecidedRuns = Option<Box<Vec<DecidedRun>>>;
+
+/// Consecutive deliveries of one link that are settled after an end has given its outcome, with the states of both.
+#[derive(Debug)]
+struct DecidedRun {
+    run: Run,
+    receivers: StoredState,
+    senders: StoredState,
+}
+
+impl DecidedRun {
+    /// Adds a delivery to the last run, or begins another.
+    #[cold]
+    #[inline(never)]
+    fn extend(runs: &mut DecidedRuns, link: LinkId, id: DeliveryId, state: &StoredState) {
+        let runs = runs.get_or_insert_default();
+        let [receivers, senders] = [Role::Receiver, Role::Sender].map(|role| state.at(role).clone());
+        match runs.last_mut() {
+            Some(last)
+                if last.run.link == link
+                    && follows(last.run.last, id)
+                    && (&last.receivers, &last.senders) == (&receivers, &senders) =>
+            {
+                last.run.last = id;
+            }
+            _ => {
+                let run = Run { link, first: id, last: id, settled: true };
+                runs.push(Self { run, receivers, senders });
+            }
+        }
+    }
+}
+
 /// Adds a delivery to the last run, or begins another.
-fn extend(runs: &mut Vec<Run>, link: LinkId, id: DeliveryId, settled: bool) {
+pub(super) fn extend(runs: &mut Vec<Run>, link: LinkId, id: DeliveryId, settled: bool) {
     match runs.last_mut() {
         Some(run) if run.link == link && run.settled == settled && follows(run.last, id) => run.last = id,
         _ => runs.push(Run { link, first: id, last: id, settled }),
     }
+}
+
+/// Handles a delivery of which an end has given its outcome. Returns true if it stays unsettled, and `None` if neither
+/// end has.
+#[cold]
+#[inline(never)]
+fn keep_decided(
+    entry: &UnsettledEntry<SenderId>,
+    settles: bool,
+    id: DeliveryId,
+    decided: &mut DecidedRuns,
+) -> Option<bool> {
+    let [receivers, senders] = [Role::Receiver, Role::Sender].map(|role| entry.state.at(role).is_terminal());
+    if settles && (receivers || senders) {
+        DecidedRun::extend(decided, entry.link.into(), id, &entry.state);
+        return Some(false);
+    }
+    receivers.then_some(true)
 }
 
 /// Fails if a disposition names deliveries of a link that we detached with an error (2.6.5). They stay unsettled, and
@@ -60,7 +113,7 @@ fn check_errant(errant: bool) -> Result<(), ProtocolError> {
     Ok(())
 }
 
-fn follows(last: DeliveryId, next: DeliveryId) -> bool {
+pub(super) fn follows(last: DeliveryId, next: DeliveryId) -> bool {
     last.epoch() == next.epoch() && last.number().checked_add(1) == Some(next.number())
 }
 
@@ -130,6 +183,7 @@ impl SessionEndpoint {
         let mut stored = || encoded.get_or_insert_with(|| StoredState::new(state)).clone();
         // The deliveries of a range are mostly of one link.
         let mut last_audience = None;
+        let mut decided: DecidedRuns = None;
         self.outgoing.retain_range(first, last, |id, entry| {
             let audience = match last_audience {
                 Some((link, audience)) if link == entry.link => audience,
@@ -143,26 +197,30 @@ impl SessionEndpoint {
                 }
                 EventAudience::Ended => {
                     // `unsettled` still returns it.
-                    if state.is_some() && !entry.state.is_terminal() {
-                        entry.state = stored();
+                    if state.is_some() && !entry.state.at(Role::Receiver).is_terminal() {
+                        entry.state.set_receivers(stored());
                     }
                     return true;
                 }
                 EventAudience::Application { keeps_outcomes } => keeps_outcomes,
             };
             let settles = disposition.settled || (terminal && !keeps_outcomes);
-            // 3.4: a terminal state is final.
-            if !settles && (entry.state.is_terminal() || state.is_none()) {
-                return true;
+            if !entry.state.is_unknown()
+                && let Some(keep) = keep_decided(entry, settles, id, &mut decided)
+            {
+                return keep;
             }
             if !settles {
-                entry.state = stored();
+                if state.is_none() {
+                    return true;
+                }
+                entry.state.set_receivers(stored());
             }
             extend(&mut runs, entry.link.into(), id, settles);
             !settles
         });
         // The receiver knows its own details: they are not sent back for each run.
-        let answer = if disposition.settled { None } else { state.map(without_details) };
+        let answer = if disposition.settled { None } else { answer_to(state, cx) };
         for run in runs.drain(..) {
             if run.settled && !disposition.settled {
                 self.add_disposition(Role::Sender, (run.first, run.last), true, answer.clone());
@@ -170,10 +228,15 @@ impl SessionEndpoint {
             self.on_run(&run, disposition.state.as_ref(), cx);
         }
         self.runs = runs;
+        if let Some(decided) = decided {
+            self.on_decided(*decided, disposition, cx);
+        }
         check_errant(errant)
     }
 
     /// Handles the sender's state and settlement of deliveries that we received.
+    // Out of line: mostly a receiver settles first, and then there is none.
+    #[inline(never)]
     fn on_sender_settlement(
         &mut self,
         first: DeliveryNumber,
@@ -184,23 +247,56 @@ impl SessionEndpoint {
         let Some(incoming) = &mut self.incoming else { return Ok(()) };
         let mut runs = core::mem::take(&mut self.runs);
         let mut errant = false;
+        let mut decided: DecidedRuns = None;
         let links = &self.links;
+        // 3.4.1: a sender has this state only where it resumes a delivery.
+        let state = disposition.state.as_ref().filter(|state| !matches!(state, DeliveryState::Received(_)));
+        let terminal = state.is_some_and(DeliveryState::is_terminal);
         incoming.retain_range(first, last, |id, entry| {
             let link = find(links, entry.link.into());
             if link.is_some_and(|link| link.common.state == LinkState::Errant) {
                 errant = true;
                 return true;
             }
-            if disposition.settled || disposition.state.is_some() {
+            if entry.state.at(Role::Sender).is_terminal() {
+                if disposition.settled {
+                    DecidedRun::extend(&mut decided, entry.link.into(), id, &entry.state);
+                }
+                return !disposition.settled;
+            }
+            if terminal && !disposition.settled {
+                entry.state.set_senders(StoredState::new(state));
+            }
+            if disposition.settled || state.is_some() {
                 extend(&mut runs, entry.link.into(), id, disposition.settled);
             }
             !disposition.settled
         });
         for run in runs.drain(..) {
-            self.on_run(&run, disposition.state.as_ref(), cx);
+            self.on_run(&run, state, cx);
         }
         self.runs = runs;
+        if let Some(decided) = decided {
+            self.on_decided(*decided, disposition, cx);
+        }
         check_errant(errant)
+    }
+
+    /// Settles deliveries of which an end had given its outcome before: that one stands, whatever is in the disposition.
+    #[cold]
+    #[inline(never)]
+    fn on_decided(&mut self, decided: Vec<DecidedRun>, disposition: &Disposition, cx: &mut Context) {
+        for DecidedRun { run, receivers, senders } in decided {
+            let limits = cx.limits.decode;
+            let theirs = if disposition.role == Role::Receiver { &receivers } else { &senders };
+            let state = if theirs.is_terminal() { theirs.get(limits) } else { disposition.state.clone() };
+            if disposition.role == Role::Receiver && !disposition.settled {
+                // 2.6.12: the sender's own outcome, if it has reached one.
+                let ours = senders.get(limits).or_else(|| answer_to(state.as_ref(), cx));
+                self.add_disposition(Role::Sender, (run.first, run.last), true, ours);
+            }
+            self.on_run(&run, state.as_ref(), cx);
+        }
     }
 
     /// Raises the event of a run, and counts it if it is settled.
@@ -231,7 +327,7 @@ impl SessionEndpoint {
         }
     }
 
-    fn count_settled(&mut self, link: LinkId, first: DeliveryId, last: DeliveryId) {
+    pub(super) fn count_settled(&mut self, link: LinkId, first: DeliveryId, last: DeliveryId) {
         let count = last.number().wrapping_sub(first.number()).saturating_add(1);
         match self.link(link) {
             Ok(link) => link.common.unsettled = link.common.unsettled.saturating_sub(count),
@@ -244,107 +340,8 @@ impl SessionEndpoint {
         }
     }
 
-    /// Sets the state of a delivery that we received. Without `settle`, the link's rcv-settle-mode decides whether it is
-    /// settled.
-    pub(crate) fn resolve(
-        &mut self,
-        id: ReceiverId,
-        delivery: DeliveryId,
-        state: Option<DeliveryState>,
-        settle: Option<bool>,
-    ) -> Result<(), CommandError> {
-        let link = find_mut(&mut self.links, id.into())?;
-        let LinkKind::Receiver(receiver) = &link.kind else { return Err(CommandError::UnknownId) };
-        // 2.7.5: in mode second the sender settles first.
-        let settled = settle.unwrap_or(receiver.rcv_mode == ReceiverSettleMode::First);
-        let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
-        let changed = incoming.update(delivery, |entry| {
-            if entry.link != id {
-                return (true, None);
-            }
-            let allowed = entry.state.check_change(state.as_ref());
-            if allowed.is_ok() && !settled && state.is_some() {
-                entry.state = StoredState::new(state.as_ref());
-            }
-            (allowed.is_err() || !settled, Some(allowed))
-        });
-        let Some(allowed) = changed.flatten() else {
-            // Its sender has settled it already, so no disposition is due.
-            let known = delivery < incoming.next_id();
-            return if known { Ok(()) } else { Err(CommandError::UnknownId) };
-        };
-        allowed?;
-        if settled {
-            link.common.unsettled = link.common.unsettled.saturating_sub(1);
-        }
-        self.add_disposition(Role::Receiver, (delivery, delivery), settled, state);
-        Ok(())
-    }
-
-    /// Sets the state of every unsettled delivery of the link in `first..=last`.
-    pub(crate) fn resolve_range(
-        &mut self,
-        id: ReceiverId,
-        (first, last): (DeliveryId, DeliveryId),
-        state: Option<&DeliveryState>,
-        settled: bool,
-    ) -> Result<(), CommandError> {
-        self.link(id.into())?;
-        let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
-        if last < first || last >= incoming.next_id() {
-            return Err(CommandError::UnknownId);
-        }
-        let mut allowed = Ok(());
-        incoming.retain_range(first.number().into(), last.number().into(), |_, entry| {
-            if entry.link == id && allowed.is_ok() {
-                allowed = entry.state.check_change(state);
-            }
-            true
-        });
-        allowed?;
-        let mut runs = core::mem::take(&mut self.runs);
-        let stored = StoredState::new(state);
-        incoming.retain_range(first.number().into(), last.number().into(), |delivery, entry| {
-            if entry.link != id {
-                return true;
-            }
-            if state.is_some() {
-                entry.state = stored.clone();
-            }
-            extend(&mut runs, id.into(), delivery, settled);
-            !settled
-        });
-        for run in runs.drain(..) {
-            if settled {
-                self.count_settled(id.into(), run.first, run.last);
-            }
-            self.add_disposition(Role::Receiver, (run.first, run.last), settled, state.cloned());
-        }
-        self.runs = runs;
-        Ok(())
-    }
-
-    /// Settles a delivery that we sent.
-    pub(crate) fn settle_sent(
-        &mut self,
-        id: SenderId,
-        delivery: DeliveryId,
-        state: Option<DeliveryState>,
-    ) -> Result<(), CommandError> {
-        let sender = self.link(id.into())?.sender()?;
-        if sender.unsent.as_ref().is_some_and(|unsent| unsent.id == delivery) {
-            return Err(CommandError::IllegalState("the delivery is still being sent"));
-        }
-        if self.outgoing.get_mut(delivery).is_none_or(|entry| entry.link != id) {
-            return Err(CommandError::UnknownId);
-        }
-        self.forget_outgoing(id, delivery);
-        self.add_disposition(Role::Sender, (delivery, delivery), true, state);
-        Ok(())
-    }
-
     #[inline]
-    fn add_disposition(
+    pub(super) fn add_disposition(
         &mut self,
         role: Role,
         (first, last): (DeliveryId, DeliveryId),
@@ -365,18 +362,19 @@ impl SessionEndpoint {
     #[inline]
     pub(super) fn write_dispositions(&mut self, cx: &mut Context) {
         for pending in &mut self.pending_dispositions {
-            let mut disposition = Disposition {
+            let (first, last) = (pending.first, pending.last);
+            let disposition = Disposition {
                 role: pending.role,
-                first: pending.first.number().into(),
-                last: (pending.first != pending.last).then(|| pending.last.number().into()),
+                first: first.number().into(),
+                last: (first != last).then(|| last.number().into()),
                 settled: pending.settled,
                 state: pending.state.take(),
                 batchable: false,
             };
-            if cx.frame(&disposition).is_err() {
-                // Details that do not fit the peer's frames are left out: the outcome matters more.
-                disposition.state = disposition.state.as_ref().map(without_details);
-                let _ = cx.frame(&disposition);
+            // Whoever added it has checked that it fits.
+            let _ = cx.frame(&disposition);
+            if (pending.role, pending.settled) == (Role::Receiver, true) {
+                remember_settled(&mut self.cold, (first, last));
             }
         }
         self.pending_dispositions.clear();
@@ -388,23 +386,6 @@ fn are_same(one: Option<&DeliveryState>, other: Option<&DeliveryState>) -> bool 
     // The common case.
     matches!((one, other), (Some(DeliveryState::Accepted(_)), Some(DeliveryState::Accepted(_))))
         || one == other
-}
-
-/// Returns the state without the parts that may be long.
-fn without_details(state: &DeliveryState) -> DeliveryState {
-    match state {
-        DeliveryState::Rejected(rejected) => {
-            let error = rejected.error.as_ref().map(|error| AmqpError::new(error.condition.clone()));
-            Rejected { error }.into()
-        }
-        DeliveryState::Modified(modified) => Modified {
-            delivery_failed: modified.delivery_failed,
-            undeliverable_here: modified.undeliverable_here,
-            message_annotations: None,
-        }
-        .into(),
-        other => other.clone(),
-    }
 }
 
 /// An unsettled delivery of a link, which may be gone (2.6.13).
@@ -441,6 +422,6 @@ fn unsettled_of<L: PartialEq>(
     let entries = deliveries.into_iter().flat_map(UnsettledMap::iter);
     let of_link = entries.filter(|(_, entry)| entry.link == link);
     of_link
-        .map(|(id, entry)| UnsettledDelivery { id, tag: entry.tag, state: entry.state.get(limits) })
+        .map(|(id, entry)| UnsettledDelivery { id, tag: entry.tag, state: entry.state.last_known(limits) })
         .collect()
 }

@@ -118,7 +118,8 @@ impl SessionEndpoint {
         }
         for link in self.links.iter_mut() {
             if !core::mem::replace(&mut link.common.end_raised, true) {
-                cx.event(Event::link_closed(link.common.id, link.common.unsettled, failure.clone()));
+                let (id, unsettled) = (link.common.id, link.common.unsettled);
+                cx.event(Event::link_closed(id, unsettled, link.cut_off(), failure.clone()));
             }
         }
         cx.event(Event::session_ended(self.id, failure));

@@ -13,7 +13,12 @@ use crate::{
     event::{Delivery, Event},
     ids::{DeliveryId, LinkId, LinkKey, ReceiverId},
     link::{Link, LinkKind, ReceiverEndpoint, len_u64},
-    spec::{definitions::ErrorCondition, performatives::Transfer, transfer_fast_path::WholeDelivery},
+    spec::{
+        definitions::{ErrorCondition, ReceiverSettleMode, Role},
+        delivery_state::DeliveryState,
+        performatives::Transfer,
+        transfer_fast_path::WholeDelivery,
+    },
     state::LinkState,
     types::DeliveryNumber,
 };
@@ -61,6 +66,7 @@ impl SessionEndpoint {
                 message_format: whole.format,
                 settled: whole.settled,
                 state: None,
+                rcv_settle_mode: receiver.rcv_mode,
                 payload: payload.into(),
             },
         });
@@ -71,6 +77,8 @@ impl SessionEndpoint {
     }
 
     /// Handles any transfer.
+    // Out of line: a whole delivery does not pay for what it needs.
+    #[inline(never)]
     pub(super) fn on_transfer(
         &mut self,
         transfer: &mut Transfer,
@@ -90,6 +98,9 @@ impl SessionEndpoint {
         let delivery = match current {
             // 2.7.5: a continuation may repeat the number, and must not change it.
             Some(delivery) if transfer.delivery_id.is_none_or(|number| number.get() == delivery.number()) => {
+                if let Err(error) = receiver.check_continuation(transfer) {
+                    return self.refuse_transfer(handle, error, cx);
+                }
                 delivery
             }
             Some(_) => {
@@ -111,6 +122,9 @@ impl SessionEndpoint {
                 delivery
             }
         };
+        if transfer.state.is_some() || transfer.rcv_settle_mode.is_some() {
+            self.note_state(handle, delivery, transfer);
+        }
         // 2.7.5: aborted overrides more, and the payload is ignored.
         let handled = if transfer.aborted {
             self.on_aborted(handle, id, current.is_none(), cx)
@@ -125,6 +139,30 @@ impl SessionEndpoint {
             return self.refuse_transfer(handle, error, cx);
         }
         handled
+    }
+
+    /// Notes the state and mode in a transfer, and takes a state off it that means nothing.
+    #[cold]
+    #[inline(never)]
+    fn note_state(&mut self, handle: u16, delivery: DeliveryId, transfer: &mut Transfer) {
+        // 3.4.1: a sender has this state only where it resumes a delivery.
+        if matches!(transfer.state, Some(DeliveryState::Received(_))) {
+            transfer.state = None;
+        }
+        if let Some(entry) = self.incoming.as_mut().and_then(|incoming| incoming.get_mut(delivery)) {
+            if transfer.rcv_settle_mode == Some(ReceiverSettleMode::First) {
+                entry.state.set_settles_first();
+            }
+            // 2.7.5: nothing that follows alters a terminal state.
+            if entry.state.at(Role::Sender).is_terminal() {
+                transfer.state = None;
+            } else if transfer.state.as_ref().is_some_and(DeliveryState::is_terminal) {
+                entry.state.set_senders(StoredState::new(transfer.state.as_ref()));
+            }
+        }
+        if let Some(receiver) = self.receiver_at(handle) {
+            receiver.note(transfer);
+        }
     }
 
     /// Handles a transfer on a link that is not open, or no longer.
@@ -158,7 +196,7 @@ impl SessionEndpoint {
         handle: u16,
         id: ReceiverId,
         first: bool,
-        transfer: &mut Transfer,
+        transfer: &Transfer,
         payload: Bytes,
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
@@ -178,6 +216,7 @@ impl SessionEndpoint {
                         message_format: newest.message_format,
                         settled: part.settled,
                         state: newest.state.clone(),
+                        rcv_settle_mode: newest.rcv_settle_mode,
                     }
                 } else {
                     Event::DeliveryData { receiver: id, delivery, complete: false }

@@ -9,6 +9,7 @@ mod incoming;
 mod link_names;
 mod outgoing;
 mod receive;
+mod settlement;
 mod unsettled;
 mod window;
 
@@ -33,7 +34,7 @@ use crate::{
     context::Context,
     error::CommandError,
     event::Event,
-    ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
+    ids::{DeliveryId, LinkId, LinkKey, ReceiverId, SenderId, SessionId},
     link::Link,
     ready_queue::ReadyQueue,
     slab::{NumberMap, Slab},
@@ -110,6 +111,8 @@ struct ColdState {
     reclosing: VecDeque<(Str, Role)>,
     /// Links that we detached with an error, which their peer had not seen (2.6.5).
     errant: VecDeque<(Str, Role)>,
+    /// Deliveries that we received and have settled, in the order of their settlement.
+    settled_here: Vec<(DeliveryId, DeliveryId)>,
     /// Links that are detached but not closed, and how many unsettled deliveries they have.
     suspended: BTreeMap<LinkId, u32>,
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     LinkEnd, SessionEndpoint, find_mut,
+    settlement::check_senders,
     unsettled::{StoredState, UnsettledEntry},
     window::Window,
 };
@@ -15,8 +16,8 @@ use crate::{
     event::Event,
     frame::Payload,
     ids::{DeliveryId, LinkId, LinkKey, SenderId},
-    link::{Link, LinkKind, SendOptions, UnsentMessage},
-    spec::performatives::Transfer,
+    link::{Link, LinkKind, SendOptions, UnsentMessage, len_u64},
+    spec::{definitions::ReceiverSettleMode, delivery_state::DeliveryState, performatives::Transfer},
     state::LinkState,
     types::{DeliveryTag, Handle},
 };
@@ -62,17 +63,19 @@ impl SessionEndpoint {
             return Err(error);
         }
         // 2.7.5: many peers insist that the first transfer has all of id, tag and format.
-        let transfer = Transfer {
+        let mut transfer = Transfer {
             handle: Handle::new(handle.into()),
             delivery_id: Some(delivery.number().into()),
             delivery_tag: Some(tag),
             message_format: Some(options.message_format),
             settled: settled.then_some(true),
             more: streaming,
-            state: options.delivery_state.clone(),
             batchable: options.batchable,
             ..Transfer::default()
         };
+        if options.rcv_settle_mode.is_some() || options.delivery_state.is_some() {
+            add_options(&mut transfer, options, link.common.rcv_mode)?;
+        }
         let more_left = cx.transfer(&transfer, &mut payload)?;
         sender.on_first_frame();
         link.common.unsettled = link.common.unsettled.saturating_add((!settled).into());
@@ -80,12 +83,17 @@ impl SessionEndpoint {
         if settled {
             self.outgoing.push_settled(&mut cx.last_delivery_epoch);
         } else {
-            let entry = UnsettledEntry { link: sender_id, tag, state: StoredState::Unknown };
+            let mut entry = UnsettledEntry { link: sender_id, tag, state: StoredState::Unknown };
+            if transfer.state.as_ref().is_some_and(DeliveryState::is_terminal) {
+                entry.state.set_senders(StoredState::new(transfer.state.as_ref()));
+            }
             self.outgoing.push(entry, &mut cx.last_delivery_epoch);
         }
         if more_left || streaming {
             let payload = if more_left { payload } else { Payload::new() };
-            let message = UnsentMessage { id: delivery, settled, payload, streaming };
+            // 4.4.1: all frames of a delivery name its transaction.
+            let state = transfer.state.filter(|state| matches!(state, DeliveryState::TransactionalState(_)));
+            let message = UnsentMessage { id: delivery, settled, payload, streaming, size: 0, state };
             self.send_rest(handle, message, cx);
         }
         Ok(delivery)
@@ -143,7 +151,7 @@ impl SessionEndpoint {
             return Written::Last;
         };
         if common.state != LinkState::Attached {
-            sender.unsent = None;
+            sender.cut_off_unsent();
             return Written::Last;
         }
         if unsent.payload.is_empty() && unsent.streaming {
@@ -195,14 +203,18 @@ impl SessionEndpoint {
         self.check_writable()?;
         let handle = LinkKey::from(LinkId::from(id)).handle;
         let sender = self.link(id.into())?.sender()?;
-        let unsent = sender.unsent.as_mut().filter(|unsent| unsent.id == delivery && unsent.streaming);
+        let unsent = sender.unsent.as_ref().filter(|unsent| unsent.id == delivery && unsent.streaming);
         let unsent = unsent.ok_or(CommandError::UnknownId)?;
-        if !unsent.payload.is_empty() && !last {
+        let (waits, size) = (!unsent.payload.is_empty(), unsent.size.saturating_add(len_u64(&chunk)));
+        sender.check_size(size)?;
+        if waits && !last {
             // One chunk waits at a time, so that bytes that the window does not take do not pile up here.
             sender.ready_owed = true;
             return Err(CommandError::WindowClosed);
         }
+        let unsent = sender.unsent.as_mut().ok_or(CommandError::UnknownId)?;
         unsent.payload.push(chunk);
+        unsent.size = size;
         unsent.streaming = !last;
         self.sending.push(handle);
         // At once, so that the next chunk finds room.
@@ -223,10 +235,10 @@ impl SessionEndpoint {
             return Err(CommandError::WindowClosed);
         }
         let sender = self.link(id.into())?.sender()?;
-        if sender.unsent.as_ref().is_none_or(|unsent| unsent.id != delivery) {
-            return Err(CommandError::UnknownId);
-        }
-        let transfer = Transfer { handle: Handle::new(handle.into()), aborted: true, ..Transfer::default() };
+        let unsent = sender.unsent.as_ref().filter(|unsent| unsent.id == delivery);
+        let state = unsent.ok_or(CommandError::UnknownId)?.state.clone();
+        let transfer =
+            Transfer { handle: Handle::new(handle.into()), state, aborted: true, ..Transfer::default() };
         cx.transfer(&transfer, &mut Payload::new())?;
         self.link(id.into())?.sender()?.unsent = None;
         self.sending.remove(handle);
@@ -246,6 +258,25 @@ impl SessionEndpoint {
     }
 }
 
+/// Adds the state and mode of a message to its first transfer; the mode only if it differs from the link's (2.7.5).
+#[cold]
+#[inline(never)]
+fn add_options(
+    transfer: &mut Transfer,
+    options: &SendOptions,
+    links: ReceiverSettleMode,
+) -> Result<(), CommandError> {
+    check_senders(options.delivery_state.as_ref())?;
+    transfer.state = options.delivery_state.clone();
+    // 2.7.5: a settled message has no use for it.
+    let wanted = options.rcv_settle_mode.filter(|_| transfer.settled.is_none());
+    if (wanted, links) == (Some(ReceiverSettleMode::Second), ReceiverSettleMode::First) {
+        return Err(CommandError::SettleMode);
+    }
+    transfer.rcv_settle_mode = wanted.filter(|wanted| *wanted != links);
+    Ok(())
+}
+
 /// Writes one of the frames after a message's first. Returns true if more of the message is here.
 fn write_continuation(
     handle: u16,
@@ -259,8 +290,12 @@ fn write_continuation(
         more: message.streaming,
         ..Transfer::default()
     };
-    // Without a state it fits any frame.
-    let more_left = cx.transfer(&transfer, &mut message.payload).unwrap_or(false);
+    // The first frame had room for more than this head.
+    let more_left = match &message.state {
+        None => cx.transfer(&transfer, &mut message.payload),
+        state => cx.transfer(&Transfer { state: state.clone(), ..transfer }, &mut message.payload),
+    }
+    .unwrap_or(false);
     if !more_left {
         message.payload = Payload::new();
     }

@@ -11,7 +11,10 @@ use crate::{
     codec::{DecodeLimits, Encoded, to_vec},
     error::CommandError,
     ids::DeliveryId,
-    spec::delivery_state::{Accepted, DeliveryState, Released},
+    spec::{
+        definitions::Role,
+        delivery_state::{Accepted, DeliveryState, Released},
+    },
     types::{DeliveryNumber, DeliveryTag},
 };
 
@@ -21,6 +24,7 @@ use crate::{
 pub(crate) struct UnsettledEntry<L> {
     pub(crate) link: L,
     pub(crate) tag: DeliveryTag,
+    /// The receiver's, and the sender's once that is terminal.
     pub(crate) state: StoredState,
 }
 
@@ -33,15 +37,98 @@ pub(crate) enum StoredState {
     Unknown,
     Accepted,
     Released,
-    Other(Arc<EncodedState>),
+    Other(Arc<OtherState>),
 }
 
 #[derive(Debug, PartialEq)]
-pub(crate) struct EncodedState {
-    is_terminal: bool,
-    encoded: Encoded<DeliveryState>,
+pub(crate) enum OtherState {
+    Encoded {
+        is_terminal: bool,
+        encoded: Encoded<DeliveryState>,
+    },
+    /// Facts about both ends, in an [`UnsettledEntry`] alone.
+    OfBoth(BothEnds),
 }
 
+/// Facts about a delivery at both ends, where they are more than the receiver's state.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct BothEnds {
+    receivers: StoredState,
+    senders: StoredState,
+    /// The receiver settles with its outcome, though the link's mode is second (2.7.5 `rcv-settle-mode`).
+    settles_first: bool,
+}
+
+/// The states of the two ends, in an entry.
+impl StoredState {
+    /// True if nothing is known of either end.
+    #[inline]
+    pub(crate) fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown)
+    }
+
+    /// Returns the state at the end that has this role.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn at(&self, role: Role) -> &Self {
+        match (self.both_ends(), role) {
+            (Some(both), Role::Receiver) => &both.receivers,
+            (Some(both), Role::Sender) => &both.senders,
+            (None, Role::Receiver) => self,
+            (None, Role::Sender) => &Self::Unknown,
+        }
+    }
+
+    fn both_ends(&self) -> Option<&BothEnds> {
+        match self {
+            Self::Other(other) => match &**other {
+                OtherState::OfBoth(both) => Some(both),
+                OtherState::Encoded { .. } => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// True if the receiver settles with its outcome, whatever the mode of the link.
+    pub(crate) fn settles_first(&self) -> bool {
+        self.both_ends().is_some_and(|both| both.settles_first)
+    }
+
+    /// Replaces the receiver's state. [`may_become`](Self::may_become) has been asked.
+    #[inline]
+    pub(crate) fn set_receivers(&mut self, state: Self) {
+        match self {
+            Self::Other(_) => self.set_of_both(|both| both.receivers = state),
+            _ => *self = state,
+        }
+    }
+
+    /// Replaces the sender's state, as [`set_receivers`](Self::set_receivers) does.
+    pub(crate) fn set_senders(&mut self, state: Self) {
+        self.set_of_both(|both| both.senders = state);
+    }
+
+    /// Notes that the receiver settles with its outcome.
+    pub(crate) fn set_settles_first(&mut self) {
+        self.set_of_both(|both| both.settles_first = true);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_of_both(&mut self, change: impl FnOnce(&mut BothEnds)) {
+        let only_receivers = || BothEnds { receivers: self.clone(), ..BothEnds::default() };
+        let mut both = self.both_ends().cloned().unwrap_or_else(only_receivers);
+        change(&mut both);
+        *self = Self::Other(Arc::new(OtherState::OfBoth(both)));
+    }
+
+    /// Returns the receiver's state, or else the sender's.
+    pub(crate) fn last_known(&self, limits: DecodeLimits) -> Option<DeliveryState> {
+        self.at(Role::Receiver).get(limits).or_else(|| self.at(Role::Sender).get(limits))
+    }
+}
+
+/// The state of one end.
 impl StoredState {
     pub(crate) fn new(state: Option<&DeliveryState>) -> Self {
         match state {
@@ -50,7 +137,7 @@ impl StoredState {
             Some(DeliveryState::Released(_)) => Self::Released,
             Some(other) => {
                 let encoded = Encoded::new(&to_vec(other));
-                Self::Other(Arc::new(EncodedState { is_terminal: other.is_terminal(), encoded }))
+                Self::Other(Arc::new(OtherState::Encoded { is_terminal: other.is_terminal(), encoded }))
             }
         }
     }
@@ -61,7 +148,10 @@ impl StoredState {
             Self::Unknown => None,
             Self::Accepted => Some(DeliveryState::Accepted(Accepted {})),
             Self::Released => Some(DeliveryState::Released(Released {})),
-            Self::Other(state) => state.encoded.decode(limits),
+            Self::Other(other) => match &**other {
+                OtherState::Encoded { encoded, .. } => encoded.decode(limits),
+                OtherState::OfBoth(both) => both.receivers.get(limits),
+            },
         }
     }
 
@@ -71,19 +161,30 @@ impl StoredState {
         Self::new(Some(next)) != *self
     }
 
-    /// Fails if the state is terminal and the next is another (3.4).
+    /// True if the end that has this state may have the next, or be silent about its state: a terminal state is the
+    /// last (3.4, 2.7.5). It is the one rule for both ends and both roles.
+    #[inline]
+    pub(crate) fn may_become(&self, next: Option<&DeliveryState>) -> bool {
+        !self.is_terminal() || next.is_none_or(|next| !self.differs(next))
+    }
+
+    /// As [`may_become`](Self::may_become), for a state of ours.
+    #[inline]
     pub(crate) fn check_change(&self, next: Option<&DeliveryState>) -> Result<(), CommandError> {
-        if self.is_terminal() && next.is_some_and(|next| self.differs(next)) {
-            return Err(CommandError::IllegalState("the delivery has another outcome already"));
+        if self.may_become(next) {
+            return Ok(());
         }
-        Ok(())
+        Err(CommandError::IllegalState("the delivery has another outcome already"))
     }
 
     pub(crate) fn is_terminal(&self) -> bool {
         match self {
             Self::Unknown => false,
             Self::Accepted | Self::Released => true,
-            Self::Other(state) => state.is_terminal,
+            Self::Other(other) => match &**other {
+                OtherState::Encoded { is_terminal, .. } => *is_terminal,
+                OtherState::OfBoth(both) => both.receivers.is_terminal(),
+            },
         }
     }
 }
@@ -312,6 +413,11 @@ impl<T> UnsettledMap<T> {
         while let Some(None) = self.ring.front() {
             self.ring.pop_front();
         }
+    }
+
+    /// True if the id is of a delivery of this session and direction, settled or not.
+    pub(crate) fn contains(&self, id: DeliveryId) -> bool {
+        self.position_of(id).is_some()
     }
 
     fn position_of(&self, id: DeliveryId) -> Option<u64> {

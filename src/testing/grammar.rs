@@ -131,7 +131,7 @@ impl Grammar {
             Event::ReceiverClosed { receiver, .. } | Event::ReceiverError { receiver, .. } => {
                 self.link_ends((*receiver).into(), Phase::Ended);
             }
-            Event::SenderDetached { sender } => self.link_ends((*sender).into(), Phase::Detached),
+            Event::SenderDetached { sender, .. } => self.link_ends((*sender).into(), Phase::Detached),
             Event::ReceiverDetached { receiver } => self.link_ends((*receiver).into(), Phase::Detached),
             Event::SenderReady { sender } | Event::SenderDrain { sender } => {
                 self.link_is((*sender).into(), false, event);

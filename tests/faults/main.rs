@@ -14,3 +14,4 @@ mod names;
 mod outcomes;
 mod support;
 mod tolerance;
+mod written;

@@ -171,18 +171,14 @@ pub const TRANSFERS: &[Case] = &[
         b.feed_frame(0, &more(0, 0));
         b.feed_frame(0, &p::Transfer { delivery_id: Some(1.into()), ..continuation(0) });
     }),
-    taken(
-        "T14",
-        |b| {
-            b.feed(&with_payload(0, &p::Transfer { settled: Some(true), ..more(0, 0) }, b"one "));
-            let other = p::Transfer { delivery_tag: Some(9_u32.into()), ..continuation(0) };
-            b.feed(&with_payload(0, &p::Transfer { message_format: Some(7.into()), ..other }, b"two"));
-            let [Event::Delivery { delivery: taken, .. }] = &b.events[..] else { panic!("{:?}", b.events) };
-            assert_eq!((taken.tag, taken.message_format), (0_u32.into(), 0.into()));
-            assert_eq!(taken.payload.clone().into_bytes(), b"one two".as_slice());
-        },
-        &["DELIVERY"],
-    ),
+    detached("T14", |b| {
+        b.feed_frame(0, &more(0, 0));
+        b.feed_frame(0, &p::Transfer { delivery_tag: Some(9_u32.into()), ..continuation(0) });
+    }),
+    detached("T15", |b| {
+        b.feed_frame(0, &more(0, 0));
+        b.feed_frame(0, &p::Transfer { message_format: Some(7.into()), ..continuation(0) });
+    }),
     detached("T16", |b| {
         b.feed_frame(0, &more(0, 0));
         b.feed_frame(0, &transfer(0, 1));

@@ -80,12 +80,12 @@ impl Receiver<'_> {
 
     /// Accepts a delivery (3.4.2). In rcv-settle-mode first, the default, an outcome also settles it.
     ///
-    /// The next `poll_transmit` writes a disposition for it, one for neighbours together. For a delivery that the
-    /// sender has settled, this succeeds without sending anything.
+    /// The next `poll_transmit` writes a disposition for it, one for neighbours together. For a delivery of the session
+    /// that the sender has settled, this succeeds without sending anything.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if there was no such delivery, [`CommandError::IllegalState`] if it has another
-    /// outcome.
+    /// [`CommandError::UnknownId`] if it is no delivery of this link, [`CommandError::IllegalState`] if it has another
+    /// outcome, or has been settled here: an outcome once given is final (3.4).
     pub fn accept(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
         self.resolve(delivery, Some(DeliveryState::ACCEPTED), None)
     }
@@ -101,8 +101,10 @@ impl Receiver<'_> {
 
     /// Rejects a delivery as invalid (3.4.3). Settles as [`accept`](Self::accept) does.
     ///
+    /// Of an error that does not fit the peer's frames the condition is sent alone.
+    ///
     /// # Errors
-    /// As [`accept`](Self::accept).
+    /// As [`accept`](Self::accept), and [`CommandError::FrameTooLarge`] if the condition alone does not fit.
     pub fn reject(&mut self, delivery: DeliveryId, error: Option<AmqpError>) -> Result<(), CommandError> {
         self.resolve(delivery, Some(DeliveryState::from(Rejected { error })), None)
     }
@@ -110,16 +112,20 @@ impl Receiver<'_> {
     /// Returns a delivery to the sender with changes to its header or annotations (3.4.5). Settles as
     /// [`accept`](Self::accept) does.
     ///
+    /// Annotations that do not fit the peer's frames are left out.
+    ///
     /// # Errors
     /// As [`accept`](Self::accept).
     pub fn modify(&mut self, delivery: DeliveryId, modified: Modified) -> Result<(), CommandError> {
         self.resolve(delivery, Some(DeliveryState::from(modified)), None)
     }
 
-    /// Settles a delivery, in either rcv-settle-mode, and sets its state if there is one (2.6.12).
+    /// Settles a delivery, in either rcv-settle-mode, and sets its state if there is one (2.6.12). Without one, the
+    /// outcome that it has is sent again.
     ///
     /// # Errors
-    /// As [`accept`](Self::accept).
+    /// As [`accept`](Self::accept), and [`CommandError::FrameTooLarge`] if the state does not fit the peer's frames,
+    /// even without its details.
     pub fn settle(&mut self, delivery: DeliveryId, state: Option<DeliveryState>) -> Result<(), CommandError> {
         self.resolve(delivery, state, Some(true))
     }
@@ -131,15 +137,16 @@ impl Receiver<'_> {
         settle: Option<bool>,
     ) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, _| session.resolve(id, delivery, state, settle))
+        self.parts.run(|session, cx| session.resolve(id, delivery, state, settle, cx))
     }
 
     /// Sets the state of every unsettled delivery of this link in `first..=last`, and settles them if `settled`
     /// (2.7.6).
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if the range is not one of deliveries that have arrived,
-    /// [`CommandError::IllegalState`] if one of them has another outcome.
+    /// [`CommandError::UnknownId`] if the range is not one of deliveries that have arrived in this session, or none of
+    /// its unsettled ones is the link's. [`CommandError::IllegalState`] if one of them has another outcome, or all have
+    /// been settled here. [`CommandError::FrameTooLarge`] as for [`settle`](Self::settle).
     pub fn disposition(
         &mut self,
         first: DeliveryId,
@@ -148,6 +155,6 @@ impl Receiver<'_> {
         state: Option<DeliveryState>,
     ) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, _| session.resolve_range(id, (first, last), state.as_ref(), settled))
+        self.parts.run(|session, cx| session.resolve_range(id, (first, last), state, settled, cx))
     }
 }

@@ -102,8 +102,9 @@ impl Sender<'_> {
     /// Sends a complete message with options, as [`send`](Self::send) does.
     ///
     /// # Errors
-    /// As [`send`](Self::send), [`CommandError::SettleMode`] if the link's mode does not allow the settlement asked
-    /// for, and [`CommandError::FrameTooLarge`] if the options' state does not fit the peer's frames.
+    /// As [`send`](Self::send), [`CommandError::SettleMode`] if the link's modes do not allow the settlement asked
+    /// for, [`CommandError::FrameTooLarge`] if the options' state does not fit the peer's frames, and
+    /// [`CommandError::IllegalState`] if it is `received` (3.4.1).
     pub fn send_with(
         &mut self,
         tag: impl Into<DeliveryTag>,
@@ -153,6 +154,7 @@ impl Sender<'_> {
     /// # Errors
     /// [`CommandError::WindowClosed`] if the bytes added last still wait for the peer's window: `SENDER_READY` follows
     /// once when more may be added.
+    /// [`CommandError::TooLarge`] if the message would become larger than the peer's max-message-size.
     /// [`CommandError::UnknownId`] if the delivery is not in progress.
     pub fn write(&mut self, delivery: DeliveryId, chunk: impl Into<Bytes>) -> Result<(), CommandError> {
         let id = self.id;
@@ -180,13 +182,16 @@ impl Sender<'_> {
 
     /// Settles a delivery (2.6.12), and sets its state at the sender if there is one.
     ///
-    /// The next `poll_transmit` writes a disposition for it.
+    /// The next `poll_transmit` writes a disposition for it. Without a state it has the outcome that the delivery was
+    /// sent with, or else the receiver's.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if it is settled, [`CommandError::IllegalState`] if it is still being sent.
+    /// [`CommandError::UnknownId`] if it is settled or not of this link. [`CommandError::IllegalState`] if it is still
+    /// being sent, was sent with another outcome (2.7.5), or the state is `received` (3.4.1).
+    /// [`CommandError::FrameTooLarge`] if the state does not fit the peer's frames, even without its details.
     pub fn settle(&mut self, delivery: DeliveryId, state: Option<DeliveryState>) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, _| session.settle_sent(id, delivery, state))
+        self.parts.run(|session, cx| session.settle_sent(id, delivery, state, cx))
     }
 
     /// Sets the number of messages that wait for credit, and announces it by a flow frame (2.6.7

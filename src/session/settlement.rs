@@ -1,0 +1,323 @@
+//! Commands that set the states of deliveries and settle them (2.6.12, 2.7.6, 3.4).
+
+use alloc::{boxed::Box, vec::Vec};
+
+use super::{
+    ColdState, SessionEndpoint,
+    disposition::{extend, follows},
+    find_mut,
+    unsettled::StoredState,
+};
+use crate::{
+    codec::to_vec,
+    context::Context,
+    error::CommandError,
+    frame::HEADER_SIZE,
+    ids::{DeliveryId, ReceiverId, SenderId},
+    link::LinkKind,
+    spec::{
+        definitions::{AmqpError, ReceiverSettleMode, Role},
+        delivery_state::{DeliveryState, Modified, Rejected},
+    },
+};
+
+/// The effect of a command on an unsettled delivery.
+#[derive(Clone, Copy)]
+enum Change {
+    /// Nothing: it is of another link.
+    Strange,
+    /// Nothing yet: it has a state.
+    Known,
+    /// Its state, or it is gone.
+    Done,
+}
+
+impl SessionEndpoint {
+    /// Sets the state of a delivery that we received. Without `settle`, the rcv-settle-mode of the delivery decides
+    /// whether it is settled.
+    pub(crate) fn resolve(
+        &mut self,
+        id: ReceiverId,
+        delivery: DeliveryId,
+        state: Option<DeliveryState>,
+        settle: Option<bool>,
+        cx: &Context,
+    ) -> Result<(), CommandError> {
+        let state = fitting(state, cx)?;
+        let link = find_mut(&mut self.links, id.into())?;
+        let LinkKind::Receiver(receiver) = &link.kind else { return Err(CommandError::UnknownId) };
+        // 2.7.5: in mode second the sender settles first.
+        let settled = settle.unwrap_or(receiver.rcv_mode == ReceiverSettleMode::First);
+        let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
+        let changed = incoming.update(delivery, |entry| {
+            if entry.link != id {
+                return (true, Change::Strange);
+            }
+            if !entry.state.is_unknown() {
+                return (true, Change::Known);
+            }
+            if !settled {
+                entry.state = StoredState::new(state.as_ref());
+            }
+            (!settled, Change::Done)
+        });
+        match changed {
+            Some(Change::Done) => {}
+            Some(Change::Known) => return self.resolve_known(id, delivery, state, settle, cx),
+            Some(Change::Strange) => return Err(CommandError::UnknownId),
+            None => return self.check_gone((delivery, delivery)),
+        }
+        if settled {
+            link.common.unsettled = link.common.unsettled.saturating_sub(1);
+        }
+        self.add_disposition(Role::Receiver, (delivery, delivery), settled, state);
+        Ok(())
+    }
+
+    /// As [`resolve`](Self::resolve), for a delivery of the link that has a state.
+    #[cold]
+    #[inline(never)]
+    fn resolve_known(
+        &mut self,
+        id: ReceiverId,
+        delivery: DeliveryId,
+        state: Option<DeliveryState>,
+        settle: Option<bool>,
+        cx: &Context,
+    ) -> Result<(), CommandError> {
+        let first = self.link(id.into())?.receiver()?.rcv_mode == ReceiverSettleMode::First;
+        let entry = self.incoming.as_mut().and_then(|incoming| incoming.get_mut(delivery));
+        let entry = entry.ok_or(CommandError::UnknownId)?;
+        let known = entry.state.at(Role::Receiver).clone();
+        known.check_change(state.as_ref())?;
+        let settled = settle.unwrap_or(first || entry.state.settles_first());
+        if !settled && state.is_some() {
+            entry.state.set_receivers(StoredState::new(state.as_ref()));
+        }
+        if settled {
+            self.forget_incoming(id, delivery);
+        }
+        // 2.6.12: the outcome is known, and is the one that a settlement without a state means.
+        let known = if known.is_terminal() { known.get(cx.limits.decode) } else { None };
+        self.add_disposition(Role::Receiver, (delivery, delivery), settled, state.or(known));
+        Ok(())
+    }
+
+    /// Fails unless the deliveries of a range have all been settled by their sender, so that nothing is left to do.
+    #[cold]
+    #[inline(never)]
+    fn check_gone(&self, (first, last): (DeliveryId, DeliveryId)) -> Result<(), CommandError> {
+        let incoming = self.incoming.as_ref().ok_or(CommandError::UnknownId)?;
+        if last < first || !incoming.contains(first) || !incoming.contains(last) {
+            return Err(CommandError::UnknownId);
+        }
+        let is_ours = |(from, to): &(DeliveryId, DeliveryId)| *from <= last && first <= *to;
+        let settled = self.cold.as_ref().is_some_and(|cold| cold.settled_here.iter().any(is_ours));
+        let mut pending = self.pending_dispositions.iter();
+        if settled
+            || pending.any(|one| one.role == Role::Receiver && one.settled && is_ours(&(one.first, one.last)))
+        {
+            return Err(CommandError::IllegalState("the delivery has its outcome, and is settled"));
+        }
+        Ok(())
+    }
+
+    /// Sets the state of every unsettled delivery of the link in `first..=last`.
+    pub(crate) fn resolve_range(
+        &mut self,
+        id: ReceiverId,
+        (first, last): (DeliveryId, DeliveryId),
+        state: Option<DeliveryState>,
+        settled: bool,
+        cx: &Context,
+    ) -> Result<(), CommandError> {
+        let state = fitting(state, cx)?;
+        self.link(id.into())?;
+        let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
+        if last < first || !incoming.contains(first) || !incoming.contains(last) {
+            return Err(CommandError::UnknownId);
+        }
+        let mut allowed = Ok(());
+        let (mut of_link, mut of_others) = (false, false);
+        incoming.retain_range(first.number().into(), last.number().into(), |_, entry| {
+            if entry.link != id {
+                of_others = true;
+            } else if allowed.is_ok() {
+                of_link = true;
+                allowed = entry.state.at(Role::Receiver).check_change(state.as_ref());
+            }
+            true
+        });
+        allowed?;
+        if !of_link {
+            return if of_others { Err(CommandError::UnknownId) } else { self.check_gone((first, last)) };
+        }
+        let mut runs = core::mem::take(&mut self.runs);
+        let stored = StoredState::new(state.as_ref());
+        let mut decided = Vec::new();
+        incoming.retain_range(first.number().into(), last.number().into(), |delivery, entry| {
+            if entry.link != id {
+                return true;
+            }
+            if state.is_some() {
+                entry.state.set_receivers(stored.clone());
+            } else if entry.state.at(Role::Receiver).is_terminal() {
+                decided.push((delivery, entry.state.at(Role::Receiver).clone()));
+                return !settled;
+            }
+            extend(&mut runs, id.into(), delivery, settled);
+            !settled
+        });
+        for run in runs.drain(..) {
+            if settled {
+                self.count_settled(id.into(), run.first, run.last);
+            }
+            self.add_disposition(Role::Receiver, (run.first, run.last), settled, state.clone());
+        }
+        self.runs = runs;
+        for (delivery, known) in decided {
+            if settled {
+                self.count_settled(id.into(), delivery, delivery);
+            }
+            let state = known.get(cx.limits.decode);
+            self.add_disposition(Role::Receiver, (delivery, delivery), settled, state);
+        }
+        Ok(())
+    }
+
+    /// Settles a delivery that we sent.
+    pub(crate) fn settle_sent(
+        &mut self,
+        id: SenderId,
+        delivery: DeliveryId,
+        state: Option<DeliveryState>,
+        cx: &Context,
+    ) -> Result<(), CommandError> {
+        check_senders(state.as_ref())?;
+        let state = fitting(state, cx)?;
+        let sender = self.link(id.into())?.sender()?;
+        if sender.unsent.as_ref().is_some_and(|unsent| unsent.id == delivery) {
+            return Err(CommandError::IllegalState("the delivery is still being sent"));
+        }
+        let entry = self.outgoing.get_mut(delivery).filter(|entry| entry.link == id);
+        let state_now = &entry.ok_or(CommandError::UnknownId)?.state;
+        let (senders, receivers) = (state_now.at(Role::Sender), state_now.at(Role::Receiver));
+        senders.check_change(state.as_ref())?;
+        let limits = cx.limits.decode;
+        let known = if senders.is_terminal() { senders.get(limits) } else { None };
+        let theirs = if receivers.is_terminal() { receivers.get(limits) } else { None };
+        // 2.6.12: the outcome is known, and is the one that a settlement without a state means.
+        let state = state.or(known).or_else(|| answer_to(theirs.as_ref(), cx));
+        self.forget_outgoing(id, delivery);
+        self.add_disposition(Role::Sender, (delivery, delivery), true, state);
+        Ok(())
+    }
+}
+
+/// Ranges of settled deliveries that are remembered.
+const MAX_SETTLED_RANGES: usize = 64;
+
+/// Remembers deliveries that we have settled.
+#[inline]
+pub(super) fn remember_settled(cold: &mut Option<Box<ColdState>>, (first, last): (DeliveryId, DeliveryId)) {
+    if let Some(cold) = cold
+        && let Some((_, end)) = cold.settled_here.last_mut()
+        && follows(*end, first)
+    {
+        *end = last;
+        return;
+    }
+    remember_range(&mut cold.get_or_insert_default().settled_here, (first, last));
+}
+
+#[cold]
+#[inline(never)]
+fn remember_range(ranges: &mut Vec<(DeliveryId, DeliveryId)>, range: (DeliveryId, DeliveryId)) {
+    // The oldest two become one range, so a delivery between them counts as settled here too.
+    if ranges.len() >= MAX_SETTLED_RANGES {
+        let (begin, end) = ranges.remove(0);
+        if let Some(next) = ranges.first_mut() {
+            *next = (begin.min(next.0), end.max(next.1));
+        }
+    }
+    ranges.push(range);
+}
+
+/// Returns the state, without its details if only then a disposition with it fits the peer's frames, whatever its range.
+#[inline]
+fn fitting(state: Option<DeliveryState>, cx: &Context) -> Result<Option<DeliveryState>, CommandError> {
+    match state {
+        None | Some(DeliveryState::Accepted(_) | DeliveryState::Released(_)) => Ok(state),
+        Some(other) => fitting_details(other, cx).map(Some),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn fitting_details(state: DeliveryState, cx: &Context) -> Result<DeliveryState, CommandError> {
+    let check = |state: &DeliveryState| {
+        let size = to_vec(state).len().saturating_add(LARGEST_DISPOSITION_BESIDE_STATE);
+        let max = cx.max_frame_size;
+        let fits = u32::try_from(size).is_ok_and(|size| size <= max);
+        if fits { Ok(()) } else { Err(CommandError::FrameTooLarge { size, max }) }
+    };
+    if check(&state).is_ok() {
+        return Ok(state);
+    }
+    // Details that do not fit are left out: the outcome matters more.
+    let bare = without_details(&state);
+    check(&bare)?;
+    Ok(bare)
+}
+
+/// Bytes of a frame with a disposition of any range, beside its state: the frame header, the descriptor, the sizes of a
+/// long list, role, both ids and `settled`.
+const LARGEST_DISPOSITION_BESIDE_STATE: usize = HEADER_SIZE + 3 + 9 + 1 + 5 + 5 + 1;
+
+/// Returns the state of a disposition that settles deliveries for their receiver's, as far as the peer's frames have
+/// room for it: the settlement matters more, and the receiver knows the rest.
+#[inline]
+pub(super) fn answer_to(state: Option<&DeliveryState>, cx: &Context) -> Option<DeliveryState> {
+    match state {
+        None => None,
+        Some(DeliveryState::Accepted(_)) => Some(DeliveryState::ACCEPTED),
+        Some(other) => fitting_answer(other, cx),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn fitting_answer(state: &DeliveryState, cx: &Context) -> Option<DeliveryState> {
+    match fitting(Some(without_details(state)), cx) {
+        Ok(answer) => answer,
+        Err(_) if matches!(state, DeliveryState::Rejected(_)) => Some(Rejected::default().into()),
+        Err(_) => None,
+    }
+}
+
+/// Fails if a sender must not have this state (3.4.1).
+pub(super) fn check_senders(state: Option<&DeliveryState>) -> Result<(), CommandError> {
+    match state {
+        Some(DeliveryState::Received(_)) => {
+            Err(CommandError::IllegalState("a sender has the state received only where it resumes"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the state without the parts that may be long.
+fn without_details(state: &DeliveryState) -> DeliveryState {
+    match state {
+        DeliveryState::Rejected(rejected) => {
+            let error = rejected.error.as_ref().map(|error| AmqpError::new(error.condition.clone()));
+            Rejected { error }.into()
+        }
+        DeliveryState::Modified(modified) => Modified {
+            delivery_failed: modified.delivery_failed,
+            undeliverable_here: modified.undeliverable_here,
+            message_annotations: None,
+        }
+        .into(),
+        other => other.clone(),
+    }
+}
