@@ -8,7 +8,7 @@ use std::{
     cell::RefCell,
     collections::VecDeque,
     error::Error,
-    io::{self, ErrorKind, Read},
+    io::{self, ErrorKind, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     rc::Rc,
     thread,
@@ -28,6 +28,9 @@ use bytes::{Buf, BytesMut};
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 const MESSAGES: usize = 5;
+
+/// The time without a frame after which the other side counts as lost.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// Everything that the program has opened. Setting a handle to `None` closes its connection, session or link.
 #[derive(Default)]
@@ -101,30 +104,37 @@ fn main() -> Result<()> {
     let url = format!("amqp://{}", listener.local_addr()?);
     let broker = thread::spawn(move || run_broker(listener.accept()?.0));
 
-    let mut agent = Agent::new(AgentConfig::new("agent"));
+    let config = ConnectionConfig::client("agent").sasl(Mechanism::anonymous()).idle_timeout(IDLE);
+    let mut agent = Agent::new(AgentConfig::new("agent").connection_config(config));
     let program = Rc::new(RefCell::new(Program::default()));
     let shared = program.clone();
     let connection = agent.open_connection(&url, move |event, detail| on_event(&shared, event, detail))?;
     let (id, server) = (connection.id(), connection.server_address().ok_or("the connection has ended")?);
     program.borrow_mut().connection = Some(connection);
 
-    let mut transport = TcpStream::connect((server.host.as_str(), server.port))?;
+    let mut transport = connect(&server.host, server.port)?;
     let (clock, mut input, mut progress) = (std::time::Instant::now(), BytesMut::new(), Progress::NeedInput);
     let now = || Instant::from_millis(u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX));
     loop {
         agent.run_callbacks(now());
-        while let Some(output) = agent.poll_transmit(id, now()).filter(Buf::has_remaining) {
-            io::copy(&mut output.reader(), &mut transport)?;
+        set_time(&transport, agent.poll_timeout(), now())?;
+        let output = agent.poll_transmit(id, now()).filter(Buf::has_remaining);
+        match output.map(|mut output| write_some(&mut transport, &mut output)) {
+            // Writing makes room, and callbacks may follow.
+            Some(Ok(true)) => continue,
+            // The peer's last frames may still be there to read.
+            Some(Err(_)) => {
+                agent.output_lost(id, now());
+                continue;
+            }
+            _ => {}
         }
         if agent.is_closed(id) {
             break;
         }
         // The agent may have stopped in the middle of the input. The rest goes before new bytes.
-        if progress == Progress::NeedInput {
-            let wait = agent.poll_timeout().map(|at| at.saturating_since(now()));
-            if !read_some(&mut transport, &mut input, wait)? {
-                agent.handle_eof(id, now());
-            }
+        if progress == Progress::NeedInput && !read_some(&mut transport, &mut input) {
+            agent.handle_eof(id, now());
         }
         progress = agent.handle_input(id, now(), &mut input);
     }
@@ -137,34 +147,59 @@ fn main() -> Result<()> {
     if done { Ok(()) } else { Err("not every message arrived".into()) }
 }
 
-/// Reads the bytes that have arrived, after waiting for at most `wait`. Returns false at the end of the stream.
-fn read_some(transport: &mut TcpStream, into: &mut BytesMut, wait: Option<Duration>) -> io::Result<bool> {
-    transport.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
-    let mut block = [0; 4096];
-    match transport.read(&mut block) {
-        Ok(count) => {
-            into.extend_from_slice(&block[..count]);
-            Ok(count > 0)
+fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    let transport = TcpStream::connect((host, port))?;
+    // Whole batches are written at a time, so the kernel need not hold back small ones.
+    transport.set_nodelay(true)?;
+    Ok(transport)
+}
+
+/// Has the socket calls wait until the deadline at most. There always is one, for the idle time-out.
+fn set_time(transport: &TcpStream, deadline: Option<Instant>, now: Instant) -> io::Result<()> {
+    let wait = deadline.map(|at| at.saturating_since(now).max(Duration::from_millis(1)));
+    transport.set_read_timeout(wait)?;
+    transport.set_write_timeout(wait)
+}
+
+/// Writes what the transport takes. Returns false if that is nothing, and an error if it never will be anything.
+fn write_some(transport: &mut TcpStream, output: &mut impl Buf) -> io::Result<bool> {
+    match transport.write(output.chunk()) {
+        Ok(written) => {
+            output.advance(written);
+            Ok(true)
         }
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(true),
+        Err(error) if is_timeout(&error) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
+/// Reads the bytes that have arrived, after waiting for them. Returns false at the end of the stream.
+fn read_some(transport: &mut TcpStream, into: &mut BytesMut) -> bool {
+    let mut block = [0; 4096];
+    match transport.read(&mut block) {
+        Ok(count) => {
+            into.extend_from_slice(&block[..count]);
+            count > 0
+        }
+        Err(error) => is_timeout(&error),
+    }
+}
+
+/// True if nothing is wrong: the time was over, or a signal came.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
+
 /// Serves one connection, with the engine itself: one queue, from the client's senders to its receivers.
 fn run_broker(mut transport: TcpStream) -> Result<()> {
-    let config =
-        ConnectionConfig::server("broker").auto_accept_sessions(true).sasl(Mechanism::anonymous_server());
-    let mut engine = Connection::new(config);
+    transport.set_nodelay(true)?;
+    let config = ConnectionConfig::server("broker").auto_accept_sessions(true).idle_timeout(IDLE);
+    let mut engine = Connection::new(config.sasl(Mechanism::anonymous_server()));
     let (mut queue, mut consumers): (VecDeque<Payload>, Vec<SenderId>) = Default::default();
-    let (mut input, mut progress) = (BytesMut::new(), Progress::NeedInput);
-    // No timer is set on this side, so any time will do.
-    let (now, mut tag) = (Instant::default(), 0_u32);
+    let (clock, mut input, mut progress) = (std::time::Instant::now(), BytesMut::new(), Progress::NeedInput);
+    let now = || Instant::from_millis(u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let mut tag = 0_u32;
     while !engine.is_closed() {
-        if progress == Progress::NeedInput && !read_some(&mut transport, &mut input, None)? {
-            engine.handle_eof(now);
-        }
-        progress = engine.handle_input(now, &mut input);
         while let Some(event) = engine.poll_event() {
             match event {
                 Event::ReceiverRequested { receiver, .. } => {
@@ -190,9 +225,23 @@ fn run_broker(mut transport: TcpStream) -> Result<()> {
                 tag += 1;
             }
         }
-        while !engine.poll_transmit(now).is_empty() {
-            io::copy(&mut engine.poll_transmit(now).reader(), &mut transport)?;
+        set_time(&transport, engine.poll_timeout(), now())?;
+        let mut output = engine.poll_transmit(now());
+        if output.has_remaining() {
+            match write_some(&mut transport, &mut output) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(_) => {
+                    engine.output_lost(now());
+                    continue;
+                }
+            }
         }
+        if progress == Progress::NeedInput && !engine.is_closed() && !read_some(&mut transport, &mut input) {
+            engine.handle_eof(now());
+        }
+        engine.handle_timeout(now());
+        progress = engine.handle_input(now(), &mut input);
     }
     Ok(())
 }

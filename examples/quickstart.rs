@@ -4,7 +4,7 @@
 
 use std::{
     error::Error,
-    io::{ErrorKind, Read as _, Write as _},
+    io::{self, ErrorKind, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     thread,
     time::{Duration, Instant},
@@ -14,6 +14,7 @@ use amqp_proto::{
     Connection, ConnectionConfig, Event, LinkId, Progress, ReceiverConfig, SenderConfig, SenderId,
     SessionConfig,
     message::{Message, ParseOptions},
+    sasl::Mechanism,
     types::Value,
 };
 use bytes::{Buf as _, BytesMut};
@@ -23,56 +24,80 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 /// The number of messages each way.
 const COUNT: u64 = 3;
 
+/// The time without a frame after which the other side counts as lost.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// Moves bytes between socket and engine and hands events to `handle`, until the connection is closed.
 fn run(
     mut socket: TcpStream,
     mut connection: Connection,
     mut handle: impl FnMut(&mut Connection, Event) -> Result<()>,
 ) -> Result<()> {
+    // Whole batches are written at a time. Without this the kernel would hold back a small one until the one before is
+    // acknowledged, for 40 ms or more.
+    socket.set_nodelay(true)?;
     // The engine has no clock: every call is passed the time.
     let start = Instant::now();
     let now = || amqp_proto::Instant::from_millis(start.elapsed().as_millis() as u64);
     let mut input = BytesMut::new();
     let mut progress = Progress::NeedInput;
     let mut block = vec![0; 64 * 1024];
+    let mut result = Ok(());
     loop {
-        loop {
-            // 1. Events, answered by commands.
-            while let Some(event) = connection.poll_event() {
-                handle(&mut connection, event)?;
+        // A socket call waits until the next deadline at most. There always is one, for the idle time-out.
+        let left = connection.poll_timeout().map(|deadline| deadline.saturating_since(now()));
+        let left = left.map(|left| left.max(Duration::from_millis(1)));
+        socket.set_read_timeout(left)?;
+        socket.set_write_timeout(left)?;
+        // 1. Events, answered by commands.
+        while let Some(event) = connection.poll_event() {
+            let handled = handle(&mut connection, event);
+            if let (Ok(()), Err(error)) = (&result, handled) {
+                result = Err(error);
+                // The peer is told, not left with a broken transport. An error means that the connection is ending.
+                let _ = connection.close(None);
             }
-            // 2. Output of the commands and the protocol. Writing makes room, which may cause events and more output:
-            //    repeat both until there is neither.
-            let mut out = connection.poll_transmit(now());
-            if out.is_empty() {
-                break;
-            }
-            while out.has_remaining() {
-                let written = socket.write(out.chunk())?;
-                out.advance(written);
+        }
+        // 2. Output of the commands and the protocol. Writing makes room, which may cause events and more output: repeat
+        //    both until there is neither.
+        let mut out = connection.poll_transmit(now());
+        if out.has_remaining() {
+            match socket.write(out.chunk()) {
+                Ok(written) => {
+                    out.advance(written);
+                    continue;
+                }
+                // The peer does not read. Maybe it waits for us to read.
+                Err(error) if is_timeout(&error) => {}
+                // Nothing more can be written. The peer's last frames may still be there to read.
+                Err(_) => {
+                    connection.output_lost(now());
+                    continue;
+                }
             }
         }
         if connection.is_closed() {
-            break;
+            return result;
         }
-        // 3. Time and input: wait for bytes, at most until the next deadline. Nothing is read if the engine stopped
-        //    early, because events must be polled or output written first.
+        // 3. Time and input. Nothing is read if the engine stopped early, because events must be polled or output written
+        //    first.
         if progress == Progress::NeedInput {
-            let left = connection.poll_timeout().map(|deadline| deadline.saturating_since(now()));
-            socket.set_read_timeout(left.map(|left| left.max(Duration::from_millis(1))))?;
             match socket.read(&mut block) {
-                Ok(0) => connection.handle_eof(now()),
-                Ok(count) => input.extend_from_slice(&block[..count]),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    connection.handle_timeout(now());
-                }
-                Err(error) => return Err(error.into()),
+                Ok(count) if count > 0 => input.extend_from_slice(&block[..count]),
+                Err(error) if is_timeout(&error) => {}
+                // The end of the input, or an error.
+                _ => connection.handle_eof(now()),
             }
         }
+        connection.handle_timeout(now());
         // 4. Complete frames are taken out of the buffer; the rest stays for the next call.
         progress = connection.handle_input(now(), &mut input);
     }
-    Ok(())
+}
+
+/// True if nothing is wrong: the time was over, or a signal came.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 /// Prints an event, with the message of a delivery, which is accepted.
@@ -112,7 +137,8 @@ fn settled(event: &Event) -> u64 {
 
 /// Asks for a session and two links at once, then sends and receives, and closes when both are done.
 fn client(socket: TcpStream) -> Result<()> {
-    let mut connection = Connection::new(ConnectionConfig::client("quickstart-client").hostname("localhost"));
+    let config = ConnectionConfig::client("quickstart-client").hostname("localhost").idle_timeout(IDLE);
+    let mut connection = Connection::new(config.sasl(Mechanism::anonymous()));
     connection.open()?;
     let session = connection.begin(SessionConfig::new())?;
     connection.session(session)?.attach_sender(SenderConfig::to("requests"))?;
@@ -141,7 +167,9 @@ fn client(socket: TcpStream) -> Result<()> {
 
 /// Accepts all that the client asks for, grants it credit, and sends on the link that it receives on.
 fn server(socket: TcpStream) -> Result<()> {
-    let connection = Connection::new(ConnectionConfig::server("quickstart-server"));
+    let config = ConnectionConfig::server("quickstart-server").idle_timeout(IDLE);
+    // Nearly all clients begin with a SASL layer, even without a password.
+    let connection = Connection::new(config.sasl(Mechanism::anonymous_server()));
     run(socket, connection, |connection, event| {
         show("server", connection, &event)?;
         match event {

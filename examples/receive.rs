@@ -17,20 +17,20 @@ use std::{
 };
 
 use amqp_proto::{
-    Delivery, Event, ReceiverConfig, ReceiverId,
+    Delivery, Event, ReceiverConfig, ReceiverId, Timeouts,
     message::{Body, Message, ParseOptions},
     spec::{definitions::SenderSettleMode, messaging::MESSAGE_FORMAT},
     types::Value,
 };
 use clap::Parser;
-use client::{Client, Place, Result, check_open};
+use client::{Client, Connect, Place, Result, check_open};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 /// Receive messages from an AMQP address.
 #[derive(Parser)]
 struct Arguments {
-    /// amqp://[user:password@]host[:port]/address
-    url: String,
+    #[command(flatten)]
+    connect: Connect,
     /// The number of messages; without it there is no end.
     #[arg(long)]
     count: Option<u64>,
@@ -43,6 +43,9 @@ struct Arguments {
     /// Take what is there and do not wait for more.
     #[arg(long)]
     drain: bool,
+    /// The time that the sender has to end a drain, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 30_000)]
+    drain_timeout: u64,
     /// Do not print the bodies.
     #[arg(long)]
     quiet: bool,
@@ -132,6 +135,9 @@ fn receive(
                 }
                 more = top_up(client, receiver, arguments, *received)?;
             }
+            Some(Event::ReceiverDrained { timed_out: true, .. }) => {
+                return Err(format!("no end of the drain in {} ms", arguments.drain_timeout).into());
+            }
             // Credit left unused means that the sender has no more messages.
             Some(Event::ReceiverDrained { receiver, .. }) => {
                 let used_up = *received >= round.saturating_add(arguments.due(round).into());
@@ -147,14 +153,15 @@ fn receive(
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let place = Place::parse(&arguments.url)?;
-    let mut client = Client::connect(&place, None, "receive", None)?;
+    let place = Place::parse(&arguments.connect.url)?;
+    let timeouts = Timeouts::default().drain(Duration::from_millis(arguments.drain_timeout));
+    let mut client = Client::connect(&place, &arguments.connect, "receive", timeouts)?;
     let (mut received, start) = (0, Instant::now());
     let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     // Nothing is drawn unless standard error is a terminal.
     let bar = ProgressBar::with_draw_target(arguments.count, ProgressDrawTarget::stderr());
-    let done =
-        receive(&mut client, &place, arguments, &mut received, &mut out, &bar).and_then(|()| client.close());
+    let done = receive(&mut client, &place, arguments, &mut received, &mut out, &bar);
+    let done = client.close(done);
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
     writeln!(

@@ -16,20 +16,20 @@ use std::{
 };
 
 use amqp_proto::{
-    CommandError, Event, SendOptions, SenderConfig, SenderId,
+    CommandError, Event, SendOptions, SenderConfig, SenderId, Timeouts,
     frame::Payload,
     message::Message,
     spec::{definitions::SenderSettleMode, delivery_state::DeliveryState},
 };
 use clap::Parser;
-use client::{Client, Place, Result, Sasl, check_open};
+use client::{Client, Connect, Place, Result, check_open};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 /// Send messages to an AMQP address.
 #[derive(Parser)]
 struct Arguments {
-    /// amqp://[user:password@]host[:port]/address
-    url: String,
+    #[command(flatten)]
+    connect: Connect,
     /// The number of messages.
     #[arg(long, default_value_t = 1)]
     count: u64,
@@ -42,12 +42,6 @@ struct Arguments {
     /// Send settled: nothing is confirmed.
     #[arg(long)]
     settled: bool,
-    /// The largest frame to accept, in bytes.
-    #[arg(long, value_name = "N")]
-    max_frame_size: Option<u32>,
-    /// SASL mechanism; plain if the URL has a user, else anonymous.
-    #[arg(long, value_name = "MECH")]
-    sasl: Option<Sasl>,
     /// Messages per second at most.
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
@@ -163,12 +157,13 @@ fn send(
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let place = Place::parse(&arguments.url)?;
-    let mut client = Client::connect(&place, arguments.sasl, "send", arguments.max_frame_size)?;
+    let place = Place::parse(&arguments.connect.url)?;
+    let mut client = Client::connect(&place, &arguments.connect, "send", Timeouts::default())?;
     let (mut counts, start) = (Counts::default(), Instant::now());
     // Nothing is drawn unless standard error is a terminal.
     let bar = ProgressBar::with_draw_target(Some(arguments.count), ProgressDrawTarget::stderr());
-    let done = send(&mut client, &place, arguments, &mut counts, &bar).and_then(|()| client.close());
+    let done = send(&mut client, &place, arguments, &mut counts, &bar);
+    let done = client.close(done);
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
     let Counts { sent, accepted, rejected, released, modified, unclear } = counts;
@@ -177,8 +172,12 @@ fn run(arguments: &Arguments) -> Result<()> {
         "sent {sent} accepted {accepted} rejected {rejected} released {released} modified {modified} in {seconds:.3} s, {:.0} msg/s",
         sent as f64 / seconds.max(f64::EPSILON),
     )?;
+    if !arguments.settled && accepted == arguments.count {
+        // Whatever came after that: the messages have arrived.
+        return Ok(());
+    }
     done?;
-    if !arguments.settled && accepted < sent {
+    if !arguments.settled {
         return Err(format!(
             "{} of {sent} were not accepted, {unclear} of them settled without an outcome",
             sent - accepted

@@ -1,9 +1,14 @@
 //! The client that `send` and `receive` share: the URL, one session, waiting for events.
 
-use std::{error::Error, io::ErrorKind, net::TcpStream, time::Instant};
+use std::{
+    error::Error,
+    io::{self, ErrorKind},
+    net::{TcpStream, ToSocketAddrs as _},
+    time::{Duration, Instant},
+};
 
-use amqp_proto::{ConnectionConfig, Event, Session, SessionConfig, SessionId, sasl::Mechanism};
-use clap::ValueEnum;
+use amqp_proto::{ConnectionConfig, Event, Session, SessionConfig, SessionId, Timeouts, sasl::Mechanism};
+use clap::{Args, ValueEnum};
 use mio::{Events, Interest, Poll, Token, net};
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -22,6 +27,25 @@ pub enum Sasl {
     Plain,
     /// By the identity of the transport.
     External,
+}
+
+/// The time for the transport's connection, and for each of the peer's answers.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The arguments that all clients have.
+#[derive(Args)]
+pub struct Connect {
+    /// amqp://[user:password@]host[:port]/address
+    pub url: String,
+    /// The largest frame to accept, in bytes.
+    #[arg(long, value_name = "N")]
+    max_frame_size: Option<u32>,
+    /// SASL mechanism; plain if the URL has a user, else anonymous.
+    #[arg(long, value_name = "MECH")]
+    sasl: Option<Sasl>,
+    /// Give up on a peer that is silent for this many milliseconds; 0 for never.
+    #[arg(long, value_name = "MS", default_value_t = 60_000)]
+    idle_timeout: u64,
 }
 
 /// A client's connection, with one session.
@@ -60,30 +84,40 @@ impl Place {
         let host = host.trim_matches(['[', ']']).to_owned();
         Ok(Self { host, port: url.port().unwrap_or(5672), address, login })
     }
+
+    /// Connects to the first of the host's addresses that answers.
+    fn connect(&self) -> io::Result<TcpStream> {
+        let mut result = Err(io::Error::new(ErrorKind::NotFound, "the host has no address"));
+        for address in (&*self.host, self.port).to_socket_addrs()? {
+            result = TcpStream::connect_timeout(&address, PATIENCE);
+            if result.is_ok() {
+                break;
+            }
+        }
+        result
+    }
 }
 
 impl Client {
     /// Connects; open and begin go out at once, without waiting for the peer's.
-    pub fn connect(
-        place: &Place,
-        sasl: Option<Sasl>,
-        name: &str,
-        max_frame_size: Option<u32>,
-    ) -> Result<Self> {
-        let mut config =
-            ConnectionConfig::client(format!("{name}-{}", std::process::id())).hostname(&*place.host);
-        if let Some(size) = max_frame_size {
+    pub fn connect(place: &Place, with: &Connect, name: &str, timeouts: Timeouts) -> Result<Self> {
+        let timeouts = timeouts.sasl(PATIENCE).open(PATIENCE);
+        let mut config = ConnectionConfig::client(format!("{name}-{}", std::process::id()))
+            .hostname(&*place.host)
+            .timeouts(timeouts)
+            .idle_timeout(Duration::from_millis(with.idle_timeout));
+        if let Some(size) = with.max_frame_size {
             config = config.max_frame_size(size);
         }
         let usual = if place.login.is_some() { Sasl::Plain } else { Sasl::Anonymous };
-        config = match (sasl.unwrap_or(usual), &place.login) {
+        config = match (with.sasl.unwrap_or(usual), &place.login) {
             (Sasl::None, _) => config,
             (Sasl::Anonymous, _) => config.sasl(Mechanism::anonymous()),
             (Sasl::External, _) => config.sasl(Mechanism::external()),
             (Sasl::Plain, Some((user, password))) => config.sasl(Mechanism::plain(user, password)),
             (Sasl::Plain, None) => return Err("SASL PLAIN needs a user and a password in the URL".into()),
         };
-        let socket = TcpStream::connect((&*place.host, place.port))?;
+        let socket = place.connect()?;
         socket.set_nonblocking(true)?;
         let mut peer = Peer::new(net::TcpStream::from_std(socket), config)?;
         peer.connection.open()?;
@@ -128,13 +162,20 @@ impl Client {
         Ok(())
     }
 
-    /// Ends the session and the connection, and waits for the peer to do so too.
-    pub fn close(mut self) -> Result<()> {
-        self.peer.connection.close(None)?;
-        while let Some(event) = self.next_event(None)? {
-            check(&event)?;
+    /// Closes the connection and waits for the peer's close, after an error too. Returns the first error.
+    pub fn close(mut self, mut result: Result<()>) -> Result<()> {
+        // Events of links come before that of the connection which took them along, and that has the reason.
+        while let Some(event) = self.peer.connection.poll_event() {
+            if result.is_ok() || matches!(event, Event::ConnectionError(_)) {
+                result = check(&event);
+            }
         }
-        Ok(())
+        // An error means that the connection is ending already.
+        let _ = self.peer.connection.close(None);
+        while let Some(event) = self.next_event(None)? {
+            result = result.and_then(|()| check(&event));
+        }
+        result
     }
 }
 

@@ -28,15 +28,20 @@ pub struct Peer {
     /// True if the socket may be readable or writable: it is used until it would block.
     readable: bool,
     writable: bool,
+    /// True if the poll has reported the end of the input. It does so once, so the socket is read up to its end.
+    ending: bool,
     /// True if the socket's read or write side has ended.
     pub read_over: bool,
     write_over: bool,
+    /// True if output was written or dropped since the engine stopped for lack of room.
+    made_room: bool,
     /// The time at which the connection was closed.
     pub closed_at: Option<time::Instant>,
 }
 
 impl Peer {
     pub fn new(socket: TcpStream, config: impl Into<Arc<ConnectionConfig>>) -> io::Result<Self> {
+        // Without it the kernel holds back small frames until the peer has acknowledged earlier ones.
         socket.set_nodelay(true)?;
         Ok(Self {
             connection: Connection::new(config),
@@ -46,8 +51,10 @@ impl Peer {
             start: time::Instant::now(),
             readable: true,
             writable: true,
+            ending: false,
             read_over: false,
             write_over: false,
+            made_room: false,
             closed_at: None,
         })
     }
@@ -59,7 +66,8 @@ impl Peer {
 
     /// Records the socket's readiness.
     pub fn wake(&mut self, event: &event::Event) {
-        self.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+        self.ending |= event.is_read_closed() || event.is_error();
+        self.readable |= event.is_readable() || self.ending;
         self.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
     }
 
@@ -71,8 +79,9 @@ impl Peer {
             match self.socket.read(block) {
                 Ok(0) => self.end_of_input(),
                 Ok(count) => {
-                    // A block that was not filled has emptied the socket: the poll reports when there is more.
-                    self.readable = count == block.len();
+                    // A block that was not filled has emptied the socket: the poll reports when there is more. But it
+                    // does not report an end that it has reported already.
+                    self.readable = count == block.len() || self.ending;
                     self.input.extend_from_slice(&block[..count]);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
@@ -80,6 +89,7 @@ impl Peer {
                 Err(_) => self.end_of_input(),
             }
         }
+        self.made_room = false;
         self.progress = self.connection.handle_input(now, &mut self.input);
         if self.input.is_empty() {
             self.input = BytesMut::new();
@@ -106,12 +116,17 @@ impl Peer {
             match self.socket.write_vectored(&slices[..count]) {
                 Ok(written) => {
                     wrote = true;
+                    self.made_room = true;
                     out.advance(written);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
-                // The peer's last bytes may still be there to read.
-                Err(_) => self.write_over = true,
+                // The peer's last bytes, such as its close with an error, may still be there to read.
+                Err(_) => {
+                    self.write_over = true;
+                    self.made_room = true;
+                    self.connection.output_lost(now);
+                }
             }
         }
         if self.connection.is_closed() && self.closed_at.is_none() {
@@ -129,9 +144,14 @@ impl Peer {
 
     /// Returns the longest time to wait for the socket.
     pub fn timeout(&self) -> Option<Duration> {
-        // Events have been polled, so after DrainEvents the engine takes the rest of its input.
         let can_write = self.writable && !self.write_over && self.connection.outbox_len() > 0;
-        if self.can_read() || can_write || self.progress == Progress::DrainEvents {
+        let can_go_on = match self.progress {
+            Progress::NeedInput | Progress::Closed => false,
+            Progress::DrainOutput => self.made_room,
+            // Events have been polled and requests answered, so the engine takes the rest of its input.
+            _ => true,
+        };
+        if self.can_read() || can_write || can_go_on {
             return Some(Duration::ZERO);
         }
         if let Some(at) = self.closed_at {
