@@ -5,9 +5,22 @@
 //! cargo run --example broker -- --listen 127.0.0.1:0 --user guest:secret
 //! ```
 //!
-//! One thread, one poll loop, one engine per connection. Events are handled in `common/node.rs` (links) and
-//! `common/queue.rs` (messages).
+//! One thread, one poll loop, one engine per connection. It ends at SIGTERM, when deliveries are settled and
+//! connections closed. In `common/`:
+//!
+//! | file | |
+//! |---|---|
+//! | `door.rs`, `signals.rs` | clients that come, signals |
+//! | `peer.rs`, `peers.rs` | a connection with its socket, all connections |
+//! | `node.rs`, `attach.rs`, `address.rs` | events, links, names of queues |
+//! | `queue.rs`, `stored.rs`, `room.rs` | a queue, a message in it, the memory that they may take |
 
+#[path = "common/address.rs"]
+mod address;
+#[path = "common/attach.rs"]
+mod attach;
+#[path = "common/door.rs"]
+mod door;
 #[path = "common/node.rs"]
 mod node;
 #[path = "common/peer.rs"]
@@ -16,24 +29,45 @@ mod peer;
 mod peers;
 #[path = "common/queue.rs"]
 mod queue;
+#[path = "common/room.rs"]
+mod room;
+#[path = "common/signals.rs"]
+mod signals;
+#[path = "common/stored.rs"]
+mod stored;
 
 use std::{
+    collections::BTreeSet,
     error::Error,
     io::{self, ErrorKind, Write as _},
     net::SocketAddr,
     process::ExitCode,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use amqp_proto::{ConnectionConfig, SaslPolicy, sasl::Mechanism};
+use amqp_proto::{
+    CommandError, Connection, ConnectionConfig, Event, SaslPolicy, Timeouts,
+    sasl::Mechanism,
+    spec::definitions::{AmqpError, ErrorCondition},
+    types::Symbol,
+};
 use clap::Parser;
-use mio::{Events, Interest, Poll, Token, net::TcpListener};
-use node::Node;
+use door::Door;
+use mio::{Events, Interest, Poll, Token};
+use node::{Bounds, Node};
 use peer::{Peer, READ};
 use peers::Peers;
+use signals::Signals;
 
 const LISTENER: Token = Token(usize::MAX);
+const SIGNALS: Token = Token(usize::MAX - 1);
+
+/// Connections beyond the maximum that are refused with an error at a time. More are dropped.
+const REFUSALS: usize = 16;
+
+/// The time that peers have to answer the close of a broker that ends.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// Keep messages in memory and pass them on.
 #[derive(Parser)]
@@ -47,9 +81,24 @@ struct Arguments {
     /// The largest frame to accept, in bytes.
     #[arg(long, value_name = "N")]
     max_frame_size: Option<u32>,
-    /// Close connections that are silent for this many milliseconds.
-    #[arg(long, value_name = "MS")]
-    idle_timeout: Option<u64>,
+    /// Close connections that are silent for this many milliseconds; 0 for never.
+    #[arg(long, value_name = "MS", default_value_t = 60_000)]
+    idle_timeout: u64,
+    /// The time to log in and to open a connection, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 30_000)]
+    open_timeout: u64,
+    /// The most connections at a time.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    max_connections: usize,
+    /// The most bytes of messages in a queue.
+    #[arg(long, value_name = "N", default_value_t = 128 << 20)]
+    max_queue_bytes: usize,
+    /// The most bytes of all queues.
+    #[arg(long, value_name = "N", default_value_t = 256 << 20)]
+    max_bytes: usize,
+    /// After SIGTERM, the time to settle deliveries before connections are closed, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 5_000)]
+    grace: u64,
 }
 
 fn user(text: &str) -> Result<(String, String), String> {
@@ -58,12 +107,15 @@ fn user(text: &str) -> Result<(String, String), String> {
 }
 
 fn config(arguments: &Arguments) -> ConnectionConfig {
-    let mut config =
-        ConnectionConfig::server(format!("broker-{}", std::process::id())).auto_accept_sessions(true);
+    let patience = Duration::from_millis(arguments.open_timeout);
+    let mut config = ConnectionConfig::server(format!("broker-{}", std::process::id()))
+        .auto_accept_sessions(true)
+        .offered_capabilities([Symbol::from_static("ANONYMOUS-RELAY")])
+        .timeouts(Timeouts::default().sasl(patience).open(patience))
+        .idle_timeout(Duration::from_millis(arguments.idle_timeout));
     if let Some(size) = arguments.max_frame_size {
         config = config.max_frame_size(size);
     }
-    config = config.idle_timeout(arguments.idle_timeout.map(Duration::from_millis));
     match arguments.user.clone() {
         Some((name, password)) => {
             config.sasl(Mechanism::plain_server(move |shown| shown.matches(&name, &password)))
@@ -74,8 +126,16 @@ fn config(arguments: &Arguments) -> ConnectionConfig {
 
 struct Broker {
     config: Arc<ConnectionConfig>,
+    /// For connections that are refused: the engine asks before it opens them.
+    refusal: Arc<ConnectionConfig>,
+    max_connections: usize,
+    grace: Duration,
     poll: Poll,
-    listener: TcpListener,
+    signals: Signals,
+    /// `None` when the broker ends.
+    door: Option<Door>,
+    /// The time at which a broker that ends closes its connections.
+    close_at: Option<Instant>,
     peers: Peers,
     node: Node,
     block: Box<[u8]>,
@@ -84,30 +144,38 @@ struct Broker {
 impl Broker {
     fn new(arguments: &Arguments) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mut listener = TcpListener::bind(arguments.listen)?;
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        let (config, node) = (Arc::new(config(arguments)), Node::default());
-        let block = vec![0; READ].into();
-        Ok(Self { config, poll, listener, peers: Peers::default(), node, block })
+        let config = config(arguments);
+        let bounds = Bounds { queue: arguments.max_queue_bytes, all: arguments.max_bytes };
+        Ok(Self {
+            refusal: Arc::new(config.clone().auto_accept_sessions(false)),
+            config: Arc::new(config),
+            max_connections: arguments.max_connections,
+            grace: Duration::from_millis(arguments.grace),
+            signals: Signals::new(poll.registry(), SIGNALS)?,
+            door: Some(Door::new(arguments.listen, poll.registry(), LISTENER)?),
+            poll,
+            close_at: None,
+            peers: Peers::default(),
+            node: Node::new(bounds),
+            block: vec![0; READ].into(),
+        })
     }
 
-    fn accept(&mut self) -> io::Result<()> {
-        loop {
-            let socket = match self.listener.accept() {
-                Ok((socket, _)) => socket,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                // The peer left before it was accepted.
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) =>
-                {
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let Ok(mut peer) = Peer::new(socket, Arc::clone(&self.config)) else { continue };
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            self.poll.registry().register(peer.source(), Token(self.peers.next_key()), interest)?;
-            self.peers.add(peer);
+    fn accept(&mut self) {
+        while let Some(socket) = self.door.as_mut().and_then(Door::accept) {
+            let (served, refused) = self.peers.counts();
+            let refuse = served >= self.max_connections;
+            if refuse && refused >= REFUSALS {
+                continue;
+            }
+            let config = Arc::clone(if refuse { &self.refusal } else { &self.config });
+            // An error means that the client has left.
+            let Ok(mut peer) = Peer::new(socket, config) else { continue };
+            let (key, interest) = (self.peers.next_key(), Interest::READABLE | Interest::WRITABLE);
+            match self.poll.registry().register(peer.source(), Token(key), interest) {
+                Ok(()) => self.peers.add(peer, refuse),
+                Err(error) => report(key, &error),
+            }
         }
     }
 
@@ -118,10 +186,14 @@ impl Broker {
         while let Some(event) = peer.connection.poll_event() {
             answered = true;
             if let Some(detail) = event.error_detail() {
-                let _ = writeln!(io::stderr(), "connection {key}: {}: {detail}", event.name());
+                report(key, &format_args!("{}: {detail}", event.name()));
             }
-            if let Err(error) = self.node.handle(key, &mut peer.connection, event) {
-                let _ = writeln!(io::stderr(), "connection {key}: {error}");
+            let done = match event {
+                Event::ConnectionRequested => refuse(&mut peer.connection, self.max_connections),
+                event => self.node.handle(key, &mut peer.connection, event),
+            };
+            if let Err(error) = done {
+                report(key, &error);
             }
         }
         answered
@@ -143,14 +215,28 @@ impl Broker {
         self.peers.rest(met);
     }
 
-    fn turn(&mut self, ready: &mut Events) -> io::Result<()> {
-        match self.poll.poll(ready, self.peers.timeout()) {
+    /// Returns the longest time to wait for a socket.
+    fn timeout(&self) -> Option<Duration> {
+        let door = self.door.as_ref().and_then(Door::timeout);
+        let close = self.close_at.map(|at| {
+            // Connections are closed at that time, and dropped later.
+            let at = if at > Instant::now() { at } else { at + CLOSING };
+            at.saturating_duration_since(Instant::now())
+        });
+        [door, close, self.peers.timeout()].into_iter().flatten().min()
+    }
+
+    /// Waits, and does what is due then. Returns the number of signals to end.
+    fn turn(&mut self, ready: &mut Events) -> io::Result<usize> {
+        match self.poll.poll(ready, self.timeout()) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
+        let mut signals = 0;
         for event in ready.iter() {
             match event.token() {
-                LISTENER => self.accept()?,
+                LISTENER => self.door.iter_mut().for_each(Door::knock),
+                SIGNALS => signals += self.signals.take(),
                 Token(key) => {
                     if let Some(peer) = self.peers.touch(key) {
                         peer.wake(event);
@@ -158,21 +244,62 @@ impl Broker {
                 }
             }
         }
+        self.accept();
         self.peers.receive(&mut self.block);
         self.settle_down();
-        Ok(())
+        Ok(signals)
     }
+
+    /// Takes no more clients and hands out no more messages.
+    fn stop(&mut self) {
+        self.door = None;
+        self.node.stop();
+        self.close_at = Some(Instant::now() + self.grace);
+    }
+
+    /// Closes the connections that have nothing left to settle. Returns true if the broker is done.
+    fn close(&mut self) -> bool {
+        let Some(close_at) = self.close_at else { return false };
+        let now = Instant::now();
+        let unsettled = if now < close_at { self.node.unsettled() } else { BTreeSet::new() };
+        let error = AmqpError::described(ErrorCondition::ConnectionForced, "the broker is ending");
+        self.peers.close(&unsettled, &error);
+        self.settle_down();
+        self.peers.counts() == (0, 0) || now >= close_at + CLOSING
+    }
+}
+
+/// Refuses a connection that is one too many.
+fn refuse(connection: &mut Connection, max: usize) -> Result<(), CommandError> {
+    let what = format!("the broker serves {max} connections at most");
+    connection.close(Some(AmqpError::described(ErrorCondition::ResourceLimitExceeded, what)))
+}
+
+/// Reports a connection's trouble. A closed standard error is no reason to end.
+fn report(key: usize, what: &impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "connection {key}: {what}");
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut broker = Broker::new(arguments)?;
     let mut out = io::stdout();
-    writeln!(out, "listening on {}", broker.listener.local_addr()?)?;
-    out.flush()?;
-    let mut ready = Events::with_capacity(256);
-    loop {
-        broker.turn(&mut ready)?;
+    if let Some(door) = &broker.door {
+        writeln!(out, "listening on {}", door.address()?)?;
+        out.flush()?;
     }
+    let mut ready = Events::with_capacity(256);
+    while !broker.close() {
+        match (broker.turn(&mut ready)?, broker.close_at) {
+            (0, _) => {}
+            (1, None) => broker.stop(),
+            _ => return Err("told to end twice: connections are dropped".into()),
+        }
+    }
+    let left = broker.node.messages();
+    if left > 0 {
+        let _ = writeln!(io::stderr(), "broker: {left} messages were left in queues");
+    }
+    Ok(())
 }
 
 fn main() -> ExitCode {

@@ -1,45 +1,74 @@
-//! The broker's links: the queue of each, and the handling of their events.
+//! The broker's queues, and the handling of events. Links are attached in `attach.rs`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    rc::Rc,
+};
 
 use amqp_proto::{
-    CommandError, Connection, CreditPolicy, Delivery, DeliveryId, Event, LinkId, ReceiverConfig, ReceiverId,
-    SenderConfig, SenderId,
-    message::{Message, ParseOptions},
-    spec::{
-        definitions::{AmqpError, ErrorCondition, SenderSettleMode},
-        delivery_state::DeliveryState,
-        messaging::MESSAGE_FORMAT,
-        terminus::{DistributionMode, Source, TargetArchetype},
-    },
-    types::Str,
+    CommandError, Connection, Delivery, Event, LinkId, ReceiverId,
+    spec::definitions::{AmqpError, ErrorCondition},
+    types::{Fields, Str, Symbol, Value},
 };
 
 use crate::{
+    address::node_name,
     peers::Peers,
-    queue::{Consumer, Queue, Stored},
+    queue::Queue,
+    room::Room,
+    stored::{Stored, destination},
 };
 
-/// Messages that a producer may send ahead.
-const CREDIT: u32 = 1000;
+/// Bytes for a queue beside its name and its messages.
+const QUEUE: usize = 1024;
 
 /// A link of one of the connections.
-type Key = (usize, LinkId);
+pub type Key = (usize, LinkId);
+
+/// A link's queue, or the anonymous terminus.
+pub struct Link {
+    pub name: Option<Str>,
+    /// True if the queue is deleted with the link (3.5.3, 3.5.4 `dynamic`).
+    pub owner: bool,
+    /// True if the peer can be told that a message is rejected (3.5.3 `outcomes`).
+    pub takes_rejected: bool,
+}
+
+/// Bounds on what queues hold, in bytes.
+pub struct Bounds {
+    pub queue: usize,
+    pub all: usize,
+}
 
 /// All queues, and the links to and from them.
-#[derive(Default)]
 pub struct Node {
     queues: HashMap<Str, Queue>,
-    /// The address of each link; `None` for a link to the anonymous terminus.
-    addresses: BTreeMap<Key, Option<Str>>,
-    /// Links whose queue is deleted with them.
-    owners: BTreeMap<Key, Str>,
+    pub(crate) links: BTreeMap<Key, Link>,
     /// Queues that may have something to hand out.
     ready: BTreeSet<Str>,
-    dynamic: u64,
+    /// Links whose queue was deleted under them.
+    stranded: Vec<Key>,
+    pub(crate) dynamic: u64,
+    /// True if no more messages are handed out.
+    stopping: bool,
+    room: Rc<Room>,
+    pub(crate) bounds: Bounds,
 }
 
 impl Node {
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            queues: HashMap::new(),
+            links: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            stranded: Vec::new(),
+            dynamic: 0,
+            stopping: false,
+            room: Room::new(bounds.all, None),
+            bounds,
+        }
+    }
+
     pub fn handle(
         &mut self,
         peer: usize,
@@ -51,7 +80,10 @@ impl Node {
             Event::ReceiverRequested { receiver, .. } => self.attach_producer(peer, connection, receiver),
             Event::Delivery { receiver, delivery } => self.store(peer, connection, receiver, delivery),
             Event::DeliverySettled { link: LinkId::Sender(sender), first, last, state } => {
-                self.settled(peer, sender, (first, last), state.as_ref());
+                if let Some(queue) = self.queue_of(peer, sender.into()) {
+                    queue.settled((peer, sender), (first, last), state.as_ref());
+                }
+                self.mark(peer, sender.into());
                 Ok(())
             }
             Event::SenderReady { sender } => {
@@ -60,7 +92,7 @@ impl Node {
             }
             Event::SenderDrain { sender } => {
                 if let Some(consumer) =
-                    self.queue(peer, sender.into()).and_then(|queue| queue.consumer((peer, sender)))
+                    self.queue_of(peer, sender.into()).and_then(|queue| queue.consumer((peer, sender)))
                 {
                     consumer.drain = true;
                 }
@@ -70,10 +102,6 @@ impl Node {
             Event::SenderClosed { sender, .. }
             | Event::SenderError { sender, .. }
             | Event::SenderDetached { sender, .. } => {
-                self.mark(peer, sender.into());
-                if let Some(queue) = self.queue(peer, sender.into()) {
-                    queue.remove((peer, sender));
-                }
                 self.forget(peer, sender.into());
                 Ok(())
             }
@@ -87,89 +115,56 @@ impl Node {
         }
     }
 
-    /// Sends from the queues that may have messages.
+    /// Sends from the queues that may have messages, and ends links whose queue is gone.
     pub fn serve(&mut self, peers: &mut Peers) {
-        for address in std::mem::take(&mut self.ready) {
-            if let Some(queue) = self.queues.get_mut(&address) {
+        for name in std::mem::take(&mut self.ready) {
+            if let Some(queue) = self.queues.get_mut(&name)
+                && !self.stopping
+            {
                 queue.serve(peers);
             }
         }
+        for (peer, link) in std::mem::take(&mut self.stranded) {
+            let Some(peer) = peers.touch(peer) else { continue };
+            let error = AmqpError::described(ErrorCondition::ResourceDeleted, "the queue was deleted");
+            // An error means that the link has ended.
+            let _ = match link {
+                LinkId::Sender(id) => peer.connection.sender(id).and_then(|mut link| link.close(Some(error))),
+                LinkId::Receiver(id) => {
+                    peer.connection.receiver(id).and_then(|mut link| link.close(Some(error)))
+                }
+            };
+        }
     }
 
-    fn attach_consumer(
-        &mut self,
-        peer: usize,
-        connection: &mut Connection,
-        id: SenderId,
-    ) -> Result<(), CommandError> {
-        let link = connection.sender_ref(id)?;
-        let remote = link.remote_attach();
-        let mode = remote.as_ref().map(|attach| attach.snd_settle_mode).unwrap_or_default();
-        let source = remote.and_then(|attach| attach.source).map(|source| *source);
-        let Some(mut source) = source else {
-            return connection.refuse_sender(
-                id,
-                AmqpError::described(ErrorCondition::InvalidField, "the source is missing"),
-            );
-        };
-        if source.dynamic {
-            source.address = Some(self.make_address(peer, id.into()));
-        }
-        let Some(address) = source.address.clone().filter(|address| !address.is_empty()) else {
-            return connection.refuse_sender(
-                id,
-                AmqpError::described(ErrorCondition::NotFound, "the source has no address"),
-            );
-        };
-        let browse = source.distribution_mode == Some(DistributionMode::Copy);
-        let settled = mode == SenderSettleMode::Settled;
-        // 3.5.3: the answer lists the filters in force, and there are none.
-        let source = Source { filter: None, ..source };
-        connection.accept_sender(id, SenderConfig::new().source(source).snd_settle_mode(mode))?;
-        let queue = self.queues.entry(address.clone()).or_default();
-        queue.add((peer, id), Consumer::new(browse, settled));
-        self.addresses.insert((peer, id.into()), Some(address));
-        self.mark(peer, id.into());
-        Ok(())
+    /// Hands out no more messages.
+    pub fn stop(&mut self) {
+        self.stopping = true;
     }
 
-    fn attach_producer(
-        &mut self,
-        peer: usize,
-        connection: &mut Connection,
-        id: ReceiverId,
-    ) -> Result<(), CommandError> {
-        let link = connection.receiver_ref(id)?;
-        let mut target = match link.remote_attach().and_then(|attach| attach.target).map(|target| *target) {
-            Some(TargetArchetype::Target(target)) => target,
-            Some(TargetArchetype::Coordinator(_)) => {
-                let error =
-                    AmqpError::described(ErrorCondition::NotImplemented, "there are no transactions here");
-                return connection.refuse_receiver(id, error);
-            }
-            None => {
-                let error = AmqpError::described(ErrorCondition::InvalidField, "the target is missing");
-                return connection.refuse_receiver(id, error);
-            }
-        };
-        if target.dynamic {
-            target.address = Some(self.make_address(peer, id.into()));
-        }
-        let address = target.address.clone().filter(|address| !address.is_empty());
-        if let Some(address) = &address {
-            self.queues.entry(address.clone()).or_default();
-        }
-        self.addresses.insert((peer, id.into()), address);
-        let config = ReceiverConfig::new().target(target).credit(CreditPolicy::Auto(CREDIT));
-        connection.accept_receiver(id, config)
+    /// Returns the connections with deliveries that are not settled.
+    pub fn unsettled(&self) -> BTreeSet<usize> {
+        self.queues.values().flat_map(Queue::unsettled).collect()
     }
 
-    /// Makes a dynamic node, which is deleted with the link that asked for it (3.5.4).
-    fn make_address(&mut self, peer: usize, link: LinkId) -> Str {
-        self.dynamic += 1;
-        let address = Str::from(format!("dynamic-{}", self.dynamic));
-        self.owners.insert((peer, link), address.clone());
-        address
+    /// Returns the number of messages in all queues.
+    pub fn messages(&self) -> usize {
+        self.queues.values().map(Queue::len).sum()
+    }
+
+    pub(crate) fn has_queue(&self, name: &Str) -> bool {
+        self.queues.contains_key(name)
+    }
+
+    /// Returns a queue, made on first use, or the reason why there is no room for it.
+    pub(crate) fn queue(&mut self, name: &Str) -> Result<&mut Queue, AmqpError> {
+        if !self.queues.contains_key(name) {
+            let charge = self.room.take(QUEUE.saturating_add(name.len())).ok_or_else(no_room)?;
+            let room = Room::new(self.bounds.queue, Some(Rc::clone(&self.room)));
+            // The name is copied, or it would keep the block that it was read into.
+            self.queues.insert(name.detach(), Queue::new(room, charge));
+        }
+        self.queues.get_mut(name).ok_or_else(no_room)
     }
 
     fn store(
@@ -177,79 +172,80 @@ impl Node {
         peer: usize,
         connection: &mut Connection,
         id: ReceiverId,
-        taken: Delivery,
+        delivery: Delivery,
     ) -> Result<(), CommandError> {
         let mut receiver = connection.receiver(id)?;
-        let delivery = taken.id;
-        let fixed = self.addresses.get(&(peer, id.into())).cloned().flatten();
-        let message = Stored { format: taken.message_format, payload: taken.payload, barred: Vec::new() };
-        let Some(address) = fixed.or_else(|| destination(&message)) else {
-            let error = AmqpError::described(ErrorCondition::NotFound, "the message has no address");
-            return receiver.reject(delivery, Some(error));
-        };
-        note(&mut self.ready, &address);
-        match self.queues.get_mut(&address) {
-            Some(queue) => queue.push(message),
-            // The address is copied, or it would keep the block that the message was read into.
-            None => self.queues.entry(address.detach()).or_default().push(message),
-        }
-        receiver.accept(delivery)
-    }
-
-    fn settled(
-        &mut self,
-        peer: usize,
-        sender: SenderId,
-        (first, last): (DeliveryId, DeliveryId),
-        state: Option<&DeliveryState>,
-    ) {
-        let Some(queue) = self.queue(peer, sender.into()) else { return };
-        let settled = queue.settled((peer, sender), first, last);
-        let barred = match state {
-            Some(DeliveryState::Released(_)) => false,
-            Some(DeliveryState::Modified(modified)) => modified.undeliverable_here == Some(true),
-            // Accepted, rejected, or settled without an outcome: the message is done with.
-            _ => return,
-        };
-        for (place, mut message) in settled {
-            if barred {
-                message.barred.push((peer, sender));
+        let Some(link) = self.links.get(&(peer, id.into())) else { return receiver.release(delivery.id) };
+        let can_reject = link.takes_rejected && !delivery.settled;
+        let name = link.name.clone();
+        match self.push(name, &delivery) {
+            Ok(()) => receiver.accept(delivery.id),
+            Err(error) if can_reject => receiver.reject(delivery.id, Some(error)),
+            // There is no other way to report what became of the message.
+            Err(error) => {
+                let tag = Value::from(delivery.tag.as_bytes().to_vec());
+                let info = Fields::new().with(Symbol::from_static("delivery-tag"), tag);
+                receiver.close(Some(AmqpError { info: Some(info), ..error }))
             }
-            queue.put_back(place, message);
-        }
-        self.mark(peer, sender.into());
-    }
-
-    fn queue(&mut self, peer: usize, link: LinkId) -> Option<&mut Queue> {
-        let address = self.addresses.get(&(peer, link))?.as_ref()?;
-        self.queues.get_mut(address)
-    }
-
-    fn mark(&mut self, peer: usize, link: LinkId) {
-        if let Some(Some(address)) = self.addresses.get(&(peer, link)) {
-            note(&mut self.ready, address);
         }
     }
 
-    fn forget(&mut self, peer: usize, link: LinkId) {
-        self.addresses.remove(&(peer, link));
-        if let Some(address) = self.owners.remove(&(peer, link)) {
-            self.queues.remove(&address);
+    /// Puts a message into the queue with this name, or into the one that the message names.
+    fn push(&mut self, name: Option<Str>, delivery: &Delivery) -> Result<(), AmqpError> {
+        let (format, payload) = (delivery.message_format, delivery.payload.clone());
+        let name = name.or_else(|| node_name(&destination(format, &payload)?));
+        let name = name.ok_or_else(|| {
+            AmqpError::described(ErrorCondition::NotFound, "the message's field `to` names no queue")
+        })?;
+        let queue = self.queue(&name)?;
+        let message = Stored::new(format, payload, queue.room());
+        let stored = message.is_some();
+        match message {
+            Some(message) => queue.push(message),
+            None if queue.is_unused() => drop(self.queues.remove(&name)),
+            None => {}
+        }
+        note(&mut self.ready, &name);
+        if stored { Ok(()) } else { Err(no_room()) }
+    }
+
+    fn queue_of(&mut self, peer: usize, link: LinkId) -> Option<&mut Queue> {
+        let name = self.links.get(&(peer, link))?.name.as_ref()?;
+        self.queues.get_mut(name)
+    }
+
+    /// Puts a link's queue among those that may have something to hand out.
+    pub(crate) fn mark(&mut self, peer: usize, link: LinkId) {
+        if let Some(Link { name: Some(name), .. }) = self.links.get(&(peer, link)) {
+            note(&mut self.ready, name);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, peer: usize, link: LinkId) {
+        self.mark(peer, link);
+        let Some(Link { name: Some(name), owner, .. }) = self.links.remove(&(peer, link)) else { return };
+        let Some(queue) = self.queues.get_mut(&name) else { return };
+        match link {
+            LinkId::Sender(id) => queue.remove_consumer((peer, id)),
+            LinkId::Receiver(id) => queue.remove_producer((peer, id)),
+        }
+        if owner {
+            self.stranded.extend(queue.consumers().map(|(peer, id)| (peer, id.into())));
+            self.stranded.extend(queue.producers().map(|(peer, id)| (peer, id.into())));
+        }
+        if owner || queue.is_unused() {
+            self.queues.remove(&name);
         }
     }
 }
 
-/// Puts an address among those of queues that may have something to hand out: mostly it is there.
-fn note(ready: &mut BTreeSet<Str>, address: &Str) {
-    if !ready.contains(address) {
-        ready.insert(address.detach());
-    }
+fn no_room() -> AmqpError {
+    AmqpError::described(ErrorCondition::ResourceLimitExceeded, "the queue or the broker is full")
 }
 
-/// Returns the address in a message to the anonymous terminus.
-fn destination(message: &Stored) -> Option<Str> {
-    let settings = ParseOptions { body_required: false, ..ParseOptions::default() };
-    let readable = message.format == MESSAGE_FORMAT;
-    let parsed = readable.then(|| Message::parse(message.payload.clone(), &settings).ok())??;
-    parsed.to().ok()?.filter(|address| !address.is_empty())
+/// Puts a name among those of queues that may have something to hand out: mostly it is there.
+fn note(ready: &mut BTreeSet<Str>, name: &Str) {
+    if !ready.contains(name) {
+        ready.insert(name.detach());
+    }
 }

@@ -5,12 +5,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use amqp_proto::spec::definitions::AmqpError;
+
 use crate::peer::{LINGER, Peer};
 
-/// A connection, and the time at which it is due even if nothing happens.
 struct Entry {
     peer: Peer,
+    /// The time at which it is due even if nothing happens.
     due: Option<Instant>,
+    /// True if the connection is there to be refused.
+    refused: bool,
+    /// True if it was closed by [`Peers::close`].
+    closing: bool,
 }
 
 /// Connections by a key that is never reused.
@@ -20,6 +26,7 @@ pub struct Peers {
     next: usize,
     busy: BTreeSet<usize>,
     due: BTreeSet<(Instant, usize)>,
+    refused: usize,
 }
 
 impl Peers {
@@ -28,10 +35,29 @@ impl Peers {
         self.next
     }
 
-    pub fn add(&mut self, peer: Peer) {
-        self.all.insert(self.next, Entry { peer, due: None });
+    /// Adds a connection: one to serve, or one to refuse.
+    pub fn add(&mut self, peer: Peer, refused: bool) {
+        self.all.insert(self.next, Entry { peer, due: None, refused, closing: false });
+        self.refused += usize::from(refused);
         self.busy.insert(self.next);
         self.next += 1;
+    }
+
+    /// Returns the number of connections that are served, and of those that are refused.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.all.len() - self.refused, self.refused)
+    }
+
+    /// Closes all connections but some.
+    pub fn close(&mut self, except: &BTreeSet<usize>, error: &AmqpError) {
+        for (key, entry) in &mut self.all {
+            if !entry.closing && !except.contains(key) {
+                // An error means that the connection is ending.
+                let _ = entry.peer.connection.close(Some(error.clone()));
+                entry.closing = true;
+                self.busy.insert(*key);
+            }
+        }
     }
 
     pub fn get_mut(&mut self, key: usize) -> Option<&mut Peer> {
@@ -80,6 +106,7 @@ impl Peers {
             }
             let closed_at = entry.peer.closed_at;
             if closed_at.is_some_and(|at| entry.peer.read_over || at.elapsed() >= LINGER) {
+                self.refused -= usize::from(entry.refused);
                 // Dropping a socket takes it out of the poll.
                 self.all.remove(&key);
                 continue;

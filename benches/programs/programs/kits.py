@@ -54,7 +54,7 @@ class Ours(Kit):
         return [self.paths[role]]
 
     def listen(self, idle_timeout):
-        return ["--listen", "127.0.0.1:0", *(["--idle-timeout", idle_timeout] if idle_timeout else [])]
+        return ["--listen", "127.0.0.1:0", "--idle-timeout", idle_timeout or "0"]
 
     def client(self, role, port, address, count, size=None):
         more = ["--size", size] if role == "send" else ["--quiet", "--credit", 1000]

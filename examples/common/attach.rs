@@ -1,0 +1,145 @@
+//! The requests for links: which queue each is for, and why some are refused.
+
+use amqp_proto::{
+    CommandError, Connection, CreditPolicy, LinkId, ReceiverConfig, ReceiverId, SenderConfig, SenderId,
+    spec::{
+        definitions::{AmqpError, ErrorCondition, SenderSettleMode},
+        terminus::{DistributionMode, Source, Target, TargetArchetype},
+    },
+    types::Str,
+};
+
+use crate::{
+    address::node_name,
+    node::{Link, Node},
+    queue::Consumer,
+};
+
+/// Messages that a producer may send ahead.
+const CREDIT: u32 = 1000;
+
+/// The most bytes of a message.
+const MESSAGE: u64 = 64 << 20;
+
+impl Node {
+    /// Answers a peer that wants to receive.
+    pub(crate) fn attach_consumer(
+        &mut self,
+        peer: usize,
+        connection: &mut Connection,
+        id: SenderId,
+    ) -> Result<(), CommandError> {
+        let remote = connection.sender_ref(id)?.remote_attach();
+        let mode = remote.as_ref().map(|attach| attach.snd_settle_mode).unwrap_or_default();
+        let source = remote.and_then(|attach| attach.source).map(|source| *source);
+        match self.consumer(peer, id, source, mode) {
+            Ok(source) => {
+                let config = SenderConfig::new().source(source).snd_settle_mode(mode);
+                connection.accept_sender(id, config).inspect_err(|_| self.forget(peer, id.into()))
+            }
+            Err(error) => connection.refuse_sender(id, error),
+        }
+    }
+
+    /// Adds a consumer to its queue. Returns the source in force.
+    fn consumer(
+        &mut self,
+        peer: usize,
+        id: SenderId,
+        source: Option<Source>,
+        mode: SenderSettleMode,
+    ) -> Result<Source, AmqpError> {
+        let mut source = source.ok_or_else(|| invalid("the source is missing"))?;
+        if source.dynamic {
+            source.address = Some(self.make_address());
+        }
+        let name = source.address.as_ref().and_then(node_name);
+        let name = name.ok_or_else(|| not_found("the source names no queue"))?;
+        let browse = source.distribution_mode == Some(DistributionMode::Copy);
+        let settled = mode == SenderSettleMode::Settled;
+        let consumer = Consumer::new(browse, settled, source.default_outcome.clone());
+        self.queue(&name)?.add_consumer((peer, id), consumer);
+        self.add(peer, id.into(), Link { name: Some(name), owner: source.dynamic, takes_rejected: false });
+        // 3.5.3: the answer lists the filters in force, and there are none.
+        Ok(Source { filter: None, ..source })
+    }
+
+    /// Answers a peer that wants to send.
+    pub(crate) fn attach_producer(
+        &mut self,
+        peer: usize,
+        connection: &mut Connection,
+        id: ReceiverId,
+    ) -> Result<(), CommandError> {
+        let remote = connection.receiver_ref(id)?.remote_attach();
+        let (source, target) = remote.map(|attach| (attach.source, attach.target)).unwrap_or_default();
+        match self.producer(peer, id, source.as_deref(), target.map(|target| *target)) {
+            Ok(target) => {
+                let size = MESSAGE.min(self.bounds.queue as u64);
+                let config = ReceiverConfig::new().target(target).max_message_size(size);
+                let config = config.credit(CreditPolicy::Auto(CREDIT));
+                connection.accept_receiver(id, config).inspect_err(|_| self.forget(peer, id.into()))
+            }
+            Err(error) => connection.refuse_receiver(id, error),
+        }
+    }
+
+    /// Adds a producer to its queue. Returns the target in force.
+    fn producer(
+        &mut self,
+        peer: usize,
+        id: ReceiverId,
+        source: Option<&Source>,
+        target: Option<TargetArchetype>,
+    ) -> Result<Target, AmqpError> {
+        let mut target = match target {
+            Some(TargetArchetype::Target(target)) => target,
+            Some(TargetArchetype::Coordinator(_)) => {
+                let error = "there are no transactions here";
+                return Err(AmqpError::described(ErrorCondition::NotImplemented, error));
+            }
+            None => return Err(invalid("the target is missing")),
+        };
+        if target.dynamic {
+            target.address = Some(self.make_address());
+        }
+        // Without an address it is the anonymous terminus: each message names its queue.
+        let name = match target.address.as_ref().filter(|address| !address.is_empty()) {
+            Some(address) => Some(node_name(address).ok_or_else(|| not_found("the target names no queue"))?),
+            None => None,
+        };
+        if let Some(name) = &name {
+            self.queue(name)?.add_producer((peer, id));
+        }
+        // Without a list of outcomes the source takes all (3.5.3).
+        let outcomes = source.map(|source| &source.outcomes).filter(|outcomes| !outcomes.is_empty());
+        let takes_rejected =
+            outcomes.is_none_or(|outcomes| outcomes.iter().any(|outcome| outcome == "amqp:rejected:list"));
+        self.add(peer, id.into(), Link { name, owner: target.dynamic, takes_rejected });
+        Ok(target)
+    }
+
+    fn add(&mut self, peer: usize, id: LinkId, link: Link) {
+        self.links.insert((peer, id), link);
+        self.mark(peer, id);
+    }
+
+    /// Makes the address of a dynamic node, which is deleted with the link that asked for it (3.5.3, 3.5.4).
+    fn make_address(&mut self) -> Str {
+        loop {
+            self.dynamic += 1;
+            let name = Str::from(format!("dynamic-{}", self.dynamic));
+            if !self.has_queue(&name) {
+                return name;
+            }
+        }
+    }
+}
+
+fn invalid(what: &'static str) -> AmqpError {
+    AmqpError::described(ErrorCondition::InvalidField, what)
+}
+
+fn not_found(what: &'static str) -> AmqpError {
+    AmqpError::described(ErrorCondition::NotFound, what)
+}
