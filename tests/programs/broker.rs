@@ -1,0 +1,178 @@
+//! The broker as a server that is left running: too many clients, silent ones, full queues.
+
+use std::{io::Write as _, net::TcpStream, thread, time::Duration};
+
+use amqp_proto::{Connection, ConnectionConfig, Event, ReceiverConfig, SenderConfig, SessionConfig};
+
+use crate::support::*;
+
+#[test]
+fn fg3_a_broker_without_file_descriptors_turns_clients_away_and_goes_on() {
+    let mut broker = Broker::limited("ulimit -n 64", &[]);
+    let (mut early, session) = End::client(&broker);
+    let sender = early.sender(session, SenderConfig::to("q"));
+    for _ in 0..5 {
+        let flood: Vec<TcpStream> = (0..200).map(|_| broker.connect()).collect();
+        // A connection from before goes on.
+        early.round_trip();
+        drop(flood);
+    }
+    early.connection.sender(sender).unwrap().send(1_u32, b"still here".as_slice()).unwrap();
+    early.until(|event| matches!(event, Event::DeliverySettled { .. }).then_some(()));
+    // And when the others have gone there is room again.
+    eventually("served", || broker.send("q", &["--count", "3"]).code == Some(0));
+    assert!(broker.is_running());
+}
+
+#[test]
+fn fg3b_a_broker_that_cannot_accept_does_not_spin() {
+    let mut broker = Broker::limited("ulimit -n 24", &[]);
+    let flood: Vec<TcpStream> = (0..100).map(|_| broker.connect()).collect();
+    let Some(before) = broker.ticks() else { return };
+    thread::sleep(Duration::from_secs(1));
+    let used = broker.ticks().unwrap() - before;
+    assert!(used < 50, "{used} ticks in a second");
+    assert!(broker.is_running());
+    drop(flood);
+}
+
+#[test]
+fn fg3c_a_client_beyond_the_maximum_is_refused_with_an_error() {
+    let broker = Broker::start(&["--max-connections", "2"]);
+    let (mut first, _) = End::client(&broker);
+    let (mut second, _) = End::client(&broker);
+    first.round_trip();
+    second.round_trip();
+    let refused = broker.send("q", &[]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.err.contains("amqp:resource-limit-exceeded"), "{refused:?}");
+    drop(first);
+    eventually("served", || broker.send("q", &[]).code == Some(0));
+}
+
+#[test]
+fn fg3d_a_client_that_does_not_open_its_connection_is_dropped() {
+    let broker = Broker::start(&["--open-timeout", "200"]);
+    let sasl = b"AMQP\x03\x01\x00\x00";
+    for sent in [&b""[..], b"AM", b"AMQP\x00\x01\x00\x00", sasl] {
+        let mut socket = broker.connect();
+        socket.write_all(sent).unwrap();
+        read_to_end(&mut socket);
+    }
+    assert_eq!(broker.send("q", &[]).code, Some(0));
+}
+
+#[test]
+fn fg3e_a_client_that_falls_silent_is_closed() {
+    let broker = Broker::start(&["--idle-timeout", "300"]);
+    let (mut client, _) = End::client(&broker);
+    client.round_trip();
+    let end = read_to_end(&mut client.socket);
+    let close = b"amqp:resource-limit-exceeded";
+    assert!(end.windows(close.len()).any(|window| window == close), "{}", String::from_utf8_lossy(&end));
+}
+
+#[test]
+fn fg3f_a_full_queue_refuses_messages_and_keeps_the_others() {
+    let broker = Broker::start(&["--max-queue-bytes", "20000"]);
+    let full = broker.send("q", &["--count", "100", "--size", "1000"]);
+    assert_eq!(full.code, Some(1));
+    let (accepted, rejected) = (number(&full.out, "accepted"), number(&full.out, "rejected"));
+    assert!(accepted > 0 && rejected > 0 && accepted + rejected == 100, "{full:?}");
+    // Another queue has its own room, and this one has room again when it is empty.
+    assert_eq!(broker.send("other", &[]).code, Some(0));
+    assert_eq!(broker.left("q"), accepted);
+    assert_eq!(broker.send("q", &["--count", "5", "--size", "1000"]).code, Some(0));
+    assert_eq!(broker.left("q"), 5);
+}
+
+#[test]
+fn fg3g_a_settled_message_that_has_no_room_ends_its_link() {
+    let broker = Broker::start(&["--max-queue-bytes", "5000"]);
+    let (mut client, session) = End::client(&broker);
+    let sender = client.sender(session, SenderConfig::to("q"));
+    for number in 0..10_u32 {
+        let options = amqp_proto::SendOptions::new().settled(true);
+        client.connection.sender(sender).unwrap().send_with(number, vec![0; 1000], &options).unwrap();
+    }
+    let failure = client.until(|event| match event {
+        Event::SenderError { failure, .. } => Some(failure.clone()),
+        _ => None,
+    });
+    assert_eq!(failure.error.condition.as_str(), "amqp:resource-limit-exceeded");
+    assert!(
+        failure.error.info.as_ref().is_some_and(|info| info.get("delivery-tag").is_some()),
+        "{failure:?}"
+    );
+}
+
+#[test]
+fn fg3h_queues_without_messages_and_links_take_no_room() {
+    let broker = Broker::start(&["--max-bytes", "5000"]);
+    // More queues than there is room for at a time.
+    for number in 0..10 {
+        let address = format!("q-{number}");
+        assert_eq!(broker.send(&address, &[]).code, Some(0));
+        assert_eq!(broker.left(&address), 1);
+    }
+    let held: Vec<_> = (0..10).map(|number| broker.send(&format!("held-{number}"), &[])).collect();
+    let refused = held.last().unwrap();
+    assert_eq!((held[0].code, refused.code), (Some(0), Some(1)));
+    assert!(refused.err.contains("amqp:resource-limit-exceeded"), "{refused:?}");
+}
+
+#[test]
+fn fg3i_one_queue_whatever_form_its_address_has() {
+    let broker = Broker::start(&[]);
+    let forms = [
+        "q",
+        "/q",
+        "amqp%3A%2F%2Flocalhost%2Fq",
+        "amqps%3A%2F%2Fhost%3A5671%2Fq",
+        "AMQP%3A%2F%2Fuser%40h%2Fq",
+    ];
+    for form in forms {
+        let sent = broker.send(form, &[]);
+        assert_eq!(sent.code, Some(0), "{form}: {sent:?}");
+    }
+    assert_eq!(broker.left("amqp%3A%2F%2Fhost%2F%2571"), forms.len() as u64);
+    let nothing = broker.send("amqp%3A%2F%2Fhost", &[]);
+    assert!(nothing.code == Some(1) && nothing.err.contains("amqp:not-found"), "{nothing:?}");
+}
+
+#[test]
+fn a_dynamic_queue_that_is_deleted_ends_the_links_of_others() {
+    let broker = Broker::start(&[]);
+    let (mut owner, session) = End::client(&broker);
+    let source = amqp_proto::spec::terminus::Source { dynamic: true, ..Default::default() };
+    let receiver = owner.receiver(session, ReceiverConfig::new().source(source));
+    let attach = owner.connection.receiver_ref(receiver).unwrap().remote_attach().unwrap();
+    let address = attach.source.unwrap().address.unwrap();
+    let (mut other, session) = End::client(&broker);
+    let sender = other.sender(session, SenderConfig::to(&*address));
+    owner.connection.receiver(receiver).unwrap().close(None).unwrap();
+    owner.until(|event| matches!(event, Event::ReceiverClosed { .. }).then_some(()));
+    let condition = other.until(|event| match event {
+        Event::SenderError { sender: id, failure, .. } if *id == sender => {
+            Some(failure.error.condition.as_str().to_owned())
+        }
+        _ => None,
+    });
+    assert_eq!(condition, "amqp:resource-deleted");
+}
+
+#[test]
+fn a_client_with_a_password_reaches_a_broker_with_a_user() {
+    let broker = Broker::start(&["--user", "me:secret"]);
+    let url = |login: &str| format!("amqp://{login}127.0.0.1:{}/q", broker.port);
+    assert_eq!(run("send", &[&url("me:secret@")]).code, Some(0));
+    assert_eq!(run("receive", &[&url("me:secret@"), "--drain", "--sasl", "plain"]).code, Some(0));
+    assert_eq!(run("receive", &[&url("me:wrong@"), "--drain"]).code, Some(1));
+    assert_eq!(run("receive", &[&url("")]).code, Some(1));
+    // A login takes time of its own, so a session alone is no sign of it.
+    let mut end = End::new(broker.connect(), ConnectionConfig::client("bare"));
+    end.connection.open().unwrap();
+    let _: &Connection = &end.connection;
+    end.connection.begin(SessionConfig::new()).unwrap();
+    assert!(std::iter::from_fn(|| end.event()).any(|event| matches!(event, Event::ConnectionError(_))));
+}

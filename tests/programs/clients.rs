@@ -1,0 +1,184 @@
+//! `send` and `receive` against peers that end, fail or say nothing.
+
+use std::{
+    net::{Shutdown, TcpListener},
+    thread,
+    time::Duration,
+};
+
+use amqp_proto::{
+    CreditPolicy, Event, ReceiverConfig, SenderConfig,
+    spec::definitions::{AmqpError, ErrorCondition},
+};
+
+use crate::support::*;
+
+fn listen(address: &str) -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("amqp://127.0.0.1:{}/{address}", listener.local_addr().unwrap().port());
+    (listener, url)
+}
+
+fn error(text: &'static str) -> AmqpError {
+    AmqpError::described(ErrorCondition::InternalError, text)
+}
+
+/// Accepts a client's sender, with credit for all that it has.
+fn accept_sender(server: &mut End) -> amqp_proto::ReceiverId {
+    let receiver = server.until(|event| match event {
+        Event::ReceiverRequested { receiver, .. } => Some(*receiver),
+        _ => None,
+    });
+    let config = ReceiverConfig::new().credit(CreditPolicy::Auto(100_000));
+    server.connection.accept_receiver(receiver, config).unwrap();
+    receiver
+}
+
+/// Accepts a client's receiver.
+fn accept_receiver(server: &mut End) {
+    let sender = server.until(|event| match event {
+        Event::SenderRequested { sender, .. } => Some(*sender),
+        _ => None,
+    });
+    server.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+    server.flush();
+}
+
+/// Waits for the client's close, which comes before the end of the transport.
+fn wait_for_close(mut server: End) {
+    let mut last = None;
+    while let Some(event) = server.event() {
+        last = Some(event);
+    }
+    assert_eq!(last.map(|event| event.name()), Some("CONNECTION_CLOSED"));
+}
+
+#[test]
+fn fa2_a_close_with_an_error_and_a_reset_is_reported_by_send() {
+    for _ in 0..20 {
+        let (listener, url) = listen("q");
+        let sending = start("send", &[&url, "--count", "100000", "--size", "100000"]);
+        let mut server = End::server(&listener);
+        accept_sender(&mut server);
+        server.flush();
+        // What the client sends fills the transport from here on.
+        let mut peeked = [0; 1];
+        server.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert_eq!(server.socket.peek(&mut peeked).unwrap(), 1);
+        server.connection.close(Some(error("out of order"))).unwrap();
+        server.flush();
+        // Unread bytes make it a reset.
+        drop(server);
+        let ended = sending.end();
+        assert_eq!(ended.code, Some(1));
+        assert!(ended.err.contains("out of order"), "{ended:?}");
+    }
+}
+
+#[test]
+fn fa2b_an_end_of_input_that_comes_with_the_last_bytes_is_not_lost() {
+    for _ in 0..20 {
+        let (listener, url) = listen("q");
+        let sending = start("send", &[&url, "--idle-timeout", "0"]);
+        let mut server = End::server(&listener);
+        server.until(|event| matches!(event, Event::ReceiverRequested { .. }).then_some(()));
+        // The begin's answer is out, the attach's never comes.
+        server.socket.shutdown(Shutdown::Write).unwrap();
+        let ended = sending.end();
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.err.contains("lost"), "{ended:?}");
+    }
+}
+
+#[test]
+fn fc13_send_succeeds_though_the_peer_closes_as_soon_as_it_has_accepted() {
+    for _ in 0..5 {
+        let (listener, url) = listen("q");
+        let sending = start("send", &[&url]);
+        let mut server = End::server(&listener);
+        let receiver = accept_sender(&mut server);
+        let delivery = server.until(|event| match event {
+            Event::Delivery { delivery, .. } => Some(delivery.id),
+            _ => None,
+        });
+        server.connection.receiver(receiver).unwrap().accept(delivery).unwrap();
+        server.connection.close(None).unwrap();
+        while server.event().is_some() {}
+        let ended = sending.end();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+}
+
+#[test]
+fn fg4_a_drain_that_is_not_answered_ends_at_its_deadline_with_a_close() {
+    let (listener, url) = listen("q");
+    let receiving = start("receive", &[&url, "--drain", "--drain-timeout", "100"]);
+    let mut server = End::server(&listener);
+    accept_receiver(&mut server);
+    let closing = thread::spawn(move || wait_for_close(server));
+    let ended = receiving.end();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("drain"), "{ended:?}");
+    closing.join().unwrap();
+}
+
+#[test]
+fn fg4b_a_refused_link_ends_send_and_receive_with_a_close() {
+    for program in ["send", "receive"] {
+        let (listener, url) = listen("q");
+        let running = start(program, &[&url]);
+        let mut server = End::server(&listener);
+        let requested = server.until(|event| match event {
+            Event::SenderRequested { .. } | Event::ReceiverRequested { .. } => Some(event.clone()),
+            _ => None,
+        });
+        match requested {
+            Event::SenderRequested { sender, .. } => {
+                server.connection.refuse_sender(sender, error("not for you")).unwrap();
+            }
+            Event::ReceiverRequested { receiver, .. } => {
+                server.connection.refuse_receiver(receiver, error("not for you")).unwrap();
+            }
+            _ => unreachable!(),
+        }
+        let closing = thread::spawn(move || wait_for_close(server));
+        let ended = running.end();
+        assert_eq!(ended.code, Some(1));
+        assert!(ended.err.contains("not for you"), "{ended:?}");
+        closing.join().unwrap();
+    }
+}
+
+#[test]
+fn fg4c_receive_has_the_options_of_send() {
+    let broker = Broker::start(&[]);
+    assert_eq!(broker.send("q", &["--count", "3", "--size", "2000", "--sasl", "none"]).code, Some(0));
+    let taken = broker.receive("q", &["--count", "3", "--sasl", "none", "--max-frame-size", "512"]);
+    assert_eq!((taken.code, number(&taken.out, "received")), (Some(0), 3), "{taken:?}");
+    assert!(taken.out.lines().next().is_some_and(|line| line.len() == 2000));
+}
+
+#[test]
+fn fg4d_a_peer_that_falls_silent_ends_send_and_receive() {
+    for program in ["send", "receive"] {
+        let (listener, url) = listen("q");
+        let running = start(program, &[&url, "--idle-timeout", "300"]);
+        let mut server = End::server(&listener);
+        server.until(|event| matches!(event, Event::SessionOpen { .. }).then_some(()));
+        server.flush();
+        let ended = running.end();
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        drop(server);
+    }
+}
+
+#[test]
+fn a_peer_that_never_opens_is_not_waited_for_when_it_leaves() {
+    let (listener, url) = listen("q");
+    let running = start("send", &[&url]);
+    let (socket, _) = listener.accept().unwrap();
+    thread::sleep(Duration::from_millis(20));
+    drop(socket);
+    let ended = running.end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+}

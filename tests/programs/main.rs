@@ -1,0 +1,11 @@
+//! The example programs as people run them: what clients, peers and the system can do to them.
+//!
+//! Tests of faults found from outside are named by the id of the fault.
+#![cfg(unix)]
+
+mod broker;
+mod clients;
+mod messages;
+mod stopping;
+mod support;
+mod texts;

@@ -1,0 +1,326 @@
+//! The programs as child processes, and a client or server made of an engine and a socket.
+
+use std::{
+    io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, ChildStderr, Command, Stdio},
+    sync::OnceLock,
+    thread,
+    time::{Duration, Instant},
+};
+
+use amqp_proto::{
+    Connection, ConnectionConfig, Event, Progress, ReceiverConfig, ReceiverId, SenderConfig, SenderId,
+    SessionConfig, SessionId,
+};
+use bytes::{Buf as _, BytesMut};
+
+/// Only there so that what hangs ends: no test depends on speed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Returns an example, built once with the features of this test.
+fn program(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let target = test.ancestors().nth(3).unwrap();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--offline", "--examples", "--no-default-features", "--features"]);
+        cargo.arg(if cfg!(feature = "testing") { "std,testing" } else { "std" });
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).env("CARGO_TARGET_DIR", target);
+        assert!(cargo.status().unwrap().success(), "the examples do not build");
+        target.join("debug/examples")
+    });
+    folder.join(name)
+}
+
+/// What a program that has ended left behind.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// Runs a program to its end.
+pub(crate) fn run(name: &str, arguments: &[&str]) -> Ended {
+    start(name, arguments).end()
+}
+
+/// Starts a program whose output is read when it has ended, so it must be small.
+pub(crate) fn start(name: &str, arguments: &[&str]) -> Running {
+    let mut command = Command::new(program(name));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running(command.spawn().unwrap())
+}
+
+/// A program that is killed when this is dropped.
+pub(crate) struct Running(Child);
+
+impl Running {
+    pub(crate) fn end(mut self) -> Ended {
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "a program does not end");
+            thread::sleep(Duration::from_millis(5));
+        };
+        let (mut out, mut err) = (String::new(), String::new());
+        self.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        self.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        Ended { code: status.code(), out, err }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Mostly it has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A broker on a port of its own.
+pub(crate) struct Broker {
+    child: Child,
+    pub(crate) port: u16,
+}
+
+impl Broker {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::limited("true", arguments)
+    }
+
+    /// Starts a broker behind a command of the shell, such as `ulimit -n 64`.
+    pub(crate) fn limited(limit: &str, arguments: &[&str]) -> Self {
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("{limit} && exec \"$0\" \"$@\"")])
+            .arg(program("broker"))
+            .args(["--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drain(child.stderr.take().unwrap());
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
+        Self { port: port.unwrap_or_else(|| panic!("not a port: {line}")), child }
+    }
+
+    pub(crate) fn url(&self, address: &str) -> String {
+        format!("amqp://127.0.0.1:{}/{address}", self.port)
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.port)).unwrap()
+    }
+
+    pub(crate) fn send(&self, address: &str, arguments: &[&str]) -> Ended {
+        run("send", &[&[&*self.url(address)], arguments].concat())
+    }
+
+    pub(crate) fn receive(&self, address: &str, arguments: &[&str]) -> Ended {
+        run("receive", &[&[&*self.url(address)], arguments].concat())
+    }
+
+    /// Returns the number of messages that are left in a queue, and takes them.
+    pub(crate) fn left(&self, address: &str) -> u64 {
+        let ended = self.receive(address, &["--drain", "--quiet"]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        number(&ended.out, "received")
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    pub(crate) fn terminate(&self) {
+        let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Waits for the end, and returns the exit code.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.is_running() {
+            assert!(Instant::now() < deadline, "the broker does not end");
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.child.wait().unwrap().code()
+    }
+
+    /// Returns the processor time that the broker has used, in the system's ticks, mostly a hundredth of a second.
+    pub(crate) fn ticks(&self) -> Option<u64> {
+        let stat = std::fs::read_to_string(Path::new("/proc").join(self.child.id().to_string()).join("stat"));
+        // The fields count from behind the name, which may have spaces.
+        let stat = stat.ok()?;
+        let fields: Vec<_> = stat.rsplit(')').next()?.split_whitespace().collect();
+        Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // Mostly it is to be stopped; an error means that it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads what the broker reports, so that it never waits for that.
+fn drain(mut err: ChildStderr) {
+    thread::spawn(move || io::copy(&mut err, &mut io::sink()));
+}
+
+/// Returns the number behind a word, as in `sent 3 accepted 2`.
+pub(crate) fn number(line: &str, word: &str) -> u64 {
+    let mut words = line.split_whitespace().skip_while(|other| *other != word).skip(1);
+    words.next().and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no `{word}` in {line:?}"))
+}
+
+/// Waits until something is so.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Reads until the peer ends the transport; returns what came.
+pub(crate) fn read_to_end(socket: &mut TcpStream) -> Vec<u8> {
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (mut all, mut block) = (Vec::new(), [0; 4096]);
+    loop {
+        match socket.read(&mut block) {
+            Ok(0) => return all,
+            Ok(count) => all.extend_from_slice(&block[..count]),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return all,
+            Err(error) => panic!("the peer does not end the transport: {error}"),
+        }
+    }
+}
+
+/// One end of a connection: an engine and its socket.
+pub(crate) struct End {
+    pub(crate) connection: Connection,
+    pub(crate) socket: TcpStream,
+    input: BytesMut,
+    start: Instant,
+    over: bool,
+}
+
+impl End {
+    pub(crate) fn new(socket: TcpStream, config: ConnectionConfig) -> Self {
+        socket.set_nodelay(true).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+        let connection = Connection::new(config);
+        Self { connection, socket, input: BytesMut::new(), start: Instant::now(), over: false }
+    }
+
+    /// Connects a client to a broker, with a session.
+    pub(crate) fn client(broker: &Broker) -> (Self, SessionId) {
+        let mut end = Self::new(broker.connect(), ConnectionConfig::client("test"));
+        end.connection.open().unwrap();
+        let session = end.connection.begin(SessionConfig::new()).unwrap();
+        (end, session)
+    }
+
+    /// Accepts a client of a program that was started with this listener's port.
+    pub(crate) fn server(listener: &TcpListener) -> Self {
+        let config = ConnectionConfig::server("test").auto_accept_sessions(true);
+        Self::new(listener.accept().unwrap().0, config.sasl(amqp_proto::sasl::Mechanism::anonymous_server()))
+    }
+
+    pub(crate) fn now(&self) -> amqp_proto::Instant {
+        amqp_proto::Instant::from_millis(self.start.elapsed().as_millis() as u64)
+    }
+
+    /// Writes all output.
+    pub(crate) fn flush(&mut self) {
+        let now = self.now();
+        loop {
+            let mut out = self.connection.poll_transmit(now);
+            if !out.has_remaining() {
+                return;
+            }
+            match self.socket.write(out.chunk()) {
+                Ok(written) => out.advance(written),
+                Err(_) => self.connection.output_lost(now),
+            }
+        }
+    }
+
+    /// Moves bytes until there is an event; `None` if the connection is over.
+    pub(crate) fn event(&mut self) -> Option<Event> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.flush();
+            if let Some(event) = self.connection.poll_event() {
+                return Some(event);
+            }
+            if self.over || self.connection.is_closed() {
+                return None;
+            }
+            assert!(Instant::now() < deadline, "no event");
+            self.read();
+        }
+    }
+
+    fn read(&mut self) {
+        let mut block = [0; 4096];
+        match self.socket.read(&mut block) {
+            Ok(count) if count > 0 => self.input.extend_from_slice(&block[..count]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            _ => {
+                self.connection.handle_eof(self.now());
+                self.over = true;
+            }
+        }
+        let now = self.now();
+        self.connection.handle_timeout(now);
+        if self.connection.handle_input(now, &mut self.input) == Progress::Closed {
+            self.input.clear();
+        }
+    }
+
+    /// Moves bytes until there is an event that is looked for, and returns what was made of it.
+    pub(crate) fn until<T>(&mut self, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
+        let mut seen = Vec::new();
+        while let Some(event) = self.event() {
+            if let Some(found) = wanted(&event) {
+                return found;
+            }
+            seen.push(event.name());
+        }
+        panic!("the connection is over after {seen:?}")
+    }
+
+    /// Moves bytes until all has been written and the peer has answered it: it has seen whatever was sent before.
+    pub(crate) fn round_trip(&mut self) {
+        let session = self.connection.begin(SessionConfig::new()).unwrap();
+        self.until(|event| {
+            matches!(event, Event::SessionOpen { session: id } if *id == session).then_some(())
+        });
+    }
+
+    pub(crate) fn sender(&mut self, session: SessionId, config: SenderConfig) -> SenderId {
+        let sender = self.connection.session(session).unwrap().attach_sender(config).unwrap();
+        self.until(|event| matches!(event, Event::SenderReady { sender: id } if *id == sender).then_some(()));
+        sender
+    }
+
+    pub(crate) fn receiver(&mut self, session: SessionId, config: ReceiverConfig) -> ReceiverId {
+        let receiver = self.connection.session(session).unwrap().attach_receiver(config).unwrap();
+        self.until(|event| {
+            matches!(event, Event::ReceiverOpen { receiver: id } if *id == receiver).then_some(())
+        });
+        receiver
+    }
+}

@@ -1,0 +1,46 @@
+//! What the examples and the documentation show to those who start from them.
+
+use std::{fs, path::Path};
+
+use crate::support::run;
+
+fn text(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+}
+
+#[test]
+fn fg1_nodelay_is_set_by_every_example_with_a_socket_and_stands_in_the_loop() {
+    for file in ["examples/quickstart.rs", "examples/agent.rs", "examples/common/peer.rs"] {
+        assert!(text(file).contains("set_nodelay(true)"), "{file}");
+    }
+    for (file, from, to) in
+        [("src/lib.rs", "//! # The loop", "//! # SASL"), ("README.md", "## The loop", "## Speed")]
+    {
+        let text = text(file);
+        let part = text.split(from).nth(1).and_then(|rest| rest.split(to).next()).unwrap();
+        assert!(part.contains("TCP_NODELAY"), "{file}");
+    }
+}
+
+// The README's own program logs in with PLAIN, and runs as a test of the documentation.
+#[test]
+fn fg2_every_server_in_examples_and_documentation_offers_sasl() {
+    for file in ["README.md", "examples/quickstart.rs", "examples/agent.rs", "examples/broker.rs"] {
+        let text = text(file);
+        let servers = text.matches("ConnectionConfig::server(").count();
+        assert!(servers > 0 && text.contains("anonymous_server()"), "{file}");
+    }
+}
+
+#[test]
+fn fg2b_the_quickstart_and_the_agent_log_in_and_end_well() {
+    let quickstart = run("quickstart", &[]);
+    assert_eq!(quickstart.code, Some(0), "{quickstart:?}");
+    assert!(
+        quickstart.out.contains("client CONNECTION_CLOSED")
+            && quickstart.out.contains("server CONNECTION_CLOSED")
+    );
+    let agent = run("agent", &[]);
+    assert_eq!(agent.code, Some(0), "{agent:?}");
+    assert!(agent.out.contains("5 messages received"), "{agent:?}");
+}
