@@ -118,8 +118,11 @@ function fault() {
   rhea.once('accepted', context => {
     over = true;
     process.stdout.write('{"left": true}\n');
-    if (given.fault === 'drop') context.connection.socket.destroy();
-    else if (given.fault === 'link') context.sender.close(ERROR);
+    if (given.fault === 'drop') {
+      context.connection.socket.destroy();
+      // rhea's timer for heartbeats outlives the socket, and the program with it.
+      process.exit();
+    } else if (given.fault === 'link') context.sender.close(ERROR);
     else if (given.fault === 'session') context.session.close(ERROR);
     else context.connection.close(ERROR);
   });
