@@ -13,7 +13,7 @@ use mio::{Events, Interest, Poll, Token, net};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::peer::{Peer, READ};
+use crate::peer::{LINGER, Peer, READ};
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -165,14 +165,18 @@ impl Client {
     /// Closes the connection and waits for the peer's close, after an error too. Returns the first error.
     pub fn close(mut self, mut result: Result<()>) -> Result<()> {
         // Events of links come before that of the connection which took them along, and that has the reason.
+        let mut until = None;
         while let Some(event) = self.peer.connection.poll_event() {
-            if result.is_ok() || matches!(event, Event::ConnectionError(_)) {
+            if matches!(event, Event::ConnectionError(_)) {
+                // The peer has its time to read our close, but may be gone.
+                until = Some(Instant::now() + LINGER);
                 result = check(&event);
             }
+            result = result.and_then(|()| check(&event));
         }
         // An error means that the connection is ending already.
         let _ = self.peer.connection.close(None);
-        while let Some(event) = self.next_event(None)? {
+        while let Some(event) = self.next_event(until)? {
             result = result.and_then(|()| check(&event));
         }
         result
