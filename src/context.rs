@@ -14,6 +14,9 @@ use crate::{
     timer::TimerQueue,
 };
 
+/// Epochs that no session begins with: one is used each time that the delivery-ids of a session wrap.
+pub(crate) const EPOCHS_FOR_WRAPS: u32 = 1 << 20;
+
 /// The parts of a connection that its sessions and links share. A handler or command gets it as its one parameter
 /// beside its own.
 #[derive(Debug)]
@@ -96,10 +99,11 @@ impl Context {
         self.unpolled_deliveries > 0
     }
 
-    /// Returns an epoch that no deliveries of the connection have yet.
-    pub(crate) fn next_delivery_epoch(&mut self) -> u32 {
-        self.last_delivery_epoch = self.last_delivery_epoch.saturating_add(1);
-        self.last_delivery_epoch
+    /// Returns an epoch that no deliveries of the connection have yet, or `None` if a session can have none any more.
+    pub(crate) fn next_delivery_epoch(&mut self) -> Option<u32> {
+        let next = self.last_delivery_epoch.checked_add(1);
+        self.last_delivery_epoch = next.filter(|epoch| *epoch <= u32::MAX - EPOCHS_FOR_WRAPS)?;
+        next
     }
 
     /// Writes a performative, or nothing if it does not fit the peer's frames.

@@ -221,8 +221,8 @@ macro_rules! composites {
 
 /// Restricted types (1.4): a source type and its choices.
 ///
-/// `closed` ones refuse a value that is no choice; `open` ones, all symbols, keep it as `Other`. One choice is
-/// marked `#[default]`.
+/// `closed` ones, and `closed_symbols`, refuse a value that is no choice; `open` ones, all symbols, keep it as `Other`.
+/// One choice is marked `#[default]`.
 macro_rules! restricted {
     ($($openness:ident {
         $(#[$meta:meta])*
@@ -265,6 +265,54 @@ macro_rules! restricted {
             fn encode(&self, encoder: &mut $crate::codec::Encoder<'_>) {
                 let value: $source = match self { $(Self::$choice => $value,)* };
                 $crate::codec::Encode::encode(&value, encoder);
+            }
+        }
+    };
+
+    (@closed_symbols $(#[$meta:meta])* $name:ident: $source:ident, $section:literal {
+        $($(#[$choice_meta:meta])* $choice:ident = $value:literal;)*
+    }) => {
+        $(#[$meta])*
+        #[doc = concat!("\n\nSection ", $section, ".")]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$choice_meta])* #[doc = concat!("\n\n`", $value, "`")] $choice,)*
+        }
+
+        impl $name {
+            /// The choices: their names here, and their values on the wire.
+            pub const CHOICES: &'static [(Self, &'static str, &'static str)] =
+                &[$((Self::$choice, stringify!($choice), $value),)*];
+
+            /// The symbol on the wire.
+            pub const fn as_str(&self) -> &str {
+                match self { $(Self::$choice => $value,)* }
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl $crate::codec::Decode for $name {
+            fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut $crate::codec::Decoder<'a>) -> Option<(Self, &'a [u8])> {
+                let (symbol, after) =
+                    <$crate::types::Symbol as $crate::codec::DecodeRef>::decode_ref(code, rest, decoder)?;
+                match symbol.as_str() {
+                    $($value => Some((Self::$choice, after)),)*
+                    _ => decoder.fail($crate::codec::DecodeErrorKind::InvalidChoice(stringify!($name)), rest),
+                }
+            }
+        }
+
+        decoded_by_value!($name);
+
+        impl $crate::codec::Encode for $name {
+            fn encode(&self, encoder: &mut $crate::codec::Encoder<'_>) {
+                let symbol = match self { $(Self::$choice => const { $crate::types::Symbol::from_static($value) },)* };
+                $crate::codec::Encode::encode(&symbol, encoder);
             }
         }
     };
@@ -347,7 +395,7 @@ macro_rules! restricted {
 
 /// Archetypes (1.3 `provides`): one of several composite types, told apart by the descriptor.
 ///
-/// `[or Other]` keeps a described value with an unknown descriptor; without it one is refused.
+/// `[or Other]` keeps a described value of a type that the standard does not define; without it one is refused.
 macro_rules! archetypes {
     ($(
         $(#[$meta:meta])*
@@ -431,7 +479,7 @@ macro_rules! archetypes {
         $decoder.unknown_descriptor($archetype, $rest)
     };
     (@other $rest:ident, $decoder:ident, $archetype:literal, $other:ident) => {{
-        let (described, rest) = $decoder.other_described($rest)?;
+        let (described, rest) = $decoder.other_described($archetype, $crate::spec::DEFINED, $rest)?;
         Some((Self::$other(alloc::sync::Arc::new(described)), rest))
     }};
 }

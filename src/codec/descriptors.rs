@@ -135,12 +135,24 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Decodes a described value of a type that is not known from its descriptor on, and comes back up.
+    /// Decodes a described value of a type that is not one of `defined`, from its descriptor on, and comes back up. One
+    /// of those has another meaning than the `expected` one, and a reserved descriptor (1.5) none.
     #[cold]
     #[inline(never)]
-    pub(crate) fn other_described(&mut self, rest: &'a [u8]) -> Option<(Described, &'a [u8])> {
-        let (descriptor, rest) = self.take_descriptor(rest)?;
-        let (value, rest) = self.value(rest)?;
+    pub(crate) fn other_described(
+        &mut self,
+        expected: &'static str,
+        defined: &[Known],
+        rest: &'a [u8],
+    ) -> Option<(Described, &'a [u8])> {
+        let mut behind = rest;
+        let number = skip::descriptor(&mut behind, defined).ok().flatten();
+        let is_defined = defined.iter().any(|(_, code, _)| number == Some(*code));
+        let (descriptor, behind) = self.take_descriptor(rest)?;
+        if is_defined || matches!(descriptor, Descriptor::Reserved(_)) {
+            return self.fail(DecodeErrorKind::UnknownDescriptor(expected), rest);
+        }
+        let (value, rest) = self.value(behind)?;
         self.ascend();
         Some((Described { descriptor: descriptor.into(), value }, rest))
     }

@@ -22,13 +22,14 @@ impl Connection {
     /// Begins a session, at once or as soon as the connection is open. It can be used right away.
     ///
     /// # Errors
-    /// [`CommandError::LimitReached`] if no channel is left, [`CommandError::IllegalState`] if the connection is
+    /// [`CommandError::LimitReached`] if no channel is left, or no id, of which a connection has 2³¹ for sessions;
+    /// [`CommandError::IllegalState`] if the connection is
     /// closing or closed, [`CommandError::FrameTooLarge`] if the begin is larger than the peer accepts.
     pub fn begin(&mut self, config: SessionConfig) -> Result<SessionId, CommandError> {
         if self.cx.close_pending || self.is_write_closed() {
             return Err(CommandError::IllegalState("the connection is closed, or closing"));
         }
-        let (channel, id) = self.insert_session(config).ok_or(CommandError::LimitReached("channel-max"))?;
+        let (channel, id) = self.insert_session(config)?;
         let opened = self.is_open();
         // 2.4.2: ahead of the peer's open, only frames that any peer accepts: small ones on channel 0.
         let ahead =
@@ -54,13 +55,18 @@ impl Connection {
     }
 
     /// Stores a new session under the lowest free channel (2.5.1).
-    fn insert_session(&mut self, config: SessionConfig) -> Option<(u16, SessionId)> {
+    fn insert_session(&mut self, config: SessionConfig) -> Result<(u16, SessionId), CommandError> {
         let max = self.remote_channel_max().min(self.cx.config.channel_max);
-        let channel = self.sessions.lowest_free().filter(|channel| *channel <= max)?;
-        self.session_generations = self.session_generations.checked_add(1)?;
-        let id = SessionId::new(self.session_generations, channel);
-        self.sessions.insert(SessionEndpoint::new(id, channel, config, &mut self.cx));
-        Some((channel, id))
+        let channel = self.sessions.lowest_free().filter(|channel| *channel <= max);
+        let channel = channel.ok_or(CommandError::LimitReached("channel-max"))?;
+        let epochs = self.cx.next_delivery_epoch().zip(self.cx.next_delivery_epoch());
+        let (Some(generation), Some(epochs)) = (self.session_generations.checked_add(1), epochs) else {
+            return Err(CommandError::LimitReached("sessions of a connection"));
+        };
+        self.session_generations = generation;
+        let id = SessionId::new(generation, channel);
+        self.sessions.insert(SessionEndpoint::new(id, channel, config, epochs));
+        Ok((channel, id))
     }
 
     /// Begins the sessions that waited for the peer's open. The peer can answer those sent ahead too, from now on.
@@ -180,8 +186,8 @@ impl Connection {
             self.channels.insert(remote, channel);
             return Ok(());
         }
-        let Some((channel, id)) = self.insert_session(SessionConfig::new()) else {
-            let why = "no channel is left";
+        let Ok((channel, id)) = self.insert_session(SessionConfig::new()) else {
+            let why = "no channel is left, or no id for a session";
             return Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, why));
         };
         self.channels.insert(remote, channel);
@@ -234,5 +240,74 @@ impl Connection {
                 self.ended.pop_front();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ConnectionConfig, Instant, LinkId,
+        codec::{Encode, to_vec},
+        context::EPOCHS_FOR_WRAPS,
+        spec::{
+            definitions::Role,
+            performatives::{Attach, Open},
+        },
+        types::{Handle, SequenceNo},
+    };
+    use alloc::vec::Vec;
+    use bytes::BytesMut;
+
+    fn feed(connection: &mut Connection, channel: u16, body: &impl Encode) {
+        let body = to_vec(body);
+        let size = u32::try_from(body.len() + 8).unwrap();
+        let frame = [&size.to_be_bytes(), &[2, 0][..], &channel.to_be_bytes(), &body].concat();
+        let _ = connection.handle_input(Instant::default(), &mut BytesMut::from(&frame[..]));
+    }
+
+    fn opened() -> Connection {
+        let mut connection = Connection::new(ConnectionConfig::server("s").auto_accept_sessions(true));
+        let _ = connection.handle_input(Instant::default(), &mut BytesMut::from(&b"AMQP\0\x01\0\0"[..]));
+        feed(&mut connection, 0, &Open { container_id: "peer".into(), ..Open::default() });
+        connection
+    }
+
+    fn names(connection: &mut Connection) -> Vec<&'static str> {
+        core::iter::from_fn(|| connection.poll_event()).map(|event| event.name()).collect()
+    }
+
+    /// Two epochs are left, which is one session.
+    #[test]
+    fn fc12_a_session_without_an_id_of_its_own_is_refused() {
+        let mut connection = opened();
+        connection.cx.last_delivery_epoch = u32::MAX - EPOCHS_FOR_WRAPS - 2;
+        feed(&mut connection, 0, &Begin::default());
+        assert_eq!(names(&mut connection), ["CONNECTION_OPEN", "SESSION_OPEN"]);
+        let refused = connection.begin(SessionConfig::new());
+        assert_eq!(refused, Err(CommandError::LimitReached("sessions of a connection")));
+        feed(&mut connection, 1, &Begin::default());
+        assert_eq!(names(&mut connection), ["SESSION_ERROR", "CONNECTION_ERROR"]);
+    }
+
+    /// One id is left.
+    #[test]
+    fn fc12b_a_link_without_an_id_of_its_own_is_refused() {
+        let mut connection = opened();
+        feed(&mut connection, 0, &Begin::default());
+        connection.cx.last_link_generation = u32::MAX - 1;
+        let attach = |name: &str, handle| Attach {
+            name: name.into(),
+            handle: Handle::new(handle),
+            role: Role::Sender,
+            initial_delivery_count: Some(SequenceNo::new(0)),
+            ..Attach::default()
+        };
+        feed(&mut connection, 0, &attach("one", 0));
+        assert_eq!(names(&mut connection), ["CONNECTION_OPEN", "SESSION_OPEN", "RECEIVER_REQUESTED"]);
+        let links: Vec<LinkId> = connection.sessions.iter().flat_map(SessionEndpoint::link_ids).collect();
+        feed(&mut connection, 0, &attach("two", 1));
+        assert_eq!(names(&mut connection), ["RECEIVER_ERROR", "SESSION_ERROR"]);
+        assert_eq!(links.len(), 1);
     }
 }

@@ -291,11 +291,12 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         let role = attach.role.opposite();
-        cx.last_link_generation = cx.last_link_generation.saturating_add(1);
-        let Some(handle) = self.next_handle() else {
-            let why = "no handle is left for the link";
+        let generation = next_generation(cx.last_link_generation);
+        let (Ok(generation), Some(handle)) = (generation, self.next_handle()) else {
+            let why = "no handle is left for the link, or no id";
             return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
         };
+        cx.last_link_generation = generation;
         let id = self.next_id(role, cx.last_link_generation, handle);
         let mut common = LinkCommon::new(id, LinkIdentity::theirs(body));
         let mut kind = self.new_kind(role, &config::LinkConfig::default());

@@ -10,7 +10,7 @@ use crate::{
     spec::{definitions::ErrorCondition, performatives::Flow},
     state::LinkState,
     timer::Timer,
-    types::Handle,
+    types::{Fields, Handle, Value},
 };
 
 impl SessionEndpoint {
@@ -28,6 +28,13 @@ impl SessionEndpoint {
     fn on_link_flow(&mut self, remote: Handle, flow: &Flow, cx: &mut Context) -> Result<(), ProtocolError> {
         let handle = self.attached_handle(remote)?;
         let Some(link) = self.links.get_mut(handle) else { return Ok(()) };
+        // 4.4.3: transactional acquisition is not implemented, and must not be taken for the plain kind.
+        let has_entry = |properties: &Fields| properties.get("txn-id").is_some_and(|id| *id != Value::Null);
+        let is_live = link.common.is_open() || link.common.state == LinkState::AttachRcvd;
+        if is_live && flow.properties.as_ref().is_some_and(has_entry) {
+            let error = ProtocolError::link(ErrorCondition::NotImplemented, "transactional acquisition");
+            return self.contain_link(handle, error, cx);
+        }
         if link.common.state == LinkState::AttachRcvd {
             // 2.6.7: a receiver may give credit right after its attach; it counts once we have replied.
             let LinkKind::Sender(sender) = &mut link.kind else { return Ok(()) };
@@ -41,11 +48,6 @@ impl SessionEndpoint {
         }
         if !link.common.is_open() {
             return Self::check_late_input(link);
-        }
-        // 4.4.3: transactional acquisition is not implemented, and must not be taken for the plain kind.
-        if flow.properties.as_ref().is_some_and(|properties| properties.get("txn-id").is_some()) {
-            let error = ProtocolError::link(ErrorCondition::NotImplemented, "transactional acquisition");
-            return self.contain_link(handle, error, cx);
         }
         let id = link.common.id;
         let reply_due = match (&mut link.kind, id) {

@@ -128,7 +128,8 @@ fn find_mut(links: &mut Slab<Link>, id: LinkId) -> Result<&mut Link, CommandErro
 }
 
 impl SessionEndpoint {
-    pub(crate) fn new(id: SessionId, channel: u16, local: config::SessionConfig, cx: &mut Context) -> Self {
+    /// Creates a session, whose deliveries have these epochs: those that we send, and those that we receive.
+    pub(crate) fn new(id: SessionId, channel: u16, local: config::SessionConfig, epochs: (u32, u32)) -> Self {
         let mut this = Self {
             id,
             state: SessionState::Unmapped,
@@ -145,9 +146,9 @@ impl SessionEndpoint {
             links: Slab::default(),
             handles: NumberMap::default(),
             link_names: LinkNames::default(),
-            outgoing: UnsettledMap::new(DeliveryNumber::new(0), cx.next_delivery_epoch()),
+            outgoing: UnsettledMap::new(DeliveryNumber::new(0), epochs.0),
             incoming: None,
-            incoming_epoch: cx.next_delivery_epoch(),
+            incoming_epoch: epochs.1,
             orphaned: 0,
             buffered: 0,
             pending_dispositions: Vec::new(),

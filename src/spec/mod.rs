@@ -2,6 +2,7 @@
 //! defaults, with no logic but that of the one special reader, of transfers.
 
 mod composite;
+mod defined;
 pub mod definitions;
 pub mod delivery_state;
 pub(crate) mod kind;
@@ -16,3 +17,4 @@ pub(crate) mod transfer_fast_path;
 pub(crate) mod tests;
 
 pub use composite::{Composite, Field, Presence};
+pub(crate) use defined::DEFINED;

@@ -21,7 +21,7 @@ restricted! {
             UnsettledState = 2;
         }
     }
-    open {
+    closed_symbols {
         /// When the clock of a terminus's expiry starts.
         TerminusExpiryPolicy: Symbol in "3.5.6" {
             /// When the link is detached.

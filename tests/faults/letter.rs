@@ -4,15 +4,18 @@ use amqp_proto::{
     CommandError, Delivery, Event, LinkId, ReceiverConfig, ReceiverId, SendOptions, SenderConfig, SenderId,
     spec::{
         definitions::{ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
-        delivery_state::{DeliveryState, Received, Rejected},
+        delivery_state::{DeliveryState, Outcome, Received, Rejected},
         performatives as p,
+        terminus::Source,
         transaction::TransactionalState,
     },
+    types::{Described, Fields, Symbol, Value},
 };
+use bytes::Bytes;
 
 use crate::{
     outcomes::{accept_requested, assert_refused, deliveries, receiving, sending, small},
-    peer::{attach, continuation, frame, more, transfer, with_payload},
+    peer::{attach, continuation, frame, link_flow, more, transfer, with_payload},
     support::{ATTACH_SENDER, Fed},
     written::written,
 };
@@ -165,7 +168,7 @@ fn fd3_a_streamed_message_keeps_to_the_peers_maximum() {
     assert_eq!(transfers(&mut fed).len(), 4, "the refused chunk has changed nothing");
 }
 
-// Right since the first version.
+// Right since 862b885.
 #[test]
 fn fd3b_so_does_one_that_is_sent_whole() {
     let (mut fed, sender) = sending_little();
@@ -378,4 +381,115 @@ fn fd11c_the_event_of_a_settlement_without_a_state_has_the_known_one() {
     fed.feed_bytes(&told(true, None));
     let (link, first, last, state) = (LinkId::from(sender), sent, sent, accepted());
     assert_eq!(fed.events(), [Event::DeliverySettled { link, first, last, state }]);
+}
+
+#[test]
+fn fd5_a_flow_for_a_transaction_before_our_attach_refuses_the_link() {
+    for answered in [false, true] {
+        let mut fed = small();
+        fed.feed_bytes(&frame(0, &attach("link", 0, Role::Receiver)));
+        let Some(Event::SenderRequested { sender, .. }) = fed.events().pop() else { panic!() };
+        if answered {
+            fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+            fed.write();
+        }
+        fed.events();
+        let txn_id = Symbol::try_from("txn-id").unwrap();
+        let properties = Some(Fields::from([(txn_id, Value::from(Bytes::from_static(b"t")))]));
+        fed.feed_bytes(&frame(0, &p::Flow { properties, ..link_flow(0, 10) }));
+        assert_eq!(fed.names(), ["SENDER_ERROR"]);
+        let condition = written(&mut fed).into_iter().find_map(|performative| match performative {
+            p::Performative::Detach(detach) => detach.error.map(|error| error.condition),
+            _ => None,
+        });
+        assert_eq!(condition, Some(ErrorCondition::NotImplemented));
+    }
+}
+
+/// A described value as the state of a disposition.
+fn told(state: Described) -> Vec<u8> {
+    let state = Some(DeliveryState::Other(state.into()));
+    frame(0, &p::Disposition { role: Role::Receiver, state, ..p::Disposition::default() })
+}
+
+fn is_closed_for(fed: &mut Fed, condition: ErrorCondition) -> bool {
+    written(fed).iter().any(|performative| match performative {
+        p::Performative::Close(close) => {
+            close.error.as_ref().is_some_and(|error| error.condition == condition)
+        }
+        _ => false,
+    })
+}
+
+#[test]
+fn fd9_a_type_of_another_meaning_is_no_delivery_state() {
+    let list = || Value::List(vec![]);
+    let open = Symbol::try_from("amqp:open:list").unwrap();
+    let strangers = [
+        Described::new(0x10_u64, list()),
+        Described::new(0x28_u64, list()),
+        Described::new(0x77_u64, Value::Null),
+        Described::new(open, list()),
+        Described::new(Value::Null, list()),
+        Described::new(Value::Uint(0x24), list()),
+    ];
+    for state in strangers {
+        let (mut fed, sender) = sending(SenderConfig::new(), attach("link", 0, Role::Receiver));
+        fed.connection.sender(sender).unwrap().send(1_u32, b"x".as_slice()).unwrap();
+        fed.feed_bytes(&told(state.clone()));
+        assert!(is_closed_for(&mut fed, ErrorCondition::DecodeError), "{state:?}");
+    }
+    // A type that nobody knows is kept.
+    let name = Symbol::try_from("com.example:state:list").unwrap();
+    for state in
+        [Described::new(0x9999_u64, list()), Described::new(0x35_u64, list()), Described::new(name, list())]
+    {
+        let (mut fed, sender) = sending(SenderConfig::new(), attach("link", 0, Role::Receiver));
+        fed.connection.sender(sender).unwrap().send(1_u32, b"x".as_slice()).unwrap();
+        fed.feed_bytes(&told(state.clone()));
+        let told = fed.events();
+        let Some(Event::DeliveryUpdated { state: Some(DeliveryState::Other(kept)), .. }) = told.last() else {
+            panic!("{told:?}")
+        };
+        assert_eq!(**kept, state);
+    }
+}
+
+#[test]
+fn fd9b_nor_is_one_an_outcome_of_a_source_or_a_transaction() {
+    let received = || Described::new(0x23_u64, Value::List(vec![Value::Uint(0), Value::Ulong(0)]));
+    let source = Source { default_outcome: Some(Outcome::Other(received().into())), ..Source::default() };
+    let mut fed = small();
+    fed.feed_bytes(&frame(
+        0,
+        &p::Attach { source: Some(Box::new(source)), ..attach("link", 0, Role::Receiver) },
+    ));
+    assert!(is_closed_for(&mut fed, ErrorCondition::DecodeError));
+
+    let (mut fed, _) = sending(SenderConfig::new(), attach("link", 0, Role::Receiver));
+    let txn_id = [7].as_slice().try_into().unwrap();
+    let state = TransactionalState { txn_id, outcome: Some(Outcome::Other(received().into())) };
+    let outcome = p::Disposition { role: Role::Receiver, state: Some(state.into()), ..Default::default() };
+    fed.feed_bytes(&frame(0, &outcome));
+    assert!(is_closed_for(&mut fed, ErrorCondition::DecodeError));
+}
+
+#[test]
+fn fd9c_an_expiry_policy_is_one_of_four() {
+    for (policy, is_one) in [("never", true), ("link-detach", true), ("whenever", false), ("", false)] {
+        let policy = Value::from(Symbol::try_from(policy).unwrap());
+        let source = Described::new(0x28_u64, Value::List(vec![Value::Null, Value::Null, policy]));
+        let fields = vec![
+            Value::from("link"),
+            Value::Uint(0),
+            Value::Boolean(true),
+            Value::Null,
+            Value::Null,
+            source.into(),
+        ];
+        let mut fed = small();
+        fed.feed_bytes(&frame(0, &Value::from(Described::new(0x12_u64, Value::List(fields)))));
+        assert_eq!(fed.names().contains(&"SENDER_REQUESTED"), is_one);
+        assert_eq!(is_closed_for(&mut fed, ErrorCondition::DecodeError), !is_one);
+    }
 }

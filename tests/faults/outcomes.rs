@@ -6,9 +6,12 @@ use crate::{
     support::Fed,
     written::written,
 };
+use std::{cell::RefCell, rc::Rc};
+
 use amqp_proto::{
     CommandError, ConnectionConfig, CreditPolicy, Delivery, DeliveryId, Event, Instant, ReceiverConfig,
     ReceiverId, SendOptions, SenderConfig, SenderId,
+    callback::{Agent, AgentConfig, ConnectionHandle, SenderHandle, SessionHandle},
     spec::{
         definitions::{AmqpError, ErrorCondition, Role, SenderSettleMode},
         delivery_state::{DeliveryState, Modified, Rejected},
@@ -94,7 +97,7 @@ fn rejected(condition: &str) -> AmqpError {
     AmqpError::new(ErrorCondition::Other(condition.to_string().try_into().unwrap()))
 }
 
-// Right since the deliveries come in their event: what is queued can be polled, whatever ends the link.
+// Right since 862b885: the event carries the delivery.
 #[test]
 fn fc1_a_delivery_that_was_announced_can_be_had() {
     let endings: [(&str, Vec<u8>); 3] = [
@@ -247,7 +250,7 @@ fn fc4_a_delivery_of_another_link_or_direction_is_unknown() {
     assert_eq!(written(&mut fed), []);
 }
 
-// Right since the first version: a sender looks its deliveries up.
+// Right since 862b885: a sender looks its deliveries up.
 #[test]
 fn fc4b_a_delivery_that_was_received_is_unknown_to_a_sender() {
     let (mut fed, _, sender, [of_one, _, sent]) = crossed();
@@ -398,4 +401,60 @@ pub fn assert_refused(fed: &mut Fed, receiver: ReceiverId, condition: ErrorCondi
     });
     assert_eq!(detached.map(|error| error.condition), Some(condition));
     assert!(fed.connection.is_open() && fed.connection.receiver(receiver).is_err());
+}
+
+type Outcomes = Rc<RefCell<Vec<Option<DeliveryState>>>>;
+
+/// An agent with a connection that has one session more than its channels.
+fn agent() -> (Agent, ConnectionHandle, [SessionHandle; 2], Outcomes) {
+    let config =
+        AgentConfig::new("agent").connection_config(ConnectionConfig::client("agent").channel_max(0));
+    let mut agent = Agent::new(config);
+    let connection = agent.open_connection("amqp://broker.example", |_, _| {}).unwrap();
+    let sessions = [0, 1].map(|_| connection.open_session(None).unwrap());
+    (agent, connection, sessions, Outcomes::default())
+}
+
+fn send(sender: &SenderHandle, outcomes: &Outcomes) {
+    let outcomes = outcomes.clone();
+    let note = move |state: Option<&DeliveryState>| outcomes.borrow_mut().push(state.cloned());
+    sender.send_with_outcome(b"message".as_slice(), note).unwrap();
+}
+
+// Right since ae6cce7: the agent keeps the callbacks of a sender whose attach was refused.
+#[test]
+fn fc8_an_outcome_is_told_though_the_attach_was_refused() {
+    let (mut agent, _connection, [_, second], outcomes) = agent();
+    let sender = second.open_sender("queue", None).unwrap();
+    send(&sender, &outcomes);
+    send(&sender, &outcomes);
+    for _ in 0..3 {
+        agent.run_callbacks(Instant::default());
+    }
+    assert_eq!(*outcomes.borrow(), [None, None]);
+}
+
+// Right since ae6cce7.
+#[test]
+fn fc8b_an_outcome_is_told_once_whatever_ends_its_sender() {
+    for end in 0..4 {
+        let (mut agent, connection, [first, _second], outcomes) = agent();
+        let sender = first.open_sender("queue", None).unwrap();
+        send(&sender, &outcomes);
+        let now = Instant::default();
+        if end % 2 == 0 {
+            agent.run_callbacks(now);
+        }
+        match end {
+            0 | 1 => drop(sender),
+            2 => drop(first),
+            _ => connection.close(),
+        }
+        agent.run_callbacks(now);
+        agent.handle_eof(connection.id(), now);
+        for _ in 0..3 {
+            agent.run_callbacks(now);
+        }
+        assert_eq!(*outcomes.borrow(), [None], "{end}");
+    }
 }

@@ -383,3 +383,17 @@ fn every_constant_is_the_standards() {
     assert_eq!([MAJOR, MINOR, REVISION].map(u64::from), ["MAJOR", "MINOR", "REVISION"].map(constant));
     assert_eq!(u64::from(MESSAGE_FORMAT.get()), constant("MESSAGE-FORMAT"));
 }
+
+#[test]
+fn every_type_with_a_descriptor_is_listed() {
+    let json = standard();
+    let described = ["composite", "restricted"].into_iter().flat_map(|table| rows(&json, table));
+    let mut expected: Vec<_> = described
+        .filter(|row| row["descriptor"].is_object())
+        .map(|row| (row["descriptor"]["code_ulong"].as_u64().unwrap(), text(&row["descriptor"], "symbol")))
+        .collect();
+    let mut ours: Vec<_> = DEFINED.iter().map(|(_, code, symbol)| (*code, *symbol)).collect();
+    expected.sort_unstable();
+    ours.sort_unstable();
+    assert_eq!(ours, expected);
+}

@@ -99,7 +99,7 @@ macro_rules! closed {
     };
 }
 
-closed! { Role SenderSettleMode ReceiverSettleMode TerminusDurability SaslCode }
+closed! { Role SenderSettleMode ReceiverSettleMode TerminusDurability TerminusExpiryPolicy SaslCode }
 
 /// Generates mostly one of the choices of a restricted type, else any symbol.
 macro_rules! open {
@@ -113,7 +113,7 @@ macro_rules! open {
     };
 }
 
-open! { ErrorCondition TerminusExpiryPolicy DistributionMode TransactionCapability }
+open! { ErrorCondition DistributionMode TransactionCapability }
 
 /// Generates one of the types of an archetype.
 macro_rules! archetypes {
