@@ -1,8 +1,10 @@
 //! The parts of a connection that a handler may touch: frames out, events, timers, limits and id counters.
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use core::ops::Deref;
 
 use crate::{
+    account::Account,
     codec::{Encode, to_vec},
     config::ConnectionConfig,
     error::CommandError,
@@ -17,16 +19,28 @@ use crate::{
 /// Epochs that no session begins with: one is used each time that the delivery-ids of a session wrap.
 pub(crate) const EPOCHS_FOR_WRAPS: u32 = 1 << 20;
 
+/// The limits of a configuration.
+#[derive(Debug)]
+pub(crate) struct ConfiguredLimits(Arc<ConnectionConfig>);
+
+impl Deref for ConfiguredLimits {
+    type Target = Limits;
+
+    #[inline]
+    fn deref(&self) -> &Limits {
+        &self.0.limits
+    }
+}
+
 /// The parts of a connection that its sessions and links share. A handler or command gets it as its one parameter
 /// beside its own.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) outbox: Outbox,
     pub(crate) events: VecDeque<Event>,
-    /// Events in the queue that carry a delivery or a part of one.
-    unpolled_deliveries: usize,
-    /// A copy of the configuration's: it is read for every frame.
-    pub(crate) limits: Limits,
+    /// The bytes held for the peer, those of the events among them.
+    pub(crate) account: Account,
+    pub(crate) limits: ConfiguredLimits,
     /// Our channel of the session whose handler runs, set by `Connection::session_on`: `frame` and `transfer` write on it.
     pub(crate) channel: u16,
     /// The largest frame that the peer accepts, in bytes; until its open arrives, the least that is legal (2.4.1).
@@ -57,8 +71,8 @@ impl Context {
         Self {
             outbox: Outbox::default(),
             events: VecDeque::new(),
-            unpolled_deliveries: 0,
-            limits: config.limits,
+            account: Account::new(config.limits.max_held_bytes_before_open),
+            limits: ConfiguredLimits(Arc::clone(&config)),
             channel: 0,
             max_frame_size: MIN_MAX_FRAME_SIZE,
             close_sent: false,
@@ -80,23 +94,38 @@ impl Context {
         self.events.push_back(event);
     }
 
-    /// Queues an event that carries a delivery or a part of one.
+    /// Queues an event that carries `bytes` of a delivery.
     #[inline]
-    pub(crate) fn delivery_event(&mut self, event: Event) {
-        self.unpolled_deliveries = self.unpolled_deliveries.wrapping_add(1);
+    pub(crate) fn delivery_event(&mut self, event: Event, bytes: usize) {
+        self.account.add_delivery(bytes);
         self.events.push_back(event);
     }
 
-    /// Counts an event that carries a delivery, or a part of one, as polled.
-    #[inline]
-    pub(crate) fn delivery_polled(&mut self) {
-        self.unpolled_deliveries = self.unpolled_deliveries.wrapping_sub(1);
+    /// Counts what the peer has put into the last event, if one has been queued since there were `events`.
+    #[cold]
+    pub(crate) fn charge_event(&mut self, events: usize, details: usize) {
+        if self.events.len() > events {
+            self.account.add_details(self.events.len(), details);
+        }
+    }
+
+    /// Removes the next event from the queue.
+    #[inline(always)]
+    pub(crate) fn pop_event(&mut self) -> Option<Event> {
+        self.account.on_polled();
+        self.events.pop_front()
+    }
+
+    /// Frees the memory of a burst of events. None is queued.
+    #[cold]
+    pub(crate) fn shrink_events(&mut self) {
+        self.events = VecDeque::new();
     }
 
     /// True if the event queue holds a delivery, or a part of one.
     #[inline]
     pub(crate) fn has_unpolled_deliveries(&self) -> bool {
-        self.unpolled_deliveries > 0
+        self.account.has_deliveries()
     }
 
     /// Returns an epoch that no deliveries of the connection have yet, or `None` if a session can have none any more.
@@ -139,9 +168,14 @@ impl Context {
     }
 
     /// True if more input may be handled: there is room for the events and the output that it causes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn has_room(&self) -> bool {
-        self.events.len() < self.limits.max_events && !self.outbox_full()
+        self.has_room_for_events() && !self.outbox_full()
+    }
+
+    #[inline(always)]
+    pub(crate) fn has_room_for_events(&self) -> bool {
+        self.events.len() < self.limits.max_events && self.account.has_room()
     }
 
     pub(crate) fn outbox_full(&self) -> bool {

@@ -299,6 +299,15 @@ impl Event {
         }
     }
 
+    /// Returns the bytes that the payload of a whole delivery takes up.
+    #[inline]
+    pub(crate) fn payload_size(&self) -> usize {
+        match self {
+            Self::Delivery { delivery, .. } => delivery.payload.heap_size(),
+            _ => 0,
+        }
+    }
+
     pub(crate) fn link_closed(
         link: LinkId,
         unsettled: u32,

@@ -193,6 +193,7 @@ mod macros;
 pub mod state;
 mod time;
 
+mod account;
 mod ids;
 mod limits;
 mod ready_queue;

@@ -13,6 +13,9 @@ pub struct DecodeLimits {
     pub max_depth: u16,
     /// Values in all lists, maps and arrays together. Default 1 048 576. Outside arrays each takes at least one byte
     /// of input, and about 40 bytes of memory as a [`Value`](crate::types::Value).
+    ///
+    /// A connection allows an open, a close, an end, a detach, a disposition and a transfer with a state fewer: 256,
+    /// and one more for each 8 bytes of the frame.
     pub max_elements: u32,
     /// Array elements of no bytes, such as null or true, together. Default 4 096: their count is the only thing in
     /// the encoding that multiplies memory without input to match.
@@ -24,6 +27,14 @@ pub struct DecodeLimits {
 impl DecodeLimits {
     /// The default bounds.
     pub const DEFAULT: Self = Self { max_depth: 32, max_elements: 1 << 20, max_zero_width_elements: 4096 };
+
+    /// Returns the bounds for values that are held decoded, out of a body of `size` bytes. They let memory grow with the
+    /// bytes: a few hundred small elements are many for an error, a state or the properties of a connection.
+    pub(crate) fn for_held(self, size: usize) -> Self {
+        const FREE: u32 = 256;
+        let by_size = u32::try_from(size / 8).unwrap_or(u32::MAX).saturating_add(FREE);
+        Self { max_elements: self.max_elements.min(by_size), ..self }
+    }
 
     field_setters! {
         max_depth: u16;
@@ -68,14 +79,29 @@ pub struct Limits {
     /// Bytes of frames kept until the application answers an open or a begin, for the connection and for each
     /// session. Default 64 KiB. Beyond it input is no longer taken.
     pub max_unanswered_bytes: usize,
-    /// Bytes of a delivery that is not complete yet, on a link that is not read as a stream. Default 64 MiB. Beyond
+    /// Bytes of the heap that the connection holds for its peer, once it is open. Default 64 MiB.
+    ///
+    /// They are the peer's begins and attaches, link names, incomplete deliveries, unsettled deliveries with their
+    /// states, the tables of all these, and events that have not been polled, with their payloads. Sizes are those on
+    /// the heap, not on the wire. While events that are not polled take up what is left of it, input is no longer
+    /// taken. If the rest alone exceeds it, the session that does so is ended with `amqp:resource-limit-exceeded`.
+    ///
+    /// One frame may exceed it. Payloads of messages to send do not count, nor do bytes of a streamed delivery that
+    /// have not been read: those are bounded by the session's incoming window.
+    pub max_held_bytes: usize,
+    /// The part of [`max_held_bytes`](Self::max_held_bytes) that one session may take up, without its unpolled
+    /// events. Default 48 MiB. Beyond it the session is ended with `amqp:resource-limit-exceeded`.
+    pub max_held_bytes_per_session: usize,
+    /// As [`max_held_bytes`](Self::max_held_bytes), before the connection is open: the peer's open, and frames that
+    /// wait behind it. Default 256 KiB. An open that takes up more closes the connection with
+    /// `amqp:resource-limit-exceeded`.
+    pub max_held_bytes_before_open: usize,
+    /// Bytes of a delivery that is not complete yet, on a link that is not read as a stream. Default 32 MiB. Beyond
     /// it the link is detached with `amqp:link:message-size-exceeded`.
     pub max_buffered_bytes_per_delivery: u64,
-    /// Bytes of all such deliveries of a session. Default 256 MiB. Beyond it the session is ended with
-    /// `amqp:resource-limit-exceeded`.
-    pub max_buffered_bytes_per_session: u64,
-    /// Unsettled incoming deliveries of a session. Default 1 048 576. Beyond it the session is ended with
-    /// `amqp:resource-limit-exceeded`.
+    /// Unsettled deliveries of a session, in each direction. Default 262 144. Beyond it the session is ended with
+    /// `amqp:resource-limit-exceeded` if the peer sends, and
+    /// [`CommandError::TooManyUnsettled`](crate::CommandError::TooManyUnsettled) refuses messages of ours.
     pub max_unsettled: usize,
     /// Unsettled deliveries of ended sessions and closed links kept for
     /// [`Connection::unsettled`](crate::Connection::unsettled). Default 65 536. Beyond it the oldest are dropped; the
@@ -97,8 +123,10 @@ impl Limits {
         max_events: usize;
         max_outbox_bytes: usize;
         max_unanswered_bytes: usize;
+        max_held_bytes: usize;
+        max_held_bytes_per_session: usize;
+        max_held_bytes_before_open: usize;
         max_buffered_bytes_per_delivery: u64;
-        max_buffered_bytes_per_session: u64;
         max_unsettled: usize;
         max_retained_unsettled: usize;
         max_sasl_frame_size: u32;
@@ -114,9 +142,11 @@ impl Default for Limits {
             max_events: 1024,
             max_outbox_bytes: 1 << 20,
             max_unanswered_bytes: 64 << 10,
-            max_buffered_bytes_per_delivery: 64 << 20,
-            max_buffered_bytes_per_session: 256 << 20,
-            max_unsettled: 1 << 20,
+            max_held_bytes: 64 << 20,
+            max_held_bytes_per_session: 48 << 20,
+            max_held_bytes_before_open: 256 << 10,
+            max_buffered_bytes_per_delivery: 32 << 20,
+            max_unsettled: 1 << 18,
             max_retained_unsettled: 65_536,
             max_sasl_frame_size: 4096,
             max_sasl_rounds: 16,

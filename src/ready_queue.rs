@@ -37,11 +37,22 @@ impl ReadyQueue {
     /// Removes and returns the first number.
     pub(crate) fn pop(&mut self) -> Option<u16> {
         let queue = self.0.as_mut()?;
-        let next = queue.pop();
-        if queue.order.is_empty() && queue.is_large() {
+        loop {
+            let number = queue.order.pop_front()?;
+            queue.queued.remove(number);
+            if queue.removed_count == 0 || !queue.removed.remove(number) {
+                return Some(number);
+            }
+            queue.removed_count = queue.removed_count.saturating_sub(1);
+        }
+    }
+
+    /// Frees a queue that is empty and has become large.
+    #[inline]
+    pub(crate) fn free_spare(&mut self) {
+        if self.0.as_ref().is_some_and(|queue| queue.order.is_empty() && queue.is_large()) {
             self.0 = None;
         }
-        next
     }
 
     /// Returns the bytes of the heap that the queue takes up.
@@ -70,17 +81,6 @@ impl ReadyQueue {
 const LARGE: usize = 512;
 
 impl Queue {
-    fn pop(&mut self) -> Option<u16> {
-        loop {
-            let number = self.order.pop_front()?;
-            self.queued.remove(number);
-            if self.removed_count == 0 || !self.removed.remove(number) {
-                return Some(number);
-            }
-            self.removed_count = self.removed_count.saturating_sub(1);
-        }
-    }
-
     #[cfg(test)]
     fn heap_size(&self) -> usize {
         let bits = self.queued.0.capacity().saturating_add(self.removed.0.capacity());
@@ -157,10 +157,14 @@ mod tests {
         let mut queue = ReadyQueue::default();
         (0..=u16::MAX).for_each(|at| queue.push(at));
         while queue.pop().is_some() {}
+        queue.free_spare();
         assert_eq!(queue.heap_size(), 0);
         queue.push(u16::MAX);
+        queue.free_spare();
         assert!((8192..9000).contains(&queue.heap_size()));
-        assert_eq!((queue.pop(), queue.heap_size()), (Some(u16::MAX), 0));
+        assert_eq!(queue.pop(), Some(u16::MAX));
+        queue.free_spare();
+        assert_eq!(queue.heap_size(), 0);
     }
 
     #[test]

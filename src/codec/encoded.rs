@@ -23,6 +23,11 @@ impl<T: Decode> Encoded<T> {
         Self { bytes: Box::from(body), ty: PhantomData }
     }
 
+    /// Returns the number of bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Decodes the composite, within the limits that it was checked with.
     pub(crate) fn decode(&self, limits: DecodeLimits) -> Option<T> {
         from_slice(&self.bytes, limits).ok()

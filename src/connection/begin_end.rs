@@ -186,6 +186,10 @@ impl Connection {
             self.channels.insert(remote, channel);
             return Ok(());
         }
+        if !self.cx.account.has_room_for(body.len().saturating_add(size_of::<SessionEndpoint>())) {
+            let why = "no memory is left for another session";
+            return Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, why));
+        }
         let Ok((channel, id)) = self.insert_session(SessionConfig::new()) else {
             let why = "no channel is left, or no id for a session";
             return Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, why));
@@ -219,7 +223,10 @@ impl Connection {
         let session = self.sessions.remove(channel);
         self.cx.to_flush.remove(channel);
         self.cx.blocked_senders.remove(channel);
+        self.cx.to_flush.free_spare();
+        self.cx.blocked_senders.free_spare();
         let Some(mut session) = session else { return };
+        session.discharge(&mut self.cx);
         self.cx.timers.cancel_session(channel);
         #[cfg(feature = "testing")]
         self.cx.reached.extend(&session.reached());
@@ -228,16 +235,21 @@ impl Connection {
             return;
         }
         session.release_all_but_unsettled();
+        let _ = session.charge(&mut self.cx);
         self.retained = self.retained.saturating_add(unsettled);
         self.ended.push_back(session);
-        while let excess = self.retained.saturating_sub(max)
-            && excess > 0
-            && let Some(oldest) = self.ended.front_mut()
+        while let Some(oldest) = self.ended.front_mut()
+            && (self.retained > max || self.cx.account.is_half_full())
         {
-            self.retained =
-                self.retained.saturating_sub(oldest.forget_oldest(excess.max(oldest.unsettled_len() / 8)));
+            let excess = self.retained.saturating_sub(max);
+            self.retained = self
+                .retained
+                .saturating_sub(oldest.forget_oldest(excess.max(oldest.unsettled_len() / 8).max(1)));
+            oldest.discharge(&mut self.cx);
             if oldest.unsettled_len() == 0 {
                 self.ended.pop_front();
+            } else {
+                let _ = oldest.charge(&mut self.cx);
             }
         }
     }

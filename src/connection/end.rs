@@ -1,6 +1,6 @@
 //! The end of a connection (2.4.3, 2.4.6).
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc};
 
 use super::Connection;
 use crate::{
@@ -75,7 +75,7 @@ impl Connection {
         if self.state.next(ConnectionTrigger::SendCloseError).is_none() {
             return self.give_up(Some(failure));
         }
-        self.deferred = Vec::new();
+        self.drop_deferred();
         self.write_close(Some(failure.error.clone()));
         self.cx.timers.set(Timer::Close, self.cx.config.timeouts.close);
         self.raise_end(Some(failure));
@@ -190,6 +190,12 @@ impl Connection {
         });
     }
 
+    /// Drops the frames that waited for an answer to the peer's open.
+    pub(super) fn drop_deferred(&mut self) {
+        let deferred = core::mem::take(&mut self.deferred);
+        self.cx.account.keep(deferred.capacity(), 0);
+    }
+
     /// Raises the last events: those of links, sessions and then the connection.
     pub(super) fn raise_end(&mut self, failure: Option<&Failure>) {
         if core::mem::replace(&mut self.end_raised, true) {
@@ -203,6 +209,7 @@ impl Connection {
             }
         }
         // A connection that has ended has nothing but what can be asked of it.
+        self.drop_deferred();
         for channel in self.sessions.numbers().rev() {
             self.remove_session(channel);
         }

@@ -95,6 +95,9 @@ pub struct Connection {
     polled: PolledDeliveries,
 }
 
+/// Room for this many events stays when all have been polled.
+const MAX_SPARE_EVENTS: usize = 128;
+
 /// Deliveries of one link whose events have been polled, and which its session does not know of yet.
 #[derive(Debug, Default)]
 struct PolledDeliveries {
@@ -158,9 +161,9 @@ impl Connection {
     #[inline(always)]
     pub fn poll_event(&mut self) -> Option<Event> {
         match self.cx.events.front() {
-            Some(Event::Delivery { receiver, .. }) => {
+            Some(Event::Delivery { receiver, delivery }) => {
                 let receiver = *receiver;
-                self.cx.delivery_polled();
+                self.cx.account.remove_delivery(delivery.payload.heap_size());
                 if self.polled.receiver != Some(receiver) {
                     self.report_polled();
                     self.polled.receiver = Some(receiver);
@@ -168,12 +171,21 @@ impl Connection {
                 // Settled in batches: a session is looked up once for many deliveries.
                 self.polled.count = self.polled.count.saturating_add(1);
             }
-            Some(Event::DeliveryBegun { .. } | Event::DeliveryData { .. }) => self.cx.delivery_polled(),
+            Some(Event::DeliveryBegun { .. } | Event::DeliveryData { .. }) => {
+                self.cx.account.remove_delivery(0)
+            }
             Some(_) => {}
-            None if self.cx.blocked_senders.is_empty() => return None,
-            None => self.wake_senders(),
+            None => {
+                if self.cx.events.capacity() > MAX_SPARE_EVENTS {
+                    self.cx.shrink_events();
+                }
+                if self.cx.blocked_senders.is_empty() {
+                    return None;
+                }
+                self.wake_senders();
+            }
         }
-        self.cx.events.pop_front()
+        self.cx.pop_event()
     }
 
     /// Tells the session which deliveries have been polled.
@@ -245,6 +257,7 @@ impl Connection {
                 session.wake_senders(cx);
             }
         }
+        self.cx.blocked_senders.free_spare();
     }
 
     /// True if both ends are open (2.4.6 `OPENED`).

@@ -1,6 +1,6 @@
 //! Open and close (2.4.1 to 2.4.4).
 
-use alloc::{boxed::Box, format, vec::Vec};
+use alloc::{boxed::Box, format};
 use core::time::Duration;
 
 use super::{Connection, end::ConnectionEnd};
@@ -16,7 +16,7 @@ use crate::{
     },
     state::{ConnectionState, ConnectionTrigger},
     timer::Timer,
-    types::{Channel, Milliseconds},
+    types::{Channel, HeapSize, Milliseconds},
 };
 
 impl Connection {
@@ -102,6 +102,10 @@ impl Connection {
             return Err(ProtocolError::connection(ErrorCondition::InvalidField, why));
         }
         self.cx.max_frame_size = open.max_frame_size;
+        if !self.cx.account.keep(0, open.heap_size()) {
+            let why = "the open takes up too much memory";
+            return Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, why));
+        }
         let idle_timeout = open.idle_time_out.map_or(0, Milliseconds::get);
         let required = &self.cx.config.required_capabilities;
         let missing = required.iter().find(|need| !open.offered_capabilities.contains(need)).cloned();
@@ -137,9 +141,11 @@ impl Connection {
         let remote_idle_timeout =
             remote_open.and_then(|open| open.idle_time_out).map_or(0, Milliseconds::get);
         self.keepalive.start(remote_idle_timeout, self.cx.timers.now(), &self.cx.outbox);
+        self.cx.account.set_budget(self.cx.limits.max_held_bytes);
         self.cx.event(Event::ConnectionOpen);
         self.write_pending_begins();
         let deferred = core::mem::take(&mut self.deferred);
+        self.cx.account.keep(deferred.capacity(), 0);
         self.receive_deferred(deferred);
     }
 
@@ -155,7 +161,7 @@ impl Connection {
         if self.state == ConnectionState::OpenRcvd {
             // 2.4.7: close is legal only after open.
             self.write_open()?;
-            self.deferred = Vec::new();
+            self.drop_deferred();
         }
         // A server may have sent its header unasked.
         if matches!(self.state, ConnectionState::Start | ConnectionState::HeaderRcvd)

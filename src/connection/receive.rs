@@ -11,14 +11,17 @@ use crate::{
     config::{SaslPolicy, Side},
     context::Context,
     error::{Cause, Failure, ProtocolError},
+    event::Event,
     frame::{FrameHeader, FrameKind, HEADER_SIZE, Input, ProtocolHeader, ProtocolId, peek_header},
     session::SessionEndpoint,
     spec::{
         definitions::ErrorCondition,
         kind::{Kind, check_body},
+        performatives::End,
     },
     state::{ConnectionState, ConnectionTrigger, SessionState},
     time::Instant,
+    types::HeapSize,
 };
 
 /// The next thing that the peer sends.
@@ -44,6 +47,36 @@ impl Connection {
     /// Handles the whole frames at the front of what has been read, until none is left or the caller has to drain
     /// something first. It removes what it handles. The rest stays in the buffer for the next call, with more behind it.
     pub fn handle_input(&mut self, now: Instant, input: &mut impl Input) -> Progress {
+        let before = if self.cx.account.holds_payloads() {
+            Some(input.remaining())
+        } else {
+            self.cx.account.on_copied();
+            None
+        };
+        let progress = self.receive_all(now, input);
+        if let Some(before) = before {
+            self.check_read_buffers(before.saturating_sub(input.remaining()));
+        }
+        progress
+    }
+
+    /// Copies the payloads that are held if they keep too large read buffers alive.
+    #[cold]
+    fn check_read_buffers(&mut self, bytes: usize) {
+        if !self.cx.account.on_input(bytes) {
+            return;
+        }
+        for event in &mut self.cx.events {
+            if let Event::Delivery { delivery, .. } = event {
+                delivery.payload = delivery.payload.detach();
+            }
+        }
+        self.sessions.iter_mut().for_each(SessionEndpoint::copy_parts);
+        self.cx.account.on_copied();
+    }
+
+    #[inline(always)]
+    fn receive_all(&mut self, now: Instant, input: &mut impl Input) -> Progress {
         if self.polled.count > 0 {
             self.report_polled();
         }
@@ -54,7 +87,7 @@ impl Connection {
                     input.skip(usize::MAX);
                     return Progress::Closed;
                 }
-                _ if self.cx.events.len() >= self.cx.limits.max_events => {
+                _ if !self.cx.has_room_for_events() => {
                     return self.pause(Progress::DrainEvents, input);
                 }
                 _ if self.cx.outbox_full() && !self.discards_output() => {
@@ -213,6 +246,9 @@ impl Connection {
 
     /// Handles frames that were deferred, now that the application has answered.
     pub(super) fn receive_deferred(&mut self, frames: Vec<u8>) {
+        if frames.is_empty() {
+            return;
+        }
         let mut frames = Bytes::from(frames);
         while let Ok(header) = next_frame(self.cx.config.max_frame_size, &mut frames) {
             let kind = kind_of(header, &mut frames);
@@ -275,15 +311,23 @@ impl Connection {
         self.cx.reached.received.insert(kind.name());
         match kind {
             Kind::Open => {
-                let open = from_slice(body, limits)?;
+                let open = from_slice(body, limits.for_held(body.len()))?;
                 if header.channel != 0 {
                     return not_allowed("an open on another channel than 0");
                 }
                 self.on_open(open)
             }
-            Kind::Close => self.on_close(from_slice(body, limits)?),
+            Kind::Close => self.on_close(from_slice(body, limits.for_held(body.len()))?),
             Kind::Begin if self.is_open() => self.on_begin(header.channel, &from_slice(body, limits)?, body),
-            Kind::End if self.is_open() => self.on_end(header.channel, from_slice(body, limits)?),
+            Kind::End if self.is_open() => {
+                let end: End = from_slice(body, limits.for_held(body.len()))?;
+                let (events, details) = (self.cx.events.len(), end.error.heap_size());
+                let handled = self.on_end(header.channel, end);
+                if details > 0 {
+                    self.cx.charge_event(events, details);
+                }
+                handled
+            }
             _ => {
                 check_body(body, limits)?;
                 match self.state {
@@ -319,17 +363,24 @@ impl Connection {
             let session = self.local_channel(header.channel).and_then(|channel| self.sessions.get(channel));
             session.map_or(0, SessionEndpoint::deferred_bytes)
         };
-        deferred == 0 || deferred.saturating_add(header.size) <= self.cx.limits.max_unanswered_bytes
+        // A buffer that grows has up to twice the room.
+        let has_room = self.cx.account.has_room_for(header.size.saturating_mul(2));
+        deferred == 0
+            || (has_room && deferred.saturating_add(header.size) <= self.cx.limits.max_unanswered_bytes)
     }
 
     /// Keeps a copy of a frame, so that it keeps no read buffer alive.
     fn defer(&mut self, remote: u16, frame: &[u8]) {
         if self.state == ConnectionState::OpenRcvd {
+            let before = self.deferred.capacity();
             self.deferred.extend_from_slice(frame);
+            self.cx.account.keep(before, self.deferred.capacity());
         } else if let Some(channel) = self.local_channel(remote)
-            && let Some(session) = self.sessions.get_mut(channel)
+            && let Some((session, cx)) = self.session_on(channel)
         {
             session.defer(frame);
+            // Within the limit for this, so that there is nothing to end the session for.
+            let _ = session.charge(cx);
         }
     }
 }

@@ -189,7 +189,11 @@ impl Outbox {
     #[inline(never)]
     fn give_back(&mut self) {
         if self.read == self.heads.len() && self.chunks.is_empty() {
+            let written = self.heads.len();
             self.heads.clear();
+            if self.heads.capacity() > 2 * LARGEST_BLOCK {
+                self.shrink(written);
+            }
             self.read = 0;
         } else if self.read > 65_536 && self.read >= self.heads.len() / 2 {
             self.heads.drain(..self.read);
@@ -197,6 +201,14 @@ impl Outbox {
                 *place = place.saturating_sub(self.read);
             }
             self.read = 0;
+        }
+    }
+
+    /// Frees what a burst took, once much less has been written.
+    #[cold]
+    fn shrink(&mut self, written: usize) {
+        if self.heads.capacity() / 8 > written {
+            self.heads.shrink_to(written);
         }
     }
 

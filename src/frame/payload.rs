@@ -4,6 +4,9 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use bytes::{Buf, Bytes, BytesMut};
 
+/// The bytes that a chunk takes up beside its own.
+pub(crate) const CHUNK_SIZE: usize = 64;
+
 /// The bytes of a message, received or to be sent, as shared chunks in order.
 ///
 /// A message received in one frame is one chunk, a slice of the read buffer. A message of several frames has a chunk
@@ -39,6 +42,16 @@ impl Payload {
     /// Returns the number of bytes.
     pub fn len(&self) -> usize {
         self.first.len().saturating_add(self.rest.as_ref().map_or(0, |rest| rest.len))
+    }
+
+    /// Returns the bytes that the payload takes up, if no larger buffer keeps them.
+    #[inline]
+    pub(crate) fn heap_size(&self) -> usize {
+        let rest = self
+            .rest
+            .as_ref()
+            .map_or(0, |rest| rest.len.saturating_add(rest.chunks.len().saturating_mul(CHUNK_SIZE)));
+        self.first.len().saturating_add(rest)
     }
 
     /// True if there are no bytes.

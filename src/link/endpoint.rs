@@ -115,6 +115,14 @@ impl LinkCommon {
         Str::try_from(Bytes::copy_from_slice(self.identity.name())).unwrap_or_default()
     }
 
+    /// Returns the bytes of the name, or of the peer's attach, which has the name.
+    pub(crate) fn identity_size(&self) -> usize {
+        match &self.identity {
+            LinkIdentity::Theirs { attach, .. } => attach.len(),
+            LinkIdentity::Name(name) => name.len(),
+        }
+    }
+
     /// True if the peer's attach has arrived.
     pub(crate) fn has_remote_attach(&self) -> bool {
         matches!(self.identity, LinkIdentity::Theirs { .. })

@@ -1,6 +1,6 @@
 //! The receiving end of a link: the credit it has given, and deliveries that arrive in parts (2.6.7, 2.6.12, 2.6.14).
 
-use alloc::collections::VecDeque;
+use alloc::{collections::VecDeque, vec::Vec};
 
 use bytes::Bytes;
 
@@ -8,14 +8,14 @@ use crate::{
     config::{self, CreditPolicy},
     error::{CommandError, ProtocolError},
     event::Delivery,
-    frame::Payload,
+    frame::{CHUNK_SIZE, Payload},
     ids::DeliveryId,
     spec::{
         definitions::{ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         delivery_state::DeliveryState,
         performatives::{Flow, Transfer},
     },
-    types::{SequenceNo, TransactionId},
+    types::{HeapSize, SequenceNo, TransactionId},
 };
 
 /// A delivery that arrives in parts.
@@ -27,6 +27,69 @@ pub(crate) struct PartialDelivery {
     pub(crate) frames: u32,
     /// Bytes so far, read or not.
     size: u64,
+    /// Bytes of small chunks, behind the payload's.
+    gathered: Vec<u8>,
+    /// The bytes that the payload and the state take up.
+    payload_size: usize,
+    /// The bytes that the session has been charged for the delivery.
+    pub(crate) charged: usize,
+}
+
+/// Chunks of an incomplete delivery below this many bytes are copied: each would take up an entry, and would keep the
+/// whole read buffer alive.
+const BY_REFERENCE: usize = 4096;
+/// The most bytes that are gathered in one chunk.
+const MAX_GATHERED: usize = 64 << 10;
+
+impl PartialDelivery {
+    fn new(delivery: Delivery) -> Self {
+        Self {
+            delivery,
+            complete: false,
+            frames: 0,
+            size: 0,
+            gathered: Vec::new(),
+            payload_size: 0,
+            charged: 0,
+        }
+    }
+
+    /// Adds a chunk, the `last` or not. Small ones are gathered.
+    #[inline]
+    fn push(&mut self, chunk: Bytes, last: bool) {
+        if self.gathered.is_empty() && (last || chunk.len() >= BY_REFERENCE) {
+            self.push_chunk(chunk);
+        } else {
+            self.gather(chunk, last);
+        }
+    }
+
+    #[cold]
+    fn gather(&mut self, chunk: Bytes, last: bool) {
+        let is_small = chunk.len() < BY_REFERENCE;
+        if is_small {
+            self.gathered.extend_from_slice(&chunk);
+        }
+        if last || !is_small || self.gathered.len() >= MAX_GATHERED {
+            let mut gathered = core::mem::take(&mut self.gathered);
+            gathered.shrink_to_fit();
+            self.push_chunk(gathered.into());
+        }
+        if !is_small {
+            self.push_chunk(chunk);
+        }
+    }
+
+    fn push_chunk(&mut self, chunk: Bytes) {
+        self.payload_size = self.payload_size.wrapping_add(chunk.len()).wrapping_add(CHUNK_SIZE);
+        self.delivery.payload.push(chunk);
+    }
+
+    /// Returns the bytes of the heap that the delivery takes up.
+    #[inline]
+    fn heap_size(&self) -> usize {
+        size_of::<Self>().wrapping_add(self.payload_size).wrapping_add(self.gathered.capacity())
+    }
 }
 
 /// The receiving end of a link.
@@ -61,8 +124,9 @@ pub(crate) struct Part {
     pub(crate) complete: bool,
     /// The sender has settled the delivery.
     pub(crate) settled: bool,
-    /// Bytes of its earlier frames.
-    pub(crate) earlier: u64,
+    /// The bytes that the delivery took up before the frame, and those that it does now.
+    pub(crate) earlier: usize,
+    pub(crate) held: usize,
 }
 
 impl ReceiverEndpoint {
@@ -205,16 +269,22 @@ impl ReceiverEndpoint {
             rcv_settle_mode: self.rcv_mode,
             payload: Payload::new(),
         };
-        self.partial.push_back(PartialDelivery { delivery, complete: false, frames: 0, size: 0 });
+        if self.partial.capacity() == 0 {
+            // Mostly it is the only one.
+            self.partial.reserve_exact(1);
+        }
+        self.partial.push_back(PartialDelivery::new(delivery));
         Ok(())
     }
 
     /// Notes the state and mode in a transfer of the delivery in progress.
     pub(crate) fn note(&mut self, transfer: &mut Transfer) {
-        let Some(PartialDelivery { delivery, .. }) = self.partial.back_mut() else { return };
+        let Some(PartialDelivery { delivery, payload_size, .. }) = self.partial.back_mut() else { return };
         // 2.7.5: a terminal state is the sender's last.
         if transfer.state.is_some() && !delivery.state.as_ref().is_some_and(DeliveryState::is_terminal) {
             delivery.state = transfer.state.take();
+            let details = delivery.state.as_ref().map_or(0, HeapSize::heap_size);
+            *payload_size = payload_size.saturating_add(details);
         }
         // 2.7.5: it counts for this delivery.
         if transfer.rcv_settle_mode == Some(ReceiverSettleMode::First) {
@@ -236,18 +306,30 @@ impl ReceiverEndpoint {
         let (streaming, max) = (self.streaming, self.max_message_size);
         let Some(partial) = self.partial.back_mut() else { return invalid("no delivery in progress") };
         partial.delivery.settled = settled;
-        let earlier = partial.size;
         partial.size = partial.size.saturating_add(len_u64(&payload));
         if (max > 0 && partial.size > max) || (!streaming && transfer.more && partial.size > max_buffered) {
             return too_large();
         }
-        partial.delivery.payload.push(payload);
         partial.complete = !transfer.more;
+        if streaming {
+            partial.delivery.payload.push(payload);
+        } else {
+            partial.push(payload, partial.complete);
+        }
         // Without streaming nobody can read a part, so it must not occupy the window: a small one could never carry
         // the whole message.
         let occupies = streaming || partial.complete;
         partial.frames = partial.frames.saturating_add(occupies.into());
-        Ok(Part { complete: partial.complete, settled, earlier })
+        let held = if streaming { 0 } else { partial.heap_size() };
+        let earlier = core::mem::replace(&mut partial.charged, held);
+        Ok(Part { complete: partial.complete, settled, earlier, held })
+    }
+
+    /// Copies the payloads of deliveries that arrive in parts.
+    pub(crate) fn copy_parts(&mut self) {
+        for partial in &mut self.partial {
+            partial.delivery.payload = partial.delivery.payload.detach();
+        }
     }
 
     /// Removes and returns the delivery in progress, which its sender aborts.
@@ -292,14 +374,13 @@ impl ReceiverEndpoint {
     }
 
     /// Drops the deliveries that have not been handed over. Returns the frames of the window that they occupied, and
-    /// the bytes of incomplete ones that were buffered.
-    pub(crate) fn abandon(&mut self) -> (u32, u64) {
-        let streaming = self.streaming;
+    /// what incomplete ones took up, in bytes.
+    pub(crate) fn abandon(&mut self) -> (u32, usize) {
         // An event in the queue keeps its delivery.
         let unpolled = core::mem::take(&mut self.unpolled);
-        self.partial.drain(..).fold((unpolled, 0), |(frames, bytes): (u32, u64), partial| {
-            let buffered = if partial.complete || streaming { 0 } else { partial.size };
-            (frames.saturating_add(partial.frames), bytes.saturating_add(buffered))
+        let partial = core::mem::take(&mut self.partial);
+        partial.iter().fold((unpolled, 0), |(frames, bytes), partial| {
+            (partial.frames.saturating_add(frames), partial.charged.saturating_add(bytes))
         })
     }
 

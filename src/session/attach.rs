@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, format};
 
-use super::{LinkEnd, SessionEndpoint};
+use super::{LinkEnd, SessionEndpoint, held::size_of_link};
 use crate::{
     config,
     context::Context,
@@ -30,11 +30,12 @@ impl SessionEndpoint {
     }
 
     /// As [`local_handle`](Self::local_handle); a handle that stands for no link ends the session.
+    #[inline]
     pub(super) fn attached_handle(&self, remote: Handle) -> Result<u16, ProtocolError> {
-        self.local_handle(remote).ok_or_else(|| {
-            let why = format!("handle {remote} is not attached");
-            ProtocolError::session(ErrorCondition::UnattachedHandle, &why)
-        })
+        match self.local_handle(remote) {
+            Some(handle) => Ok(handle),
+            None => unattached(remote),
+        }
     }
 
     fn map_handle(&mut self, remote: Handle, handle: u16) {
@@ -60,11 +61,18 @@ impl SessionEndpoint {
     }
 
     /// Stores a new link under the lowest free handle, which its id contains.
-    fn insert_link(&mut self, common: LinkCommon, kind: LinkKind) -> u16 {
+    fn insert_link(
+        &mut self,
+        common: LinkCommon,
+        kind: LinkKind,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
         let handle = LinkKey::from(common.id).handle;
-        self.links.insert(Link { common, kind });
+        let link = Link { common, kind };
+        let charged = self.charge_link(0, size_of_link(&link), cx);
+        self.links.insert(link);
         self.link_names.insert(&self.links, handle);
-        handle
+        charged
     }
 
     /// Returns the handle for a new link, if the peer accepts it.
@@ -163,7 +171,8 @@ impl SessionEndpoint {
             }
         }
         cx.last_link_generation = generation;
-        self.insert_link(common, kind);
+        // The application's own links are not held for the peer, but count.
+        let _ = self.insert_link(common, kind, cx);
         self.forget_reclosing(handle);
         Ok(id)
     }
@@ -303,7 +312,7 @@ impl SessionEndpoint {
         let applied = common.apply(LinkTrigger::RecvAttach);
         debug_assert!(applied, "a new link is detached");
         apply_remote_settings(&mut common, &mut kind, attach);
-        self.insert_link(common, kind);
+        self.insert_link(common, kind, cx)?;
         self.forget_reclosing(handle);
         self.map_handle(attach.handle, handle);
         let lacks_count = lacks_count(attach);
@@ -324,6 +333,8 @@ impl SessionEndpoint {
     /// Handles the peer's reply to our attach.
     fn on_attach_reply(&mut self, handle: u16, attach: &AttachRef<'_>, body: &[u8], cx: &mut Context) {
         self.map_handle(attach.handle, handle);
+        let before = self.links.get(handle).map_or(0, |link| link.common.identity_size());
+        let _ = self.charge_link(before, body.len(), cx);
         let Some(Link { common, kind }) = self.links.get_mut(handle) else { return };
         let applied = common.apply(LinkTrigger::RecvAttach);
         debug_assert!(applied, "the state was checked");
@@ -445,4 +456,10 @@ fn request(name: Str, handle: Handle, role: Role, local: config::LinkConfig) -> 
         properties: local.properties,
         ..Attach::default()
     }
+}
+
+#[cold]
+fn unattached(remote: Handle) -> Result<u16, ProtocolError> {
+    let why = format!("handle {remote} is not attached");
+    Err(ProtocolError::session(ErrorCondition::UnattachedHandle, &why))
 }

@@ -2,7 +2,10 @@
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 
-use super::{ColdState, SessionEndpoint, find};
+use super::{
+    ColdState, SessionEndpoint, find,
+    held::{size_of_link, size_of_name},
+};
 use crate::{
     context::Context,
     error::{Cause, CommandError, Failure, ProtocolError},
@@ -64,7 +67,7 @@ impl SessionEndpoint {
             }
             LinkEnd::Violation(error) => {
                 let was_requested = link.common.state == LinkState::AttachRcvd;
-                self.abandon_deliveries(handle);
+                self.abandon_deliveries(handle, cx);
                 let _ = if was_requested {
                     self.refuse_attach(handle, Some(error.clone()), cx)
                 } else {
@@ -80,7 +83,7 @@ impl SessionEndpoint {
             }
             LinkEnd::Unwritable(failure) => {
                 self.raise_link_end(handle, Some(failure), cx);
-                self.remove_link(handle);
+                self.remove_link(handle, cx);
                 Ok(())
             }
             LinkEnd::Unanswered(failure) => {
@@ -91,11 +94,11 @@ impl SessionEndpoint {
                 self.raise_link_end(handle, Some(failure), cx);
                 if was_ended {
                     // 2.6.6: the link was only attached again to be closed at both ends. A late answer is closed too.
-                    self.remember(handle, |cold| &mut cold.reclosing);
-                    self.remove_link(handle);
+                    self.remember(handle, |cold| &mut cold.reclosing, cx);
+                    self.remove_link(handle, cx);
                 } else {
                     // The link keeps its handle, because the peer may still answer.
-                    self.abandon_deliveries(handle);
+                    self.abandon_deliveries(handle, cx);
                 }
                 Ok(())
             }
@@ -115,7 +118,7 @@ impl SessionEndpoint {
         if link.common.pending_attach.is_some() {
             // Nothing of the link has been written, so nothing has to be detached.
             self.raise_link_end(handle, None, cx);
-            self.remove_link(handle);
+            self.remove_link(handle, cx);
             return Ok(());
         }
         // 2.5.5: nothing follows end on its channel.
@@ -226,7 +229,7 @@ impl SessionEndpoint {
         {
             // Not even the link's name fits the peer's frames.
             self.raise_peer_detach(handle, detach, cx);
-            self.remove_link(handle);
+            self.remove_link(handle, cx);
             return;
         }
         let Some(link) = self.links.get_mut(handle) else { return };
@@ -242,17 +245,17 @@ impl SessionEndpoint {
             self.raise_peer_detach(handle, detach, cx);
             let _ = self.write_detach(handle, closed || closing, None, cx);
             if closing && !closed {
-                self.remember(handle, |cold| &mut cold.reclosing);
+                self.remember(handle, |cold| &mut cold.reclosing, cx);
             }
-            self.remove_link(handle);
+            self.remove_link(handle, cx);
             return;
         }
         let (id, we_closed) = (link.common.id, link.common.we_closed);
         self.raise_peer_detach(handle, detach, cx);
         if was_errant && !closed {
-            self.remember(handle, |cold| &mut cold.errant);
+            self.remember(handle, |cold| &mut cold.errant, cx);
         } else if we_closed && !closed {
-            self.remember(handle, |cold| &mut cold.reclosing);
+            self.remember(handle, |cold| &mut cold.reclosing, cx);
         } else if !we_closed && closed {
             // 2.6.6: the peer closed while we only detached. We attach again and close, so that both ends are closed.
             if self.write_reply_or_bare(handle, EchoTermini::BOTH, cx).is_ok() {
@@ -261,7 +264,7 @@ impl SessionEndpoint {
                 return;
             }
         }
-        self.remove_link(handle);
+        self.remove_link(handle, cx);
     }
 
     /// Raises the last event of a link that its peer detaches.
@@ -301,10 +304,11 @@ impl SessionEndpoint {
     }
 
     /// Removes a link and frees its handle. Its unsettled deliveries stay, to be settled or asked for.
-    fn remove_link(&mut self, handle: u16) {
-        self.abandon_deliveries(handle);
+    fn remove_link(&mut self, handle: u16, cx: &mut Context) {
+        self.abandon_deliveries(handle, cx);
         self.link_names.remove(&self.links, handle);
         let Some(link) = self.links.remove(handle) else { return };
+        let _ = self.charge_link(size_of_link(&link), 0, cx);
         #[cfg(feature = "testing")]
         self.reached.links.extend(&link.common.reached);
         self.link_flows_due.remove(handle);
@@ -315,13 +319,15 @@ impl SessionEndpoint {
     }
 
     /// Frees the memory and the window of deliveries that a link has not handed over.
-    fn abandon_deliveries(&mut self, handle: u16) {
+    fn abandon_deliveries(&mut self, handle: u16, cx: &mut Context) {
         let Some(LinkKind::Receiver(receiver)) = self.links.get_mut(handle).map(|link| &mut link.kind) else {
             return;
         };
         let (frames, bytes) = receiver.abandon();
         self.release_window(frames);
-        self.buffered = self.buffered.saturating_sub(bytes);
+        if bytes > 0 {
+            let _ = self.charge_part(bytes, 0, cx);
+        }
     }
 
     /// Forgets the oldest unsettled deliveries of links that are gone once there are more of them than `max`.
@@ -382,13 +388,20 @@ impl SessionEndpoint {
     }
 
     /// Remembers a link's name and role, and forgets the oldest if there are too many.
-    fn remember(&mut self, handle: u16, names: impl FnOnce(&mut ColdState) -> &mut VecDeque<(Str, Role)>) {
+    fn remember(
+        &mut self,
+        handle: u16,
+        names: impl FnOnce(&mut ColdState) -> &mut VecDeque<(Str, Role)>,
+        cx: &mut Context,
+    ) {
         let Some(link) = self.links.get(handle) else { return };
         let name = (link.common.name(), link.common.role());
+        let size = size_of_name(&name.0);
         let names = names(self.cold());
-        if names.len() >= MAX_REMEMBERED {
-            names.pop_front();
-        }
+        let forgotten = if names.len() >= MAX_REMEMBERED { names.pop_front() } else { None };
         names.push_back(name);
+        let forgotten = forgotten.map_or(0, |(name, _)| size_of_name(&name));
+        // The next attach fails if that is too much, and without one there is no name.
+        let _ = self.charge_instead(forgotten, size, cx);
     }
 }

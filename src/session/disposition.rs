@@ -252,6 +252,9 @@ impl SessionEndpoint {
         // 3.4.1: a sender has this state only where it resumes a delivery.
         let state = disposition.state.as_ref().filter(|state| !matches!(state, DeliveryState::Received(_)));
         let terminal = state.is_some_and(DeliveryState::is_terminal);
+        // Encoded once for all of them.
+        let mut encoded = None;
+        let mut stored = || encoded.get_or_insert_with(|| StoredState::new(state)).clone();
         incoming.retain_range(first, last, |id, entry| {
             let link = find(links, entry.link.into());
             if link.is_some_and(|link| link.common.state == LinkState::Errant) {
@@ -265,7 +268,7 @@ impl SessionEndpoint {
                 return !disposition.settled;
             }
             if terminal && !disposition.settled {
-                entry.state.set_senders(StoredState::new(state));
+                entry.state.set_senders(stored());
             }
             if disposition.settled || state.is_some() {
                 extend(&mut runs, entry.link.into(), id, disposition.settled);

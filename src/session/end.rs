@@ -48,6 +48,11 @@ impl SessionEndpoint {
                 // All that follows is discarded, whether or not the end could be written.
                 let _ = self.write_end_or_bare(error.clone(), cx);
                 self.raise_end(Some(Arc::new(Failure { cause: Cause::Violation, error })), cx);
+                if self.state == SessionState::Discarding {
+                    self.release_all_but_unsettled();
+                    self.discharge(cx);
+                    let _ = self.charge(cx);
+                }
             }
             SessionEnd::PeerEnd(error) => {
                 if !self.apply(SessionTrigger::RecvEnd) {
@@ -127,7 +132,10 @@ impl SessionEndpoint {
 
     /// Releases everything but the unsettled deliveries, which can still be asked for.
     pub(crate) fn release_all_but_unsettled(&mut self) {
+        #[cfg(feature = "testing")]
+        self.reached.links.extend(self.links.iter().flat_map(|link| &link.common.reached));
         self.links = Slab::default();
+        (self.link_bytes, self.buffered) = (0, 0);
         self.handles = NumberMap::default();
         self.link_names = LinkNames::default();
         self.cold = None;

@@ -20,7 +20,7 @@ use crate::{
         transfer_fast_path::WholeDelivery,
     },
     state::LinkState,
-    types::DeliveryNumber,
+    types::{DeliveryNumber, HeapSize},
 };
 
 impl SessionEndpoint {
@@ -34,6 +34,11 @@ impl SessionEndpoint {
         payload: Bytes,
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
+        if !whole.settled
+            && self.incoming.as_ref().is_some_and(|incoming| incoming.len() >= self.charged_unsettled)
+        {
+            self.charge_unsettled(1, cx)?;
+        }
         let handle = self.local_handle(whole.handle);
         let link = handle.and_then(|handle| {
             self.links.get_mut(handle)?.idle_receiver().map(|receiver| (handle, receiver))
@@ -54,22 +59,18 @@ impl SessionEndpoint {
             *link_unsettled = link_unsettled.saturating_add(1);
             let entry = UnsettledEntry { link: id, tag: whole.tag, state: StoredState::Unknown };
             incoming.push(entry, &mut cx.last_delivery_epoch);
-            if incoming.len() > cx.limits.max_unsettled {
-                return too_many_unsettled();
-            }
         }
-        cx.delivery_event(Event::Delivery {
-            receiver: id,
-            delivery: Delivery {
-                id: delivery,
-                tag: whole.tag,
-                message_format: whole.format,
-                settled: whole.settled,
-                state: None,
-                rcv_settle_mode: receiver.rcv_mode,
-                payload: payload.into(),
-            },
-        });
+        let bytes = payload.len();
+        let delivery = Delivery {
+            id: delivery,
+            tag: whole.tag,
+            message_format: whole.format,
+            settled: whole.settled,
+            state: None,
+            rcv_settle_mode: receiver.rcv_mode,
+            payload: payload.into(),
+        };
+        cx.delivery_event(Event::Delivery { receiver: id, delivery }, bytes);
         if after_credit_use(id, receiver, cx) {
             self.schedule_link_flow(handle);
         }
@@ -158,6 +159,8 @@ impl SessionEndpoint {
                 transfer.state = None;
             } else if transfer.state.as_ref().is_some_and(DeliveryState::is_terminal) {
                 entry.state.set_senders(StoredState::new(transfer.state.as_ref()));
+                let size = transfer.state.as_ref().map_or(0, HeapSize::heap_size);
+                self.charge_state(size);
             }
         }
         if let Some(receiver) = self.receiver_at(handle) {
@@ -200,15 +203,15 @@ impl SessionEndpoint {
         payload: Bytes,
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
-        let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+        let events = cx.events.len();
         let Some(receiver) = self.receiver_at(handle) else { return Ok(()) };
         let streaming = receiver.streaming;
         let part = receiver.add(transfer, payload, cx.limits.max_buffered_bytes_per_delivery)?;
         let Some(newest) = receiver.newest().map(|partial| &partial.delivery) else { return Ok(()) };
-        let delivery = newest.id;
+        let (delivery, details) = (newest.id, newest.state.as_ref().map_or(0, HeapSize::heap_size));
         if !part.complete {
             if streaming {
-                cx.delivery_event(if first {
+                let event = if first {
                     Event::DeliveryBegun {
                         receiver: id,
                         delivery,
@@ -220,32 +223,35 @@ impl SessionEndpoint {
                     }
                 } else {
                     Event::DeliveryData { receiver: id, delivery, complete: false }
-                });
+                };
+                cx.delivery_event(event, 0);
+                if first && details > 0 {
+                    cx.charge_event(events, details);
+                }
                 return Ok(());
             }
             self.release_window(1);
-            self.buffered = self.buffered.saturating_add(bytes);
-            if self.buffered > cx.limits.max_buffered_bytes_per_session {
-                let why = "incomplete deliveries take up too much memory";
-                return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
-            }
-            return Ok(());
+            return self.charge_part(part.earlier, part.held, cx);
         }
         let event = if streaming && !first {
             Some(Event::DeliveryData { receiver: id, delivery, complete: true })
         } else {
             receiver.take_complete().map(|delivery| Event::Delivery { receiver: id, delivery })
         };
-        if !streaming {
-            self.buffered = self.buffered.saturating_sub(part.earlier);
+        if part.earlier > 0 {
+            let _ = self.charge_part(part.earlier, 0, cx);
         }
         if part.settled {
             self.forget_incoming(id, delivery);
-        } else if self.incoming.as_ref().is_some_and(|incoming| incoming.len() > cx.limits.max_unsettled) {
-            return too_many_unsettled();
+        } else if self.incoming.as_ref().is_some_and(|incoming| incoming.len() > self.charged_unsettled) {
+            self.charge_unsettled(0, cx)?;
         }
         if let Some(event) = event {
-            cx.delivery_event(event);
+            let bytes = event.payload_size();
+            cx.delivery_event(event, bytes);
+            if details > 0 {
+                cx.charge_event(events, details);
+            }
         }
         self.after_credit_use(handle, id, cx);
         Ok(())
@@ -263,10 +269,7 @@ impl SessionEndpoint {
         let streaming = receiver.streaming;
         let Some(aborted) = receiver.abort() else { return Ok(()) };
         let delivery = aborted.delivery.id;
-        if !streaming {
-            let bytes = u64::try_from(aborted.delivery.payload.len()).unwrap_or(u64::MAX);
-            self.buffered = self.buffered.saturating_sub(bytes);
-        }
+        let _ = self.charge_part(aborted.charged, 0, cx);
         // 2.7.5: an aborted delivery is settled.
         self.forget_incoming(id, delivery);
         self.release_window(aborted.frames.saturating_add(1));
@@ -369,10 +372,4 @@ fn after_credit_use(id: ReceiverId, receiver: &mut ReceiverEndpoint, cx: &mut Co
     }
     end_drain(id, receiver, cx);
     receiver.top_up()
-}
-
-#[cold]
-fn too_many_unsettled() -> Result<(), ProtocolError> {
-    let why = "too many unsettled deliveries";
-    Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why))
 }

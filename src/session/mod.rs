@@ -5,6 +5,7 @@ mod detach;
 mod disposition;
 mod end;
 mod flow;
+mod held;
 mod incoming;
 mod link_names;
 mod outgoing;
@@ -81,8 +82,18 @@ pub(crate) struct SessionEndpoint {
     incoming_epoch: u32,
     /// Unsettled deliveries of links that are gone.
     orphaned: usize,
-    /// Bytes of incomplete deliveries on links that do not stream.
-    buffered: u64,
+    /// The bytes that incomplete deliveries take up, on links that do not stream.
+    buffered: usize,
+    /// The number of those.
+    parts: u32,
+    /// The bytes that links take up by themselves.
+    link_bytes: usize,
+    /// The bytes that the peer's states of our deliveries take up at most.
+    state_bytes: usize,
+    /// The bytes that the connection's account has been charged.
+    charged: usize,
+    /// As many unsettled deliveries are charged in each direction.
+    charged_unsettled: usize,
 
     pending_dispositions: Vec<PendingDisposition>,
     /// Scratch space for handling a disposition, kept for the next.
@@ -151,6 +162,11 @@ impl SessionEndpoint {
             incoming_epoch: epochs.1,
             orphaned: 0,
             buffered: 0,
+            parts: 0,
+            link_bytes: 0,
+            state_bytes: 0,
+            charged: 0,
+            charged_unsettled: 0,
             pending_dispositions: Vec::new(),
             runs: Vec::new(),
             flow_due: false,
@@ -263,6 +279,7 @@ impl SessionEndpoint {
         self.remote_handle_max = begin.handle_max.get();
         self.window.on_begin(begin);
         self.remote_begin = Some(Encoded::new(body));
+        self.charge_session(cx);
         if is_answer {
             if !self.end_pending {
                 cx.timers.cancel(Timer::Session(self.id));

@@ -7,10 +7,12 @@ use crate::{
     error::ProtocolError,
     frame::{FrameHeader, Input},
     spec::{
+        delivery_state::DeliveryState,
         kind::{Kind, check_body},
-        performatives::{AttachRef, Transfer},
+        performatives::{AttachRef, Detach, Disposition, Transfer},
         transfer_fast_path::{self, FastTransfer},
     },
+    types::HeapSize,
 };
 
 impl SessionEndpoint {
@@ -54,7 +56,7 @@ impl SessionEndpoint {
             };
         }
         let body = input.take_behind(header.body, header.size);
-        let mut decoder = Decoder::new(&body, cx.limits.decode);
+        let mut decoder = Decoder::new(&body, cx.limits.decode.for_held(body.len()));
         let mut transfer = Transfer::decode(&mut decoder)?;
         let payload = decoder.take_rest();
         self.on_transfer(&mut transfer, payload, cx)
@@ -78,12 +80,48 @@ impl SessionEndpoint {
     fn receive_body(&mut self, kind: Kind, body: &[u8], cx: &mut Context) -> Result<(), ProtocolError> {
         let limits = cx.limits.decode;
         match kind {
-            Kind::Disposition => self.on_disposition(&from_slice(body, limits)?, cx),
+            Kind::Disposition => {
+                let disposition: Disposition = from_slice(body, limits.for_held(body.len()))?;
+                let events = cx.events.len();
+                let handled = self.on_disposition(&disposition, cx);
+                match disposition.state {
+                    None | Some(DeliveryState::Accepted(_) | DeliveryState::Released(_)) => handled,
+                    Some(state) => handled.and(self.charge_details(&state, events, body.len(), cx)),
+                }
+            }
             Kind::Flow => self.on_flow(&from_slice(body, limits)?, cx),
             Kind::Attach => self.on_attach(&AttachRef::check(body, limits)?, body, cx),
-            Kind::Detach => self.on_detach(from_slice(body, limits)?, cx),
+            Kind::Detach => {
+                let detach: Detach = from_slice(body, limits.for_held(body.len()))?;
+                if detach.error.is_some() {
+                    return self.on_detach_with_error(detach, cx);
+                }
+                self.on_detach(detach, cx)
+            }
             _ => Ok(check_body(body, limits)?),
         }
+    }
+
+    #[cold]
+    fn on_detach_with_error(&mut self, detach: Detach, cx: &mut Context) -> Result<(), ProtocolError> {
+        let (events, details) = (cx.events.len(), detach.error.heap_size());
+        let handled = self.on_detach(detach, cx);
+        cx.charge_event(events, details);
+        handled
+    }
+
+    /// Charges a state that takes up memory: in the events since there were `events`, and with its deliveries.
+    #[cold]
+    fn charge_details(
+        &mut self,
+        state: &DeliveryState,
+        events: usize,
+        size: usize,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        cx.charge_event(events, state.heap_size());
+        self.charge_state(size);
+        self.charge(cx)
     }
 
     /// Ends the session for an error of its own, and returns one that ends the connection.

@@ -194,6 +194,8 @@ const MIN_RING: usize = 64;
 /// Beyond [`MIN_RING`], at most this many times as many slots as unsettled deliveries in the ring: so memory does not
 /// depend on the gap between the oldest and the newest.
 const MAX_SPARSENESS: usize = 4;
+/// Room for as many slots stays.
+const MAX_SPARE: usize = 1024;
 
 /// The unsettled deliveries of one direction of a session, whose numbers have no gaps (2.8.8).
 ///
@@ -236,6 +238,15 @@ impl<T> UnsettledMap<T> {
     /// Returns the number of unsettled deliveries.
     pub(crate) fn len(&self) -> usize {
         self.in_ring().saturating_add(self.old.as_ref().map_or(0, |old| old.len()))
+    }
+
+    /// Returns the bytes of the heap that the deliveries take up, without their states.
+    pub(crate) fn heap_size(&self) -> usize {
+        // An entry of the map has a key, and shares a node with others.
+        const NODE: usize = 16;
+        let old = self.old.as_ref().map_or(0, |old| old.len());
+        let ring = self.ring.capacity().saturating_mul(size_of::<Option<T>>());
+        ring.saturating_add(old.saturating_mul(size_of::<T>().saturating_add(NODE)))
     }
 
     /// Returns the number of the next delivery.
@@ -408,10 +419,21 @@ impl<T> UnsettledMap<T> {
         self.trim();
     }
 
+    #[inline]
     fn trim(&mut self) {
         self.shorten();
         while let Some(None) = self.ring.front() {
             self.ring.pop_front();
+        }
+        if self.ring.capacity() > MAX_SPARE {
+            self.shrink();
+        }
+    }
+
+    #[cold]
+    fn shrink(&mut self) {
+        if self.ring.capacity() / 8 > self.ring.len() {
+            self.ring.shrink_to(self.ring.len().saturating_mul(2));
         }
     }
 
@@ -429,6 +451,37 @@ impl<T> UnsettledMap<T> {
         };
         let position = (turn << 32) | u64::from(id.number());
         (position < self.next).then_some(position)
+    }
+}
+
+impl<L> UnsettledMap<UnsettledEntry<L>> {
+    /// Returns the bytes of the heap that states take up. Neighbours mostly share one.
+    #[cold]
+    pub(crate) fn state_bytes(&self) -> usize {
+        let mut last = [core::ptr::null(); 2];
+        self.iter().fold(0, |sum, (_, entry)| {
+            let own = entry.state.both_ends().map_or(0, |_| size_of::<OtherState>());
+            [Role::Receiver, Role::Sender].iter().zip(&mut last).fold(
+                sum.saturating_add(own),
+                |sum, (role, last)| match entry.state.at(*role) {
+                    StoredState::Other(state) if Arc::as_ptr(state) != *last => {
+                        *last = Arc::as_ptr(state);
+                        sum.saturating_add(state.heap_size())
+                    }
+                    _ => sum,
+                },
+            )
+        })
+    }
+}
+
+impl OtherState {
+    fn heap_size(&self) -> usize {
+        let encoded = match self {
+            Self::Encoded { encoded, .. } => encoded.len(),
+            Self::OfBoth(_) => 0,
+        };
+        size_of::<Self>().saturating_add(encoded)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write as _};
 
-use crate::types::{Fields, Str};
+use crate::types::{Fields, HeapSize, Str};
 
 /// The lower bound for the agreed maximum frame size, in bytes (2.8.19).
 pub const MIN_MAX_FRAME_SIZE: u32 = 512;
@@ -146,6 +146,16 @@ impl AmqpError {
     /// Returns an error with a description.
     pub fn described(condition: ErrorCondition, description: impl Into<Str>) -> Self {
         Self { condition, description: Some(description.into()), info: None }
+    }
+}
+
+impl HeapSize for AmqpError {
+    fn heap_size(&self) -> usize {
+        let condition = match &self.condition {
+            ErrorCondition::Other(symbol) => symbol.heap_size(),
+            _ => 0,
+        };
+        condition.saturating_add(self.description.heap_size()).saturating_add(self.info.heap_size())
     }
 }
 

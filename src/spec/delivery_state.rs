@@ -6,7 +6,7 @@ use super::{
     definitions::AmqpError,
     transaction::{Declared, TransactionalState},
 };
-use crate::types::Fields;
+use crate::types::{Fields, HeapSize};
 
 composites! {
     /// Partial message data has arrived, up to and not including this place.
@@ -92,4 +92,39 @@ impl DeliveryState {
     pub const ACCEPTED: Self = Self::Accepted(Accepted {});
     /// The state `released` (3.4.4).
     pub const RELEASED: Self = Self::Released(Released {});
+}
+
+impl HeapSize for DeliveryState {
+    fn heap_size(&self) -> usize {
+        match self {
+            Self::Received(_) | Self::Accepted(_) | Self::Released(_) => 0,
+            Self::Rejected(rejected) => {
+                size_of::<Rejected>().saturating_add(rejected.error.as_ref().map_or(0, HeapSize::heap_size))
+            }
+            Self::Modified(modified) => {
+                size_of::<Modified>().saturating_add(modified.message_annotations.heap_size())
+            }
+            Self::Declared(_) => size_of::<Declared>(),
+            Self::TransactionalState(state) => {
+                size_of::<TransactionalState>().saturating_add(state.outcome.heap_size())
+            }
+            Self::Other(described) => described.heap_size(),
+        }
+    }
+}
+
+impl HeapSize for Outcome {
+    fn heap_size(&self) -> usize {
+        match self {
+            Self::Accepted(_) | Self::Released(_) => 0,
+            Self::Rejected(rejected) => {
+                size_of::<Rejected>().saturating_add(rejected.error.as_ref().map_or(0, HeapSize::heap_size))
+            }
+            Self::Modified(modified) => {
+                size_of::<Modified>().saturating_add(modified.message_annotations.heap_size())
+            }
+            Self::Declared(_) => size_of::<Declared>(),
+            Self::Other(described) => described.heap_size(),
+        }
+    }
 }

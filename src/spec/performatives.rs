@@ -10,8 +10,8 @@ use super::{
 use crate::{
     codec::{Checked, DecodeError, DecodeLimits, Decoder},
     types::{
-        Channel, DeliveryNumber, DeliveryTag, Fields, Handle, Map, MessageFormat, Milliseconds, SequenceNo,
-        Str, Symbol, TextRef, TransferNumber,
+        Channel, DeliveryNumber, DeliveryTag, Fields, Handle, HeapSize, Map, MessageFormat, Milliseconds,
+        SequenceNo, Str, Symbol, TextRef, TransferNumber,
     },
 };
 
@@ -222,5 +222,21 @@ impl<'a> AttachRef<'a> {
         })?;
         decoder.finish()?;
         Ok(attach)
+    }
+}
+
+impl HeapSize for Open {
+    fn heap_size(&self) -> usize {
+        let symbols = [
+            &self.outgoing_locales,
+            &self.incoming_locales,
+            &self.offered_capabilities,
+            &self.desired_capabilities,
+        ];
+        let texts = self.container_id.heap_size().saturating_add(self.hostname.heap_size());
+        symbols
+            .iter()
+            .fold(texts, |sum, symbols| sum.saturating_add(symbols.heap_size()))
+            .saturating_add(self.properties.heap_size())
     }
 }

@@ -29,6 +29,7 @@ mod decimal;
 mod described;
 mod duration;
 mod float;
+mod heap_size;
 mod map;
 mod multiple;
 mod number;
@@ -52,6 +53,7 @@ pub use decimal::{Decimal32, Decimal64, Decimal128};
 pub use described::Described;
 pub use duration::DurationError;
 pub use float::{Double, Float};
+pub(crate) use heap_size::HeapSize;
 pub use map::{Annotations, Fields, Map, MapIter};
 pub use multiple::Multiple;
 pub use number::{

@@ -6,6 +6,7 @@ mod common;
 #[path = "../hostile/peer.rs"]
 mod peer;
 
+mod attacks;
 mod letter;
 mod liveness;
 mod memory;

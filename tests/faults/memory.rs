@@ -85,9 +85,9 @@ fn fb9b_nor_one_with_too_deep_annotations_or_sequences() {
     );
 }
 
-/// The peer's close or end with an error whose info has this many nulls.
-fn ending(code: u8, nulls: usize) -> Vec<u8> {
-    let list = Value::List(vec![Value::Null; nulls]);
+/// The peer's close or end with an error whose info has a text of this many bytes.
+fn ending(code: u8, bytes: usize) -> Vec<u8> {
+    let list = Value::from("t".repeat(bytes));
     let error =
         AmqpError { info: Some(Fields::from([(Symbol::from_static("i"), list)])), ..AmqpError::default() };
     if code == 0x18 {

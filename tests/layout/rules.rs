@@ -13,6 +13,7 @@ pub(crate) const RANKS: &[(&str, u8)] = &[
     ("macros", 0),
     ("state", 0),
     ("time", 0),
+    ("account", 1),
     ("ids", 1),
     ("limits", 1),
     ("ready_queue", 1),

@@ -78,7 +78,9 @@ impl Engine {
             max_unsettled: 16,
             max_retained_unsettled: 16,
             max_buffered_bytes_per_delivery: 512,
-            max_buffered_bytes_per_session: 1024,
+            max_held_bytes: 64 << 10,
+            max_held_bytes_per_session: 32 << 10,
+            max_held_bytes_before_open: 4096,
             ..Limits::default()
         };
         let config = config

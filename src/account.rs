@@ -1,0 +1,217 @@
+//! The bytes of the heap that a connection holds for its peer, against a budget.
+
+use alloc::{boxed::Box, collections::VecDeque};
+
+/// The bytes that an unpolled event takes up beside its payload.
+pub(crate) const EVENT_SIZE: usize = 128;
+
+/// Events with details of as many bytes are polled before more input is handled: decoded values take up many times what
+/// they do on the wire.
+const MAX_DETAILS: usize = 32 << 10;
+
+/// Read buffers with this many bytes more than the payloads may always be kept alive.
+const MAX_PINNED: usize = 256 << 10;
+
+/// The account of one connection. Sizes are those on the heap, as near as can be known, and rather too high.
+///
+/// Memory that the peer drives alone is [kept](Self::keep): beyond the budget the endpoint that keeps it ends with
+/// `amqp:resource-limit-exceeded`. Events wait for the application, so beyond the budget input waits too.
+#[derive(Debug)]
+pub(crate) struct Account {
+    budget: usize,
+    kept: usize,
+    /// The events that carry a delivery or a part of one, with the payloads of whole ones.
+    deliveries: usize,
+    /// Input stops once `deliveries` is as much.
+    max_deliveries: usize,
+    /// Input handled while payloads were held. They share the caller's read buffers, and keep them alive.
+    pinned: usize,
+    /// Incomplete deliveries that sessions hold.
+    parts: u32,
+    /// Made with the first event that has details.
+    details: Option<Box<Details>>,
+}
+
+/// The parts of events that the peer sent beside payloads: states and errors.
+#[derive(Debug, Default)]
+struct Details {
+    /// The number of events from one with details to the next, and the bytes of those details.
+    queue: VecDeque<(usize, usize)>,
+    /// The number of events up to the last with details.
+    events: usize,
+    bytes: usize,
+}
+
+impl Account {
+    pub(crate) fn new(budget: usize) -> Self {
+        Self {
+            budget,
+            kept: 0,
+            deliveries: 0,
+            max_deliveries: budget.max(1),
+            pinned: 0,
+            parts: 0,
+            details: None,
+        }
+    }
+
+    pub(crate) fn set_budget(&mut self, budget: usize) {
+        self.budget = budget;
+        self.update_room();
+    }
+
+    /// Replaces an amount that is kept by another; returns true if all that is kept is within the budget.
+    #[inline]
+    pub(crate) fn keep(&mut self, before: usize, now: usize) -> bool {
+        // What is taken off has been added before.
+        self.kept = self.kept.wrapping_sub(before).wrapping_add(now);
+        self.update_room();
+        self.kept <= self.budget
+    }
+
+    /// True if this much more can be kept.
+    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
+        self.kept.saturating_add(bytes) <= self.budget
+    }
+
+    /// True if retained deliveries have to make room.
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.kept > self.budget / 2
+    }
+
+    #[inline]
+    fn update_room(&mut self) {
+        let must_stop = self.details.as_ref().is_some_and(|details| details.bytes >= MAX_DETAILS);
+        // Without an event to poll, input never waits for one.
+        self.max_deliveries = if must_stop { 0 } else { self.budget.saturating_sub(self.kept).max(1) };
+    }
+
+    /// True if the unpolled events leave room for more.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.deliveries < self.max_deliveries
+    }
+
+    /// Adds an event that carries `bytes` of a delivery.
+    #[inline]
+    pub(crate) fn add_delivery(&mut self, bytes: usize) {
+        self.deliveries = self.deliveries.wrapping_add(bytes.wrapping_add(EVENT_SIZE));
+    }
+
+    /// Removes an event that carries `bytes` of a delivery.
+    #[inline]
+    pub(crate) fn remove_delivery(&mut self, bytes: usize) {
+        self.deliveries = self.deliveries.saturating_sub(bytes.wrapping_add(EVENT_SIZE));
+    }
+
+    /// True if payloads are held, which may share the caller's read buffers.
+    #[inline]
+    pub(crate) fn holds_payloads(&self) -> bool {
+        self.deliveries > 0 || self.parts > 0
+    }
+
+    /// Takes note that `bytes` of input have been handled while payloads were held. Returns true if read buffers may be
+    /// kept alive that are much larger than the payloads in them, which then must be [copied](Self::on_copied).
+    pub(crate) fn on_input(&mut self, bytes: usize) -> bool {
+        self.pinned = self.pinned.saturating_add(bytes);
+        self.pinned > self.kept.saturating_add(self.deliveries).saturating_add(MAX_PINNED)
+    }
+
+    /// Takes note that no payload shares a read buffer.
+    #[inline]
+    pub(crate) fn on_copied(&mut self) {
+        self.pinned = 0;
+    }
+
+    /// Adds to the number of incomplete deliveries, and takes off it.
+    #[inline]
+    pub(crate) fn count_parts(&mut self, more: u32, fewer: u32) {
+        self.parts = self.parts.wrapping_add(more).saturating_sub(fewer);
+    }
+
+    /// True if an event carries a delivery, or a part of one.
+    #[inline]
+    pub(crate) fn has_deliveries(&self) -> bool {
+        self.deliveries > 0
+    }
+
+    /// Adds the details of the last of `events` queued events.
+    #[cold]
+    pub(crate) fn add_details(&mut self, events: usize, bytes: usize) {
+        if events == 0 || bytes == 0 {
+            return;
+        }
+        let details = self.details.get_or_insert_default();
+        details.queue.push_back((events.saturating_sub(details.events), bytes));
+        details.events = events;
+        details.bytes = details.bytes.saturating_add(bytes);
+        self.update_room();
+    }
+
+    /// Takes note that the first event leaves the queue.
+    #[inline]
+    pub(crate) fn on_polled(&mut self) {
+        if self.details.is_some() {
+            self.remove_details();
+        }
+    }
+
+    #[cold]
+    fn remove_details(&mut self) {
+        let Some(details) = &mut self.details else { return };
+        details.events = details.events.saturating_sub(1);
+        if let Some((events, _)) = details.queue.front_mut() {
+            *events = events.saturating_sub(1);
+        }
+        while let Some((0, bytes)) = details.queue.front().copied() {
+            details.bytes = details.bytes.saturating_sub(bytes);
+            details.queue.pop_front();
+        }
+        if details.queue.is_empty() {
+            self.details = None;
+        }
+        self.update_room();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_stops_for_events_and_what_is_kept_has_the_whole_budget() {
+        let mut account = Account::new(1000);
+        assert!(account.keep(0, 1000) && !account.keep(0, 1) && account.has_room());
+        account.add_delivery(0);
+        assert!(!account.has_room() && account.has_deliveries());
+        account.remove_delivery(0);
+        assert!(account.has_room() && !account.has_deliveries() && account.keep(1001, 600));
+        assert!(account.has_room_for(400) && !account.has_room_for(401) && account.is_half_full());
+        account.add_delivery(250);
+        assert!(account.has_room());
+        account.add_delivery(0);
+        assert!(!account.has_room());
+        account.set_budget(2000);
+        assert!(account.has_room() && !account.is_half_full());
+    }
+
+    #[test]
+    fn details_are_held_until_their_event_is_polled() {
+        let mut account = Account::new(100_000);
+        account.add_details(0, 100_000);
+        account.add_details(1, 0);
+        assert!(account.has_room());
+        account.add_details(3, MAX_DETAILS / 2);
+        assert!(account.has_room());
+        account.add_details(3, MAX_DETAILS / 4);
+        account.add_details(4, MAX_DETAILS / 4);
+        assert!(!account.has_room());
+        (0..2).for_each(|_| account.on_polled());
+        assert!(!account.has_room());
+        account.on_polled();
+        assert!(account.has_room());
+        account.on_polled();
+        assert!(account.details.is_none() && account.max_deliveries == 100_000);
+        account.on_polled();
+    }
+}

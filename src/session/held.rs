@@ -1,0 +1,171 @@
+//! The bytes of the heap that a session holds for its peer, charged to the connection's account.
+
+use super::{ColdState, SessionEndpoint};
+use crate::{
+    context::Context,
+    error::ProtocolError,
+    link::Link,
+    spec::definitions::{ErrorCondition, Role},
+    types::{HeapSize, Str},
+};
+
+/// The bytes that an entry of an ordered map takes up beside its own.
+const MAP_ENTRY: usize = 16;
+
+impl SessionEndpoint {
+    /// Charges more unsettled deliveries, `next` of which are to come, in steps: this is due again once there are twice
+    /// as many. Fails beyond the limit.
+    #[cold]
+    pub(super) fn charge_unsettled(&mut self, next: usize, cx: &mut Context) -> Result<(), ProtocolError> {
+        let max = cx.limits.max_unsettled;
+        let longest = self.outgoing.len().max(self.incoming.as_ref().map_or(0, |incoming| incoming.len()));
+        if longest.saturating_add(next) > max {
+            return too_many_unsettled();
+        }
+        self.charged_unsettled = longest.saturating_mul(2).max(MIN_CHARGED).min(max);
+        self.charge(cx)
+    }
+
+    /// Charges what the session holds. Fails if that is too much.
+    #[cold]
+    pub(crate) fn charge(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
+        let max = cx.limits.max_held_bytes_per_session;
+        // States may have gone with their deliveries. Finding out costs a look at all, so once in a while will do.
+        let mut too_many_states = false;
+        if self.state_bytes > max / 4 {
+            let incoming = self.incoming.as_ref().map_or(0, |incoming| incoming.state_bytes());
+            self.state_bytes = self.outgoing.state_bytes().saturating_add(incoming);
+            too_many_states = self.state_bytes > max / 8;
+        }
+        let now = self.heap_size();
+        let is_within = cx.account.keep(core::mem::replace(&mut self.charged, now), now);
+        if is_within && now <= max && !too_many_states {
+            return Ok(());
+        }
+        too_much()
+    }
+
+    /// Returns the bytes that every session takes up, with the peer's begin.
+    fn own_size(&self) -> usize {
+        size_of::<Self>().saturating_add(self.remote_begin.as_ref().map_or(0, |begin| begin.len()))
+    }
+
+    /// Charges the session itself, once the peer's begin has arrived. That has been checked to fit.
+    pub(super) fn charge_session(&mut self, cx: &mut Context) {
+        let _ = self.charge_instead(0, self.own_size(), cx);
+    }
+
+    fn heap_size(&self) -> usize {
+        [
+            self.own_size(),
+            self.cold.as_ref().map_or(0, |cold| cold.heap_size()),
+            self.link_bytes,
+            self.outgoing.heap_size(),
+            self.incoming.as_ref().map_or(0, |incoming| incoming.heap_size()),
+            self.state_bytes,
+            self.buffered,
+        ]
+        .iter()
+        .fold(0, |sum, bytes| sum.saturating_add(*bytes))
+    }
+
+    /// Charges a link instead of what it was before.
+    pub(super) fn charge_link(
+        &mut self,
+        before: usize,
+        now: usize,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        self.link_bytes = self.link_bytes.wrapping_sub(before).wrapping_add(now);
+        self.charge_instead(before, now, cx)
+    }
+
+    /// Charges an incomplete delivery instead of what it was before.
+    pub(super) fn charge_part(
+        &mut self,
+        before: usize,
+        now: usize,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        self.buffered = self.buffered.wrapping_sub(before).wrapping_add(now);
+        let (more, fewer) = (u32::from(before == 0), u32::from(now == 0));
+        self.parts = self.parts.wrapping_add(more).saturating_sub(fewer);
+        cx.account.count_parts(more, fewer);
+        self.charge_instead(before, now, cx)
+    }
+
+    #[inline]
+    pub(super) fn charge_instead(
+        &mut self,
+        before: usize,
+        now: usize,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        self.charged = self.charged.wrapping_sub(before).wrapping_add(now);
+        if cx.account.keep(before, now) && self.charged <= cx.limits.max_held_bytes_per_session {
+            return Ok(());
+        }
+        // Less may be unsettled than there was when it was charged.
+        self.charge(cx)
+    }
+
+    /// Charges a state that the peer has given one of our deliveries.
+    pub(super) fn charge_state(&mut self, bytes: usize) {
+        self.state_bytes = self.state_bytes.saturating_add(bytes);
+    }
+
+    /// Copies the payloads of deliveries that arrive in parts.
+    #[cold]
+    pub(crate) fn copy_parts(&mut self) {
+        for receiver in self.links.iter_mut().filter_map(|link| link.receiver().ok()) {
+            receiver.copy_parts();
+        }
+    }
+
+    /// Takes what is left of the session off the account.
+    pub(crate) fn discharge(&mut self, cx: &mut Context) {
+        let charged = core::mem::take(&mut self.charged);
+        cx.account.keep(charged, 0);
+        cx.account.count_parts(0, core::mem::take(&mut self.parts));
+    }
+}
+
+/// Up to as many unsettled deliveries in each direction are not charged.
+const MIN_CHARGED: usize = 64;
+
+#[cold]
+fn too_many_unsettled() -> Result<(), ProtocolError> {
+    let why = "too many unsettled deliveries";
+    Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why))
+}
+
+#[cold]
+fn too_much() -> Result<(), ProtocolError> {
+    let why = "the session takes up too much memory";
+    Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why))
+}
+
+impl ColdState {
+    fn heap_size(&self) -> usize {
+        let names = self.reclosing.iter().chain(&self.errant);
+        let names = names.fold(0_usize, |sum, (name, _)| sum.saturating_add(size_of_name(name)));
+        size_of::<Self>()
+            .saturating_add(self.deferred.capacity())
+            .saturating_add(names)
+            .saturating_add(self.suspended.len().saturating_mul(MAP_ENTRY.saturating_mul(2)))
+    }
+}
+
+/// The bytes that a link takes up in the tables of its session.
+const TABLE_ENTRIES: usize = 32;
+
+/// Returns the bytes of the heap that a link takes up, without deliveries.
+pub(super) fn size_of_link(link: &Link) -> usize {
+    size_of::<Link>().saturating_add(TABLE_ENTRIES).saturating_add(link.common.identity_size())
+}
+
+/// Returns the bytes of the heap that a name takes up that is remembered.
+pub(super) fn size_of_name(name: &Str) -> usize {
+    // With its entry, and the spare room of the queue.
+    name.heap_size().saturating_add(size_of::<(Str, Role)>().saturating_mul(2))
+}

@@ -1,0 +1,591 @@
+//! Attacks on memory: a peer sends as much as it can, and what it makes us hold stays within the limits (FB, and the
+//! R rows of the list of bad inputs).
+//!
+//! `--nocapture` prints the table of docs/limits.md.
+
+use amqp_proto::{
+    Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, ReceiverConfig, SenderConfig,
+    SenderId,
+    codec::to_vec,
+    spec::{
+        definitions::{AmqpError, Role},
+        delivery_state::DeliveryState,
+        performatives::{Attach, Begin, Close, Detach, Disposition, End, Open, Transfer},
+        terminus::{Source, Target},
+    },
+    types::{Array, DeliveryTag, Described, Fields, Handle, Kind, Str, Symbol, Value},
+};
+use bytes::{Buf, BytesMut};
+
+use crate::support::{HEAD, frame, hex};
+
+const NOW: Instant = Instant::from_millis(1);
+const SESSION: i64 = 512;
+const LINK: i64 = 320;
+const UNSETTLED: i64 = 96;
+
+/// A connection under attack, and what of the heap it holds.
+struct Attacked {
+    connection: Connection,
+    /// Bytes held now, beyond those before the attack, and the most that were.
+    held: i64,
+    most: i64,
+    sent: usize,
+    /// Memory that everybody may have: for what is open.
+    fixed: i64,
+    /// Events are polled at once.
+    polls: bool,
+    events: Vec<Event>,
+}
+
+impl Attacked {
+    fn new(config: ConnectionConfig, first: &[u8]) -> Self {
+        let mut connection = Connection::new(config);
+        let _ = connection.handle_input(NOW, &mut &*first);
+        let mut this =
+            Self { connection, held: 0, most: 0, sent: 0, fixed: 0, polls: false, events: Vec::new() };
+        this.write();
+        while this.connection.poll_event().is_some() {}
+        this
+    }
+
+    /// A server that has opened and begun.
+    fn server() -> Self {
+        Self::new(server(), &hex(HEAD))
+    }
+
+    fn write(&mut self) {
+        let mut transmit = self.connection.poll_transmit(NOW);
+        transmit.advance(transmit.remaining());
+    }
+
+    fn measure<R>(&mut self, work: impl FnOnce(&mut Connection) -> R) -> R {
+        let mut result = None;
+        let counted = allocation_counter::measure(|| result = Some(work(&mut self.connection)));
+        self.held += counted.bytes_current;
+        self.most = self.most.max(self.held);
+        result.expect("the work was done")
+    }
+
+    /// Sends bytes, as long as they are taken. Returns false if not all were.
+    fn feed(&mut self, bytes: &[u8]) -> bool {
+        if self.sent > 2 * held_limit() || !self.connection.is_open() && self.sent > 1 << 20 {
+            return false;
+        }
+        let polls = self.polls;
+        let left = self.measure(|connection| {
+            let mut input = bytes;
+            loop {
+                let before = input.len();
+                let _ = connection.handle_input(NOW, &mut input);
+                let mut transmit = connection.poll_transmit(NOW);
+                transmit.advance(transmit.remaining());
+                while polls && connection.poll_event().is_some() {}
+                if input.is_empty() || input.len() == before {
+                    return input.len();
+                }
+            }
+        });
+        self.sent += bytes.len() - left;
+        left == 0
+    }
+
+    /// Sends bytes by a read buffer that payloads share.
+    fn feed_shared(&mut self, bytes: &[u8]) -> bool {
+        let left = self.measure(|connection| {
+            let mut input = BytesMut::from(bytes);
+            let _ = connection.handle_input(NOW, &mut input);
+            let mut transmit = connection.poll_transmit(NOW);
+            transmit.advance(transmit.remaining());
+            input.len()
+        });
+        self.sent += bytes.len() - left;
+        left == 0
+    }
+
+    /// Ends the connection, and polls all events.
+    fn end(&mut self) {
+        let close = frame(0, &to_vec(&Close { error: None }));
+        self.measure(|connection| {
+            for _ in 0..100 {
+                let _ = connection.handle_input(NOW, &mut &*close);
+                while connection.poll_event().is_some() {}
+                let mut transmit = connection.poll_transmit(NOW);
+                transmit.advance(transmit.remaining());
+            }
+            connection.handle_eof(NOW);
+            while connection.poll_event().is_some() {}
+        });
+        self.events.clear();
+    }
+
+    /// Checks what was held, and what stays after the end.
+    fn check(mut self, name: &str, budget: usize) {
+        let (most, sent) = (self.most, i64::try_from(self.sent).unwrap());
+        println!("| {name} | {sent} | {most} |");
+        let budget = i64::try_from(budget).unwrap();
+        assert!(most <= budget + budget / 4, "{name}: {most} bytes of {budget}");
+        let amplified = 8 * sent + 65_536 + self.fixed;
+        assert!(most <= amplified, "{name}: {most} bytes for {sent} and {}", self.fixed);
+        self.end();
+        assert!(self.held <= 16_384, "{name}: {} bytes stay", self.held);
+    }
+}
+
+/// The attacks are small, and soon over, without `FULL_ATTACKS` in the environment.
+fn is_full() -> bool {
+    std::env::var_os("FULL_ATTACKS").is_some()
+}
+
+/// The defaults, or a part of them.
+fn limits() -> Limits {
+    let full = Limits::default().max_retained_unsettled(0);
+    if is_full() {
+        return full;
+    }
+    full.max_held_bytes(full.max_held_bytes / 64)
+        .max_held_bytes_per_session(full.max_held_bytes_per_session / 64)
+        .max_buffered_bytes_per_delivery(full.max_buffered_bytes_per_delivery / 64)
+}
+
+/// A number of repetitions, or a part of it.
+fn times(full: u32) -> u32 {
+    if is_full() { full } else { full / 8 }
+}
+
+fn server() -> ConnectionConfig {
+    ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits())
+}
+
+fn held_limit() -> usize {
+    limits().max_held_bytes
+}
+
+fn list(nulls: usize) -> Value {
+    Value::List(vec![Value::Null; nulls])
+}
+
+fn text(bytes: usize) -> Value {
+    Value::from("t".repeat(bytes))
+}
+
+fn zeroes() -> Value {
+    Value::from(Array::new(Kind::Null, vec![Value::Null; 4000]).unwrap())
+}
+
+fn info(value: Value) -> Fields {
+    Fields::from([(Symbol::from_static("i"), value)])
+}
+
+fn error(value: Value) -> AmqpError {
+    AmqpError { info: Some(info(value)), ..AmqpError::default() }
+}
+
+fn begin(channel: u16, properties: Option<Value>) -> Vec<u8> {
+    let begin = Begin {
+        incoming_window: 1000,
+        outgoing_window: 1000,
+        properties: properties.map(info),
+        ..Begin::default()
+    };
+    frame(channel, &to_vec(&begin))
+}
+
+/// The peer's attach, as a sender or a receiver.
+fn attach(channel: u16, handle: u32, role: Role, name: &str, properties: Option<Value>) -> Vec<u8> {
+    let attach = Attach {
+        name: Str::from(name),
+        handle: Handle::new(handle),
+        role,
+        source: Some(Box::new(Source::default())),
+        target: Some(Target::default().into()),
+        initial_delivery_count: (role == Role::Sender).then_some(0.into()),
+        properties: properties.map(info),
+        ..Attach::default()
+    };
+    frame(channel, &to_vec(&attach))
+}
+
+fn transfer(handle: u32, number: u32, more: bool, state: Option<DeliveryState>, payload: &[u8]) -> Vec<u8> {
+    let transfer = Transfer {
+        handle: Handle::new(handle),
+        delivery_id: Some(number.into()),
+        delivery_tag: Some(DeliveryTag::from(number)),
+        more,
+        state,
+        ..Transfer::default()
+    };
+    let mut body = to_vec(&transfer);
+    body.extend_from_slice(payload);
+    frame(0, &body)
+}
+
+fn detailed(value: Value) -> DeliveryState {
+    DeliveryState::Other(Described::new(0x99_u64, value).into())
+}
+
+/// Before it is known, a peer can fill what waits behind its open.
+#[test]
+fn fb2_frames_behind_an_unanswered_open_are_held_as_bytes() {
+    let limit = Limits::default().max_held_bytes_before_open;
+    let open = hex(&HEAD[..57]);
+    for (name, properties) in
+        [("texts behind an open", text(4000)), ("zero-width arrays behind an open", zeroes())]
+    {
+        let mut attacked = Attacked::new(server().auto_accept_sessions(false), &open);
+        for channel in 0..200 {
+            attacked.feed(&begin(channel, Some(properties.clone())));
+            attacked.feed(&attach(channel, 0, Role::Sender, "l", Some(properties.clone())));
+        }
+        attacked.check(name, limit);
+    }
+}
+
+#[test]
+fn fb2b_an_open_is_refused_if_its_values_take_up_too_much() {
+    let limit = Limits::default().max_held_bytes_before_open;
+    for (name, properties) in [
+        ("text in an open", text(60_000)),
+        ("nulls in an open", list(60_000)),
+        ("zero-width arrays in an open", zeroes()),
+    ] {
+        let open = Open { container_id: "p".into(), properties: Some(info(properties)), ..Open::default() };
+        let mut attacked = Attacked::new(server(), &hex(&HEAD[..16]));
+        attacked.feed(&frame(0, &to_vec(&open)));
+        // What is left of one that is not refused is for `remote_open`.
+        attacked.measure(|connection| *connection = Connection::new(server()));
+        attacked.check(name, limit);
+    }
+}
+
+#[test]
+fn fb2c_begins_that_nobody_answers_are_held_as_bytes() {
+    let mut attacked = Attacked::new(server().auto_accept_sessions(false), &hex(&HEAD[..57]));
+    attacked.connection.open().unwrap();
+    attacked.write();
+    for channel in 0..256 {
+        attacked.feed(&begin(channel, Some(zeroes())));
+        for handle in 0..10 {
+            attacked.feed(&attach(channel, handle, Role::Sender, "l", Some(list(60_000))));
+        }
+    }
+    attacked.fixed = 256 * SESSION;
+    attacked.check("256 begins without an answer, attaches behind", held_limit());
+}
+
+#[test]
+fn fb5b_attaches_that_nobody_answers_have_a_bound() {
+    let mut attacked = Attacked::server();
+    attacked.polls = true;
+    for channel in 1..64 {
+        attacked.feed(&begin(channel, None));
+        for handle in 0..256 {
+            attacked.feed(&attach(channel, handle, Role::Sender, &format!("l{handle}"), Some(list(60_000))));
+            attacked.fixed += LINK;
+        }
+        attacked.fixed += SESSION;
+    }
+    assert!(attacked.sent > held_limit());
+    attacked.check("64 sessions of 256 attaches of 60 KB", held_limit());
+}
+
+#[test]
+fn fb5c_small_attaches_take_up_what_a_link_does() {
+    let mut attacked = Attacked::server();
+    attacked.polls = true;
+    for channel in 1..250 {
+        attacked.feed(&begin(channel, None));
+        for handle in 0..256 {
+            attacked.feed(&attach(channel, handle, Role::Sender, &format!("{handle}"), None));
+        }
+        attacked.fixed += 256 * LINK + SESSION;
+    }
+    attacked.check("250 sessions of 256 small attaches", held_limit());
+}
+
+/// A server that sends unsettled messages, as many as asked for, on two links in turn if `links` is 2.
+fn sending(count: u32, links: u32) -> (Attacked, Vec<SenderId>) {
+    let mut attacked = Attacked::server();
+    let mut senders = Vec::new();
+    for handle in 0..links {
+        attacked.feed(&attach(0, handle, Role::Receiver, &format!("r{handle}"), None));
+        while let Some(event) = attacked.connection.poll_event() {
+            if let Event::SenderRequested { sender, .. } = event {
+                attacked.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+                senders.push(sender);
+            }
+        }
+        // 2.7.4: window and credit without end.
+        let flow = amqp_proto::spec::performatives::Flow {
+            next_incoming_id: Some(0.into()),
+            incoming_window: u32::MAX,
+            next_outgoing_id: 0.into(),
+            outgoing_window: 100,
+            handle: Some(Handle::new(handle)),
+            delivery_count: Some(0.into()),
+            link_credit: Some(u32::MAX),
+            ..Default::default()
+        };
+        attacked.feed(&frame(0, &to_vec(&flow)));
+    }
+    attacked.measure(|connection| {
+        while connection.poll_event().is_some() {}
+        for number in 0..count {
+            let sender = senders[usize::try_from(number % links).unwrap()];
+            if connection.sender(sender).unwrap().send(number, b"x".as_slice()).is_err() {
+                break;
+            }
+            let mut transmit = connection.poll_transmit(NOW);
+            transmit.advance(transmit.remaining());
+        }
+    });
+    attacked.fixed = i64::from(count) * UNSETTLED + i64::from(links) * LINK;
+    (attacked, senders)
+}
+
+fn disposition(first: u32, last: u32, settled: bool, state: Option<DeliveryState>) -> Vec<u8> {
+    let disposition = Disposition {
+        role: Role::Receiver,
+        first: first.into(),
+        last: Some(last.into()),
+        settled,
+        state,
+        ..Disposition::default()
+    };
+    frame(0, &to_vec(&disposition))
+}
+
+#[test]
+fn fb2d_states_of_deliveries_have_a_bound() {
+    let cases = [
+        ("states of 2,000 deliveries", true, text(60_000)),
+        ("states of 2,000 deliveries, unpolled", false, text(60_000)),
+        ("states of 2,000 deliveries, as lists", true, list(250)),
+        ("states of 2,000 deliveries, of nulls", true, list(60_000)),
+    ];
+    for (name, polls, state) in cases {
+        let (mut attacked, _) = sending(2000, 1);
+        attacked.polls = polls;
+        for number in 0..2000 {
+            if !attacked.feed(&disposition(number, number, false, Some(detailed(state.clone())))) {
+                break;
+            }
+        }
+        attacked.check(name, held_limit());
+    }
+}
+
+#[test]
+fn fb2e_errors_in_events_that_nobody_polls_have_a_bound() {
+    errors_in_events("texts", &text(60_000));
+    errors_in_events("lists", &list(250));
+    errors_in_events("many nulls", &list(60_000));
+}
+
+fn errors_in_events(name: &str, value: &Value) {
+    let mut attacked = Attacked::server();
+    for number in 0..1000_u32 {
+        attacked.feed(&attach(0, 0, Role::Sender, &format!("l{number}"), None));
+        let detach =
+            Detach { handle: Handle::new(0), closed: true, error: Some(Box::new(error(value.clone()))) };
+        if !attacked.feed(&frame(0, &to_vec(&detach))) {
+            break;
+        }
+    }
+    attacked.check(&format!("detaches with errors of {name}, unpolled"), held_limit());
+
+    let mut attacked = Attacked::server();
+    for _ in 0..1000 {
+        attacked.feed(&begin(1, None));
+        let end = End { error: Some(Box::new(error(value.clone()))) };
+        if !attacked.feed(&frame(1, &to_vec(&end))) {
+            break;
+        }
+    }
+    attacked.check(&format!("ends with errors of {name}, unpolled"), held_limit());
+}
+
+#[test]
+fn fb1c_a_close_has_one_error_for_all() {
+    let mut attacked = Attacked::new(server().channel_max(999), &hex(HEAD));
+    for channel in 1..500 {
+        attacked.feed(&begin(channel, None));
+        for handle in 0..16 {
+            attacked.feed(&attach(channel, handle, Role::Sender, &format!("{handle}"), None));
+        }
+        while attacked.measure(|connection| connection.poll_event()).is_some() {}
+    }
+    attacked.fixed = 500 * (SESSION + 16 * LINK);
+    attacked.feed(&frame(0, &to_vec(&Close { error: Some(Box::new(error(text(60_000)))) })));
+    attacked.check("a close with a large error over 500 sessions of 16 links", held_limit());
+}
+
+/// A server whose peer attaches so many senders, each with credit.
+fn receiving(links: u32, streaming: bool) -> Attacked {
+    let mut attacked = Attacked::server();
+    for handle in 0..links {
+        attacked.feed(&attach(0, handle, Role::Sender, &format!("s{handle}"), None));
+        attacked.measure(|connection| {
+            while let Some(event) = connection.poll_event() {
+                if let Event::ReceiverRequested { receiver, .. } = event {
+                    let config =
+                        ReceiverConfig::new().credit(CreditPolicy::Auto(10_000)).streaming(streaming);
+                    connection.accept_receiver(receiver, config).unwrap();
+                }
+            }
+            let mut transmit = connection.poll_transmit(NOW);
+            transmit.advance(transmit.remaining());
+        });
+    }
+    attacked.fixed = i64::from(links) * LINK;
+    attacked
+}
+
+#[test]
+fn fb3_a_delivery_in_small_frames_takes_up_what_it_has() {
+    let mut attacked = receiving(1, false);
+    attacked.feed(&transfer(0, 0, true, None, b"x"));
+    for _ in 0..times(100_000) {
+        attacked.feed(&transfer_more(0, b"x"));
+    }
+    attacked.check("a delivery in frames of a byte", held_limit());
+}
+
+fn transfer_more(handle: u32, payload: &[u8]) -> Vec<u8> {
+    let mut body = to_vec(&Transfer { handle: Handle::new(handle), more: true, ..Transfer::default() });
+    body.extend_from_slice(payload);
+    frame(0, &body)
+}
+
+#[test]
+fn fb3b_deliveries_that_never_end_have_a_bound_together() {
+    let mut attacked = receiving(250, false);
+    let payload = vec![7; 60_000];
+    for handle in 0..250 {
+        attacked.feed(&transfer(handle, handle, true, None, b""));
+    }
+    attacked.fixed += 250 * UNSETTLED;
+    for _ in 0..20 {
+        for handle in 0..250 {
+            attacked.feed(&transfer_more(handle, &payload));
+        }
+    }
+    assert!(attacked.sent > held_limit());
+    attacked.check("deliveries that never end on 250 links", held_limit());
+}
+
+/// A payload keeps the read buffer alive that it lies in.
+#[test]
+fn fb3c_a_payload_keeps_no_large_buffer_alive() {
+    let padding: Vec<u8> = std::iter::repeat_n(frame(0, b""), 7000).flatten().collect();
+    for (name, more) in [("small deliveries in large buffers", false), ("parts in large buffers", true)] {
+        let mut attacked = receiving(1, false);
+        if more {
+            attacked.feed(&transfer(0, 0, true, None, b""));
+        }
+        for number in 0..times(1000) {
+            let small =
+                if more { transfer_more(0, &[7; 4200]) } else { transfer(0, number, false, None, b"x") };
+            if !attacked.feed_shared(&[&small[..], &padding].concat()) {
+                break;
+            }
+        }
+        attacked.fixed += 1000 * UNSETTLED;
+        // Of a million bytes of payload, not of 60 million in buffers.
+        assert!(attacked.most < 10 << 20, "{name}: {}", attacked.most);
+        attacked.check(name, held_limit());
+    }
+}
+
+#[test]
+fn fb2f_deliveries_that_nobody_polls_have_a_bound() {
+    for (name, state) in
+        [("large deliveries, unpolled", None), ("states with deliveries, unpolled", Some(list(250)))]
+    {
+        let mut attacked = receiving(1, false);
+        for number in 0..2000 {
+            let small = transfer(0, number, false, state.clone().map(detailed), b"x");
+            let large = transfer(0, number, false, None, &[7; 50_000]);
+            if !attacked.feed(if state.is_some() { &small } else { &large }) {
+                break;
+            }
+        }
+        attacked.fixed += 2000 * UNSETTLED;
+        attacked.check(name, held_limit());
+    }
+}
+
+/// Names are remembered of links that ended in error while the peer detached without closing.
+#[test]
+fn fb2g_remembered_names_are_charged() {
+    let mut attacked = Attacked::server();
+    attacked.polls = true;
+    for channel in 1..200 {
+        attacked.feed(&begin(channel, None));
+        for number in 0..64_u32 {
+            let name = format!("{number}{}", "n".repeat(60_000));
+            attacked.feed(&attach(channel, number, Role::Sender, &name, None));
+            // A message before the link is attached.
+            let mut early = transfer(number, number, false, None, b"x");
+            early[6..8].copy_from_slice(&channel.to_be_bytes());
+            attacked.feed(&early);
+            let detach = Detach { handle: Handle::new(number), closed: false, error: None };
+            attacked.feed(&frame(channel, &to_vec(&detach)));
+        }
+        attacked.fixed += SESSION;
+    }
+    assert!(attacked.sent > held_limit());
+    attacked.check("names of links in error", held_limit());
+}
+
+#[test]
+fn fb2h_ended_sessions_and_what_they_left_unsettled_have_a_bound() {
+    let mut attacked = Attacked::server();
+    attacked.polls = true;
+    for _ in 0..200 {
+        attacked.feed(&begin(1, None));
+        attacked.feed(&attach(1, 0, Role::Receiver, "r", None));
+        attacked.feed(&frame(1, &to_vec(&End { error: None })));
+    }
+    attacked.check("sessions one after the other", held_limit());
+}
+
+/// R01, R07: flows and dispositions that ask for answers.
+#[test]
+fn fb2i_answers_are_joined() {
+    let mut attacked = receiving(250, false);
+    let echo = |handle: u32| {
+        let flow = amqp_proto::spec::performatives::Flow {
+            next_incoming_id: Some(0.into()),
+            incoming_window: 100,
+            next_outgoing_id: 0.into(),
+            outgoing_window: 100,
+            handle: Some(Handle::new(handle)),
+            echo: true,
+            ..Default::default()
+        };
+        frame(0, &to_vec(&flow))
+    };
+    let all: Vec<u8> = (0..250).flat_map(echo).collect();
+    // Nobody writes the output.
+    attacked.measure(|connection| {
+        for _ in 0..times(1000) {
+            let _ = connection.handle_input(NOW, &mut &*all);
+        }
+    });
+    attacked.sent += usize::try_from(times(1000)).unwrap() * all.len();
+    attacked.check("flows that ask for an echo, unread", held_limit());
+}
+
+#[test]
+fn fb5d_high_channels_and_handles_take_up_no_more() {
+    let config = server().channel_max(u16::MAX);
+    let mut attacked = Attacked::new(config, &hex(HEAD));
+    attacked.polls = true;
+    for channel in (0..1000).map(|at| 65_535 - 60 * at) {
+        attacked.feed(&begin(channel, None));
+        attacked.feed(&attach(channel, 255, Role::Sender, "l", None));
+    }
+    attacked.fixed = 1000 * (SESSION + LINK);
+    attacked.check("1,000 sessions on high channels and handles", held_limit());
+}
