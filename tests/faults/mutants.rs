@@ -211,12 +211,12 @@ fn fh07_a_detach_with_an_error_closes_the_link() {
     assert!(matches!(detached.as_slice(), [Performative::Detach(p::Detach { closed: true, .. })]));
 }
 
-/// Sends three quarters of what a session may buffer, ends it with `last`, and has room for as much again.
+/// Sends half of what a session may hold, ends it with `last`, and has room for as much again.
 fn buffered_bytes_come_back(last: impl Fn(u32) -> Vec<u8>) {
-    let mut fed = with_limits(Limits::default().max_buffered_bytes_per_session(1000));
+    let mut fed = with_limits(Limits::default().max_held_bytes_per_session(60_000));
     receiver(&mut fed, auto(100));
     for id in 0..4 {
-        fed.feed_bytes(&with_payload(0, &more(0, id), &[1; 750]));
+        fed.feed_bytes(&with_payload(0, &more(0, id), &[1; 30_000]));
         fed.feed_bytes(&last(id));
         let raised = fed.names();
         assert!(!raised.contains(&"SESSION_ERROR"), "delivery {id}: {raised:?}");
@@ -230,7 +230,7 @@ fn fh08_buffered_bytes_are_given_back_when_a_delivery_is_aborted() {
 
 #[test]
 fn fh09_buffered_bytes_are_given_back_when_a_delivery_is_complete() {
-    buffered_bytes_come_back(|_| with_payload(0, &continuation(0), &[2; 750]));
+    buffered_bytes_come_back(|_| with_payload(0, &continuation(0), &[2; 30_000]));
 }
 
 #[test]
