@@ -1,6 +1,7 @@
 //! The parts of a connection that a handler may touch: frames out, events, timers, limits and id counters.
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use core::ops::Deref;
 
 use crate::{
     codec::{Encode, to_vec},
@@ -8,6 +9,7 @@ use crate::{
     error::CommandError,
     event::Event,
     frame::{FrameKind, HEADER_SIZE, Outbox, Payload},
+    ids::{DeliveryId, ReceiverId},
     limits::Limits,
     ready_queue::ReadyQueue,
     spec::{definitions::MIN_MAX_FRAME_SIZE, performatives::Transfer, transfer_fast_path::write_head},
@@ -17,6 +19,19 @@ use crate::{
 /// Epochs that no session begins with: one is used each time that the delivery-ids of a session wrap.
 pub(crate) const EPOCHS_FOR_WRAPS: u32 = 1 << 20;
 
+/// The limits of a configuration.
+#[derive(Debug)]
+pub(crate) struct ConfiguredLimits(Arc<ConnectionConfig>);
+
+impl Deref for ConfiguredLimits {
+    type Target = Limits;
+
+    #[inline]
+    fn deref(&self) -> &Limits {
+        &self.0.limits
+    }
+}
+
 /// The parts of a connection that its sessions and links share. A handler or command gets it as its one parameter
 /// beside its own.
 #[derive(Debug)]
@@ -25,8 +40,7 @@ pub(crate) struct Context {
     pub(crate) events: VecDeque<Event>,
     /// Events in the queue that carry a delivery or a part of one.
     unpolled_deliveries: usize,
-    /// A copy of the configuration's: it is read for every frame.
-    pub(crate) limits: Limits,
+    pub(crate) limits: ConfiguredLimits,
     /// Our channel of the session whose handler runs, set by `Connection::session_on`: `frame` and `transfer` write on it.
     pub(crate) channel: u16,
     /// The largest frame that the peer accepts, in bytes; until its open arrives, the least that is legal (2.4.1).
@@ -58,7 +72,7 @@ impl Context {
             outbox: Outbox::default(),
             events: VecDeque::new(),
             unpolled_deliveries: 0,
-            limits: config.limits,
+            limits: ConfiguredLimits(Arc::clone(&config)),
             channel: 0,
             max_frame_size: MIN_MAX_FRAME_SIZE,
             close_sent: false,
@@ -91,6 +105,21 @@ impl Context {
     #[inline]
     pub(crate) fn delivery_polled(&mut self) {
         self.unpolled_deliveries = self.unpolled_deliveries.wrapping_sub(1);
+    }
+
+    /// Removes the events that announce parts of a receiver's deliveries in `first..=last`, which cannot be read any more.
+    pub(crate) fn drop_events_of_parts(&mut self, link: ReceiverId, first: DeliveryId, last: DeliveryId) {
+        let is_dropped = |event: &Event| match event {
+            Event::DeliveryBegun { receiver, delivery, .. }
+            | Event::DeliveryData { receiver, delivery, .. } => {
+                *receiver == link && (first..=last).contains(delivery)
+            }
+            _ => false,
+        };
+        let before = self.events.len();
+        self.events.retain(|event| !is_dropped(event));
+        let dropped = before.saturating_sub(self.events.len());
+        self.unpolled_deliveries = self.unpolled_deliveries.wrapping_sub(dropped);
     }
 
     /// True if the event queue holds a delivery, or a part of one.
@@ -138,10 +167,28 @@ impl Context {
             .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
     }
 
-    /// True if more input may be handled: there is room for the events and the output that it causes.
+    /// True if there is room for the events that more input raises.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
-        self.events.len() < self.limits.max_events && !self.outbox_full()
+        self.events.len() < self.limits.max_events
+    }
+
+    /// Runs what answers the peer, and counts what it writes.
+    pub(crate) fn answering<R>(&mut self, answer: impl FnOnce(&mut Self) -> R) -> R {
+        let before = (self.outbox.len(), self.outbox.counted_updates());
+        let result = answer(self);
+        self.count_answers(before);
+        result
+    }
+
+    /// Counts as answers what has been written since there were these bytes in the outbox, and these of updates.
+    pub(crate) fn count_answers(&mut self, (len, updates): (usize, u32)) {
+        self.outbox.count_answers(len, updates, self.limits.max_reply_bytes);
+    }
+
+    /// Counts as dispositions and flows what has been written since there were `len` bytes in the outbox.
+    pub(crate) fn count_updates(&mut self, len: usize) {
+        self.outbox.count_updates(len, self.limits.max_reply_bytes);
     }
 
     pub(crate) fn outbox_full(&self) -> bool {

@@ -96,6 +96,8 @@ pub(crate) struct SenderEndpoint {
     drain_raised: bool,
     /// `SENDER_DRAIN` is owed once the peer's attach is answered.
     pub(crate) drain_event_owed: bool,
+    /// The answer to a drain is owed once the message in progress is out.
+    pub(crate) drain_answer_owed: bool,
     pub(crate) available: u32,
     /// `SENDER_READY` is owed as soon as a message can be sent.
     pub(crate) ready_owed: bool,
@@ -133,12 +135,16 @@ impl SenderEndpoint {
         let asked = flow.drain && self.link_credit > 0;
         let drain = asked && !self.drain_raised;
         self.drain_raised = asked;
+        self.drain_answer_owed &= flow.drain;
         Ok(drain)
     }
 
-    /// True if the receiver drains and no credit is left.
-    pub(crate) fn is_drained(&self) -> bool {
-        self.drain && self.link_credit == 0
+    /// Returns true if a flow of the receiver's is to be answered now. A drain that finds no credit is: there is nothing
+    /// to give up. But its answer follows a message in progress, as that of any drain does.
+    pub(crate) fn answers_now(&mut self, flow: &Flow) -> bool {
+        let is_drained = flow.drain && self.link_credit == 0;
+        self.drain_answer_owed |= is_drained && self.unsent.is_some();
+        if is_drained { self.unsent.is_none() } else { flow.echo }
     }
 
     /// Relinquishes the credit left (2.6.7): the delivery-count advances as if it had been used.

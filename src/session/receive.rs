@@ -80,8 +80,14 @@ impl SessionEndpoint {
         match kind {
             Kind::Disposition => self.on_disposition(&from_slice(body, limits)?, cx),
             Kind::Flow => self.on_flow(&from_slice(body, limits)?, cx),
-            Kind::Attach => self.on_attach(&AttachRef::check(body, limits)?, body, cx),
-            Kind::Detach => self.on_detach(from_slice(body, limits)?, cx),
+            Kind::Attach => {
+                let attach = AttachRef::check(body, limits)?;
+                cx.answering(|cx| self.on_attach(&attach, body, cx))
+            }
+            Kind::Detach => {
+                let detach = from_slice(body, limits)?;
+                cx.answering(|cx| self.on_detach(detach, cx))
+            }
             _ => Ok(check_body(body, limits)?),
         }
     }
@@ -91,7 +97,7 @@ impl SessionEndpoint {
     fn contain(&mut self, error: ProtocolError, cx: &mut Context) -> Result<(), ProtocolError> {
         match error {
             ProtocolError::Session(error) => {
-                let _ = self.end(SessionEnd::Violation(*error), cx);
+                let _ = cx.answering(|cx| self.end(SessionEnd::Violation(*error), cx));
                 Ok(())
             }
             other => Err(other),
