@@ -98,6 +98,9 @@ pub(crate) struct SenderEndpoint {
     pub(crate) drain_event_owed: bool,
     /// The answer to a drain is owed once the message in progress is out.
     pub(crate) drain_answer_owed: bool,
+    /// The next flow answers a drain. It says so even if the drain has been taken back since: credit that is given up
+    /// moves the delivery-count, and the receiver must learn why.
+    answers_drain: bool,
     pub(crate) available: u32,
     /// `SENDER_READY` is owed as soon as a message can be sent.
     pub(crate) ready_owed: bool,
@@ -152,6 +155,7 @@ impl SenderEndpoint {
         self.delivery_count = self.delivery_count.plus(self.link_credit);
         self.link_credit = 0;
         self.drain_raised = false;
+        self.answers_drain = true;
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -216,10 +220,11 @@ impl SenderEndpoint {
     }
 
     /// Fills in the link's fields of a flow (2.7.4).
-    pub(crate) fn fill_flow(&self, flow: &mut Flow) {
+    pub(crate) fn fill_flow(&mut self, flow: &mut Flow) {
         flow.delivery_count = Some(self.delivery_count);
         flow.link_credit = Some(self.link_credit);
         flow.available = Some(self.available);
-        flow.drain = self.drain;
+        // 2.7.4: the drain mode that the sender is in.
+        flow.drain = self.drain | core::mem::take(&mut self.answers_drain);
     }
 }

@@ -111,7 +111,7 @@ impl SessionEndpoint {
             }
             let mut flow = self.window.flow();
             flow.handle = Some(Handle::new(handle.into()));
-            match &link.kind {
+            match &mut link.kind {
                 LinkKind::Sender(sender) => sender.fill_flow(&mut flow),
                 LinkKind::Receiver(receiver) => {
                     receiver.fill_flow(&mut flow, link.common.has_remote_attach());

@@ -236,7 +236,7 @@ impl SessionEndpoint {
     }
 }
 
-/// True if the application has no more to do with a delivery that it sets this state.
+/// True if the application has no more to do with a delivery of this state.
 fn is_final(settled: bool, state: Option<&DeliveryState>) -> bool {
     settled || state.is_some_and(DeliveryState::is_terminal)
 }

@@ -2,7 +2,9 @@
 
 use amqp_proto::{
     ConnectionConfig, CreditPolicy, Event, Instant, Limits, ReceiverConfig, SendOptions, SenderConfig,
-    SessionConfig, Timeouts, codec::to_vec, spec::performatives as p,
+    SessionConfig, Timeouts,
+    codec::{DecodeLimits, from_slice, to_vec},
+    spec::performatives as p,
 };
 use core::time::Duration;
 
@@ -112,23 +114,46 @@ fn fa3d_flows_during_a_message_are_heard() {
     assert_eq!(finish(&mut pair), ["DELIVERY", "RECEIVER_DRAINED"]);
 }
 
+/// A flow of the receiver of the link from handle 2.
+fn flow(credit: u32, drain: bool, echo: bool) -> Vec<u8> {
+    let flow = p::Flow {
+        next_incoming_id: Some(0.into()),
+        incoming_window: 100,
+        next_outgoing_id: 0.into(),
+        outgoing_window: 100,
+        handle: Some(2.into()),
+        link_credit: Some(credit),
+        drain,
+        echo,
+        ..p::Flow::default()
+    };
+    frame(0, &to_vec(&flow))
+}
+
+/// Credit that is given up moves the delivery-count, and only an answer to a drain tells the receiver why: it is one even
+/// if the drain was taken back before it was written. Else the ends count apart for ever.
+#[test]
+fn fa3f_drain_taken_back_before_its_answer_is_written_is_answered() {
+    let mut fed = Fed::server();
+    fed.feed(ATTACH_RECEIVER);
+    let sender = fed.sender_asked_for();
+    fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+    fed.feed_bytes(&flow(4, true, false));
+    assert!(fed.names().contains(&"SENDER_DRAIN"));
+    fed.connection.sender(sender).unwrap().drained().unwrap();
+    fed.output.clear();
+    fed.feed_bytes(&flow(0, false, true));
+    let answer: p::Flow = from_slice(&fed.output[8..], DecodeLimits::default()).unwrap();
+    assert_eq!((answer.delivery_count, answer.link_credit, answer.drain), (Some(4.into()), Some(0), true));
+    fed.output.clear();
+    fed.feed_bytes(&flow(0, false, true));
+    let later: p::Flow = from_slice(&fed.output[8..], DecodeLimits::default()).unwrap();
+    assert!(!later.drain);
+}
+
 /// 2.6.7: a receiver may drain before its attach is answered.
 #[test]
 fn fa3e_drain_and_echo_before_the_attach_is_answered_are_answered_with_it() {
-    let flow = |credit: u32, drain, echo| {
-        let flow = p::Flow {
-            next_incoming_id: Some(0.into()),
-            incoming_window: 100,
-            next_outgoing_id: 0.into(),
-            outgoing_window: 100,
-            handle: Some(2.into()),
-            link_credit: Some(credit),
-            drain,
-            echo,
-            ..p::Flow::default()
-        };
-        frame(0, &to_vec(&flow))
-    };
     for (credit, drain, echo) in [(0, true, false), (0, false, true), (5, false, true)] {
         let mut fed = Fed::server();
         fed.feed(ATTACH_RECEIVER);
@@ -257,4 +282,24 @@ fn fa9d_settings_in_force_are_not_written_again() {
     pair.server.receiver(receiver).unwrap().set_credit(6).unwrap();
     pair.run();
     assert_eq!(pair.client.sender(sender).unwrap().credit(), 6);
+}
+
+/// Automatic credit goes on after a drain, be it answered or not.
+#[test]
+fn fa9e_automatic_credit_is_given_again_after_a_drain() {
+    for answers in [true, false] {
+        let Linked { mut pair, sender, receiver, .. } = linked(CreditPolicy::Auto(5));
+        pair.server.receiver(receiver).unwrap().drain().unwrap();
+        pair.run();
+        if answers {
+            pair.client.sender(sender).unwrap().drained().unwrap();
+            pair.run();
+        } else {
+            pair.now += 60_000;
+            pair.server.handle_timeout(Instant::from_millis(pair.now));
+            pair.run();
+        }
+        assert_eq!(names(&pair.server_events()), ["RECEIVER_DRAINED"]);
+        assert_eq!(pair.client.sender(sender).unwrap().credit(), 5, "answered: {answers}");
+    }
 }
