@@ -68,13 +68,17 @@ impl Network {
         let now = self.instant();
         let end = &mut self.ends[to];
         let before = end.input.len();
+        if end.progress != Progress::NeedInput {
+            end.progress = end.connection.handle_input(now, &mut end.input);
+        }
+        let mut moved = before - end.input.len();
         if end.progress == Progress::NeedInput {
             let count = end.pipe.len().min(max);
             end.input.extend_from_slice(&end.pipe.split_to(count));
+            end.progress = end.connection.handle_input(now, &mut end.input);
+            moved += count;
         }
-        let read = end.input.len();
-        end.progress = end.connection.handle_input(now, &mut end.input);
-        (read - before) + (read - end.input.len())
+        moved
     }
 
     /// Each end writes and reads what it can; returns how many bytes moved.
