@@ -156,6 +156,27 @@ impl Account {
         }
     }
 
+    /// Takes note that an event is removed from this place in the queue.
+    #[cold]
+    pub(crate) fn remove_event(&mut self, at: usize) {
+        let Some(details) = &mut self.details else { return };
+        let mut end = 0_usize;
+        for (events, bytes) in &mut details.queue {
+            end = end.saturating_add(*events);
+            if at >= end {
+                continue;
+            }
+            *events = events.saturating_sub(1);
+            details.events = details.events.saturating_sub(1);
+            if at.saturating_add(1) == end {
+                // The details are its own. The entry stays, as one without any.
+                details.bytes = details.bytes.saturating_sub(core::mem::take(bytes));
+            }
+            break;
+        }
+        self.trim_details();
+    }
+
     #[cold]
     fn remove_details(&mut self) {
         let Some(details) = &mut self.details else { return };
@@ -163,6 +184,12 @@ impl Account {
         if let Some((events, _)) = details.queue.front_mut() {
             *events = events.saturating_sub(1);
         }
+        self.trim_details();
+    }
+
+    /// Removes the details of events that have left the queue.
+    fn trim_details(&mut self) {
+        let Some(details) = &mut self.details else { return };
         while let Some((0, bytes)) = details.queue.front().copied() {
             details.bytes = details.bytes.saturating_sub(bytes);
             details.queue.pop_front();
@@ -193,6 +220,22 @@ mod tests {
         assert!(!account.has_room());
         account.set_budget(2000);
         assert!(account.has_room() && !account.is_half_full());
+    }
+
+    #[test]
+    fn an_event_that_is_removed_takes_its_details_along() {
+        let mut account = Account::new(100_000);
+        account.add_details(2, 10);
+        account.add_details(4, MAX_DETAILS);
+        assert!(!account.has_room());
+        account.remove_event(0);
+        account.remove_event(2);
+        account.remove_event(9);
+        assert!(account.has_room());
+        assert_eq!(account.details.as_ref().map(|details| (details.events, details.bytes)), Some((2, 10)));
+        account.remove_event(0);
+        account.on_polled();
+        assert!(account.details.is_none());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::{
     error::CommandError,
     event::Event,
     frame::{FrameKind, HEADER_SIZE, Outbox, Payload},
+    ids::{DeliveryId, ReceiverId},
     limits::Limits,
     ready_queue::ReadyQueue,
     spec::{definitions::MIN_MAX_FRAME_SIZE, performatives::Transfer, transfer_fast_path::write_head},
@@ -122,6 +123,24 @@ impl Context {
         self.events = VecDeque::new();
     }
 
+    /// Removes the events that announce parts of a receiver's deliveries in `first..=last`, which cannot be read any more.
+    pub(crate) fn drop_events_of_parts(&mut self, link: ReceiverId, first: DeliveryId, last: DeliveryId) {
+        let is_dropped = |event: &Event| match event {
+            Event::DeliveryBegun { receiver, delivery, .. }
+            | Event::DeliveryData { receiver, delivery, .. } => {
+                *receiver == link && (first..=last).contains(delivery)
+            }
+            _ => false,
+        };
+        for at in (0..self.events.len()).rev() {
+            if self.events.get(at).is_some_and(is_dropped) {
+                self.events.remove(at);
+                self.account.remove_event(at);
+                self.account.remove_delivery(0);
+            }
+        }
+    }
+
     /// True if the event queue holds a delivery, or a part of one.
     #[inline]
     pub(crate) fn has_unpolled_deliveries(&self) -> bool {
@@ -167,15 +186,28 @@ impl Context {
             .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
     }
 
-    /// True if more input may be handled: there is room for the events and the output that it causes.
+    /// True if there is room for the events that more input raises.
     #[inline(always)]
     pub(crate) fn has_room(&self) -> bool {
-        self.has_room_for_events() && !self.outbox_full()
+        self.events.len() < self.limits.max_events && self.account.has_room()
     }
 
-    #[inline(always)]
-    pub(crate) fn has_room_for_events(&self) -> bool {
-        self.events.len() < self.limits.max_events && self.account.has_room()
+    /// Runs what answers the peer, and counts what it writes.
+    pub(crate) fn answering<R>(&mut self, answer: impl FnOnce(&mut Self) -> R) -> R {
+        let before = (self.outbox.len(), self.outbox.counted_updates());
+        let result = answer(self);
+        self.count_answers(before);
+        result
+    }
+
+    /// Counts as answers what has been written since there were these bytes in the outbox, and these of updates.
+    pub(crate) fn count_answers(&mut self, (len, updates): (usize, u32)) {
+        self.outbox.count_answers(len, updates, self.limits.max_reply_bytes);
+    }
+
+    /// Counts as dispositions and flows what has been written since there were `len` bytes in the outbox.
+    pub(crate) fn count_updates(&mut self, len: usize) {
+        self.outbox.count_updates(len, self.limits.max_reply_bytes);
     }
 
     pub(crate) fn outbox_full(&self) -> bool {

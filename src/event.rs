@@ -208,6 +208,22 @@ events! {
         /// The link.
         receiver: ReceiverId,
     };
+    /// The peer has answered [`Session::echo`](crate::Session::echo) by a flow on the session (2.7.4), so its windows
+    /// are those that the peer knew then.
+    SessionEchoed = "SESSION_ECHOED" {
+        /// The session.
+        session: SessionId,
+        /// True if it has not answered for [`Timeouts::echo`](crate::Timeouts::echo).
+        timed_out: bool,
+    };
+    /// The peer has answered [`Sender::echo`](crate::Sender::echo) or [`Receiver::echo`](crate::Receiver::echo) by a flow
+    /// of the link (2.7.4), so its credit is what the peer knew then.
+    LinkEchoed = "LINK_ECHOED" {
+        /// The link.
+        link: LinkId,
+        /// True if it has not answered for [`Timeouts::echo`](crate::Timeouts::echo).
+        timed_out: bool,
+    };
     /// A complete delivery. When the event is polled, its frames leave the session's incoming window (2.5.6).
     ///
     /// On a streaming link, one that arrives in a single transfer.

@@ -71,11 +71,18 @@ pub struct Limits {
     ///
     /// One disposition may exceed it by one event per contiguous range of deliveries.
     pub max_events: usize,
-    /// Bytes queued for output before input is no longer taken and messages are refused or held. Default 1 MiB; 0
-    /// takes no input.
+    /// Bytes queued for output before messages are refused or held. Default 1 MiB; 0 sends none.
     ///
-    /// Replies that the standard demands may exceed it by the size of their frames.
+    /// It bounds what the application sends. What answers the peer may exceed it, up to
+    /// [`max_reply_bytes`](Self::max_reply_bytes). Input goes on being taken.
     pub max_outbox_bytes: usize,
+    /// Bytes queued in answer to the peer's frames, such as attach and detach, before input is no longer taken.
+    /// Default 256 KiB. With 0 the peer reads each answer before more is taken.
+    ///
+    /// Beyond it the peer has [`Timeouts::unread_replies`](crate::Timeouts::unread_replies) to read. As many bytes of
+    /// dispositions and flows are queued apart from that. Beyond it they wait in a short form, and take up nothing of
+    /// the peer's: it may send no more than the window of the last flow (2.5.6).
+    pub max_reply_bytes: usize,
     /// Bytes of frames kept until the application answers an open or a begin, for the connection and for each
     /// session. Default 64 KiB. Beyond it input is no longer taken.
     pub max_unanswered_bytes: usize,
@@ -122,6 +129,7 @@ impl Limits {
         decode: DecodeLimits;
         max_events: usize;
         max_outbox_bytes: usize;
+        max_reply_bytes: usize;
         max_unanswered_bytes: usize;
         max_held_bytes: usize;
         max_held_bytes_per_session: usize;
@@ -141,6 +149,7 @@ impl Default for Limits {
             decode: DecodeLimits::DEFAULT,
             max_events: 1024,
             max_outbox_bytes: 1 << 20,
+            max_reply_bytes: 256 << 10,
             max_unanswered_bytes: 64 << 10,
             max_held_bytes: 64 << 20,
             max_held_bytes_per_session: 48 << 20,

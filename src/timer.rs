@@ -20,6 +20,8 @@ pub(crate) enum Timer {
     Sasl,
     /// The peer's close, or that it reads the last of our output.
     Close,
+    /// The peer reads its answers.
+    UnreadReplies,
     /// The answer to our begin, or to our end.
     // The first of the timers of a session: `cancel_session` starts its search here.
     Session(SessionId),
@@ -27,15 +29,19 @@ pub(crate) enum Timer {
     Link(LinkId),
     /// The answer to a drain.
     Drain(ReceiverId),
+    /// The answer to an echo of a session.
+    SessionEcho(SessionId),
+    /// The answer to an echo of a link.
+    LinkEcho(LinkId),
 }
 
 impl Timer {
     /// Returns our channel of the session that the timer belongs to.
     fn channel(self) -> Option<u16> {
         match self {
-            Self::Open | Self::Sasl | Self::Close => None,
-            Self::Session(session) => Some(session.slot()),
-            Self::Link(link) => Some(LinkKey::from(link).session),
+            Self::Open | Self::Sasl | Self::Close | Self::UnreadReplies => None,
+            Self::Session(session) | Self::SessionEcho(session) => Some(session.slot()),
+            Self::Link(link) | Self::LinkEcho(link) => Some(LinkKey::from(link).session),
             Self::Drain(receiver) => Some(LinkKey::from(LinkId::from(receiver)).session),
         }
     }
@@ -183,6 +189,7 @@ impl TimerQueue {
     /// Cancels the timers of a link that is gone.
     pub(crate) fn cancel_link(&mut self, link: LinkId) {
         self.cancel(Timer::Link(link));
+        self.cancel(Timer::LinkEcho(link));
         if let LinkId::Receiver(receiver) = link {
             self.cancel(Timer::Drain(receiver));
         }

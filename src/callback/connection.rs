@@ -48,6 +48,8 @@ pub(super) struct AgentSender {
     /// The callbacks of the messages sent and not settled.
     pub(super) outcomes: BTreeMap<DeliveryId, OutcomeCallback>,
     next_tag: u32,
+    /// The receiver drains its credit: what is left of it is given up when the queue is empty (2.6.7).
+    pub(super) drains: bool,
     /// The reason for which the agent itself closed the link: a message that can never be sent.
     pub(super) failure: Option<CommandError>,
 }
@@ -174,6 +176,7 @@ impl AgentConnection {
                     queue: VecDeque::new(),
                     outcomes: BTreeMap::new(),
                     next_tag: 0,
+                    drains: false,
                     failure: None,
                 };
                 self.senders.insert(id, sender);
@@ -272,6 +275,12 @@ impl AgentConnection {
                 // The engine raises `SENDER_READY` when it may accept the message.
                 Err(_) => return,
             }
+        }
+        if core::mem::take(&mut sender.drains)
+            && let Ok(mut link) = self.engine.sender(id)
+        {
+            // An error means that the drain is over.
+            let _ = link.drained();
         }
     }
 

@@ -134,12 +134,12 @@ impl AgentConnection {
         receiver.observer.notify(&mut self.observer.callback, event, detail);
     }
 
-    /// 2.6.7: sends the messages held, and returns the credit that is left.
+    /// 2.6.7: sends the messages held, and then returns the credit that is left.
     fn on_drain(&mut self, id: SenderId, registry: &SharedRegistry) {
-        self.send_queued(id, registry);
-        if let Ok(mut link) = self.engine.sender(id) {
-            let _ = link.drained();
+        if let Some(sender) = self.senders.get_mut(&id) {
+            sender.drains = true;
         }
+        self.send_queued(id, registry);
     }
 
     fn on_delivery(&mut self, id: ReceiverId, delivery: Delivery, registry: &SharedRegistry) {

@@ -80,6 +80,13 @@ pub struct Timeouts {
     /// Time until the sender ends a drain (2.6.7), 60 s by default. Then the credit is revoked, which needs no answer,
     /// and `RECEIVER_DRAINED` follows with its time-out noted.
     pub drain: Option<Duration>,
+    /// Time until the peer answers an [`echo`](crate::Session::echo) (2.7.4), which it need not, 60 s by default. Then
+    /// `SESSION_ECHOED` or `LINK_ECHOED` follows with its time-out noted.
+    pub echo: Option<Duration>,
+    /// Time in which the peer reads some of our output while more answers wait than
+    /// [`Limits::max_reply_bytes`](crate::Limits::max_reply_bytes), 60 s by default. No input is taken meanwhile. Then
+    /// `CONNECTION_ERROR`, [`Cause::TimedOut`](crate::Cause::TimedOut).
+    pub unread_replies: Option<Duration>,
 }
 
 const HALF_A_MINUTE: Option<Duration> = Some(Duration::from_secs(30));
@@ -96,6 +103,8 @@ impl Default for Timeouts {
             attach: A_MINUTE,
             detach: A_MINUTE,
             drain: A_MINUTE,
+            echo: A_MINUTE,
+            unread_replies: A_MINUTE,
         }
     }
 }
@@ -110,6 +119,8 @@ impl Timeouts {
         attach: impl Into<Option<Duration>>;
         detach: impl Into<Option<Duration>>;
         drain: impl Into<Option<Duration>>;
+        echo: impl Into<Option<Duration>>;
+        unread_replies: impl Into<Option<Duration>>;
     }
 }
 

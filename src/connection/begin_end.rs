@@ -128,7 +128,7 @@ impl Connection {
         // No `SESSION_OPEN` for a session that ends at once.
         self.cx.events.truncate(events);
         if let Some((session, cx)) = self.session_on(id.slot()) {
-            session.end(SessionEnd::Refusal(error), cx)?;
+            cx.answering(|cx| session.end(SessionEnd::Refusal(error), cx))?;
         }
         self.receive_deferred_on(id.slot());
         Ok(())
@@ -142,7 +142,7 @@ impl Connection {
             return Err(CommandError::IllegalState("the session's begin has been answered"));
         }
         session.configure(config);
-        session.write_begin(cx)
+        cx.answering(|cx| session.write_begin(cx))
     }
 
     /// Handles the frames that arrived before the session was answered.

@@ -109,7 +109,7 @@ impl Connection {
     /// Writes our close, behind everything that is pending. The caller has checked that it is legal.
     pub(super) fn write_close(&mut self, error: Option<AmqpError>) {
         self.cx.close_pending = false;
-        self.flush();
+        self.flush(true);
         let trigger =
             if error.is_some() { ConnectionTrigger::SendCloseError } else { ConnectionTrigger::SendClose };
         let max = self.cx.max_frame_size;

@@ -39,7 +39,8 @@ pub enum Progress {
     NeedInput,
     /// Events wait: poll them, then call again with the rest.
     DrainEvents,
-    /// Output waits: write, then call again with the rest.
+    /// The peer has not read what answers its frames: write output, then call again with the rest. What the
+    /// application sends never has this effect.
     DrainOutput,
     /// The rest waits for an answer that the application owes. Answer, then call again with the rest; until then no
     /// call goes on. All events have been polled.
@@ -93,6 +94,8 @@ pub struct Connection {
     retained: usize,
     session_generations: u32,
     polled: PolledDeliveries,
+    /// Bytes up to the end of the answers that stopped input when it was last tried, or 0 if nothing stops it.
+    unread_at_stop: u64,
 }
 
 /// Room for this many events stays when all have been polled.
@@ -132,6 +135,7 @@ impl Connection {
             retained: 0,
             session_generations: 0,
             polled: PolledDeliveries::default(),
+            unread_at_stop: 0,
         }
     }
 
@@ -212,7 +216,10 @@ impl Connection {
             self.report_polled();
         }
         self.cx.timers.advance(now);
-        self.flush();
+        // Beyond a limit, dispositions and flows stay in their short form. The peer cannot make them many: it has the
+        // window that the last flow announced.
+        let updates = !self.cx.outbox.has_too_many_updates();
+        self.flush(updates);
         if self.cx.output_lost {
             self.drop_output();
         }
@@ -222,8 +229,8 @@ impl Connection {
         Transmit { outbox: &mut self.cx.outbox }
     }
 
-    /// Writes what is pending in all sessions.
-    fn flush(&mut self) {
+    /// Writes what is pending in all sessions, with or without dispositions and flows.
+    fn flush(&mut self, updates: bool) {
         // 2.4.3: nothing follows close.
         if self.cx.close_sent {
             return;
@@ -231,11 +238,16 @@ impl Connection {
         for _ in 0..self.cx.to_flush.len() {
             let Some(channel) = self.cx.to_flush.pop() else { break };
             let Some((session, cx)) = self.session_on(channel) else { continue };
-            session.flush(cx);
-            // What the peer's window or the outbox has no room for stays scheduled.
-            if session.can_write() {
-                session.schedule(cx);
+            if !session.can_write() {
+                continue;
             }
+            if cx.outbox.is_empty() {
+                session.flush(cx);
+            } else {
+                session.flush_behind_output(updates, cx);
+            }
+            // What the peer's window or the outbox has no room for stays scheduled.
+            session.schedule(cx);
         }
         if self.cx.close_pending && !self.has_unsent_messages() {
             self.write_close(None);

@@ -21,6 +21,7 @@ use crate::{
     },
     state::{ConnectionState, ConnectionTrigger, SessionState},
     time::Instant,
+    timer::Timer,
     types::HeapSize,
 };
 
@@ -87,11 +88,11 @@ impl Connection {
                     input.skip(usize::MAX);
                     return Progress::Closed;
                 }
-                _ if !self.cx.has_room_for_events() => {
+                _ if !self.cx.has_room() => {
                     return self.pause(Progress::DrainEvents, input);
                 }
-                _ if self.cx.outbox_full() && !self.discards_output() => {
-                    return self.pause(Progress::DrainOutput, input);
+                _ if self.cx.outbox.has_many_answers() && self.stops_for_answers() => {
+                    return Progress::DrainOutput;
                 }
                 Expected::Header => {
                     let Some(header) = next_header(input) else { return Progress::NeedInput };
@@ -136,6 +137,32 @@ impl Connection {
             _ => Progress::DrainEvents,
         };
         self.pause(progress, input)
+    }
+
+    /// Returns true if input stops until the peer has read some answers. Unlike [`pause`](Self::pause), this is the peer's
+    /// doing: only what it reads is a sign of life.
+    #[cold]
+    fn stops_for_answers(&mut self) -> bool {
+        if self.discards_output() {
+            return false;
+        }
+        let max = u64::try_from(self.cx.limits.max_reply_bytes).unwrap_or(u64::MAX);
+        let unread = self.cx.outbox.unread_answers().filter(|unread| *unread > max && !self.cx.close_sent);
+        let unread = unread.unwrap_or(0);
+        let has_read = unread < self.unread_at_stop;
+        if has_read || self.unread_at_stop == 0 {
+            self.cx.timers.cancel(Timer::UnreadReplies);
+            if unread > 0 {
+                self.cx.timers.set(Timer::UnreadReplies, self.cx.config.timeouts.unread_replies);
+            }
+            let now = self.cx.timers.now();
+            self.cx.timers.advance(now);
+            if has_read {
+                self.keepalive.on_input(now);
+            }
+        }
+        self.unread_at_stop = unread;
+        unread > 0
     }
 
     #[inline]
@@ -233,7 +260,7 @@ impl Connection {
                 // Decoded in place; what is kept of it is copied.
                 input.gather(header.size);
                 let frame = input.chunk().get(..header.size).unwrap_or_default();
-                let received = self.receive_own(header, kind, frame);
+                let received = self.receive_answering(header, kind, frame);
                 input.skip(header.size);
                 received
             }
@@ -254,7 +281,7 @@ impl Connection {
             let kind = kind_of(header, &mut frames);
             let received = match self.receive_in_session(header, kind, &mut frames) {
                 Some(received) => received,
-                None => self.receive_own(header, kind, &frames.split_to(header.size)),
+                None => self.receive_answering(header, kind, &frames.split_to(header.size)),
             };
             if let Err(error) = received {
                 self.violation(error);
@@ -278,6 +305,19 @@ impl Connection {
         session.limit_orphaned(cx.limits.max_retained_unsettled);
         session.schedule(cx);
         Some(received)
+    }
+
+    /// Handles a frame as [`receive_own`](Self::receive_own) does, and counts what answers it.
+    fn receive_answering(
+        &mut self,
+        header: FrameHeader,
+        kind: Kind,
+        frame: &[u8],
+    ) -> Result<(), ProtocolError> {
+        let before = (self.cx.outbox.len(), self.cx.outbox.counted_updates());
+        let received = self.receive_own(header, kind, frame);
+        self.cx.count_answers(before);
+        received
     }
 
     /// Handles a frame of the connection's own, or of a session that is not open.

@@ -42,6 +42,11 @@ impl Connection {
         match timer {
             Timer::Open => self.end(ConnectionEnd::Lost(timed_out("the peer did not open in time"))),
             Timer::Sasl => self.end(ConnectionEnd::Lost(timed_out("the SASL exchange took too long"))),
+            // Our close does not wait for the peer to read answers.
+            Timer::UnreadReplies if self.cx.close_sent => {}
+            Timer::UnreadReplies => {
+                self.end(ConnectionEnd::Failure(timed_out("the peer does not read its answers")));
+            }
             Timer::Close if self.cx.close_pending => {
                 // The messages in progress are cut off.
                 self.write_close(None);
@@ -83,6 +88,18 @@ impl Connection {
                 };
                 let _ = session.end_link(key.handle, why, cx);
                 session.schedule(cx);
+            }
+            Timer::SessionEcho(id) => {
+                if let Some((session, cx)) =
+                    self.session_on(id.slot()).filter(|(session, _)| session.id == id)
+                {
+                    session.give_up_session_echo(cx);
+                }
+            }
+            Timer::LinkEcho(id) => {
+                if let Some((session, cx)) = self.session_on(LinkKey::from(id).session) {
+                    session.give_up_link_echo(id, cx);
+                }
             }
             Timer::Drain(id) => {
                 let Some((session, cx)) = self.session_on(LinkKey::from(LinkId::from(id)).session) else {

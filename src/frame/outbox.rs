@@ -37,6 +37,38 @@ impl Encode for EmptyBody {
     fn encode(&self, _encoder: &mut Encoder<'_>) {}
 }
 
+/// Output of one kind that waits, counted until the last of it has left.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Bytes added since none waited.
+    bytes: u32,
+    /// There were more of them than the limit when they were counted last.
+    is_over: bool,
+    /// The place of the end of the last, as [`Outbox::removed`] counts.
+    end: u64,
+}
+
+impl Waiting {
+    /// Counts `bytes` more, at the end of `outbox` bytes of which `removed` came before.
+    #[inline(never)]
+    fn add(&mut self, bytes: usize, removed: u64, outbox: usize, max: usize) {
+        if removed >= self.end {
+            self.bytes = 0;
+        }
+        self.bytes = self.bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+        self.end = removed.saturating_add(u64::try_from(outbox).unwrap_or(u64::MAX));
+        self.is_over = usize::try_from(self.bytes).unwrap_or(usize::MAX) > max;
+    }
+
+    /// Returns the number of bytes up to the end of the last if more of them wait than the limit.
+    #[cold]
+    fn unread(&mut self, removed: u64) -> Option<u64> {
+        let unread = self.end.checked_sub(removed).filter(|unread| *unread > 0);
+        self.is_over = unread.is_some();
+        unread
+    }
+}
+
 /// Bytes waiting to be written, in order.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -51,6 +83,12 @@ pub struct Outbox {
     block: BytesMut,
     /// The size of the last block made. Each is twice as large as the one before.
     block_size: usize,
+    /// Bytes that have been removed.
+    removed: u64,
+    /// Frames that answer the peer's, but for those in `updates`.
+    answers: Waiting,
+    /// Dispositions and flows.
+    updates: Waiting,
 }
 
 impl Outbox {
@@ -62,6 +100,52 @@ impl Outbox {
     /// True if no byte waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Counts as answers what has been written since the length was `len` and the updates had `updates` bytes.
+    pub(crate) fn count_answers(&mut self, len: usize, updates: u32, max: usize) {
+        let now = self.len();
+        let updates = usize::try_from(self.updates.bytes.saturating_sub(updates)).unwrap_or(usize::MAX);
+        let bytes = now.saturating_sub(len).saturating_sub(updates);
+        if bytes > 0 {
+            self.answers.add(bytes, self.removed, now, max);
+        }
+    }
+
+    /// Counts as updates what has been written since the length was `len`.
+    pub(crate) fn count_updates(&mut self, len: usize, max: usize) {
+        let now = self.len();
+        self.updates.add(now.saturating_sub(len), self.removed, now, max);
+    }
+
+    /// Returns the bytes of updates that have been counted since none waited.
+    pub(crate) fn counted_updates(&self) -> u32 {
+        self.updates.bytes
+    }
+
+    /// True if more bytes of answers may wait than the limit.
+    ///
+    /// Output that the application makes does not count: two ends that both stopped for it would never read again.
+    #[inline]
+    pub(crate) fn has_many_answers(&self) -> bool {
+        self.answers.is_over
+    }
+
+    /// Returns the number of bytes up to the end of the last answer, if more bytes of answers wait than the limit.
+    pub(crate) fn unread_answers(&mut self) -> Option<u64> {
+        self.answers.unread(self.removed)
+    }
+
+    /// True if more bytes of updates wait than the limit.
+    #[inline]
+    pub(crate) fn has_too_many_updates(&mut self) -> bool {
+        self.updates.is_over && self.updates.unread(self.removed).is_some()
+    }
+
+    #[inline]
+    fn on_removed(&mut self, count: usize) {
+        // No connection lives to see it wrap.
+        self.removed = self.removed.wrapping_add(u64::try_from(count).unwrap_or_default());
     }
 
     pub(crate) fn protocol_header(&mut self, header: ProtocolHeader) {
@@ -222,6 +306,7 @@ impl Outbox {
     }
 
     fn consume(&mut self, count: usize) {
+        self.on_removed(count);
         let mut left = count;
         while left > 0 {
             let step = left.min(self.front().len());
@@ -269,6 +354,7 @@ impl Outbox {
             self.pop_heads()
         };
         self.reclaim();
+        self.on_removed(chunk.len());
         (!chunk.is_empty()).then_some(chunk)
     }
 }

@@ -17,6 +17,55 @@ use crate::{
     types::Str,
 };
 
+/// A request for the peer's state, which a flow makes by its field `echo` (2.7.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Echo {
+    #[default]
+    None,
+    /// The next flow asks.
+    Due,
+    /// A flow has asked.
+    Awaited,
+}
+
+impl Echo {
+    /// Returns the field `echo` of the flow to write.
+    pub(crate) fn is_due(self) -> bool {
+        self == Self::Due
+    }
+
+    /// Takes note that a flow with that field has been written.
+    pub(crate) fn on_asked(&mut self) {
+        if self.is_due() {
+            *self = Self::Awaited;
+        }
+    }
+
+    /// Takes note of a flow of the peer's; returns true if it is the answer.
+    #[inline]
+    pub(crate) fn on_answer(&mut self) -> bool {
+        let is_answer = *self == Self::Awaited;
+        if is_answer {
+            *self = Self::None;
+        }
+        is_answer
+    }
+
+    /// Asks, unless an earlier question has no answer.
+    pub(crate) fn ask(&mut self) -> Result<(), CommandError> {
+        if *self != Self::None {
+            return Err(CommandError::IllegalState("the last echo has not been answered"));
+        }
+        *self = Self::Due;
+        Ok(())
+    }
+
+    /// Stops waiting; returns true if there was an answer to wait for.
+    pub(crate) fn give_up(&mut self) -> bool {
+        core::mem::take(self) != Self::None
+    }
+}
+
 /// The part that senders and receivers have in common. Fields not used per message come first, so that the hot ones
 /// share cache lines with what follows in [`Link`].
 #[derive(Debug)]
@@ -34,6 +83,9 @@ pub(crate) struct LinkCommon {
     pub(crate) awaiting_terminus: bool,
     /// Our detach closes the link.
     pub(crate) we_closed: bool,
+    pub(crate) echo: Echo,
+    /// A flow is owed once the peer's attach is answered.
+    pub(crate) flow_owed: bool,
     /// A sender's application settles deliveries itself when the peer's outcome arrives.
     pub(crate) keeps_outcomes: bool,
     /// Deliveries unsettled at our end.
@@ -73,6 +125,8 @@ impl LinkCommon {
             rcv_mode: ReceiverSettleMode::First,
             awaiting_terminus: false,
             we_closed: false,
+            echo: Echo::None,
+            flow_owed: false,
             keeps_outcomes: false,
             unsettled: 0,
             id,

@@ -23,6 +23,8 @@ use crate::{
 pub(crate) struct PartialDelivery {
     pub(crate) delivery: Delivery,
     pub(crate) complete: bool,
+    /// The application has given its outcome: the rest is dropped as it arrives.
+    pub(crate) finished: bool,
     /// Transfer frames that occupy the session's window until their bytes are read.
     pub(crate) frames: u32,
     /// Bytes so far, read or not.
@@ -46,6 +48,7 @@ impl PartialDelivery {
         Self {
             delivery,
             complete: false,
+            finished: false,
             frames: 0,
             size: 0,
             gathered: Vec::new(),
@@ -85,6 +88,13 @@ impl PartialDelivery {
         self.delivery.payload.push(chunk);
     }
 
+    /// Frees the payload: the application has given the delivery its outcome.
+    fn finish(&mut self) {
+        self.finished = true;
+        self.delivery.payload = Payload::new();
+        (self.gathered, self.payload_size) = (Vec::new(), 0);
+    }
+
     /// Returns the bytes of the heap that the delivery takes up.
     #[inline]
     fn heap_size(&self) -> usize {
@@ -103,6 +113,8 @@ pub(crate) struct ReceiverEndpoint {
     window: u32,
     strict: bool,
     pub(crate) drain: bool,
+    /// There is no credit to drain: only the sender's flow ends the drain, behind all that it has sent.
+    drains_nothing: bool,
     available: u32,
     policy: CreditPolicy,
     /// The credit from which the policy tops up, and at most which a drain can have ended.
@@ -122,11 +134,24 @@ pub(crate) struct ReceiverEndpoint {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) complete: bool,
+    /// The application has finished the delivery.
+    pub(crate) finished: bool,
     /// The sender has settled the delivery.
     pub(crate) settled: bool,
     /// The bytes that the delivery took up before the frame, and those that it does now.
     pub(crate) earlier: usize,
     pub(crate) held: usize,
+}
+
+/// The resources of deliveries that the application has finished before their end.
+#[derive(Debug, Default)]
+pub(crate) struct Finished {
+    /// Frames of the session's window.
+    pub(crate) frames: u32,
+    /// The bytes that the session has been charged.
+    pub(crate) bytes: usize,
+    /// The sender has settled the last of them.
+    pub(crate) settled: bool,
 }
 
 impl ReceiverEndpoint {
@@ -159,6 +184,13 @@ impl ReceiverEndpoint {
         };
         self.revoked_credit = self.revoked_credit.saturating_add(revoked).min(self.window);
         self.link_credit = credit;
+        self.drains_nothing = self.drain && credit == 0;
+    }
+
+    /// Asks the sender to use the credit or give it up (2.6.7).
+    pub(crate) fn start_drain(&mut self) {
+        self.drain = true;
+        self.drains_nothing = self.link_credit == 0;
     }
 
     /// Returns the id of the delivery in progress.
@@ -307,10 +339,16 @@ impl ReceiverEndpoint {
         let Some(partial) = self.partial.back_mut() else { return invalid("no delivery in progress") };
         partial.delivery.settled = settled;
         partial.size = partial.size.saturating_add(len_u64(&payload));
-        if (max > 0 && partial.size > max) || (!streaming && transfer.more && partial.size > max_buffered) {
+        let finished = partial.finished;
+        let buffers = !streaming && !finished && transfer.more;
+        if (max > 0 && partial.size > max) || (buffers && partial.size > max_buffered) {
             return too_large();
         }
         partial.complete = !transfer.more;
+        let (held, earlier) = (0, partial.charged);
+        if finished {
+            return Ok(Part { complete: partial.complete, finished, settled, earlier, held });
+        }
         if streaming {
             partial.delivery.payload.push(payload);
         } else {
@@ -321,8 +359,8 @@ impl ReceiverEndpoint {
         let occupies = streaming || partial.complete;
         partial.frames = partial.frames.saturating_add(occupies.into());
         let held = if streaming { 0 } else { partial.heap_size() };
-        let earlier = core::mem::replace(&mut partial.charged, held);
-        Ok(Part { complete: partial.complete, settled, earlier, held })
+        partial.charged = held;
+        Ok(Part { complete: partial.complete, finished, settled, earlier, held })
     }
 
     /// Copies the payloads of deliveries that arrive in parts.
@@ -330,6 +368,34 @@ impl ReceiverEndpoint {
         for partial in &mut self.partial {
             partial.delivery.payload = partial.delivery.payload.detach();
         }
+    }
+
+    /// True if deliveries that arrive in parts are here.
+    #[inline]
+    pub(crate) fn has_parts(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
+    /// Finishes the deliveries in `first..=last` that have not been read to their end: the application has given their
+    /// outcome. Returns `None` if there are none.
+    pub(crate) fn finish(&mut self, first: DeliveryId, last: DeliveryId) -> Option<Finished> {
+        let is_meant =
+            |partial: &PartialDelivery| (first..=last).contains(&partial.delivery.id) && !partial.finished;
+        let mut finished = None;
+        for partial in self.partial.iter_mut().filter(|partial| is_meant(partial)) {
+            let Finished { frames, bytes, settled } = finished.get_or_insert_default();
+            *frames = frames.saturating_add(core::mem::take(&mut partial.frames));
+            *bytes = bytes.saturating_add(core::mem::take(&mut partial.charged));
+            *settled = partial.delivery.settled;
+            partial.finish();
+        }
+        self.partial.retain(|partial| !(partial.finished && partial.complete));
+        finished
+    }
+
+    /// Removes the newest delivery, which is finished and complete, and returns its id.
+    pub(crate) fn drop_finished(&mut self) -> Option<DeliveryId> {
+        self.partial.pop_back().map(|partial| partial.delivery.id)
     }
 
     /// Removes and returns the delivery in progress, which its sender aborts.
@@ -363,7 +429,8 @@ impl ReceiverEndpoint {
             .partial
             .binary_search_by_key(&id, |partial| partial.delivery.id)
             .map_err(|_| CommandError::UnknownId)?;
-        let partial = self.partial.get_mut(at).filter(|_| self.streaming).ok_or(CommandError::UnknownId)?;
+        let partial = self.partial.get_mut(at).filter(|partial| self.streaming && !partial.finished);
+        let partial = partial.ok_or(CommandError::UnknownId)?;
         let chunk = partial.delivery.payload.take_chunk(usize::MAX);
         let all_read = partial.delivery.payload.is_empty();
         let frames = if all_read { core::mem::take(&mut partial.frames) } else { 0 };
@@ -397,7 +464,8 @@ impl ReceiverEndpoint {
         if !self.is_credit_low() || self.drain {
             return false;
         }
-        let partial = u32::try_from(self.partial.len()).unwrap_or(u32::MAX);
+        let finished = self.partial.back().is_some_and(|partial| partial.finished);
+        let partial = u32::try_from(self.partial.len()).unwrap_or(u32::MAX).saturating_sub(finished.into());
         let wanted = full.saturating_sub(partial.saturating_add(self.unpolled));
         if wanted <= self.link_credit {
             return false;
@@ -416,7 +484,7 @@ impl ReceiverEndpoint {
 
     /// Ends a drain that has used up the credit; returns true if it did.
     pub(crate) fn end_drain(&mut self) -> bool {
-        let ends = self.drain && self.link_credit == 0;
+        let ends = self.drain && self.link_credit == 0 && !self.drains_nothing;
         self.drain &= !ends;
         ends
     }
@@ -424,6 +492,7 @@ impl ReceiverEndpoint {
     /// 2.6.7: updates the delivery-count and `available`. The credit is what we gave, so that field is not read.
     pub(crate) fn on_flow(&mut self, flow: &Flow) {
         self.available = flow.available.unwrap_or(self.available);
+        self.drains_nothing &= !flow.drain;
         let Some(theirs) = flow.delivery_count else { return };
         // Some senders count a delivery when it begins and some when it is complete, so only a lead means anything.
         // It is credit given up if the flow answers a drain, even one that is over by now; else it is messages in
@@ -443,6 +512,8 @@ impl ReceiverEndpoint {
         flow.link_credit = Some(self.link_credit);
         flow.available = Some(self.available);
         flow.drain = self.drain;
+        // Some senders have nothing to say to a drain without credit.
+        flow.echo = self.drains_nothing;
     }
 }
 

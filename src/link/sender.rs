@@ -96,6 +96,11 @@ pub(crate) struct SenderEndpoint {
     drain_raised: bool,
     /// `SENDER_DRAIN` is owed once the peer's attach is answered.
     pub(crate) drain_event_owed: bool,
+    /// The answer to a drain is owed once the message in progress is out.
+    pub(crate) drain_answer_owed: bool,
+    /// The next flow answers a drain. It says so even if the drain has been taken back since: credit that is given up
+    /// moves the delivery-count, and the receiver must learn why.
+    answers_drain: bool,
     pub(crate) available: u32,
     /// `SENDER_READY` is owed as soon as a message can be sent.
     pub(crate) ready_owed: bool,
@@ -133,12 +138,16 @@ impl SenderEndpoint {
         let asked = flow.drain && self.link_credit > 0;
         let drain = asked && !self.drain_raised;
         self.drain_raised = asked;
+        self.drain_answer_owed &= flow.drain;
         Ok(drain)
     }
 
-    /// True if the receiver drains and no credit is left.
-    pub(crate) fn is_drained(&self) -> bool {
-        self.drain && self.link_credit == 0
+    /// Returns true if a flow of the receiver's is to be answered now. A drain that finds no credit is: there is nothing
+    /// to give up. But its answer follows a message in progress, as that of any drain does.
+    pub(crate) fn answers_now(&mut self, flow: &Flow) -> bool {
+        let is_drained = flow.drain && self.link_credit == 0;
+        self.drain_answer_owed |= is_drained && self.unsent.is_some();
+        if is_drained { self.unsent.is_none() } else { flow.echo }
     }
 
     /// Relinquishes the credit left (2.6.7): the delivery-count advances as if it had been used.
@@ -146,6 +155,7 @@ impl SenderEndpoint {
         self.delivery_count = self.delivery_count.plus(self.link_credit);
         self.link_credit = 0;
         self.drain_raised = false;
+        self.answers_drain = true;
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -210,10 +220,11 @@ impl SenderEndpoint {
     }
 
     /// Fills in the link's fields of a flow (2.7.4).
-    pub(crate) fn fill_flow(&self, flow: &mut Flow) {
+    pub(crate) fn fill_flow(&mut self, flow: &mut Flow) {
         flow.delivery_count = Some(self.delivery_count);
         flow.link_credit = Some(self.link_credit);
         flow.available = Some(self.available);
-        flow.drain = self.drain;
+        // 2.7.4: the drain mode that the sender is in.
+        flow.drain = self.drain | core::mem::take(&mut self.answers_drain);
     }
 }

@@ -235,7 +235,7 @@ impl SessionEndpoint {
                 "the attach does not fit the peer's frames"
             } else {
                 cx.timers.set(Timer::Link(id), cx.config.timeouts.attach);
-                if matches!(id, LinkId::Receiver(_)) {
+                if matches!(id, LinkId::Receiver(_)) || link.common.echo.is_due() {
                     self.schedule_link_flow(handle);
                 }
                 continue;
@@ -398,8 +398,9 @@ impl SessionEndpoint {
                 receiver.rcv_mode = modes.1;
             }
         }
-        // Credit set before has not been written yet.
-        if self.link(id)?.receiver().is_ok_and(|receiver| receiver.link_credit > 0) {
+        // What was asked for before has not been written yet.
+        let flow_owed = core::mem::take(&mut link.common.flow_owed) || link.common.echo.is_due();
+        if flow_owed || link.receiver().is_ok_and(|receiver| receiver.link_credit > 0 || receiver.drain) {
             self.schedule_link_flow(handle);
         }
         self.raise_open(handle, cx);

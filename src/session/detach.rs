@@ -177,8 +177,7 @@ impl SessionEndpoint {
         if link.common.state.next(trigger).is_none() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }
-        self.write_dispositions(cx);
-        self.write_flows(cx);
+        self.write_updates(cx);
         // 2.6.5: a link in error is destroyed, so its detach closes it.
         let closed = closed || error.is_some();
         let wire_handle = Handle::new(handle.into());
@@ -207,7 +206,7 @@ impl SessionEndpoint {
     ) -> Result<(), ProtocolError> {
         match error {
             ProtocolError::Link(error) => {
-                let _ = self.end_link(handle, LinkEnd::Violation(*error), cx);
+                let _ = cx.answering(|cx| self.end_link(handle, LinkEnd::Violation(*error), cx));
                 Ok(())
             }
             other => Err(other),

@@ -99,7 +99,7 @@ impl SessionEndpoint {
             return Err(CommandError::IllegalState("the session has not begun, or has ended"));
         }
         let end_pending = core::mem::take(&mut self.end_pending);
-        self.flush(cx);
+        self.flush_behind_output(true, cx);
         if let Err(refused) = cx.frame(&End { error: error.map(Box::new) }) {
             self.end_pending = end_pending;
             return Err(refused);

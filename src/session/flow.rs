@@ -16,6 +16,11 @@ use crate::{
 impl SessionEndpoint {
     pub(super) fn on_flow(&mut self, flow: &Flow, cx: &mut Context) -> Result<(), ProtocolError> {
         self.window.on_flow(flow)?;
+        // A link's flow has the session's state too.
+        if self.echo.on_answer() {
+            cx.timers.cancel(Timer::SessionEcho(self.id));
+            cx.event(Event::SessionEchoed { session: self.id, timed_out: false });
+        }
         match flow.handle {
             Some(remote) => self.on_link_flow(remote, flow, cx)?,
             // One flow answers all that ask for one before the next flush.
@@ -37,10 +42,18 @@ impl SessionEndpoint {
         }
         if link.common.state == LinkState::AttachRcvd {
             // 2.6.7: a receiver may give credit right after its attach; it counts once we have replied.
-            let LinkKind::Sender(sender) = &mut link.kind else { return Ok(()) };
+            let sender = match &mut link.kind {
+                LinkKind::Sender(sender) => sender,
+                LinkKind::Receiver(receiver) => {
+                    receiver.on_flow(flow);
+                    link.common.flow_owed |= flow.echo;
+                    return Ok(());
+                }
+            };
             return match sender.on_flow(flow) {
                 Ok(drain) => {
                     sender.drain_event_owed |= drain;
+                    link.common.flow_owed |= sender.answers_now(flow);
                     Ok(())
                 }
                 Err(error) => self.contain_link(handle, error, cx),
@@ -50,6 +63,10 @@ impl SessionEndpoint {
             return Self::check_late_input(link);
         }
         let id = link.common.id;
+        if link.common.echo.on_answer() {
+            cx.timers.cancel(Timer::LinkEcho(id));
+            cx.event(Event::LinkEchoed { link: id, timed_out: false });
+        }
         let reply_due = match (&mut link.kind, id) {
             (LinkKind::Sender(sender), LinkId::Sender(id)) => match sender.on_flow(flow) {
                 Ok(drain) => {
@@ -57,8 +74,7 @@ impl SessionEndpoint {
                         cx.event(Event::SenderDrain { sender: id });
                     }
                     self.ready_checks.push(handle);
-                    // A drain that finds no credit is answered at once: there is nothing to give up.
-                    flow.echo || (flow.drain && sender.is_drained())
+                    sender.answers_now(flow)
                 }
                 Err(error) => return self.contain_link(handle, error, cx),
             },
@@ -89,24 +105,31 @@ impl SessionEndpoint {
         // 2.7.4: next-incoming-id must be set once the peer's begin has arrived. Before that only flows of links are
         // written, which the peer cannot have seen either.
         while let Some(handle) = self.link_flows_due.pop() {
-            let Some(link) = self.links.get(handle) else { continue };
+            let Some(link) = self.links.get_mut(handle) else { continue };
             if !matches!(link.common.state, LinkState::AttachSent | LinkState::Attached) {
                 continue;
             }
             let mut flow = self.window.flow();
             flow.handle = Some(Handle::new(handle.into()));
-            match &link.kind {
+            match &mut link.kind {
                 LinkKind::Sender(sender) => sender.fill_flow(&mut flow),
                 LinkKind::Receiver(receiver) => {
                     receiver.fill_flow(&mut flow, link.common.has_remote_attach());
                 }
             }
+            flow.echo |= link.common.echo.is_due();
             // A link's flow carries the session's fields too.
-            self.flow_due &= cx.frame(&flow).is_err();
+            if cx.frame(&flow).is_ok() {
+                self.flow_due &= self.echo.is_due();
+                link.common.echo.on_asked();
+            }
         }
-        if core::mem::take(&mut self.flow_due) {
-            let flow = self.window.flow();
+        if self.flow_due {
+            let flow = Flow { echo: self.echo.is_due(), ..self.window.flow() };
             self.flow_due = cx.frame(&flow).is_err();
+            if !self.flow_due {
+                self.echo.on_asked();
+            }
         }
     }
 
@@ -116,35 +139,71 @@ impl SessionEndpoint {
         id: ReceiverId,
         credit: impl FnOnce(u32) -> u32,
     ) -> Result<(), CommandError> {
-        self.creditable_receiver(id, |receiver| {
-            let credit = credit(receiver.link_credit);
+        let handle = LinkKey::from(LinkId::from(id)).handle;
+        let receiver = self.creditable_receiver(id)?;
+        let credit = credit(receiver.link_credit);
+        // What is in force has been told, or will be.
+        if credit != receiver.link_credit {
             receiver.set_credit(credit);
-        })
+            self.schedule_link_flow(handle);
+        }
+        Ok(())
     }
 
     /// Asks a receiver's sender to use the credit or give it up (2.6.7).
     pub(crate) fn drain(&mut self, id: ReceiverId, cx: &mut Context) -> Result<(), CommandError> {
-        if self.link(id.into())?.receiver()?.link_credit == 0 {
-            return Err(CommandError::IllegalState("there is no credit to drain"));
+        let receiver = self.creditable_receiver(id)?;
+        if receiver.drain {
+            // The answer to the last one is the answer to this one.
+            return Ok(());
         }
-        self.creditable_receiver(id, |receiver| receiver.drain = true)?;
+        receiver.start_drain();
+        self.schedule_link_flow(LinkKey::from(LinkId::from(id)).handle);
         cx.timers.set(Timer::Drain(id), cx.config.timeouts.drain);
         Ok(())
     }
 
-    /// Changes the flow state of a receiver that is not being detached, and schedules its flow.
-    fn creditable_receiver(
-        &mut self,
-        id: ReceiverId,
-        change: impl FnOnce(&mut ReceiverEndpoint),
-    ) -> Result<(), CommandError> {
+    /// Returns a receiver that is not being detached.
+    fn creditable_receiver(&mut self, id: ReceiverId) -> Result<&mut ReceiverEndpoint, CommandError> {
         let link = self.link(id.into())?;
-        if matches!(link.common.state, LinkState::DetachSent | LinkState::DetachPipe | LinkState::Errant) {
-            return Err(CommandError::IllegalState("the link is being detached"));
+        check_not_leaving(link)?;
+        link.receiver()
+    }
+
+    /// Asks the peer for a flow with the session's state (2.7.4 `echo`).
+    pub(crate) fn ask_session_echo(&mut self, cx: &mut Context) -> Result<(), CommandError> {
+        if self.end_pending || !(self.can_write() || self.begin_pending) {
+            return Err(CommandError::IllegalState("the session has not begun, or is ending"));
         }
-        change(link.receiver()?);
-        self.schedule_link_flow(LinkKey::from(LinkId::from(id)).handle);
+        self.echo.ask()?;
+        self.flow_due = true;
+        cx.timers.set(Timer::SessionEcho(self.id), cx.config.timeouts.echo);
         Ok(())
+    }
+
+    /// Asks the peer for a flow with the link's state (2.7.4 `echo`).
+    pub(crate) fn ask_link_echo(&mut self, id: LinkId, cx: &mut Context) -> Result<(), CommandError> {
+        let link = self.link(id)?;
+        check_not_leaving(link)?;
+        link.common.echo.ask()?;
+        self.schedule_link_flow(LinkKey::from(id).handle);
+        cx.timers.set(Timer::LinkEcho(id), cx.config.timeouts.echo);
+        Ok(())
+    }
+
+    /// Ends the wait for an echo of the session that was not answered in time.
+    pub(crate) fn give_up_session_echo(&mut self, cx: &mut Context) {
+        if self.echo.give_up() && !self.end_raised {
+            cx.event(Event::SessionEchoed { session: self.id, timed_out: true });
+        }
+    }
+
+    /// Ends the wait for an echo of a link that was not answered in time.
+    pub(crate) fn give_up_link_echo(&mut self, id: LinkId, cx: &mut Context) {
+        let Ok(link) = self.link(id) else { return };
+        if link.common.echo.give_up() && !link.common.end_raised {
+            cx.event(Event::LinkEchoed { link: id, timed_out: true });
+        }
     }
 
     /// Ends a drain that was not answered in time, and revokes the credit, which needs no answer.
@@ -163,15 +222,30 @@ impl SessionEndpoint {
             return Err(CommandError::IllegalState("no drain was asked for"));
         }
         if sender.unsent.is_some() {
-            return Err(CommandError::Busy);
+            // 2.6.7: the messages come first.
+            sender.drain_answer_owed = true;
+            return Ok(());
         }
         sender.give_up_credit();
         self.schedule_link_flow(LinkKey::from(LinkId::from(id)).handle);
         Ok(())
     }
 
+    /// Answers the drain that waited for a message in progress.
+    pub(super) fn answer_drain(&mut self, handle: u16) {
+        let sender = self.links.get_mut(handle).and_then(|link| link.sender().ok());
+        if let Some(sender) = sender.filter(|sender| sender.drain_answer_owed) {
+            sender.drain_answer_owed = false;
+            sender.give_up_credit();
+            self.schedule_link_flow(handle);
+        }
+    }
+
     pub(crate) fn set_available(&mut self, id: SenderId, available: u32) -> Result<(), CommandError> {
-        self.link(id.into())?.sender()?.available = available;
+        let sender = self.link(id.into())?.sender()?;
+        if core::mem::replace(&mut sender.available, available) == available {
+            return Ok(());
+        }
         self.schedule_link_flow(LinkKey::from(LinkId::from(id)).handle);
         Ok(())
     }
@@ -199,6 +273,14 @@ impl SessionEndpoint {
             }
         }
     }
+}
+
+/// Fails if the link is being detached.
+fn check_not_leaving(link: &Link) -> Result<(), CommandError> {
+    if matches!(link.common.state, LinkState::DetachSent | LinkState::DetachPipe | LinkState::Errant) {
+        return Err(CommandError::IllegalState("the link is being detached"));
+    }
+    Ok(())
 }
 
 /// Raises the end of a drain, if one has ended.

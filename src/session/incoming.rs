@@ -12,7 +12,7 @@ use crate::{
     error::{CommandError, ProtocolError},
     event::{Delivery, Event},
     ids::{DeliveryId, LinkId, LinkKey, ReceiverId},
-    link::{Link, LinkKind, ReceiverEndpoint, len_u64},
+    link::{Finished, Link, LinkKind, Part, ReceiverEndpoint, len_u64},
     spec::{
         definitions::{ErrorCondition, ReceiverSettleMode, Role},
         delivery_state::DeliveryState,
@@ -207,6 +207,9 @@ impl SessionEndpoint {
         let Some(receiver) = self.receiver_at(handle) else { return Ok(()) };
         let streaming = receiver.streaming;
         let part = receiver.add(transfer, payload, cx.limits.max_buffered_bytes_per_delivery)?;
+        if part.finished {
+            return self.on_part_of_finished(handle, id, &part, cx);
+        }
         let Some(newest) = receiver.newest().map(|partial| &partial.delivery) else { return Ok(()) };
         let (delivery, details) = (newest.id, newest.state.as_ref().map_or(0, HeapSize::heap_size));
         if !part.complete {
@@ -257,6 +260,49 @@ impl SessionEndpoint {
         Ok(())
     }
 
+    /// Drops a frame of a delivery whose outcome the application has given.
+    #[cold]
+    fn on_part_of_finished(
+        &mut self,
+        handle: u16,
+        id: ReceiverId,
+        part: &Part,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        self.release_window(1);
+        if part.complete
+            && let Some(receiver) = self.receiver_at(handle)
+        {
+            let dropped = receiver.drop_finished();
+            if let Some(delivery) = dropped.filter(|_| part.settled) {
+                self.forget_incoming(id, delivery);
+            }
+            self.after_credit_use(handle, id, cx);
+        }
+        Ok(())
+    }
+
+    /// Finishes the deliveries in `first..=last` that the application has not read to their end, now that it has given
+    /// their outcome. Their window, memory and credit are free again. Returns true if the sender has settled the last.
+    #[cold]
+    pub(super) fn finish_unread(
+        &mut self,
+        id: ReceiverId,
+        (first, last): (DeliveryId, DeliveryId),
+        cx: &mut Context,
+    ) -> bool {
+        let Ok(receiver) = self.link(id.into()).and_then(Link::receiver) else { return false };
+        let Some(Finished { frames, bytes, settled }) = receiver.finish(first, last) else { return false };
+        let topped_up = receiver.top_up();
+        self.release_window(frames);
+        let _ = self.charge_part(bytes, 0, cx);
+        if topped_up {
+            self.schedule_link_flow(LinkKey::from(LinkId::from(id)).handle);
+        }
+        cx.drop_events_of_parts(id, first, last);
+        settled
+    }
+
     /// Handles the transfer that aborts the delivery in progress (2.6.14).
     fn on_aborted(
         &mut self,
@@ -273,7 +319,7 @@ impl SessionEndpoint {
         // 2.7.5: an aborted delivery is settled.
         self.forget_incoming(id, delivery);
         self.release_window(aborted.frames.saturating_add(1));
-        if !first && streaming {
+        if !first && streaming && !aborted.finished {
             cx.event(Event::DeliveryAborted { receiver: id, delivery });
         }
         self.after_credit_use(handle, id, cx);

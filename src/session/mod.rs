@@ -36,7 +36,7 @@ use crate::{
     error::CommandError,
     event::Event,
     ids::{DeliveryId, LinkId, LinkKey, ReceiverId, SenderId, SessionId},
-    link::Link,
+    link::{Echo, Link},
     ready_queue::ReadyQueue,
     slab::{NumberMap, Slab},
     spec::{definitions::Role, performatives::Begin},
@@ -100,6 +100,7 @@ pub(crate) struct SessionEndpoint {
     runs: Vec<Run>,
     /// A flow of the session is due.
     flow_due: bool,
+    echo: Echo,
     /// Links whose flow is due.
     link_flows_due: ReadyQueue,
     /// Links with a message in progress.
@@ -170,6 +171,7 @@ impl SessionEndpoint {
             pending_dispositions: Vec::new(),
             runs: Vec::new(),
             flow_due: false,
+            echo: Echo::None,
             link_flows_due: ReadyQueue::default(),
             sending: ReadyQueue::default(),
             ready_checks: ReadyQueue::default(),
@@ -304,17 +306,51 @@ impl SessionEndpoint {
         self.cold.as_mut().map(|cold| core::mem::take(&mut cold.deferred)).unwrap_or_default()
     }
 
-    /// Writes what is pending: dispositions, messages in progress, flows, and an end that waited for those.
+    /// Writes what is pending: dispositions, messages in progress, flows, and an end that waited for those. The caller
+    /// has checked that frames can be written.
     pub(crate) fn flush(&mut self, cx: &mut Context) {
-        if !self.can_write() {
-            return;
-        }
         self.write_dispositions(cx);
         self.continue_sending(cx);
-        self.write_flows(cx);
+        if self.has_due_flows() {
+            self.write_flows(cx);
+        }
         if self.end_pending && !self.has_unsent_messages() {
             let _ = self.end(SessionEnd::WaitOver, cx);
         }
+    }
+
+    /// Does what [`flush`](Self::flush) does while output waits, and counts the dispositions and flows. Without `updates`
+    /// they are left pending.
+    pub(crate) fn flush_behind_output(&mut self, updates: bool, cx: &mut Context) {
+        if !updates {
+            return self.continue_sending(cx);
+        }
+        if !self.pending_dispositions.is_empty() {
+            let len = cx.outbox.len();
+            self.write_dispositions(cx);
+            cx.count_updates(len);
+        }
+        if !self.sending.is_empty() {
+            self.continue_sending(cx);
+        }
+        self.write_updates(cx);
+        if self.end_pending {
+            self.flush(cx);
+        }
+    }
+
+    /// Writes the dispositions and flows that are pending, and counts them.
+    fn write_updates(&mut self, cx: &mut Context) {
+        if self.has_due_flows() || !self.pending_dispositions.is_empty() {
+            let len = cx.outbox.len();
+            self.write_dispositions(cx);
+            self.write_flows(cx);
+            cx.count_updates(len);
+        }
+    }
+
+    fn has_due_flows(&self) -> bool {
+        self.flow_due || !self.link_flows_due.is_empty()
     }
 
     /// Queues the session for what it has to write, and for what its senders wait for.
@@ -324,8 +360,7 @@ impl SessionEndpoint {
             cx.blocked_senders.push(self.channel);
         }
         let has_work = self.end_pending
-            || self.flow_due
-            || !self.link_flows_due.is_empty()
+            || self.has_due_flows()
             || !self.pending_dispositions.is_empty()
             || !self.sending.is_empty();
         if has_work {

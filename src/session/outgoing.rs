@@ -127,7 +127,7 @@ impl SessionEndpoint {
 
     /// Writes more frames of the messages in progress, one of each link in turn, as far as the peer's window and the
     /// outbox allow.
-    pub(super) fn continue_sending(&mut self, cx: &mut Context) {
+    pub(crate) fn continue_sending(&mut self, cx: &mut Context) {
         let mut links = self.sending.len();
         while links > 0 && self.may_write_transfer(cx) {
             let Some(handle) = self.sending.pop() else { return };
@@ -170,8 +170,9 @@ impl SessionEndpoint {
         Written::Last
     }
 
-    /// Does what waited for a link's message in progress: its detach, or another message.
+    /// Does what waited for a link's message in progress: the answer to a drain, its detach, or another message.
     fn on_message_sent(&mut self, handle: u16, cx: &mut Context) {
+        self.answer_drain(handle);
         let pending_detach = self.links.get(handle).and_then(|link| link.common.pending_detach);
         if pending_detach.is_some() {
             let _ = self.end_link(handle, LinkEnd::WaitOver, cx);

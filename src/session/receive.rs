@@ -90,13 +90,16 @@ impl SessionEndpoint {
                 }
             }
             Kind::Flow => self.on_flow(&from_slice(body, limits)?, cx),
-            Kind::Attach => self.on_attach(&AttachRef::check(body, limits)?, body, cx),
+            Kind::Attach => {
+                let attach = AttachRef::check(body, limits)?;
+                cx.answering(|cx| self.on_attach(&attach, body, cx))
+            }
             Kind::Detach => {
                 let detach: Detach = from_slice(body, limits.for_held(body.len()))?;
-                if detach.error.is_some() {
-                    return self.on_detach_with_error(detach, cx);
-                }
-                self.on_detach(detach, cx)
+                cx.answering(|cx| match detach.error {
+                    Some(_) => self.on_detach_with_error(detach, cx),
+                    None => self.on_detach(detach, cx),
+                })
             }
             _ => Ok(check_body(body, limits)?),
         }
@@ -129,7 +132,7 @@ impl SessionEndpoint {
     fn contain(&mut self, error: ProtocolError, cx: &mut Context) -> Result<(), ProtocolError> {
         match error {
             ProtocolError::Session(error) => {
-                let _ = self.end(SessionEnd::Violation(*error), cx);
+                let _ = cx.answering(|cx| self.end(SessionEnd::Violation(*error), cx));
                 Ok(())
             }
             other => Err(other),

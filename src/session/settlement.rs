@@ -41,13 +41,14 @@ impl SessionEndpoint {
         delivery: DeliveryId,
         state: Option<DeliveryState>,
         settle: Option<bool>,
-        cx: &Context,
+        cx: &mut Context,
     ) -> Result<(), CommandError> {
         let state = fitting(state, cx)?;
         let link = find_mut(&mut self.links, id.into())?;
         let LinkKind::Receiver(receiver) = &link.kind else { return Err(CommandError::UnknownId) };
         // 2.7.5: in mode second the sender settles first.
         let settled = settle.unwrap_or(receiver.rcv_mode == ReceiverSettleMode::First);
+        let has_parts = receiver.has_parts();
         let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
         let changed = incoming.update(delivery, |entry| {
             if entry.link != id {
@@ -65,10 +66,21 @@ impl SessionEndpoint {
             Some(Change::Done) => {}
             Some(Change::Known) => return self.resolve_known(id, delivery, state, settle, cx),
             Some(Change::Strange) => return Err(CommandError::UnknownId),
-            None => return self.check_gone((delivery, delivery)),
+            None => {
+                self.check_gone((delivery, delivery))?;
+                if has_parts && is_final(settled, state.as_ref()) {
+                    self.finish_unread(id, (delivery, delivery), cx);
+                }
+                return Ok(());
+            }
         }
         if settled {
             link.common.unsettled = link.common.unsettled.saturating_sub(1);
+        }
+        if has_parts && is_final(settled, state.as_ref()) && self.finish_unread(id, (delivery, delivery), cx)
+        {
+            // Its sender has settled it, so no disposition is due.
+            return Ok(());
         }
         self.add_disposition(Role::Receiver, (delivery, delivery), settled, state);
         Ok(())
@@ -83,7 +95,7 @@ impl SessionEndpoint {
         delivery: DeliveryId,
         state: Option<DeliveryState>,
         settle: Option<bool>,
-        cx: &Context,
+        cx: &mut Context,
     ) -> Result<(), CommandError> {
         let first = self.link(id.into())?.receiver()?.rcv_mode == ReceiverSettleMode::First;
         let entry = self.incoming.as_mut().and_then(|incoming| incoming.get_mut(delivery));
@@ -96,6 +108,9 @@ impl SessionEndpoint {
         }
         if settled {
             self.forget_incoming(id, delivery);
+        }
+        if is_final(settled, state.as_ref()) && self.finish_unread(id, (delivery, delivery), cx) {
+            return Ok(());
         }
         // 2.6.12: the outcome is known, and is the one that a settlement without a state means.
         let known = if known.is_terminal() { known.get(cx.limits.decode) } else { None };
@@ -129,10 +144,10 @@ impl SessionEndpoint {
         (first, last): (DeliveryId, DeliveryId),
         state: Option<DeliveryState>,
         settled: bool,
-        cx: &Context,
+        cx: &mut Context,
     ) -> Result<(), CommandError> {
         let state = fitting(state, cx)?;
-        self.link(id.into())?;
+        let finishes = self.link(id.into())?.receiver()?.has_parts() && is_final(settled, state.as_ref());
         let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
         if last < first || !incoming.contains(first) || !incoming.contains(last) {
             return Err(CommandError::UnknownId);
@@ -150,8 +165,15 @@ impl SessionEndpoint {
         });
         allowed?;
         if !of_link {
-            return if of_others { Err(CommandError::UnknownId) } else { self.check_gone((first, last)) };
+            if of_others {
+                return Err(CommandError::UnknownId);
+            }
+            self.check_gone((first, last))?;
         }
+        if finishes {
+            self.finish_unread(id, (first, last), cx);
+        }
+        let Some(incoming) = self.incoming.as_mut().filter(|_| of_link) else { return Ok(()) };
         let mut runs = core::mem::take(&mut self.runs);
         let stored = StoredState::new(state.as_ref());
         let mut decided = Vec::new();
@@ -212,6 +234,11 @@ impl SessionEndpoint {
         self.add_disposition(Role::Sender, (delivery, delivery), true, state);
         Ok(())
     }
+}
+
+/// True if the application has no more to do with a delivery of this state.
+fn is_final(settled: bool, state: Option<&DeliveryState>) -> bool {
+    settled || state.is_some_and(DeliveryState::is_terminal)
 }
 
 /// Ranges of settled deliveries that are remembered.

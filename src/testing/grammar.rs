@@ -146,6 +146,14 @@ impl Grammar {
                 assert!(first <= last, "{event:?}");
                 self.link_is(*link, true, event);
             }
+            Event::SessionEchoed { session, .. } => {
+                let phase = self.sessions.get(session);
+                assert!(matches!(phase, Some(Phase::Known | Phase::Open)), "{event:?} after {phase:?}");
+            }
+            Event::LinkEchoed { link, .. } => {
+                let phase = self.links.get(link);
+                assert!(matches!(phase, Some(Phase::Known | Phase::Open)), "{event:?} after {phase:?}");
+            }
             Event::SaslPending => assert_eq!(self.connection, Phase::Known, "{event:?}"),
         }
     }

@@ -143,6 +143,24 @@ fn drain_by_the_peer_sends_the_messages_held_and_returns_the_credit_left() {
     assert_eq!(sender.queued_messages(), 1, "no credit is left");
 }
 
+/// 2.6.7: the answer follows all messages held, the last of which is still being sent.
+#[test]
+fn drain_by_the_peer_during_large_messages_is_answered_behind_all_that_are_held() {
+    let mut harness = Harness::default();
+    let (_connection, session) = harness.connect_with_session();
+    let sender = session.open_sender("slow", None).unwrap();
+    let large = vec![7; 3 << 20];
+    for _ in 0..3 {
+        sender.send(large.clone()).unwrap();
+    }
+    harness.run();
+    harness.server().drain(5);
+    harness.run();
+    let sizes: Vec<_> = harness.server().received.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [3 << 20; 3]);
+    assert!(harness.server().events.contains(&"RECEIVER_DRAINED"), "{:?}", harness.server().events);
+}
+
 #[test]
 fn message_above_the_limit_of_held_ones_is_refused_by_name() {
     let mut harness = Harness::new(AgentConfig::new("agent").max_queued_messages(2));

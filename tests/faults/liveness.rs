@@ -1,5 +1,8 @@
 //! Liveness: nothing waits for ever (FA).
 
 mod answers;
+mod finished;
+mod flows;
 mod half_dead;
+mod progress;
 mod unanswered;

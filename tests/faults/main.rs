@@ -12,6 +12,7 @@ mod liveness;
 mod memory;
 mod mutants;
 mod names;
+mod network;
 mod outcomes;
 mod support;
 mod tolerance;

@@ -1,7 +1,7 @@
 //! A peer that is nothing but bytes: frames are fed as they would come off the wire, and the answers are decoded.
 #![allow(dead_code, reason = "each module uses its part")]
 
-use amqp_proto::{Connection, ConnectionConfig, Event, Instant, Progress};
+use amqp_proto::{Connection, ConnectionConfig, Event, Instant, Progress, ReceiverId, SenderId};
 use bytes::{Buf, BytesMut};
 
 /// The header, open and begin of a peer.
@@ -104,6 +104,24 @@ impl Fed {
 
     pub fn events(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.connection.poll_event()).collect()
+    }
+
+    /// The link of the peer's that the application is asked to receive on.
+    pub fn receiver_asked_for(&mut self) -> ReceiverId {
+        let asked = self.events().into_iter().find_map(|event| match event {
+            Event::ReceiverRequested { receiver, .. } => Some(receiver),
+            _ => None,
+        });
+        asked.expect("an attach of the peer's")
+    }
+
+    /// The link of the peer's that the application is asked to send on.
+    pub fn sender_asked_for(&mut self) -> SenderId {
+        let asked = self.events().into_iter().find_map(|event| match event {
+            Event::SenderRequested { sender, .. } => Some(sender),
+            _ => None,
+        });
+        asked.expect("an attach of the peer's")
     }
 
     pub fn names(&mut self) -> Vec<&'static str> {

@@ -183,7 +183,7 @@ impl Connection {
     }
 
     fn accept(&mut self, id: LinkId, config: &LinkConfig) -> Result<(), CommandError> {
-        self.link_parts(id)?.run(|session, cx| session.accept_link(id, config, cx))
+        self.link_parts(id)?.run(|session, cx| cx.answering(|cx| session.accept_link(id, config, cx)))
     }
 
     /// Refuses the peer's request for a link (`SENDER_REQUESTED`): attaches it without a source, then detaches it
@@ -205,7 +205,9 @@ impl Connection {
     }
 
     fn refuse(&mut self, id: LinkId, error: AmqpError) -> Result<(), CommandError> {
-        self.link_parts(id)?.end_link(id, LinkEnd::Refusal(Some(error)))
+        let handle = LinkKey::from(id).handle;
+        let why = LinkEnd::Refusal(Some(error));
+        self.link_parts(id)?.run(|session, cx| cx.answering(|cx| session.end_link(handle, why, cx)))
     }
 }
 
@@ -298,6 +300,19 @@ macro_rules! link_methods {
         impl $handle<'_> {
             fn view(&self) -> $view<'_> {
                 $view { view: self.parts.view(), id: self.id }
+            }
+
+            /// Asks the peer for the link's state, which its next flow of the link answers (2.7.4 `echo`). `LINK_ECHOED`
+            /// follows, at the latest after [`Timeouts::echo`](crate::Timeouts::echo).
+            ///
+            /// The next `poll_transmit` writes a flow frame for it. A flow of the peer's that crosses it counts as the
+            /// answer.
+            ///
+            /// # Errors
+            /// [`CommandError::IllegalState`] if the link is being detached, or the last echo has not been answered.
+            pub fn echo(&mut self) -> Result<(), CommandError> {
+                let id = self.id.into();
+                self.parts.run(|session, cx| session.ask_link_echo(id, cx))
             }
 
             /// Detaches the link without closing it (2.6.4), or closes it if there is an error.

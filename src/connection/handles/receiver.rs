@@ -39,7 +39,7 @@ link_methods! { ReceiverRef<'a>, Receiver, ReceiverId {
 impl Receiver<'_> {
     /// Sets the link credit: how many more messages the sender may send (2.6.7). It can be set before the link is open.
     ///
-    /// The next `poll_transmit` writes a flow frame for it. Messages in flight may still use credit that was reduced;
+    /// The next `poll_transmit` writes a flow frame for it, unless it is the credit in force. Messages in flight may still use credit that was reduced;
     /// see [`strict_credit`](crate::ReceiverConfig::strict_credit).
     ///
     /// # Errors
@@ -59,10 +59,12 @@ impl Receiver<'_> {
     }
 
     /// Asks the sender to use or relinquish the remaining credit (2.6.7). `RECEIVER_DRAINED` follows when it has, or
-    /// after [`Timeouts::drain`](crate::Timeouts::drain).
+    /// after [`Timeouts::drain`](crate::Timeouts::drain). Asked again before that, it does nothing.
+    ///
+    /// Without credit it is a barrier: `RECEIVER_DRAINED` follows the deliveries sent before the sender's answer.
     ///
     /// # Errors
-    /// [`CommandError::IllegalState`] if there is no credit, or the link is being detached.
+    /// [`CommandError::IllegalState`] if the link is being detached.
     pub fn drain(&mut self) -> Result<(), CommandError> {
         let id = self.id;
         self.parts.run(|session, cx| session.drain(id, cx))
@@ -71,8 +73,11 @@ impl Receiver<'_> {
     /// Returns the next bytes of a delivery on a streaming link (`DELIVERY_BEGUN`, `DELIVERY_DATA`), or `None` if there are
     /// none now.
     ///
+    /// An outcome or settlement finishes a delivery that has not been read to its end: what is left is dropped, and no event
+    /// follows for it.
+    ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if all of it has been read.
+    /// [`CommandError::UnknownId`] if all of it has been read, or it is finished.
     pub fn read_chunk(&mut self, delivery: DeliveryId) -> Result<Option<Bytes>, CommandError> {
         let id = self.id;
         self.parts.run(|session, _| session.read_chunk(id, delivery))

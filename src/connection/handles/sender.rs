@@ -206,9 +206,11 @@ impl Sender<'_> {
 
     /// Answers `SENDER_DRAIN`: no more messages are available, and the remaining credit is relinquished (2.6.7).
     ///
+    /// While a message is still being sent, the answer follows its last frame. A drain that the receiver takes back by
+    /// then is not answered.
+    ///
     /// # Errors
-    /// [`CommandError::IllegalState`] if no drain was asked for, [`CommandError::Busy`] if a message is still
-    /// being sent.
+    /// [`CommandError::IllegalState`] if no drain was asked for.
     pub fn drained(&mut self) -> Result<(), CommandError> {
         let id = self.id;
         self.parts.run(|session, _| session.drained(id))

@@ -128,6 +128,18 @@ impl Session<'_> {
         self.parts.run(|session, cx| session.attach(role, config, cx))
     }
 
+    /// Asks the peer for the session's state, which its next flow on it answers (2.7.4 `echo`). `SESSION_ECHOED`
+    /// follows, at the latest after [`Timeouts::echo`](crate::Timeouts::echo).
+    ///
+    /// The next `poll_transmit` writes a flow frame for it. A link's flow counts too, and one that crosses
+    /// ours.
+    ///
+    /// # Errors
+    /// [`CommandError::IllegalState`] if the session is ending, or the last echo has not been answered.
+    pub fn echo(&mut self) -> Result<(), CommandError> {
+        self.parts.run(|session, cx| session.ask_session_echo(cx))
+    }
+
     /// Ends the session, with or without an error (2.5.2).
     ///
     /// Pending dispositions and flows are written first. Without an error so are messages that were taken whole: the

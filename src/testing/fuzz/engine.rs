@@ -9,7 +9,7 @@ use super::{coverage::Coverage, output_checker::OutputChecker, script::Script};
 use crate::{
     CommandError, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, Instant, Limits, LinkId,
     Progress, ReceiverConfig, ReceiverId, SaslPolicy, SendOptions, SenderConfig, SenderId, Session,
-    SessionConfig, SessionId, Side,
+    SessionConfig, SessionId, Side, Timeouts,
     sasl::{Mechanism, Step, Success},
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
@@ -19,7 +19,7 @@ use crate::{
     testing::Grammar,
 };
 
-/// Limit of the output that waits, in bytes. Input stops beyond it.
+/// Limit of the messages that wait, of the answers and of the updates, in bytes.
 const MAX_OUTBOX_BYTES: usize = 4096;
 /// Limit of the events that wait. Input stops beyond it.
 const MAX_EVENTS: usize = 64;
@@ -73,6 +73,7 @@ impl Engine {
         }
         let limits = Limits {
             max_outbox_bytes: MAX_OUTBOX_BYTES,
+            max_reply_bytes: MAX_OUTBOX_BYTES,
             max_events: MAX_EVENTS,
             max_unanswered_bytes: 2048,
             max_unsettled: 16,
@@ -85,6 +86,7 @@ impl Engine {
         };
         let config = config
             .limits(limits)
+            .timeouts(Timeouts::default().echo(Duration::from_millis(30)))
             .auto_accept_sessions(settings & 0x10 == 0)
             .max_frame_size(if settings & 0x20 == 0 { 4096 } else { 512 })
             .idle_timeout((settings & 0x40 != 0).then_some(Duration::from_millis(50)))
@@ -149,7 +151,10 @@ impl Engine {
             self.connection.handle_timeout(now);
         }
         self.events();
-        assert!(self.connection.outbox_len() <= MAX_OUTBOX_BYTES.saturating_add(SLACK), "the outbox grows");
+        assert!(
+            self.connection.outbox_len() <= MAX_OUTBOX_BYTES.saturating_mul(3).saturating_add(SLACK),
+            "the outbox grows"
+        );
         if self.behaviour & 1 == 0 || self.now.is_multiple_of(4) {
             self.poll_transmit();
         }
@@ -261,20 +266,18 @@ impl Engine {
             Event::ReceiverOpen { receiver } if self.behaviour & 0x0a == 0x0a => {
                 self.connection.receiver(receiver)?.drain()
             }
-            Event::SenderDrain { sender } => match self.connection.sender(sender)?.drained() {
-                Err(CommandError::Busy) => Ok(()),
-                done => done,
-            },
+            Event::SenderDrain { sender } => self.connection.sender(sender)?.drained(),
             Event::Delivery { receiver, delivery } => {
                 self.ids.arrived.push(delivery.id);
                 self.handle_delivery(receiver, delivery.id)
             }
-            Event::DeliveryBegun { receiver, delivery, .. }
-            | Event::DeliveryData { receiver, delivery, .. } => {
+            Event::DeliveryBegun { receiver, delivery, .. } => {
                 self.ids.arrived.push(delivery);
-                let mut link = self.connection.receiver(receiver)?;
-                while link.read_chunk(delivery)?.is_some() {}
-                self.handle_delivery(receiver, delivery)
+                // Some do not wait for the rest.
+                self.read_part(receiver, delivery, self.behaviour & 0x4c == 0x04)
+            }
+            Event::DeliveryData { receiver, delivery, complete } => {
+                self.read_part(receiver, delivery, complete)
             }
             _ => Ok(()),
         }
@@ -319,6 +322,17 @@ impl Engine {
         }
     }
 
+    fn read_part(
+        &mut self,
+        receiver: ReceiverId,
+        delivery: DeliveryId,
+        last: bool,
+    ) -> Result<(), CommandError> {
+        let mut link = self.connection.receiver(receiver)?;
+        while link.read_chunk(delivery)?.is_some() {}
+        if last { self.handle_delivery(receiver, delivery) } else { Ok(()) }
+    }
+
     fn handle_delivery(&mut self, receiver: ReceiverId, delivery: DeliveryId) -> Result<(), CommandError> {
         let mut link = self.connection.receiver(receiver)?;
         if self.behaviour & 0x44 == 0x44 {
@@ -349,9 +363,10 @@ impl Engine {
             14 => ignore(self.connection.close(error)),
             15 | 16 => {
                 let Some(session) = pick(&self.ids.sessions, script) else { return };
-                let _ = match script.below(3) {
+                let _ = match script.below(4) {
                     0 => self.accept_session(session),
                     1 => self.refuse_session(session),
+                    2 => self.connection.session(session).and_then(|mut session| session.echo()),
                     _ => self.connection.session(session).and_then(|mut session| session.end(error)),
                 };
             }
@@ -397,7 +412,10 @@ impl Engine {
             (7, Some(delivery)) => ignore(link.finish(delivery)),
             (8, Some(delivery)) => ignore(link.abort(delivery)),
             (9, Some(delivery)) => ignore(link.settle(delivery, Some(DeliveryState::ACCEPTED))),
-            (10, _) => ignore(link.set_available(7).and_then(|()| link.drained())),
+            (10, _) => {
+                ignore(link.echo());
+                ignore(link.set_available(7).and_then(|()| link.drained()));
+            }
             (11, _) if script.below(2) == 0 => ignore(link.detach(error)),
             (11, _) => ignore(link.close(error)),
             _ => {}
@@ -418,7 +436,7 @@ impl Engine {
         match (what, delivery) {
             (2, _) => ignore(link.set_credit(script.choose(5, &[0, 1, u32::MAX]))),
             (3, _) => ignore(link.add_credit(script.choose(1, &[u32::MAX]))),
-            (4, _) => ignore(link.drain()),
+            (4, _) => ignore(link.drain().and_then(|()| link.echo())),
             (5 | 6, Some(delivery)) => ignore(link.read_chunk(delivery)),
             (7, Some(delivery)) => ignore(link.accept(delivery)),
             (8, Some(delivery)) => ignore(link.modify(delivery, Modified::default())),

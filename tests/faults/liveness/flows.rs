@@ -1,0 +1,305 @@
+//! Drains and echoes are answered, and what is in force is not told again.
+
+use amqp_proto::{
+    ConnectionConfig, CreditPolicy, Event, Instant, Limits, ReceiverConfig, SendOptions, SenderConfig,
+    SessionConfig, Timeouts,
+    codec::{DecodeLimits, from_slice, to_vec},
+    spec::performatives as p,
+};
+use core::time::Duration;
+
+use crate::{
+    common::{Linked, Pair, names},
+    support::{ATTACH_RECEIVER, ATTACH_SENDER, Fed, frame},
+};
+
+const LARGE: usize = 1_000_000;
+
+/// A link from a client to a server that it sends to a piece at a time.
+fn linked(credit: CreditPolicy) -> Linked {
+    let limits = Limits::default().max_outbox_bytes(4096);
+    let client = ConnectionConfig::client("c").limits(limits);
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).max_frame_size(512);
+    let theirs = ReceiverConfig::new().credit(credit);
+    Linked::with(Pair::new(client, server).opened(), SessionConfig::new(), SenderConfig::to("q"), theirs)
+}
+
+/// The same with a message on its way, of which a part has arrived.
+fn sending() -> Linked {
+    let mut linked = linked(CreditPolicy::Manual);
+    linked.pair.server.receiver(linked.receiver).unwrap().set_credit(10).unwrap();
+    linked.pair.run();
+    linked.pair.client_events();
+    linked.pair.client.sender(linked.sender).unwrap().send(1_u32, vec![7; LARGE]).unwrap();
+    linked.pair.run();
+    assert!(linked.pair.client.sender(linked.sender).unwrap().is_sending());
+    linked
+}
+
+/// Carries everything, and returns the names of the server's events.
+fn finish(pair: &mut Pair) -> Vec<&'static str> {
+    (0..12).for_each(|_| pair.run());
+    names(&pair.server_events())
+}
+
+/// 2.6.7: a drain is answered, behind the messages.
+#[test]
+fn fa3_drain_during_a_message_is_answered_behind_it() {
+    let Linked { mut pair, sender, receiver, .. } = sending();
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.run();
+    assert_eq!(names(&pair.client_events()), ["SENDER_DRAIN"]);
+    pair.client.sender(sender).unwrap().drained().unwrap();
+    assert!(pair.client.sender(sender).unwrap().send(2_u32, b"x".as_slice()).is_err());
+    assert_eq!(finish(&mut pair), ["DELIVERY", "RECEIVER_DRAINED"]);
+    assert_eq!(pair.server.receiver(receiver).unwrap().credit(), 0);
+    assert_eq!(names(&pair.client_events()), [""; 0], "nothing can be sent before there is credit again");
+    pair.server.receiver(receiver).unwrap().set_credit(1).unwrap();
+    pair.run();
+    assert_eq!(names(&pair.client_events()), ["SENDER_READY"]);
+}
+
+/// The credit was one, and the message in progress has it: the engine's own answer waits too.
+#[test]
+fn fa3b_drain_without_credit_during_a_message_is_answered_behind_it() {
+    let Linked { mut pair, sender, receiver, .. } = linked(CreditPolicy::Manual);
+    pair.server.receiver(receiver).unwrap().set_credit(1).unwrap();
+    pair.run();
+    pair.client.sender(sender).unwrap().send(1_u32, vec![7; LARGE]).unwrap();
+    pair.run();
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    assert_eq!(finish(&mut pair), ["DELIVERY", "RECEIVER_DRAINED"]);
+}
+
+/// A streamed message holds the answer up until it is finished, or aborted.
+#[test]
+fn fa3c_drain_during_a_streamed_message_is_answered_behind_it() {
+    for aborts in [false, true] {
+        let Linked { mut pair, sender, receiver, .. } = linked(CreditPolicy::Auto(10));
+        let mut link = pair.client.sender(sender).unwrap();
+        let delivery = link.send_streaming(1_u32, &SendOptions::new()).unwrap();
+        link.write(delivery, b"first".as_slice()).unwrap();
+        pair.run();
+        pair.server.receiver(receiver).unwrap().drain().unwrap();
+        pair.run();
+        pair.client.sender(sender).unwrap().drained().unwrap();
+        assert_eq!(finish(&mut pair), [""; 0]);
+        let mut link = pair.client.sender(sender).unwrap();
+        if aborts {
+            link.abort(delivery).unwrap()
+        } else {
+            link.finish(delivery).unwrap()
+        }
+        let expected: &[&str] =
+            if aborts { &["RECEIVER_DRAINED"] } else { &["DELIVERY", "RECEIVER_DRAINED"] };
+        assert_eq!(finish(&mut pair), expected);
+    }
+}
+
+/// What a receiver says of its credit during a message is heard: more of it, none of it, a drain taken back, an echo.
+#[test]
+fn fa3d_flows_during_a_message_are_heard() {
+    let Linked { mut pair, sender, receiver, .. } = sending();
+    pair.server.receiver(receiver).unwrap().set_credit(77).unwrap();
+    pair.server.receiver(receiver).unwrap().echo().unwrap();
+    pair.run();
+    assert_eq!(pair.client.sender(sender).unwrap().credit(), 77);
+    assert_eq!(names(&pair.server_events()), ["LINK_ECHOED"]);
+    // A drain that is given up for want of an answer, and then given credit again.
+    let Linked { mut pair, sender, receiver, .. } = sending();
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.run();
+    pair.client.sender(sender).unwrap().drained().unwrap();
+    pair.server.receiver(receiver).unwrap().set_credit(0).unwrap();
+    assert_eq!(finish(&mut pair), ["DELIVERY", "RECEIVER_DRAINED"]);
+}
+
+/// A flow of the receiver of the link from handle 2.
+fn flow(credit: u32, drain: bool, echo: bool) -> Vec<u8> {
+    let flow = p::Flow {
+        next_incoming_id: Some(0.into()),
+        incoming_window: 100,
+        next_outgoing_id: 0.into(),
+        outgoing_window: 100,
+        handle: Some(2.into()),
+        link_credit: Some(credit),
+        drain,
+        echo,
+        ..p::Flow::default()
+    };
+    frame(0, &to_vec(&flow))
+}
+
+/// Credit that is given up moves the delivery-count, and only an answer to a drain tells the receiver why: it is one even
+/// if the drain was taken back before it was written. Else the ends count apart for ever.
+#[test]
+fn fa3f_drain_taken_back_before_its_answer_is_written_is_answered() {
+    let mut fed = Fed::server();
+    fed.feed(ATTACH_RECEIVER);
+    let sender = fed.sender_asked_for();
+    fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+    fed.feed_bytes(&flow(4, true, false));
+    assert!(fed.names().contains(&"SENDER_DRAIN"));
+    fed.connection.sender(sender).unwrap().drained().unwrap();
+    fed.output.clear();
+    fed.feed_bytes(&flow(0, false, true));
+    let answer: p::Flow = from_slice(&fed.output[8..], DecodeLimits::default()).unwrap();
+    assert_eq!((answer.delivery_count, answer.link_credit, answer.drain), (Some(4.into()), Some(0), true));
+    fed.output.clear();
+    fed.feed_bytes(&flow(0, false, true));
+    let later: p::Flow = from_slice(&fed.output[8..], DecodeLimits::default()).unwrap();
+    assert!(!later.drain);
+}
+
+/// 2.6.7: a receiver may drain before its attach is answered.
+#[test]
+fn fa3e_drain_and_echo_before_the_attach_is_answered_are_answered_with_it() {
+    for (credit, drain, echo) in [(0, true, false), (0, false, true), (5, false, true)] {
+        let mut fed = Fed::server();
+        fed.feed(ATTACH_RECEIVER);
+        let sender = fed.sender_asked_for();
+        fed.feed_bytes(&flow(credit, drain, echo));
+        fed.output.clear();
+        fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+        fed.write();
+        let descriptors = fed.output.windows(3).filter(|bytes| bytes == b"\0\x53\x13").count();
+        assert_eq!(descriptors, 1, "a flow answers credit {credit}, drain {drain}, echo {echo}");
+    }
+}
+
+/// A drain with no credit is a barrier: its end follows all that was sent.
+#[test]
+fn fa9_drain_without_credit_is_a_barrier() {
+    let Linked { mut pair, sender, receiver, .. } = linked(CreditPolicy::Manual);
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    assert_eq!(finish(&mut pair), ["RECEIVER_DRAINED"]);
+    assert_eq!(names(&pair.client_events()), [""; 0], "there is nothing to give up");
+    // Credit that is taken back may have been used by then.
+    pair.server.receiver(receiver).unwrap().set_credit(3).unwrap();
+    pair.run();
+    pair.client.sender(sender).unwrap().send(1_u32, b"1".as_slice()).unwrap();
+    pair.client.sender(sender).unwrap().send(2_u32, b"2".as_slice()).unwrap();
+    pair.server.receiver(receiver).unwrap().set_credit(0).unwrap();
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    assert_eq!(finish(&mut pair), ["DELIVERY", "DELIVERY", "RECEIVER_DRAINED"]);
+    // A drain whose credit is taken back ends with its answer; asked twice, it is answered once.
+    pair.server.receiver(receiver).unwrap().set_credit(3).unwrap();
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.server.receiver(receiver).unwrap().set_credit(0).unwrap();
+    assert_eq!(finish(&mut pair), ["RECEIVER_DRAINED"]);
+    // Credit given during a barrier makes it a drain like any other.
+    pair.client_events();
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.server.receiver(receiver).unwrap().set_credit(2).unwrap();
+    pair.run();
+    assert_eq!(names(&pair.client_events()), ["SENDER_DRAIN"]);
+    assert_eq!(names(&pair.server_events()), [""; 0]);
+    pair.client.sender(sender).unwrap().drained().unwrap();
+    assert_eq!(finish(&mut pair), ["RECEIVER_DRAINED"]);
+}
+
+/// 2.7.4: either end of a link, and either end of a session, can ask for the other's state.
+#[test]
+fn fa9b_echo_can_be_asked_for_and_is_answered() {
+    let Linked { mut pair, session, sender, receiver } = linked(CreditPolicy::Auto(4));
+    let theirs = pair.server.session_ids().next().unwrap();
+    pair.client.session(session).unwrap().echo().unwrap();
+    assert!(pair.client.session(session).unwrap().echo().is_err(), "one at a time");
+    pair.client.sender(sender).unwrap().echo().unwrap();
+    pair.run();
+    let (session_echoed, link_echoed) = (
+        Event::SessionEchoed { session, timed_out: false },
+        Event::LinkEchoed { link: sender.into(), timed_out: false },
+    );
+    assert_eq!(pair.client_events(), [session_echoed, link_echoed]);
+    pair.server.session(theirs).unwrap().echo().unwrap();
+    pair.server.receiver(receiver).unwrap().echo().unwrap();
+    pair.run();
+    assert_eq!(names(&pair.server_events()), ["SESSION_ECHOED", "LINK_ECHOED"]);
+    pair.client.session(session).unwrap().echo().unwrap();
+    pair.run();
+    assert_eq!(names(&pair.client_events()), ["SESSION_ECHOED"]);
+    // Asked before the begin and the attach are written.
+    let mut pair = Pair::plain();
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
+    let other = pair.client.begin(SessionConfig::new()).unwrap();
+    pair.client.session(other).unwrap().echo().unwrap();
+    pair.client.session(session).unwrap().attach_sender(SenderConfig::to("a")).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
+    pair.client.sender(sender).unwrap().echo().unwrap();
+    pair.run();
+    for event in pair.server_events() {
+        if let Event::ReceiverRequested { receiver, .. } = event {
+            pair.server.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
+        }
+    }
+    pair.run();
+    let events = names(&pair.client_events());
+    assert!(events.contains(&"SESSION_ECHOED") && events.contains(&"LINK_ECHOED"), "{events:?}");
+}
+
+/// An echo need not be answered.
+#[test]
+fn fa9c_echo_without_an_answer_times_out() {
+    let timeouts = Timeouts::default().echo(Duration::from_secs(5));
+    let mut fed = Fed::server_with(ConnectionConfig::server("s").timeouts(timeouts));
+    fed.feed(ATTACH_SENDER);
+    let receiver = fed.receiver_asked_for();
+    fed.connection.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
+    fed.events();
+    let session = fed.connection.session_ids().next().unwrap();
+    fed.connection.session(session).unwrap().echo().unwrap();
+    fed.connection.receiver(receiver).unwrap().echo().unwrap();
+    fed.write();
+    fed.pass(4999);
+    assert_eq!(fed.names(), [""; 0]);
+    fed.pass(1);
+    let events = [
+        Event::SessionEchoed { session, timed_out: true },
+        Event::LinkEchoed { link: receiver.into(), timed_out: true },
+    ];
+    assert_eq!(fed.events(), events);
+    fed.connection.receiver(receiver).unwrap().echo().unwrap();
+}
+
+/// What the peer has been told is not told again.
+#[test]
+fn fa9d_settings_in_force_are_not_written_again() {
+    let Linked { mut pair, sender, receiver, .. } = linked(CreditPolicy::Manual);
+    let now = Instant::from_millis(pair.now);
+    pair.server.receiver(receiver).unwrap().set_credit(5).unwrap();
+    pair.client.sender(sender).unwrap().set_available(5).unwrap();
+    pair.run();
+    for _ in 0..3 {
+        let mut link = pair.server.receiver(receiver).unwrap();
+        link.set_credit(5).unwrap();
+        link.add_credit(0).unwrap();
+        pair.client.sender(sender).unwrap().set_available(5).unwrap();
+        assert!(pair.server.poll_transmit(now).is_empty());
+        assert!(pair.client.poll_transmit(now).is_empty());
+    }
+    pair.server.receiver(receiver).unwrap().set_credit(6).unwrap();
+    pair.run();
+    assert_eq!(pair.client.sender(sender).unwrap().credit(), 6);
+}
+
+/// Automatic credit goes on after a drain, be it answered or not.
+#[test]
+fn fa9e_automatic_credit_is_given_again_after_a_drain() {
+    for answers in [true, false] {
+        let Linked { mut pair, sender, receiver, .. } = linked(CreditPolicy::Auto(5));
+        pair.server.receiver(receiver).unwrap().drain().unwrap();
+        pair.run();
+        if answers {
+            pair.client.sender(sender).unwrap().drained().unwrap();
+            pair.run();
+        } else {
+            pair.now += 60_000;
+            pair.server.handle_timeout(Instant::from_millis(pair.now));
+            pair.run();
+        }
+        assert_eq!(names(&pair.server_events()), ["RECEIVER_DRAINED"]);
+        assert_eq!(pair.client.sender(sender).unwrap().credit(), 5, "answered: {answers}");
+    }
+}
