@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::{fmt, time::Duration};
 
 use crate::{
+    config::Tolerance,
     limits::Limits,
     sasl::Mechanism,
     spec::definitions::MIN_MAX_FRAME_SIZE,
@@ -154,6 +155,7 @@ pub struct ConnectionConfig {
     pub(crate) sasl_policy: SaslPolicy,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
+    pub(crate) tolerance: Tolerance,
     pub(crate) auto_accept_sessions: bool,
 }
 
@@ -174,8 +176,10 @@ impl ConnectionConfig {
             sasl_policy: SaslPolicy::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
+            tolerance: Tolerance::default(),
             auto_accept_sessions: false,
         }
+        .with_deviations()
     }
 
     /// Returns a client's settings with this container-id (2.7.1).
@@ -264,6 +268,27 @@ impl ConnectionConfig {
         self
     }
 
+    /// Sets the bounds on what the peer can make the connection hold. Which departures from the standard the decoder
+    /// takes is up to [`tolerance`](Self::tolerance).
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self.with_deviations()
+    }
+
+    /// Sets which departures from the standard are taken from the peer. By default all that are harmless.
+    #[must_use]
+    pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
+        self.tolerance = tolerance;
+        self.with_deviations()
+    }
+
+    /// Hands the decoder its part of the tolerance.
+    fn with_deviations(mut self) -> Self {
+        self.limits.decode.deviations = self.tolerance.deviations();
+        self
+    }
+
     setters! {
         /// Sets the highest channel number accepted (2.7.1 `channel-max`), one less than the number of sessions.
         /// Default 255.
@@ -272,8 +297,6 @@ impl ConnectionConfig {
         channel_max: u16;
         /// Sets a server's answer to a client that skips SASL (5.1). Default [`SaslPolicy::Required`].
         sasl_policy: SaslPolicy;
-        /// Sets the bounds on what the peer can make the connection hold.
-        limits: Limits;
         /// Sets the time that the peer has for each of its answers.
         timeouts: Timeouts;
         /// If true, the peer's open and begins are answered at once, without `CONNECTION_REQUESTED` and

@@ -10,12 +10,19 @@ use crate::{
     spec::{definitions::ErrorCondition, performatives::Flow},
     state::LinkState,
     timer::Timer,
-    types::{Fields, Handle, Value},
+    types::{Fields, Handle, TransferNumber, Value},
 };
 
 impl SessionEndpoint {
     pub(super) fn on_flow(&mut self, flow: &Flow, cx: &mut Context) -> Result<(), ProtocolError> {
-        self.window.on_flow(flow)?;
+        let known = match flow.next_incoming_id {
+            Some(id) => {
+                self.window.begin_seen = true;
+                id
+            }
+            None => self.assumed_incoming_id(flow, cx),
+        };
+        self.window.on_flow(flow, known)?;
         // A link's flow has the session's state too.
         if self.echo.on_answer() {
             cx.timers.cancel(Timer::SessionEcho(self.id));
@@ -28,6 +35,19 @@ impl SessionEndpoint {
         }
         self.wake_senders(cx);
         Ok(())
+    }
+
+    /// Returns the next-incoming-id that a flow without one stands for.
+    #[cold]
+    fn assumed_incoming_id(&self, flow: &Flow, cx: &Context) -> TransferNumber {
+        let to_sender = || {
+            let link = self.links.get(self.local_handle(flow.handle?)?)?;
+            Some(matches!(link.kind, LinkKind::Sender(_)))
+        };
+        // 2.7.4: a receiver sets the count once our attach has arrived, which is behind our begin.
+        let begin_seen =
+            self.window.begin_seen || (flow.delivery_count.is_some() && to_sender() == Some(true));
+        self.window.assumed_incoming_id(begin_seen && cx.config.tolerance.missing_next_incoming_id)
     }
 
     fn on_link_flow(&mut self, remote: Handle, flow: &Flow, cx: &mut Context) -> Result<(), ProtocolError> {
@@ -50,7 +70,7 @@ impl SessionEndpoint {
                     return Ok(());
                 }
             };
-            return match sender.on_flow(flow) {
+            return match sender.on_flow(flow, &cx.config.tolerance) {
                 Ok(drain) => {
                     sender.drain_event_owed |= drain;
                     link.common.flow_owed |= sender.answers_now(flow);
@@ -60,7 +80,7 @@ impl SessionEndpoint {
             };
         }
         if !link.common.is_open() {
-            return Self::check_late_input(link);
+            return Self::check_late_input(link, cx);
         }
         let id = link.common.id;
         if link.common.echo.on_answer() {
@@ -68,16 +88,18 @@ impl SessionEndpoint {
             cx.event(Event::LinkEchoed { link: id, timed_out: false });
         }
         let reply_due = match (&mut link.kind, id) {
-            (LinkKind::Sender(sender), LinkId::Sender(id)) => match sender.on_flow(flow) {
-                Ok(drain) => {
-                    if drain {
-                        cx.event(Event::SenderDrain { sender: id });
+            (LinkKind::Sender(sender), LinkId::Sender(id)) => {
+                match sender.on_flow(flow, &cx.config.tolerance) {
+                    Ok(drain) => {
+                        if drain {
+                            cx.event(Event::SenderDrain { sender: id });
+                        }
+                        self.ready_checks.push(handle);
+                        sender.answers_now(flow)
                     }
-                    self.ready_checks.push(handle);
-                    sender.answers_now(flow)
+                    Err(error) => return self.contain_link(handle, error, cx),
                 }
-                Err(error) => return self.contain_link(handle, error, cx),
-            },
+            }
             (LinkKind::Receiver(receiver), LinkId::Receiver(id)) => {
                 receiver.on_flow(flow);
                 end_drain(id, receiver, cx);
