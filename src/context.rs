@@ -1,6 +1,6 @@
 //! The parts of a connection that a handler may touch: frames out, events, timers, limits and id counters.
 
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
 use crate::{
     codec::{Encode, to_vec},
@@ -23,8 +23,8 @@ pub(crate) const EPOCHS_FOR_WRAPS: u32 = 1 << 20;
 pub(crate) struct Context {
     pub(crate) outbox: Outbox,
     pub(crate) events: VecDeque<Event>,
-    /// Events in the queue that carry a delivery or a part of one.
-    unpolled_deliveries: usize,
+    /// Events in the queue that refer to a delivery or a request, which the application can answer.
+    unpolled_answerable: usize,
     /// A copy of the configuration's: it is read for every frame.
     pub(crate) limits: Limits,
     /// Our channel of the session whose handler runs, set by `Connection::session_on`: `frame` and `transfer` write on it.
@@ -38,6 +38,8 @@ pub(crate) struct Context {
     /// The transport takes no more output, so what is written is dropped.
     pub(crate) output_lost: bool,
     pub(crate) timers: TimerQueue,
+    /// Requests of links and sessions that were gone before they were answered, until all events have been polled.
+    withdrawn: Option<Box<Vec<u64>>>,
     pub(crate) config: Arc<ConnectionConfig>,
     /// The generation in the id of the newest link.
     pub(crate) last_link_generation: u32,
@@ -57,7 +59,7 @@ impl Context {
         Self {
             outbox: Outbox::default(),
             events: VecDeque::new(),
-            unpolled_deliveries: 0,
+            unpolled_answerable: 0,
             limits: config.limits,
             channel: 0,
             max_frame_size: MIN_MAX_FRAME_SIZE,
@@ -65,6 +67,7 @@ impl Context {
             close_pending: false,
             output_lost: false,
             timers: TimerQueue::default(),
+            withdrawn: None,
             config,
             last_link_generation: 0,
             last_delivery_epoch: 0,
@@ -80,23 +83,45 @@ impl Context {
         self.events.push_back(event);
     }
 
-    /// Queues an event that carries a delivery or a part of one.
+    /// Queues an event that refers to a delivery or a request.
     #[inline]
-    pub(crate) fn delivery_event(&mut self, event: Event) {
-        self.unpolled_deliveries = self.unpolled_deliveries.wrapping_add(1);
+    pub(crate) fn answerable_event(&mut self, event: Event) {
+        self.unpolled_answerable = self.unpolled_answerable.wrapping_add(1);
         self.events.push_back(event);
     }
 
-    /// Counts an event that carries a delivery, or a part of one, as polled.
+    /// Counts an event that refers to a delivery or a request as polled.
     #[inline]
-    pub(crate) fn delivery_polled(&mut self) {
-        self.unpolled_deliveries = self.unpolled_deliveries.wrapping_sub(1);
+    pub(crate) fn answerable_polled(&mut self) {
+        self.unpolled_answerable = self.unpolled_answerable.wrapping_sub(1);
     }
 
-    /// True if the event queue holds a delivery, or a part of one.
+    /// Notes that a request is gone. Until the application has polled that, its answer is not a mistake.
+    #[cold]
+    pub(crate) fn withdraw(&mut self, id: u64) {
+        self.withdrawn.get_or_insert_default().push(id);
+    }
+
+    /// True if a request is gone, and the application may not know of it.
+    pub(crate) fn is_withdrawn(&self, id: u64) -> bool {
+        self.withdrawn.as_ref().is_some_and(|ids| ids.contains(&id))
+    }
+
+    /// True if [`forget_withdrawn`](Self::forget_withdrawn) has anything to do.
     #[inline]
-    pub(crate) fn has_unpolled_deliveries(&self) -> bool {
-        self.unpolled_deliveries > 0
+    pub(crate) fn has_withdrawn(&self) -> bool {
+        self.withdrawn.is_some()
+    }
+
+    /// Forgets the requests that are gone, as all events have been polled.
+    pub(crate) fn forget_withdrawn(&mut self) {
+        self.withdrawn = None;
+    }
+
+    /// True if the event queue holds a delivery or a request.
+    #[inline]
+    pub(crate) fn has_unpolled_answerable(&self) -> bool {
+        self.unpolled_answerable > 0
     }
 
     /// Returns an epoch that no deliveries of the connection have yet, or `None` if a session can have none any more.

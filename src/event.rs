@@ -299,6 +299,27 @@ impl Event {
         }
     }
 
+    /// Returns the link whose last event this is, for one of `*_CLOSED`, `*_ERROR` and `*_DETACHED`.
+    pub(crate) fn ended_link(&self) -> Option<LinkId> {
+        match self {
+            Self::SenderClosed { sender, .. }
+            | Self::SenderError { sender, .. }
+            | Self::SenderDetached { sender, .. } => Some((*sender).into()),
+            Self::ReceiverClosed { receiver, .. }
+            | Self::ReceiverError { receiver, .. }
+            | Self::ReceiverDetached { receiver } => Some((*receiver).into()),
+            _ => None,
+        }
+    }
+
+    /// Returns the session whose last event this is.
+    pub(crate) fn ended_session(&self) -> Option<SessionId> {
+        match self {
+            Self::SessionClosed { session } | Self::SessionError { session, .. } => Some(*session),
+            _ => None,
+        }
+    }
+
     pub(crate) fn link_closed(
         link: LinkId,
         unsettled: u32,

@@ -314,7 +314,7 @@ impl SessionEndpoint {
             return Ok(());
         }
         let session = self.id;
-        cx.event(match id {
+        cx.answerable_event(match id {
             LinkId::Sender(sender) => Event::SenderRequested { session, sender },
             LinkId::Receiver(receiver) => Event::ReceiverRequested { session, receiver },
         });

@@ -58,7 +58,7 @@ impl SessionEndpoint {
                 return too_many_unsettled();
             }
         }
-        cx.delivery_event(Event::Delivery {
+        cx.answerable_event(Event::Delivery {
             receiver: id,
             delivery: Delivery {
                 id: delivery,
@@ -208,7 +208,7 @@ impl SessionEndpoint {
         let delivery = newest.id;
         if !part.complete {
             if streaming {
-                cx.delivery_event(if first {
+                cx.answerable_event(if first {
                     Event::DeliveryBegun {
                         receiver: id,
                         delivery,
@@ -245,7 +245,7 @@ impl SessionEndpoint {
             return too_many_unsettled();
         }
         if let Some(event) = event {
-            cx.delivery_event(event);
+            cx.answerable_event(event);
         }
         self.after_credit_use(handle, id, cx);
         Ok(())

@@ -1,5 +1,6 @@
 //! Liveness: nothing waits for ever (FA).
 
 mod answers;
+mod closes;
 mod half_dead;
 mod unanswered;
