@@ -1,6 +1,6 @@
 //! The parts of a connection that a handler may touch: frames out, events, timers, limits and id counters.
 
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use core::ops::Deref;
 
 use crate::{
@@ -53,6 +53,8 @@ pub(crate) struct Context {
     /// The transport takes no more output, so what is written is dropped.
     pub(crate) output_lost: bool,
     pub(crate) timers: TimerQueue,
+    /// Requests of links and sessions that were gone before they were answered, until all events have been polled.
+    withdrawn: Option<Box<Vec<u64>>>,
     pub(crate) config: Arc<ConnectionConfig>,
     /// The generation in the id of the newest link.
     pub(crate) last_link_generation: u32,
@@ -80,6 +82,7 @@ impl Context {
             close_pending: false,
             output_lost: false,
             timers: TimerQueue::default(),
+            withdrawn: None,
             config,
             last_link_generation: 0,
             last_delivery_epoch: 0,
@@ -95,9 +98,9 @@ impl Context {
         self.events.push_back(event);
     }
 
-    /// Queues an event that carries `bytes` of a delivery.
+    /// Queues an event that refers to a request, or to a delivery with `bytes` in the event.
     #[inline]
-    pub(crate) fn delivery_event(&mut self, event: Event, bytes: usize) {
+    pub(crate) fn answerable_event(&mut self, event: Event, bytes: usize) {
         self.account.add_delivery(bytes);
         self.events.push_back(event);
     }
@@ -123,27 +126,56 @@ impl Context {
         self.events = VecDeque::new();
     }
 
+    /// Removes events that nobody is to poll any more.
+    pub(crate) fn remove_events(&mut self, is_removed: impl Fn(&Event) -> bool) {
+        for at in (0..self.events.len()).rev() {
+            if self.events.get(at).is_some_and(&is_removed)
+                && let Some(event) = self.events.remove(at)
+            {
+                self.account.remove_event(at);
+                if event.is_answerable() {
+                    self.account.remove_delivery(event.payload_size());
+                }
+            }
+        }
+    }
+
     /// Removes the events that announce parts of a receiver's deliveries in `first..=last`, which cannot be read any more.
     pub(crate) fn drop_events_of_parts(&mut self, link: ReceiverId, first: DeliveryId, last: DeliveryId) {
-        let is_dropped = |event: &Event| match event {
+        self.remove_events(|event| match event {
             Event::DeliveryBegun { receiver, delivery, .. }
             | Event::DeliveryData { receiver, delivery, .. } => {
                 *receiver == link && (first..=last).contains(delivery)
             }
             _ => false,
-        };
-        for at in (0..self.events.len()).rev() {
-            if self.events.get(at).is_some_and(is_dropped) {
-                self.events.remove(at);
-                self.account.remove_event(at);
-                self.account.remove_delivery(0);
-            }
-        }
+        });
     }
 
-    /// True if the event queue holds a delivery, or a part of one.
+    /// Notes that a request is gone. Until the application has polled that, its answer is not a mistake.
+    #[cold]
+    pub(crate) fn withdraw(&mut self, id: u64) {
+        self.withdrawn.get_or_insert_default().push(id);
+    }
+
+    /// True if a request is gone, and the application may not know of it.
+    pub(crate) fn is_withdrawn(&self, id: u64) -> bool {
+        self.withdrawn.as_ref().is_some_and(|ids| ids.contains(&id))
+    }
+
+    /// True if [`forget_withdrawn`](Self::forget_withdrawn) has anything to do.
     #[inline]
-    pub(crate) fn has_unpolled_deliveries(&self) -> bool {
+    pub(crate) fn has_withdrawn(&self) -> bool {
+        self.withdrawn.is_some()
+    }
+
+    /// Forgets the requests that are gone, as all events have been polled.
+    pub(crate) fn forget_withdrawn(&mut self) {
+        self.withdrawn = None;
+    }
+
+    /// True if the event queue holds a delivery or a request.
+    #[inline]
+    pub(crate) fn has_unpolled_answerable(&self) -> bool {
         self.account.has_deliveries()
     }
 

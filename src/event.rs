@@ -315,12 +315,46 @@ impl Event {
         }
     }
 
+    /// True if it refers to a delivery or a request, which the application can answer.
+    pub(crate) fn is_answerable(&self) -> bool {
+        matches!(
+            self,
+            Self::Delivery { .. }
+                | Self::DeliveryBegun { .. }
+                | Self::DeliveryData { .. }
+                | Self::SessionRequested { .. }
+                | Self::SenderRequested { .. }
+                | Self::ReceiverRequested { .. }
+        )
+    }
+
     /// Returns the bytes that the payload of a whole delivery takes up.
     #[inline]
     pub(crate) fn payload_size(&self) -> usize {
         match self {
             Self::Delivery { delivery, .. } => delivery.payload.heap_size(),
             _ => 0,
+        }
+    }
+
+    /// Returns the link whose last event this is, for one of `*_CLOSED`, `*_ERROR` and `*_DETACHED`.
+    pub(crate) fn ended_link(&self) -> Option<LinkId> {
+        match self {
+            Self::SenderClosed { sender, .. }
+            | Self::SenderError { sender, .. }
+            | Self::SenderDetached { sender, .. } => Some((*sender).into()),
+            Self::ReceiverClosed { receiver, .. }
+            | Self::ReceiverError { receiver, .. }
+            | Self::ReceiverDetached { receiver } => Some((*receiver).into()),
+            _ => None,
+        }
+    }
+
+    /// Returns the session whose last event this is.
+    pub(crate) fn ended_session(&self) -> Option<SessionId> {
+        match self {
+            Self::SessionClosed { session } | Self::SessionError { session, .. } => Some(*session),
+            _ => None,
         }
     }
 

@@ -27,8 +27,8 @@
 //! Three groups of rows are not in the diagram. `LOST` leads from every state to `END`, because a transport can fail
 //! or be abandoned at any time. `S:CLOSE(error)` is legal wherever `S:CLOSE` is: a violation can be found before both
 //! opens have been exchanged, and in answer to a close. `R:CLOSE` in `OPEN_SENT` and `CLOSE_PIPE` accepts peers that
-//! close without having opened, as some do to refuse a connection. A mismatch of the headers is a row of the diagram;
-//! the engine takes `LOST` for it, because it abandons the transport in the same step.
+//! close without having opened, as some do to refuse a connection. A mismatch of the headers is a row of the diagram.
+//! Bytes that are no header take `LOST`, and so does a mismatch inside the SASL layer, while this table is in `START`.
 //!
 //! # Session (2.5.5)
 //!

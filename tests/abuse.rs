@@ -163,7 +163,8 @@ fn end_refused_while_another_waits_leaves_the_waiting_one() {
     linked.pair.client.sender(linked.sender).unwrap().send_with(1_u32, payload, &options).unwrap();
     let mut session = linked.pair.client.session(linked.session).unwrap();
     session.end(None).unwrap();
-    session.end(Some(large_info(200))).unwrap_err();
+    let condition = ErrorCondition::from(Symbol::try_from("c".repeat(600).as_str()).unwrap());
+    session.end(Some(AmqpError::new(condition))).unwrap_err();
     for _ in 0..20 {
         linked.pair.run();
         linked.pair.server_events();

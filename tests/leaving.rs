@@ -69,7 +69,8 @@ fn a_close_waits_for_a_message_in_progress() {
     send_large(&mut linked);
     let Linked { mut pair, session, sender, receiver: _ } = linked;
     pair.client.close(None).unwrap();
-    assert!(matches!(pair.client.close(None), Err(CommandError::IllegalState(_))));
+    // What is being closed can be closed again, to no effect.
+    pair.client.close(None).unwrap();
     assert!(matches!(pair.client.begin(SessionConfig::new()), Err(CommandError::IllegalState(_))));
     let attached = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("other"));
     assert!(matches!(attached, Err(CommandError::IllegalState(_))));
@@ -88,7 +89,7 @@ fn an_end_waits_for_a_message_in_progress() {
     send_large(&mut linked);
     let Linked { mut pair, session, sender, receiver: _ } = linked;
     pair.client.session(session).unwrap().end(None).unwrap();
-    assert!(matches!(pair.client.session(session).unwrap().end(None), Err(CommandError::IllegalState(_))));
+    pair.client.session(session).unwrap().end(None).unwrap();
     let attached = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("other"));
     assert!(matches!(attached, Err(CommandError::IllegalState(_))));
     let sent = pair.client.sender(sender).unwrap().send(2_u32, b"x".as_slice());
@@ -113,7 +114,11 @@ fn a_detach_waits_for_a_message_in_progress() {
         } else {
             link.detach(None).unwrap()
         }
-        assert!(matches!(link.close(None), Err(CommandError::IllegalState(_))));
+        if closed {
+            link.close(None).unwrap();
+        } else {
+            link.detach(None).unwrap();
+        }
         assert!(matches!(link.send(2_u32, b"x".as_slice()), Err(CommandError::IllegalState(_))));
         // Other links of the session come and go as before.
         pair.client.session(session).unwrap().attach_sender(SenderConfig::to("other")).unwrap();

@@ -96,6 +96,8 @@ fn nothing_is_written_after_end_or_close() {
     let session = pair.client.begin(SessionConfig::new()).unwrap();
     let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("queue")).unwrap();
     pair.run();
+    // 2.5.2: an end waits until the request for the link has been polled.
+    pair.server_events();
     pair.client.session(session).unwrap().end(None).unwrap();
     let written = pair.client.outbox_len();
     assert!(matches!(pair.client.sender(sender).unwrap().close(None), Err(CommandError::IllegalState(_))));
@@ -110,6 +112,7 @@ fn nothing_is_written_after_end_or_close() {
     let receiver =
         pair.client.session(session).unwrap().attach_receiver(ReceiverConfig::from("queue")).unwrap();
     pair.run();
+    pair.server_events();
     pair.client.close(None).unwrap();
     let written = pair.client.outbox_len();
     assert!(matches!(

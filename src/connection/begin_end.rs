@@ -99,13 +99,17 @@ impl Connection {
         }
     }
 
-    /// Answers the peer's begin (`SESSION_REQUESTED`).
+    /// Answers the peer's begin (`SESSION_REQUESTED`). If the session was gone before it was answered, and its last
+    /// event has not been polled, that event follows.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if the session is gone, [`CommandError::IllegalState`] if it has been
+    /// [`CommandError::UnknownId`] if the session's last event has been polled, [`CommandError::IllegalState`] if it has been
     /// answered or the connection has not, [`CommandError::FrameTooLarge`] if the begin is larger than the peer
     /// accepts.
     pub fn accept_session(&mut self, id: SessionId, config: SessionConfig) -> Result<(), CommandError> {
+        if self.cx.is_withdrawn(id.into()) {
+            return Ok(());
+        }
         if !self.is_open() {
             return Err(CommandError::IllegalState("the connection is not open"));
         }
@@ -120,6 +124,10 @@ impl Connection {
     /// # Errors
     /// As [`accept_session`](Self::accept_session); [`CommandError::FrameTooLarge`] if the condition alone is too large.
     pub fn refuse_session(&mut self, id: SessionId, error: AmqpError) -> Result<(), CommandError> {
+        if self.cx.is_withdrawn(id.into()) {
+            self.cx.remove_events(|event| event.ended_session() == Some(id));
+            return Ok(());
+        }
         let bare = End { error: Some(Box::new(AmqpError::new(error.condition.clone()))) };
         Context::check_fits(&bare, self.cx.max_frame_size)?;
         let events = self.cx.events.len();
@@ -204,7 +212,7 @@ impl Connection {
                 ProtocolError::connection(ErrorCondition::FrameSizeTooSmall, &format!("{error}"))
             });
         }
-        cx.event(Event::SessionRequested { session: id });
+        cx.answerable_event(Event::SessionRequested { session: id }, 0);
         Ok(())
     }
 

@@ -21,12 +21,14 @@ use crate::{
 pub(super) enum ConnectionEnd {
     /// The application closes it before anything has been written.
     NeverOpened,
-    /// The peer's close.
-    PeerClose(Option<AmqpError>),
+    /// The peer's close, and what it reports or is wrong with it.
+    PeerClose(Option<Failure>),
     /// The peer broke the protocol, or was silent for too long: we close with the error and discard what follows.
     Failure(Failure),
     /// The transport is lost, or given up without a close.
     Lost(Failure),
+    /// The headers differ (2.2).
+    HeaderMismatch(Failure),
     /// Our close has no answer, and needs none (2.4.3).
     Unanswered,
 }
@@ -45,16 +47,21 @@ impl Connection {
                 self.cx.outbox = Outbox::default();
             }
             ConnectionEnd::Lost(failure) => self.give_up(Some(&failure)),
-            ConnectionEnd::PeerClose(error) => {
+            ConnectionEnd::HeaderMismatch(failure) => {
+                // Not in the table: a header of the SASL layer, and bytes that are no header.
+                let _ = self.apply(ConnectionTrigger::HeaderMismatch);
+                self.give_up(Some(&failure));
+            }
+            ConnectionEnd::PeerClose(failure) => {
                 if self.state == ConnectionState::CloseRcvd {
                     self.write_close(None);
                 }
                 self.stop_timers();
                 self.limit_last_output();
+                self.drop_deferred();
                 let dropped =
                     self.output_dropped.then(|| lost("the transport failed before all was written"));
-                let failure = error.map(|error| Failure { cause: Cause::Peer, error }).or(dropped);
-                self.raise_end(failure.as_ref());
+                self.raise_end(failure.or(dropped).as_ref());
             }
             ConnectionEnd::Failure(failure) => self.close_with_failure(&failure),
         }
@@ -75,20 +82,25 @@ impl Connection {
         if self.state.next(ConnectionTrigger::SendCloseError).is_none() {
             return self.give_up(Some(failure));
         }
-        self.drop_deferred();
         self.write_close(Some(failure.error.clone()));
         self.cx.timers.set(Timer::Close, self.cx.config.timeouts.close);
         self.raise_end(Some(failure));
+        self.receive_deferred_close();
+    }
+
+    /// Handles the frames behind an open that is not answered but closed. The peer's close may be among them, and is
+    /// not waited for again.
+    pub(super) fn receive_deferred_close(&mut self) {
+        let deferred = core::mem::take(&mut self.deferred);
+        self.cx.account.keep(deferred.capacity(), 0);
+        self.receive_deferred(deferred);
     }
 
     /// Abandons the transport.
     fn give_up(&mut self, failure: Option<&Failure>) {
-        if self.state == ConnectionState::End {
-            return;
-        }
-        let applied = self.apply(ConnectionTrigger::Lost);
-        debug_assert!(applied, "a transport can be lost in any state");
+        let _ = self.apply(ConnectionTrigger::Lost);
         self.input_closed = true;
+        self.drop_deferred();
         self.stop_timers();
         self.limit_last_output();
         self.raise_end(failure);
@@ -139,6 +151,7 @@ impl Connection {
         }
         self.end_unanswered("the transport was lost");
         self.cx.outbox = Outbox::default();
+        self.answer_part_of_header();
     }
 
     /// Takes note that the transport takes no more output: its write half has failed, or nobody reads it.
@@ -194,6 +207,8 @@ impl Connection {
     pub(super) fn drop_deferred(&mut self) {
         let deferred = core::mem::take(&mut self.deferred);
         self.cx.account.keep(deferred.capacity(), 0);
+        self.resumed = None;
+        self.cx.account.keep(core::mem::take(&mut self.resumed_bytes), 0);
     }
 
     /// Raises the last events: those of links, sessions and then the connection.
@@ -209,7 +224,6 @@ impl Connection {
             }
         }
         // A connection that has ended has nothing but what can be asked of it.
-        self.drop_deferred();
         for channel in self.sessions.numbers().rev() {
             self.remove_session(channel);
         }

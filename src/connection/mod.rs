@@ -12,6 +12,8 @@ mod timers;
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use core::fmt;
 
+use bytes::Bytes;
+
 use self::{keepalive::Keepalive, sasl::SaslLayer};
 use crate::{
     config::{ConnectionConfig, Side},
@@ -73,6 +75,8 @@ pub struct Connection {
     sasl: SaslLayer,
     /// No more input is handled: it is beyond understanding, or the transport is given up.
     input_closed: bool,
+    /// A part of a header has arrived.
+    header_begun: bool,
     /// The last event of the connection has been raised.
     end_raised: bool,
     /// Output other than our close was dropped, because the transport took none or had ended.
@@ -84,6 +88,10 @@ pub struct Connection {
     remote_open: Option<Box<Open>>,
     /// Frames that arrived before the application answered the peer's open.
     deferred: Vec<u8>,
+    /// The bytes that the frames in `resumed` took up at first.
+    resumed_bytes: usize,
+    /// Frames that were deferred and answered, and that wait for room.
+    resumed: Option<Box<Bytes>>,
     /// Sessions by our channels.
     sessions: Slab<SessionEndpoint>,
     /// Our channels by the peer's.
@@ -122,6 +130,7 @@ impl Connection {
             sasl,
             state: ConnectionState::Start,
             input_closed: false,
+            header_begun: false,
             end_raised: false,
             output_dropped: false,
             close_size: 0,
@@ -129,6 +138,8 @@ impl Connection {
             keepalive: Keepalive::default(),
             remote_open: None,
             deferred: Vec::new(),
+            resumed_bytes: 0,
+            resumed: None,
             sessions: Slab::default(),
             channels: NumberMap::default(),
             ended: VecDeque::new(),
@@ -175,21 +186,34 @@ impl Connection {
                 // Settled in batches: a session is looked up once for many deliveries.
                 self.polled.count = self.polled.count.saturating_add(1);
             }
-            Some(Event::DeliveryBegun { .. } | Event::DeliveryData { .. }) => {
-                self.cx.account.remove_delivery(0)
-            }
+            Some(
+                Event::DeliveryBegun { .. }
+                | Event::DeliveryData { .. }
+                | Event::SessionRequested { .. }
+                | Event::SenderRequested { .. }
+                | Event::ReceiverRequested { .. },
+            ) => self.cx.account.remove_delivery(0),
             Some(_) => {}
             None => {
-                if self.cx.events.capacity() > MAX_SPARE_EVENTS {
-                    self.cx.shrink_events();
-                }
-                if self.cx.blocked_senders.is_empty() {
+                let is_idle = self.cx.blocked_senders.is_empty() && !self.cx.has_withdrawn();
+                if is_idle && self.cx.events.capacity() <= MAX_SPARE_EVENTS {
                     return None;
                 }
-                self.wake_senders();
+                self.on_all_polled();
             }
         }
         self.cx.pop_event()
+    }
+
+    #[inline(never)]
+    fn on_all_polled(&mut self) {
+        self.cx.forget_withdrawn();
+        if self.cx.events.capacity() > MAX_SPARE_EVENTS {
+            self.cx.shrink_events();
+        }
+        if !self.cx.blocked_senders.is_empty() {
+            self.wake_senders();
+        }
     }
 
     /// Tells the session which deliveries have been polled.
@@ -220,13 +244,21 @@ impl Connection {
         // window that the last flow announced.
         let updates = !self.cx.outbox.has_too_many_updates();
         self.flush(updates);
-        if self.cx.output_lost {
-            self.drop_output();
+        if self.resumed.is_some() || self.cx.output_lost {
+            self.after_flush();
         }
         if !self.cx.outbox.is_empty() {
             self.keepalive.on_output(self.cx.timers.now());
         }
         Transmit { outbox: &mut self.cx.outbox }
+    }
+
+    /// Goes on with deferred frames, behind what the application's answers had to write.
+    #[cold]
+    #[inline(never)]
+    fn after_flush(&mut self) {
+        let _ = self.resume_deferred();
+        self.discards_output();
     }
 
     /// Writes what is pending in all sessions, with or without dispositions and flows.
@@ -259,7 +291,6 @@ impl Connection {
         self.sessions.iter().any(|session| session.has_unsent_messages())
     }
 
-    #[inline(never)]
     fn wake_senders(&mut self) {
         if self.cx.outbox_full() || self.cx.close_pending || self.is_write_closed() {
             return;

@@ -7,7 +7,7 @@ use super::{Connection, end::ConnectionEnd};
 use crate::{
     config::Side,
     context::Context,
-    error::{CommandError, ProtocolError},
+    error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
     frame::{FrameKind, ProtocolHeader},
     spec::{
@@ -42,6 +42,12 @@ impl Connection {
                 self.send_open()
             }
             (_, ConnectionState::HeaderExch | ConnectionState::OpenRcvd) => self.send_open(),
+            // The peer's open was answered too late, and the application has not been told yet.
+            (Side::Server, ConnectionState::End)
+                if self.remote_open.is_some() && !self.cx.events.is_empty() =>
+            {
+                Ok(())
+            }
             _ => Err(CommandError::IllegalState("the connection has been opened")),
         }
     }
@@ -155,14 +161,13 @@ impl Connection {
     /// waits for them as long as [`Timeouts::close`](crate::Timeouts::close) allows. `CONNECTION_CLOSED` follows when
     /// the peer has answered.
     ///
+    /// Of an error that does not fit the peer's frames the condition is sent alone. A connection that is closed, or being
+    /// closed by either end, stays as it is: that is no error, and the error given is not sent.
+    ///
     /// # Errors
-    /// [`CommandError::IllegalState`] if it is closed or closing, or was never opened.
+    /// [`CommandError::IllegalState`] at a server whose client has not opened it, [`CommandError::FrameTooLarge`] if the
+    /// error's condition alone is larger than the peer accepts.
     pub fn close(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
-        if self.state == ConnectionState::OpenRcvd {
-            // 2.4.7: close is legal only after open.
-            self.write_open()?;
-            self.drop_deferred();
-        }
         // A server may have sent its header unasked.
         if matches!(self.state, ConnectionState::Start | ConnectionState::HeaderRcvd)
             && self.cx.config.side == Side::Client
@@ -171,10 +176,20 @@ impl Connection {
             self.end(ConnectionEnd::NeverOpened);
             return Ok(());
         }
-        let trigger =
-            if error.is_some() { ConnectionTrigger::SendCloseError } else { ConnectionTrigger::SendClose };
-        if self.state.next(trigger).is_none() || (self.cx.close_pending && error.is_none()) {
-            return Err(CommandError::IllegalState("the connection is not open, or is being closed"));
+        let is_closing = self.cx.close_sent || (self.cx.close_pending && error.is_none());
+        if is_closing {
+            return Ok(());
+        }
+        if let Some(error) = &error {
+            let bare = Close { error: Some(Box::new(AmqpError::new(error.condition.clone()))) };
+            Context::check_fits(&bare, self.cx.max_frame_size)?;
+        }
+        if self.state == ConnectionState::OpenRcvd {
+            // 2.4.7: close is legal only after open.
+            self.write_open()?;
+        }
+        if self.state.next(ConnectionTrigger::SendClose).is_none() {
+            return Err(CommandError::IllegalState("the connection has not been opened"));
         }
         self.cx.timers.cancel(Timer::Open);
         if error.is_none() && self.has_unsent_messages() {
@@ -183,6 +198,17 @@ impl Connection {
             self.write_close(error);
         }
         self.cx.timers.set(Timer::Close, self.cx.config.timeouts.close);
+        self.receive_deferred_close();
+        Ok(())
+    }
+
+    /// Takes a close that breaks the protocol for a close all the same: nothing else can follow it.
+    #[cold]
+    pub(super) fn on_faulty_close(&mut self, error: ProtocolError) -> Result<(), ProtocolError> {
+        if !self.apply(ConnectionTrigger::RecvClose) {
+            return Err(error);
+        }
+        self.end(ConnectionEnd::PeerClose(Some(Failure { cause: Cause::Violation, error: error.into() })));
         Ok(())
     }
 
@@ -190,7 +216,8 @@ impl Connection {
         if !self.apply(ConnectionTrigger::RecvClose) {
             return Err(ProtocolError::connection(ErrorCondition::IllegalState, "close before open"));
         }
-        self.end(ConnectionEnd::PeerClose(close.error.map(|error| *error)));
+        let failure = close.error.map(|error| Failure { cause: Cause::Peer, error: *error });
+        self.end(ConnectionEnd::PeerClose(failure));
         Ok(())
     }
 }

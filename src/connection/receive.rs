@@ -1,7 +1,7 @@
 //! Input: headers, frames, and the router of a connection, the only place where one of its frames meets its handler
 //! (2.2, 2.3, 2.4.6).
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
 
@@ -82,6 +82,11 @@ impl Connection {
             self.report_polled();
         }
         self.cx.timers.advance(now);
+        if self.resumed.is_some()
+            && let Some(progress) = self.resume_deferred()
+        {
+            return self.pause(progress, input);
+        }
         loop {
             let layer = match self.expected() {
                 Expected::Nothing => {
@@ -95,7 +100,11 @@ impl Connection {
                     return Progress::DrainOutput;
                 }
                 Expected::Header => {
-                    let Some(header) = next_header(input) else { return Progress::NeedInput };
+                    let Some(header) = next_header(input) else {
+                        self.header_begun = input.remaining() > 0;
+                        return Progress::NeedInput;
+                    };
+                    self.header_begun = false;
                     self.on_header(header);
                     continue;
                 }
@@ -197,6 +206,8 @@ impl Connection {
                     Some(other) => alloc::format!("the server speaks {other}"),
                     None => "the server does not speak AMQP".into(),
                 };
+                // 2.2: what was to follow our header is not written.
+                self.cx.outbox.keep_header();
                 self.header_mismatch(&why);
             }
             Side::Server => self.on_client_header(header),
@@ -215,12 +226,11 @@ impl Connection {
                 let _ = self.apply(ConnectionTrigger::SendHeader);
             }
             other => {
-                let (answer, id) = if insists && !self.sasl.is_done() {
-                    (ProtocolHeader::SASL, ProtocolId::Sasl)
-                } else {
-                    (ProtocolHeader::AMQP, ProtocolId::Amqp)
-                };
+                let (answer, id) = self.header_of_server();
                 self.cx.outbox.protocol_header(answer);
+                if other.is_some() {
+                    let _ = self.apply(ConnectionTrigger::RecvHeader);
+                }
                 let why = match other {
                     Some(header) => alloc::format!("the client speaks {header}, not protocol {id:?} 1.0.0"),
                     None => "the client does not speak AMQP".into(),
@@ -230,9 +240,27 @@ impl Connection {
         }
     }
 
+    /// Returns the header that a server asks for, with its protocol.
+    fn header_of_server(&self) -> (ProtocolHeader, ProtocolId) {
+        let insists = self.has_sasl() && self.cx.config.sasl_policy == SaslPolicy::Required;
+        if insists && !self.sasl.is_done() {
+            (ProtocolHeader::SASL, ProtocolId::Sasl)
+        } else {
+            (ProtocolHeader::AMQP, ProtocolId::Amqp)
+        }
+    }
+
     fn header_mismatch(&mut self, why: &str) {
         let failure = Failure::new(Cause::Header, ErrorCondition::FramingError, why);
-        self.end(ConnectionEnd::Lost(failure));
+        self.end(ConnectionEnd::HeaderMismatch(failure));
+    }
+
+    /// 2.2: a server answers a header of which only a part came, too.
+    pub(super) fn answer_part_of_header(&mut self) {
+        if self.header_begun && self.cx.config.side == Side::Server && !self.cx.output_lost {
+            let (answer, _) = self.header_of_server();
+            self.cx.outbox.protocol_header(answer);
+        }
     }
 
     /// Handles the next frame, and the frames of the same open session that follow it.
@@ -246,8 +274,9 @@ impl Connection {
         }
         let header = next_frame(self.cx.config.max_frame_size, input)?;
         let kind = kind_of(header, input);
-        // An end destroys deliveries that the application could still accept, so they are polled first.
-        if kind.is_ending() && self.cx.has_unpolled_deliveries() {
+        // An end takes away deliveries and requests that the application could still answer, so they are polled first.
+        if kind.is_ending() && self.cx.has_unpolled_answerable() && self.owed(header.channel, kind).is_none()
+        {
             return Err(Stop::Unpolled);
         }
         self.keepalive.on_input(self.cx.timers.now());
@@ -266,9 +295,18 @@ impl Connection {
             }
         };
         if let Err(error) = received {
-            self.violation(error);
+            self.on_faulty_frame(error, header, kind);
         }
         Ok(())
+    }
+
+    /// Ends the connection for a frame. If that is a close, no other is waited for.
+    #[cold]
+    fn on_faulty_frame(&mut self, error: ProtocolError, header: FrameHeader, kind: Kind) {
+        self.violation(error);
+        if kind == Kind::Close && header.kind == FrameKind::Amqp && self.apply(ConnectionTrigger::RecvClose) {
+            self.end(ConnectionEnd::PeerClose(None));
+        }
     }
 
     /// Handles frames that were deferred, now that the application has answered.
@@ -276,17 +314,53 @@ impl Connection {
         if frames.is_empty() {
             return;
         }
-        let mut frames = Bytes::from(frames);
-        while let Ok(header) = next_frame(self.cx.config.max_frame_size, &mut frames) {
-            let kind = kind_of(header, &mut frames);
-            let received = match self.receive_in_session(header, kind, &mut frames) {
+        // What has been resumed of the same session is behind them.
+        let frames = match self.resumed.take() {
+            Some(behind) => Bytes::from([&frames, &**behind].concat()),
+            None => Bytes::from(frames),
+        };
+        self.cx.account.keep(core::mem::replace(&mut self.resumed_bytes, frames.len()), frames.len());
+        self.resumed = Some(Box::new(frames));
+        let _ = self.resume_deferred();
+    }
+
+    /// Handles frames that were deferred, as far as there is room. Returns what the rest waits for.
+    #[cold]
+    pub(super) fn resume_deferred(&mut self) -> Option<Progress> {
+        let mut frames = self.resumed.take()?;
+        while let Ok(header) = next_frame(self.cx.config.max_frame_size, &mut *frames)
+            && matches!(self.expected(), Expected::Frames(FrameKind::Amqp))
+        {
+            let kind = kind_of(header, &mut *frames);
+            if let Some(progress) = self.must_wait(header, kind) {
+                self.resumed = Some(frames);
+                return Some(progress);
+            }
+            let received = match self.receive_in_session(header, kind, &mut *frames) {
                 Some(received) => received,
                 None => self.receive_answering(header, kind, &frames.split_to(header.size)),
             };
             if let Err(error) = received {
-                self.violation(error);
+                self.on_faulty_frame(error, header, kind);
             }
         }
+        self.cx.account.keep(core::mem::take(&mut self.resumed_bytes), 0);
+        None
+    }
+
+    /// Returns what a frame has to wait for that was deferred before.
+    fn must_wait(&mut self, header: FrameHeader, kind: Kind) -> Option<Progress> {
+        let owed = self.owed(header.channel, kind);
+        if owed.is_some() && !self.can_defer(header) {
+            return owed
+                .map(Progress::Answer)
+                .filter(|_| self.cx.events.is_empty())
+                .or(Some(Progress::DrainEvents));
+        }
+        if !self.cx.has_room() || (kind.is_ending() && self.cx.has_unpolled_answerable() && owed.is_none()) {
+            return Some(Progress::DrainEvents);
+        }
+        (self.cx.outbox.has_many_answers() && self.stops_for_answers()).then_some(Progress::DrainOutput)
     }
 
     /// Hands a frame to its session if that is open, with the frames of the session that follow it. Returns `None` and
@@ -336,7 +410,8 @@ impl Connection {
         // 2.7.1: an empty frame has to keep to the channels too.
         if header.channel > self.cx.config.channel_max {
             let why = "a channel beyond channel-max";
-            return Err(ProtocolError::connection(ErrorCondition::FramingError, why));
+            let error = ProtocolError::connection(ErrorCondition::FramingError, why);
+            return if kind == Kind::Close { self.on_faulty_close(error) } else { Err(error) };
         }
         if body.is_empty() {
             return Ok(());
@@ -357,7 +432,10 @@ impl Connection {
                 }
                 self.on_open(open)
             }
-            Kind::Close => self.on_close(from_slice(body, limits.for_held(body.len()))?),
+            Kind::Close => match from_slice(body, limits.for_held(body.len())) {
+                Ok(close) => self.on_close(close),
+                Err(error) => self.on_faulty_close(error.into()),
+            },
             Kind::Begin if self.is_open() => self.on_begin(header.channel, &from_slice(body, limits)?, body),
             Kind::End if self.is_open() => {
                 let end: End = from_slice(body, limits.for_held(body.len()))?;

@@ -177,6 +177,16 @@ impl Outbox {
         }
     }
 
+    /// Drops all but what is left of a protocol header at the front.
+    pub(crate) fn keep_header(&mut self) {
+        let Self { mut heads, read, .. } = core::mem::take(self);
+        // Heads that have been written stay until the buffer is reused, so a header is still at its front.
+        if ProtocolHeader::may_begin(heads.get(..SIZE).unwrap_or(&[0])) {
+            heads.truncate(ProtocolHeader::SIZE);
+            (self.heads, self.read) = (heads, read.min(ProtocolHeader::SIZE));
+        }
+    }
+
     /// Writes an empty frame (2.4.5).
     pub(crate) fn empty_frame(&mut self) {
         let _ = self.frame(FrameKind::Amqp, 0, &EmptyBody, u32::MAX);

@@ -323,10 +323,11 @@ impl SessionEndpoint {
             return Ok(());
         }
         let session = self.id;
-        cx.event(match id {
+        let event = match id {
             LinkId::Sender(sender) => Event::SenderRequested { session, sender },
             LinkId::Receiver(receiver) => Event::ReceiverRequested { session, receiver },
-        });
+        };
+        cx.answerable_event(event, 0);
         Ok(())
     }
 

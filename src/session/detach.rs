@@ -67,11 +67,14 @@ impl SessionEndpoint {
             }
             LinkEnd::Violation(error) => {
                 let was_requested = link.common.state == LinkState::AttachRcvd;
+                if was_requested {
+                    cx.withdraw(link.common.id.into());
+                }
                 self.abandon_deliveries(handle, cx);
                 let _ = if was_requested {
                     self.refuse_attach(handle, Some(error.clone()), cx)
                 } else {
-                    self.write_detach(handle, true, Some(error.clone()), cx)
+                    self.write_detach_or_bare(handle, true, Some(error.clone()), cx)
                 };
                 self.raise_link_end(handle, Some(Failure { cause: Cause::Violation, error }), cx);
                 Ok(())
@@ -121,6 +124,11 @@ impl SessionEndpoint {
             self.remove_link(handle, cx);
             return Ok(());
         }
+        let is_written =
+            matches!(link.common.state, LinkState::DetachSent | LinkState::DetachPipe | LinkState::Errant);
+        if is_written && (link.common.we_closed || !closed) {
+            return Ok(());
+        }
         // 2.5.5: nothing follows end on its channel.
         if !can_write {
             return Err(CommandError::IllegalState("the session is ending"));
@@ -131,9 +139,10 @@ impl SessionEndpoint {
         if link.common.state == LinkState::AttachRcvd {
             self.refuse_attach(handle, error, cx)?;
         } else if !must_wait {
-            self.write_detach(handle, closed, error, cx)?;
-        } else if link.common.pending_detach.is_some() {
-            return Err(CommandError::IllegalState("the link is being detached"));
+            self.write_detach_or_bare(handle, closed, error, cx)?;
+        } else if let Some(closes) = &mut link.common.pending_detach {
+            *closes |= closed;
+            return Ok(());
         } else {
             link.common.pending_detach = Some(closed);
         }
@@ -157,10 +166,24 @@ impl SessionEndpoint {
         let echo = EchoTermini { source: role == Role::Receiver, target: role == Role::Sender };
         let bare = error.as_ref().map(|error| AmqpError::new(error.condition.clone()));
         let wire_handle = Handle::new(handle.into());
-        let detach = Detach { handle: wire_handle, closed: true, error: bare.clone().map(Box::new) };
+        let detach = Detach { handle: wire_handle, closed: true, error: bare.map(Box::new) };
         Context::check_fits(&detach, cx.max_frame_size)?;
         self.write_reply_or_bare(handle, echo, cx)?;
-        self.write_detach(handle, true, error, cx).or_else(|_| self.write_detach(handle, true, bare, cx))
+        self.write_detach_or_bare(handle, true, error, cx)
+    }
+
+    /// Writes a detach; with the condition of its error alone if the rest does not fit the peer's frames.
+    fn write_detach_or_bare(
+        &mut self,
+        handle: u16,
+        closed: bool,
+        error: Option<AmqpError>,
+        cx: &mut Context,
+    ) -> Result<(), CommandError> {
+        let Some(error) = error else { return self.write_detach(handle, closed, None, cx) };
+        let bare = AmqpError::new(error.condition.clone());
+        self.write_detach(handle, closed, Some(error), cx)
+            .or_else(|_| self.write_detach(handle, closed, Some(bare), cx))
     }
 
     /// Writes a detach, behind what is pending. A message in progress is cut off.

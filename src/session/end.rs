@@ -9,7 +9,7 @@ use crate::{
     event::Event,
     slab::{NumberMap, Slab},
     spec::{definitions::AmqpError, performatives::End},
-    state::{SessionState, SessionTrigger},
+    state::{LinkState, SessionState, SessionTrigger},
     timer::Timer,
 };
 
@@ -78,15 +78,23 @@ impl SessionEndpoint {
     }
 
     fn end_by_command(&mut self, error: Option<AmqpError>, cx: &mut Context) -> Result<(), CommandError> {
+        let is_written =
+            matches!(self.state, SessionState::EndSent | SessionState::EndPipe | SessionState::Discarding);
+        if is_written || (self.end_pending && error.is_none()) {
+            return Ok(());
+        }
         if core::mem::take(&mut self.begin_pending) {
             // Nothing of the session has been written, so nothing has to be ended.
             self.raise_end(None, cx);
             return Ok(());
         }
         if error.is_some() || !self.has_unsent_messages() {
-            self.write_end(error, cx)?;
-        } else if core::mem::replace(&mut self.end_pending, true) {
-            return Err(CommandError::IllegalState("the session is ending"));
+            match error {
+                Some(error) => self.write_end_or_bare(error, cx)?,
+                None => self.write_end(None, cx)?,
+            }
+        } else {
+            self.end_pending = true;
         }
         cx.timers.set(Timer::Session(self.id), cx.config.timeouts.end);
         Ok(())
@@ -121,7 +129,13 @@ impl SessionEndpoint {
         if core::mem::replace(&mut self.end_raised, true) {
             return;
         }
+        if self.state == SessionState::BeginRcvd {
+            cx.withdraw(self.id.into());
+        }
         for link in self.links.iter_mut() {
+            if link.common.state == LinkState::AttachRcvd {
+                cx.withdraw(link.common.id.into());
+            }
             if !core::mem::replace(&mut link.common.end_raised, true) {
                 let (id, unsettled) = (link.common.id, link.common.unsettled);
                 cx.event(Event::link_closed(id, unsettled, link.cut_off(), failure.clone()));

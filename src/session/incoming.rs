@@ -70,7 +70,7 @@ impl SessionEndpoint {
             rcv_settle_mode: receiver.rcv_mode,
             payload: payload.into(),
         };
-        cx.delivery_event(Event::Delivery { receiver: id, delivery }, bytes);
+        cx.answerable_event(Event::Delivery { receiver: id, delivery }, bytes);
         if after_credit_use(id, receiver, cx) {
             self.schedule_link_flow(handle);
         }
@@ -227,7 +227,7 @@ impl SessionEndpoint {
                 } else {
                     Event::DeliveryData { receiver: id, delivery, complete: false }
                 };
-                cx.delivery_event(event, 0);
+                cx.answerable_event(event, 0);
                 if first && details > 0 {
                     cx.charge_event(events, details);
                 }
@@ -251,7 +251,7 @@ impl SessionEndpoint {
         }
         if let Some(event) = event {
             let bytes = event.payload_size();
-            cx.delivery_event(event, bytes);
+            cx.answerable_event(event, bytes);
             if details > 0 {
                 cx.charge_event(events, details);
             }

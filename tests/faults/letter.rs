@@ -1,5 +1,7 @@
 //! The standard's letter (FD).
 
+mod headers;
+
 use amqp_proto::{
     CommandError, Delivery, Event, LinkId, ReceiverConfig, ReceiverId, SendOptions, SenderConfig, SenderId,
     spec::{

@@ -1,6 +1,7 @@
 //! Liveness: nothing waits for ever (FA).
 
 mod answers;
+mod closes;
 mod finished;
 mod flows;
 mod half_dead;

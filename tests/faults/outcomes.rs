@@ -1,5 +1,7 @@
 //! Outcomes: nothing is lost silently, and `Ok` means that it was done (FC).
 
+mod ends;
+
 use crate::{
     common::names,
     peer::{attach, continuation, frame, link_flow, more, settled, transfer, with_payload},

@@ -164,7 +164,8 @@ pub const CASES: &[Case] = &[
         id: "A23",
         start: chosen,
         steps: |b| b.feed(&sasl_frame(&outcome(SaslCode::Ok)).repeat(2)),
-        output: &["AMQP 0 1.0.0", "OPEN"],
+        // 2.2: what follows the header has not been written when the headers turn out to differ.
+        output: &["AMQP 0 1.0.0"],
         events: OUT,
         fate: Fate::Closed,
     },

@@ -163,10 +163,11 @@ impl Connection {
 impl Connection {
     /// Accepts the peer's request for a link that we send on (`SENDER_REQUESTED`). `SENDER_OPEN` follows.
     ///
-    /// A source or target left unset is the one that the peer asked for. The link's name is the peer's.
+    /// A source or target left unset is the one that the peer asked for. The link's name is the peer's. If the link was
+    /// gone before it was answered, and its last event has not been polled, that event follows.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if the link is gone, [`CommandError::IllegalState`] if it has been answered or
+    /// [`CommandError::UnknownId`] if the link's last event has been polled, [`CommandError::IllegalState`] if it has been answered or
     /// its session is ending, [`CommandError::FrameTooLarge`] if the attach is larger than the peer accepts.
     pub fn accept_sender(&mut self, id: SenderId, config: SenderConfig) -> Result<(), CommandError> {
         self.accept(id.into(), &config.into())
@@ -183,6 +184,9 @@ impl Connection {
     }
 
     fn accept(&mut self, id: LinkId, config: &LinkConfig) -> Result<(), CommandError> {
+        if self.cx.is_withdrawn(id.into()) {
+            return Ok(());
+        }
         self.link_parts(id)?.run(|session, cx| cx.answering(|cx| session.accept_link(id, config, cx)))
     }
 
@@ -205,6 +209,10 @@ impl Connection {
     }
 
     fn refuse(&mut self, id: LinkId, error: AmqpError) -> Result<(), CommandError> {
+        if self.cx.is_withdrawn(id.into()) {
+            self.cx.remove_events(|event| event.ended_link() == Some(id));
+            return Ok(());
+        }
         let handle = LinkKey::from(id).handle;
         let why = LinkEnd::Refusal(Some(error));
         self.link_parts(id)?.run(|session, cx| cx.answering(|cx| session.end_link(handle, why, cx)))
@@ -320,10 +328,14 @@ macro_rules! link_methods {
             /// Pending dispositions and flows are written first. Without an error so is a message that was taken
             /// whole: the detach waits for it, at most for [`Timeouts::detach`](crate::Timeouts::detach). When the
             /// peer has answered, the link's last event follows; if it does not answer for that long, `*_ERROR`.
-            /// Without that time-out, the default, both wait as long as the session lasts.
+            /// Without that time-out both wait as long as the session lasts.
+            ///
+            /// Of an error that does not fit the peer's frames the condition is sent alone. A link that is being detached
+            /// stays as it is: that is no error, and the error given is not sent if our detach has been.
             ///
             /// # Errors
-            /// [`CommandError::IllegalState`] if the link is not attached, or is being detached.
+            /// [`CommandError::IllegalState`] if its session is ending, [`CommandError::FrameTooLarge`] if the error's
+            /// condition alone is larger than the peer accepts.
             pub fn detach(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
                 self.parts.end_link(self.id.into(), LinkEnd::Command { closed: false, error })
             }
@@ -331,7 +343,8 @@ macro_rules! link_methods {
             /// Closes the link (2.6.6), in the order that [`detach`](Self::detach) does.
             ///
             /// # Errors
-            /// [`CommandError::IllegalState`] if the link is not attached, or is being detached.
+            /// As [`detach`](Self::detach); [`CommandError::IllegalState`] if a detach that does not close the link has
+            /// been sent, too.
             pub fn close(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
                 self.parts.end_link(self.id.into(), LinkEnd::Command { closed: true, error })
             }

@@ -146,8 +146,12 @@ impl Session<'_> {
     /// end waits for them, at most for [`Timeouts::end`](crate::Timeouts::end). When the peer has answered,
     /// `SESSION_CLOSED` follows the last events of the session's links.
     ///
+    /// Of an error that does not fit the peer's frames the condition is sent alone. A session that is ending stays as it
+    /// is: that is no error, and the error given is not sent if our end has been.
+    ///
     /// # Errors
-    /// [`CommandError::IllegalState`] if it has not begun, or is ending.
+    /// [`CommandError::IllegalState`] if it has not begun, [`CommandError::FrameTooLarge`] if the error's condition
+    /// alone is larger than the peer accepts.
     pub fn end(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
         self.parts.run(|session, cx| session.end(SessionEnd::Command(error), cx))
     }
