@@ -8,6 +8,7 @@ use std::{
     cell::RefCell,
     collections::VecDeque,
     error::Error,
+    fmt::Display,
     io::{self, ErrorKind, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     rc::Rc,
@@ -43,9 +44,14 @@ struct Program {
     failed: bool,
 }
 
+/// Prints a line. A closed standard output is no reason to panic in a callback.
+fn print(line: &dyn Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
 /// The connection's callback. It receives all events, because nothing else here has a callback of its own.
 fn on_event(shared: &Rc<RefCell<Program>>, event: &str, error_detail: Option<&str>) {
-    println!("{event}{}", error_detail.map(|detail| format!(": {detail}")).unwrap_or_default());
+    print(&format_args!("{event}{}", error_detail.map(|detail| format!(": {detail}")).unwrap_or_default()));
     let mut program = shared.borrow_mut();
     match event {
         "CONNECTION_OPEN" => {
@@ -58,7 +64,7 @@ fn on_event(shared: &Rc<RefCell<Program>>, event: &str, error_detail: Option<&st
             let receiver = session.open_receiver("queue", None, move |delivery| {
                 let body = delivery.message().and_then(|message| Ok(message.body_as::<Vec<u8>>()?));
                 let Ok(data) = body else { return delivery.reject(None) };
-                println!("received {}", String::from_utf8_lossy(&data));
+                print(&format_args!("received {}", String::from_utf8_lossy(&data)));
                 delivery.accept();
                 for_messages.borrow_mut().on_received();
             });
@@ -68,9 +74,10 @@ fn on_event(shared: &Rc<RefCell<Program>>, event: &str, error_detail: Option<&st
             let Some(sender) = &program.sender else { return };
             for number in 1..=MESSAGES {
                 let message = Message::builder().data(format!("message {number}")).build();
-                let on_outcome = move |outcome: Option<&_>| println!("message {number}: {outcome:?}");
+                let on_outcome =
+                    move |outcome: Option<&_>| print(&format_args!("message {number}: {outcome:?}"));
                 if let Err(error) = sender.send_with_outcome(message, on_outcome) {
-                    eprintln!("message {number} was not sent: {error}");
+                    print(&format_args!("message {number} was not sent: {error}"));
                 }
             }
         }
@@ -142,7 +149,7 @@ fn main() -> Result<()> {
     broker.join().map_err(|_| "the broker panicked")??;
 
     let program = program.borrow();
-    println!("{} messages received, {:?}", program.received, agent.counts());
+    print(&format_args!("{} messages received, {:?}", program.received, agent.counts()));
     let done = program.received == MESSAGES && !program.failed;
     if done { Ok(()) } else { Err("not every message arrived".into()) }
 }

@@ -66,6 +66,9 @@ const SIGNALS: Token = Token(usize::MAX - 1);
 /// Connections beyond the maximum that are refused with an error at a time. More are dropped.
 const REFUSALS: usize = 16;
 
+/// Clients to accept before others have their turn.
+const ACCEPTS: usize = 256;
+
 /// The time that peers have to answer the close of a broker that ends.
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -168,7 +171,8 @@ impl Broker {
     }
 
     fn accept(&mut self) {
-        while let Some(socket) = self.door.as_mut().and_then(Door::accept) {
+        for _ in 0..ACCEPTS {
+            let Some(socket) = self.door.as_mut().and_then(Door::accept) else { return };
             let (served, refused) = self.peers.counts();
             let refuse = served >= self.max_connections;
             if refuse && refused >= REFUSALS {

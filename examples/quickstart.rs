@@ -111,7 +111,7 @@ fn show(who: &str, connection: &mut Connection, event: &Event) -> Result<()> {
         Event::DeliverySettled { state: Some(state), .. } => format!(" {}", state.type_name()),
         event => event.error_detail().map(|detail| format!(" {detail}")).unwrap_or_default(),
     };
-    println!("{who} {}{detail}", event.name());
+    writeln!(io::stdout(), "{who} {}{detail}", event.name())?;
     match event.error_detail() {
         Some(detail) => Err(detail.into()),
         None => Ok(()),

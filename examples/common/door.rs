@@ -44,8 +44,8 @@ impl Door {
 
     /// Returns the longest time to wait before the next [`accept`](Self::accept).
     pub fn timeout(&self) -> Option<Duration> {
-        let until = self.paused_until.filter(|_| self.knocking)?;
-        Some(until.saturating_duration_since(Instant::now()))
+        let until = self.paused_until.unwrap_or_else(Instant::now);
+        self.knocking.then(|| until.saturating_duration_since(Instant::now()))
     }
 
     /// Returns the next client, or `None` if there is none now.

@@ -230,8 +230,12 @@ impl Node {
             LinkId::Receiver(id) => queue.remove_producer((peer, id)),
         }
         if owner {
-            self.stranded.extend(queue.consumers().map(|(peer, id)| (peer, id.into())));
-            self.stranded.extend(queue.producers().map(|(peer, id)| (peer, id.into())));
+            let consumers = queue.consumers().map(|(peer, id)| (peer, id.into()));
+            let left: Vec<Key> =
+                consumers.chain(queue.producers().map(|(peer, id)| (peer, id.into()))).collect();
+            // Messages on their way to the queue must not make it again.
+            left.iter().for_each(|key| drop(self.links.remove(key)));
+            self.stranded.extend(left);
         }
         if owner || queue.is_unused() {
             self.queues.remove(&name);

@@ -3,6 +3,7 @@
 //! Tests of faults found from outside are named by the id of the fault.
 #![cfg(unix)]
 
+mod attacks;
 mod broker;
 mod clients;
 mod messages;

@@ -59,6 +59,12 @@ pub(crate) fn start(name: &str, arguments: &[&str]) -> Running {
 pub(crate) struct Running(Child);
 
 impl Running {
+    /// Closes the pipe that the program writes to.
+    pub(crate) fn without_output(mut self) -> Self {
+        self.0.stdout = None;
+        self
+    }
+
     pub(crate) fn end(mut self) -> Ended {
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
@@ -69,7 +75,9 @@ impl Running {
             thread::sleep(Duration::from_millis(5));
         };
         let (mut out, mut err) = (String::new(), String::new());
-        self.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        if let Some(mut pipe) = self.0.stdout.take() {
+            pipe.read_to_string(&mut out).unwrap();
+        }
         self.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
         Ended { code: status.code(), out, err }
     }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::support::run;
+use crate::support::{Broker, run, start};
 
 fn text(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
@@ -43,4 +43,15 @@ fn fg2b_the_quickstart_and_the_agent_log_in_and_end_well() {
     let agent = run("agent", &[]);
     assert_eq!(agent.code, Some(0), "{agent:?}");
     assert!(agent.out.contains("5 messages received"), "{agent:?}");
+}
+
+#[test]
+fn a_closed_standard_output_makes_no_program_panic() {
+    let broker = Broker::start(&[]);
+    assert_eq!(broker.send("q", &["--count", "3"]).code, Some(0));
+    let url = broker.url("q");
+    for arguments in [&["quickstart"][..], &["agent"], &["receive", &url, "--drain"], &["send", &url]] {
+        let ended = start(arguments[0], &arguments[1..]).without_output().end();
+        assert!(ended.code.is_some_and(|code| code < 2) && !ended.err.contains("panicked"), "{ended:?}");
+    }
 }

@@ -1,0 +1,141 @@
+//! Bytes that once took the broker's memory. It has 1 GB of address space here, and serves others afterwards.
+
+use std::{
+    io::{self, Write as _},
+    net::Shutdown,
+    thread,
+};
+
+use amqp_proto::{
+    codec::{Encode, to_vec},
+    spec::{
+        definitions::{AmqpError, Role},
+        performatives::{Attach, Begin, Close, Flow, Open},
+        terminus::{Source, Target, TargetArchetype},
+    },
+    types::{Fields, Symbol, Value},
+};
+
+use crate::support::*;
+
+fn frame(channel: u16, performative: &impl Encode, payload: &[u8]) -> Vec<u8> {
+    let body = [&to_vec(performative)[..], payload].concat();
+    let size = u32::try_from(body.len() + 8).unwrap().to_be_bytes();
+    [&size[..], &[2, 0], &channel.to_be_bytes(), &body].concat()
+}
+
+/// A protocol header, an open, and begins of this many sessions.
+fn head(sessions: u16) -> Vec<u8> {
+    let open = Open { container_id: "attacker".into(), ..Open::default() };
+    let begin = Begin {
+        next_outgoing_id: 0_u32.into(),
+        incoming_window: 1 << 20,
+        outgoing_window: 1 << 20,
+        ..Begin::default()
+    };
+    let begins = (0..sessions).map(|channel| frame(channel, &begin, &[]));
+    let start = [&b"AMQP\x00\x01\x00\x00"[..], &frame(0, &open, &[])].concat();
+    std::iter::once(start).chain(begins).collect::<Vec<_>>().concat()
+}
+
+fn attach(number: u32) -> Attach {
+    Attach {
+        name: format!("link-{number}").into(),
+        handle: number.into(),
+        role: Role::Sender,
+        source: Some(Box::default()),
+        target: Some(Box::new(TargetArchetype::Target(Target::at("q")))),
+        initial_delivery_count: Some(0_u32.into()),
+        ..Attach::default()
+    }
+}
+
+fn large_fields(bytes: usize) -> Fields {
+    Fields::new().with(Symbol::from_static("x"), Value::from(vec![0; bytes]))
+}
+
+/// Writes bytes to a broker over some connections, and reads what it answers.
+fn attack(broker: &mut Broker, connections: usize, bytes: &[u8]) {
+    let mut held = Vec::new();
+    for _ in 0..connections {
+        let mut socket = broker.connect();
+        let mut reader = socket.try_clone().unwrap();
+        let reading = thread::spawn(move || io::copy(&mut reader, &mut io::sink()));
+        // An error means that the broker has ended the connection.
+        let _ = socket.write_all(bytes);
+        held.push((socket, reading));
+    }
+    // Others are served while the connections last, and afterwards.
+    assert_eq!(broker.send("other", &[]).code, Some(0));
+    for (socket, reading) in held {
+        let _ = socket.shutdown(Shutdown::Write);
+        let _ = reading.join().unwrap();
+    }
+    assert_eq!(broker.left("other"), 1);
+    assert!(broker.is_running());
+}
+
+fn limited() -> Broker {
+    Broker::limited("ulimit -v 1000000", &[])
+}
+
+#[test]
+fn fb1_a_large_close_over_many_sessions_and_links() {
+    let mut bytes = head(255);
+    for channel in 0..255 {
+        (0..16).for_each(|number| bytes.extend(frame(channel, &attach(number), &[])));
+    }
+    let values = Value::List(vec![Value::Null; 60_000]);
+    let info = Fields::new().with(Symbol::from_static("x"), values);
+    let error = AmqpError { info: Some(info), ..AmqpError::default() };
+    bytes.extend(frame(0, &Close { error: Some(Box::new(error)) }, &[]));
+    attack(&mut limited(), 2, &bytes);
+}
+
+#[test]
+fn fb4_an_array_with_many_descriptors() {
+    let mut bytes = head(1);
+    let body = [&1_u32.to_be_bytes()[..], &[0x00, 0x40].repeat(12_000), &[0x50, 0x07]].concat();
+    let array = [&[0xf0][..], &u32::try_from(body.len()).unwrap().to_be_bytes(), &body].concat();
+    // The array takes the place of a text of the same size, which is the end of the frame.
+    let text = "y".repeat(array.len() - 5);
+    let flow = Flow {
+        next_incoming_id: Some(0_u32.into()),
+        incoming_window: 100,
+        next_outgoing_id: 0_u32.into(),
+        outgoing_window: 100,
+        properties: Some(Fields::new().with(Symbol::from_static("x"), Value::from(text))),
+        ..Flow::default()
+    };
+    let mut flow = frame(0, &flow, &[]);
+    let start = flow.len() - array.len();
+    flow[start..].copy_from_slice(&array);
+    bytes.extend(flow);
+    attack(&mut limited(), 1, &bytes);
+}
+
+#[test]
+fn fb5_many_large_attaches() {
+    let mut bytes = head(16);
+    for channel in 0..16 {
+        for number in 0..64 {
+            let attach = Attach { properties: Some(large_fields(60_000)), ..attach(number) };
+            bytes.extend(frame(channel, &attach, &[]));
+        }
+    }
+    attack(&mut limited(), 4, &bytes);
+}
+
+#[test]
+fn fb5b_many_queues_with_long_names() {
+    let mut bytes = head(16);
+    for channel in 0..16 {
+        for number in 0..16 {
+            let address = format!("{channel}-{number}-{}", "x".repeat(30_000));
+            let source = Source::at(&*address);
+            let receiver = Attach { role: Role::Receiver, source: Some(Box::new(source)), ..attach(number) };
+            bytes.extend(frame(channel, &receiver, &[]));
+        }
+    }
+    attack(&mut limited(), 4, &bytes);
+}
