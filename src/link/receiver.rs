@@ -23,7 +23,7 @@ use crate::{
 pub(crate) struct PartialDelivery {
     pub(crate) delivery: Delivery,
     pub(crate) complete: bool,
-    /// The application has given its outcome: the rest is dropped as it arrives.
+    /// The application has given its outcome, or it is resumed and unknown: the rest is dropped as it arrives.
     pub(crate) finished: bool,
     /// Transfer frames that occupy the session's window until their bytes are read.
     pub(crate) frames: u32,
@@ -232,7 +232,7 @@ impl ReceiverEndpoint {
         self.partial.push_back(PartialDelivery {
             delivery,
             complete: false,
-            finished: false,
+            finished: transfer.resume,
             frames: 0,
             size: 0,
         });

@@ -432,6 +432,43 @@ fn fc10b_so_is_another_format_and_repeating_both_is_fine() {
     assert_refused(&mut fed, receiver, ErrorCondition::InvalidField);
 }
 
+#[test]
+fn fc11_a_resumed_delivery_is_ignored() {
+    let (mut fed, receiver) = receiving(ReceiverConfig::new());
+    fed.connection.receiver(receiver).unwrap().set_credit(80).unwrap();
+    for n in 0..20 {
+        fed.feed_bytes(&with_payload(0, &p::Transfer { resume: true, ..transfer(0, n) }, b"again"));
+    }
+    assert_eq!(fed.names(), [""; 0]);
+    // Its number and its credit are used, and nothing else.
+    assert_eq!(fed.connection.receiver(receiver).unwrap().credit(), 60);
+    assert_eq!(fed.connection.unsettled(receiver), []);
+    assert_eq!(fed.connection.receiver_ref(receiver).unwrap().unsettled_len(), 0);
+    assert_eq!(dispositions(&mut fed), []);
+    fed.feed_bytes(&with_payload(0, &transfer(0, 20), b"new"));
+    assert_eq!(ids(&mut fed).len(), 1);
+}
+
+#[test]
+fn fc11b_all_of_it_is_ignored_and_its_window_comes_back() {
+    for streaming in [false, true] {
+        for aborted in [false, true] {
+            let (mut fed, receiver) = receiving(ReceiverConfig::new().streaming(streaming));
+            for n in 0..20 {
+                fed.feed_bytes(&with_payload(0, &p::Transfer { resume: true, ..more(0, n) }, b"one "));
+                // The flag may be left out from the second transfer on.
+                let middle = p::Transfer { more: true, ..continuation(0) };
+                (0..200).for_each(|_| fed.feed_bytes(&with_payload(0, &middle, b"two ")));
+                fed.feed_bytes(&with_payload(0, &p::Transfer { aborted, ..continuation(0) }, b"three"));
+            }
+            assert_eq!(fed.names(), [""; 0]);
+            assert_eq!(fed.connection.unsettled(receiver), []);
+            fed.feed_bytes(&with_payload(0, &transfer(0, 20), b"new"));
+            assert_eq!(ids(&mut fed).len(), 1);
+        }
+    }
+}
+
 /// The link has been detached with this condition, and the connection goes on.
 pub fn assert_refused(fed: &mut Fed, receiver: ReceiverId, condition: ErrorCondition) {
     let events = fed.events();
