@@ -1,7 +1,14 @@
 //! The parts of a connection that a handler may touch: frames out, events, timers, limits and id counters.
 
-use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
 use core::ops::Deref;
+
+use bytes::Bytes;
 
 use crate::{
     account::Account,
@@ -41,6 +48,8 @@ pub(crate) struct Context {
     pub(crate) events: VecDeque<Event>,
     /// The bytes held for the peer, those of the events among them.
     pub(crate) account: Account,
+    /// Bytes of streamed deliveries that were announced and not read before their link ended.
+    unread: BTreeMap<(ReceiverId, DeliveryId), Payload>,
     pub(crate) limits: ConfiguredLimits,
     /// Our channel of the session whose handler runs, set by `Connection::session_on`: `frame` and `transfer` write on it.
     pub(crate) channel: u16,
@@ -75,6 +84,7 @@ impl Context {
             outbox: Outbox::default(),
             events: VecDeque::new(),
             account: Account::new(config.limits.max_held_bytes_before_open),
+            unread: BTreeMap::new(),
             limits: ConfiguredLimits(Arc::clone(&config)),
             channel: 0,
             max_frame_size: MIN_MAX_FRAME_SIZE,
@@ -149,6 +159,37 @@ impl Context {
             }
             _ => false,
         });
+    }
+
+    /// Keeps the unread bytes of a link that ends.
+    pub(crate) fn keep_unread(
+        &mut self,
+        receiver: ReceiverId,
+        unread: impl Iterator<Item = (DeliveryId, Payload)>,
+    ) {
+        self.unread.extend(unread.map(|(delivery, payload)| ((receiver, delivery), payload)));
+    }
+
+    /// Removes and returns the next bytes of a delivery whose link has ended.
+    pub(crate) fn read_unread(&mut self, receiver: ReceiverId, delivery: DeliveryId) -> Option<Bytes> {
+        let payload = self.unread.get_mut(&(receiver, delivery))?;
+        let chunk = payload.take_chunk(usize::MAX);
+        (!chunk.is_empty()).then_some(chunk)
+    }
+
+    /// True if unread bytes of ended links must stay, since events that announce them may still be polled. Otherwise
+    /// drops them.
+    #[inline]
+    pub(crate) fn must_keep_unread(&mut self) -> bool {
+        !self.unread.is_empty() && self.has_events_of_unread()
+    }
+
+    #[cold]
+    fn has_events_of_unread(&mut self) -> bool {
+        if self.events.is_empty() {
+            self.unread.clear();
+        }
+        !self.unread.is_empty()
     }
 
     /// Notes that a request is gone. Until the application has polled that, its answer is not a mistake.

@@ -93,7 +93,7 @@ impl Connection {
                     input.skip(usize::MAX);
                     return Progress::Closed;
                 }
-                _ if !self.cx.has_room() => {
+                _ if !self.cx.has_room() || self.cx.must_keep_unread() => {
                     return self.pause(Progress::DrainEvents, input);
                 }
                 _ if self.cx.outbox.has_many_answers() && self.stops_for_answers() => {

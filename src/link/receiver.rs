@@ -23,7 +23,7 @@ use crate::{
 pub(crate) struct PartialDelivery {
     pub(crate) delivery: Delivery,
     pub(crate) complete: bool,
-    /// The application has given its outcome: the rest is dropped as it arrives.
+    /// The application has given its outcome, or it is resumed and unknown: the rest is dropped as it arrives.
     pub(crate) finished: bool,
     /// Transfer frames that occupy the session's window until their bytes are read.
     pub(crate) frames: u32,
@@ -44,11 +44,11 @@ const BY_REFERENCE: usize = 4096;
 const MAX_GATHERED: usize = 64 << 10;
 
 impl PartialDelivery {
-    fn new(delivery: Delivery) -> Self {
+    fn new(delivery: Delivery, finished: bool) -> Self {
         Self {
             delivery,
             complete: false,
-            finished: false,
+            finished,
             frames: 0,
             size: 0,
             gathered: Vec::new(),
@@ -314,7 +314,7 @@ impl ReceiverEndpoint {
             // Mostly it is the only one.
             self.partial.reserve_exact(1);
         }
-        self.partial.push_back(PartialDelivery::new(delivery));
+        self.partial.push_back(PartialDelivery::new(delivery, transfer.resume));
         Ok(())
     }
 
@@ -447,6 +447,13 @@ impl ReceiverEndpoint {
             self.partial.remove(at);
         }
         Ok(((!chunk.is_empty()).then_some(chunk), frames))
+    }
+
+    /// Takes what has arrived of streamed deliveries and has not been read.
+    pub(crate) fn take_unread(&mut self) -> impl Iterator<Item = (DeliveryId, Payload)> {
+        let streamed = self.partial.iter_mut().filter(|_| self.streaming);
+        let unread = streamed.filter(|partial| !partial.delivery.payload.is_empty());
+        unread.map(|partial| (partial.delivery.id, core::mem::take(&mut partial.delivery.payload)))
     }
 
     /// Drops the deliveries that have not been handed over. Returns the frames of the window that they occupied, and

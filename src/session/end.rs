@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use super::{SessionEndpoint, link_names::LinkNames};
+use super::{SessionEndpoint, detach::keep_unread, link_names::LinkNames};
 use crate::{
     context::Context,
     error::{Cause, CommandError, Failure},
@@ -137,6 +137,7 @@ impl SessionEndpoint {
                 cx.withdraw(link.common.id.into());
             }
             if !core::mem::replace(&mut link.common.end_raised, true) {
+                keep_unread(link, cx);
                 let (id, unsettled) = (link.common.id, link.common.unsettled);
                 cx.event(Event::link_closed(id, unsettled, link.cut_off(), failure.clone()));
             }

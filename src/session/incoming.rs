@@ -120,6 +120,10 @@ impl SessionEndpoint {
                     self.forget_incoming(id, delivery);
                     return self.refuse_transfer(handle, error, cx);
                 }
+                if transfer.resume {
+                    // 2.7.5: it is in no unsettled map of ours, so all of it is ignored; it counts all the same.
+                    self.forget_incoming(id, delivery);
+                }
                 delivery
             }
         };

@@ -408,6 +408,35 @@ fn fd5_a_flow_for_a_transaction_before_our_attach_refuses_the_link() {
     }
 }
 
+/// A flow of the peer's for its handle 0.
+fn early_flow() -> p::Flow {
+    p::Flow { echo: true, ..link_flow(0, 10) }
+}
+
+#[test]
+fn fd5b_an_echo_asked_for_before_our_attach_is_answered_after_it() {
+    for role in [Role::Receiver, Role::Sender] {
+        let mut fed = small();
+        fed.feed_bytes(&frame(0, &attach("link", 0, role)));
+        let request = fed.events().pop();
+        fed.feed_bytes(&frame(0, &early_flow()));
+        written(&mut fed);
+        match request {
+            Some(Event::SenderRequested { sender, .. }) => {
+                fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+            }
+            Some(Event::ReceiverRequested { receiver, .. }) => {
+                fed.connection.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
+            }
+            other => panic!("{other:?}"),
+        }
+        fed.write();
+        let flows =
+            |one: &p::Performative| matches!(one, p::Performative::Flow(flow) if flow.handle.is_some());
+        assert_eq!(written(&mut fed).iter().filter(|one| flows(one)).count(), 1, "{role:?}");
+    }
+}
+
 /// A described value as the state of a disposition.
 fn told(state: Described) -> Vec<u8> {
     let state = Some(DeliveryState::Other(state.into()));

@@ -125,6 +125,47 @@ fn fc1_a_delivery_that_was_announced_can_be_had() {
 }
 
 #[test]
+fn fc1b_so_can_the_bytes_of_a_streamed_one() {
+    let endings: [(&str, Vec<u8>); 3] = [
+        ("a violation of the link", with_payload(0, &transfer(0, 9), b"")),
+        ("an attach of the same name", frame(0, &attach("link", 1, Role::Sender))),
+        ("a broken frame", vec![0, 0, 0, 1, 2, 0, 0, 0]),
+    ];
+    for (what, ending) in endings {
+        for complete in [false, true] {
+            let (mut fed, receiver) = receiving(ReceiverConfig::new().streaming(true));
+            let last = p::Transfer { more: !complete, ..continuation(0) };
+            let frames =
+                [with_payload(0, &more(0, 0), b"one "), with_payload(0, &last, b"two"), ending.clone()];
+            fed.feed_bytes(&frames.concat());
+            fed.connection.handle_eof(fed.instant());
+            let events = fed.events();
+            let Event::DeliveryBegun { delivery, .. } = events[0] else { panic!("{what}: {events:?}") };
+            let mut message = Vec::new();
+            while let Ok(Some(chunk)) = fed.connection.read_chunk(receiver, delivery) {
+                message.extend_from_slice(&chunk);
+            }
+            assert_eq!(message, b"one two", "{what}");
+            assert_eq!(fed.connection.read_chunk(receiver, delivery), Err(CommandError::UnknownId));
+        }
+    }
+}
+
+#[test]
+fn fc1c_input_waits_until_it_has_been_announced_and_then_drops_it() {
+    let (mut fed, receiver) = receiving(ReceiverConfig::new().streaming(true));
+    fed.feed_bytes(
+        &[with_payload(0, &more(0, 0), b"one "), frame(0, &attach("link", 1, Role::Sender))].concat(),
+    );
+    fed.feed_bytes(&frame(0, &p::Flow::default()));
+    assert!(fed.unread() > 0, "the events come first");
+    let Event::DeliveryBegun { delivery, .. } = fed.events()[0] else { panic!() };
+    fed.feed("");
+    assert_eq!(fed.unread(), 0);
+    assert_eq!(fed.connection.read_chunk(receiver, delivery), Err(CommandError::UnknownId));
+}
+
+#[test]
 fn fc2_an_outcome_that_does_not_fit_is_refused_and_changes_nothing() {
     let (mut fed, receiver) = receiving(ReceiverConfig::new());
     fed.feed_bytes(&with_payload(0, &transfer(0, 0), b"message"));
@@ -391,6 +432,43 @@ fn fc10b_so_is_another_format_and_repeating_both_is_fine() {
     let other = p::Transfer { message_format: Some(9.into()), ..continuation(0) };
     fed.feed_bytes(&with_payload(0, &other, b"two"));
     assert_refused(&mut fed, receiver, ErrorCondition::InvalidField);
+}
+
+#[test]
+fn fc11_a_resumed_delivery_is_ignored() {
+    let (mut fed, receiver) = receiving(ReceiverConfig::new());
+    fed.connection.receiver(receiver).unwrap().set_credit(80).unwrap();
+    for n in 0..20 {
+        fed.feed_bytes(&with_payload(0, &p::Transfer { resume: true, ..transfer(0, n) }, b"again"));
+    }
+    assert_eq!(fed.names(), [""; 0]);
+    // Its number and its credit are used, and nothing else.
+    assert_eq!(fed.connection.receiver(receiver).unwrap().credit(), 60);
+    assert_eq!(fed.connection.unsettled(receiver), []);
+    assert_eq!(fed.connection.receiver_ref(receiver).unwrap().unsettled_len(), 0);
+    assert_eq!(dispositions(&mut fed), []);
+    fed.feed_bytes(&with_payload(0, &transfer(0, 20), b"new"));
+    assert_eq!(ids(&mut fed).len(), 1);
+}
+
+#[test]
+fn fc11b_all_of_it_is_ignored_and_its_window_comes_back() {
+    for streaming in [false, true] {
+        for aborted in [false, true] {
+            let (mut fed, receiver) = receiving(ReceiverConfig::new().streaming(streaming));
+            for n in 0..20 {
+                fed.feed_bytes(&with_payload(0, &p::Transfer { resume: true, ..more(0, n) }, b"one "));
+                // The flag may be left out from the second transfer on.
+                let middle = p::Transfer { more: true, ..continuation(0) };
+                (0..200).for_each(|_| fed.feed_bytes(&with_payload(0, &middle, b"two ")));
+                fed.feed_bytes(&with_payload(0, &p::Transfer { aborted, ..continuation(0) }, b"three"));
+            }
+            assert_eq!(fed.names(), [""; 0]);
+            assert_eq!(fed.connection.unsettled(receiver), []);
+            fed.feed_bytes(&with_payload(0, &transfer(0, 20), b"new"));
+            assert_eq!(ids(&mut fed).len(), 1);
+        }
+    }
 }
 
 /// The link has been detached with this condition, and the connection goes on.

@@ -41,7 +41,6 @@ const EXCLUDED: &[(&str, &str)] = &[
     ("L05", "stealing between sessions and connections takes the whole container's view"),
     ("L21", "link recovery: the engine does not resume, so it never sends incomplete-unsettled"),
     ("L22", "link recovery: the engine does not resume"),
-    ("T32", "link recovery: the engine does not resume"),
 ];
 
 pub fn check(groups: &[&[Case]]) {

@@ -262,6 +262,15 @@ pub const TRANSFERS: &[Case] = &[
         fate: Fate::Alive,
     },
     taken(
+        "T32",
+        |b| {
+            b.feed(&with_payload(0, &p::Transfer { resume: true, ..transfer(0, 0) }, b"resumed"));
+            b.feed(&with_payload(0, &settled(0, 1), b"new"));
+            assert_eq!(b.accept_all(), [b"new".as_slice()]);
+        },
+        &["DELIVERY"],
+    ),
+    taken(
         "T38",
         |b| {
             let strange = p::Transfer { message_format: Some(0x100.into()), ..settled(0, 0) };

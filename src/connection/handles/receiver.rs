@@ -71,7 +71,7 @@ impl Receiver<'_> {
     }
 
     /// Returns the next bytes of a delivery on a streaming link (`DELIVERY_BEGUN`, `DELIVERY_DATA`), or `None` if there are
-    /// none now.
+    /// none now. [`Connection::read_chunk`](crate::Connection::read_chunk) returns them after the end of the link too.
     ///
     /// An outcome or settlement finishes a delivery that has not been read to its end: what is left is dropped, and no event
     /// follows for it.
