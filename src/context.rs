@@ -63,7 +63,7 @@ pub(crate) struct Context {
     pub(crate) output_lost: bool,
     pub(crate) timers: TimerQueue,
     /// Requests of links and sessions that were gone before they were answered, until all events have been polled.
-    withdrawn: Option<Box<Vec<u64>>>,
+    withdrawn: Option<Box<Withdrawn>>,
     pub(crate) config: Arc<ConnectionConfig>,
     /// The generation in the id of the newest link.
     pub(crate) last_link_generation: u32,
@@ -76,6 +76,12 @@ pub(crate) struct Context {
     /// States that the connection and the sessions that it has removed have reached, for tests.
     #[cfg(feature = "testing")]
     pub(crate) reached: crate::state::Reached,
+}
+
+/// Requests that are gone, by the ids of their links and sessions.
+#[derive(Debug, Default)]
+struct Withdrawn {
+    ids: Vec<u64>,
 }
 
 impl Context {
@@ -195,12 +201,12 @@ impl Context {
     /// Notes that a request is gone. Until the application has polled that, its answer is not a mistake.
     #[cold]
     pub(crate) fn withdraw(&mut self, id: u64) {
-        self.withdrawn.get_or_insert_default().push(id);
+        self.withdrawn.get_or_insert_default().ids.push(id);
     }
 
     /// True if a request is gone, and the application may not know of it.
     pub(crate) fn is_withdrawn(&self, id: u64) -> bool {
-        self.withdrawn.as_ref().is_some_and(|ids| ids.contains(&id))
+        self.withdrawn.as_ref().is_some_and(|withdrawn| withdrawn.ids.contains(&id))
     }
 
     /// True if [`forget_withdrawn`](Self::forget_withdrawn) has anything to do.
