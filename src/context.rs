@@ -1,6 +1,12 @@
 //! The parts of a connection that a handler may touch: frames out, events, timers, limits and id counters.
 
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
+
+use bytes::Bytes;
 
 use crate::{
     codec::{Encode, to_vec},
@@ -8,6 +14,7 @@ use crate::{
     error::CommandError,
     event::Event,
     frame::{FrameKind, HEADER_SIZE, Outbox, Payload},
+    ids::{DeliveryId, ReceiverId},
     limits::Limits,
     ready_queue::ReadyQueue,
     spec::{definitions::MIN_MAX_FRAME_SIZE, performatives::Transfer, transfer_fast_path::write_head},
@@ -25,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) events: VecDeque<Event>,
     /// Events in the queue that carry a delivery or a part of one.
     unpolled_deliveries: usize,
+    /// Bytes of streamed deliveries that were announced and not read before their link ended.
+    unread: BTreeMap<(ReceiverId, DeliveryId), Payload>,
     /// A copy of the configuration's: it is read for every frame.
     pub(crate) limits: Limits,
     /// Our channel of the session whose handler runs, set by `Connection::session_on`: `frame` and `transfer` write on it.
@@ -58,6 +67,7 @@ impl Context {
             outbox: Outbox::default(),
             events: VecDeque::new(),
             unpolled_deliveries: 0,
+            unread: BTreeMap::new(),
             limits: config.limits,
             channel: 0,
             max_frame_size: MIN_MAX_FRAME_SIZE,
@@ -91,6 +101,37 @@ impl Context {
     #[inline]
     pub(crate) fn delivery_polled(&mut self) {
         self.unpolled_deliveries = self.unpolled_deliveries.wrapping_sub(1);
+    }
+
+    /// Keeps the unread bytes of a link that ends.
+    pub(crate) fn keep_unread(
+        &mut self,
+        receiver: ReceiverId,
+        unread: impl Iterator<Item = (DeliveryId, Payload)>,
+    ) {
+        self.unread.extend(unread.map(|(delivery, payload)| ((receiver, delivery), payload)));
+    }
+
+    /// Removes and returns the next bytes of a delivery whose link has ended.
+    pub(crate) fn read_unread(&mut self, receiver: ReceiverId, delivery: DeliveryId) -> Option<Bytes> {
+        let payload = self.unread.get_mut(&(receiver, delivery))?;
+        let chunk = payload.take_chunk(usize::MAX);
+        (!chunk.is_empty()).then_some(chunk)
+    }
+
+    /// True if unread bytes of ended links must stay, since events that announce them may still be polled. Otherwise
+    /// drops them.
+    #[inline]
+    pub(crate) fn must_keep_unread(&mut self) -> bool {
+        !self.unread.is_empty() && self.has_events_of_unread()
+    }
+
+    #[cold]
+    fn has_events_of_unread(&mut self) -> bool {
+        if self.events.is_empty() {
+            self.unread.clear();
+        }
+        !self.unread.is_empty()
     }
 
     /// True if the event queue holds a delivery, or a part of one.

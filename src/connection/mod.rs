@@ -12,6 +12,8 @@ mod timers;
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use core::fmt;
 
+use bytes::Bytes;
+
 use self::{keepalive::Keepalive, sasl::SaslLayer};
 use crate::{
     config::{ConnectionConfig, Side},
@@ -19,7 +21,7 @@ use crate::{
     error::CommandError,
     event::Event,
     frame::Transmit,
-    ids::{LinkId, LinkKey, ReceiverId, SessionId},
+    ids::{DeliveryId, LinkId, LinkKey, ReceiverId, SessionId},
     session::{SessionEndpoint, UnsettledDelivery},
     slab::{NumberMap, Slab},
     spec::performatives::Open,
@@ -174,6 +176,38 @@ impl Connection {
             None => self.wake_senders(),
         }
         self.cx.events.pop_front()
+    }
+
+    /// Returns the next bytes of a delivery on a streaming link, as [`Receiver::read_chunk`] does, after the end of the
+    /// link too: what an event has announced can be read until input is handled again.
+    ///
+    /// ```
+    /// use amqp_proto::{CommandError, Connection, DeliveryId, ReceiverId};
+    ///
+    /// fn read(
+    ///     connection: &mut Connection,
+    ///     receiver: ReceiverId,
+    ///     delivery: DeliveryId,
+    ///     message: &mut Vec<u8>,
+    /// ) -> Result<(), CommandError> {
+    ///     while let Some(chunk) = connection.read_chunk(receiver, delivery)? {
+    ///         message.extend_from_slice(&chunk);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownId`] if all of it has been read.
+    pub fn read_chunk(
+        &mut self,
+        receiver: ReceiverId,
+        delivery: DeliveryId,
+    ) -> Result<Option<Bytes>, CommandError> {
+        match self.cx.read_unread(receiver, delivery) {
+            Some(chunk) => Ok(Some(chunk)),
+            None => self.receiver(receiver)?.read_chunk(delivery),
+        }
     }
 
     /// Tells the session which deliveries have been polled.

@@ -54,7 +54,7 @@ impl Connection {
                     input.skip(usize::MAX);
                     return Progress::Closed;
                 }
-                _ if self.cx.events.len() >= self.cx.limits.max_events => {
+                _ if self.cx.events.len() >= self.cx.limits.max_events || self.cx.must_keep_unread() => {
                     return self.pause(Progress::DrainEvents, input);
                 }
                 _ if self.cx.outbox_full() && !self.discards_output() => {

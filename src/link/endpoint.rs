@@ -8,6 +8,7 @@ use super::{ReceiverEndpoint, SenderEndpoint, attach::LinkIdentity};
 use crate::{
     codec::DecodeLimits,
     error::CommandError,
+    frame::Payload,
     ids::{DeliveryId, LinkId, ReceiverId},
     spec::{
         definitions::{ReceiverSettleMode, Role, SenderSettleMode},
@@ -155,6 +156,16 @@ impl Link {
             {
                 Some((id, &mut self.common.unsettled, receiver))
             }
+            _ => None,
+        }
+    }
+
+    /// Takes what has arrived of streamed deliveries and has not been read.
+    pub(crate) fn take_unread(
+        &mut self,
+    ) -> Option<(ReceiverId, impl Iterator<Item = (DeliveryId, Payload)>)> {
+        match (self.common.id, &mut self.kind) {
+            (LinkId::Receiver(id), LinkKind::Receiver(receiver)) => Some((id, receiver.take_unread())),
             _ => None,
         }
     }

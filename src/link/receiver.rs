@@ -291,6 +291,13 @@ impl ReceiverEndpoint {
         Ok(((!chunk.is_empty()).then_some(chunk), frames))
     }
 
+    /// Takes what has arrived of streamed deliveries and has not been read.
+    pub(crate) fn take_unread(&mut self) -> impl Iterator<Item = (DeliveryId, Payload)> {
+        let streamed = self.partial.iter_mut().filter(|_| self.streaming);
+        let unread = streamed.filter(|partial| !partial.delivery.payload.is_empty());
+        unread.map(|partial| (partial.delivery.id, core::mem::take(&mut partial.delivery.payload)))
+    }
+
     /// Drops the deliveries that have not been handed over. Returns the frames of the window that they occupied, and
     /// the bytes of incomplete ones that were buffered.
     pub(crate) fn abandon(&mut self) -> (u32, u64) {

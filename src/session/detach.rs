@@ -39,6 +39,14 @@ pub(crate) enum LinkEnd {
     Unanswered(Failure),
 }
 
+/// Keeps the bytes that a link has announced and that have not been read, for the application to read them all the
+/// same.
+pub(super) fn keep_unread(link: &mut Link, cx: &mut Context) {
+    if let Some((receiver, unread)) = link.take_unread() {
+        cx.keep_unread(receiver, unread);
+    }
+}
+
 impl SessionEndpoint {
     /// Ends a link. An error changes nothing.
     pub(crate) fn end_link(
@@ -64,6 +72,7 @@ impl SessionEndpoint {
             }
             LinkEnd::Violation(error) => {
                 let was_requested = link.common.state == LinkState::AttachRcvd;
+                keep_unread(link, cx);
                 self.abandon_deliveries(handle);
                 let _ = if was_requested {
                     self.refuse_attach(handle, Some(error.clone()), cx)
@@ -285,6 +294,7 @@ impl SessionEndpoint {
         }
         common.end_raised = true;
         let (id, unsettled) = (common.id, common.unsettled);
+        keep_unread(link, cx);
         if unsettled > 0 {
             self.cold().suspended.insert(id, unsettled);
         }
@@ -295,6 +305,7 @@ impl SessionEndpoint {
     fn raise_link_end(&mut self, handle: u16, failure: Option<Failure>, cx: &mut Context) {
         let Some(link) = self.links.get_mut(handle) else { return };
         if !core::mem::replace(&mut link.common.end_raised, true) {
+            keep_unread(link, cx);
             let (id, unsettled) = (link.common.id, link.common.unsettled);
             cx.event(Event::link_closed(id, unsettled, link.cut_off(), failure.map(Arc::new)));
         }

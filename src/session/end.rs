@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use super::{SessionEndpoint, link_names::LinkNames};
+use super::{SessionEndpoint, detach::keep_unread, link_names::LinkNames};
 use crate::{
     context::Context,
     error::{Cause, CommandError, Failure},
@@ -118,6 +118,7 @@ impl SessionEndpoint {
         }
         for link in self.links.iter_mut() {
             if !core::mem::replace(&mut link.common.end_raised, true) {
+                keep_unread(link, cx);
                 let (id, unsettled) = (link.common.id, link.common.unsettled);
                 cx.event(Event::link_closed(id, unsettled, link.cut_off(), failure.clone()));
             }

@@ -123,6 +123,47 @@ fn fc1_a_delivery_that_was_announced_can_be_had() {
 }
 
 #[test]
+fn fc1b_so_can_the_bytes_of_a_streamed_one() {
+    let endings: [(&str, Vec<u8>); 3] = [
+        ("a violation of the link", with_payload(0, &transfer(0, 9), b"")),
+        ("an attach of the same name", frame(0, &attach("link", 1, Role::Sender))),
+        ("a broken frame", vec![0, 0, 0, 1, 2, 0, 0, 0]),
+    ];
+    for (what, ending) in endings {
+        for complete in [false, true] {
+            let (mut fed, receiver) = receiving(ReceiverConfig::new().streaming(true));
+            let last = p::Transfer { more: !complete, ..continuation(0) };
+            let frames =
+                [with_payload(0, &more(0, 0), b"one "), with_payload(0, &last, b"two"), ending.clone()];
+            fed.feed_bytes(&frames.concat());
+            fed.connection.handle_eof(fed.instant());
+            let events = fed.events();
+            let Event::DeliveryBegun { delivery, .. } = events[0] else { panic!("{what}: {events:?}") };
+            let mut message = Vec::new();
+            while let Ok(Some(chunk)) = fed.connection.read_chunk(receiver, delivery) {
+                message.extend_from_slice(&chunk);
+            }
+            assert_eq!(message, b"one two", "{what}");
+            assert_eq!(fed.connection.read_chunk(receiver, delivery), Err(CommandError::UnknownId));
+        }
+    }
+}
+
+#[test]
+fn fc1c_input_waits_until_it_has_been_announced_and_then_drops_it() {
+    let (mut fed, receiver) = receiving(ReceiverConfig::new().streaming(true));
+    fed.feed_bytes(
+        &[with_payload(0, &more(0, 0), b"one "), frame(0, &attach("link", 1, Role::Sender))].concat(),
+    );
+    fed.feed_bytes(&frame(0, &p::Flow::default()));
+    assert!(fed.unread() > 0, "the events come first");
+    let Event::DeliveryBegun { delivery, .. } = fed.events()[0] else { panic!() };
+    fed.feed("");
+    assert_eq!(fed.unread(), 0);
+    assert_eq!(fed.connection.read_chunk(receiver, delivery), Err(CommandError::UnknownId));
+}
+
+#[test]
 fn fc2_an_outcome_that_does_not_fit_is_refused_and_changes_nothing() {
     let (mut fed, receiver) = receiving(ReceiverConfig::new());
     fed.feed_bytes(&with_payload(0, &transfer(0, 0), b"message"));

@@ -69,7 +69,7 @@ impl Receiver<'_> {
     }
 
     /// Returns the next bytes of a delivery on a streaming link (`DELIVERY_BEGUN`, `DELIVERY_DATA`), or `None` if there are
-    /// none now.
+    /// none now. [`Connection::read_chunk`](crate::Connection::read_chunk) returns them after the end of the link too.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if all of it has been read.
