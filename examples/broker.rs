@@ -47,7 +47,7 @@ use std::{
 };
 
 use amqp_proto::{
-    CommandError, Connection, ConnectionConfig, Event, SaslPolicy, Timeouts,
+    CommandError, Connection, ConnectionConfig, Event, SaslPolicy, Timeouts, Tolerance,
     sasl::Mechanism,
     spec::definitions::{AmqpError, ErrorCondition},
     types::Symbol,
@@ -99,6 +99,9 @@ struct Arguments {
     /// After SIGTERM, the time to settle deliveries before connections are closed, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
     grace: u64,
+    /// Keep to the letter of the standard, and take none of the departures that common peers make.
+    #[arg(long)]
+    strict: bool,
 }
 
 fn user(text: &str) -> Result<(String, String), String> {
@@ -115,6 +118,9 @@ fn config(arguments: &Arguments) -> ConnectionConfig {
         .idle_timeout(Duration::from_millis(arguments.idle_timeout));
     if let Some(size) = arguments.max_frame_size {
         config = config.max_frame_size(size);
+    }
+    if arguments.strict {
+        config = config.tolerance(Tolerance::strict());
     }
     match arguments.user.clone() {
         Some((name, password)) => {

@@ -54,11 +54,13 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(config: Arc<ConnectionConfig>) -> Self {
+        let mut limits = config.limits;
+        limits.decode.deviations = config.tolerance.deviations();
         Self {
             outbox: Outbox::default(),
             events: VecDeque::new(),
             unpolled_deliveries: 0,
-            limits: config.limits,
+            limits,
             channel: 0,
             max_frame_size: MIN_MAX_FRAME_SIZE,
             close_sent: false,

@@ -229,6 +229,7 @@ pub mod testing;
 
 pub use config::{
     ConnectionConfig, CreditPolicy, ReceiverConfig, SaslPolicy, SenderConfig, SessionConfig, Side, Timeouts,
+    Tolerance,
 };
 pub use connection::{
     Connection, Owed, Progress, Receiver, ReceiverRef, Sender, SenderRef, Session, SessionRef,

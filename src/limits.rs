@@ -19,16 +19,58 @@ pub struct DecodeLimits {
     ///
     /// If an array has several descriptors, each after the first counts as often as there are elements.
     pub max_zero_width_elements: u32,
+    /// The departures from the standard that are taken, beside the legal encodings.
+    pub(crate) deviations: Deviations,
+}
+
+/// Departures from the standard in the encoding of values, as a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deviations(u8);
+
+impl Deviations {
+    pub(crate) const NONE: Self = Self(0);
+    /// An array of no elements lacks the constructor of its elements.
+    pub(crate) const ARRAY_WITHOUT_CONSTRUCTOR: Self = Self(1);
+    /// A field of several values is a list.
+    pub(crate) const LIST_AS_ARRAY: Self = Self(2);
+    /// The key of a map of fields is a string.
+    pub(crate) const STRING_KEY: Self = Self(4);
+    const ALL: Self = Self(7);
+
+    pub(crate) const fn with(self, other: Self, included: bool) -> Self {
+        if included { Self(self.0 | other.0) } else { self }
+    }
+
+    pub(crate) const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
 }
 
 impl DecodeLimits {
     /// The default bounds.
-    pub const DEFAULT: Self = Self { max_depth: 32, max_elements: 1 << 20, max_zero_width_elements: 4096 };
+    pub const DEFAULT: Self = Self {
+        max_depth: 32,
+        max_elements: 1 << 20,
+        max_zero_width_elements: 4096,
+        deviations: Deviations::NONE,
+    };
 
     field_setters! {
         max_depth: u16;
         max_elements: u32;
         max_zero_width_elements: u32;
+    }
+
+    /// Takes departures from the standard that are harmless and that common peers write, if true: arrays without
+    /// elements and constructor (1.2.4), lists for arrays in fields of several values (1.3), and strings as keys of
+    /// [`Fields`](crate::types::Fields) (2.8.13). Default false; true in
+    /// [`ParseOptions`](crate::message::ParseOptions).
+    ///
+    /// On a connection [`Tolerance`](crate::Tolerance) decides, and this is ignored.
+    #[must_use]
+    pub const fn tolerant(mut self, tolerant: bool) -> Self {
+        self.deviations = if tolerant { Deviations::ALL } else { Deviations::NONE };
+        self
     }
 }
 

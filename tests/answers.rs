@@ -13,7 +13,7 @@ use amqp_proto::{
         performatives as p,
         terminus::{FilterSet, Source, Target, TargetArchetype},
     },
-    types::{Fields, Symbol, Value},
+    types::{Described, Fields, Symbol, Value},
 };
 use bytes::{Buf, Bytes};
 use peer::{AMQP, attach, begin, frame, open, raw};
@@ -65,7 +65,8 @@ fn symbol(text: &str) -> Symbol {
 }
 
 fn rich() -> p::Attach {
-    let filter = FilterSet::new().with(symbol("filter"), Value::from("expression"));
+    let filter = Described { descriptor: Value::Ulong(1), value: Value::from("expression") };
+    let filter = FilterSet::new().with(symbol("filter"), Value::from(filter));
     p::Attach {
         source: Some(Box::new(Source {
             filter: Some(filter),

@@ -4,7 +4,7 @@ mod common;
 
 use amqp_proto::{
     Cause, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, LinkId,
-    ReceiverConfig, SenderConfig, SessionConfig, codec,
+    ReceiverConfig, SenderConfig, SessionConfig, Tolerance, codec,
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         delivery_state::DeliveryState,
@@ -271,11 +271,15 @@ fn sender_of_a_failed_session_gets_no_sender_ready() {
     assert_eq!(names(&pair.client_events()), ["SENDER_ERROR", "SESSION_ERROR"]);
 }
 
-/// 2.6.5: what is said of the deliveries of a link in error ends the session; they stay unsettled, and what the same
-/// words say of other links is heard.
+/// 2.6.5: what is said of the deliveries of a link in error ends the session, by the letter; they stay unsettled, and
+/// what the same words say of other links is heard.
 #[test]
 fn a_disposition_for_a_link_in_error_leaves_its_deliveries_unsettled() {
-    let Linked { mut pair, session, sender, receiver } = linked();
+    let strict = ConnectionConfig::client("client").tolerance(Tolerance::strict());
+    let server = ConnectionConfig::server("server").auto_accept_sessions(true);
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Manual);
+    let Linked { mut pair, session, sender, receiver } =
+        Linked::with(Pair::new(strict, server).opened(), SessionConfig::new(), SenderConfig::to("q"), theirs);
     let other = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("other")).unwrap();
     pair.run();
     let asked = pair.server_events().into_iter().find_map(|event| match event {

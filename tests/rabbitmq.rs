@@ -3,7 +3,7 @@
 
 use amqp_proto::{
     Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, ReceiverConfig, ReceiverId,
-    SessionConfig, sasl::Mechanism,
+    SessionConfig, Tolerance, sasl::Mechanism,
 };
 use bytes::{Buf, BytesMut};
 
@@ -37,12 +37,12 @@ struct Client {
 
 impl Client {
     fn new(credit: CreditPolicy) -> Self {
-        Self::with(ReceiverConfig::from("q").credit(credit))
+        Self::with(ReceiverConfig::from("q").credit(credit), Tolerance::default())
     }
 
-    fn with(attach: ReceiverConfig) -> Self {
-        let mut connection =
-            Connection::new(ConnectionConfig::client("receive").sasl(Mechanism::anonymous()));
+    fn with(attach: ReceiverConfig, tolerance: Tolerance) -> Self {
+        let config = ConnectionConfig::client("receive").sasl(Mechanism::anonymous()).tolerance(tolerance);
+        let mut connection = Connection::new(config);
         connection.open().unwrap();
         let session = connection.begin(SessionConfig::new()).unwrap();
         let attach = attach.name("receive-24816-1");
@@ -115,11 +115,12 @@ fn messages_counted_by_an_earlier_flow_are_accepted() {
 }
 
 /// Messages of four have come when the credit is raised to four again, twice: what was left each time may be used
-/// beside the new, unless the link is strict.
+/// beside the new, unless the connection is strict.
 #[test]
 fn messages_on_replaced_credit_are_accepted_beside_new() {
     for strict in [false, true] {
-        let mut client = Client::with(ReceiverConfig::from("q").strict_credit(strict));
+        let tolerance = Tolerance::default().replaced_credit(!strict);
+        let mut client = Client::with(ReceiverConfig::from("q"), tolerance);
         for part in parts().into_iter().take(PRELUDE) {
             client.feed(part);
         }

@@ -8,7 +8,10 @@ use super::{
     encoder::length32,
     format_code::{self, FORMAT_CODES, FormatCode},
 };
-use crate::types::{Array, Kind, Multiple, Symbol, Value};
+use crate::{
+    limits::Deviations,
+    types::{Array, Kind, Multiple, Symbol, Value},
+};
 
 /// A type whose values can be the elements of an array.
 pub trait Element: Encode {
@@ -49,6 +52,13 @@ fn enter<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<Ente
                 rest = behind;
             }
             Some((code, behind)) => break (*code, behind),
+            // No elements to have one: the type of none is as good as any.
+            None if count == 0
+                && descriptors.is_empty()
+                && decoder.takes(Deviations::ARRAY_WITHOUT_CONSTRUCTOR) =>
+            {
+                break (format_code::NULL, rest);
+            }
             None => return decoder.truncated(rest),
         }
     };
@@ -180,6 +190,7 @@ impl<T: Decode + Element> Decode for Multiple<T> {
         match code {
             format_code::NULL => Some((Self::new(), rest)),
             format_code::ARRAY8 | format_code::ARRAY32 => several(code, rest, decoder),
+            format_code::LIST0 | format_code::LIST8 | format_code::LIST32 => listed(code, rest, decoder),
             // Most often there is one value.
             single => T::decode_as(single, rest, decoder).map(|(one, rest)| (one.into(), rest)),
         }
@@ -200,6 +211,19 @@ fn several<'a, T: Decode>(
     // 1.3: an array of none is as good as null, whatever type its constructor names.
     let items = entered.items(decoder)?;
     Some((items.into(), entered.after))
+}
+
+/// Decodes the values of a field that a peer wrote as a list, if that is tolerated.
+#[cold]
+fn listed<'a, T: Decode>(
+    code: u8,
+    rest: &'a [u8],
+    decoder: &mut Decoder<'a>,
+) -> Option<(Multiple<T>, &'a [u8])> {
+    if !decoder.takes(Deviations::LIST_AS_ARRAY) {
+        return T::decode_as(code, rest, decoder).map(|(one, rest)| (one.into(), rest));
+    }
+    decoder.list(code, rest).map(|(items, rest)| (items.into(), rest))
 }
 
 impl<T: Element> Encode for Multiple<T> {

@@ -34,9 +34,12 @@ impl<'a, T: DecodeRef<'a> + Element> DecodeRef<'a> for Multiple<T> {
     #[inline]
     fn decode_ref(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Checked, &'a [u8])> {
         match code {
-            format_code::NULL | format_code::ARRAY8 | format_code::ARRAY32 => {
-                check::<Self>(code, rest, decoder)
-            }
+            format_code::NULL
+            | format_code::ARRAY8
+            | format_code::ARRAY32
+            | format_code::LIST0
+            | format_code::LIST8
+            | format_code::LIST32 => check::<Self>(code, rest, decoder),
             single => T::decode_ref(single, rest, decoder).map(|(_, rest)| (Checked, rest)),
         }
     }

@@ -6,7 +6,10 @@ use super::{
     Decode, DecodeErrorKind, DecodeRef, Decoder, Encode, Encoder, encoder::length32, format_code,
     skip::Source as _,
 };
-use crate::types::{Map, Value};
+use crate::{
+    limits::Deviations,
+    types::{Map, Value},
+};
 
 /// A list, map or array that has been entered.
 #[derive(Clone, Copy)]
@@ -109,24 +112,58 @@ impl<'a> Decoder<'a> {
 /// The small and the wide format code of a list.
 const LIST: [u8; 2] = [format_code::LIST8, format_code::LIST32];
 
-impl Decode for Vec<Value> {
-    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+impl<'a> Decoder<'a> {
+    /// Decodes a list of values of one type, whose format code is `code`.
+    #[inline]
+    pub(super) fn list<T: Decode>(&mut self, code: u8, rest: &'a [u8]) -> Option<(Vec<T>, &'a [u8])> {
         if code == format_code::LIST0 {
-            return Some((Self::new(), rest));
+            return Some((Vec::new(), rest));
         }
-        let wide = decoder.is_wide(code, LIST, "list", rest)?;
-        decoder.descend(rest)?;
-        let Entered { count, elements: mut rest, after } = decoder.enter_elements(wide, rest)?;
-        decoder.spend(count, rest)?;
-        let mut items = Self::new();
+        let wide = self.is_wide(code, LIST, "list", rest)?;
+        self.descend(rest)?;
+        let Entered { count, elements: mut rest, after } = self.enter_elements(wide, rest)?;
+        self.spend(count, rest)?;
+        let mut items = Vec::new();
         for _ in 0..count {
-            let (item, behind) = decoder.value(rest)?;
+            let (item, behind) = self.value(rest)?;
             items.push(item);
             rest = behind;
         }
-        decoder.end_compound(rest)?;
-        decoder.ascend();
+        self.end_compound(rest)?;
+        self.ascend();
         Some((items, after))
+    }
+
+    /// Decodes the key of a map. If symbols are due, a string can be one where that is tolerated.
+    #[inline(always)]
+    fn map_key<K: Decode>(&mut self, rest: &'a [u8]) -> Option<(K, &'a [u8])> {
+        match self.value(rest) {
+            None => self.string_key(rest),
+            key => key,
+        }
+    }
+
+    /// Decodes a key that was refused once more, as the symbol that a string stands for.
+    #[cold]
+    #[inline(never)]
+    fn string_key<K: Decode>(&mut self, rest: &'a [u8]) -> Option<(K, &'a [u8])> {
+        if !(self.takes(Deviations::STRING_KEY) && self.symbol_was_due()) {
+            return None;
+        }
+        // Strings and symbols have the same layout behind their codes.
+        let (code, rest) = match rest {
+            [format_code::STR8, rest @ ..] => (format_code::SYM8, rest),
+            [format_code::STR32, rest @ ..] => (format_code::SYM32, rest),
+            _ => return None,
+        };
+        self.forget_error();
+        K::decode_as(code, rest, self)
+    }
+}
+
+impl Decode for Vec<Value> {
+    fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
+        decoder.list(code, rest)
     }
 }
 
@@ -157,7 +194,7 @@ impl<K: Decode + Ord, V: Decode> Decode for Map<K, V> {
         let expected = usize::try_from(count / 2).unwrap_or(usize::MAX).min(RESERVED);
         let mut pairs = Vec::with_capacity(expected);
         for _ in 0..count / 2 {
-            let (key, behind) = decoder.value(rest)?;
+            let (key, behind) = decoder.map_key(rest)?;
             let (value, behind) = decoder.value(behind)?;
             pairs.push((key, value));
             rest = behind;

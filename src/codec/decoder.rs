@@ -8,6 +8,7 @@ use super::{
     Decode, DecodeError, DecodeErrorKind, DecodeLimits, format_code,
     skip::{SkipError, skip_value},
 };
+use crate::limits::Deviations;
 
 /// Decodes values from bytes, one after the other.
 ///
@@ -125,6 +126,21 @@ impl<'a> Decoder<'a> {
         // The types of this crate always note a reason; one written elsewhere may have failed to.
         let unknown = DecodeErrorKind::InvalidChoice(core::any::type_name::<T>());
         self.error.take().unwrap_or_else(|| unknown.at(self.offset()))
+    }
+
+    /// True if values that depart from the standard in this way are taken.
+    pub(super) fn takes(&self, deviation: Deviations) -> bool {
+        self.budget.deviations.contains(deviation)
+    }
+
+    /// True if the last value was refused because it is no symbol.
+    pub(super) fn symbol_was_due(&self) -> bool {
+        let kind = self.error.map(|error| error.kind);
+        matches!(kind, Some(DecodeErrorKind::WrongType { expected: "symbol", .. }))
+    }
+
+    pub(super) fn forget_error(&mut self) {
+        self.error = None;
     }
 
     /// True if a reason to refuse a value has been noted.

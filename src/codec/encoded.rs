@@ -3,7 +3,10 @@
 use alloc::boxed::Box;
 use core::{marker::PhantomData, ops::Range};
 
-use super::{Decode, DecodeLimits, Decoder, Encode, Encoder, FieldDecoder, from_slice, skip::Source as _};
+use super::{
+    Decode, DecodeLimits, Decoder, Encode, Encoder, FieldDecoder, format_code, from_slice,
+    skip::{Source as _, skip_value},
+};
 
 /// A composite (1.4) that has been checked, as its encoded bytes, copied to size. They take up a fraction of the memory
 /// that its fields would, and hold no read buffer alive.
@@ -30,15 +33,13 @@ impl<T: Decode> Encoded<T> {
 
     /// Returns the first fields; `None` for those that are null or left out.
     pub(crate) fn fields<const N: usize>(&self) -> [Option<EncodedField<'_>>; N] {
-        let mut fields = [None; N];
-        // The limits do not matter: stepping over values uses none up.
-        let decoder = &mut Decoder::from_slice(&self.bytes, DecodeLimits::DEFAULT);
-        let Some(list) = decoder.behind_descriptor(&self.bytes) else { return fields };
-        let Some((mut list, _)) = FieldDecoder::enter(list, decoder, "", usize::MAX) else { return fields };
-        for field in &mut fields {
-            *field = list.optional_encoded(decoder).flatten().map(EncodedField);
-        }
-        fields
+        EncodedField(&self.bytes).fields()
+    }
+
+    /// Returns one field, counted from 0, and what is behind it; `None` if it is null or left out.
+    #[inline]
+    pub(crate) fn starting_at(&self, index: u32) -> Option<EncodedField<'_>> {
+        EncodedField(&self.bytes).starting_at(index)
     }
 
     /// Returns where the bytes of a field are that is a binary, a string or a symbol, for [`get`](Self::get).
@@ -56,6 +57,67 @@ impl<T: Decode> Encoded<T> {
     pub(crate) fn get(&self, range: &Range<u32>) -> &[u8] {
         let end = |end: u32| usize::try_from(end).unwrap_or(usize::MAX);
         self.bytes.get(end(range.start)..end(range.end)).unwrap_or_default()
+    }
+}
+
+impl<'a> EncodedField<'a> {
+    /// Returns the first fields of a composite; `None` for those that are null or left out.
+    #[inline]
+    pub(crate) fn fields<const N: usize>(self) -> [Option<Self>; N] {
+        let mut fields = [None; N];
+        // The limits do not matter: stepping over values uses none up.
+        let decoder = &mut Decoder::from_slice(self.0, DecodeLimits::DEFAULT);
+        let Some(list) = decoder.behind_descriptor(self.0) else { return fields };
+        let Some((mut list, _)) = FieldDecoder::enter(list, decoder, "", usize::MAX) else { return fields };
+        for field in &mut fields {
+            *field = list.optional_encoded(decoder).flatten().map(EncodedField);
+        }
+        fields
+    }
+
+    /// Returns one field of a composite, counted from 0, and what is behind it; `None` if it is null or left out.
+    #[inline]
+    pub(crate) fn starting_at(self, index: u32) -> Option<Self> {
+        let (count, mut rest) = match self.0 {
+            [format_code::DESCRIBED, format_code::SMALLULONG, _, format_code::LIST8, _, count, rest @ ..] => {
+                (u32::from(*count), rest)
+            }
+            _ => self.wide_list()?,
+        };
+        if count <= index {
+            return None;
+        }
+        for _ in 0..index {
+            skip_value(&mut rest).ok()?;
+        }
+        (rest.first() != Some(&format_code::NULL)).then_some(Self(rest))
+    }
+
+    /// Returns the number of fields of a composite, and their bytes.
+    #[cold]
+    #[inline(never)]
+    fn wide_list(self) -> Option<(u32, &'a [u8])> {
+        let decoder = &mut Decoder::from_slice(self.0, DecodeLimits::DEFAULT);
+        let list = decoder.behind_descriptor(self.0)?;
+        decoder.enter_any([format_code::LIST8, format_code::LIST32], "list", list).flatten()
+    }
+
+    /// Returns the values of a map.
+    #[cold]
+    pub(crate) fn map_values(self) -> impl Iterator<Item = Self> {
+        let mut decoder = Decoder::from_slice(self.0, DecodeLimits::DEFAULT);
+        let map = decoder.enter_any([format_code::MAP8, format_code::MAP32], "map", self.0);
+        let (count, mut rest) = map.flatten().unwrap_or_default();
+        (0..count / 2).map_while(move |_| {
+            let value = decoder.skip(rest)?;
+            rest = decoder.skip(value)?;
+            Some(Self(value.get(..value.len().saturating_sub(rest.len()))?))
+        })
+    }
+
+    /// Returns the format code of the value.
+    pub(crate) fn code(self) -> Option<u8> {
+        self.0.first().copied()
     }
 }
 

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::{fmt, time::Duration};
 
 use crate::{
+    config::Tolerance,
     limits::Limits,
     sasl::Mechanism,
     spec::definitions::MIN_MAX_FRAME_SIZE,
@@ -143,6 +144,7 @@ pub struct ConnectionConfig {
     pub(crate) sasl_policy: SaslPolicy,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
+    pub(crate) tolerance: Tolerance,
     pub(crate) auto_accept_sessions: bool,
 }
 
@@ -163,6 +165,7 @@ impl ConnectionConfig {
             sasl_policy: SaslPolicy::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
+            tolerance: Tolerance::default(),
             auto_accept_sessions: false,
         }
     }
@@ -265,6 +268,8 @@ impl ConnectionConfig {
         limits: Limits;
         /// Sets the time that the peer has for each of its answers.
         timeouts: Timeouts;
+        /// Sets which departures from the standard are taken from the peer. By default all that are harmless.
+        tolerance: Tolerance;
         /// If true, the peer's open and begins are answered at once, without `CONNECTION_REQUESTED` and
         /// `SESSION_REQUESTED`; sessions have the defaults of [`SessionConfig`](crate::SessionConfig). Default false.
         ///

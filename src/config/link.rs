@@ -38,7 +38,6 @@ pub(crate) struct LinkConfig {
     pub(crate) desired_capabilities: Vec<Symbol>,
     pub(crate) credit: CreditPolicy,
     pub(crate) streaming: bool,
-    pub(crate) strict_credit: bool,
     pub(crate) keep_outcomes: bool,
 }
 
@@ -245,9 +244,6 @@ impl ReceiverConfig {
         /// [`Receiver::read_chunk`](crate::Receiver::read_chunk). Default false: each delivery arrives whole, within
         /// [`Limits::max_buffered_bytes_per_delivery`](crate::Limits::max_buffered_bytes_per_delivery).
         streaming: bool;
-        /// If true, new credit replaces the old at once (2.6.7). If false, the default, up to one window of the
-        /// session of messages sent on the old credit is accepted beside the new; RabbitMQ needs this.
-        strict_credit: bool;
     }
 }
 

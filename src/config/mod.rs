@@ -3,9 +3,11 @@
 mod connection;
 mod link;
 mod session;
+mod tolerance;
 
 pub(crate) use link::LinkConfig;
 
 pub use connection::{ConnectionConfig, SaslPolicy, Side, Timeouts};
 pub use link::{CreditPolicy, ReceiverConfig, SenderConfig};
 pub use session::SessionConfig;
+pub use tolerance::Tolerance;

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::sender::INITIAL_COUNT;
 use crate::{
-    codec::{CompoundEncoder, DecodeLimits, Encode, Encoded, EncodedField, Encoder},
+    codec::{CompoundEncoder, DecodeLimits, Encode, Encoded, EncodedField, Encoder, format_code},
     config,
     context::Context,
     error::CommandError,
@@ -35,12 +35,26 @@ impl LinkIdentity {
         Self::Theirs { attach, name }
     }
 
+    /// True if the source of the peer's attach has a filter that is neither described nor null (3.5.8).
+    pub(crate) fn has_undescribed_filter(&self) -> bool {
+        let Self::Theirs { attach, .. } = self else { return false };
+        // 2.7.3, 3.5.3: the source is the sixth field of an attach, the filter the eighth of a source.
+        attach.starting_at(5).and_then(|source| source.starting_at(7)).is_some_and(has_undescribed_value)
+    }
+
     pub(crate) fn name(&self) -> &[u8] {
         match self {
             Self::Name(name) => name.as_bytes(),
             Self::Theirs { attach, name } => attach.get(name),
         }
     }
+}
+
+/// True if a value of the map is neither described nor null.
+#[cold]
+#[inline(never)]
+fn has_undescribed_value(map: EncodedField<'_>) -> bool {
+    map.map_values().any(|value| !matches!(value.code(), Some(format_code::DESCRIBED | format_code::NULL)))
 }
 
 /// The termini of the peer's attach that ours repeats if we have none of our own.
@@ -202,6 +216,7 @@ mod tests {
     fn field_indices_are_those_of_the_table() {
         let names: Vec<_> = <Attach as Composite>::FIELDS.iter().map(|field| field.name).collect();
         assert_eq!((names[0], names[5], names[6]), ("name", "source", "target"));
+        assert_eq!(<Source as Composite>::FIELDS[7].name, "filter");
     }
 
     /// The spliced bytes are those that the table would write.

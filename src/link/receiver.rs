@@ -15,7 +15,7 @@ use crate::{
         delivery_state::DeliveryState,
         performatives::{Flow, Transfer},
     },
-    types::{SequenceNo, TransactionId},
+    types::{DeliveryTag, SequenceNo, TransactionId},
 };
 
 /// A delivery that arrives in parts.
@@ -38,7 +38,8 @@ pub(crate) struct ReceiverEndpoint {
     revoked_credit: u32,
     /// The session's incoming window, in frames: no more messages can be in flight.
     window: u32,
-    strict: bool,
+    /// Messages may still arrive on credit that has been replaced.
+    replaced_credit: bool,
     pub(crate) drain: bool,
     available: u32,
     policy: CreditPolicy,
@@ -67,8 +68,8 @@ pub(crate) struct Part {
 
 impl ReceiverEndpoint {
     /// Creates the receiver of a session that holds `window` transfer frames at a time.
-    pub(crate) fn new(local: &config::LinkConfig, window: u32) -> Self {
-        let mut this = Self { window, ..Self::default() };
+    pub(crate) fn new(local: &config::LinkConfig, window: u32, tolerance: &config::Tolerance) -> Self {
+        let mut this = Self { window, replaced_credit: tolerance.replaced_credit, ..Self::default() };
         this.configure(local);
         this
     }
@@ -82,7 +83,6 @@ impl ReceiverEndpoint {
         };
         self.streaming = local.streaming;
         self.max_message_size = local.max_message_size;
-        self.strict = local.strict_credit;
     }
 
     /// Sets the link credit. Messages in flight may still use credit that this revokes; and some senders, RabbitMQ
@@ -90,8 +90,8 @@ impl ReceiverEndpoint {
     pub(crate) fn set_credit(&mut self, credit: u32) {
         let revoked = match self.link_credit.checked_sub(credit) {
             Some(taken_back) => taken_back,
-            None if self.strict => 0,
-            None => self.link_credit,
+            None if self.replaced_credit => self.link_credit,
+            None => 0,
         };
         self.revoked_credit = self.revoked_credit.saturating_add(revoked).min(self.window);
         self.link_credit = credit;
@@ -190,10 +190,19 @@ impl ReceiverEndpoint {
     }
 
     /// Begins a delivery with its first transfer.
-    pub(crate) fn begin(&mut self, id: DeliveryId, transfer: &Transfer) -> Result<(), ProtocolError> {
-        // 2.7.5: mandatory on the first transfer of a delivery.
-        let Some(tag) = transfer.delivery_tag else {
-            return invalid("a first transfer without delivery-tag");
+    pub(crate) fn begin(
+        &mut self,
+        id: DeliveryId,
+        transfer: &Transfer,
+        tolerance: &config::Tolerance,
+    ) -> Result<(), ProtocolError> {
+        // 2.7.5: mandatory on the first transfer of a delivery. Nobody can refer to a settled one, so the tag names
+        // nothing there.
+        let may_lack_tag = tolerance.missing_delivery_tags && transfer.settled == Some(true);
+        let tag = match transfer.delivery_tag {
+            Some(tag) => tag,
+            None if may_lack_tag => DeliveryTag::default(),
+            None => return invalid("a first transfer without delivery-tag"),
         };
         self.use_credit()?;
         let delivery = Delivery {

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 
 use crate::{
+    config::Tolerance,
     error::{CommandError, ProtocolError},
     frame::Payload,
     ids::DeliveryId,
@@ -115,16 +116,19 @@ impl SenderEndpoint {
 
     /// 2.6.7: `link-credit_snd := delivery-count_rcv + link-credit_rcv - delivery-count_snd`. Returns true if the
     /// application is to be asked for a drain.
-    pub(crate) fn on_flow(&mut self, flow: &Flow) -> Result<bool, ProtocolError> {
+    pub(crate) fn on_flow(&mut self, flow: &Flow, tolerance: &Tolerance) -> Result<bool, ProtocolError> {
         if let Some(credit) = flow.link_credit {
             // 2.6.7: a receiver that has not seen our attach does not know the count, and means the initial one.
             let theirs = flow.delivery_count.unwrap_or(INITIAL_COUNT);
             let ahead = self.delivery_count.offset_from(theirs);
-            let Ok(in_flight) = u32::try_from(ahead) else {
-                return Err(ProtocolError::link(
-                    ErrorCondition::InvalidField,
-                    "delivery-count is ahead of the sender's",
-                ));
+            let in_flight = match u32::try_from(ahead) {
+                Ok(in_flight) => in_flight,
+                // The formula would add to the credit what the peer is ahead; it has not given that.
+                Err(_) if tolerance.delivery_count_ahead => 0,
+                Err(_) => {
+                    let why = "delivery-count is ahead of the sender's";
+                    return Err(ProtocolError::link(ErrorCondition::InvalidField, why));
+                }
             };
             // A receiver that lowers its credit below what is in flight leaves none, not a negative amount.
             self.link_credit = credit.saturating_sub(in_flight);

@@ -29,7 +29,7 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseOptions {
-    /// Bounds on the values in each section.
+    /// Bounds on the values in each section. By default [tolerant](DecodeLimits::tolerant) of what common peers write.
     pub limits: DecodeLimits,
     /// The maximum number of sections. Default 10 000. An empty data section takes five bytes, so without a
     /// limit a payload could contain millions.
@@ -40,7 +40,7 @@ pub struct ParseOptions {
 
 impl Default for ParseOptions {
     fn default() -> Self {
-        Self { limits: DecodeLimits::DEFAULT, max_sections: 10_000, body_required: true }
+        Self { limits: DecodeLimits::DEFAULT.tolerant(true), max_sections: 10_000, body_required: true }
     }
 }
 

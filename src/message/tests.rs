@@ -198,8 +198,10 @@ fn settings() -> impl Strategy<Value = ParseOptions> {
         max_depth: depth,
         max_elements: elements,
         max_zero_width_elements: 0,
+        ..DecodeLimits::DEFAULT
     });
     let decode = prop_oneof![4 => Just(DecodeLimits::DEFAULT), 1 => tight];
+    let decode = (decode, any::<bool>()).prop_map(|(limits, tolerant)| limits.tolerant(tolerant));
     let sections = prop_oneof![6 => Just(100_u32), 1 => 0_u32..6];
     (decode, sections, any::<bool>()).prop_map(|(limits, max_sections, body_required)| ParseOptions {
         limits,

@@ -51,9 +51,9 @@ impl SessionEndpoint {
     }
 
     /// Checks input for a link that we are detaching. It was in flight and is dropped; but if we detached with an
-    /// error, it ends the session (2.6.5).
-    pub(super) fn check_late_input(link: &Link) -> Result<(), ProtocolError> {
-        if link.common.state == LinkState::Errant {
+    /// error, it ends the session (2.6.5), unless that is tolerated.
+    pub(super) fn check_late_input(link: &Link, cx: &Context) -> Result<(), ProtocolError> {
+        if link.common.state == LinkState::Errant && !cx.config.tolerance.frames_for_failed_links {
             return Err(ProtocolError::session(ErrorCondition::ErrantLink, "input for a link in error"));
         }
         Ok(())
@@ -81,11 +81,11 @@ impl SessionEndpoint {
         }
     }
 
-    fn new_kind(&self, role: Role, local: &config::LinkConfig) -> LinkKind {
+    fn new_kind(&self, role: Role, local: &config::LinkConfig, cx: &Context) -> LinkKind {
         match role {
             Role::Sender => LinkKind::Sender(SenderEndpoint::new(local.snd_settle_mode)),
             Role::Receiver => {
-                let mut receiver = ReceiverEndpoint::new(local, self.window.size);
+                let mut receiver = ReceiverEndpoint::new(local, self.window.size, &cx.config.tolerance);
                 (receiver.snd_mode, receiver.rcv_mode) = (local.snd_settle_mode, local.rcv_settle_mode);
                 LinkKind::Receiver(receiver)
             }
@@ -133,7 +133,7 @@ impl SessionEndpoint {
         let name = self.choose_name(role, local.name.take(), &mut generation, cx)?;
         let handle = self.next_handle().ok_or(CommandError::LimitReached("handle-max"))?;
         let id = self.next_id(role, generation, handle);
-        let kind = self.new_kind(role, &local);
+        let kind = self.new_kind(role, &local, cx);
         let mut common = LinkCommon::new(id, LinkIdentity::Name(Str::empty()));
         common.keeps_outcomes = local.keep_outcomes;
         common.rcv_mode = local.rcv_settle_mode;
@@ -259,8 +259,9 @@ impl SessionEndpoint {
         let is_this = |(name, other): &(Str, Role)| {
             name.as_bytes() == attach.name.as_str().as_bytes() && *other == role
         };
-        let errant = state == Some(LinkState::Errant)
-            || self.cold.as_ref().is_some_and(|cold| cold.errant.iter().any(is_this));
+        let errant = !cx.config.tolerance.frames_for_failed_links
+            && (state == Some(LinkState::Errant)
+                || self.cold.as_ref().is_some_and(|cold| cold.errant.iter().any(is_this)));
         // 2.6.5: the peer wrote this attach before it knew of our error. One that resumes the link has `unsettled`.
         if errant && attach.unsettled.is_none() {
             return Err(ProtocolError::session(ErrorCondition::ErrantLink, "an attach for a link in error"));
@@ -299,17 +300,16 @@ impl SessionEndpoint {
         cx.last_link_generation = generation;
         let id = self.next_id(role, cx.last_link_generation, handle);
         let mut common = LinkCommon::new(id, LinkIdentity::theirs(body));
-        let mut kind = self.new_kind(role, &config::LinkConfig::default());
+        let mut kind = self.new_kind(role, &config::LinkConfig::default(), cx);
         let applied = common.apply(LinkTrigger::RecvAttach);
         debug_assert!(applied, "a new link is detached");
         apply_remote_settings(&mut common, &mut kind, attach);
+        let fault = fault_of(attach, &common.identity, true);
         self.insert_link(common, kind);
         self.forget_reclosing(handle);
         self.map_handle(attach.handle, handle);
-        let lacks_count = lacks_count(attach);
-        if lacks_count || reclosing {
-            let why = "a sender's attach without initial-delivery-count";
-            let error = (!reclosing).then(|| AmqpError::described(ErrorCondition::InvalidField, why));
+        if fault.is_some() || reclosing {
+            let error = fault.filter(|_| !reclosing);
             let _ = self.end_link(handle, LinkEnd::Refusal(error), cx);
             return Ok(());
         }
@@ -337,9 +337,8 @@ impl SessionEndpoint {
         if common.state != LinkState::Attached || common.awaiting_terminus {
             return;
         }
-        if lacks_count(attach) {
-            let why = "a sender's attach without initial-delivery-count";
-            let error = AmqpError::described(ErrorCondition::InvalidField, why);
+        let may_lack_descriptors = cx.config.tolerance.undescribed_filters;
+        if let Some(error) = fault_of(attach, &common.identity, !may_lack_descriptors) {
             let _ = self.end_link(handle, LinkEnd::Violation(error), cx);
             return;
         }
@@ -422,9 +421,17 @@ fn apply_remote_settings(common: &mut LinkCommon, kind: &mut LinkKind, attach: &
     }
 }
 
-/// True if a sender's attach lacks the delivery-count that it must set; a receiver's is ignored (2.7.3).
-fn lacks_count(attach: &AttachRef<'_>) -> bool {
-    attach.role == Role::Sender && attach.initial_delivery_count.is_none()
+/// Returns the fault for which the link of an attach, whose encoding `identity` has, cannot be.
+fn fault_of(attach: &AttachRef<'_>, identity: &LinkIdentity, check_filters: bool) -> Option<AmqpError> {
+    // 2.7.3: a sender must set it, a receiver's is ignored.
+    let why = if attach.role == Role::Sender && attach.initial_delivery_count.is_none() {
+        "a sender's attach without initial-delivery-count"
+    } else if check_filters && attach.source.is_some() && identity.has_undescribed_filter() {
+        "a filter that is neither described nor null"
+    } else {
+        return None;
+    };
+    Some(AmqpError::described(ErrorCondition::InvalidField, why))
 }
 
 /// Returns the attach that requests a link.

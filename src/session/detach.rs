@@ -250,7 +250,10 @@ impl SessionEndpoint {
         let (id, we_closed) = (link.common.id, link.common.we_closed);
         self.raise_peer_detach(handle, detach, cx);
         if was_errant && !closed {
-            self.remember(handle, |cold| &mut cold.errant);
+            // Only the letter needs to know; otherwise an attach of this name asks for a new link.
+            if !cx.config.tolerance.frames_for_failed_links {
+                self.remember(handle, |cold| &mut cold.errant);
+            }
         } else if we_closed && !closed {
             self.remember(handle, |cold| &mut cold.reclosing);
         } else if !we_closed && closed {

@@ -103,10 +103,10 @@ fn keep_decided(
     receivers.then_some(true)
 }
 
-/// Fails if a disposition names deliveries of a link that we detached with an error (2.6.5). They stay unsettled, and
-/// those of other links are handled first.
-fn check_errant(errant: bool) -> Result<(), ProtocolError> {
-    if errant {
+/// Fails if a disposition names deliveries of a link that we detached with an error (2.6.5), unless that is tolerated.
+/// They stay unsettled, and those of other links are handled first.
+fn check_errant(errant: bool, cx: &Context) -> Result<(), ProtocolError> {
+    if errant && !cx.config.tolerance.frames_for_failed_links {
         let why = "a disposition for a link in error";
         return Err(ProtocolError::session(ErrorCondition::ErrantLink, why));
     }
@@ -191,11 +191,8 @@ impl SessionEndpoint {
             };
             last_audience = Some((entry.link, audience));
             let keeps_outcomes = match audience {
-                EventAudience::Errant => {
-                    errant = true;
-                    return true;
-                }
-                EventAudience::Ended => {
+                EventAudience::Errant | EventAudience::Ended => {
+                    errant |= matches!(audience, EventAudience::Errant);
                     // `unsettled` still returns it.
                     if state.is_some() && !entry.state.at(Role::Receiver).is_terminal() {
                         entry.state.set_receivers(stored());
@@ -231,7 +228,7 @@ impl SessionEndpoint {
         if let Some(decided) = decided {
             self.on_decided(*decided, disposition, cx);
         }
-        check_errant(errant)
+        check_errant(errant, cx)
     }
 
     /// Handles the sender's state and settlement of deliveries that we received.
@@ -279,7 +276,7 @@ impl SessionEndpoint {
         if let Some(decided) = decided {
             self.on_decided(*decided, disposition, cx);
         }
-        check_errant(errant)
+        check_errant(errant, cx)
     }
 
     /// Settles deliveries of which an end had given its outcome before: that one stands, whatever is in the disposition.

@@ -10,12 +10,19 @@ use crate::{
     spec::{definitions::ErrorCondition, performatives::Flow},
     state::LinkState,
     timer::Timer,
-    types::{Fields, Handle, Value},
+    types::{Fields, Handle, TransferNumber, Value},
 };
 
 impl SessionEndpoint {
     pub(super) fn on_flow(&mut self, flow: &Flow, cx: &mut Context) -> Result<(), ProtocolError> {
-        self.window.on_flow(flow)?;
+        let known = match flow.next_incoming_id {
+            Some(id) => {
+                self.window.begin_seen = true;
+                id
+            }
+            None => self.assumed_incoming_id(flow, cx),
+        };
+        self.window.on_flow(flow, known)?;
         match flow.handle {
             Some(remote) => self.on_link_flow(remote, flow, cx)?,
             // One flow answers all that ask for one before the next flush.
@@ -23,6 +30,19 @@ impl SessionEndpoint {
         }
         self.wake_senders(cx);
         Ok(())
+    }
+
+    /// Returns the next-incoming-id that a flow without one stands for.
+    #[cold]
+    fn assumed_incoming_id(&self, flow: &Flow, cx: &Context) -> TransferNumber {
+        let to_sender = || {
+            let link = self.links.get(self.local_handle(flow.handle?)?)?;
+            Some(matches!(link.kind, LinkKind::Sender(_)))
+        };
+        // 2.7.4: a receiver sets the count once our attach has arrived, which is behind our begin.
+        let begin_seen =
+            self.window.begin_seen || (flow.delivery_count.is_some() && to_sender() == Some(true));
+        self.window.assumed_incoming_id(begin_seen && cx.config.tolerance.missing_next_incoming_id)
     }
 
     fn on_link_flow(&mut self, remote: Handle, flow: &Flow, cx: &mut Context) -> Result<(), ProtocolError> {
@@ -38,7 +58,7 @@ impl SessionEndpoint {
         if link.common.state == LinkState::AttachRcvd {
             // 2.6.7: a receiver may give credit right after its attach; it counts once we have replied.
             let LinkKind::Sender(sender) = &mut link.kind else { return Ok(()) };
-            return match sender.on_flow(flow) {
+            return match sender.on_flow(flow, &cx.config.tolerance) {
                 Ok(drain) => {
                     sender.drain_event_owed |= drain;
                     Ok(())
@@ -47,21 +67,23 @@ impl SessionEndpoint {
             };
         }
         if !link.common.is_open() {
-            return Self::check_late_input(link);
+            return Self::check_late_input(link, cx);
         }
         let id = link.common.id;
         let reply_due = match (&mut link.kind, id) {
-            (LinkKind::Sender(sender), LinkId::Sender(id)) => match sender.on_flow(flow) {
-                Ok(drain) => {
-                    if drain {
-                        cx.event(Event::SenderDrain { sender: id });
+            (LinkKind::Sender(sender), LinkId::Sender(id)) => {
+                match sender.on_flow(flow, &cx.config.tolerance) {
+                    Ok(drain) => {
+                        if drain {
+                            cx.event(Event::SenderDrain { sender: id });
+                        }
+                        self.ready_checks.push(handle);
+                        // A drain that finds no credit is answered at once: there is nothing to give up.
+                        flow.echo || (flow.drain && sender.is_drained())
                     }
-                    self.ready_checks.push(handle);
-                    // A drain that finds no credit is answered at once: there is nothing to give up.
-                    flow.echo || (flow.drain && sender.is_drained())
+                    Err(error) => return self.contain_link(handle, error, cx),
                 }
-                Err(error) => return self.contain_link(handle, error, cx),
-            },
+            }
             (LinkKind::Receiver(receiver), LinkId::Receiver(id)) => {
                 receiver.on_flow(flow);
                 end_drain(id, receiver, cx);

@@ -115,7 +115,7 @@ impl SessionEndpoint {
                 let incoming = Self::check_number(&mut self.incoming, self.incoming_epoch, number)?;
                 let delivery = incoming.push(entry, &mut cx.last_delivery_epoch);
                 link.common.unsettled = link.common.unsettled.saturating_add(1);
-                if let Err(error) = receiver.begin(delivery, transfer) {
+                if let Err(error) = receiver.begin(delivery, transfer, &cx.config.tolerance) {
                     self.forget_incoming(id, delivery);
                     return self.refuse_transfer(handle, error, cx);
                 }
@@ -185,7 +185,7 @@ impl SessionEndpoint {
             let error = ProtocolError::link(ErrorCondition::TransferLimitExceeded, why);
             return self.refuse_transfer(handle, error, cx);
         }
-        let late = Self::check_late_input(link);
+        let late = Self::check_late_input(link, cx);
         self.release_window(1);
         late
     }

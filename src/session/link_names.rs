@@ -69,7 +69,8 @@ mod tests {
         let (id, kind) = match role {
             Role::Sender => (LinkId::from(key.sender()), LinkKind::Sender(SenderEndpoint::default())),
             Role::Receiver => {
-                let receiver = ReceiverEndpoint::new(&config::LinkConfig::default(), 1);
+                let receiver =
+                    ReceiverEndpoint::new(&config::LinkConfig::default(), 1, &config::Tolerance::default());
                 (LinkId::from(key.receiver()), LinkKind::Receiver(receiver))
             }
         };

@@ -267,6 +267,7 @@ impl SessionEndpoint {
             if !self.end_pending {
                 cx.timers.cancel(Timer::Session(self.id));
             }
+            self.window.begin_seen = true;
             cx.event(Event::SessionOpen { session: self.id });
             self.write_pending_attaches(cx);
         }

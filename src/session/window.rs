@@ -20,6 +20,8 @@ pub(crate) struct Window {
     pub(crate) size: u32,
     /// Transfers that the application has not polled or read.
     occupied: u32,
+    /// The peer has seen our begin.
+    pub(super) begin_seen: bool,
     initial_outgoing_id: TransferNumber,
     pub(crate) next_outgoing_id: TransferNumber,
     pub(crate) outgoing_window: u32,
@@ -35,6 +37,7 @@ impl Window {
             incoming_window: local.incoming_window,
             size: local.incoming_window,
             occupied: 0,
+            begin_seen: false,
             initial_outgoing_id: first,
             next_outgoing_id: first,
             outgoing_window: local.outgoing_window,
@@ -85,9 +88,16 @@ impl Window {
         self.remote_incoming_window = self.remote_incoming_window.saturating_sub(1);
     }
 
+    /// Returns the next-incoming-id that a flow without one stands for: all that has been sent, or none.
+    pub(crate) fn assumed_incoming_id(&self, all_seen: bool) -> TransferNumber {
+        // 2.5.6: without it, the initial outgoing id.
+        if all_seen { self.next_outgoing_id } else { self.initial_outgoing_id }
+    }
+
     /// 2.5.6 "receiving a flow".
-    pub(crate) fn on_flow(&mut self, flow: &Flow) -> Result<(), ProtocolError> {
-        let known = flow.next_incoming_id.unwrap_or(self.initial_outgoing_id);
+    ///
+    /// `known` is the flow's next-incoming-id.
+    pub(crate) fn on_flow(&mut self, flow: &Flow, known: TransferNumber) -> Result<(), ProtocolError> {
         // The transfers in flight: sent by us, and not seen by the peer. It cannot have seen more than were sent.
         let Ok(in_flight) = u32::try_from(self.next_outgoing_id.offset_from(known)) else {
             let why = "next-incoming-id is ahead of the transfers sent";

@@ -2,7 +2,7 @@
 
 use amqp_proto::{
     Connection, ConnectionConfig, Event, Instant, Progress, ReceiverConfig, ReceiverId, SenderConfig,
-    SenderId, SessionConfig, SessionId,
+    SenderId, SessionConfig, SessionId, Tolerance,
     codec::Encode,
     spec::{definitions::Role, performatives as p},
 };
@@ -124,12 +124,12 @@ impl Bench {
 
     /// A server that nothing has been said to.
     pub fn bare(config: ConnectionConfig) -> Self {
-        Self::new(Connection::new(config))
+        Self::new(Connection::new(config.tolerance(Tolerance::strict())))
     }
 
     /// A client that has said its part.
     pub fn client(config: ConnectionConfig) -> Self {
-        let mut bench = Self::new(Connection::new(config));
+        let mut bench = Self::new(Connection::new(config.tolerance(Tolerance::strict())));
         bench.conn.open().unwrap();
         bench.forget();
         bench

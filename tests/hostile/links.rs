@@ -5,8 +5,9 @@ use amqp_proto::{
     spec::{
         definitions::{AmqpError, ErrorCondition, Role, SenderSettleMode},
         performatives::{self as p, Unsettled},
+        terminus::Source,
     },
-    types::DeliveryTag,
+    types::{DeliveryTag, Fields, Symbol},
 };
 
 use crate::{
@@ -325,6 +326,18 @@ pub const CASES: &[Case] = &[
         steps: |b| assert_eq!(send_with_max(b, 0), Ok(())),
         output: &["ATTACH@0 2 limited", "TRANSFER@0 2 1024 bytes"],
         events: &["SENDER_REQUESTED", "SENDER_OPEN", "SENDER_READY"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L29",
+        start: Bench::linked,
+        steps: |b| {
+            let filter = Fields::from([(Symbol::from_static("f"), "a filter without a descriptor")]);
+            let source = Source { filter: Some(filter), ..Source::at("node") };
+            b.feed_frame(0, &p::Attach { source: Some(source.into()), ..attach("l", 2, Role::Receiver) });
+        },
+        output: &["ATTACH@0 2 l without source", "DETACH@0 2 closed amqp:invalid-field"],
+        events: &[],
         fate: Fate::Alive,
     },
     Case {

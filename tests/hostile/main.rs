@@ -1,5 +1,6 @@
 //! Bad, hostile and merely unusual input, a row each: what is answered, what is raised, and that the rest of
-//! the connection goes on. Each row is fed whole and byte by byte.
+//! the connection goes on. Each row is fed whole and byte by byte. The engine keeps to the letter of the standard;
+//! `tests/faults` shows what it tolerates by default.
 //!
 //! A row is named by its id in the list of bad inputs; a small letter behind it marks another form of that input.
 

@@ -8,7 +8,8 @@ fn within<T: Decode>(limits: DecodeLimits, bytes: &Bytes) -> Result<T, DecodeErr
     from_bytes(bytes, limits).map_err(|error| error.kind)
 }
 
-const ROOMY: DecodeLimits = DecodeLimits { max_depth: 8, max_elements: 8, max_zero_width_elements: 8 };
+const ROOMY: DecodeLimits =
+    DecodeLimits { max_depth: 8, max_elements: 8, max_zero_width_elements: 8, ..DecodeLimits::DEFAULT };
 
 /// `levels` values within each other around a null.
 fn nested(levels: usize, wrap: impl Fn(Value) -> Value) -> Bytes {
@@ -94,7 +95,12 @@ fn elements_without_bytes_have_a_limit_of_their_own() {
 /// Hostile counts are refused before anything is reserved for them, whatever the limits.
 #[test]
 fn hostile_counts_cost_nothing() {
-    let boundless = DecodeLimits { max_depth: 64, max_elements: u32::MAX, max_zero_width_elements: 4096 };
+    let boundless = DecodeLimits {
+        max_depth: 64,
+        max_elements: u32::MAX,
+        max_zero_width_elements: 4096,
+        ..DecodeLimits::DEFAULT
+    };
     for hex in [
         "f0 00000005 7fffffff 40",
         "f0 00000005 ffffffff 41",

@@ -40,7 +40,7 @@ impl Receiver<'_> {
     /// Sets the link credit: how many more messages the sender may send (2.6.7). It can be set before the link is open.
     ///
     /// The next `poll_transmit` writes a flow frame for it. Messages in flight may still use credit that was reduced;
-    /// see [`strict_credit`](crate::ReceiverConfig::strict_credit).
+    /// see [`Tolerance::replaced_credit`](crate::Tolerance::replaced_credit).
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if the link is being detached.

@@ -230,15 +230,17 @@ fn damaged(bytes: EncodedStrategy) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Usual limits, and tight ones.
+/// Usual limits, and tight ones, strict and tolerant.
 fn limits() -> impl Strategy<Value = DecodeLimits> {
     let tight = (0_u16..5, 0_u32..6, 0_u32..3);
     let tight = tight.prop_map(|(depth, elements, zero_width_elements)| DecodeLimits {
         max_depth: depth,
         max_elements: elements,
         max_zero_width_elements: zero_width_elements,
+        ..DecodeLimits::DEFAULT
     });
-    prop_oneof![4 => Just(DecodeLimits::DEFAULT), 1 => tight]
+    let limits = prop_oneof![4 => Just(DecodeLimits::DEFAULT), 1 => tight];
+    (limits, any::<bool>()).prop_map(|(limits, tolerant)| limits.tolerant(tolerant))
 }
 
 /// Each type by itself, and the archetypes that it belongs to.
