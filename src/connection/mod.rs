@@ -19,7 +19,7 @@ use crate::{
     error::CommandError,
     event::Event,
     frame::Transmit,
-    ids::{LinkId, LinkKey, ReceiverId, SessionId},
+    ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
     session::{SessionEndpoint, UnsettledDelivery},
     slab::{NumberMap, Slab},
     spec::performatives::Open,
@@ -169,11 +169,25 @@ impl Connection {
                 self.polled.count = self.polled.count.saturating_add(1);
             }
             Some(Event::DeliveryBegun { .. } | Event::DeliveryData { .. }) => self.cx.delivery_polled(),
+            Some(Event::SenderCredit { sender }) => {
+                let sender = *sender;
+                self.on_credit_polled(sender);
+            }
             Some(_) => {}
             None if self.cx.blocked_senders.is_empty() => return None,
             None => self.wake_senders(),
         }
         self.cx.events.pop_front()
+    }
+
+    /// Lets the next change of a sender's credit raise an event.
+    #[inline(never)]
+    fn on_credit_polled(&mut self, id: SenderId) {
+        let session = self.sessions.get_mut(LinkKey::from(LinkId::from(id)).session);
+        let link = session.and_then(|session| session.link(id.into()).ok());
+        if let Some(sender) = link.and_then(|link| link.sender().ok()) {
+            sender.credit_event_waits = false;
+        }
     }
 
     /// Tells the session which deliveries have been polled.

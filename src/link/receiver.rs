@@ -41,7 +41,8 @@ pub(crate) struct ReceiverEndpoint {
     /// Messages may still arrive on credit that has been replaced.
     replaced_credit: bool,
     pub(crate) drain: bool,
-    available: u32,
+    /// Messages that await credit at the sender, by its last word less those that have come since.
+    pub(crate) available: u32,
     policy: CreditPolicy,
     /// The credit from which the policy tops up, and at most which a drain can have ended.
     low_credit: u32,

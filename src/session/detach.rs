@@ -308,6 +308,9 @@ impl SessionEndpoint {
         self.abandon_deliveries(handle);
         self.link_names.remove(&self.links, handle);
         let Some(link) = self.links.remove(handle) else { return };
+        if let Some(cold) = &mut self.cold {
+            cold.flow_properties.remove(&link.common.id);
+        }
         #[cfg(feature = "testing")]
         self.reached.links.extend(&link.common.reached);
         self.link_flows_due.remove(handle);
