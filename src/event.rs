@@ -167,6 +167,14 @@ events! {
         /// The link.
         sender: SenderId,
     };
+    /// The receiver has changed the credit (2.6.7), by a flow that `SENDER_READY` does not follow:
+    /// [`credit`](crate::Sender::credit) returns it. Messages that we send use credit without an event.
+    ///
+    /// Edge-triggered: of many changes there is one event until it is polled.
+    SenderCredit = "SENDER_CREDIT" {
+        /// The link.
+        sender: SenderId,
+    };
     /// The receiver asks us to use or relinquish its credit (2.6.7). Send what there is, then call
     /// [`drained`](crate::Sender::drained).
     SenderDrain = "SENDER_DRAIN" {
@@ -297,6 +305,18 @@ events! {
         /// True if the sender did not answer within [`Timeouts::drain`](crate::Timeouts::drain). The credit was
         /// revoked, and messages in flight may still use it.
         timed_out: bool,
+    };
+    /// The sender has announced how many messages await credit (2.6.7 `available`), and it is another number than
+    /// was known: [`available`](crate::Receiver::available) returns it.
+    ReceiverAvailable = "RECEIVER_AVAILABLE" {
+        /// The link.
+        receiver: ReceiverId,
+    };
+    /// A flow has brought properties of the link's state (2.7.4) that differ from the last:
+    /// [`remote_flow_properties`](crate::Sender::remote_flow_properties) returns them.
+    LinkProperties = "LINK_PROPERTIES" {
+        /// The link.
+        link: LinkId,
     };
     /// A SASL mechanism waits for the application (5.3). Answer with
     /// [`sasl_answer`](crate::Connection::sasl_answer).

@@ -78,7 +78,7 @@ fn captured_frames_are_accepted_without_an_error() {
     assert_eq!(client.taken, 20);
     let deliveries = ["DELIVERY"; 20];
     let expected = [
-        &["CONNECTION_OPEN", "SESSION_OPEN", "RECEIVER_OPEN"][..],
+        &["CONNECTION_OPEN", "SESSION_OPEN", "RECEIVER_OPEN", "RECEIVER_AVAILABLE"][..],
         &deliveries,
         &["RECEIVER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"],
     ];

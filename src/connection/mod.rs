@@ -21,7 +21,7 @@ use crate::{
     error::CommandError,
     event::Event,
     frame::Transmit,
-    ids::{DeliveryId, LinkId, LinkKey, ReceiverId, SessionId},
+    ids::{DeliveryId, LinkId, LinkKey, ReceiverId, SenderId, SessionId},
     session::{SessionEndpoint, UnsettledDelivery},
     slab::{NumberMap, Slab},
     spec::performatives::Open,
@@ -193,6 +193,10 @@ impl Connection {
                 | Event::SenderRequested { .. }
                 | Event::ReceiverRequested { .. },
             ) => self.cx.account.remove_delivery(0),
+            Some(Event::SenderCredit { sender }) => {
+                let sender = *sender;
+                self.on_credit_polled(sender);
+            }
             Some(_) => {}
             None => {
                 let is_idle = self.cx.blocked_senders.is_empty() && !self.cx.has_withdrawn();
@@ -245,6 +249,16 @@ impl Connection {
         match self.cx.read_unread(receiver, delivery) {
             Some(chunk) => Ok(Some(chunk)),
             None => self.receiver(receiver)?.read_chunk(delivery),
+        }
+    }
+
+    /// Lets the next change of a sender's credit raise an event.
+    #[inline(never)]
+    fn on_credit_polled(&mut self, id: SenderId) {
+        let session = self.sessions.get_mut(LinkKey::from(LinkId::from(id)).session);
+        let link = session.and_then(|session| session.link(id.into()).ok());
+        if let Some(sender) = link.and_then(|link| link.sender().ok()) {
+            sender.credit_event_waits = false;
         }
     }
 

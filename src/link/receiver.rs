@@ -116,7 +116,8 @@ pub(crate) struct ReceiverEndpoint {
     pub(crate) drain: bool,
     /// There is no credit to drain: only the sender's flow ends the drain, behind all that it has sent.
     drains_nothing: bool,
-    available: u32,
+    /// Messages that await credit at the sender, by its last word less those that have come since.
+    pub(crate) available: u32,
     policy: CreditPolicy,
     /// The credit from which the policy tops up, and at most which a drain can have ended.
     low_credit: u32,

@@ -105,6 +105,8 @@ pub(crate) struct SenderEndpoint {
     pub(crate) available: u32,
     /// `SENDER_READY` is owed as soon as a message can be sent.
     pub(crate) ready_owed: bool,
+    /// `SENDER_CREDIT` waits to be polled.
+    pub(crate) credit_event_waits: bool,
     pub(crate) unsent: Option<Box<UnsentMessage>>,
     /// The delivery in progress when our detach was written.
     cut_off: Option<DeliveryId>,

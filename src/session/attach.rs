@@ -404,6 +404,9 @@ impl SessionEndpoint {
             self.schedule_link_flow(handle);
         }
         self.raise_open(handle, cx);
+        if self.flow_properties(id).is_some() {
+            cx.event(Event::LinkProperties { link: id });
+        }
         if let LinkId::Sender(id) = id {
             let sender = self.link(id.into())?.sender();
             if sender.is_ok_and(|sender| core::mem::take(&mut sender.drain_event_owed)) {

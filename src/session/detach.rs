@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 
 use super::{
     ColdState, SessionEndpoint, find,
-    held::{size_of_link, size_of_name},
+    held::{size_of_link, size_of_name, size_of_properties},
 };
 use crate::{
     context::Context,
@@ -344,7 +344,9 @@ impl SessionEndpoint {
         self.abandon_deliveries(handle, cx);
         self.link_names.remove(&self.links, handle);
         let Some(link) = self.links.remove(handle) else { return };
-        let _ = self.charge_link(size_of_link(&link), 0, cx);
+        let properties = self.cold.as_mut().and_then(|cold| cold.flow_properties.remove(&link.common.id));
+        let kept = properties.as_ref().map_or(0, size_of_properties);
+        let _ = self.charge_link(size_of_link(&link).saturating_add(kept), 0, cx);
         #[cfg(feature = "testing")]
         self.reached.links.extend(&link.common.reached);
         self.link_flows_due.remove(handle);

@@ -1,7 +1,8 @@
 //! Flow frames of a session and its links (2.5.6, 2.6.7, 2.7.4).
 
-use super::SessionEndpoint;
+use super::{SessionEndpoint, held::size_of_properties};
 use crate::{
+    codec::{Encoded, to_vec},
     context::Context,
     error::{CommandError, ProtocolError},
     event::Event,
@@ -60,6 +61,10 @@ impl SessionEndpoint {
             let error = ProtocolError::link(ErrorCondition::NotImplemented, "transactional acquisition");
             return self.contain_link(handle, error, cx);
         }
+        if is_live && let Some(properties) = &flow.properties {
+            self.on_flow_properties(handle, properties, cx)?;
+        }
+        let Some(link) = self.links.get_mut(handle) else { return Ok(()) };
         if link.common.state == LinkState::AttachRcvd {
             // 2.6.7: a receiver may give credit right after its attach; it counts once we have replied.
             let sender = match &mut link.kind {
@@ -89,8 +94,14 @@ impl SessionEndpoint {
         }
         let reply_due = match (&mut link.kind, id) {
             (LinkKind::Sender(sender), LinkId::Sender(id)) => {
+                let before = sender.link_credit;
                 match sender.on_flow(flow, &cx.config.tolerance) {
                     Ok(drain) => {
+                        // While `SENDER_READY` is owed, it is the news of credit.
+                        if sender.link_credit != before && !sender.ready_owed && !sender.credit_event_waits {
+                            sender.credit_event_waits = true;
+                            cx.event(Event::SenderCredit { sender: id });
+                        }
                         if drain {
                             cx.event(Event::SenderDrain { sender: id });
                         }
@@ -101,7 +112,11 @@ impl SessionEndpoint {
                 }
             }
             (LinkKind::Receiver(receiver), LinkId::Receiver(id)) => {
+                let before = receiver.available;
                 receiver.on_flow(flow);
+                if receiver.available != before {
+                    cx.event(Event::ReceiverAvailable { receiver: id });
+                }
                 end_drain(id, receiver, cx);
                 receiver.top_up() || flow.echo
             }
@@ -111,6 +126,36 @@ impl SessionEndpoint {
             self.schedule_link_flow(handle);
         }
         Ok(())
+    }
+
+    /// Keeps the properties that a flow brings for a link, and raises an event if they are others than before.
+    #[cold]
+    fn on_flow_properties(
+        &mut self,
+        handle: u16,
+        properties: &Fields,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        let Some(common) = self.links.get(handle).map(|link| &link.common) else { return Ok(()) };
+        let (link, is_open) = (common.id, common.is_open());
+        let properties = Encoded::new(&to_vec(properties));
+        let before = self.flow_properties(link);
+        if before == Some(&properties) {
+            return Ok(());
+        }
+        let (before, now) = (before.map_or(0, size_of_properties), size_of_properties(&properties));
+        self.charge_link(before, now, cx)?;
+        self.cold().flow_properties.insert(link, properties);
+        // Before the link is open it has no events.
+        if is_open {
+            cx.event(Event::LinkProperties { link });
+        }
+        Ok(())
+    }
+
+    /// Returns the properties that the peer's last flow with any brought for a link.
+    pub(crate) fn flow_properties(&self, link: LinkId) -> Option<&Encoded<Fields>> {
+        self.cold.as_ref()?.flow_properties.get(&link)
     }
 
     /// Has the link's flow written with the next flush.

@@ -2,11 +2,13 @@
 
 use super::{ColdState, SessionEndpoint};
 use crate::{
+    codec::Encoded,
     context::Context,
     error::ProtocolError,
+    ids::LinkId,
     link::Link,
     spec::definitions::{ErrorCondition, Role},
-    types::{HeapSize, Str},
+    types::{Fields, HeapSize, Str},
 };
 
 /// The bytes that an entry of an ordered map takes up beside its own.
@@ -162,6 +164,11 @@ const TABLE_ENTRIES: usize = 32;
 /// Returns the bytes of the heap that a link takes up, without deliveries.
 pub(super) fn size_of_link(link: &Link) -> usize {
     size_of::<Link>().saturating_add(TABLE_ENTRIES).saturating_add(link.common.identity_size())
+}
+
+/// Returns the bytes of the heap that the properties in a link's flow take up.
+pub(super) fn size_of_properties(properties: &Encoded<Fields>) -> usize {
+    properties.len().saturating_add(size_of::<(LinkId, Encoded<Fields>)>()).saturating_add(MAP_ENTRY)
 }
 
 /// Returns the bytes of the heap that a name takes up that is remembered.

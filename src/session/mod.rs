@@ -127,6 +127,8 @@ struct ColdState {
     settled_here: Vec<(DeliveryId, DeliveryId)>,
     /// Links that are detached but not closed, and how many unsettled deliveries they have.
     suspended: BTreeMap<LinkId, u32>,
+    /// Properties that flows of the peer have brought for links, of each the last.
+    flow_properties: BTreeMap<LinkId, Encoded<Fields>>,
 }
 
 /// Returns the link of an id, at the handle that the id contains.

@@ -133,13 +133,17 @@ impl Grammar {
             }
             Event::SenderDetached { sender, .. } => self.link_ends((*sender).into(), Phase::Detached),
             Event::ReceiverDetached { receiver } => self.link_ends((*receiver).into(), Phase::Detached),
-            Event::SenderReady { sender } | Event::SenderDrain { sender } => {
+            Event::SenderReady { sender }
+            | Event::SenderCredit { sender }
+            | Event::SenderDrain { sender } => {
                 self.link_is((*sender).into(), false, event);
             }
+            Event::LinkProperties { link } => self.link_is(*link, false, event),
             Event::Delivery { receiver, .. }
             | Event::DeliveryBegun { receiver, .. }
             | Event::DeliveryData { receiver, .. }
             | Event::DeliveryAborted { receiver, .. }
+            | Event::ReceiverAvailable { receiver }
             | Event::ReceiverDrained { receiver, .. } => self.link_is((*receiver).into(), false, event),
             Event::DeliverySettled { link, first, last, .. }
             | Event::DeliveryUpdated { link, first, last, .. } => {

@@ -500,3 +500,70 @@ fn fe9b_other_maps_of_fields_may_have_string_keys_and_no_other_types_or_doubles(
     // Annotations have their own rule (3.2.10).
     assert_eq!(parsed::<amqp_proto::types::Annotations>(true, "c10702a1016ba10176"), None);
 }
+
+fn flow(handle: u32, properties: Option<Fields>, available: Option<u32>) -> Vec<u8> {
+    performative(&Flow {
+        next_incoming_id: Some(0.into()),
+        incoming_window: 100,
+        outgoing_window: 100,
+        handle: Some(Handle::new(handle)),
+        delivery_count: Some(0.into()),
+        link_credit: Some(0),
+        available,
+        properties,
+        ..Flow::default()
+    })
+}
+
+fn active(active: bool) -> Fields {
+    Fields::from([(Symbol::from_static("rabbitmq:active"), active)])
+}
+
+#[test]
+fn fe6_properties_of_a_links_flow_are_an_event_and_can_be_read() {
+    let (mut fed, receiver) = receiving(Tolerance::default());
+    assert_eq!(fed.connection.receiver(receiver).unwrap().remote_flow_properties(), None);
+    let event = || Event::LinkProperties { link: receiver.into() };
+    for (properties, raised) in [(active(true), true), (active(true), false), (active(false), true)] {
+        fed.feed_bytes(&flow(0, Some(properties.clone()), None));
+        assert_eq!(fed.events(), if raised { vec![event()] } else { vec![] });
+        // A flow without any changes nothing.
+        fed.feed_bytes(&flow(0, None, None));
+        assert_eq!(fed.names(), Vec::<&str>::new());
+        let known = fed.connection.receiver_ref(receiver).unwrap().remote_flow_properties();
+        assert_eq!(known, Some(properties));
+    }
+}
+
+#[test]
+fn fe6b_properties_that_come_before_a_link_is_accepted_are_told_with_its_opening() {
+    let mut fed = server(Tolerance::default());
+    fed.feed(ATTACH_RECEIVER_1);
+    fed.feed_bytes(&flow(1, Some(active(true)), None));
+    let sender = requested_sender(&mut fed);
+    fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+    assert_eq!(fed.names(), ["SENDER_OPEN", "LINK_PROPERTIES"]);
+    assert_eq!(fed.connection.sender(sender).unwrap().remote_flow_properties(), Some(active(true)));
+    // They end with the link, and are none of the next.
+    fed.feed_bytes(&performative(&Detach { handle: Handle::new(1), closed: true, error: None }));
+    fed.feed(ATTACH_RECEIVER_1);
+    let next = requested_sender(&mut fed);
+    fed.connection.accept_sender(next, SenderConfig::new()).unwrap();
+    assert_eq!(fed.names(), ["SENDER_OPEN"]);
+    assert_eq!(fed.connection.sender(next).unwrap().remote_flow_properties(), None);
+}
+
+#[test]
+fn fe6c_what_a_sender_has_available_is_an_event_and_can_be_read() {
+    let (mut fed, receiver) = receiving(Tolerance::default());
+    for (available, raised) in [(7, true), (7, false), (3, true)] {
+        fed.feed_bytes(&flow(0, None, Some(available)));
+        let event = Event::ReceiverAvailable { receiver };
+        assert_eq!(fed.events(), if raised { vec![event] } else { vec![] });
+        assert_eq!(fed.connection.receiver(receiver).unwrap().available(), available);
+    }
+    // Each message that comes is one less, and no event.
+    fed.feed_bytes(&transfer(0, Transfer::default()));
+    assert_eq!(fed.names(), ["DELIVERY"]);
+    assert_eq!(fed.connection.receiver(receiver).unwrap().available(), 2);
+}

@@ -89,7 +89,7 @@ pub const CASES: &[Case] = &[
             assert_eq!(b.sender().credit(), 1);
         },
         output: &["TRANSFER@0 1 1 bytes", "TRANSFER@0 1 1 bytes", "TRANSFER@0 1 1 bytes"],
-        events: &["SENDER_READY"],
+        events: &["SENDER_READY", "SENDER_CREDIT"],
         fate: Fate::Alive,
     },
     Case {
@@ -129,8 +129,16 @@ pub const CASES: &[Case] = &[
         events: &[],
         fate: Fate::Alive,
     },
-    legal("W11", |b| b.feed_frame(0, &p::Flow { available: Some(u32::MAX), ..link_flow(0, 10) }), &[]),
-    legal("W12", |b| b.feed_frame(0, &p::Flow { properties: fields("x-opt-blob"), ..link_flow(0, 10) }), &[]),
+    legal(
+        "W11",
+        |b| b.feed_frame(0, &p::Flow { available: Some(u32::MAX), ..link_flow(0, 10) }),
+        &["RECEIVER_AVAILABLE"],
+    ),
+    legal(
+        "W12",
+        |b| b.feed_frame(0, &p::Flow { properties: fields("x-opt-blob"), ..link_flow(0, 10) }),
+        &["LINK_PROPERTIES"],
+    ),
     Case {
         id: "W13",
         start: Bench::linked,

@@ -385,7 +385,7 @@ pub const CASES: &[Case] = &[
             "FLOW@0 0 count=2 credit=20",
             "FLOW@0 0 count=3 credit=20",
         ],
-        events: &["DELIVERY", "DELIVERY", "DELIVERY"],
+        events: &["RECEIVER_AVAILABLE", "DELIVERY", "DELIVERY", "DELIVERY"],
         fate: Fate::Alive,
     },
     // A receiver counts from where the sender's attach says.

@@ -15,6 +15,7 @@ use crate::{
     link::Link,
     session::{LinkEnd, SessionEndpoint},
     spec::{definitions::AmqpError, performatives::Attach},
+    types::Fields,
 };
 
 pub use receiver::{Receiver, ReceiverRef};
@@ -283,6 +284,14 @@ macro_rules! link_methods {
             /// It is kept encoded, and decoded by each call.
             fn remote_attach(this) -> Option<Attach> {
                 this.view.link(this.id)?.common.remote(this.view.cx.limits.decode)
+            }
+
+            /// Returns the properties of the link's state that the peer's flows have brought, the last of them (2.7.4).
+            ///
+            /// They are kept encoded, and decoded by each call.
+            fn remote_flow_properties(this) -> Option<Fields> {
+                let properties = this.view.session.flow_properties(this.id.into())?;
+                properties.decode(this.view.cx.limits.decode)
             }
 
             /// Returns the number of deliveries that are not settled at this end.

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    AmqpError, Attach, CommandError, LinkEnd, Parts, ReceiverId, SessionId, View, getters, link_methods,
+    AmqpError, Attach, CommandError, Fields, LinkEnd, Parts, ReceiverId, SessionId, View, getters,
+    link_methods,
 };
 use crate::{
     ids::DeliveryId,
@@ -31,6 +32,15 @@ link_methods! { ReceiverRef<'a>, Receiver, ReceiverId {
     fn credit(this) -> u32 {
         match this.view.link(this.id).map(|link| &link.kind) {
             Some(LinkKind::Receiver(receiver)) => receiver.link_credit,
+            _ => 0,
+        }
+    }
+
+    /// Returns how many messages await credit at the sender (2.6.7 `available`), by its last word less those that have
+    /// come since.
+    fn available(this) -> u32 {
+        match this.view.link(this.id).map(|link| &link.kind) {
+            Some(LinkKind::Receiver(receiver)) => receiver.available,
             _ => 0,
         }
     }

@@ -14,7 +14,7 @@ use crate::{
         sasl::{SaslChallenge, SaslCode, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
         terminus::{Source, Target},
     },
-    types::{Channel, Handle, Milliseconds, SequenceNo, Str, Symbol, TransferNumber},
+    types::{Channel, Fields, Handle, Milliseconds, SequenceNo, Str, Symbol, TransferNumber},
 };
 
 /// Input bytes read as choices. Behind their end every choice is zero.
@@ -404,9 +404,10 @@ fn flow(handle: u8, script: &mut Script<'_>) -> Flow {
         delivery_count: (flags & 4 > 0)
             .then(|| SequenceNo::new(script.choose(0, &[0, 0, 0, 1, 2, u32::MAX]))),
         link_credit: (flags & 8 == 0).then(|| count(script)),
+        available: (flags & 9 == 9).then_some(flags.into()),
         drain: flags & 0x30 == 0x30,
         echo: flags & 0xc0 == 0xc0,
-        ..Flow::default()
+        properties: (flags & 0x12 == 0x12).then(|| Fields::from([(Symbol::from_static("flags"), flags)])),
     }
 }
 
