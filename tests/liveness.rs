@@ -227,7 +227,6 @@ impl Run {
 
     fn finish(mut self) {
         self.settle();
-        self.print();
         if self.broken.is_some() || self.is_stopped() {
             return self.finish_broken();
         }
@@ -242,28 +241,6 @@ impl Run {
             let app = &self.apps[end];
             assert!(matches!(app.ended, Some(Event::ConnectionClosed)), "{end}: {:?}", app.ended);
             assert!(self.network.ends[end].connection.is_closed(), "{end} is not closed");
-        }
-    }
-
-    /// Prints how things stand, for a script that fails.
-    fn print(&self) {
-        println!("{} ms, broken by {:?}, pipes of {}", self.network.now, self.broken, self.network.capacity);
-        for (node, app) in self.network.ends.iter().zip(&self.apps) {
-            let due = node.connection.poll_timeout();
-            let (input, pipe) = (node.input.len(), node.pipe.len());
-            for link in node.connection.session_ids().flat_map(|id| node.connection.session_ref(id)) {
-                println!("{link:?}");
-                for id in link.links() {
-                    match id {
-                        LinkId::Sender(id) => println!("{:?}", node.connection.sender_ref(id)),
-                        LinkId::Receiver(id) => println!("{:?}", node.connection.receiver_ref(id)),
-                    }
-                }
-            }
-            println!(
-                "{:?}, {:?}, due {due:?}, {input} + {pipe} bytes, {app:?}",
-                node.connection, node.progress
-            );
         }
     }
 
@@ -303,13 +280,45 @@ impl Run {
             let wait = next.as_millis().saturating_sub(self.network.now);
             self.network.pass(wait);
         }
-        self.print();
         for end in [0, 1] {
             let app = &self.apps[end];
             app.check_end(true);
             assert!(app.ended.is_some(), "{end} has not ended after {:?}", self.broken);
             assert!(app.waits.is_empty(), "{end} waits for {:?}", app.waits);
             assert!(self.network.ends[end].connection.is_closed(), "{end} is not closed");
+        }
+    }
+}
+
+/// A script that fails prints how things stand.
+impl Drop for Run {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.print();
+        }
+    }
+}
+
+impl Run {
+    /// Prints how things stand, for a script that fails.
+    fn print(&self) {
+        println!("{} ms, broken by {:?}, pipes of {}", self.network.now, self.broken, self.network.capacity);
+        for (node, app) in self.network.ends.iter().zip(&self.apps) {
+            let due = node.connection.poll_timeout();
+            let (input, pipe) = (node.input.len(), node.pipe.len());
+            for link in node.connection.session_ids().flat_map(|id| node.connection.session_ref(id)) {
+                println!("{link:?}");
+                for id in link.links() {
+                    match id {
+                        LinkId::Sender(id) => println!("{:?}", node.connection.sender_ref(id)),
+                        LinkId::Receiver(id) => println!("{:?}", node.connection.receiver_ref(id)),
+                    }
+                }
+            }
+            println!(
+                "{:?}, {:?}, due {due:?}, {input} + {pipe} bytes, {app:?}",
+                node.connection, node.progress
+            );
         }
     }
 }

@@ -99,8 +99,8 @@ pub(crate) struct SenderEndpoint {
     pub(crate) drain_event_owed: bool,
     /// The answer to a drain is owed once the message in progress is out.
     pub(crate) drain_answer_owed: bool,
-    /// The next flow answers a drain. It says so even if the drain has been taken back since: credit that is given up
-    /// moves the delivery-count, and the receiver must learn why.
+    /// The next flow answers a drain, and has `drain` set even if the drain has been taken back since. Credit that is given
+    /// up moves the delivery-count, and the receiver must learn why.
     answers_drain: bool,
     pub(crate) available: u32,
     /// `SENDER_READY` is owed as soon as a message can be sent.

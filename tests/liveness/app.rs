@@ -175,9 +175,12 @@ impl App {
                 self.partial.insert(*delivery);
                 self.received.push((*receiver, *delivery));
                 self.begun += 1;
-                if self.begun.is_multiple_of(4) && !connection.is_write_closed() {
+                if self.begun.is_multiple_of(4)
+                    && !connection.is_write_closed()
+                    && let Ok(mut link) = connection.receiver(*receiver)
+                {
                     // Not worth reading.
-                    connection.receiver(*receiver).unwrap().reject(*delivery, None).unwrap();
+                    link.reject(*delivery, None).unwrap();
                     self.forget(*delivery);
                     self.dropped.insert(*delivery);
                 }
