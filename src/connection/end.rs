@@ -98,6 +98,7 @@ impl Connection {
     fn give_up(&mut self, failure: Option<&Failure>) {
         let _ = self.apply(ConnectionTrigger::Lost);
         self.input_closed = true;
+        self.sasl.drop_exchange();
         self.stop_timers();
         self.limit_last_output();
         self.raise_end(failure);

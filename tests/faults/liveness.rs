@@ -3,4 +3,5 @@
 mod answers;
 mod closes;
 mod half_dead;
+mod sasl_frames;
 mod unanswered;
