@@ -156,9 +156,12 @@ pub struct Limits {
     /// [`Connection::unsettled`](crate::Connection::unsettled). Default 65 536. Beyond it the oldest are dropped; the
     /// event that ended the link has counted them.
     pub max_retained_unsettled: usize,
-    /// Bytes of a SASL frame. Default 4 096: the standard's 512 (5.3.1) are too few for the tokens of some
-    /// mechanisms.
+    /// Bytes of a SASL frame that is received. Default 16 KiB: the standard's 512 (5.3.1) are too few for the tokens of
+    /// some mechanisms. Beyond it the connection ends with `CONNECTION_ERROR`.
     pub max_sasl_frame_size: u32,
+    /// Bytes of a SASL frame that is sent. Default 16 KiB. A larger one is not sent: the connection ends with
+    /// `CONNECTION_ERROR`, `amqp:frame-size-too-small`. Raise it for longer tokens, if the peer takes them.
+    pub max_sasl_frame_size_sent: u32,
     /// Challenges in one SASL exchange. Default 16. Beyond it the connection ends with `CONNECTION_ERROR`.
     pub max_sasl_rounds: u32,
     /// The shortest idle-time-out of a peer that is obeyed. Default 20 ms. A shorter one is refused: the connection is
@@ -180,6 +183,7 @@ impl Limits {
         max_unsettled: usize;
         max_retained_unsettled: usize;
         max_sasl_frame_size: u32;
+        max_sasl_frame_size_sent: u32;
         max_sasl_rounds: u32;
         min_peer_idle_timeout: Duration;
     }
@@ -199,7 +203,8 @@ impl Default for Limits {
             max_buffered_bytes_per_delivery: 32 << 20,
             max_unsettled: 1 << 18,
             max_retained_unsettled: 65_536,
-            max_sasl_frame_size: 4096,
+            max_sasl_frame_size: 16 << 10,
+            max_sasl_frame_size_sent: 16 << 10,
             max_sasl_rounds: 16,
             min_peer_idle_timeout: Duration::from_millis(20),
         }

@@ -10,7 +10,8 @@ use std::{
 };
 
 use amqp_proto::{
-    Cause, CommandError, Connection, ConnectionConfig, Event, Failure, Instant, Limits, SaslPolicy, Timeouts,
+    Cause, CommandError, Connection, ConnectionConfig, Event, Failure, Instant, Limits, Owed, Progress,
+    SaslPolicy, Timeouts,
     codec::{Encode, to_vec},
     sasl::{Exchange, Mechanism, Step, StepInput, Success},
     spec::{
@@ -251,7 +252,7 @@ fn close_during_the_sasl_exchange_is_no_error() {
 
 /// Limits that a SASL frame of PLAIN with a long password exceeds at the sender alone.
 fn small_frames() -> Limits {
-    Limits::default().max_sasl_frame_size(512)
+    Limits::default().max_sasl_frame_size_sent(512)
 }
 
 #[test]
@@ -427,7 +428,7 @@ fn frame(body: &impl Encode) -> Vec<u8> {
 }
 
 #[test]
-fn frame_while_pending_ends_the_connection() {
+fn frame_while_pending_waits_and_is_out_of_turn() {
     let init = frame(&SaslInit {
         mechanism: Symbol::try_from("PLAIN").unwrap(),
         initial_response: Some(Bytes::from_static(b"\0user\0secret")),
@@ -440,11 +441,17 @@ fn frame_while_pending_ends_the_connection() {
         input.extend_from_slice(b"AMQP\x03\x01\x00\x00");
         input.extend_from_slice(&init);
         input.extend_from_slice(second);
-        let _ = server.handle_input(Instant::from_millis(1), &mut input);
+        let now = Instant::from_millis(1);
+        assert_eq!(server.handle_input(now, &mut input), Progress::DrainEvents);
         assert_eq!(server.poll_event(), Some(Event::SaslPending));
-        let events = [server.poll_event().unwrap()];
-        assert_eq!(failure(&events).error.condition, ErrorCondition::NotAllowed);
+        assert_eq!(server.handle_input(now, &mut input), Progress::Answer(Owed::Sasl));
+        assert_eq!(server.poll_event(), None);
+        server.sasl_answer(Step::Done(Success::new())).unwrap();
         assert!(server.sasl_credentials().is_none());
-        assert!(server.sasl_answer(Step::Done(Success::new())).is_err());
+        // 5.3.3.5: a header comes next.
+        assert_eq!(server.handle_input(now, &mut input), Progress::Closed);
+        let events = [server.poll_event().unwrap()];
+        assert_eq!(failure(&events).cause, Cause::Header);
+        assert!(!server.is_open());
     }
 }

@@ -101,6 +101,7 @@ impl Connection {
         let _ = self.apply(ConnectionTrigger::Lost);
         self.input_closed = true;
         self.drop_deferred();
+        self.sasl.drop_exchange();
         self.stop_timers();
         self.limit_last_output();
         self.raise_end(failure);

@@ -61,6 +61,8 @@ pub enum Owed {
     /// The answer to the begin of this session (`SESSION_REQUESTED`): [`accept_session`](Connection::accept_session)
     /// or [`refuse_session`](Connection::refuse_session).
     Begin(SessionId),
+    /// The answer to `SASL_PENDING`: [`sasl_answer`](Connection::sasl_answer).
+    Sasl,
 }
 
 /// One AMQP connection, of either side.

@@ -29,6 +29,8 @@ use crate::{
 enum Expected {
     Header,
     Frames(FrameKind),
+    /// The answer of the application to a step of the SASL exchange.
+    Answer,
     Nothing,
 }
 
@@ -98,6 +100,12 @@ impl Connection {
                 }
                 _ if self.cx.outbox.has_many_answers() && self.stops_for_answers() => {
                     return Progress::DrainOutput;
+                }
+                Expected::Answer if input.remaining() == 0 => return Progress::NeedInput,
+                Expected::Answer => {
+                    // 5.3.2: it is our turn. What the client sends ahead is judged when we have had it.
+                    let polled = self.cx.events.is_empty();
+                    return if polled { Progress::Answer(Owed::Sasl) } else { Progress::DrainEvents };
                 }
                 Expected::Header => {
                     let Some(header) = next_header(input) else {
@@ -182,6 +190,7 @@ impl Connection {
         }
         match self.state {
             End => Expected::Nothing,
+            Start | HeaderSent | OpenPipe | OcPipe if self.sasl.is_pending() => Expected::Answer,
             Start | HeaderSent | OpenPipe | OcPipe if self.sasl.expects_frame() => {
                 Expected::Frames(FrameKind::Sasl)
             }

@@ -12,7 +12,7 @@ use crate::{
     error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
     frame::{FrameHeader, FrameKind, ProtocolHeader},
-    sasl::{Credentials, Exchange, Step, StepInput, Success},
+    sasl::{Credentials, Exchange, ExchangeContext, Mechanism, Step, StepInput, Success},
     spec::{
         definitions::{AmqpError, ErrorCondition},
         sasl::{SaslChallenge, SaslCode, SaslFrame, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
@@ -85,8 +85,24 @@ pub(super) struct SaslLayer {
     state: State,
     /// The run of the mechanism that the client chose, until it ends.
     exchange: Option<Box<dyn Exchange>>,
+    /// The exchange waits for the application.
+    pending: bool,
+    /// Facts of the exchange, once there is one.
+    details: Option<Box<Details>>,
+}
+
+/// Facts of an exchange.
+#[derive(Default)]
+struct Details {
     /// Challenges that we sent, or responses.
     rounds: u32,
+    /// The mechanism that the client chose, among ours.
+    mechanism: Option<Symbol>,
+    /// The mechanisms that a client was offered.
+    offered: Vec<Symbol>,
+    /// The host in `sasl-init`.
+    hostname: Option<Str>,
+    outcome: Option<SaslCode>,
     /// The user that the client acts as, after the outcome `ok`.
     identity: Option<Str>,
 }
@@ -104,7 +120,21 @@ impl SaslLayer {
             Side::Client => State::Client(SaslClientState::Start),
             Side::Server => State::Server(SaslServerState::Start),
         };
-        Self { state, exchange: None, rounds: 0, identity: None }
+        Self { state, exchange: None, pending: false, details: None }
+    }
+
+    fn details(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
+    }
+
+    /// True if the exchange waits for the application, and with it the peer's input.
+    pub(super) fn is_pending(&self) -> bool {
+        self.pending
+    }
+
+    /// Drops the exchange, which can hold secrets.
+    pub(super) fn drop_exchange(&mut self) {
+        (self.exchange, self.pending) = (None, false);
     }
 
     /// True if the layer has sent or received a header.
@@ -161,9 +191,7 @@ impl Connection {
     pub(super) fn accept_sasl(&mut self) {
         self.sasl.on_header();
         self.start_sasl();
-        let config = &self.cx.config;
-        let names: Vec<Symbol> =
-            config.sasl.iter().filter(|it| it.is_server()).map(|it| it.name().clone()).collect();
+        let names = self.announced();
         // 5.3.3.1: the list must not be empty.
         if names.is_empty() {
             return self
@@ -172,15 +200,21 @@ impl Connection {
         self.send_sasl(&SaslMechanisms { sasl_server_mechanisms: names.into() }.into());
     }
 
+    /// Returns the names of a server's mechanisms.
+    fn announced(&self) -> Vec<Symbol> {
+        let mechanisms = self.cx.config.sasl.iter().filter(|mechanism| mechanism.is_server());
+        mechanisms.map(|mechanism| mechanism.name().clone()).collect()
+    }
+
     /// Sends a SASL frame and moves the layer to its next state. All SASL frames are written here.
     ///
     /// Returns false if the frame is too large, which ends the connection: without the frame the peer would wait
     /// forever.
     fn send_sasl(&mut self, frame: &SaslFrame) -> bool {
-        let max = self.cx.config.limits.max_sasl_frame_size;
+        let max = self.cx.config.limits.max_sasl_frame_size_sent;
         if let Err(size) = self.cx.outbox.frame(FrameKind::Sasl, 0, frame, max) {
-            self.sasl.exchange = None;
-            let why = format!("a SASL frame of {size} bytes exceeds the limit of {max}");
+            self.sasl.drop_exchange();
+            let why = format!("a SASL frame of {size} bytes exceeds the limit of {max} for sending");
             self.end(ConnectionEnd::Lost(Failure::new(Cause::Sasl, ErrorCondition::FrameSizeTooSmall, why)));
             return false;
         }
@@ -191,9 +225,10 @@ impl Connection {
 
     /// Sends a server's outcome (5.3.3.5): `ok` for [`Step::Done`], else a failure, which ends the connection.
     fn send_outcome(&mut self, step: Step) {
-        self.sasl.exchange = None;
+        self.sasl.drop_exchange();
         let code = match step {
             Step::Done(mut success) => {
+                self.sasl.details().outcome = Some(SaslCode::Ok);
                 let additional_data = success.additional_data.take();
                 if self.send_sasl(&SaslOutcome { code: SaslCode::Ok, additional_data }.into()) {
                     self.on_authenticated(success);
@@ -203,6 +238,7 @@ impl Connection {
             Step::Fail(code) if code != SaslCode::Ok => code,
             _ => SaslCode::Sys,
         };
+        self.sasl.details().outcome = Some(code);
         // A limit that is too small for it ends the connection all the same.
         self.send_sasl(&SaslOutcome { code, additional_data: None }.into());
         self.fail_authentication(code, "the client was not authenticated");
@@ -242,32 +278,63 @@ impl Connection {
     /// Sends a client's `sasl-init`, for the first of our mechanisms that the server offers.
     fn choose_mechanism(&mut self, offered: &SaslMechanisms) {
         let offered = &offered.sasl_server_mechanisms;
+        // Copies, so that they keep no read buffer alive.
+        let copies = offered.iter().filter_map(|name| Symbol::try_from(name.as_str()).ok());
+        self.sasl.details().offered = copies.collect();
         let config = self.cx.config.clone();
         // 5.3.3.2: the highest level of security that both have. Only the application can rank its mechanisms.
         let ours = config.sasl.iter().filter(|it| it.is_client()).find(|it| offered.contains(it.name()));
         let Some(mechanism) = ours else {
             return self.fail_authentication(SaslCode::Auth, "the server offers none of our SASL mechanisms");
         };
+        // 5.3.3.2: the same host as in open (2.7.1).
+        let (details, hostname) = (self.sasl.details(), config.hostname.clone());
+        (details.mechanism, details.hostname) = (Some(mechanism.name().clone()), hostname);
         let mut exchange = mechanism.start();
-        let initial_response = match exchange.step(StepInput::Start(None)) {
+        exchange.prepare(&ExchangeContext { offered, hostname: config.hostname.as_deref() });
+        let step = exchange.step(StepInput::Start(None));
+        self.sasl.exchange = Some(exchange);
+        self.on_first_step(step);
+    }
+
+    /// Acts on the first step of a client.
+    fn on_first_step(&mut self, step: Step) {
+        let initial_response = match step {
             Step::Reply(response) => Some(response),
             Step::NoInitialResponse => None,
-            _ => return self.fail_authentication(SaslCode::Auth, "the SASL mechanism could not begin"),
+            Step::Pending => return self.wait_for_answer(),
+            _ => {
+                let reason = self.sasl.exchange.as_ref().and_then(|exchange| exchange.reason());
+                let why = Str::from(reason.unwrap_or("the client's mechanism failed at its start"));
+                return self.fail_authentication(SaslCode::Auth, &why);
+            }
         };
-        self.sasl.exchange = Some(exchange);
-        // 5.3.3.2: the same host as in open (2.7.1).
-        let (mechanism, hostname) = (mechanism.name().clone(), config.hostname.clone());
+        let details = self.sasl.details();
+        let (mechanism, hostname) = (details.mechanism.clone().unwrap_or_default(), details.hostname.clone());
         self.send_sasl(&SaslInit { mechanism, initial_response, hostname }.into());
+    }
+
+    /// Waits for [`sasl_answer`](Self::sasl_answer).
+    fn wait_for_answer(&mut self) {
+        self.sasl.pending = true;
+        self.cx.event(Event::SaslPending);
     }
 
     /// Starts a server's exchange for the mechanism that the client chose.
     fn on_sasl_init(&mut self, init: &SaslInit) {
-        let mut ours = self.cx.config.sasl.iter().filter(|it| it.is_server());
+        // A copy, so that it keeps no read buffer alive.
+        self.sasl.details().hostname = init.hostname.as_deref().map(Str::from);
+        let config = self.cx.config.clone();
+        let mut ours = config.sasl.iter().filter(|it| it.is_server());
         // 5.3.3.2: a mechanism that we do not offer fails the authentication.
         let Some(mechanism) = ours.find(|it| *it.name() == init.mechanism) else {
             return self.send_outcome(Step::refuse());
         };
-        self.sasl.exchange = Some(mechanism.start());
+        self.sasl.details().mechanism = Some(mechanism.name().clone());
+        let mut exchange = mechanism.start();
+        let (offered, hostname) = (self.announced(), init.hostname.as_deref());
+        exchange.prepare(&ExchangeContext { offered: &offered, hostname });
+        self.sasl.exchange = Some(exchange);
         self.step_exchange(StepInput::Start(init.initial_response.as_deref()));
     }
 
@@ -283,12 +350,13 @@ impl Connection {
     /// Acts on a step. It comes from the exchange, or from the application after `SASL_PENDING`.
     fn on_step(&mut self, step: Step) {
         match (self.cx.config.side, step) {
-            (_, Step::Pending) => self.cx.event(Event::SaslPending),
-            (_, Step::Reply(_)) if self.sasl.rounds >= self.cx.config.limits.max_sasl_rounds => {
+            (_, Step::Pending) => self.wait_for_answer(),
+            (_, Step::Reply(_)) if self.sasl.details().rounds >= self.cx.config.limits.max_sasl_rounds => {
                 self.refuse_sasl_frame("too many rounds of the SASL exchange");
             }
             (side, Step::Reply(data)) => {
-                self.sasl.rounds = self.sasl.rounds.saturating_add(1);
+                let rounds = &mut self.sasl.details().rounds;
+                *rounds = rounds.saturating_add(1);
                 self.send_sasl(&match side {
                     Side::Client => SaslResponse { response: data }.into(),
                     Side::Server => SaslChallenge { challenge: data }.into(),
@@ -301,15 +369,23 @@ impl Connection {
 
     /// Ends a client's exchange. After `ok`, AMQP begins with its own header (5.3.3.5).
     fn on_sasl_outcome(&mut self, outcome: &SaslOutcome) {
+        self.sasl.details().outcome = Some(outcome.code);
         if outcome.code != SaslCode::Ok {
             return self.fail_authentication(outcome.code, "the server did not authenticate us");
         }
-        let exchange = self.sasl.exchange.take();
         let data = outcome.additional_data.as_deref();
-        let step = exchange.map(|mut exchange| exchange.step(StepInput::Outcome(data)));
-        let Some(Step::Done(success)) = step else {
-            return self.fail_authentication(SaslCode::Auth, "the server's proof was not accepted");
+        let step = self.sasl.exchange.as_mut().map(|exchange| exchange.step(StepInput::Outcome(data)));
+        self.on_last_step(step.unwrap_or_else(Step::refuse));
+    }
+
+    /// Acts on the step that a client takes for the outcome `ok`.
+    fn on_last_step(&mut self, step: Step) {
+        let success = match step {
+            Step::Done(success) => success,
+            Step::Pending => return self.wait_for_answer(),
+            _ => return self.fail_authentication(SaslCode::Auth, "the server's proof was not accepted"),
         };
+        self.sasl.drop_exchange();
         self.on_authenticated(success);
         let opened = self.send_header().and_then(|()| self.send_open());
         if let Err(error) = opened {
@@ -320,7 +396,7 @@ impl Connection {
 
     /// Keeps the identity and stops the timer of the exchange.
     fn on_authenticated(&mut self, success: Success) {
-        self.sasl.identity = success.authorization.or(success.identity);
+        self.sasl.details().identity = success.authorization.or(success.identity);
         self.cx.timers.cancel(Timer::Sasl);
     }
 
@@ -328,7 +404,7 @@ impl Connection {
 
     /// Ends the connection because the peer broke the protocol inside the SASL layer.
     pub(super) fn on_sasl_violation(&mut self, error: ProtocolError) {
-        self.sasl.exchange = None;
+        self.sasl.drop_exchange();
         self.end(ConnectionEnd::Lost(Failure { cause: Cause::Sasl, error: error.into() }));
     }
 
@@ -339,7 +415,7 @@ impl Connection {
 
     /// Ends the connection because the authentication failed.
     fn fail_authentication(&mut self, code: SaslCode, why: &str) {
-        self.sasl.exchange = None;
+        self.sasl.drop_exchange();
         let condition = match code {
             SaslCode::Auth => ErrorCondition::UnauthorizedAccess,
             _ => ErrorCondition::InternalError,
@@ -351,14 +427,8 @@ impl Connection {
     // The application's part.
 
     /// True if an exchange waits for the application, on a connection that has not ended.
-    ///
-    /// It is our turn in these states, and our turn outlasts a call only after [`Step::Pending`].
     fn sasl_is_pending(&self) -> bool {
-        let is_our_turn = matches!(
-            self.sasl.state,
-            State::Client(SaslClientState::Challenged) | State::Server(SaslServerState::Stepping)
-        );
-        is_our_turn && self.sasl.exchange.is_some() && !self.end_raised
+        self.sasl.pending && !self.end_raised
     }
 
     /// Answers `SASL_PENDING` with the step that the exchange waits for.
@@ -372,7 +442,12 @@ impl Connection {
         if !self.sasl_is_pending() || matches!(step, Step::Pending) {
             return Err(CommandError::IllegalState("no SASL exchange waits for an answer"));
         }
-        self.on_step(step);
+        self.sasl.pending = false;
+        match self.sasl.state {
+            State::Client(SaslClientState::Offered) => self.on_first_step(step),
+            State::Client(SaslClientState::Done) => self.on_last_step(step),
+            _ => self.on_step(step),
+        }
         Ok(())
     }
 
@@ -386,6 +461,29 @@ impl Connection {
     /// This is the authorization identity if the client asked for one, else the authentication identity. `None` stands
     /// for an anonymous client, or for a connection without a SASL layer.
     pub fn sasl_identity(&self) -> Option<&Str> {
-        self.sasl.identity.as_ref()
+        self.sasl.details.as_ref()?.identity.as_ref()
+    }
+
+    /// Returns the mechanism that the client chose, if it is one of ours (5.3.3.2).
+    pub fn sasl_mechanism(&self) -> Option<&Symbol> {
+        self.sasl.details.as_ref()?.mechanism.as_ref()
+    }
+
+    /// Iterates over the mechanisms that the server offers, in its order (5.3.3.1): at a client once they have arrived,
+    /// at a server those of its configuration.
+    pub fn sasl_offered(&self) -> impl Iterator<Item = &Symbol> {
+        let ours = self.cx.config.sasl.iter().filter(|mechanism| mechanism.is_server());
+        let ours = ours.filter(|_| self.side() == Side::Server).map(Mechanism::name);
+        self.sasl.details.iter().flat_map(|details| &details.offered).chain(ours)
+    }
+
+    /// Returns the host that the client asks for in its `sasl-init` (5.3.3.2).
+    pub fn sasl_hostname(&self) -> Option<&Str> {
+        self.sasl.details.as_ref()?.hostname.as_ref()
+    }
+
+    /// Returns the outcome that the server has sent (5.3.3.6).
+    pub fn sasl_outcome(&self) -> Option<SaslCode> {
+        self.sasl.details.as_ref()?.outcome
     }
 }

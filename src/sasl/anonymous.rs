@@ -10,6 +10,8 @@ const NAME: Symbol = Symbol::from_static("ANONYMOUS");
 /// RFC 4505, 2: the longest trace, in characters.
 const MAX_TRACE: usize = 255;
 
+const UNUSABLE: &str = "the trace of ANONYMOUS is too long or contains a NUL";
+
 impl Mechanism {
     /// Creates ANONYMOUS for a client that sends no trace.
     pub fn anonymous() -> Self {
@@ -24,7 +26,7 @@ impl Mechanism {
         let valid = trace.chars().count() <= MAX_TRACE && !trace.contains('\0');
         // The message may be empty, but is never absent: the client speaks first.
         let message = valid.then(|| trace.into_bytes());
-        Self::client(NAME, move || Box::new(OneShotClient::new(message.clone(), None)))
+        Self::client(NAME, move || Box::new(OneShotClient::new(message.clone(), None, UNUSABLE)))
     }
 
     /// Creates ANONYMOUS for a server that accepts every client.

@@ -3,17 +3,38 @@
 use core::fmt;
 
 use super::{Credentials, Step, StepInput};
+use crate::types::Symbol;
+
+/// Facts that an exchange can know before its first step.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct ExchangeContext<'a> {
+    /// The mechanisms that the server offers, in its order (5.3.3.1).
+    pub offered: &'a [Symbol],
+    /// The host that the client asks for in its `sasl-init` (5.3.3.2). A server can choose the users by it.
+    pub hostname: Option<&'a str>,
+}
 
 /// One end of one run of a SASL mechanism.
 ///
-/// The engine calls [`step`](Self::step) with [`StepInput::Start`] once, then with [`StepInput::Data`] for each
+/// The engine calls [`prepare`](Self::prepare) once, then [`step`](Self::step) with [`StepInput::Start`] once, then with [`StepInput::Data`] for each
 /// challenge or response. A client's exchange is called with [`StepInput::Outcome`] at the end.
 ///
 /// The engine bounds the number of rounds, and drops the exchange after [`Step::Done`] or [`Step::Fail`]. An exchange
 /// returns [`Step::refuse`] for input that is malformed or out of turn, or that it does not know. It never panics.
 pub trait Exchange: Send + Sync {
+    /// Takes the facts known before the first step. The default ignores them.
+    fn prepare(&mut self, context: &ExchangeContext<'_>) {
+        let _ = context;
+    }
+
     /// Takes the peer's data and returns the next action.
     fn step(&mut self, input: StepInput<'_>) -> Step;
+
+    /// Returns why a client's exchange failed at its start, for the text of the error. The default is `None`.
+    fn reason(&self) -> Option<&str> {
+        None
+    }
 
     /// Returns the client's credentials while the exchange waits for the application, after [`Step::Pending`].
     ///

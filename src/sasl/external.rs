@@ -11,6 +11,8 @@ use crate::types::{Str, Symbol};
 
 const NAME: Symbol = Symbol::from_static("EXTERNAL");
 
+const UNUSABLE: &str = "the identity for EXTERNAL contains a NUL";
+
 impl Mechanism {
     /// Creates EXTERNAL for a client that leaves the authorization identity to the server.
     pub fn external() -> Self {
@@ -25,7 +27,7 @@ impl Mechanism {
         // RFC 4422, A.1: without an authzid the initial response is empty. An absent one would cost a round trip, and
         // servers in use refuse it.
         let message = (!authzid.contains('\0')).then(|| authzid.into_bytes());
-        Self::client(NAME, move || Box::new(OneShotClient::new(message.clone(), None)))
+        Self::client(NAME, move || Box::new(OneShotClient::new(message.clone(), None, UNUSABLE)))
     }
 
     /// Creates EXTERNAL for a server that knows the client's identity when it configures the connection.

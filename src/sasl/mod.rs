@@ -137,6 +137,6 @@ mod step;
 mod tests;
 
 pub use credentials::{Credentials, secrets_equal};
-pub use exchange::Exchange;
+pub use exchange::{Exchange, ExchangeContext};
 pub use mechanism::Mechanism;
 pub use step::{Step, StepInput, Success};

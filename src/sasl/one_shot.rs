@@ -18,14 +18,17 @@ enum State {
 pub(super) struct OneShotClient {
     message: Option<Bytes>,
     identity: Option<Str>,
+    /// Why there is no message.
+    unusable: Option<&'static str>,
     state: State,
 }
 
 impl OneShotClient {
-    /// Creates a client that sends `message`. `None` stands for a message that the mechanism cannot express: the
-    /// exchange fails at its start.
-    pub(super) fn new(message: Option<Bytes>, identity: Option<Str>) -> Self {
-        Self { message, identity, state: State::Start }
+    /// Creates a client that sends `message`. `None` stands for a message that the mechanism cannot express, because of
+    /// the reason `unusable`: the exchange fails at its start.
+    pub(super) fn new(message: Option<Bytes>, identity: Option<Str>, unusable: &'static str) -> Self {
+        let unusable = message.is_none().then_some(unusable);
+        Self { message, identity, unusable, state: State::Start }
     }
 }
 
@@ -43,6 +46,10 @@ impl Exchange for OneShotClient {
         };
         self.state = state;
         step
+    }
+
+    fn reason(&self) -> Option<&str> {
+        self.unusable
     }
 }
 

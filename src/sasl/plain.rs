@@ -13,6 +13,8 @@ use crate::types::{Str, Symbol};
 
 const NAME: Symbol = Symbol::from_static("PLAIN");
 
+const UNUSABLE: &str = "the user or the password for PLAIN is empty or contains a NUL";
+
 impl Mechanism {
     /// Creates PLAIN for a client.
     ///
@@ -33,7 +35,9 @@ impl Mechanism {
     pub fn plain_as(authzid: impl AsRef<str>, user: impl AsRef<str>, password: impl AsRef<str>) -> Self {
         let message = compose(authzid.as_ref(), user.as_ref(), password.as_ref());
         let user = Str::from(user.as_ref());
-        Self::client(NAME, move || Box::new(OneShotClient::new(message.clone(), Some(user.clone()))))
+        Self::client(NAME, move || {
+            Box::new(OneShotClient::new(message.clone(), Some(user.clone()), UNUSABLE))
+        })
     }
 
     /// Creates PLAIN for a server that checks the credentials at once.

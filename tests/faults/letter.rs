@@ -1,6 +1,7 @@
 //! The standard's letter (FD).
 
 mod headers;
+mod sasl;
 
 use amqp_proto::{
     CommandError, Delivery, Event, LinkId, ReceiverConfig, ReceiverId, SendOptions, SenderConfig, SenderId,

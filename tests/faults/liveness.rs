@@ -6,4 +6,5 @@ mod finished;
 mod flows;
 mod half_dead;
 mod progress;
+mod sasl_frames;
 mod unanswered;

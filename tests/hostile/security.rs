@@ -83,7 +83,7 @@ pub const CASES: &[Case] = &[
         events: OUT,
         fate: Fate::Closed,
     },
-    breaks("A02", asked, |b| b.feed(&4097_u32.to_be_bytes())),
+    breaks("A02", asked, |b| b.feed(&16_385_u32.to_be_bytes())),
     breaks("A03", asked, |b| b.feed(&raw(1, 0, &to_vec(&init("PLAIN")).repeat(2)))),
     breaks("A04", asked, |b| b.feed(&raw(1, 0, &to_vec(&open())))),
     Case {
