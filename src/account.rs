@@ -28,6 +28,8 @@ pub(crate) struct Account {
     pinned: usize,
     /// Incomplete deliveries that sessions hold.
     parts: u32,
+    /// Input waits for something else.
+    stopped: bool,
     /// Made with the first event that has details.
     details: Option<Box<Details>>,
 }
@@ -51,6 +53,7 @@ impl Account {
             max_deliveries: budget.max(1),
             pinned: 0,
             parts: 0,
+            stopped: false,
             details: None,
         }
     }
@@ -79,9 +82,16 @@ impl Account {
         self.kept > self.budget / 2
     }
 
+    /// Has input wait, or go on.
+    pub(crate) fn stop(&mut self, stopped: bool) {
+        self.stopped = stopped;
+        self.update_room();
+    }
+
     #[inline]
     fn update_room(&mut self) {
-        let must_stop = self.details.as_ref().is_some_and(|details| details.bytes >= MAX_DETAILS);
+        let must_stop =
+            self.stopped || self.details.as_ref().is_some_and(|details| details.bytes >= MAX_DETAILS);
         // Without an event to poll, input never waits for one.
         self.max_deliveries = if must_stop { 0 } else { self.budget.saturating_sub(self.kept).max(1) };
     }

@@ -20,7 +20,11 @@ use crate::{
     ids::{DeliveryId, ReceiverId},
     limits::Limits,
     ready_queue::ReadyQueue,
-    spec::{definitions::MIN_MAX_FRAME_SIZE, performatives::Transfer, transfer_fast_path::write_head},
+    spec::{
+        definitions::MIN_MAX_FRAME_SIZE,
+        performatives::{Disposition, Transfer},
+        transfer_fast_path::write_head,
+    },
     timer::TimerQueue,
 };
 
@@ -51,6 +55,8 @@ pub(crate) struct Context {
     /// Bytes of streamed deliveries that were announced and not read before their link ended.
     unread: BTreeMap<(ReceiverId, DeliveryId), Payload>,
     pub(crate) limits: ConfiguredLimits,
+    /// The rest of a disposition, and the channel of its session, which input waits for.
+    postponed: Option<Box<(u16, Disposition)>>,
     /// Our channel of the session whose handler runs, set by `Connection::session_on`: `frame` and `transfer` write on it.
     pub(crate) channel: u16,
     /// The largest frame that the peer accepts, in bytes; until its open arrives, the least that is legal (2.4.1).
@@ -92,6 +98,7 @@ impl Context {
             account: Account::new(config.limits.max_held_bytes_before_open),
             unread: BTreeMap::new(),
             limits: ConfiguredLimits(Arc::clone(&config)),
+            postponed: None,
             channel: 0,
             max_frame_size: MIN_MAX_FRAME_SIZE,
             close_sent: false,
@@ -127,6 +134,25 @@ impl Context {
         if self.events.len() > events {
             self.account.add_details(self.events.len(), details);
         }
+    }
+
+    /// Has the rest of a disposition handled once there is room for its events. Input waits.
+    #[cold]
+    pub(crate) fn postpone(&mut self, channel: u16, rest: Disposition) {
+        self.postponed = Some(Box::new((channel, rest)));
+        self.account.stop(true);
+    }
+
+    /// Removes the rest of a disposition that has been postponed, if there is room for its events.
+    #[cold]
+    pub(crate) fn take_postponed(&mut self) -> Option<Box<(u16, Disposition)>> {
+        self.postponed.as_ref()?;
+        self.account.stop(false);
+        if self.has_room() {
+            return self.postponed.take();
+        }
+        self.account.stop(true);
+        None
     }
 
     /// Removes the next event from the queue.

@@ -32,6 +32,10 @@ pub enum CommandError {
     /// `SENDER_READY` follows once they have been written.
     #[error("too many bytes wait to be written")]
     OutboxFull,
+    /// As many deliveries of the session are unsettled as [`Limits::max_unsettled`](crate::Limits::max_unsettled) or the
+    /// memory for them allows. `SENDER_READY` follows once some have been settled. Messages can still be sent settled.
+    #[error("too many deliveries are unsettled")]
+    TooManyUnsettled,
     /// The link is still sending an earlier message. `SENDER_READY` follows once that is done.
     #[error("an earlier message is still being sent")]
     Busy,
@@ -59,10 +63,13 @@ pub enum CommandError {
 
 impl CommandError {
     /// True if a message could not be sent only for now: [`NoCredit`](Self::NoCredit),
-    /// [`WindowClosed`](Self::WindowClosed), [`OutboxFull`](Self::OutboxFull) or [`Busy`](Self::Busy). `SENDER_READY`
-    /// follows once when it may be.
+    /// [`WindowClosed`](Self::WindowClosed), [`OutboxFull`](Self::OutboxFull),
+    /// [`TooManyUnsettled`](Self::TooManyUnsettled) or [`Busy`](Self::Busy). `SENDER_READY` follows once when it may be.
     pub const fn is_temporary(self) -> bool {
-        matches!(self, Self::NoCredit | Self::WindowClosed | Self::OutboxFull | Self::Busy)
+        matches!(
+            self,
+            Self::NoCredit | Self::WindowClosed | Self::OutboxFull | Self::TooManyUnsettled | Self::Busy
+        )
     }
 }
 

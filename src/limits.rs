@@ -111,7 +111,8 @@ pub struct Limits {
     /// Events queued before input is no longer taken. Default 1 024; 0 takes no input. An event takes 120
     /// bytes.
     ///
-    /// One disposition may exceed it by one event per contiguous range of deliveries.
+    /// A disposition may exceed it by 256 events, one for each contiguous range of deliveries. The rest of it is handled
+    /// once they have been polled.
     pub max_events: usize,
     /// Bytes queued for output before messages are refused or held. Default 1 MiB; 0 sends none.
     ///

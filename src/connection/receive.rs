@@ -96,6 +96,9 @@ impl Connection {
                     return Progress::Closed;
                 }
                 _ if !self.cx.has_room() || self.cx.must_keep_unread() => {
+                    if self.handle_postponed() {
+                        continue;
+                    }
                     return self.pause(Progress::DrainEvents, input);
                 }
                 _ if self.cx.outbox.has_many_answers() && self.stops_for_answers() => {
@@ -133,6 +136,20 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Handles more of a disposition that has raised as many events as one may. Returns false if there is none, or no
+    /// room for its events yet.
+    #[cold]
+    fn handle_postponed(&mut self) -> bool {
+        let Some(postponed) = self.cx.take_postponed() else { return false };
+        let (channel, rest) = *postponed;
+        if let Some((session, cx)) = self.session_on(channel).filter(|(session, _)| session.is_open())
+            && let Err(error) = session.receive_rest(&rest, cx)
+        {
+            self.violation(error);
+        }
+        true
     }
 
     /// Stops handling input. A peer whose frames wait for the application is not silent (2.4.5).

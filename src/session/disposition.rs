@@ -1,6 +1,7 @@
 //! State and settlement of deliveries, both ways (2.6.12, 2.7.6, 3.4).
 
 use alloc::{boxed::Box, vec::Vec};
+use core::ops::ControlFlow;
 
 use super::{
     ColdState, SessionEndpoint, find,
@@ -75,6 +76,39 @@ impl DecidedRun {
             }
         }
     }
+}
+
+/// One disposition raises this many events. The rest of it is handled once they have been polled.
+const MAX_RUNS: usize = 256;
+
+/// The states of this many deliveries may be updated by one disposition however often that has happened.
+const FREE_UPDATES: u64 = 64;
+
+/// Each delivery that we have sent may be updated this many times by larger ones.
+const UPDATES: u64 = 16;
+
+/// True if the receiver's state is known to be this one. `last` is the answer for the state looked at before, which is
+/// mostly shared.
+fn is_known(known: &StoredState, next: &StoredState, last: &mut Option<(StoredState, bool)>) -> bool {
+    match known {
+        StoredState::Unknown => false,
+        StoredState::Accepted | StoredState::Released => known == next,
+        StoredState::Other(_) => match last {
+            Some((state, answer)) if state.is_same(known) => *answer,
+            _ => {
+                let answer = known.at(Role::Receiver) == next;
+                *last = Some((known.clone(), answer));
+                answer
+            }
+        },
+    }
+}
+
+/// True if another run would be one too many for now.
+fn must_stop(runs: &[Run], decided: &DecidedRuns, link: LinkId, id: DeliveryId, settled: bool) -> bool {
+    let decided = decided.as_ref().map_or(0, |decided| decided.len());
+    runs.len().saturating_add(decided) >= MAX_RUNS
+        && !runs.last().is_some_and(|run| run.link == link && run.settled == settled && follows(run.last, id))
 }
 
 /// Adds a delivery to the last run, or begins another.
@@ -184,7 +218,10 @@ impl SessionEndpoint {
         // The deliveries of a range are mostly of one link.
         let mut last_audience = None;
         let mut decided: DecidedRuns = None;
-        self.outgoing.retain_range(first, last, |id, entry| {
+        let mut visited = 0_u64;
+        let mut last_known = None;
+        let stopped = self.outgoing.retain_until(first, last, |id, entry| {
+            visited = visited.wrapping_add(1);
             let audience = match last_audience {
                 Some((link, audience)) if link == entry.link => audience,
                 _ => EventAudience::of(entry.link.into(), links, cold.as_deref()),
@@ -197,24 +234,27 @@ impl SessionEndpoint {
                     if state.is_some() && !entry.state.at(Role::Receiver).is_terminal() {
                         entry.state.set_receivers(stored());
                     }
-                    return true;
+                    return ControlFlow::Continue(true);
                 }
                 EventAudience::Application { keeps_outcomes } => keeps_outcomes,
             };
             let settles = disposition.settled || (terminal && !keeps_outcomes);
+            if runs.len() >= MAX_RUNS && must_stop(&runs, &decided, entry.link.into(), id, settles) {
+                return ControlFlow::Break(());
+            }
             if !entry.state.is_unknown()
                 && let Some(keep) = keep_decided(entry, settles, id, &mut decided)
             {
-                return keep;
+                return ControlFlow::Continue(keep);
             }
             if !settles {
-                if state.is_none() {
-                    return true;
+                if state.is_none() || is_known(&entry.state, &stored(), &mut last_known) {
+                    return ControlFlow::Continue(true);
                 }
                 entry.state.set_receivers(stored());
             }
             extend(&mut runs, entry.link.into(), id, settles);
-            !settles
+            ControlFlow::Continue(!settles)
         });
         // The receiver knows its own details: they are not sent back for each run.
         let answer = if disposition.settled { None } else { answer_to(state, cx) };
@@ -224,11 +264,51 @@ impl SessionEndpoint {
             }
             self.on_run(&run, disposition.state.as_ref(), cx);
         }
-        self.runs = runs;
+        self.keep_runs(runs);
         if let Some(decided) = decided {
             self.on_decided(*decided, disposition, cx);
         }
+        if !disposition.settled && visited > FREE_UPDATES {
+            self.check_updates(visited)?;
+        }
+        self.stop_at(stopped, last, disposition, cx);
         check_errant(errant, cx)
+    }
+
+    /// Keeps the scratch space for the next disposition, unless it has become large.
+    fn keep_runs(&mut self, runs: Vec<Run>) {
+        if runs.capacity() <= MAX_RUNS / 4 {
+            self.runs = runs;
+        }
+    }
+
+    /// Has the rest of a disposition handled later, if its events were too many.
+    #[inline]
+    fn stop_at(
+        &mut self,
+        stopped: Option<DeliveryNumber>,
+        last: DeliveryNumber,
+        disposition: &Disposition,
+        cx: &mut Context,
+    ) {
+        if let Some(first) = stopped {
+            let rest = Disposition { first, last: Some(last), ..disposition.clone() };
+            cx.postpone(self.channel, rest);
+        }
+    }
+
+    /// Fails if the peer updates states again and again that it does not settle: a few bytes of its make us look at all
+    /// that is unsettled.
+    #[cold]
+    fn check_updates(&mut self, visited: u64) -> Result<(), ProtocolError> {
+        let allowed = self.outgoing.count().saturating_mul(UPDATES);
+        let updates = &mut self.cold.get_or_insert_default().updates;
+        *updates = updates.saturating_add(visited);
+        if *updates > allowed {
+            let why = "too many updates of deliveries that stay unsettled";
+            return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
+        }
+        Ok(())
     }
 
     /// Handles the sender's state and settlement of deliveries that we received.
@@ -252,17 +332,20 @@ impl SessionEndpoint {
         // Encoded once for all of them.
         let mut encoded = None;
         let mut stored = || encoded.get_or_insert_with(|| StoredState::new(state)).clone();
-        incoming.retain_range(first, last, |id, entry| {
+        let stopped = incoming.retain_until(first, last, |id, entry| {
             let link = find(links, entry.link.into());
             if link.is_some_and(|link| link.common.state == LinkState::Errant) {
                 errant = true;
-                return true;
+                return ControlFlow::Continue(true);
+            }
+            if must_stop(&runs, &decided, entry.link.into(), id, disposition.settled) {
+                return ControlFlow::Break(());
             }
             if entry.state.at(Role::Sender).is_terminal() {
                 if disposition.settled {
                     DecidedRun::extend(&mut decided, entry.link.into(), id, &entry.state);
                 }
-                return !disposition.settled;
+                return ControlFlow::Continue(!disposition.settled);
             }
             if terminal && !disposition.settled {
                 entry.state.set_senders(stored());
@@ -270,15 +353,16 @@ impl SessionEndpoint {
             if disposition.settled || state.is_some() {
                 extend(&mut runs, entry.link.into(), id, disposition.settled);
             }
-            !disposition.settled
+            ControlFlow::Continue(!disposition.settled)
         });
         for run in runs.drain(..) {
             self.on_run(&run, state, cx);
         }
-        self.runs = runs;
+        self.keep_runs(runs);
         if let Some(decided) = decided {
             self.on_decided(*decided, disposition, cx);
         }
+        self.stop_at(stopped, last, disposition, cx);
         check_errant(errant, cx)
     }
 

@@ -8,7 +8,10 @@ use crate::{
     event::Event,
     ids::{LinkId, LinkKey, ReceiverId, SenderId},
     link::{Link, LinkKind, ReceiverEndpoint},
-    spec::{definitions::ErrorCondition, performatives::Flow},
+    spec::{
+        definitions::{ErrorCondition, SenderSettleMode},
+        performatives::Flow,
+    },
     state::LinkState,
     timer::Timer,
     types::{Fields, Handle, TransferNumber, Value},
@@ -328,13 +331,18 @@ impl SessionEndpoint {
         {
             return;
         }
-        while let Some(handle) = self.ready_checks.pop() {
+        let full = self.outgoing.len() >= cx.limits.max_unsettled;
+        for _ in 0..self.ready_checks.len() {
+            let Some(handle) = self.ready_checks.pop() else { return };
             let Some(Link { common, kind: LinkKind::Sender(sender) }) = self.links.get_mut(handle) else {
                 continue;
             };
             let LinkId::Sender(id) = common.id else { continue };
             let may_send = common.is_open() && common.pending_detach.is_none() && sender.check(0).is_ok();
-            if sender.ready_owed && may_send {
+            if sender.ready_owed && may_send && full && sender.mode != SenderSettleMode::Settled {
+                // Once deliveries have been settled.
+                self.ready_checks.push(handle);
+            } else if sender.ready_owed && may_send {
                 sender.ready_owed = false;
                 cx.event(Event::SenderReady { sender: id });
             }

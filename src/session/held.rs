@@ -28,6 +28,12 @@ impl SessionEndpoint {
         self.charge(cx)
     }
 
+    /// True if no delivery of ours may stay unsettled beside those that are.
+    #[cold]
+    pub(super) fn is_unsettled_full(&mut self, cx: &mut Context) -> bool {
+        self.charge_unsettled(1, cx).is_err()
+    }
+
     /// Charges what the session holds. Fails if that is too much.
     #[cold]
     pub(crate) fn charge(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {

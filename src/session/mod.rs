@@ -125,6 +125,8 @@ struct ColdState {
     errant: VecDeque<(Str, Role)>,
     /// Deliveries that we received and have settled, in the order of their settlement.
     settled_here: Vec<(DeliveryId, DeliveryId)>,
+    /// Deliveries looked at for updates of states that do not settle them.
+    updates: u64,
     /// Links that are detached but not closed, and how many unsettled deliveries they have.
     suspended: BTreeMap<LinkId, u32>,
     /// Properties that flows of the peer have brought for links, of each the last.

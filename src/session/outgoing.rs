@@ -43,6 +43,7 @@ impl SessionEndpoint {
         let handle = LinkKey::from(LinkId::from(sender_id)).handle;
         let (window, outbox_full) = (self.window.remote_incoming_window, cx.outbox_full());
         self.check_accepts_new_work(cx)?;
+        let full = self.outgoing.len() >= self.charged_unsettled && self.is_unsettled_full(cx);
         let delivery = self.outgoing.next_id();
         let link = find_mut(&mut self.links, sender_id.into())?;
         if link.common.state != LinkState::Attached || link.common.pending_detach.is_some() {
@@ -53,6 +54,7 @@ impl SessionEndpoint {
         let ready = match sender.check(payload.len()) {
             Ok(()) if window == 0 => Err(CommandError::WindowClosed),
             Ok(()) if outbox_full => Err(CommandError::OutboxFull),
+            Ok(()) if full && !settled => Err(CommandError::TooManyUnsettled),
             checked => checked,
         };
         if let Err(error) = ready {

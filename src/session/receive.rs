@@ -127,6 +127,25 @@ impl SessionEndpoint {
         self.charge(cx)
     }
 
+    /// Handles the rest of a disposition.
+    #[cold]
+    pub(crate) fn receive_rest(
+        &mut self,
+        disposition: &Disposition,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        let events = cx.events.len();
+        let handled = self.on_disposition(disposition, cx);
+        cx.charge_event(events, disposition.state.as_ref().map_or(0, HeapSize::heap_size));
+        // Answers are not gathered for all of it.
+        self.write_dispositions(cx);
+        self.schedule(cx);
+        match handled {
+            Ok(()) => Ok(()),
+            Err(error) => self.contain(error, cx),
+        }
+    }
+
     /// Ends the session for an error of its own, and returns one that ends the connection.
     #[cold]
     fn contain(&mut self, error: ProtocolError, cx: &mut Context) -> Result<(), ProtocolError> {

@@ -6,6 +6,7 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
+use core::ops::ControlFlow;
 
 use crate::{
     codec::{DecodeLimits, Encoded, to_vec},
@@ -77,6 +78,11 @@ impl StoredState {
             (None, Role::Receiver) => self,
             (None, Role::Sender) => &Self::Unknown,
         }
+    }
+
+    /// True if this is the very same stored state.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Other(one), Self::Other(other)) if Arc::ptr_eq(one, other))
     }
 
     fn both_ends(&self) -> Option<&BothEnds> {
@@ -249,6 +255,11 @@ impl<T> UnsettledMap<T> {
         ring.saturating_add(old.saturating_mul(size_of::<T>().saturating_add(NODE)))
     }
 
+    /// Returns how many deliveries there have been, if the first had the number 0.
+    pub(crate) fn count(&self) -> u64 {
+        self.next.saturating_sub(1 << 32)
+    }
+
     /// Returns the number of the next delivery.
     pub(crate) fn next_number(&self) -> DeliveryNumber {
         number(self.next)
@@ -357,20 +368,39 @@ impl<T> UnsettledMap<T> {
         last: DeliveryNumber,
         mut visit: impl FnMut(DeliveryId, &mut T) -> bool,
     ) {
+        let _ = self.retain_until(first, last, |id, delivery| ControlFlow::Continue(visit(id, delivery)));
+    }
+
+    /// As [`retain_range`](Self::retain_range), until `visit` breaks off. Returns the number of the delivery at which it
+    /// did, which has not been removed.
+    #[inline]
+    pub(crate) fn retain_until(
+        &mut self,
+        first: DeliveryNumber,
+        last: DeliveryNumber,
+        mut visit: impl FnMut(DeliveryId, &mut T) -> ControlFlow<(), bool>,
+    ) -> Option<DeliveryNumber> {
         let from = self.next.saturating_add_signed(first.offset_from(number(self.next)).into());
         let to = from.saturating_add(last.since(first).into());
         let epochs = self.epochs;
         let turn = self.next >> 32;
         let id = |position: u64| id_at(position, turn, epochs);
         if from == to {
-            self.update_at(from, |delivery| (visit(id(from), delivery), ()));
-            return;
+            // A caller does not break off at its first.
+            self.update_at(from, |delivery| (visit(id(from), delivery) != ControlFlow::Continue(false), ()));
+            return None;
         }
+        let mut stopped = None;
         if let Some(old) = &mut self.old {
             let mut settled = Vec::new();
             for (position, delivery) in old.range_mut(from..=to) {
-                if !visit(id(*position), delivery) {
-                    settled.push(*position);
+                match visit(id(*position), delivery) {
+                    ControlFlow::Continue(true) => {}
+                    ControlFlow::Continue(false) => settled.push(*position),
+                    ControlFlow::Break(()) => {
+                        stopped = Some(number(*position));
+                        break;
+                    }
                 }
             }
             for position in settled {
@@ -379,20 +409,30 @@ impl<T> UnsettledMap<T> {
         }
         let base = self.base();
         let start = usize::try_from(from.saturating_sub(base)).unwrap_or(usize::MAX);
-        let Some(length) = to.checked_sub(base) else { return };
+        let Some(length) = to.checked_sub(base).filter(|_| stopped.is_none()) else { return stopped };
         let end = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(1).min(self.ring.len());
         if start >= end {
-            return;
+            return None;
         }
         let mut position = base.max(from);
         for entry in self.ring.range_mut(start..end) {
-            if entry.as_mut().is_some_and(|delivery| !visit(id(position), delivery)) {
-                *entry = None;
-                self.in_ring = self.in_ring.saturating_sub(1);
+            if let Some(delivery) = entry {
+                match visit(id(position), delivery) {
+                    ControlFlow::Continue(true) => {}
+                    ControlFlow::Continue(false) => {
+                        *entry = None;
+                        self.in_ring = self.in_ring.saturating_sub(1);
+                    }
+                    ControlFlow::Break(()) => {
+                        stopped = Some(number(position));
+                        break;
+                    }
+                }
             }
             position = position.saturating_add(1);
         }
         self.trim();
+        stopped
     }
 
     /// Returns all unsettled deliveries, in order.

@@ -420,6 +420,135 @@ fn fb1c_a_close_has_one_error_for_all() {
     attacked.check("a close with a large error over 500 sessions of 16 links", held_limit());
 }
 
+/// Deliveries of two links in turn, which one frame settles: an event for each.
+#[test]
+fn fb6_a_disposition_over_alternating_links_raises_its_events_in_steps() {
+    let count = if is_full() { 200_000 } else { 5000 };
+    let (mut attacked, _) = sending(count, 2);
+    let (before, fixed) = (attacked.held, attacked.fixed);
+    (attacked.held, attacked.most) = (0, 0);
+    attacked.feed(&disposition(0, count - 1, true, Some(DeliveryState::ACCEPTED)));
+    assert!(attacked.most < 200_000, "{}", attacked.most);
+    let mut settled = 0;
+    loop {
+        let before = settled;
+        while let Some(event) = attacked.measure(|connection| connection.poll_event()) {
+            if let Event::DeliverySettled { first, last, .. } = event {
+                settled += first.through(last);
+            }
+        }
+        if settled == before {
+            break;
+        }
+        attacked.feed(b"");
+    }
+    assert_eq!(settled, u64::from(count));
+    attacked.held += before;
+    attacked.fixed = fixed;
+    attacked.check("a disposition over alternating links", held_limit());
+}
+
+/// Frames behind such a disposition wait for it.
+#[test]
+fn fb6b_what_follows_such_a_disposition_comes_after_it() {
+    let (mut attacked, senders) = sending(1000, 2);
+    let detach = Detach { handle: Handle::new(0), closed: true, error: None };
+    let frames = [disposition(0, 999, true, None), frame(0, &to_vec(&detach))].concat();
+    let mut input = &frames[..];
+    let mut events = Vec::new();
+    for _ in 0..20 {
+        let _ = attacked.connection.handle_input(NOW, &mut input);
+        events.extend(std::iter::from_fn(|| attacked.connection.poll_event()));
+    }
+    assert!(input.is_empty());
+    let settled = |event: &Event| matches!(event, Event::DeliverySettled { .. });
+    let at = events.iter().position(|event| matches!(event, Event::SenderClosed { .. }));
+    assert_eq!(events.iter().filter(|event| settled(event)).count(), 1000);
+    assert_eq!(at, Some(1000), "{:?}", events.last());
+    assert!(matches!(events[1000], Event::SenderClosed { sender, unsettled: 0, .. } if sender == senders[0]));
+}
+
+/// Counts the deliveries that events name.
+fn named(attacked: &mut Attacked) -> u64 {
+    let events = std::iter::from_fn(|| attacked.connection.poll_event());
+    let named = events.filter_map(|event| match event {
+        Event::DeliveryUpdated { first, last, .. } | Event::DeliverySettled { first, last, .. } => {
+            Some(first.through(last))
+        }
+        _ => None,
+    });
+    named.sum()
+}
+
+#[test]
+fn fb7_a_state_that_is_known_is_not_told_again_and_repeating_it_has_a_bound() {
+    let (mut attacked, _) = sending(1000, 1);
+    let received = |offset: u8| {
+        DeliveryState::Received(amqp_proto::spec::delivery_state::Received {
+            section_number: 0,
+            section_offset: offset.into(),
+        })
+    };
+    attacked.feed(&disposition(0, 999, false, Some(received(1))));
+    assert_eq!(named(&mut attacked), 1000);
+    attacked.feed(&disposition(0, 999, false, Some(received(1))));
+    assert_eq!(named(&mut attacked), 0);
+    attacked.feed(&disposition(500, 999, false, Some(received(2))));
+    assert_eq!(named(&mut attacked), 500);
+    // Each delivery may be updated several times, but not for ever.
+    for offset in 0..30 {
+        attacked.feed(&disposition(0, 999, false, Some(received(offset))));
+    }
+    let failed =
+        std::iter::from_fn(|| attacked.connection.poll_event()).find_map(|event| event.error_detail());
+    assert!(failed.is_some_and(|text| text.starts_with("amqp:resource-limit-exceeded")));
+}
+
+/// The peer sets the credit, and it may never settle.
+#[test]
+fn fb7b_messages_of_ours_that_stay_unsettled_have_a_bound() {
+    let mut fed = crate::support::Fed::server_with(
+        ConnectionConfig::server("s").limits(Limits::default().max_unsettled(100)),
+    );
+    fed.feed(crate::support::ATTACH_RECEIVER);
+    let sender = fed
+        .events()
+        .into_iter()
+        .find_map(|event| match event {
+            Event::SenderRequested { sender, .. } => Some(sender),
+            _ => None,
+        })
+        .unwrap();
+    fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+    let flow = amqp_proto::spec::performatives::Flow {
+        next_incoming_id: Some(0.into()),
+        incoming_window: 1000,
+        next_outgoing_id: 0.into(),
+        outgoing_window: 100,
+        handle: Some(Handle::new(2)),
+        delivery_count: Some(0.into()),
+        link_credit: Some(1000),
+        ..Default::default()
+    };
+    fed.feed_bytes(&frame(0, &to_vec(&flow)));
+    fed.events();
+    let send = |fed: &mut crate::support::Fed, number: u32, settled: bool| {
+        let options = amqp_proto::SendOptions::new().settled(settled);
+        fed.connection.sender(sender).unwrap().send_with(number, b"x".as_slice(), &options).map(drop)
+    };
+    (0..100).for_each(|number| send(&mut fed, number, false).unwrap());
+    let full = Err(amqp_proto::CommandError::TooManyUnsettled);
+    assert_eq!(send(&mut fed, 100, false), full);
+    assert!(full.unwrap_err().is_temporary());
+    assert_eq!(send(&mut fed, 100, true), Ok(()));
+    fed.feed_bytes(&frame(0, &to_vec(&flow)));
+    assert!(fed.names().is_empty(), "it is not ready");
+    fed.feed_bytes(&disposition(0, 9, true, Some(DeliveryState::ACCEPTED)));
+    assert_eq!(fed.names(), ["DELIVERY_SETTLED", "SENDER_READY"]);
+    (0..10).for_each(|number| send(&mut fed, number, false).unwrap());
+    assert_eq!(send(&mut fed, 100, false), full);
+}
+
 /// A server whose peer attaches so many senders, each with credit.
 fn receiving(links: u32, streaming: bool) -> Attacked {
     let mut attacked = Attacked::server();
