@@ -153,6 +153,8 @@ impl Connection {
         self.end_unanswered("the transport was lost");
         self.cx.outbox = Outbox::default();
         self.answer_part_of_header();
+        self.limit_last_output();
+        self.cx.timers.advance(now);
     }
 
     /// Takes note that the transport takes no more output: its write half has failed, or nobody reads it.
