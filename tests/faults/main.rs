@@ -7,6 +7,7 @@ mod common;
 mod peer;
 
 mod attacks;
+mod coverage;
 mod letter;
 mod liveness;
 mod memory;
