@@ -1,6 +1,7 @@
 //! A connection (2.4, 5.3): bytes and time in, bytes and events out, commands in between.
 
 mod begin_end;
+mod deferred;
 mod end;
 mod handles;
 mod keepalive;

@@ -1,10 +1,6 @@
 //! Input: headers, frames, and the router of a connection, the only place where one of its frames meets its handler
 //! (2.2, 2.3, 2.4.6).
 
-use alloc::{boxed::Box, vec::Vec};
-
-use bytes::Bytes;
-
 use super::{Connection, Owed, Progress, end::ConnectionEnd};
 use crate::{
     codec::from_slice,
@@ -26,7 +22,7 @@ use crate::{
 };
 
 /// The next thing that the peer sends.
-enum Expected {
+pub(super) enum Expected {
     Header,
     Frames(FrameKind),
     /// The answer of the application to a step of the SASL exchange.
@@ -35,7 +31,7 @@ enum Expected {
 }
 
 /// Why a frame was not handled.
-enum Stop {
+pub(super) enum Stop {
     /// All of it has not arrived.
     Incomplete,
     /// Deliveries must be polled first.
@@ -141,7 +137,7 @@ impl Connection {
     /// Handles more of a disposition that has raised as many events as one may. Returns false if there is none, or no
     /// room for its events yet.
     #[cold]
-    fn handle_postponed(&mut self) -> bool {
+    pub(super) fn handle_postponed(&mut self) -> bool {
         let Some(postponed) = self.cx.take_postponed() else { return false };
         let (channel, rest) = *postponed;
         if let Some((session, cx)) = self.session_on(channel).filter(|(session, _)| session.is_open())
@@ -176,7 +172,7 @@ impl Connection {
     /// Returns true if input stops until the peer has read some answers. Unlike [`pause`](Self::pause), this is the peer's
     /// doing: only what it reads is a sign of life.
     #[cold]
-    fn stops_for_answers(&mut self) -> bool {
+    pub(super) fn stops_for_answers(&mut self) -> bool {
         if self.discards_output() {
             return false;
         }
@@ -200,7 +196,7 @@ impl Connection {
     }
 
     #[inline]
-    fn expected(&self) -> Expected {
+    pub(super) fn expected(&self) -> Expected {
         use ConnectionState::{End, HeaderSent, OcPipe, OpenPipe, Start};
         if self.input_closed {
             return Expected::Nothing;
@@ -328,71 +324,17 @@ impl Connection {
 
     /// Ends the connection for a frame. If that is a close, no other is waited for.
     #[cold]
-    fn on_faulty_frame(&mut self, error: ProtocolError, header: FrameHeader, kind: Kind) {
+    pub(super) fn on_faulty_frame(&mut self, error: ProtocolError, header: FrameHeader, kind: Kind) {
         self.violation(error);
         if kind == Kind::Close && header.kind == FrameKind::Amqp && self.apply(ConnectionTrigger::RecvClose) {
             self.end(ConnectionEnd::PeerClose(None));
         }
     }
 
-    /// Handles frames that were deferred, now that the application has answered.
-    pub(super) fn receive_deferred(&mut self, frames: Vec<u8>) {
-        if frames.is_empty() {
-            return;
-        }
-        // What has been resumed of the same session is behind them.
-        let frames = match self.resumed.take() {
-            Some(behind) => Bytes::from([&frames, &**behind].concat()),
-            None => Bytes::from(frames),
-        };
-        self.cx.account.keep(core::mem::replace(&mut self.resumed_bytes, frames.len()), frames.len());
-        self.resumed = Some(Box::new(frames));
-        let _ = self.resume_deferred();
-    }
-
-    /// Handles frames that were deferred, as far as there is room. Returns what the rest waits for.
-    #[cold]
-    pub(super) fn resume_deferred(&mut self) -> Option<Progress> {
-        let mut frames = self.resumed.take()?;
-        while let Ok(header) = next_frame(self.cx.config.max_frame_size, &mut *frames)
-            && matches!(self.expected(), Expected::Frames(FrameKind::Amqp))
-        {
-            let kind = kind_of(header, &mut *frames);
-            if let Some(progress) = self.must_wait(header, kind) {
-                self.resumed = Some(frames);
-                return Some(progress);
-            }
-            let received = match self.receive_in_session(header, kind, &mut *frames) {
-                Some(received) => received,
-                None => self.receive_answering(header, kind, &frames.split_to(header.size)),
-            };
-            if let Err(error) = received {
-                self.on_faulty_frame(error, header, kind);
-            }
-        }
-        self.cx.account.keep(core::mem::take(&mut self.resumed_bytes), 0);
-        None
-    }
-
-    /// Returns what a frame has to wait for that was deferred before.
-    fn must_wait(&mut self, header: FrameHeader, kind: Kind) -> Option<Progress> {
-        let owed = self.owed(header.channel, kind);
-        if owed.is_some() && !self.can_defer(header) {
-            return owed
-                .map(Progress::Answer)
-                .filter(|_| self.cx.events.is_empty())
-                .or(Some(Progress::DrainEvents));
-        }
-        if !self.cx.has_room() || (kind.is_ending() && self.cx.has_unpolled_answerable() && owed.is_none()) {
-            return Some(Progress::DrainEvents);
-        }
-        (self.cx.outbox.has_many_answers() && self.stops_for_answers()).then_some(Progress::DrainOutput)
-    }
-
     /// Hands a frame to its session if that is open, with the frames of the session that follow it. Returns `None` and
     /// leaves the input alone otherwise.
     #[inline(always)]
-    fn receive_in_session(
+    pub(super) fn receive_in_session(
         &mut self,
         header: FrameHeader,
         kind: Kind,
@@ -408,7 +350,7 @@ impl Connection {
     }
 
     /// Handles a frame as [`receive_own`](Self::receive_own) does, and counts what answers it.
-    fn receive_answering(
+    pub(super) fn receive_answering(
         &mut self,
         header: FrameHeader,
         kind: Kind,
@@ -487,7 +429,7 @@ impl Connection {
     }
 
     /// Returns the answer that a frame has to wait for: to the peer's open, or to the begin on its channel.
-    fn owed(&self, remote: u16, kind: Kind) -> Option<Owed> {
+    pub(super) fn owed(&self, remote: u16, kind: Kind) -> Option<Owed> {
         match self.state {
             ConnectionState::OpenRcvd if kind != Kind::Open => Some(Owed::Open),
             ConnectionState::Opened if kind.is_for_session() || kind == Kind::End => self
@@ -499,33 +441,24 @@ impl Connection {
         }
     }
 
-    /// True if there is room to defer a frame.
-    fn can_defer(&self, header: FrameHeader) -> bool {
-        let deferred = if self.state == ConnectionState::OpenRcvd {
-            self.deferred.len()
-        } else {
-            let session = self.local_channel(header.channel).and_then(|channel| self.sessions.get(channel));
-            session.map_or(0, SessionEndpoint::deferred_bytes)
-        };
-        // A buffer that grows has up to twice the room.
-        let has_room = self.cx.account.has_room_for(header.size.saturating_mul(2));
-        deferred == 0
-            || (has_room && deferred.saturating_add(header.size) <= self.cx.limits.max_unanswered_bytes)
-    }
-
-    /// Keeps a copy of a frame, so that it keeps no read buffer alive.
-    fn defer(&mut self, remote: u16, frame: &[u8]) {
-        if self.state == ConnectionState::OpenRcvd {
-            let before = self.deferred.capacity();
-            self.deferred.extend_from_slice(frame);
-            self.cx.account.keep(before, self.deferred.capacity());
-        } else if let Some(channel) = self.local_channel(remote)
-            && let Some((session, cx)) = self.session_on(channel)
-        {
-            session.defer(frame);
-            // Within the limit for this, so that there is nothing to end the session for.
-            let _ = session.charge(cx);
+    /// Returns what a frame has to wait for that was deferred before.
+    pub(super) fn must_wait(&mut self, header: FrameHeader, kind: Kind) -> Option<Progress> {
+        let owed = self.owed(header.channel, kind);
+        if owed.is_some() && !self.can_defer(header) {
+            return owed
+                .map(Progress::Answer)
+                .filter(|_| self.cx.events.is_empty())
+                .or(Some(Progress::DrainEvents));
         }
+        while !self.cx.has_room() {
+            if !self.handle_postponed() {
+                return Some(Progress::DrainEvents);
+            }
+        }
+        if kind.is_ending() && self.cx.has_unpolled_answerable() && owed.is_none() {
+            return Some(Progress::DrainEvents);
+        }
+        (self.cx.outbox.has_many_answers() && self.stops_for_answers()).then_some(Progress::DrainOutput)
     }
 }
 
@@ -559,7 +492,7 @@ fn receive_run(
 
 /// Returns the header of the next frame if all of it has arrived.
 #[inline(always)]
-fn next_frame(max: u32, input: &mut impl Input) -> Result<FrameHeader, Stop> {
+pub(super) fn next_frame(max: u32, input: &mut impl Input) -> Result<FrameHeader, Stop> {
     match peek_header(input.chunk(), max) {
         Ok(Some(header)) if header.size <= input.remaining() => Ok(header),
         Ok(None) if input.remaining() > input.chunk().len() => next_frame_across_chunks(max, input),
@@ -580,7 +513,7 @@ fn next_frame_across_chunks(max: u32, input: &mut impl Input) -> Result<FrameHea
 
 /// Returns the kind of a frame, all of which has arrived.
 #[inline(always)]
-fn kind_of(header: FrameHeader, input: &mut impl Input) -> Kind {
+pub(super) fn kind_of(header: FrameHeader, input: &mut impl Input) -> Kind {
     let chunk = input.chunk();
     // Of a frame in several chunks, as far as the first goes.
     let body = chunk.get(header.body..header.size.min(chunk.len()));

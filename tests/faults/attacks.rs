@@ -277,7 +277,8 @@ fn fb2c_begins_that_nobody_answers_are_held_as_bytes() {
 fn fb5b_attaches_that_nobody_answers_have_a_bound() {
     let mut attacked = Attacked::server();
     attacked.polls = true;
-    for channel in 1..64 {
+    let sessions = if is_full() { 64 } else { 3 };
+    for channel in 1..=sessions {
         attacked.feed(&begin(channel, None));
         for handle in 0..256 {
             attacked.feed(&attach(channel, handle, Role::Sender, &format!("l{handle}"), Some(list(60_000))));
