@@ -47,7 +47,7 @@ use std::{
 };
 
 use amqp_proto::{
-    CommandError, Connection, ConnectionConfig, Event, SaslPolicy, Timeouts, Tolerance,
+    CommandError, Connection, ConnectionConfig, Event, Limits, SaslPolicy, Timeouts, Tolerance,
     sasl::Mechanism,
     spec::definitions::{AmqpError, ErrorCondition},
     types::Symbol,
@@ -99,6 +99,9 @@ struct Arguments {
     /// The most bytes of all queues.
     #[arg(long, value_name = "N", default_value_t = 256 << 20)]
     max_bytes: usize,
+    /// The most bytes that a connection may take up beside the queues; no message may be larger.
+    #[arg(long, value_name = "N", default_value_t = 16 << 20)]
+    max_connection_bytes: usize,
     /// After SIGTERM, the time to settle deliveries before connections are closed, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
     grace: u64,
@@ -114,7 +117,11 @@ fn user(text: &str) -> Result<(String, String), String> {
 
 fn config(arguments: &Arguments) -> ConnectionConfig {
     let patience = Duration::from_millis(arguments.open_timeout);
+    let limits = Limits::default()
+        .max_held_bytes(arguments.max_connection_bytes)
+        .max_held_bytes_per_session(arguments.max_connection_bytes);
     let mut config = ConnectionConfig::server(format!("broker-{}", std::process::id()))
+        .limits(limits)
         .auto_accept_sessions(true)
         .offered_capabilities([Symbol::from_static("ANONYMOUS-RELAY")])
         .timeouts(Timeouts::default().sasl(patience).open(patience))

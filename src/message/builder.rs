@@ -365,7 +365,7 @@ impl<B: HasBody> MessageBuilder<B> {
     }
 
     /// Returns the encoded message, as [`build`](Self::build) does, if a reader with default
-    /// [`ParseOptions`](super::ParseOptions) accepts it.
+    /// [`ParseOptions`] accepts it.
     ///
     /// The builder encodes whatever value it is given. Use this for values that come from elsewhere: they can be nested
     /// deeper, or have more elements, than readers take.

@@ -324,6 +324,27 @@ fn fc5_a_range_from_an_ended_session_is_unknown() {
 }
 
 #[test]
+fn fc5b_an_id_of_another_session_that_is_open_is_unknown() {
+    let (mut fed, first) = receiving(ReceiverConfig::new());
+    fed.feed_bytes(&frame(
+        1,
+        &p::Begin { incoming_window: 100, outgoing_window: 100, ..p::Begin::default() },
+    ));
+    fed.feed_bytes(&frame(1, &attach("other", 0, Role::Sender)));
+    let second = accept_requested(&mut fed, ReceiverConfig::new());
+    // Both have the delivery-id 0 on the wire.
+    fed.feed_bytes(&with_payload(0, &transfer(0, 0), b"message"));
+    fed.feed_bytes(&with_payload(1, &transfer(0, 0), b"message"));
+    let came = ids(&mut fed);
+    let unknown = Err(CommandError::UnknownId);
+    assert_eq!(fed.connection.receiver(first).unwrap().accept(came[1]), unknown);
+    assert_eq!(fed.connection.receiver(second).unwrap().accept(came[0]), unknown);
+    let mut link = fed.connection.receiver(second).unwrap();
+    assert_eq!(link.disposition(came[0], came[1], true, Some(DeliveryState::ACCEPTED)), unknown);
+    assert_eq!(link.accept(came[1]), Ok(()));
+}
+
+#[test]
 fn fc6_a_second_outcome_is_refused() {
     for write in [false, true] {
         let (mut fed, receiver) = receiving(ReceiverConfig::new());

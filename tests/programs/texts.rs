@@ -22,6 +22,28 @@ fn fg1_nodelay_is_set_by_every_example_with_a_socket_and_stands_in_the_loop() {
     }
 }
 
+/// Each function that makes or takes a socket hands it to one of those that set it.
+#[test]
+fn fg1b_no_example_makes_a_socket_elsewhere() {
+    let makers = ["TcpStream::connect", "TcpStream::from_std", "listener.accept()"];
+    // Those in `common` end up in `Peer::new`.
+    let files = [
+        ("quickstart.rs", 2),
+        ("agent.rs", 2),
+        ("broker.rs", 0),
+        ("common/door.rs", 2),
+        ("common/client.rs", 2),
+    ];
+    for (file, made) in files.map(|(file, made)| (format!("examples/{file}"), made)) {
+        let text = text(&file);
+        let found: usize = makers.iter().map(|maker| text.matches(maker).count()).sum();
+        assert_eq!(found, made, "{file}: is TCP_NODELAY set on each socket?");
+    }
+    for file in ["examples/send.rs", "examples/receive.rs", "examples/inspect.rs"] {
+        assert!(!text(file).contains("TcpStream"), "{file}");
+    }
+}
+
 // The README's own program logs in with PLAIN, and runs as a test of the documentation.
 #[test]
 fn fg2_every_server_in_examples_and_documentation_offers_sasl() {

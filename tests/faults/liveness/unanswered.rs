@@ -171,6 +171,24 @@ fn fa6f_client_gives_up_a_silent_server() {
     }
 }
 
+/// As below, for a receiver, whose session goes on.
+#[test]
+fn fd12b_so_is_a_receiver_attached_again_to_be_closed() {
+    let mut fed = client();
+    let session = begun(&mut fed);
+    let config = ReceiverConfig::from("q").name("l");
+    let receiver = fed.connection.session(session).unwrap().attach_receiver(config).unwrap();
+    fed.write();
+    fed.feed_bytes(&frame(0, &attach("l", 0, Role::Sender)));
+    fed.connection.receiver(receiver).unwrap().detach(None).unwrap();
+    fed.write();
+    fed.feed_bytes(&frame(0, &detach(0, true)));
+    assert_eq!(fed.names(), ["RECEIVER_OPEN", "RECEIVER_CLOSED"]);
+    let links = |fed: &mut Fed| fed.connection.session(session).unwrap().links().count();
+    assert_eq!((wait(&mut fed), links(&mut fed)), ((60, vec![]), 0));
+    assert!(fed.connection.session(session).unwrap().is_open());
+}
+
 /// Our detach crosses the peer's close, so the link is attached again to be closed, and the peer does not answer that.
 #[test]
 fn fd12_link_attached_again_to_be_closed_is_forgotten_in_time() {
