@@ -16,8 +16,14 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// The session, link or delivery is gone, or was never on this connection.
-    #[error("unknown or expired id")]
+    /// The session has ended, or was never on this connection.
+    #[error("the session has ended or is unknown")]
+    UnknownSession,
+    /// The link has been closed or detached, or was never on this connection.
+    #[error("the link has ended or is unknown")]
+    UnknownLink,
+    /// The delivery is settled or has been read, or was never on this link.
+    #[error("the delivery is settled or unknown")]
     UnknownId,
     /// The endpoint's state does not allow the command, for the reason given.
     #[error("not possible in this state: {0}")]
@@ -95,7 +101,6 @@ impl ProtocolError {
     }
 }
 
-/// 2.8.15: bytes that do not decode end the connection, since no later frame can be found.
 /// The error to write, whatever it ends.
 impl From<ProtocolError> for AmqpError {
     fn from(error: ProtocolError) -> Self {
@@ -107,6 +112,7 @@ impl From<ProtocolError> for AmqpError {
     }
 }
 
+/// 2.8.15: bytes that do not decode end the connection, since no later frame can be found.
 impl From<DecodeError> for ProtocolError {
     fn from(error: DecodeError) -> Self {
         Self::connection(ErrorCondition::DecodeError, &alloc::format!("{error}"))
@@ -137,6 +143,8 @@ pub enum Cause {
     Header,
     /// The SASL exchange failed (5.3).
     Sasl,
+    /// The session or connection of the endpoint failed. The event of that, which follows, has the reason.
+    Parent,
 }
 
 impl fmt::Display for Cause {
@@ -149,6 +157,7 @@ impl fmt::Display for Cause {
             Self::TimedOut => "the peer took too long",
             Self::Header => "the peer asks for another protocol",
             Self::Sasl => "the SASL exchange failed",
+            Self::Parent => "the session or connection failed",
         })
     }
 }
@@ -174,12 +183,20 @@ pub struct Failure {
     /// The cause of the end.
     pub cause: Cause,
     /// The error sent or received on the wire, or the nearest one if there was none.
+    ///
+    /// For [`Cause::Parent`] it has the condition of the parent's error, and not its description or info.
     pub error: AmqpError,
 }
 
 impl Failure {
     pub(crate) fn new(cause: Cause, condition: ErrorCondition, why: impl Into<Str>) -> Self {
         Self { cause, error: AmqpError::described(condition, why) }
+    }
+
+    /// Returns the failure of an endpoint whose parent has failed for this one.
+    #[cold]
+    pub(crate) fn of_child(&self, why: &'static str) -> Self {
+        Self::new(Cause::Parent, self.error.condition.clone(), Str::from_static(why))
     }
 }
 

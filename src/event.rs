@@ -111,7 +111,7 @@ events! {
         session: SessionId,
     };
     /// The session was ended by the peer with an error, for a violation of the protocol (2.5.4), or by the failure of
-    /// its connection.
+    /// its connection ([`Cause::Parent`](crate::Cause::Parent)).
     SessionError = "SESSION_ERROR" {
         /// The session.
         session: SessionId,

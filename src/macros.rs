@@ -23,12 +23,14 @@ macro_rules! decoded_by_value {
 /// A field is `name: Type;` for an optional one (`Option<Type>`), or carries `mandatory`, `default EXPR`
 /// (both plain `Type`), `multiple` or `multiple_mandatory` (both `Multiple<Type>`).
 ///
+/// `, secret` behind the section leaves `Debug` to be written by hand, since fields can hold secrets.
+///
 /// `Name | NameRef<'a> = ...` makes a second struct of the same table, which borrows from the encoded bytes. A `|` in a
 /// field's row is followed by the type that the field has there.
 macro_rules! composites {
     ($(
         $(#[$meta:meta])*
-        $name:ident $(| $(#[$borrowed_meta:meta])* $vis:vis $borrowed:ident<$lt:lifetime>)? = $symbol:literal ($code:literal) in $section:literal {
+        $name:ident $(| $(#[$borrowed_meta:meta])* $vis:vis $borrowed:ident<$lt:lifetime>)? = $symbol:literal ($code:literal) in $section:literal $(, $secret:ident)? {
             $(
                 $(#[$field_meta:meta])*
                 $field:ident: $ty:ty $(| $lent:ty)? $(, $kind:ident $($default:expr)?)?;
@@ -37,10 +39,12 @@ macro_rules! composites {
     )*) => {$(
         $(#[$meta])*
         #[doc = concat!("\n\nSection ", $section, ", descriptor `", $symbol, "` (`", stringify!($code), "`).")]
-        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[derive(Clone, PartialEq, Eq)]
         pub struct $name {
             $($(#[$field_meta])* pub $field: composites!(@type $ty $(, $kind $($default)?)?),)*
         }
+
+        composites!(@debug $name [$($secret)?] { $($field)* });
 
         impl Default for $name {
             fn default() -> Self {
@@ -113,6 +117,15 @@ macro_rules! composites {
             }
         }
     )*};
+
+    (@debug $name:ident [] { $($field:ident)* }) => {
+        impl core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.debug_struct(stringify!($name))$(.field(stringify!($field), &self.$field))*.finish()
+            }
+        }
+    };
+    (@debug $name:ident [secret] { $($field:ident)* }) => {};
 
     (@borrowed $name:ident, [] { $($fields:tt)* }) => {};
     (@borrowed $name:ident, [$(#[$meta:meta])* $vis:vis $borrowed:ident<$lt:lifetime>] {
@@ -363,7 +376,7 @@ macro_rules! restricted {
 
         impl core::fmt::Display for $name {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.pad(self.as_str())
+                core::fmt::Display::fmt(&$crate::types::Escaped(self.as_str()), f)
             }
         }
 

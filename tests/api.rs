@@ -128,6 +128,8 @@ assert_errors![
 #[test]
 fn command_errors_display_in_lower_case_without_parentheses_or_a_period() {
     let errors = [
+        CommandError::UnknownSession,
+        CommandError::UnknownLink,
         CommandError::UnknownId,
         CommandError::IllegalState("the session is ending"),
         CommandError::NoCredit,
@@ -144,7 +146,7 @@ fn command_errors_display_in_lower_case_without_parentheses_or_a_period() {
         let first = text.chars().next().unwrap();
         assert!(first.is_lowercase() && !text.ends_with('.') && !text.contains(['(', ')']), "{text}");
     }
-    assert_eq!(CommandError::UnknownId.to_string(), "unknown or expired id");
+    assert_eq!(CommandError::UnknownLink.to_string(), "the link has ended or is unknown");
 }
 
 #[test]
@@ -201,13 +203,13 @@ fn a_view_of_an_id_that_has_ended_is_an_error() {
     // The end waits until the delivery in front of it has been seen.
     pair.server_events();
     pair.run();
-    assert_eq!(pair.client.session_ref(session).err(), Some(CommandError::UnknownId));
-    assert_eq!(pair.client.sender_ref(sender).err(), Some(CommandError::UnknownId));
-    assert_eq!(pair.server.receiver_ref(receiver).err(), Some(CommandError::UnknownId));
+    assert_eq!(pair.client.session_ref(session).err(), Some(CommandError::UnknownSession));
+    assert_eq!(pair.client.sender_ref(sender).err(), Some(CommandError::UnknownLink));
+    assert_eq!(pair.server.receiver_ref(receiver).err(), Some(CommandError::UnknownLink));
     // Ids of one connection mean nothing to another.
     assert_eq!(
         Connection::new(ConnectionConfig::client("c")).session_ref(session).err(),
-        Some(CommandError::UnknownId)
+        Some(CommandError::UnknownSession)
     );
 }
 

@@ -194,7 +194,7 @@ fn refused_link_never_raises_open() {
     let events = pair.client_events();
     assert_eq!(names(&events), ["CONNECTION_OPEN", "SESSION_OPEN", "SENDER_ERROR"]);
     assert_eq!(events[2].error_detail().as_deref(), Some("amqp:not-found: no such node"));
-    assert_eq!(pair.client.sender(sender).err(), Some(CommandError::UnknownId));
+    assert_eq!(pair.client.sender(sender).err(), Some(CommandError::UnknownLink));
     assert_eq!(pair.server_events(), []);
     assert!(pair.client.session_ref(session).unwrap().is_open());
     assert_eq!(pair.client.session(session).unwrap().links().count(), 0);

@@ -40,8 +40,8 @@ use crate::{
 /// agent.handle_eof(connection.id(), now);
 /// agent.run_callbacks(now);
 /// assert_eq!(*events.borrow(), [
-///     "SESSION_ERROR: amqp:connection:forced: the transport was lost",
-///     "CONNECTION_ERROR: amqp:connection:forced: the transport was lost",
+///     "SESSION_ERROR: amqp:connection:forced: the connection failed",
+///     "CONNECTION_ERROR: amqp:connection:forced: the transport was lost during the SASL exchange",
 /// ]);
 /// # Ok(())
 /// # }

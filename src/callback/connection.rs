@@ -214,7 +214,7 @@ impl AgentConnection {
     fn session_id(&self, key: EndpointKey) -> Result<SessionId, CommandError> {
         match self.engine_ids.get(&key) {
             Some(EngineId::Session(id)) => Ok(*id),
-            _ => Err(CommandError::UnknownId),
+            _ => Err(CommandError::UnknownSession),
         }
     }
 

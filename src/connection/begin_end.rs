@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, format};
 
-use super::{Connection, receive::not_allowed, unknown_id};
+use super::{Connection, receive::not_allowed, unknown_session};
 use crate::{
     config::SessionConfig,
     context::Context,
@@ -34,7 +34,7 @@ impl Connection {
         // 2.4.2: ahead of the peer's open, only frames that any peer accepts: small ones on channel 0.
         let ahead =
             channel == 0 && matches!(self.state, ConnectionState::OpenPipe | ConnectionState::OpenSent);
-        let Some((session, cx)) = self.session_on(channel) else { return unknown_id() };
+        let Some((session, cx)) = self.session_on(channel) else { return unknown_session() };
         session.begin_pending = true;
         if opened || ahead {
             let written = session.write_begin(cx);
@@ -103,7 +103,7 @@ impl Connection {
     /// event has not been polled, that event follows.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if the session's last event has been polled, [`CommandError::IllegalState`] if it has been
+    /// [`CommandError::UnknownSession`] if the session's last event has been polled, [`CommandError::IllegalState`] if it has been
     /// answered or the connection has not, [`CommandError::FrameTooLarge`] if the begin is larger than the peer
     /// accepts.
     pub fn accept_session(&mut self, id: SessionId, config: SessionConfig) -> Result<(), CommandError> {
@@ -144,7 +144,7 @@ impl Connection {
 
     fn answer_begin(&mut self, id: SessionId, config: SessionConfig) -> Result<(), CommandError> {
         let Some((session, cx)) = self.session_on(id.slot()).filter(|(session, _)| session.id == id) else {
-            return unknown_id();
+            return unknown_session();
         };
         if session.state != SessionState::BeginRcvd {
             return Err(CommandError::IllegalState("the session's begin has been answered"));

@@ -150,11 +150,31 @@ impl Connection {
         if self.state == ConnectionState::End {
             return;
         }
-        self.end_unanswered("the transport was lost");
+        self.end_unanswered(self.lost_at());
         self.cx.outbox = Outbox::default();
         self.answer_part_of_header();
         self.limit_last_output();
         self.cx.timers.advance(now);
+    }
+
+    /// Returns how far the connection was when its transport was lost.
+    fn lost_at(&self) -> &'static str {
+        use ConnectionState::{
+            ClosePipe, CloseSent, Discarding, HeaderExch, HeaderRcvd, HeaderSent, OcPipe, OpenPipe, OpenRcvd,
+            OpenSent, Start,
+        };
+        match self.state {
+            Start | HeaderRcvd if self.sasl.is_started() && !self.sasl.is_done() => {
+                "the transport was lost during the SASL exchange"
+            }
+            Start | HeaderRcvd | HeaderSent | OpenPipe | OcPipe => {
+                "the transport was lost before the peer's protocol header"
+            }
+            HeaderExch | OpenSent | ClosePipe => "the transport was lost before the peer's open",
+            OpenRcvd => "the transport was lost before the peer's open was answered",
+            CloseSent | Discarding => "the transport was lost before the peer's close",
+            _ => "the transport was lost without a close",
+        }
     }
 
     /// Takes note that the transport takes no more output: its write half has failed, or nobody reads it.
@@ -219,11 +239,11 @@ impl Connection {
         if core::mem::replace(&mut self.end_raised, true) {
             return;
         }
-        // One for all events.
-        let failure = failure.cloned().map(Arc::new);
+        // One for all events of sessions and links.
+        let of_children = failure.map(|failure| Arc::new(failure.of_child("the connection failed")));
         for channel in self.sessions.numbers() {
             if let Some((session, cx)) = self.session_on(channel) {
-                let _ = session.end(SessionEnd::Connection(failure.clone()), cx);
+                let _ = session.end(SessionEnd::Connection(of_children.clone()), cx);
             }
         }
         // A connection that has ended has nothing but what can be asked of it.
@@ -232,7 +252,7 @@ impl Connection {
         }
         self.cx.event(match failure {
             None => Event::ConnectionClosed,
-            Some(failure) => Event::ConnectionError(failure),
+            Some(failure) => Event::ConnectionError(Arc::new(failure.clone())),
         });
     }
 }

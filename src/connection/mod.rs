@@ -4,6 +4,7 @@ mod begin_end;
 mod deferred;
 mod end;
 mod handles;
+mod header;
 mod keepalive;
 mod open_close;
 mod receive;
@@ -243,7 +244,7 @@ impl Connection {
     /// ```
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if all of it has been read.
+    /// [`CommandError::UnknownId`] if all of it has been read, [`CommandError::UnknownLink`] if the link is gone too.
     pub fn read_chunk(
         &mut self,
         receiver: ReceiverId,
@@ -441,7 +442,7 @@ fn close_is_sent(state: ConnectionState) -> bool {
     matches!(state, ClosePipe | CloseSent | Discarding | End | OcPipe)
 }
 
-/// Returns the error of a command for a session or link that does not exist.
-fn unknown_id<T>() -> Result<T, CommandError> {
-    Err(CommandError::UnknownId)
+/// Returns the error of a command for a session that does not exist.
+fn unknown_session<T>() -> Result<T, CommandError> {
+    Err(CommandError::UnknownSession)
 }

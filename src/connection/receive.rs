@@ -1,14 +1,13 @@
-//! Input: headers, frames, and the router of a connection, the only place where one of its frames meets its handler
+//! Input: frames, and the router of a connection, the only place where one of its frames meets its handler
 //! (2.2, 2.3, 2.4.6).
 
 use super::{Connection, Owed, Progress, end::ConnectionEnd};
 use crate::{
     codec::from_slice,
-    config::{SaslPolicy, Side},
     context::Context,
-    error::{Cause, Failure, ProtocolError},
+    error::ProtocolError,
     event::Event,
-    frame::{FrameHeader, FrameKind, HEADER_SIZE, Input, ProtocolHeader, ProtocolId, peek_header},
+    frame::{FrameHeader, FrameKind, HEADER_SIZE, Input, ProtocolHeader, peek_header},
     session::SessionEndpoint,
     spec::{
         definitions::ErrorCondition,
@@ -209,79 +208,6 @@ impl Connection {
             }
             Start | HeaderSent | OpenPipe | OcPipe => Expected::Header,
             _ => Expected::Frames(FrameKind::Amqp),
-        }
-    }
-
-    fn on_header(&mut self, header: Option<ProtocolHeader>) {
-        let due = if self.sasl.expects_header() { ProtocolHeader::SASL } else { ProtocolHeader::AMQP };
-        match self.cx.config.side {
-            Side::Client if header == Some(due) => {
-                if due == ProtocolHeader::AMQP {
-                    let _ = self.apply(ConnectionTrigger::RecvHeader);
-                } else {
-                    self.sasl.on_header();
-                }
-            }
-            Side::Client => {
-                let why = match header {
-                    Some(ProtocolHeader::SASL) => "the server asks for a SASL layer".into(),
-                    Some(other) => alloc::format!("the server speaks {other}"),
-                    None => "the server does not speak AMQP".into(),
-                };
-                // 2.2: what was to follow our header is not written.
-                self.cx.outbox.keep_header();
-                self.header_mismatch(&why);
-            }
-            Side::Server => self.on_client_header(header),
-        }
-    }
-
-    /// 2.2: a server answers with the header that the client sent, or with one that it accepts and then closes.
-    fn on_client_header(&mut self, header: Option<ProtocolHeader>) {
-        let offers = self.has_sasl();
-        let insists = offers && self.cx.config.sasl_policy == SaslPolicy::Required;
-        match header {
-            Some(ProtocolHeader::SASL) if offers && !self.sasl.is_done() => self.accept_sasl(),
-            Some(ProtocolHeader::AMQP) if !insists || self.sasl.is_done() => {
-                let _ = self.apply(ConnectionTrigger::RecvHeader);
-                self.cx.outbox.protocol_header(ProtocolHeader::AMQP);
-                let _ = self.apply(ConnectionTrigger::SendHeader);
-            }
-            other => {
-                let (answer, id) = self.header_of_server();
-                self.cx.outbox.protocol_header(answer);
-                if other.is_some() {
-                    let _ = self.apply(ConnectionTrigger::RecvHeader);
-                }
-                let why = match other {
-                    Some(header) => alloc::format!("the client speaks {header}, not protocol {id:?} 1.0.0"),
-                    None => "the client does not speak AMQP".into(),
-                };
-                self.header_mismatch(&why);
-            }
-        }
-    }
-
-    /// Returns the header that a server asks for, with its protocol.
-    fn header_of_server(&self) -> (ProtocolHeader, ProtocolId) {
-        let insists = self.has_sasl() && self.cx.config.sasl_policy == SaslPolicy::Required;
-        if insists && !self.sasl.is_done() {
-            (ProtocolHeader::SASL, ProtocolId::Sasl)
-        } else {
-            (ProtocolHeader::AMQP, ProtocolId::Amqp)
-        }
-    }
-
-    fn header_mismatch(&mut self, why: &str) {
-        let failure = Failure::new(Cause::Header, ErrorCondition::FramingError, why);
-        self.end(ConnectionEnd::HeaderMismatch(failure));
-    }
-
-    /// 2.2: a server answers a header of which only a part came, too.
-    pub(super) fn answer_part_of_header(&mut self) {
-        if self.header_begun && self.cx.config.side == Side::Server && !self.cx.output_lost {
-            let (answer, _) = self.header_of_server();
-            self.cx.outbox.protocol_header(answer);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Output that waits for the transport: heads in one buffer, large payloads between them by reference.
 
 use alloc::{collections::VecDeque, vec::Vec};
+use core::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -70,7 +71,7 @@ impl Waiting {
 }
 
 /// Bytes waiting to be written, in order.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Outbox {
     /// Frame heads and small payloads, those before `read` written already.
     heads: Vec<u8>,
@@ -374,9 +375,22 @@ impl Outbox {
 /// Read it as a [`Buf`], with [`chunks_vectored`](Buf::chunks_vectored) for a gathering write, or take
 /// owned pieces with [`next_chunk`](Self::next_chunk) for I/O that keeps buffers while it writes. Nothing more is
 /// added while it is borrowed, so do not hold it across a wait.
-#[derive(Debug)]
 pub struct Transmit<'a> {
     pub(crate) outbox: &'a mut Outbox,
+}
+
+/// Shows the number of bytes alone: a password can be among them.
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// Shows the number of bytes alone: a password can be among them.
+impl fmt::Debug for Transmit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transmit").field("len", &self.len()).finish_non_exhaustive()
+    }
 }
 
 impl Transmit<'_> {

@@ -73,6 +73,12 @@ impl ProtocolHeader {
 
 impl fmt::Display for ProtocolHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AMQP {} {}.{}.{}", self.id, self.major, self.minor, self.revision)
+        match self.id {
+            0 => f.write_str("AMQP")?,
+            2 => f.write_str("TLS")?,
+            3 => f.write_str("SASL")?,
+            id => write!(f, "protocol {id}")?,
+        }
+        write!(f, " {}.{}.{}", self.major, self.minor, self.revision)
     }
 }

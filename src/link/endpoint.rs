@@ -196,14 +196,14 @@ impl Link {
     pub(crate) fn sender(&mut self) -> Result<&mut SenderEndpoint, CommandError> {
         match &mut self.kind {
             LinkKind::Sender(sender) => Ok(sender),
-            LinkKind::Receiver(_) => Err(CommandError::UnknownId),
+            LinkKind::Receiver(_) => Err(CommandError::UnknownLink),
         }
     }
 
     pub(crate) fn receiver(&mut self) -> Result<&mut ReceiverEndpoint, CommandError> {
         match &mut self.kind {
             LinkKind::Receiver(receiver) => Ok(receiver),
-            LinkKind::Sender(_) => Err(CommandError::UnknownId),
+            LinkKind::Sender(_) => Err(CommandError::UnknownLink),
         }
     }
 

@@ -2,11 +2,8 @@
 
 use core::{fmt, hint::black_box};
 
-use super::{
-    Step,
-    step::{Redacted, Success},
-};
-use crate::types::Str;
+use super::{Step, step::Success};
+use crate::{spec::sasl::Redacted, types::Str};
 
 /// The credentials that a client presents.
 ///

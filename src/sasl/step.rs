@@ -4,7 +4,10 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use crate::{spec::sasl::SaslCode, types::Str};
+use crate::{
+    spec::sasl::{Redacted, SaslCode},
+    types::Str,
+};
 
 /// The input of one step of an [`Exchange`](super::Exchange).
 ///
@@ -99,17 +102,6 @@ impl Success {
     pub fn additional_data(mut self, additional_data: impl Into<Bytes>) -> Self {
         self.additional_data = Some(additional_data.into());
         self
-    }
-}
-
-/// A placeholder for bytes in a `Debug`.
-///
-/// It shows no length: with the user's name, the length of a PLAIN message reveals that of the password.
-pub(super) struct Redacted;
-
-impl fmt::Debug for Redacted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("..")
     }
 }
 

@@ -195,7 +195,7 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
-        let link = self.links.get_mut(handle).ok_or(CommandError::UnknownId)?;
+        let link = self.links.get_mut(handle).ok_or(CommandError::UnknownLink)?;
         let what = (Handle::new(handle.into()), link.common.role());
         AttachReply::new(&link.common.identity, local, what, modes, echo).write(cx)?;
         if !link.common.apply(LinkTrigger::SendAttach) {
@@ -212,7 +212,7 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let local = config::LinkConfig::default();
-        let modes = self.links.get(handle).ok_or(CommandError::UnknownId)?.modes();
+        let modes = self.links.get(handle).ok_or(CommandError::UnknownLink)?.modes();
         let written = self.write_attach_reply(handle, &local, modes, echo, cx);
         let Err(CommandError::FrameTooLarge { .. }) = written else { return written };
         self.write_attach_reply(handle, &local, modes, EchoTermini::NONE, cx)

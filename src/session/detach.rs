@@ -58,12 +58,12 @@ impl SessionEndpoint {
         why: LinkEnd,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
-        let link = self.links.get_mut(handle).ok_or(CommandError::UnknownId)?;
+        let link = self.links.get_mut(handle).ok_or(CommandError::UnknownLink)?;
         match why {
             LinkEnd::Command { closed, error } => self.end_link_by_command(handle, closed, error, cx),
             LinkEnd::Refusal(error) => {
                 self.refuse_attach(handle, error, cx)?;
-                let link = self.links.get_mut(handle).ok_or(CommandError::UnknownId)?;
+                let link = self.links.get_mut(handle).ok_or(CommandError::UnknownLink)?;
                 link.common.end_raised = true;
                 Ok(())
             }
@@ -125,7 +125,7 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let can_write = self.can_write();
-        let link = self.links.get_mut(handle).ok_or(CommandError::UnknownId)?;
+        let link = self.links.get_mut(handle).ok_or(CommandError::UnknownLink)?;
         let id = link.common.id;
         if link.common.pending_attach.is_some() {
             // Nothing of the link has been written, so nothing has to be detached.
@@ -167,7 +167,7 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
-        let link = self.links.get(handle).ok_or(CommandError::UnknownId)?;
+        let link = self.links.get(handle).ok_or(CommandError::UnknownLink)?;
         if link.common.state != LinkState::AttachRcvd {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
         }
@@ -205,7 +205,7 @@ impl SessionEndpoint {
     ) -> Result<(), CommandError> {
         let trigger = if error.is_some() { LinkTrigger::SendDetachError } else { LinkTrigger::SendDetach };
         self.check_writable()?;
-        let link = self.links.get(handle).ok_or(CommandError::UnknownId)?;
+        let link = self.links.get(handle).ok_or(CommandError::UnknownLink)?;
         if link.common.state.next(trigger).is_none() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }

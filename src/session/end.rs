@@ -132,6 +132,13 @@ impl SessionEndpoint {
         if self.state == SessionState::BeginRcvd {
             cx.withdraw(self.id.into());
         }
+        let of_links = match &failure {
+            Some(failure) if failure.cause == Cause::Parent => Some(failure.clone()),
+            Some(failure) if self.links.iter().next().is_some() => {
+                Some(Arc::new(failure.of_child("the session failed")))
+            }
+            _ => None,
+        };
         for link in self.links.iter_mut() {
             if link.common.state == LinkState::AttachRcvd {
                 cx.withdraw(link.common.id.into());
@@ -139,7 +146,7 @@ impl SessionEndpoint {
             if !core::mem::replace(&mut link.common.end_raised, true) {
                 keep_unread(link, cx);
                 let (id, unsettled) = (link.common.id, link.common.unsettled);
-                cx.event(Event::link_closed(id, unsettled, link.cut_off(), failure.clone()));
+                cx.event(Event::link_closed(id, unsettled, link.cut_off(), of_links.clone()));
             }
         }
         cx.event(Event::session_ended(self.id, failure));

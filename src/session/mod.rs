@@ -140,7 +140,7 @@ fn find(links: &Slab<Link>, id: LinkId) -> Option<&Link> {
 
 fn find_mut(links: &mut Slab<Link>, id: LinkId) -> Result<&mut Link, CommandError> {
     let link = links.get_mut(LinkKey::from(id).handle).filter(|link| link.common.id == id);
-    link.ok_or(CommandError::UnknownId)
+    link.ok_or(CommandError::UnknownLink)
 }
 
 impl SessionEndpoint {

@@ -49,7 +49,7 @@ impl SessionEndpoint {
         if link.common.state != LinkState::Attached || link.common.pending_detach.is_some() {
             return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
         }
-        let LinkKind::Sender(sender) = &mut link.kind else { return Err(CommandError::UnknownId) };
+        let LinkKind::Sender(sender) = &mut link.kind else { return Err(CommandError::UnknownLink) };
         let settled = sender.settles(options.settled)?;
         let ready = match sender.check(payload.len()) {
             Ok(()) if window == 0 => Err(CommandError::WindowClosed),

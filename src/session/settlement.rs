@@ -45,7 +45,7 @@ impl SessionEndpoint {
     ) -> Result<(), CommandError> {
         let state = fitting(state, cx)?;
         let link = find_mut(&mut self.links, id.into())?;
-        let LinkKind::Receiver(receiver) = &link.kind else { return Err(CommandError::UnknownId) };
+        let LinkKind::Receiver(receiver) = &link.kind else { return Err(CommandError::UnknownLink) };
         // 2.7.5: in mode second the sender settles first.
         let settled = settle.unwrap_or(receiver.rcv_mode == ReceiverSettleMode::First);
         let has_parts = receiver.has_parts();

@@ -1,8 +1,8 @@
 //! Restricted types, the error type and constants (2.8).
 
-use core::fmt::{self, Write as _};
+use core::fmt;
 
-use crate::types::{Fields, HeapSize, Str};
+use crate::types::{Escaped, Fields, HeapSize, Str};
 
 /// The lower bound for the agreed maximum frame size, in bytes (2.8.19).
 pub const MIN_MAX_FRAME_SIZE: u32 = 512;
@@ -160,16 +160,12 @@ impl HeapSize for AmqpError {
 }
 
 impl fmt::Display for AmqpError {
-    /// Writes the condition, then the description with control characters escaped: it is the peer's text.
+    /// Writes the condition, then the description. Both are the peer's text, so what would not be seen is escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.condition.as_str())?;
-        let Some(description) = self.description.as_deref().filter(|text| !text.is_empty()) else {
-            return Ok(());
-        };
-        f.write_str(": ")?;
-        description.chars().try_for_each(|c| match c.is_control() {
-            true => write!(f, "{}", c.escape_default()),
-            false => f.write_char(c),
-        })
+        write!(f, "{}", self.condition)?;
+        match self.description.as_deref().filter(|text| !text.is_empty()) {
+            Some(description) => write!(f, ": {}", Escaped(description)),
+            None => Ok(()),
+        }
     }
 }

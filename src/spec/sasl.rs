@@ -1,5 +1,7 @@
 //! Frame bodies of the SASL layer (5.3.3).
 
+use core::fmt;
+
 use bytes::Bytes;
 
 use crate::types::{Str, Symbol};
@@ -31,7 +33,7 @@ composites! {
     }
 
     /// A client's choice of mechanism.
-    SaslInit = "amqp:sasl-init:list" (0x41) in "5.3.3.2" {
+    SaslInit = "amqp:sasl-init:list" (0x41) in "5.3.3.2", secret {
         /// Name of the mechanism.
         mechanism: Symbol, mandatory;
         /// Initial response of the mechanism. An absent one differs from an empty one.
@@ -41,19 +43,19 @@ composites! {
     }
 
     /// A challenge of the server.
-    SaslChallenge = "amqp:sasl-challenge:list" (0x42) in "5.3.3.3" {
+    SaslChallenge = "amqp:sasl-challenge:list" (0x42) in "5.3.3.3", secret {
         /// Data of the mechanism.
         challenge: Bytes, mandatory;
     }
 
     /// The client's answer to a challenge.
-    SaslResponse = "amqp:sasl-response:list" (0x43) in "5.3.3.4" {
+    SaslResponse = "amqp:sasl-response:list" (0x43) in "5.3.3.4", secret {
         /// Data of the mechanism.
         response: Bytes, mandatory;
     }
 
     /// The end of the exchange. The server sends it last.
-    SaslOutcome = "amqp:sasl-outcome:list" (0x44) in "5.3.3.5" {
+    SaslOutcome = "amqp:sasl-outcome:list" (0x44) in "5.3.3.5", secret {
         /// The result.
         code: SaslCode, mandatory;
         /// Data of the mechanism, beside the result.
@@ -74,5 +76,51 @@ archetypes! {
         SaslResponse(SaslResponse);
         /// See [`SaslOutcome`].
         SaslOutcome(SaslOutcome);
+    }
+}
+
+/// A placeholder for bytes in a `Debug`.
+///
+/// It shows no length: with the user's name, the length of a PLAIN message reveals that of the password.
+pub(crate) struct Redacted;
+
+impl fmt::Debug for Redacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
+}
+
+/// Shows no bytes: they can hold a password.
+impl fmt::Debug for SaslInit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SaslInit")
+            .field("mechanism", &self.mechanism)
+            .field("initial_response", &self.initial_response.as_ref().map(|_| Redacted))
+            .field("hostname", &self.hostname)
+            .finish()
+    }
+}
+
+/// Shows no bytes: they can hold a secret.
+impl fmt::Debug for SaslChallenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SaslChallenge").field("challenge", &Redacted).finish()
+    }
+}
+
+/// Shows no bytes: they can hold a password.
+impl fmt::Debug for SaslResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SaslResponse").field("response", &Redacted).finish()
+    }
+}
+
+/// Shows no bytes: they can hold a secret.
+impl fmt::Debug for SaslOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SaslOutcome")
+            .field("code", &self.code)
+            .field("additional_data", &self.additional_data.as_ref().map(|_| Redacted))
+            .finish()
     }
 }

@@ -41,8 +41,15 @@ fn error_of_the_peer_ends_an_endpoint_and_everything_in_it() {
         harness.server().end(which, Some(AmqpError::described(ErrorCondition::ResourceDeleted, "gone")));
         harness.run();
         let log = harness.take_log();
-        let all = ["connection", "session", "sender", "receiver"]
-            .map(|name| format!("{name} {}_ERROR amqp:resource-deleted: gone", name.to_uppercase()));
+        // What a parent took with it names the parent.
+        let all = ["connection", "session", "sender", "receiver"].map(|name| {
+            let text = match which {
+                0 if name != "connection" => "the connection failed",
+                1 if name != "session" => "the session failed",
+                _ => "gone",
+            };
+            format!("{name} {}_ERROR amqp:resource-deleted: {text}", name.to_uppercase())
+        });
         let expected: BTreeSet<_> = match which {
             0 => all.iter().collect(),
             1 => all[1..].iter().collect(),
@@ -83,9 +90,14 @@ fn lost_transport_ends_everything_with_errors_children_first() {
     harness.agent.run_callbacks(harness.now);
     let log = harness.log();
     assert_eq!(log.len(), 4);
+    let (last, children) = log.split_last().unwrap();
     assert!(
-        log.iter().all(|line| line.ends_with("_ERROR amqp:connection:forced: the transport was lost")),
+        children.iter().all(|line| line.ends_with("_ERROR amqp:connection:forced: the connection failed")),
         "{log:?}"
+    );
+    assert!(
+        last.ends_with("_ERROR amqp:connection:forced: the transport was lost without a close"),
+        "{last}"
     );
     assert_grammar(&log);
     assert_eq!(handles.are_open(), [false; 4]);

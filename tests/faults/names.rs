@@ -1,5 +1,8 @@
 //! Secrets, names and texts (FF).
 
+mod secrets;
+mod texts;
+
 use std::time::Duration;
 
 use amqp_proto::{
@@ -9,6 +12,7 @@ use amqp_proto::{
         definitions::{AmqpError, Role},
         delivery_state::DeliveryState,
         performatives::{Attach, Flow, Transfer},
+        sasl::SaslMechanisms,
     },
     types::{Handle, Milliseconds, Seconds, Symbol, Value},
 };
@@ -17,6 +21,18 @@ use crate::support::{ATTACH_SENDER, Fed, frame};
 
 fn performative(value: &impl amqp_proto::codec::Encode) -> Vec<u8> {
     frame(0, &amqp_proto::codec::to_vec(value))
+}
+
+/// A frame of the SASL layer (5.3.1).
+fn sasl_frame(body: &impl amqp_proto::codec::Encode) -> Vec<u8> {
+    let mut bytes = performative(body);
+    bytes[5] = 1;
+    bytes
+}
+
+/// The mechanisms of a server that has PLAIN.
+fn plain_offer() -> Vec<u8> {
+    sasl_frame(&SaslMechanisms { sasl_server_mechanisms: Symbol::from_static("PLAIN").into() })
 }
 
 /// A server with a sender, whose peer's handle is 1.

@@ -146,7 +146,7 @@ fn fc1b_so_can_the_bytes_of_a_streamed_one() {
                 message.extend_from_slice(&chunk);
             }
             assert_eq!(message, b"one two", "{what}");
-            assert_eq!(fed.connection.read_chunk(receiver, delivery), Err(CommandError::UnknownId));
+            assert_eq!(fed.connection.read_chunk(receiver, delivery), Err(CommandError::UnknownLink));
         }
     }
 }
@@ -162,7 +162,7 @@ fn fc1c_input_waits_until_it_has_been_announced_and_then_drops_it() {
     let Event::DeliveryBegun { delivery, .. } = fed.events()[0] else { panic!() };
     fed.feed("");
     assert_eq!(fed.unread(), 0);
-    assert_eq!(fed.connection.read_chunk(receiver, delivery), Err(CommandError::UnknownId));
+    assert_eq!(fed.connection.read_chunk(receiver, delivery), Err(CommandError::UnknownLink));
 }
 
 #[test]

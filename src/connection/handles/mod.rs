@@ -6,7 +6,7 @@ mod receiver;
 mod sender;
 mod session;
 
-use super::{Connection, unknown_id};
+use super::Connection;
 use crate::{
     config::{LinkConfig, ReceiverConfig, SenderConfig},
     context::Context,
@@ -80,36 +80,40 @@ impl Connection {
         &self,
         channel: u16,
         check: impl FnOnce(&SessionEndpoint) -> bool,
+        unknown: CommandError,
     ) -> Result<View<'_>, CommandError> {
         let session = self.sessions.get(channel).filter(|session| check(session));
-        session.map_or_else(unknown_id, |session| Ok(View { session, cx: &self.cx }))
+        session.map(|session| View { session, cx: &self.cx }).ok_or(unknown)
     }
 
     fn parts(
         &mut self,
         channel: u16,
         check: impl FnOnce(&SessionEndpoint) -> bool,
+        unknown: CommandError,
     ) -> Result<Parts<'_>, CommandError> {
         match self.session_on(channel) {
             Some((session, cx)) if check(session) => Ok(Parts { session, cx }),
-            _ => unknown_id(),
+            _ => Err(unknown),
         }
     }
 
     fn link_view(&self, id: LinkId) -> Result<View<'_>, CommandError> {
-        self.view(LinkKey::from(id).session, |session| has_live_link(session, id))
+        self.view(LinkKey::from(id).session, |session| has_live_link(session, id), CommandError::UnknownLink)
     }
 
     fn link_parts(&mut self, id: LinkId) -> Result<Parts<'_>, CommandError> {
-        self.parts(LinkKey::from(id).session, |session| has_live_link(session, id))
+        self.parts(LinkKey::from(id).session, |session| has_live_link(session, id), CommandError::UnknownLink)
     }
 
     /// Borrows a session, to query it and send commands.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if it has ended.
+    /// [`CommandError::UnknownSession`] if it has ended.
     pub fn session(&mut self, id: SessionId) -> Result<Session<'_>, CommandError> {
-        Ok(Session { parts: self.parts(id.slot(), |session| is_live(session, id))? })
+        Ok(Session {
+            parts: self.parts(id.slot(), |session| is_live(session, id), CommandError::UnknownSession)?,
+        })
     }
 
     /// Borrows a session, to query it.
@@ -122,15 +126,17 @@ impl Connection {
     /// ```
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if it has ended.
+    /// [`CommandError::UnknownSession`] if it has ended.
     pub fn session_ref(&self, id: SessionId) -> Result<SessionRef<'_>, CommandError> {
-        Ok(SessionRef { view: self.view(id.slot(), |session| is_live(session, id))? })
+        Ok(SessionRef {
+            view: self.view(id.slot(), |session| is_live(session, id), CommandError::UnknownSession)?,
+        })
     }
 
     /// Borrows a sending link, to query it and send commands.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if it has been closed or detached.
+    /// [`CommandError::UnknownLink`] if it has been closed or detached.
     pub fn sender(&mut self, id: SenderId) -> Result<Sender<'_>, CommandError> {
         Ok(Sender { parts: self.link_parts(id.into())?, id })
     }
@@ -138,7 +144,7 @@ impl Connection {
     /// Borrows a sending link, to query it.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if it has been closed or detached.
+    /// [`CommandError::UnknownLink`] if it has been closed or detached.
     pub fn sender_ref(&self, id: SenderId) -> Result<SenderRef<'_>, CommandError> {
         Ok(SenderRef { view: self.link_view(id.into())?, id })
     }
@@ -146,7 +152,7 @@ impl Connection {
     /// Borrows a receiving link, to query it and send commands.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if it has been closed or detached.
+    /// [`CommandError::UnknownLink`] if it has been closed or detached.
     pub fn receiver(&mut self, id: ReceiverId) -> Result<Receiver<'_>, CommandError> {
         Ok(Receiver { parts: self.link_parts(id.into())?, id })
     }
@@ -154,7 +160,7 @@ impl Connection {
     /// Borrows a receiving link, to query it.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if it has been closed or detached.
+    /// [`CommandError::UnknownLink`] if it has been closed or detached.
     pub fn receiver_ref(&self, id: ReceiverId) -> Result<ReceiverRef<'_>, CommandError> {
         Ok(ReceiverRef { view: self.link_view(id.into())?, id })
     }
@@ -168,7 +174,7 @@ impl Connection {
     /// gone before it was answered, and its last event has not been polled, that event follows.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if the link's last event has been polled, [`CommandError::IllegalState`] if it has been answered or
+    /// [`CommandError::UnknownLink`] if the link's last event has been polled, [`CommandError::IllegalState`] if it has been answered or
     /// its session is ending, [`CommandError::FrameTooLarge`] if the attach is larger than the peer accepts.
     pub fn accept_sender(&mut self, id: SenderId, config: SenderConfig) -> Result<(), CommandError> {
         self.accept(id.into(), &config.into())

@@ -198,7 +198,7 @@ impl Sender<'_> {
     /// `available`). Default 0.
     ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if the link is gone.
+    /// [`CommandError::UnknownLink`] if the link is gone.
     pub fn set_available(&mut self, available: u32) -> Result<(), CommandError> {
         let id = self.id;
         self.parts.run(|session, _| session.set_available(id, available))

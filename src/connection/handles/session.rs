@@ -100,7 +100,7 @@ impl Session<'_> {
     pub fn attach_sender(&mut self, config: SenderConfig) -> Result<SenderId, CommandError> {
         match self.attach(Role::Sender, config.into())? {
             LinkId::Sender(id) => Ok(id),
-            LinkId::Receiver(_) => Err(CommandError::UnknownId),
+            LinkId::Receiver(_) => Err(CommandError::UnknownLink),
         }
     }
 
@@ -120,7 +120,7 @@ impl Session<'_> {
     pub fn attach_receiver(&mut self, config: ReceiverConfig) -> Result<ReceiverId, CommandError> {
         match self.attach(Role::Receiver, config.into())? {
             LinkId::Receiver(id) => Ok(id),
-            LinkId::Sender(_) => Err(CommandError::UnknownId),
+            LinkId::Sender(_) => Err(CommandError::UnknownLink),
         }
     }
 

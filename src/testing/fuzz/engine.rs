@@ -208,6 +208,8 @@ impl Engine {
                 answered,
                 Ok(())
                     | Err(CommandError::IllegalState(_)
+                        | CommandError::UnknownSession
+                        | CommandError::UnknownLink
                         | CommandError::UnknownId
                         | CommandError::LimitReached(_)
                         | CommandError::FrameTooLarge { .. })

@@ -105,7 +105,7 @@ fn fa6c_begin_without_an_answer_times_out_with_its_links() {
     fed.connection.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
     fed.write();
     fed.output.clear();
-    let events = vec![("SENDER_ERROR", TIMED_OUT), ("SESSION_ERROR", TIMED_OUT)];
+    let events = vec![("SENDER_ERROR", Some(Cause::Parent)), ("SESSION_ERROR", TIMED_OUT)];
     assert_eq!(wait(&mut fed), (60, events));
     assert!(fed.output.windows(3).any(|bytes| bytes == [0x00, 0x53, 0x17]), "{:x?}", &fed.output[..]);
     assert_eq!(fed.connection.poll_timeout(), None);

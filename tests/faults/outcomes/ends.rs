@@ -181,7 +181,7 @@ fn fc9b_request_that_is_lost_can_be_answered_until_that_has_been_polled() {
             let names = fed.names();
             assert_eq!(names.contains(&"RECEIVER_ERROR"), !refuses, "{names:?}");
             let late = fed.connection.accept_receiver(receiver, ReceiverConfig::new());
-            assert_eq!(late, Err(CommandError::UnknownId));
+            assert_eq!(late, Err(CommandError::UnknownLink));
         }
     }
 }
