@@ -34,6 +34,7 @@ pub(crate) struct Message<'a> {
 
 impl SessionEndpoint {
     /// Writes the first frame of a message. The rest follows by [`continue_sending`](Self::continue_sending).
+    #[inline]
     pub(crate) fn send(
         &mut self,
         message: Message<'_>,
@@ -43,7 +44,9 @@ impl SessionEndpoint {
         let handle = LinkKey::from(LinkId::from(sender_id)).handle;
         let (window, outbox_full) = (self.window.remote_incoming_window, cx.outbox_full());
         self.check_accepts_new_work(cx)?;
-        let full = self.outgoing.len() >= self.charged_unsettled && self.is_unsettled_full(cx);
+        let full = options.settled != Some(true)
+            && self.outgoing.len() >= self.charged_unsettled
+            && self.is_unsettled_full(cx);
         let delivery = self.outgoing.next_id();
         let link = find_mut(&mut self.links, sender_id.into())?;
         if link.common.state != LinkState::Attached || link.common.pending_detach.is_some() {
@@ -94,7 +97,8 @@ impl SessionEndpoint {
         if more_left || streaming {
             let payload = if more_left { payload } else { Payload::new() };
             // 4.4.1: all frames of a delivery name its transaction.
-            let state = transfer.state.filter(|state| matches!(state, DeliveryState::TransactionalState(_)));
+            let is_transactional = matches!(transfer.state, Some(DeliveryState::TransactionalState(_)));
+            let state = if is_transactional { options.delivery_state.clone() } else { None };
             let message = UnsentMessage { id: delivery, settled, payload, streaming, size: 0, state };
             self.send_rest(handle, message, cx);
         }

@@ -4,12 +4,9 @@
 //! `instructions ROW COUNT` warms up, which costs the same for any COUNT, and then does the work of the row COUNT times.
 //! `instructions ROW COUNT LOOPS` adds LOOPS turns of an empty loop to each repetition, to imitate a slower engine.
 //! `instructions --list` prints each row and the COUNT that suits it.
-//! `instructions --feed INPUT SIZE TIMES` feeds an input of SIZE bytes to TIMES new connections, and `instructions --inputs`
-//! prints the names of the inputs.
 
 use std::{env, hint::black_box, process::ExitCode};
 
-mod growth;
 #[expect(dead_code, reason = "the comparison has other rows too")]
 #[path = "../../ours/mod.rs"]
 mod ours;
@@ -40,27 +37,10 @@ fn work(name: &str, count: &str, loops: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Feeds an input; the bytes are made once, whatever `times` is.
-fn feed(name: &str, size: &str, times: &str) -> Result<(), String> {
-    let input = growth::INPUTS.iter().find(|input| input.name == name);
-    let input = input.ok_or_else(|| format!("no such input: {name}"))?;
-    let size = usize::try_from(number(size)?).map_err(|error| format!("{size}: {error}"))?;
-    let bytes = input.bytes(size);
-    for _ in 0..number(times)? {
-        growth::feed(black_box(&bytes));
-    }
-    Ok(())
-}
-
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--list"] => return list(),
-        ["--inputs"] => {
-            growth::INPUTS.iter().for_each(|input| println!("{}", input.name));
-            return ExitCode::SUCCESS;
-        }
-        ["--feed", name, size, times] => feed(name, size, times),
         [name, count] => work(name, count, "0"),
         [name, count, loops] => work(name, count, loops),
         _ => Err("usage: instructions ROW COUNT [LOOPS] | instructions --list".to_owned()),

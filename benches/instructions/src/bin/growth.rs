@@ -1,4 +1,9 @@
-//! Input that a peer can send without end, to see that its cost for a byte does not grow with its length.
+//! Feeds input that a peer can send without end, so that `run --growth` can see that its cost for a byte does not grow
+//! with its length. A program of its own: what else calls the engine changes what the compiler makes of it.
+//!
+//! `growth INPUT SIZE TIMES` feeds an input of SIZE bytes to TIMES new connections; `growth --list` prints the inputs.
+
+use std::{env, hint::black_box, process::ExitCode};
 
 use amqp_proto::{
     Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, ReceiverConfig, SenderConfig,
@@ -13,13 +18,13 @@ use amqp_proto::{
 use bytes::{Buf, BytesMut};
 
 /// A kind of input: how it begins, and its repetitions by number.
-pub struct Input {
-    pub name: &'static str,
+struct Input {
+    name: &'static str,
     begin: fn(&mut Vec<u8>),
     repeat: fn(u32, &mut Vec<u8>),
 }
 
-pub const INPUTS: &[Input] = &[
+const INPUTS: &[Input] = &[
     Input { name: "begin and end", begin: nothing, repeat: begin_and_end },
     Input { name: "attach and detach", begin: session, repeat: attach_and_detach },
     Input { name: "attach", begin: session, repeat: attaches },
@@ -142,7 +147,7 @@ fn part(number: u32, into: &mut Vec<u8>) {
 
 impl Input {
     /// Returns input of at least this many bytes, behind a header and an open.
-    pub fn bytes(&self, size: usize) -> Vec<u8> {
+    fn bytes(&self, size: usize) -> Vec<u8> {
         let mut bytes = b"AMQP\x00\x01\x00\x00".to_vec();
         frame(0, &Open { container_id: "peer".into(), ..Open::default() }, &[], &mut bytes);
         (self.begin)(&mut bytes);
@@ -158,7 +163,7 @@ impl Input {
 }
 
 /// Feeds input to a new server, which accepts all and reads its events, 16 KiB at a time.
-pub fn feed(bytes: &[u8]) {
+fn feed(bytes: &[u8]) {
     let now = Instant::from_millis(0);
     let config = ConnectionConfig::server("s").auto_accept_sessions(true).channel_max(u16::MAX);
     let mut connection = Connection::new(config);
@@ -201,4 +206,30 @@ fn poll(connection: &mut Connection) {
             _ => {}
         }
     }
+}
+
+/// Makes the bytes once, whatever `times` is.
+fn run(name: &str, size: &str, times: &str) -> Option<()> {
+    let bytes = INPUTS.iter().find(|input| input.name == name)?.bytes(size.parse().ok()?);
+    for _ in 0..times.parse::<u32>().ok()? {
+        feed(black_box(&bytes));
+    }
+    Some(())
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--list"] => {
+            INPUTS.iter().for_each(|input| println!("{}", input.name));
+            Some(())
+        }
+        [name, size, times] => run(name, size, times),
+        _ => None,
+    };
+    if done.is_some() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("usage: growth INPUT SIZE TIMES | growth --list");
+    ExitCode::from(2)
 }
