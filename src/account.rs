@@ -111,7 +111,8 @@ impl Account {
     /// Removes an event that carries `bytes` of a delivery.
     #[inline]
     pub(crate) fn remove_delivery(&mut self, bytes: usize) {
-        self.deliveries = self.deliveries.saturating_sub(bytes.wrapping_add(EVENT_SIZE));
+        // What is taken off has been added before.
+        self.deliveries = self.deliveries.wrapping_sub(bytes.wrapping_add(EVENT_SIZE));
     }
 
     /// True if payloads are held, which may share the caller's read buffers.

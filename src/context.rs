@@ -146,7 +146,7 @@ impl Context {
     /// Removes the rest of a disposition that has been postponed, if there is room for its events.
     #[cold]
     pub(crate) fn take_postponed(&mut self) -> Option<Box<(u16, Disposition)>> {
-        self.postponed.as_ref()?;
+        self.postponed.as_ref().filter(|_| self.unread.is_empty())?;
         self.account.stop(false);
         if self.has_room() {
             return self.postponed.take();
@@ -200,6 +200,10 @@ impl Context {
         unread: impl Iterator<Item = (DeliveryId, Payload)>,
     ) {
         self.unread.extend(unread.map(|(delivery, payload)| ((receiver, delivery), payload)));
+        if !self.unread.is_empty() {
+            // Until their events have been polled.
+            self.account.stop(true);
+        }
     }
 
     /// Removes and returns the next bytes of a delivery whose link has ended.
@@ -209,19 +213,15 @@ impl Context {
         (!chunk.is_empty()).then_some(chunk)
     }
 
-    /// True if unread bytes of ended links must stay, since events that announce them may still be polled. Otherwise
-    /// drops them.
-    #[inline]
-    pub(crate) fn must_keep_unread(&mut self) -> bool {
-        !self.unread.is_empty() && self.has_events_of_unread()
-    }
-
+    /// Drops the unread bytes of ended links if no event that announces them is left to poll. Returns true if it did.
     #[cold]
-    fn has_events_of_unread(&mut self) -> bool {
-        if self.events.is_empty() {
-            self.unread.clear();
+    pub(crate) fn drop_unread(&mut self) -> bool {
+        if self.unread.is_empty() || !self.events.is_empty() {
+            return false;
         }
-        !self.unread.is_empty()
+        self.unread.clear();
+        self.account.stop(self.postponed.is_some());
+        true
     }
 
     /// Notes that a request is gone. Until the application has polled that, its answer is not a mistake.

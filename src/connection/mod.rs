@@ -285,15 +285,18 @@ impl Connection {
     ///
     /// Call it until it is empty: a large message is put into frames as the bytes before it are written. Then poll
     /// events once more before waiting, since `SENDER_READY` follows when there is room again.
+    #[inline]
     pub fn poll_transmit(&mut self, now: Instant) -> Transmit<'_> {
         if self.polled.count > 0 {
             self.report_polled();
         }
         self.cx.timers.advance(now);
-        // Beyond a limit, dispositions and flows stay in their short form. The peer cannot make them many: it has the
-        // window that the last flow announced.
-        let updates = !self.cx.outbox.has_too_many_updates();
-        self.flush(updates);
+        if !self.cx.to_flush.is_empty() || self.cx.close_pending {
+            // Beyond a limit, dispositions and flows stay in their short form. The peer cannot make them many: it has the
+            // window that the last flow announced.
+            let updates = !self.cx.outbox.has_too_many_updates();
+            self.flush(updates);
+        }
         if self.resumed.is_some() || self.cx.output_lost {
             self.after_flush();
         }

@@ -90,8 +90,8 @@ impl Connection {
                     input.skip(usize::MAX);
                     return Progress::Closed;
                 }
-                _ if !self.cx.has_room() || self.cx.must_keep_unread() => {
-                    if self.handle_postponed() {
+                _ if !self.cx.has_room() => {
+                    if self.make_room() {
                         continue;
                     }
                     return self.pause(Progress::DrainEvents, input);
@@ -136,7 +136,10 @@ impl Connection {
     /// Handles more of a disposition that has raised as many events as one may. Returns false if there is none, or no
     /// room for its events yet.
     #[cold]
-    pub(super) fn handle_postponed(&mut self) -> bool {
+    pub(super) fn make_room(&mut self) -> bool {
+        if self.cx.drop_unread() {
+            return true;
+        }
         let Some(postponed) = self.cx.take_postponed() else { return false };
         let (channel, rest) = *postponed;
         if let Some((session, cx)) = self.session_on(channel).filter(|(session, _)| session.is_open())
@@ -377,7 +380,7 @@ impl Connection {
                 .or(Some(Progress::DrainEvents));
         }
         while !self.cx.has_room() {
-            if !self.handle_postponed() {
+            if !self.make_room() {
                 return Some(Progress::DrainEvents);
             }
         }
