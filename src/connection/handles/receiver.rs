@@ -84,7 +84,7 @@ impl Receiver<'_> {
     /// none now. [`Connection::read_chunk`](crate::Connection::read_chunk) returns them after the end of the link too.
     ///
     /// An outcome or settlement finishes a delivery that has not been read to its end: what is left is dropped, and no event
-    /// follows for it.
+    /// follows for it but `DELIVERY_ABORTED` if its sender had aborted it already.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if all of it has been read, or it is finished.
