@@ -10,7 +10,7 @@
 //!
 //! | file | |
 //! |---|---|
-//! | `door.rs`, `signals.rs` | clients that come, signals |
+//! | `door.rs`, `signals.rs`, `log.rs` | clients that come, signals, lines on standard error |
 //! | `peer.rs`, `peers.rs` | a connection with its socket, all connections |
 //! | `node.rs`, `attach.rs`, `address.rs` | events, links, names of queues |
 //! | `queue.rs`, `stored.rs`, `room.rs` | a queue, a message in it, the memory that they may take |
@@ -21,6 +21,8 @@ mod address;
 mod attach;
 #[path = "common/door.rs"]
 mod door;
+#[path = "common/log.rs"]
+mod log;
 #[path = "common/node.rs"]
 mod node;
 #[path = "common/peer.rs"]
@@ -54,6 +56,7 @@ use amqp_proto::{
 };
 use clap::Parser;
 use door::Door;
+use log::Log;
 use mio::{Events, Interest, Poll, Token};
 use node::{Bounds, Node};
 use peer::{Peer, READ};
@@ -82,7 +85,7 @@ struct Arguments {
     #[arg(long, value_name = "NAME:PASSWORD", value_parser = user)]
     user: Option<(String, String)>,
     /// The largest frame to accept, in bytes.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(512..))]
     max_frame_size: Option<u32>,
     /// Close connections that are silent for this many milliseconds; 0 for never.
     #[arg(long, value_name = "MS", default_value_t = 60_000)]
@@ -154,6 +157,7 @@ struct Broker {
     close_at: Option<Instant>,
     peers: Peers,
     node: Node,
+    log: Log,
     block: Box<[u8]>,
 }
 
@@ -173,6 +177,7 @@ impl Broker {
             close_at: None,
             peers: Peers::default(),
             node: Node::new(bounds),
+            log: Log::new(),
             block: vec![0; READ].into(),
         })
     }
@@ -191,7 +196,7 @@ impl Broker {
             let (key, interest) = (self.peers.next_key(), Interest::READABLE | Interest::WRITABLE);
             match self.poll.registry().register(peer.source(), Token(key), interest) {
                 Ok(()) => self.peers.add(peer, refuse),
-                Err(error) => report(key, &error),
+                Err(error) => self.log.report(key, &error),
             }
         }
     }
@@ -203,14 +208,14 @@ impl Broker {
         while let Some(event) = peer.connection.poll_event() {
             answered = true;
             if let Some(detail) = event.error_detail() {
-                report(key, &format_args!("{}: {detail}", event.name()));
+                self.log.report(key, &format_args!("{}: {detail}", event.name()));
             }
             let done = match event {
                 Event::ConnectionRequested => refuse(&mut peer.connection, self.max_connections),
                 event => self.node.handle(key, &mut peer.connection, event),
             };
             if let Err(error) = done {
-                report(key, &error);
+                self.log.report(key, &error);
             }
         }
         answered
@@ -292,13 +297,8 @@ fn refuse(connection: &mut Connection, max: usize) -> Result<(), CommandError> {
     connection.close(Some(AmqpError::described(ErrorCondition::ResourceLimitExceeded, what)))
 }
 
-/// Reports a connection's trouble. A closed standard error is no reason to end.
-fn report(key: usize, what: &impl std::fmt::Display) {
-    let _ = writeln!(io::stderr(), "connection {key}: {what}");
-}
-
-fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let mut broker = Broker::new(arguments)?;
+/// Serves until it ends. Returns what to report then.
+fn run(broker: &mut Broker) -> Result<Option<String>, Box<dyn Error>> {
     let mut out = io::stdout();
     if let Some(door) = &broker.door {
         writeln!(out, "listening on {}", door.address()?)?;
@@ -309,22 +309,25 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         match (broker.turn(&mut ready)?, broker.close_at) {
             (0, _) => {}
             (1, None) => broker.stop(),
-            _ => return Err("told to end twice: connections are dropped".into()),
+            _ => return Err("a second signal to end: connections are dropped".into()),
         }
     }
     let left = broker.node.messages();
-    if left > 0 {
-        let _ = writeln!(io::stderr(), "broker: {left} messages were left in queues");
-    }
-    Ok(())
+    Ok((left > 0).then(|| format!("broker: {left} messages were left in queues")))
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+    let mut broker = match Broker::new(&Arguments::parse()) {
+        Ok(broker) => broker,
         Err(error) => {
             let _ = writeln!(io::stderr(), "broker: {error}");
-            ExitCode::FAILURE
+            return ExitCode::FAILURE;
         }
-    }
+    };
+    let (last, code) = match run(&mut broker) {
+        Ok(last) => (last, ExitCode::SUCCESS),
+        Err(error) => (Some(format!("broker: {error}")), ExitCode::FAILURE),
+    };
+    broker.log.end(last);
+    code
 }

@@ -54,7 +54,7 @@ fn run(
             let handled = handle(&mut connection, event);
             if let (Ok(()), Err(error)) = (&result, handled) {
                 result = Err(error);
-                // The peer is told, not left with a broken transport. An error means that the connection is ending.
+                // The peer gets the reason, not a broken transport. An error means that the connection is ending.
                 let _ = connection.close(None);
             }
         }

@@ -35,7 +35,7 @@ struct Arguments {
     #[arg(long)]
     count: Option<u64>,
     /// The number of messages that the peer may send ahead.
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
     credit: u32,
     /// Ask for settled deliveries: nothing is confirmed.
     #[arg(long)]

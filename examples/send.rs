@@ -45,6 +45,9 @@ struct Arguments {
     /// Messages per second at most.
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
+    /// Give up after this many milliseconds without an event: neither credit nor an outcome.
+    #[arg(long, value_name = "MS")]
+    timeout: Option<u64>,
 }
 
 fn rate(text: &str) -> std::result::Result<f64, String> {
@@ -63,6 +66,8 @@ struct Counts {
     modified: u64,
     /// Settled without an outcome.
     unclear: u64,
+    /// The receiver's reason for the first rejection that has one.
+    reason: Option<String>,
 }
 
 impl Counts {
@@ -73,7 +78,12 @@ impl Counts {
     fn settled(&mut self, count: u64, state: Option<&DeliveryState>) {
         let counter = match state {
             Some(DeliveryState::Accepted(_)) => &mut self.accepted,
-            Some(DeliveryState::Rejected(_)) => &mut self.rejected,
+            Some(DeliveryState::Rejected(rejected)) => {
+                if let (None, Some(error)) = (&self.reason, &rejected.error) {
+                    self.reason = Some(error.to_string());
+                }
+                &mut self.rejected
+            }
             Some(DeliveryState::Released(_)) => &mut self.released,
             Some(DeliveryState::Modified(_)) => &mut self.modified,
             _ => &mut self.unclear,
@@ -82,14 +92,16 @@ impl Counts {
     }
 }
 
-fn message(arguments: &Arguments, number: u64) -> Payload {
+fn message(arguments: &Arguments, number: u64) -> Result<Payload> {
     let builder = Message::builder().message_id(number);
     if let Some(body) = &arguments.body {
-        return builder.data(body.clone()).build();
+        return Ok(builder.data(body.clone()).build());
     }
-    let mut body = format!("{number:010}").into_bytes();
+    let mut body = Vec::new();
+    body.try_reserve_exact(arguments.size.max(20)).map_err(|error| format!("--size: {error}"))?;
+    write!(body, "{number:010}")?;
     body.resize(arguments.size, b'x');
-    builder.data(body).build()
+    Ok(builder.data(body).build())
 }
 
 /// Sends as many messages as possible now. Returns the time of the next one if the rate delays it.
@@ -110,7 +122,7 @@ fn fill(
             }
         }
         let options = SendOptions::new().settled(arguments.settled);
-        match sender.send_with(counts.sent, message(arguments, counts.sent), &options) {
+        match sender.send_with(counts.sent, message(arguments, counts.sent)?, &options) {
             Ok(_) => counts.sent += 1,
             // SENDER_READY follows when it can go on. If the link is ending, an event with the reason is queued.
             Err(error) if error.is_temporary() || matches!(error, CommandError::IllegalState(_)) => break,
@@ -130,9 +142,18 @@ fn send(
     let mode = if arguments.settled { SenderSettleMode::Settled } else { SenderSettleMode::Unsettled };
     let config = SenderConfig::to(&*place.address).snd_settle_mode(mode);
     let sender = client.session()?.attach_sender(config)?;
-    let (mut open, mut until, mut start) = (false, None, Instant::now());
+    let (mut open, mut due, mut start) = (false, None, Instant::now());
+    let patience = arguments.timeout.map(Duration::from_millis);
+    // The time of the last event, or of a message's turn.
+    let mut last = Instant::now();
     while !open || counts.sent < arguments.count || (!arguments.settled && counts.confirmed() < counts.sent) {
-        match client.next_event(until)? {
+        let give_up = patience.and_then(|patience| last.checked_add(patience));
+        let event = client.next_event(due.into_iter().chain(give_up).min())?;
+        let is_turn = due.is_some_and(|due| due <= Instant::now());
+        if event.is_some() || is_turn {
+            last = Instant::now();
+        }
+        match event {
             Some(Event::SenderOpen { .. }) => (open, start) = (true, Instant::now()),
             Some(Event::DeliverySettled { first, last, state, .. }) => {
                 counts.settled(first.through(last), state.as_ref());
@@ -145,10 +166,14 @@ fn send(
                 }
             }
             Some(event) => check_open(&event)?,
-            None if until.is_none() => return Err("the connection is over".into()),
-            None => {}
+            None if client.peer.connection.is_closed() => return Err("the connection is over".into()),
+            None if is_turn => {}
+            None => {
+                let waited = arguments.timeout.unwrap_or_default();
+                return Err(format!("neither credit nor an outcome in {waited} ms").into());
+            }
         }
-        until = if open { fill(client, sender, arguments, counts, start)? } else { None };
+        due = if open { fill(client, sender, arguments, counts, start)? } else { None };
         if arguments.settled {
             bar.set_position(counts.sent);
         }
@@ -166,7 +191,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let done = client.close(done);
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    let Counts { sent, accepted, rejected, released, modified, unclear } = counts;
+    let Counts { sent, accepted, rejected, released, modified, unclear, reason } = counts;
     writeln!(
         io::stdout(),
         "sent {sent} accepted {accepted} rejected {rejected} released {released} modified {modified} in {seconds:.3} s, {:.0} msg/s",
@@ -178,8 +203,9 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     done?;
     if !arguments.settled {
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         return Err(format!(
-            "{} of {sent} were not accepted, {unclear} of them settled without an outcome",
+            "{} of {sent} were not accepted, {unclear} of them settled without an outcome{reason}",
             sent - accepted
         )
         .into());

@@ -7,7 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use amqp_proto::{ConnectionConfig, Event, Session, SessionConfig, SessionId, Timeouts, sasl::Mechanism};
+use amqp_proto::{
+    ConnectionConfig, Event, Session, SessionConfig, SessionId, Timeouts,
+    sasl::Mechanism,
+    spec::definitions::{AmqpError, ErrorCondition},
+};
 use clap::{Args, ValueEnum};
 use mio::{Events, Interest, Poll, Token, net};
 use percent_encoding::percent_decode_str;
@@ -38,7 +42,7 @@ pub struct Connect {
     /// amqp://[user:password@]host[:port]/address
     pub url: String,
     /// The largest frame to accept, in bytes.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(512..))]
     max_frame_size: Option<u32>,
     /// SASL mechanism; plain if the URL has a user, else anonymous.
     #[arg(long, value_name = "MECH")]
@@ -132,14 +136,31 @@ impl Client {
         Ok(self.peer.connection.session(self.session)?)
     }
 
+    /// Returns the next event that has been raised. What the server asks for is refused: a client serves nobody.
+    fn poll_event(&mut self) -> Result<Option<Event>> {
+        let connection = &mut self.peer.connection;
+        let refusal = || AmqpError::described(ErrorCondition::NotAllowed, "this is a client");
+        while let Some(event) = connection.poll_event() {
+            match event {
+                Event::SessionRequested { session } => connection.refuse_session(session, refusal())?,
+                Event::SenderRequested { sender, .. } => connection.refuse_sender(sender, refusal())?,
+                Event::ReceiverRequested { receiver, .. } => {
+                    connection.refuse_receiver(receiver, refusal())?
+                }
+                event => return Ok(Some(event)),
+            }
+        }
+        Ok(None)
+    }
+
     /// Returns the next event, moving bytes until there is one; `None` at `until`, or if the connection is over.
     pub fn next_event(&mut self, until: Option<Instant>) -> Result<Option<Event>> {
         loop {
-            if let Some(event) = self.peer.connection.poll_event() {
+            if let Some(event) = self.poll_event()? {
                 return Ok(Some(event));
             }
             self.peer.flush();
-            if let Some(event) = self.peer.connection.poll_event() {
+            if let Some(event) = self.poll_event()? {
                 return Ok(Some(event));
             }
             let over = until.is_some_and(|until| until <= Instant::now());
@@ -162,14 +183,15 @@ impl Client {
         Ok(())
     }
 
-    /// Closes the connection and waits for the peer's close, after an error too. Returns the first error.
+    /// Closes the connection and waits for the peer's close, after an error for a moment only. Returns the first error.
     pub fn close(mut self, mut result: Result<()>) -> Result<()> {
+        // The peer has its time to read our close, but may be gone, and the reason is to be shown.
+        let soon = Instant::now() + LINGER;
+        let mut until = result.is_err().then_some(soon);
         // Events of links come before that of the connection which took them along, and that has the reason.
-        let mut until = None;
-        while let Some(event) = self.peer.connection.poll_event() {
+        while let Some(event) = self.poll_event()? {
             if matches!(event, Event::ConnectionError(_)) {
-                // The peer has its time to read our close, but may be gone.
-                until = Some(Instant::now() + LINGER);
+                until = Some(soon);
                 result = check(&event);
             }
             result = result.and_then(|()| check(&event));

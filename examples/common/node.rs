@@ -30,7 +30,7 @@ pub struct Link {
     pub name: Option<Str>,
     /// True if the queue is deleted with the link (3.5.3, 3.5.4 `dynamic`).
     pub owner: bool,
-    /// True if the peer can be told that a message is rejected (3.5.3 `outcomes`).
+    /// True if the peer understands that a message is rejected (3.5.3 `outcomes`).
     pub takes_rejected: bool,
 }
 

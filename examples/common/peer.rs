@@ -7,7 +7,7 @@ use std::{
     time::{self, Duration},
 };
 
-use amqp_proto::{Connection, ConnectionConfig, Instant, Progress};
+use amqp_proto::{Connection, ConnectionConfig, Instant, Owed, Progress, state::ConnectionState};
 use bytes::{Buf as _, BytesMut};
 use mio::{event, net::TcpStream};
 
@@ -142,13 +142,23 @@ impl Peer {
         self.readable && !self.read_over && matches!(self.progress, Progress::NeedInput | Progress::Closed)
     }
 
+    /// True if the answer that input waited for has been given, or is not owed any more.
+    fn is_given(&self, owed: Owed) -> bool {
+        match owed {
+            Owed::Open => self.connection.state() != ConnectionState::OpenRcvd,
+            Owed::Begin(id) => self.connection.session_ref(id).map_or(true, |session| session.is_open()),
+            _ => true,
+        }
+    }
+
     /// Returns the longest time to wait for the socket.
     pub fn timeout(&self) -> Option<Duration> {
         let can_write = self.writable && !self.write_over && self.connection.outbox_len() > 0;
         let can_go_on = match self.progress {
             Progress::NeedInput | Progress::Closed => false,
             Progress::DrainOutput => self.made_room,
-            // Events have been polled and requests answered, so the engine takes the rest of its input.
+            Progress::Answer(owed) => self.is_given(owed),
+            // Events have been polled, so the engine takes the rest of its input.
             _ => true,
         };
         if self.can_read() || can_write || can_go_on {

@@ -176,3 +176,17 @@ fn a_client_with_a_password_reaches_a_broker_with_a_user() {
     end.connection.begin(SessionConfig::new()).unwrap();
     assert!(std::iter::from_fn(|| end.event()).any(|event| matches!(event, Event::ConnectionError(_))));
 }
+
+/// Each of these clients makes the broker report something, which soon fills a pipe that nobody reads.
+#[test]
+fn fg3p_a_log_that_nobody_reads_holds_nobody_up() {
+    let mut broker = Broker::unread("true", &[]);
+    for _ in 0..1500 {
+        let mut socket = broker.connect();
+        // The broker may have left already.
+        let _ = socket.write_all(b"GARBAGE!GARBAGE!GARBAGE!");
+    }
+    assert_eq!(broker.send("q", &["--count", "3"]).code, Some(0));
+    broker.terminate();
+    assert_eq!(broker.wait(), Some(0));
+}

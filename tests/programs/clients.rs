@@ -7,7 +7,7 @@ use std::{
 };
 
 use amqp_proto::{
-    CreditPolicy, Event, ReceiverConfig, SenderConfig,
+    CreditPolicy, Event, ReceiverConfig, SenderConfig, SessionConfig,
     spec::definitions::{AmqpError, ErrorCondition},
 };
 
@@ -181,4 +181,76 @@ fn a_peer_that_never_opens_is_not_waited_for_when_it_leaves() {
     drop(socket);
     let ended = running.end();
     assert_eq!(ended.code, Some(1), "{ended:?}");
+}
+
+/// Without an answer, the client would wait for one of its own, and so would the server.
+#[test]
+fn fa8d_a_client_refuses_the_sessions_and_links_that_a_server_asks_for() {
+    let (listener, url) = listen("q");
+    let sending = start("send", &[&url, "--count", "3"]);
+    let mut server = End::server(&listener);
+    let sender = server.until(|event| match event {
+        Event::ReceiverRequested { receiver, .. } => Some(*receiver),
+        _ => None,
+    });
+    let session = server.connection.begin(SessionConfig::new()).unwrap();
+    let ended = |event: &Event| {
+        matches!(event, Event::SessionError { session: id, .. } if *id == session).then_some(())
+    };
+    server.until(ended);
+    let first = server.connection.session_ids().next().unwrap();
+    let config = SenderConfig::to("client");
+    let link = server.connection.session(first).unwrap().attach_sender(config).unwrap();
+    server.until(|event| matches!(event, Event::SenderError { sender: id, .. } if *id == link).then_some(()));
+    let config = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+    server.connection.accept_receiver(sender, config).unwrap();
+    for _ in 0..3 {
+        let (receiver, delivery) = server.until(|event| match event {
+            Event::Delivery { receiver, delivery } => Some((*receiver, delivery.id)),
+            _ => None,
+        });
+        server.connection.receiver(receiver).unwrap().accept(delivery).unwrap();
+    }
+    wait_for_close(server);
+    assert_eq!(sending.end().code, Some(0));
+}
+
+#[test]
+fn fg4e_send_gives_up_without_credit_and_says_why_a_message_was_rejected() {
+    let (listener, url) = listen("q");
+    let sending = start("send", &[&url, "--timeout", "300"]);
+    let mut server = End::server(&listener);
+    let receiver = server.until(|event| match event {
+        Event::ReceiverRequested { receiver, .. } => Some(*receiver),
+        _ => None,
+    });
+    server.connection.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
+    wait_for_close(server);
+    let ended = sending.end();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("neither credit nor an outcome"), "{ended:?}");
+
+    let sending = start("send", &[&url, "--timeout", "60000"]);
+    let mut server = End::server(&listener);
+    accept_sender(&mut server);
+    let (receiver, delivery) = server.until(|event| match event {
+        Event::Delivery { receiver, delivery } => Some((*receiver, delivery.id)),
+        _ => None,
+    });
+    server.connection.receiver(receiver).unwrap().reject(delivery, Some(error("out of paper"))).unwrap();
+    wait_for_close(server);
+    let ended = sending.end();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("out of paper"), "{ended:?}");
+}
+
+#[test]
+fn fg4f_numbers_that_cannot_be_are_refused() {
+    let broker = Broker::start(&[]);
+    let ended = broker.send("q", &["--size", &usize::MAX.to_string()]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("--size"), "{ended:?}");
+    for arguments in [["--max-frame-size", "511"], ["--credit", "2147483648"]] {
+        assert_eq!(broker.receive("q", &arguments).code, Some(2), "{arguments:?}");
+    }
 }

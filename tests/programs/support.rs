@@ -104,6 +104,13 @@ impl Broker {
 
     /// Starts a broker behind a command of the shell, such as `ulimit -n 64`.
     pub(crate) fn limited(limit: &str, arguments: &[&str]) -> Self {
+        let mut broker = Self::unread(limit, arguments);
+        drain(broker.child.stderr.take().unwrap());
+        broker
+    }
+
+    /// As [`limited`](Self::limited); nobody reads what it reports.
+    pub(crate) fn unread(limit: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new("sh")
             .args(["-c", &format!("{limit} && exec \"$0\" \"$@\"")])
             .arg(program("broker"))
@@ -114,7 +121,6 @@ impl Broker {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        drain(child.stderr.take().unwrap());
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
