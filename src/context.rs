@@ -17,7 +17,7 @@ use crate::{
     error::CommandError,
     event::Event,
     frame::{FrameKind, HEADER_SIZE, Outbox, Payload},
-    ids::{DeliveryId, ReceiverId},
+    ids::{DeliveryId, LinkId, ReceiverId, SessionId},
     limits::Limits,
     ready_queue::ReadyQueue,
     spec::{
@@ -84,10 +84,29 @@ pub(crate) struct Context {
     pub(crate) reached: crate::state::Reached,
 }
 
-/// Requests that are gone, by the ids of their links and sessions.
+/// A request of the peer's that the application answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    Session(SessionId),
+    Link(LinkId),
+}
+
+impl From<SessionId> for Request {
+    fn from(id: SessionId) -> Self {
+        Self::Session(id)
+    }
+}
+
+impl From<LinkId> for Request {
+    fn from(id: LinkId) -> Self {
+        Self::Link(id)
+    }
+}
+
+/// Requests that are gone, and whose last events have not been polled.
 #[derive(Debug, Default)]
 struct Withdrawn {
-    ids: Vec<u64>,
+    requests: Vec<Request>,
 }
 
 impl Context {
@@ -224,26 +243,42 @@ impl Context {
         true
     }
 
-    /// Notes that a request is gone. Until the application has polled that, its answer is not a mistake.
+    /// Notes that a request is gone. Until the application has polled its last event, an answer is not a mistake.
     #[cold]
-    pub(crate) fn withdraw(&mut self, id: u64) {
-        self.withdrawn.get_or_insert_default().ids.push(id);
+    pub(crate) fn withdraw(&mut self, request: impl Into<Request>) {
+        self.withdrawn.get_or_insert_default().requests.push(request.into());
     }
 
     /// True if a request is gone, and the application may not know of it.
-    pub(crate) fn is_withdrawn(&self, id: u64) -> bool {
-        self.withdrawn.as_ref().is_some_and(|withdrawn| withdrawn.ids.contains(&id))
+    pub(crate) fn is_withdrawn(&self, request: impl Into<Request>) -> bool {
+        let request = request.into();
+        self.withdrawn.as_ref().is_some_and(|withdrawn| withdrawn.requests.contains(&request))
     }
 
-    /// True if [`forget_withdrawn`](Self::forget_withdrawn) has anything to do.
+    /// True if requests are gone whose last events have not been polled.
     #[inline]
     pub(crate) fn has_withdrawn(&self) -> bool {
         self.withdrawn.is_some()
     }
 
-    /// Forgets the requests that are gone, as all events have been polled.
-    pub(crate) fn forget_withdrawn(&mut self) {
-        self.withdrawn = None;
+    /// Forgets a request that is gone: the application knows of it.
+    #[cold]
+    pub(crate) fn forget_withdrawn(&mut self, request: impl Into<Request>) {
+        let (request, Some(withdrawn)) = (request.into(), &mut self.withdrawn) else { return };
+        withdrawn.requests.retain(|other| *other != request);
+        if withdrawn.requests.is_empty() {
+            self.withdrawn = None;
+        }
+    }
+
+    /// Forgets the request whose last event is the next to be polled.
+    #[cold]
+    pub(crate) fn forget_next_withdrawn(&mut self) {
+        let Some(event) = self.events.front() else { return };
+        let session = event.ended_session().map(Request::Session);
+        if let Some(request) = event.ended_link().map(Request::Link).or(session) {
+            self.forget_withdrawn(request);
+        }
     }
 
     /// True if the event queue holds a delivery or a request.

@@ -57,15 +57,6 @@ impl From<ReceiverId> for LinkId {
     }
 }
 
-impl From<LinkId> for u64 {
-    fn from(id: LinkId) -> Self {
-        match id {
-            LinkId::Sender(id) => id.0,
-            LinkId::Receiver(id) => id.0,
-        }
-    }
-}
-
 impl fmt::Display for LinkId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -20,7 +20,7 @@ pub enum CreditPolicy {
     #[default]
     Manual,
     /// The engine keeps it between half of this many messages and all of them. Credit is given again once half of it
-    /// has been used by deliveries that the application has seen.
+    /// has been used by deliveries that the application has seen. More than 2³¹-1 counts as 2³¹-1.
     Auto(u32),
 }
 

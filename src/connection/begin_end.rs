@@ -107,7 +107,7 @@ impl Connection {
     /// answered or the connection has not, [`CommandError::FrameTooLarge`] if the begin is larger than the peer
     /// accepts.
     pub fn accept_session(&mut self, id: SessionId, config: SessionConfig) -> Result<(), CommandError> {
-        if self.cx.is_withdrawn(id.into()) {
+        if self.cx.is_withdrawn(id) {
             return Ok(());
         }
         if !self.is_open() {
@@ -119,13 +119,14 @@ impl Connection {
     }
 
     /// Refuses the peer's begin (`SESSION_REQUESTED`): answers it, and ends the session with the error. If the error is
-    /// larger than the peer accepts, its condition is sent alone.
+    /// larger than the peer accepts, its condition is sent alone. No event follows for this id.
     ///
     /// # Errors
     /// As [`accept_session`](Self::accept_session); [`CommandError::FrameTooLarge`] if the condition alone is too large.
     pub fn refuse_session(&mut self, id: SessionId, error: AmqpError) -> Result<(), CommandError> {
-        if self.cx.is_withdrawn(id.into()) {
+        if self.cx.is_withdrawn(id) {
             self.cx.remove_events(|event| event.ended_session() == Some(id));
+            self.cx.forget_withdrawn(id);
             return Ok(());
         }
         let bare = End { error: Some(Box::new(AmqpError::new(error.condition.clone()))) };

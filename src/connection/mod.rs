@@ -201,10 +201,19 @@ impl Connection {
                 let sender = *sender;
                 self.on_credit_polled(sender);
             }
+            Some(
+                Event::SessionClosed { .. }
+                | Event::SessionError { .. }
+                | Event::SenderClosed { .. }
+                | Event::SenderError { .. }
+                | Event::SenderDetached { .. }
+                | Event::ReceiverClosed { .. }
+                | Event::ReceiverError { .. }
+                | Event::ReceiverDetached { .. },
+            ) if self.cx.has_withdrawn() => self.cx.forget_next_withdrawn(),
             Some(_) => {}
             None => {
-                let is_idle = self.cx.blocked_senders.is_empty() && !self.cx.has_withdrawn();
-                if is_idle && self.cx.events.capacity() <= MAX_SPARE_EVENTS {
+                if self.cx.blocked_senders.is_empty() && self.cx.events.capacity() <= MAX_SPARE_EVENTS {
                     return None;
                 }
                 self.on_all_polled();
@@ -215,7 +224,6 @@ impl Connection {
 
     #[inline(never)]
     fn on_all_polled(&mut self) {
-        self.cx.forget_withdrawn();
         if self.cx.events.capacity() > MAX_SPARE_EVENTS {
             self.cx.shrink_events();
         }

@@ -42,7 +42,7 @@ impl Connection {
                 self.send_open()
             }
             (_, ConnectionState::HeaderExch | ConnectionState::OpenRcvd) => self.send_open(),
-            // The peer's open was answered too late, and the application has not been told yet.
+            // The peer's open was answered too late, and no event has said so yet.
             (Side::Server, ConnectionState::End)
                 if self.remote_open.is_some() && !self.cx.events.is_empty() =>
             {

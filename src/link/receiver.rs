@@ -102,6 +102,10 @@ impl PartialDelivery {
     }
 }
 
+/// The most credit that there can be: delivery-counts 2³¹ or more apart have no order (2.8.10), so the answer to a drain
+/// of more could not be understood.
+pub(crate) const MAX_CREDIT: u32 = i32::MAX.cast_unsigned();
+
 /// The receiving end of a link.
 #[derive(Debug, Default)]
 pub(crate) struct ReceiverEndpoint {
@@ -166,10 +170,12 @@ impl ReceiverEndpoint {
 
     /// Applies the link's settings. Credit that has been given stays.
     pub(crate) fn configure(&mut self, local: &config::LinkConfig) {
-        self.policy = local.credit;
-        self.low_credit = match local.credit {
-            CreditPolicy::Auto(full) => full / 2,
-            CreditPolicy::Manual => 0,
+        (self.policy, self.low_credit) = match local.credit {
+            CreditPolicy::Auto(full) => {
+                let full = full.min(MAX_CREDIT);
+                (CreditPolicy::Auto(full), full / 2)
+            }
+            CreditPolicy::Manual => (CreditPolicy::Manual, 0),
         };
         self.streaming = local.streaming;
         self.max_message_size = local.max_message_size;

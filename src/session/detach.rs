@@ -76,7 +76,7 @@ impl SessionEndpoint {
             LinkEnd::Violation(error) => {
                 let was_requested = link.common.state == LinkState::AttachRcvd;
                 if was_requested {
-                    cx.withdraw(link.common.id.into());
+                    cx.withdraw(link.common.id);
                 }
                 keep_unread(link, cx);
                 self.abandon_deliveries(handle, cx);

@@ -130,7 +130,7 @@ impl SessionEndpoint {
             return;
         }
         if self.state == SessionState::BeginRcvd {
-            cx.withdraw(self.id.into());
+            cx.withdraw(self.id);
         }
         let of_links = match &failure {
             Some(failure) if failure.cause == Cause::Parent => Some(failure.clone()),
@@ -141,7 +141,7 @@ impl SessionEndpoint {
         };
         for link in self.links.iter_mut() {
             if link.common.state == LinkState::AttachRcvd {
-                cx.withdraw(link.common.id.into());
+                cx.withdraw(link.common.id);
             }
             if !core::mem::replace(&mut link.common.end_raised, true) {
                 keep_unread(link, cx);

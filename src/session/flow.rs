@@ -7,7 +7,7 @@ use crate::{
     error::{CommandError, ProtocolError},
     event::Event,
     ids::{LinkId, LinkKey, ReceiverId, SenderId},
-    link::{Link, LinkKind, ReceiverEndpoint},
+    link::{Link, LinkKind, MAX_CREDIT, ReceiverEndpoint},
     spec::{
         definitions::{ErrorCondition, SenderSettleMode},
         performatives::Flow,
@@ -211,8 +211,8 @@ impl SessionEndpoint {
     ) -> Result<(), CommandError> {
         let handle = LinkKey::from(LinkId::from(id)).handle;
         let receiver = self.creditable_receiver(id)?;
-        let credit = credit(receiver.link_credit);
-        // What is in force has been told, or will be.
+        let credit = credit(receiver.link_credit).min(MAX_CREDIT);
+        // A flow has announced what is in force, or will.
         if credit != receiver.link_credit {
             receiver.set_credit(credit);
             self.schedule_link_flow(handle);

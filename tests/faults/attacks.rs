@@ -550,7 +550,7 @@ fn fb7b_messages_of_ours_that_stay_unsettled_have_a_bound() {
     assert_eq!(send(&mut fed, 100, false), Err(full));
 }
 
-/// A server whose peer attaches so many senders, each with credit.
+/// A server whose peer attaches this many senders, each with credit.
 fn receiving(links: u32, streaming: bool) -> Attacked {
     let mut attacked = Attacked::server();
     for handle in 0..links {

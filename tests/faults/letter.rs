@@ -253,7 +253,7 @@ fn fd6b_what_the_peer_answers_does_not_change_it() {
         written(&mut fed);
         let outcome = p::Disposition { role: Role::Receiver, state: rejected(), ..Default::default() };
         fed.feed_bytes(&frame(0, &outcome));
-        // The application is told what the receiver has said.
+        // An event has what the receiver announced.
         let (link, first, last, state) = (LinkId::from(sender), sent, sent, rejected());
         let told = fed.events();
         if keep {

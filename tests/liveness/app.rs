@@ -523,7 +523,7 @@ impl App {
         }
         for (id, delivery) in std::mem::take(&mut self.received) {
             if self.partial.contains(&delivery) {
-                // What has come of it makes room for the rest.
+                // Reading what arrived makes room for the rest.
                 self.read(connection, id, delivery);
                 self.received.push((id, delivery));
                 continue;

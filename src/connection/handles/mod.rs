@@ -191,7 +191,7 @@ impl Connection {
     }
 
     fn accept(&mut self, id: LinkId, config: &LinkConfig) -> Result<(), CommandError> {
-        if self.cx.is_withdrawn(id.into()) {
+        if self.cx.is_withdrawn(id) {
             return Ok(());
         }
         self.link_parts(id)?.run(|session, cx| cx.answering(|cx| session.accept_link(id, config, cx)))
@@ -216,8 +216,9 @@ impl Connection {
     }
 
     fn refuse(&mut self, id: LinkId, error: AmqpError) -> Result<(), CommandError> {
-        if self.cx.is_withdrawn(id.into()) {
+        if self.cx.is_withdrawn(id) {
             self.cx.remove_events(|event| event.ended_link() == Some(id));
+            self.cx.forget_withdrawn(id);
             return Ok(());
         }
         let handle = LinkKey::from(id).handle;

@@ -49,6 +49,8 @@ link_methods! { ReceiverRef<'a>, Receiver, ReceiverId {
 impl Receiver<'_> {
     /// Sets the link credit: how many more messages the sender may send (2.6.7). It can be set before the link is open.
     ///
+    /// More than 2³¹-1 counts as 2³¹-1: the standard's numbers cannot count further ahead (2.8.10).
+    ///
     /// The next `poll_transmit` writes a flow frame for it, unless it is the credit in force. Messages in flight may
     /// still use credit that was reduced; see [`Tolerance::replaced_credit`](crate::Tolerance::replaced_credit).
     ///
@@ -59,7 +61,7 @@ impl Receiver<'_> {
         self.parts.run(|session, _| session.set_credit(id, |_| credit))
     }
 
-    /// Adds to the link credit (2.6.7), up to `u32::MAX`.
+    /// Adds to the link credit (2.6.7), up to 2³¹-1.
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if the link is being detached.

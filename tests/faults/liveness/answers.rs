@@ -26,6 +26,30 @@ fn fa8_input_behind_an_unanswered_open_names_the_open() {
     assert_eq!(fed.names(), ["CONNECTION_OPEN", "SESSION_REQUESTED"]);
 }
 
+/// The answer is the application's, but the peer's are not waited for any longer for that.
+#[test]
+fn fa8c_deadlines_run_while_an_answer_is_owed() {
+    let config = ConnectionConfig::client("c").limits(Limits::default().max_unanswered_bytes(30));
+    let mut fed = Fed::new(config);
+    fed.connection.open().unwrap();
+    let ours = fed.connection.begin(SessionConfig::new()).unwrap();
+    fed.write();
+    // The peer begins a session of its own instead of answering ours.
+    fed.feed(HEAD);
+    fed.feed(&[ATTACH_SENDER, ATTACH_SENDER].concat());
+    assert_eq!(fed.names(), ["CONNECTION_OPEN", "SESSION_REQUESTED"]);
+    let mut ended = Vec::new();
+    for _ in 0..100 {
+        fed.feed("");
+        assert!(matches!(fed.progress, Progress::Answer(Owed::Begin(session)) if session != ours));
+        let due = fed.connection.poll_timeout();
+        assert!(due.is_none_or(|due| due > fed.instant()), "{due:?} is over at {:?}", fed.instant());
+        fed.pass(1000);
+        ended.extend(fed.names());
+    }
+    assert_eq!(ended, ["SESSION_ERROR"]);
+}
+
 #[test]
 fn fa8b_input_behind_an_unanswered_begin_names_the_session() {
     let mut fed = Fed::new(small());

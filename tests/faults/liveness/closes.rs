@@ -1,4 +1,4 @@
-//! A close that has come is not waited for, whatever it came with.
+//! A close that arrived is not waited for, whatever it came with.
 
 use amqp_proto::{
     Cause, ConnectionConfig, Event,

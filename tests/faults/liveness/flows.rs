@@ -1,4 +1,4 @@
-//! Drains and echoes are answered, and what is in force is not told again.
+//! Drains and echoes are answered, and what is in force is not announced again.
 
 use amqp_proto::{
     ConnectionConfig, CreditPolicy, Event, Instant, Limits, ReceiverConfig, SendOptions, SenderConfig,
@@ -167,6 +167,24 @@ fn fa3e_drain_and_echo_before_the_attach_is_answered_are_answered_with_it() {
     }
 }
 
+/// 2.8.10: delivery-counts 2³¹ or more apart have no order, so no more credit than that is given.
+#[test]
+fn fa9f_drain_of_all_the_credit_there_can_be_ends() {
+    for (policy, credit) in [(CreditPolicy::Manual, u32::MAX), (CreditPolicy::Auto(u32::MAX), 0)] {
+        let Linked { mut pair, sender, receiver, .. } = linked(policy);
+        if credit > 0 {
+            pair.server.receiver(receiver).unwrap().set_credit(credit).unwrap();
+            pair.server.receiver(receiver).unwrap().add_credit(credit).unwrap();
+            pair.run();
+        }
+        assert_eq!(pair.client.sender(sender).unwrap().credit(), (1 << 31) - 1);
+        pair.server.receiver(receiver).unwrap().drain().unwrap();
+        pair.run();
+        pair.client.sender(sender).unwrap().drained().unwrap();
+        assert_eq!(finish(&mut pair), ["RECEIVER_DRAINED"]);
+    }
+}
+
 /// A drain with no credit is a barrier: its end follows all that was sent.
 #[test]
 fn fa9_drain_without_credit_is_a_barrier() {
@@ -263,7 +281,7 @@ fn fa9c_echo_without_an_answer_times_out() {
     fed.connection.receiver(receiver).unwrap().echo().unwrap();
 }
 
-/// What the peer has been told is not told again.
+/// What the peer knows is not announced again.
 #[test]
 fn fa9d_settings_in_force_are_not_written_again() {
     let Linked { mut pair, sender, receiver, .. } = linked(CreditPolicy::Manual);

@@ -152,6 +152,31 @@ fn fc9_request_that_the_peer_withdraws_can_be_answered() {
     }
 }
 
+/// The end of the transport takes links, session and connection along. Each is unknown once its own last event is polled.
+#[test]
+fn fc9e_a_lost_request_is_unknown_once_its_last_event_has_been_polled() {
+    let (mut fed, _) = small();
+    fed.feed_bytes(&frame(0, &attach("l", 0, Role::Sender)));
+    let link = receiver(&fed.events());
+    let now = fed.instant();
+    fed.connection.handle_eof(now);
+    assert_eq!(fed.connection.poll_event().map(|event| event.name()), Some("RECEIVER_ERROR"));
+    let accepted = fed.connection.accept_receiver(link, ReceiverConfig::new());
+    assert_eq!(accepted, Err(CommandError::UnknownLink));
+    assert_eq!(fed.connection.refuse_receiver(link, wordy()), Err(CommandError::UnknownLink));
+    assert_eq!(fed.names(), ["SESSION_ERROR", "CONNECTION_ERROR"]);
+
+    // So it is once it has been refused.
+    let (mut fed, _) = small();
+    fed.feed_bytes(&frame(0, &attach("l", 0, Role::Sender)));
+    let link = receiver(&fed.events());
+    let now = fed.instant();
+    fed.connection.handle_eof(now);
+    fed.connection.refuse_receiver(link, wordy()).unwrap();
+    assert_eq!(fed.connection.refuse_receiver(link, wordy()), Err(CommandError::UnknownLink));
+    assert_eq!(fed.names(), ["SESSION_ERROR", "CONNECTION_ERROR"]);
+}
+
 /// A violation behind the request, of the link, its session or the connection, and the end of input.
 #[test]
 fn fc9b_request_that_is_lost_can_be_answered_until_that_has_been_polled() {
