@@ -320,9 +320,9 @@ impl Context {
     ) -> Result<bool, CommandError> {
         self.check_open()?;
         let head = |buffer: &mut Vec<u8>, header| write_head(buffer, header, transfer, transfer.more);
-        let with_more = |buffer: &mut Vec<u8>, header| write_head(buffer, header, transfer, true);
+        let head_with = |buffer: &mut Vec<u8>, header, more| write_head(buffer, header, transfer, more);
         self.outbox
-            .transfer(self.channel, head, (transfer.more, with_more), payload, self.max_frame_size)
+            .transfer(self.channel, head, (transfer.more, head_with), payload, self.max_frame_size)
             .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
     }
 

@@ -28,8 +28,8 @@ impl<T> Slab<T> {
     }
 
     /// Stores a value under the [lowest free number](Self::lowest_free).
-    pub(crate) fn insert(&mut self, value: T) {
-        let value = Some(Box::new(value));
+    pub(crate) fn insert(&mut self, value: Box<T>) {
+        let value = Some(value);
         let gap = self.free.as_mut().and_then(|free| free.pop_first());
         match gap.and_then(|at| self.entries.get_mut(usize::from(at))) {
             Some(entry) => *entry = value,
@@ -97,20 +97,24 @@ impl NumberMap {
     /// Returns our number for the peer's.
     #[inline]
     pub(crate) fn get(&self, theirs: u16) -> Option<u16> {
-        // Nearly all peers use the lowest numbers, so that each is its own place.
-        match self.0.get(usize::from(theirs)) {
-            Some((number, ours)) if *number == theirs => Some(*ours),
-            _ => self.find(theirs),
-        }
-    }
-
-    #[cold]
-    fn find(&self, theirs: u16) -> Option<u16> {
         let at = self.position(theirs).ok()?;
         self.0.get(at).map(|(_, ours)| *ours)
     }
 
+    /// Returns the place of a number, or the place that it would have.
+    #[inline]
     fn position(&self, theirs: u16) -> Result<usize, usize> {
+        // Nearly all peers use the lowest numbers, so that each is its own place, and a new one is the last.
+        let at = usize::from(theirs);
+        match self.0.get(at) {
+            Some((number, _)) if *number == theirs => Ok(at),
+            None if at == self.0.len() && self.0.last().is_none_or(|(last, _)| *last < theirs) => Err(at),
+            _ => self.search(theirs),
+        }
+    }
+
+    #[cold]
+    fn search(&self, theirs: u16) -> Result<usize, usize> {
         self.0.binary_search_by_key(&theirs, |(number, _)| *number)
     }
 
@@ -128,7 +132,11 @@ impl NumberMap {
 
     pub(crate) fn remove(&mut self, theirs: u16) {
         if let Ok(at) = self.position(theirs) {
-            self.0.remove(at);
+            if at.saturating_add(1) == self.0.len() {
+                self.0.pop();
+            } else {
+                self.0.remove(at);
+            }
             shrink(&mut self.0);
         }
     }
@@ -167,17 +175,17 @@ mod tests {
         let mut slab = Slab::default();
         for n in 0..5 {
             assert_eq!(slab.lowest_free(), Some(n));
-            slab.insert(n);
+            slab.insert(Box::new(n));
         }
         assert_eq!((slab.remove(3), slab.remove(1)), (Some(Box::new(3)), Some(Box::new(1))));
         assert_eq!(slab.remove(1), None);
         assert_eq!((slab.get(1), slab.get(2), slab.lowest_free()), (None, Some(&2), Some(1)));
-        slab.insert(10);
+        slab.insert(Box::new(10));
         assert_eq!((slab.get(1), slab.lowest_free()), (Some(&10), Some(3)));
         // The table shrinks to the highest number in use.
         slab.remove(4);
         assert_eq!((slab.numbers().collect(), slab.lowest_free()), (Vec::from([0, 1, 2]), Some(3)));
-        slab.insert(11);
+        slab.insert(Box::new(11));
         assert_eq!(slab.get(3), Some(&11));
         assert_eq!(slab.iter().copied().collect::<Vec<_>>(), [0, 10, 2, 11]);
     }
@@ -187,7 +195,7 @@ mod tests {
         let mut slab = Slab::default();
         for n in 0..=u16::MAX {
             assert_eq!(slab.lowest_free(), Some(n));
-            slab.insert(());
+            slab.insert(Box::new(()));
         }
         assert_eq!(slab.lowest_free(), None);
         assert!(slab.numbers().eq(0..=u16::MAX) && slab.numbers().next_back() == Some(u16::MAX));

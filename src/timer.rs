@@ -45,7 +45,29 @@ impl Timer {
             Self::Drain(receiver) => Some(LinkKey::from(LinkId::from(receiver)).session),
         }
     }
+
+    /// Returns the set of its kind alone.
+    #[inline]
+    fn kind(self) -> u16 {
+        match self {
+            Self::Open => 1,
+            Self::Sasl => 1 << 1,
+            Self::Close => 1 << 2,
+            Self::UnreadReplies => 1 << 3,
+            Self::Session(_) => 1 << 4,
+            Self::SessionEcho(_) => 1 << 5,
+            Self::Link(_) => 1 << 6,
+            Self::LinkEcho(_) => 1 << 7,
+            Self::Drain(_) => 1 << 8,
+        }
+    }
 }
+
+/// The kinds of timers that belong to a link.
+const OF_LINKS: u16 = 0b1_1100_0000;
+
+/// The kinds of timers that belong to a session or its links.
+const OF_SESSIONS: u16 = OF_LINKS | 0b11_0000;
 
 /// The timers that run, by name and by deadline.
 ///
@@ -62,6 +84,8 @@ pub(crate) struct TimerQueue {
     unstarted: [bool; 2],
     /// A timer of `few` or `many` has not started.
     has_unstarted: bool,
+    /// The kinds of timers set since none ran, so that most need no search for one to cancel.
+    kinds: u16,
     many: Option<Box<ManyTimers>>,
 }
 
@@ -152,6 +176,7 @@ impl TimerQueue {
         let Some(after) = after else { return };
         let deadline = Instant::default().saturating_add(after);
         self.has_unstarted = true;
+        self.kinds |= timer.kind();
         match self.few.iter_mut().zip(&mut self.unstarted).find(|(slot, _)| slot.is_none()) {
             Some((slot, unstarted)) => (*slot, *unstarted) = (Some((timer, deadline)), true),
             None => {
@@ -161,33 +186,19 @@ impl TimerQueue {
         }
     }
 
-    pub(crate) fn cancel(&mut self, timer: Timer) {
-        self.cancel_few(|other| other == timer);
-        if self.many.is_some() {
-            self.cancel_many(|many| many.cancel(timer));
-        }
-    }
-
     #[inline]
-    fn cancel_few(&mut self, is_over: impl Fn(Timer) -> bool) {
-        for (slot, unstarted) in self.few.iter_mut().zip(&mut self.unstarted) {
-            if slot.is_some_and(|(timer, _)| is_over(timer)) {
-                (*slot, *unstarted) = (None, false);
-            }
+    pub(crate) fn cancel(&mut self, timer: Timer) {
+        if self.kinds & timer.kind() != 0 {
+            self.cancel_where(|other| other == timer, |many| many.cancel(timer));
         }
-    }
-
-    #[cold]
-    fn cancel_many(&mut self, cancel: impl FnOnce(&mut ManyTimers)) {
-        if let Some(many) = &mut self.many {
-            cancel(many);
-        }
-        // An idle connection keeps no memory for it.
-        self.many.take_if(|many| many.is_empty());
     }
 
     /// Cancels the timers of a link that is gone.
+    #[inline]
     pub(crate) fn cancel_link(&mut self, link: LinkId) {
+        if self.kinds & OF_LINKS == 0 {
+            return;
+        }
         self.cancel(Timer::Link(link));
         self.cancel(Timer::LinkEcho(link));
         if let LinkId::Receiver(receiver) = link {
@@ -196,10 +207,28 @@ impl TimerQueue {
     }
 
     /// Cancels the timers of the session on a channel, and of its links.
+    #[inline]
     pub(crate) fn cancel_session(&mut self, channel: u16) {
-        self.cancel_few(|timer| timer.channel() == Some(channel));
-        if self.many.is_some() {
-            self.cancel_many(|many| many.cancel_session(channel));
+        if self.kinds & OF_SESSIONS != 0 {
+            self.cancel_where(|timer| timer.channel() == Some(channel), |many| many.cancel_session(channel));
+        }
+    }
+
+    /// Cancels timers of `few`, and those that `cancel_many` does.
+    #[inline(never)]
+    fn cancel_where(&mut self, is_over: impl Fn(Timer) -> bool, cancel_many: impl FnOnce(&mut ManyTimers)) {
+        for (slot, unstarted) in self.few.iter_mut().zip(&mut self.unstarted) {
+            if slot.is_some_and(|(timer, _)| is_over(timer)) {
+                (*slot, *unstarted) = (None, false);
+            }
+        }
+        if let Some(many) = &mut self.many {
+            cancel_many(many);
+            // An idle connection keeps no memory for it.
+            self.many.take_if(|many| many.is_empty());
+        }
+        if self.few == [None; 2] && self.many.is_none() {
+            self.kinds = 0;
         }
     }
 

@@ -73,7 +73,10 @@ impl Connection {
             }
             let received = match self.receive_in_session(header, kind, &mut *frames) {
                 Some(received) => received,
-                None => self.receive_answering(header, kind, &frames.split_to(header.size)),
+                None => {
+                    let owed = self.owed(header.channel, kind).is_some();
+                    self.receive_answering(header, (kind, owed), &frames.split_to(header.size))
+                }
             };
             if let Err(error) = received {
                 self.on_faulty_frame(error, header, kind);

@@ -184,7 +184,9 @@ impl Connection {
                 let receiver = *receiver;
                 self.cx.account.remove_delivery(delivery.payload.heap_size());
                 if self.polled.receiver != Some(receiver) {
-                    self.report_polled();
+                    if self.polled.count > 0 {
+                        self.report_polled();
+                    }
                     self.polled.receiver = Some(receiver);
                 }
                 // Settled in batches: a session is looked up once for many deliveries.
@@ -277,9 +279,8 @@ impl Connection {
     /// Tells the session which deliveries have been polled.
     #[inline(never)]
     fn report_polled(&mut self) {
-        let PolledDeliveries { receiver: Some(receiver), count } = core::mem::take(&mut self.polled) else {
-            return;
-        };
+        let count = core::mem::take(&mut self.polled.count);
+        let Some(receiver) = self.polled.receiver else { return };
         let channel = LinkKey::from(LinkId::from(receiver)).session;
         if let Some((session, cx)) = self.session_on(channel)
             && session.on_polled(receiver, count)

@@ -234,13 +234,14 @@ impl Connection {
         let received = match self.receive_in_session(header, kind, input) {
             Some(received) => received,
             None => {
-                if !self.can_defer(header) && self.owed(header.channel, kind).is_some() {
+                let owed = self.owed(header.channel, kind).is_some();
+                if owed && !self.can_defer(header) {
                     return Err(Stop::Unanswered);
                 }
                 // Decoded in place; what is kept of it is copied.
                 input.gather(header.size);
                 let frame = input.chunk().get(..header.size).unwrap_or_default();
-                let received = self.receive_answering(header, kind, frame);
+                let received = self.receive_answering(header, (kind, owed), frame);
                 input.skip(header.size);
                 received
             }
@@ -282,7 +283,7 @@ impl Connection {
     pub(super) fn receive_answering(
         &mut self,
         header: FrameHeader,
-        kind: Kind,
+        kind: (Kind, bool),
         frame: &[u8],
     ) -> Result<(), ProtocolError> {
         let before = (self.cx.outbox.len(), self.cx.outbox.counted_updates());
@@ -291,8 +292,13 @@ impl Connection {
         received
     }
 
-    /// Handles a frame of the connection's own, or of a session that is not open.
-    fn receive_own(&mut self, header: FrameHeader, kind: Kind, frame: &[u8]) -> Result<(), ProtocolError> {
+    /// Handles a frame of the connection's own, or of a session that is not open; `owed` if it waits for an answer.
+    fn receive_own(
+        &mut self,
+        header: FrameHeader,
+        (kind, owed): (Kind, bool),
+        frame: &[u8],
+    ) -> Result<(), ProtocolError> {
         let body = frame.get(header.body..).unwrap_or_default();
         if self.state == ConnectionState::Discarding {
             // 2.4.6: after an error of ours everything but the peer's close is discarded, undecoded.
@@ -314,7 +320,7 @@ impl Connection {
             return Ok(());
         }
         let limits = self.cx.limits.decode;
-        if self.owed(header.channel, kind).is_some() {
+        if owed {
             check_body(body, limits)?;
             self.defer(header.channel, frame);
             return Ok(());

@@ -194,51 +194,54 @@ impl Outbox {
     }
 
     /// Writes a frame of at most `max` bytes with as much of the payload as it has room for. `head` appends the frame
-    /// header and a transfer, and returns the size of both; `more` is its field of this name. `head_with_more` does the
-    /// same with the field true. Returns true if payload is left over, and `payload` is what is left; if none is,
-    /// it must not be used any more. Returns the head's size as the error, and writes nothing, if there is no room for
+    /// header and a transfer, and returns the size of both; `more` is its field of this name. `head_with` does the same
+    /// with any value of the field. Returns true if payload is left over, and `payload` is what is left; if none is, it
+    /// must not be used any more. Returns the head's size as the error, and writes nothing, if there is no room for
     /// payload.
     #[inline(always)]
     pub(crate) fn transfer(
         &mut self,
         channel: u16,
         head: impl FnOnce(&mut Vec<u8>, [u8; HEADER_SIZE]) -> usize,
-        (more, head_with_more): (bool, impl FnOnce(&mut Vec<u8>, [u8; HEADER_SIZE]) -> usize),
+        (more, head_with): (bool, impl Fn(&mut Vec<u8>, [u8; HEADER_SIZE], bool) -> usize),
         payload: &mut Payload,
         max: u32,
     ) -> Result<bool, usize> {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         let header = header(FrameKind::Amqp, channel);
         self.reclaim();
+        let large_head = |heads: &mut Vec<u8>, more| head_with(heads, header, more);
+        let Some(bytes) = payload.only_chunk().filter(|bytes| bytes.len() < BY_REFERENCE) else {
+            return self.large_transfer(large_head, more, payload, max);
+        };
         let start = self.heads.len();
-        let head_size = head(&mut self.heads, header);
-        if let Some(bytes) = payload.only_chunk()
-            && bytes.len() < BY_REFERENCE
-            && head_size.saturating_add(bytes.len()) <= max
-        {
-            // Most often: to copy it is enough, and the caller drops it.
-            self.set_size(start, head_size.saturating_add(bytes.len()));
-            self.heads.extend_from_slice(bytes);
-            return Ok(false);
+        let size = head(&mut self.heads, header).saturating_add(bytes.len());
+        if size > max {
+            self.heads.truncate(start);
+            return self.large_transfer(large_head, more, payload, max);
         }
-        let head_with_more = |heads: &mut Vec<u8>| head_with_more(heads, header);
-        self.large_transfer((start, head_size), more, head_with_more, payload, max)
+        // Most often: to copy it is enough, and the caller drops it.
+        self.set_size(start, size);
+        self.heads.extend_from_slice(bytes);
+        Ok(false)
     }
 
-    /// Adds the payload to a transfer whose head has been written, with or without `more`.
+    /// Writes any other frame than one with a small payload that fits.
     #[inline(never)]
     fn large_transfer(
         &mut self,
-        (start, mut head_size): (usize, usize),
+        head: impl Fn(&mut Vec<u8>, bool) -> usize,
         more: bool,
-        head_with_more: impl FnOnce(&mut Vec<u8>) -> usize,
         payload: &mut Payload,
         max: usize,
     ) -> Result<bool, usize> {
+        let start = self.heads.len();
+        let is_split = payload.len() > max;
+        let mut head_size = head(&mut self.heads, more || is_split);
         let left_over = head_size.saturating_add(payload.len()) > max;
-        if left_over && !more {
+        if left_over && !more && !is_split {
             self.heads.truncate(start);
-            head_size = head_with_more(&mut self.heads);
+            head_size = head(&mut self.heads, true);
         }
         let mut to_go = payload.len().min(max.saturating_sub(head_size));
         if left_over && to_go == 0 {
@@ -459,11 +462,11 @@ mod tests {
             assert_eq!(outbox.frame(FrameKind::Amqp, 1, &Value::Ubyte(small), 512), Ok(10));
             expected.extend([0, 0, 0, 10, 2, 0, 0, 1, 0x50, small]);
             let mut payload = Payload::from(large.clone());
-            let head = |heads: &mut Vec<u8>, header: [u8; 8]| {
+            let head = |heads: &mut Vec<u8>, header: [u8; 8], _| {
                 heads.extend(header);
                 header.len()
             };
-            assert_eq!(outbox.transfer(2, head, (false, head), &mut payload, 4096), Ok(false));
+            assert_eq!(outbox.transfer(2, |heads, header| head(heads, header, false), (false, head), &mut payload, 4096), Ok(false));
             expected.extend([0, 0, 0x0b, 0xc0, 2, 0, 0, 2]);
             expected.extend_from_slice(&large);
         }

@@ -58,7 +58,7 @@ impl PartialDelivery {
     }
 
     /// Adds a chunk, the `last` or not. Small ones are gathered.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, chunk: Bytes, last: bool) {
         if self.gathered.is_empty() && (last || chunk.len() >= BY_REFERENCE) {
             self.push_chunk(chunk);
@@ -201,7 +201,7 @@ impl ReceiverEndpoint {
     }
 
     /// Returns the id of the delivery in progress.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn current(&self) -> Option<DeliveryId> {
         self.partial.back().filter(|partial| !partial.complete).map(|partial| partial.delivery.id)
     }
@@ -235,13 +235,14 @@ impl ReceiverEndpoint {
     }
 
     /// Fails unless a transfer keeps to the modes of its link (2.7.5). `settled` is what holds for its delivery now.
+    #[inline(always)]
     fn check_modes(&self, transfer: &Transfer, settled: bool) -> Result<(), ProtocolError> {
         self.check_settlement(settled, transfer.more)?;
         // 2.7.5: the mode of a message that is sent settled is ignored.
-        if !settled
+        if transfer.rcv_settle_mode == Some(ReceiverSettleMode::Second)
+            && !settled
             && self.snd_mode != SenderSettleMode::Settled
             && self.rcv_mode == ReceiverSettleMode::First
-            && transfer.rcv_settle_mode == Some(ReceiverSettleMode::Second)
         {
             return invalid("rcv-settle-mode second on a link attached with first");
         }
@@ -250,7 +251,7 @@ impl ReceiverEndpoint {
 
     /// Fails if a transfer is no continuation of the delivery in progress: its tag or format is another (2.7.5), or it
     /// belongs to another transaction or leaves its own (4.4.1).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn check_continuation(&self, transfer: &Transfer) -> Result<(), ProtocolError> {
         if transfer.delivery_tag.is_none() && transfer.message_format.is_none() && transfer.state.is_none() {
             return Ok(());
@@ -341,42 +342,44 @@ impl ReceiverEndpoint {
     }
 
     /// Adds a transfer to the delivery in progress. Without streaming, `max_buffered` bounds its bytes.
+    #[inline]
     pub(crate) fn add(
         &mut self,
         transfer: &Transfer,
         payload: Bytes,
         max_buffered: u64,
     ) -> Result<Part, ProtocolError> {
+        let Some(last) = self.partial.back() else { return invalid("no delivery in progress") };
         // 2.7.5: settled stays true once it has been.
-        let was_settled = self.partial.back().is_some_and(|last| last.delivery.settled);
-        let settled = was_settled || transfer.settled.unwrap_or(false);
+        let settled = last.delivery.settled || transfer.settled == Some(true);
+        let (finished, earlier) = (last.finished, last.charged);
+        let size = last.size.saturating_add(len_u64(&payload));
         self.check_modes(transfer, settled)?;
         let (streaming, max) = (self.streaming, self.max_message_size);
-        let Some(partial) = self.partial.back_mut() else { return invalid("no delivery in progress") };
-        partial.delivery.settled = settled;
-        partial.size = partial.size.saturating_add(len_u64(&payload));
-        let finished = partial.finished;
         let buffers = !streaming && !finished && transfer.more;
-        if (max > 0 && partial.size > max) || (buffers && partial.size > max_buffered) {
+        if (max > 0 && size > max) || (buffers && size > max_buffered) {
             return too_large();
         }
-        partial.complete = !transfer.more;
-        let (held, earlier) = (0, partial.charged);
+        let complete = !transfer.more;
+        let mut part = Part { complete, finished, settled, earlier, held: 0 };
+        let Some(partial) = self.partial.back_mut() else { return Ok(part) };
+        (partial.size, partial.complete, partial.delivery.settled) = (size, complete, settled);
         if finished {
-            return Ok(Part { complete: partial.complete, finished, settled, earlier, held });
+            return Ok(part);
+        }
+        // Without streaming nobody can read a part, so it must not occupy the window: a small one could never carry
+        // the whole message.
+        if streaming || complete {
+            partial.frames = partial.frames.saturating_add(1);
         }
         if streaming {
             partial.delivery.payload.push(payload);
         } else {
-            partial.push(payload, partial.complete);
+            partial.push(payload, complete);
+            part.held = partial.heap_size();
         }
-        // Without streaming nobody can read a part, so it must not occupy the window: a small one could never carry
-        // the whole message.
-        let occupies = streaming || partial.complete;
-        partial.frames = partial.frames.saturating_add(occupies.into());
-        let held = if streaming { 0 } else { partial.heap_size() };
-        partial.charged = held;
-        Ok(Part { complete: partial.complete, finished, settled, earlier, held })
+        partial.charged = part.held;
+        Ok(part)
     }
 
     /// Copies the payloads of deliveries that arrive in parts.

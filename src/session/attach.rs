@@ -68,7 +68,7 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         let handle = LinkKey::from(common.id).handle;
-        let link = Link { common, kind };
+        let link = Box::new(Link { common, kind });
         let charged = self.charge_link(0, size_of_link(&link), cx);
         self.links.insert(link);
         self.link_names.insert(&self.links, handle);
@@ -263,11 +263,10 @@ impl SessionEndpoint {
             return Err(ProtocolError::connection(ErrorCondition::HandleInUse, why));
         }
         let role = attach.role.opposite();
-        let known = self.link_names.find(&self.links, attach.name.as_str().as_bytes(), role);
+        let known = self.link_names.find(&self.links, attach.name.as_bytes(), role);
         let state = known.and_then(|handle| self.links.get(handle)).map(|link| link.common.state);
-        let is_this = |(name, other): &(Str, Role)| {
-            name.as_bytes() == attach.name.as_str().as_bytes() && *other == role
-        };
+        let is_this =
+            |(name, other): &(Str, Role)| name.as_bytes() == attach.name.as_bytes() && *other == role;
         let errant = !cx.config.tolerance.frames_for_failed_links
             && (state == Some(LinkState::Errant)
                 || self.cold.as_ref().is_some_and(|cold| cold.errant.iter().any(is_this)));

@@ -89,6 +89,7 @@ impl SessionEndpoint {
     }
 
     /// Charges an incomplete delivery instead of what it was before.
+    #[inline(always)]
     pub(super) fn charge_part(
         &mut self,
         before: usize,
@@ -96,10 +97,16 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         self.buffered = self.buffered.wrapping_sub(before).wrapping_add(now);
-        let (more, fewer) = (u32::from(before == 0), u32::from(now == 0));
+        if before == 0 || now == 0 {
+            self.count_parts((before == 0).into(), (now == 0).into(), cx);
+        }
+        self.charge_instead(before, now, cx)
+    }
+
+    #[inline(never)]
+    fn count_parts(&mut self, more: u32, fewer: u32, cx: &mut Context) {
         self.parts = self.parts.wrapping_add(more).saturating_sub(fewer);
         cx.account.count_parts(more, fewer);
-        self.charge_instead(before, now, cx)
     }
 
     #[inline]

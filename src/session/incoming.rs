@@ -134,7 +134,7 @@ impl SessionEndpoint {
         let handled = if transfer.aborted {
             self.on_aborted(handle, id, current.is_none(), cx)
         } else {
-            self.on_part(handle, id, current.is_none(), transfer, payload, cx)
+            self.on_part(handle, (id, delivery), current.is_none(), transfer, payload, cx)
         };
         if let Err(error @ ProtocolError::Link(_)) = handled {
             // The application does not know of a delivery whose first transfer is refused.
@@ -201,44 +201,44 @@ impl SessionEndpoint {
     fn on_part(
         &mut self,
         handle: u16,
-        id: ReceiverId,
+        (id, delivery): (ReceiverId, DeliveryId),
         first: bool,
         transfer: &Transfer,
         payload: Bytes,
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
-        let events = cx.events.len();
         let Some(receiver) = self.receiver_at(handle) else { return Ok(()) };
         let streaming = receiver.streaming;
         let part = receiver.add(transfer, payload, cx.limits.max_buffered_bytes_per_delivery)?;
         if part.finished {
             return self.on_part_of_finished(handle, id, &part, cx);
         }
-        let Some(newest) = receiver.newest().map(|partial| &partial.delivery) else { return Ok(()) };
-        let (delivery, details) = (newest.id, newest.state.as_ref().map_or(0, HeapSize::heap_size));
-        if !part.complete {
-            if streaming {
-                let event = if first {
-                    Event::DeliveryBegun {
-                        receiver: id,
-                        delivery,
-                        tag: newest.tag,
-                        message_format: newest.message_format,
-                        settled: part.settled,
-                        state: newest.state.clone(),
-                        rcv_settle_mode: newest.rcv_settle_mode,
-                    }
-                } else {
-                    Event::DeliveryData { receiver: id, delivery, complete: false }
-                };
-                cx.answerable_event(event, 0);
-                if first && details > 0 {
-                    cx.charge_event(events, details);
-                }
-                return Ok(());
-            }
+        if !part.complete && !streaming {
             self.release_window(1);
             return self.charge_part(part.earlier, part.held, cx);
+        }
+        let events = cx.events.len();
+        let Some(newest) = receiver.newest().map(|partial| &partial.delivery) else { return Ok(()) };
+        let details = newest.state.as_ref().map_or(0, HeapSize::heap_size);
+        if !part.complete {
+            let event = if first {
+                Event::DeliveryBegun {
+                    receiver: id,
+                    delivery,
+                    tag: newest.tag,
+                    message_format: newest.message_format,
+                    settled: part.settled,
+                    state: newest.state.clone(),
+                    rcv_settle_mode: newest.rcv_settle_mode,
+                }
+            } else {
+                Event::DeliveryData { receiver: id, delivery, complete: false }
+            };
+            cx.answerable_event(event, 0);
+            if first && details > 0 {
+                cx.charge_event(events, details);
+            }
+            return Ok(());
         }
         let event = if streaming && !first {
             Some(Event::DeliveryData { receiver: id, delivery, complete: true })

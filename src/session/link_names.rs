@@ -62,7 +62,7 @@ mod tests {
         ids::{LinkId, LinkKey},
         link::{LinkCommon, LinkIdentity, LinkKind, ReceiverEndpoint, SenderEndpoint},
     };
-    use alloc::{collections::BTreeMap, format, string::String};
+    use alloc::{boxed::Box, collections::BTreeMap, format, string::String};
 
     fn link(handle: u16, name: &str, role: Role) -> Link {
         let key = LinkKey { generation: 1, session: 0, handle };
@@ -93,7 +93,7 @@ mod tests {
             assert_eq!(names.find(&links, name.as_bytes(), role), model.get(&key).copied());
             if random & (3 << 30) > 0 {
                 let handle = links.lowest_free().unwrap();
-                links.insert(link(handle, &name, role));
+                links.insert(Box::new(link(handle, &name, role)));
                 names.insert(&links, handle);
                 model.insert(key, handle);
             } else if let Some(handle) = links.numbers().find(|handle| links.get(*handle).is_some()) {

@@ -145,8 +145,13 @@ fn find_mut(links: &mut Slab<Link>, id: LinkId) -> Result<&mut Link, CommandErro
 
 impl SessionEndpoint {
     /// Creates a session, whose deliveries have these epochs: those that we send, and those that we receive.
-    pub(crate) fn new(id: SessionId, channel: u16, local: config::SessionConfig, epochs: (u32, u32)) -> Self {
-        let mut this = Self {
+    pub(crate) fn new(
+        id: SessionId,
+        channel: u16,
+        local: config::SessionConfig,
+        epochs: (u32, u32),
+    ) -> Box<Self> {
+        let mut this = Box::new(Self {
             id,
             state: SessionState::Unmapped,
             channel,
@@ -181,7 +186,7 @@ impl SessionEndpoint {
             ready_checks: ReadyQueue::default(),
             #[cfg(feature = "testing")]
             reached: Default::default(),
-        };
+        });
         this.store_begin_fields(local);
         this
     }

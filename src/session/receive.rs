@@ -10,7 +10,7 @@ use crate::{
         delivery_state::DeliveryState,
         kind::{Kind, check_body},
         performatives::{AttachRef, Detach, Disposition, Transfer},
-        transfer_fast_path::{self, FastTransfer},
+        transfer_fast_path::{decode_part, decode_whole},
     },
     types::HeapSize,
 };
@@ -48,12 +48,25 @@ impl SessionEndpoint {
         let chunk = input.chunk();
         // Of a frame in several chunks, as far as the first goes.
         let body = chunk.get(header.body..header.size.min(chunk.len())).unwrap_or_default();
-        if let Some((transfer, size)) = transfer_fast_path::decode(body) {
+        if let Some((whole, size)) = decode_whole(body) {
             let payload = input.take_behind(header.body.saturating_add(size), header.size);
-            return match transfer {
-                FastTransfer::Whole(whole) => self.on_whole_delivery(&whole, payload, cx),
-                FastTransfer::Part(mut part) => self.on_transfer(&mut part, payload, cx),
-            };
+            return self.on_whole_delivery(&whole, payload, cx);
+        }
+        self.receive_part(header, input, cx)
+    }
+
+    #[inline(never)]
+    fn receive_part(
+        &mut self,
+        header: FrameHeader,
+        input: &mut impl Input,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        let chunk = input.chunk();
+        let body = chunk.get(header.body..header.size.min(chunk.len())).unwrap_or_default();
+        if let Some((mut transfer, size)) = decode_part(body) {
+            let payload = input.take_behind(header.body.saturating_add(size), header.size);
+            return self.on_transfer(&mut transfer, payload, cx);
         }
         let body = input.take_behind(header.body, header.size);
         let mut decoder = Decoder::new(&body, cx.limits.decode.for_held(body.len()));

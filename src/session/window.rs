@@ -63,6 +63,7 @@ impl Window {
     }
 
     /// 2.5.6 "receiving a transfer": each frame counts, not each delivery.
+    #[inline(always)]
     pub(crate) fn on_transfer(&mut self) -> Result<(), ProtocolError> {
         let Some(left) = self.incoming_window.checked_sub(1) else {
             let why = "a transfer beyond the incoming-window";
