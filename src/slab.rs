@@ -126,6 +126,7 @@ impl NumberMap {
                     entry.1 = ours;
                 }
             }
+            Err(at) if at == self.0.len() => self.0.push((theirs, ours)),
             Err(at) => self.0.insert(at, (theirs, ours)),
         }
     }

@@ -158,13 +158,16 @@ impl TimerQueue {
     fn start_pending(&mut self) {
         self.has_unstarted = false;
         let now = self.now;
-        for (slot, unstarted) in self.few.iter_mut().zip(&mut self.unstarted) {
+        let start = |slot: &mut Option<(Timer, Instant)>, unstarted: &mut bool| {
             if core::mem::take(unstarted)
                 && let Some((_, deadline)) = slot
             {
                 *deadline = counted_from(now, *deadline);
             }
-        }
+        };
+        let ([first, second], [first_unstarted, second_unstarted]) = (&mut self.few, &mut self.unstarted);
+        start(first, first_unstarted);
+        start(second, second_unstarted);
         if let Some(many) = &mut self.many {
             many.start(now);
         }
@@ -177,13 +180,20 @@ impl TimerQueue {
         let deadline = Instant::default().saturating_add(after);
         self.has_unstarted = true;
         self.kinds |= timer.kind();
-        match self.few.iter_mut().zip(&mut self.unstarted).find(|(slot, _)| slot.is_none()) {
-            Some((slot, unstarted)) => (*slot, *unstarted) = (Some((timer, deadline)), true),
-            None => {
-                let many = self.many.get_or_insert_default();
-                many.unstarted.insert((timer.channel(), timer), deadline);
-            }
+        let ([first, second], [first_unstarted, second_unstarted]) = (&mut self.few, &mut self.unstarted);
+        if first.is_none() {
+            (*first, *first_unstarted) = (Some((timer, deadline)), true);
+        } else if second.is_none() {
+            (*second, *second_unstarted) = (Some((timer, deadline)), true);
+        } else {
+            self.set_one_of_many(timer, deadline);
         }
+    }
+
+    #[cold]
+    fn set_one_of_many(&mut self, timer: Timer, deadline: Instant) {
+        let many = self.many.get_or_insert_default();
+        many.unstarted.insert((timer.channel(), timer), deadline);
     }
 
     #[inline]
@@ -227,7 +237,7 @@ impl TimerQueue {
             // An idle connection keeps no memory for it.
             self.many.take_if(|many| many.is_empty());
         }
-        if self.few == [None; 2] && self.many.is_none() {
+        if self.many.is_none() && self.few.iter().all(Option::is_none) {
             self.kinds = 0;
         }
     }

@@ -4,8 +4,7 @@ use alloc::boxed::Box;
 use core::{marker::PhantomData, ops::Range};
 
 use super::{
-    Decode, DecodeLimits, Decoder, Encode, Encoder, FieldDecoder, format_code, from_slice,
-    skip::{Source as _, skip_value},
+    Decode, DecodeLimits, Decoder, Encode, Encoder, FieldDecoder, format_code, from_slice, skip::skip_value,
 };
 
 /// A composite (1.4) that has been checked, as its encoded bytes, copied to size. They take up a fraction of the memory
@@ -45,17 +44,6 @@ impl<T: Decode> Encoded<T> {
     #[inline]
     pub(crate) fn starting_at(&self, index: u32) -> Option<EncodedField<'_>> {
         EncodedField(&self.bytes).starting_at(index)
-    }
-
-    /// Returns where the bytes of a field are that is a binary, a string or a symbol, for [`get`](Self::get).
-    pub(crate) fn range_of(&self, field: EncodedField<'_>) -> Option<Range<u32>> {
-        let mut bytes = field.0;
-        // 1.2.2: the upper half of the code is 0xb if the length has four bytes.
-        let wide = bytes.next()? >> 4 == 0xb;
-        let length = bytes.size(wide)?;
-        // The field is a part of the bytes, so the difference of the addresses is its offset.
-        let start = bytes.as_ptr().addr().checked_sub(self.bytes.as_ptr().addr())?;
-        Some(u32::try_from(start).ok()?..u32::try_from(start.checked_add(length)?).ok()?)
     }
 
     /// Returns a part of the bytes.

@@ -156,9 +156,12 @@ impl Connection {
 
     /// Handles the frames that arrived before the session was answered.
     fn receive_deferred_on(&mut self, channel: u16) {
-        let Some((session, _)) = self.session_on(channel) else { return };
-        let deferred = session.take_deferred();
-        self.receive_deferred(deferred);
+        if let Some(session) = self.sessions.get_mut(channel)
+            && session.deferred_bytes() > 0
+        {
+            let deferred = session.take_deferred();
+            self.receive_deferred(deferred);
+        }
     }
 
     /// Returns our channel of the session that the peer's channel stands for.
@@ -168,11 +171,12 @@ impl Connection {
     }
 
     /// As [`local_channel`](Self::local_channel); a channel without a session ends the connection.
+    #[inline]
     pub(super) fn mapped_channel(&self, remote: u16) -> Result<u16, ProtocolError> {
-        self.local_channel(remote).ok_or_else(|| {
-            let why = format!("no session on channel {remote}");
-            ProtocolError::connection(ErrorCondition::NotAllowed, &why)
-        })
+        match self.local_channel(remote) {
+            Some(channel) => Ok(channel),
+            None => unmapped(remote),
+        }
     }
 
     /// Handles the peer's begin, the answer to ours or a request. `body` is its encoding.
@@ -262,6 +266,12 @@ impl Connection {
             }
         }
     }
+}
+
+#[cold]
+fn unmapped(remote: u16) -> Result<u16, ProtocolError> {
+    let why = format!("no session on channel {remote}");
+    Err(ProtocolError::connection(ErrorCondition::NotAllowed, &why))
 }
 
 #[cfg(test)]

@@ -106,6 +106,9 @@ impl Outbox {
     /// Counts as answers what has been written since the length was `len` and the updates had `updates` bytes.
     pub(crate) fn count_answers(&mut self, len: usize, updates: u32, max: usize) {
         let now = self.len();
+        if now <= len {
+            return;
+        }
         let updates = usize::try_from(self.updates.bytes.saturating_sub(updates)).unwrap_or(usize::MAX);
         let bytes = now.saturating_sub(len).saturating_sub(updates);
         if bytes > 0 {
@@ -466,7 +469,16 @@ mod tests {
                 heads.extend(header);
                 header.len()
             };
-            assert_eq!(outbox.transfer(2, |heads, header| head(heads, header, false), (false, head), &mut payload, 4096), Ok(false));
+            assert_eq!(
+                outbox.transfer(
+                    2,
+                    |heads, header| head(heads, header, false),
+                    (false, head),
+                    &mut payload,
+                    4096
+                ),
+                Ok(false)
+            );
             expected.extend([0, 0, 0x0b, 0xc0, 2, 0, 0, 2]);
             expected.extend_from_slice(&large);
         }

@@ -26,13 +26,9 @@ pub(crate) enum LinkIdentity {
 }
 
 impl LinkIdentity {
-    /// The peer's attach, the body of whose frame this is.
-    pub(crate) fn theirs(body: &[u8]) -> Self {
-        let attach = Encoded::new(body);
-        // 2.7.3: the first field.
-        let [name] = attach.fields();
-        let name = name.and_then(|name| attach.range_of(name)).unwrap_or_default();
-        Self::Theirs { attach, name }
+    /// The peer's attach, the body of whose frame this is, with the name in it.
+    pub(crate) fn theirs(body: &[u8], name: &[u8]) -> Self {
+        Self::Theirs { attach: Encoded::new(body), name: range_in(body, name).unwrap_or_default() }
     }
 
     /// True if the source of the peer's attach has a filter that is neither described nor null (3.5.8).
@@ -48,6 +44,15 @@ impl LinkIdentity {
             Self::Theirs { attach, name } => attach.get(name),
         }
     }
+}
+
+/// Returns where a part of the bytes is in them.
+#[inline]
+fn range_in(bytes: &[u8], part: &[u8]) -> Option<Range<u32>> {
+    // Both borrow the same bytes, so the difference of the addresses is an offset.
+    let start = part.as_ptr().addr().checked_sub(bytes.as_ptr().addr())?;
+    let end = start.checked_add(part.len())?;
+    Some(u32::try_from(start).ok()?..u32::try_from(end).ok()?)
 }
 
 /// True if a value of the map is neither described nor null.
@@ -245,7 +250,10 @@ mod tests {
             max_message_size: 77,
             ..config::LinkConfig::default()
         };
-        let identity = [LinkIdentity::theirs(&to_vec(&request)), LinkIdentity::Name(request.name.clone())];
+        let body = to_vec(&request);
+        let at = body.windows(request.name.len()).position(|part| part == request.name.as_bytes()).unwrap();
+        let name = &body[at..at + request.name.len()];
+        let identity = [LinkIdentity::theirs(&body, name), LinkIdentity::Name(request.name.clone())];
         for identity in &identity {
             for local in
                 [config::LinkConfig::default(), config::SenderConfig::to("ours").into(), ours.clone()]

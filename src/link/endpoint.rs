@@ -222,6 +222,12 @@ impl Link {
         }
     }
 
+    /// True if deliveries that arrive in parts are here, and the application reads the parts.
+    #[inline]
+    pub(crate) fn streams_parts(&self) -> bool {
+        matches!(&self.kind, LinkKind::Receiver(receiver) if receiver.streaming && receiver.has_parts())
+    }
+
     /// Takes what has arrived of streamed deliveries and has not been read.
     pub(crate) fn take_unread(
         &mut self,

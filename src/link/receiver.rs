@@ -471,6 +471,9 @@ impl ReceiverEndpoint {
     pub(crate) fn abandon(&mut self) -> (u32, usize) {
         // An event in the queue keeps its delivery.
         let unpolled = core::mem::take(&mut self.unpolled);
+        if self.partial.is_empty() {
+            return (unpolled, 0);
+        }
         let partial = core::mem::take(&mut self.partial);
         partial.iter().fold((unpolled, 0), |(frames, bytes), partial| {
             (partial.frames.saturating_add(frames), partial.charged.saturating_add(bytes))

@@ -307,7 +307,7 @@ impl SessionEndpoint {
         };
         cx.last_link_generation = generation;
         let id = self.next_id(role, cx.last_link_generation, handle);
-        let mut common = LinkCommon::new(id, LinkIdentity::theirs(body));
+        let mut common = LinkCommon::new(id, LinkIdentity::theirs(body, attach.name.as_bytes()));
         let mut kind = self.new_kind(role, &config::LinkConfig::default(), cx);
         let applied = common.apply(LinkTrigger::RecvAttach);
         debug_assert!(applied, "a new link is detached");
@@ -339,7 +339,7 @@ impl SessionEndpoint {
         let applied = common.apply(LinkTrigger::RecvAttach);
         debug_assert!(applied, "the state was checked");
         apply_remote_settings(common, kind, attach);
-        common.identity = LinkIdentity::theirs(body);
+        common.identity = LinkIdentity::theirs(body, attach.name.as_bytes());
         // 2.6.3: a reply without the terminus that we asked for is a refusal; the detach that follows has the reason.
         common.awaiting_terminus &= match common.role() {
             Role::Sender => attach.target.is_none(),

@@ -44,7 +44,15 @@ pub(crate) enum LinkEnd {
 
 /// Keeps the bytes that a link has announced and that have not been read, for the application to read them all the
 /// same.
+#[inline]
 pub(super) fn keep_unread(link: &mut Link, cx: &mut Context) {
+    if link.streams_parts() {
+        keep_unread_parts(link, cx);
+    }
+}
+
+#[cold]
+fn keep_unread_parts(link: &mut Link, cx: &mut Context) {
     if let Some((receiver, unread)) = link.take_unread() {
         cx.keep_unread(receiver, unread);
     }

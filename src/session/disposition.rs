@@ -4,7 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::ops::ControlFlow;
 
 use super::{
-    ColdState, SessionEndpoint, find,
+    ColdState, SessionEndpoint, find, find_mut,
     settlement::{answer_to, remember_settled},
     unsettled::{StoredState, UnsettledEntry, UnsettledMap},
 };
@@ -194,9 +194,42 @@ impl SessionEndpoint {
             return Ok(());
         }
         match disposition.role {
+            Role::Receiver if disposition.last.is_none() && self.settle_one(disposition, cx) => Ok(()),
             Role::Receiver => self.on_outcomes(first, last, disposition, cx),
             Role::Sender => self.on_sender_settlement(first, last, disposition, cx),
         }
+    }
+
+    /// Settles one delivery that we sent, if neither end has given its state and its link is open. Returns false and
+    /// changes nothing otherwise; [`on_outcomes`](Self::on_outcomes) does the same for any deliveries.
+    // A path of its own because many peers settle deliveries one by one: without it each costs about 300 instructions
+    // more, of 4,200 that it takes at both ends.
+    #[inline]
+    fn settle_one(&mut self, disposition: &Disposition, cx: &mut Context) -> bool {
+        let state = disposition.state.as_ref();
+        let terminal = state.is_some_and(DeliveryState::is_terminal);
+        let links = &mut self.links;
+        let settled = self.outgoing.update_number(disposition.first, |id, entry| {
+            let link = find_mut(links, entry.link.into()).map(|link| &mut link.common);
+            let link = link.ok().filter(|link| link.state != LinkState::Errant && !link.end_raised);
+            match link {
+                Some(link)
+                    if entry.state.is_unknown()
+                        && (disposition.settled || (terminal && !link.keeps_outcomes)) =>
+                {
+                    link.unsettled = link.unsettled.saturating_sub(1);
+                    (false, Some((id, entry.link)))
+                }
+                _ => (true, None),
+            }
+        });
+        let Some((id, link)) = settled.flatten() else { return false };
+        if !disposition.settled {
+            self.add_disposition(Role::Sender, (id, id), true, answer_to(state, cx));
+        }
+        let state = state.cloned();
+        cx.event(Event::DeliverySettled { link: link.into(), first: id, last: id, state });
+        true
     }
 
     /// Handles the receiver's state and settlement of deliveries that we sent.

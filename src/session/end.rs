@@ -107,7 +107,9 @@ impl SessionEndpoint {
             return Err(CommandError::IllegalState("the session has not begun, or has ended"));
         }
         let end_pending = core::mem::take(&mut self.end_pending);
-        self.flush_behind_output(true, cx);
+        if self.has_work() {
+            self.flush_behind_output(true, cx);
+        }
         if let Err(refused) = cx.frame(&End { error: error.map(Box::new) }) {
             self.end_pending = end_pending;
             return Err(refused);

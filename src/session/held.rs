@@ -1,6 +1,6 @@
 //! The bytes of the heap that a session holds for its peer, charged to the connection's account.
 
-use super::{ColdState, SessionEndpoint};
+use super::{ColdState, RemoteBegin, SessionEndpoint};
 use crate::{
     codec::Encoded,
     context::Context,
@@ -55,7 +55,7 @@ impl SessionEndpoint {
 
     /// Returns the bytes that every session takes up, with the peer's begin.
     fn own_size(&self) -> usize {
-        size_of::<Self>().saturating_add(self.remote_begin.as_ref().map_or(0, |begin| begin.len()))
+        size_of::<Self>().saturating_add(self.remote_begin.as_ref().map_or(0, RemoteBegin::heap_size))
     }
 
     /// Charges the session itself, once the peer's begin has arrived. That has been checked to fit.
@@ -141,7 +141,9 @@ impl SessionEndpoint {
     pub(crate) fn discharge(&mut self, cx: &mut Context) {
         let charged = core::mem::take(&mut self.charged);
         cx.account.keep(charged, 0);
-        cx.account.count_parts(0, core::mem::take(&mut self.parts));
+        if self.parts > 0 {
+            cx.account.count_parts(0, core::mem::take(&mut self.parts));
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod incoming;
 mod link_names;
 mod outgoing;
 mod receive;
+mod remote_begin;
 mod settlement;
 mod unsettled;
 mod window;
@@ -26,6 +27,7 @@ pub(crate) use self::{detach::LinkEnd, end::SessionEnd, outgoing::Message};
 use self::{
     disposition::{PendingDisposition, Run},
     link_names::LinkNames,
+    remote_begin::RemoteBegin,
     unsettled::{UnsettledEntry, UnsettledMap},
     window::Window,
 };
@@ -58,8 +60,8 @@ pub(crate) struct SessionEndpoint {
     handle_max: u32,
     /// The highest handle that the peer announces; [`u32::MAX`] until its begin arrives.
     remote_handle_max: u32,
-    /// The peer's begin, encoded.
-    pub(crate) remote_begin: Option<Encoded<Begin>>,
+    /// The peer's begin.
+    pub(crate) remote_begin: Option<RemoteBegin>,
     /// Our begin waits for the peer's open.
     pub(crate) begin_pending: bool,
     /// Our end waits for messages in progress.
@@ -289,7 +291,7 @@ impl SessionEndpoint {
         self.remote_channel = Some(remote_channel);
         self.remote_handle_max = begin.handle_max.get();
         self.window.on_begin(begin);
-        self.remote_begin = Some(Encoded::new(body));
+        self.remote_begin = Some(RemoteBegin::new(begin, body));
         self.charge_session(cx);
         if is_answer {
             if !self.end_pending {
@@ -369,13 +371,18 @@ impl SessionEndpoint {
         if !self.ready_checks.is_empty() {
             cx.blocked_senders.push(self.channel);
         }
-        let has_work = self.end_pending
-            || self.has_due_flows()
-            || !self.pending_dispositions.is_empty()
-            || !self.sending.is_empty();
-        if has_work {
+        if self.has_work() {
             cx.to_flush.push(self.channel);
         }
+    }
+
+    /// True if something has to be written.
+    #[inline(always)]
+    fn has_work(&self) -> bool {
+        self.end_pending
+            || self.has_due_flows()
+            || !self.pending_dispositions.is_empty()
+            || !self.sending.is_empty()
     }
 
     pub(crate) fn link(&mut self, id: LinkId) -> Result<&mut Link, CommandError> {

@@ -340,6 +340,23 @@ impl<T> UnsettledMap<T> {
         self.update_at(self.position_of(id)?, visit)
     }
 
+    /// As [`update`](Self::update), for the newest delivery with a number.
+    #[inline]
+    pub(crate) fn update_number<R>(
+        &mut self,
+        number: DeliveryNumber,
+        visit: impl FnOnce(DeliveryId, &mut T) -> (bool, R),
+    ) -> Option<R> {
+        let (position, turn, epochs) = (self.position_of_number(number), self.next >> 32, self.epochs);
+        self.update_at(position, |delivery| visit(id_at(position, turn, epochs), delivery))
+    }
+
+    /// Returns the position of a number: of those that it can stand for, the nearest to the next.
+    #[inline]
+    fn position_of_number(&self, of: DeliveryNumber) -> u64 {
+        self.next.saturating_add_signed(of.offset_from(number(self.next)).into())
+    }
+
     #[inline]
     fn update_at<R>(&mut self, position: u64, visit: impl FnOnce(&mut T) -> (bool, R)) -> Option<R> {
         let Some(at) = position.checked_sub(self.base()) else {
@@ -380,7 +397,7 @@ impl<T> UnsettledMap<T> {
         last: DeliveryNumber,
         mut visit: impl FnMut(DeliveryId, &mut T) -> ControlFlow<(), bool>,
     ) -> Option<DeliveryNumber> {
-        let from = self.next.saturating_add_signed(first.offset_from(number(self.next)).into());
+        let from = self.position_of_number(first);
         let to = from.saturating_add(last.since(first).into());
         let epochs = self.epochs;
         let turn = self.next >> 32;
