@@ -77,6 +77,11 @@ impl Account {
         self.kept.saturating_add(bytes) <= self.budget
     }
 
+    /// Returns how much more can be kept, in bytes.
+    pub(crate) fn left_to_keep(&self) -> usize {
+        self.budget.saturating_sub(self.kept)
+    }
+
     /// True if retained deliveries have to make room.
     pub(crate) fn is_half_full(&self) -> bool {
         self.kept > self.budget / 2

@@ -1,6 +1,6 @@
 //! Frames that wait until the application has answered the peer's open, or the begin on their channel.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -49,29 +49,42 @@ impl Connection {
         if frames.is_empty() {
             return;
         }
-        // What has been resumed of the same session is behind them.
-        let frames = match self.resumed.take() {
-            Some(behind) => Bytes::from([&frames, &**behind].concat()),
-            None => Bytes::from(frames),
-        };
-        self.cx.account.keep(core::mem::replace(&mut self.resumed_bytes, frames.len()), frames.len());
-        self.resumed = Some(Box::new(frames));
+        self.push_resumed(Bytes::from(frames));
         let _ = self.resume_deferred();
+    }
+
+    /// Has frames handled before those that have been resumed, which are behind them if they are of the same session.
+    fn push_resumed(&mut self, frames: Bytes) {
+        self.cx.account.keep(0, frames.len());
+        self.resumed_bytes = self.resumed_bytes.saturating_add(frames.len());
+        self.resumed.push(frames);
     }
 
     /// Handles frames that were deferred, as far as there is room. Returns what the rest waits for.
     #[cold]
     pub(super) fn resume_deferred(&mut self) -> Option<Progress> {
-        let mut frames = self.resumed.take()?;
-        while let Ok(header) = next_frame(self.cx.config.max_frame_size, &mut *frames)
-            && matches!(self.expected(), Expected::Frames(FrameKind::Amqp))
-        {
-            let kind = kind_of(header, &mut *frames);
-            if let Some(progress) = self.must_wait(header, kind) {
-                self.resumed = Some(frames);
+        while let Some(frames) = self.resumed.pop() {
+            self.cx.account.keep(frames.len(), 0);
+            self.resumed_bytes = self.resumed_bytes.saturating_sub(frames.len());
+            if let Some((left, progress)) = self.resume_frames(frames) {
+                self.push_resumed(left);
                 return Some(progress);
             }
-            let received = match self.receive_in_session(header, kind, &mut *frames) {
+        }
+        self.resumed = Vec::new();
+        None
+    }
+
+    /// Handles frames that were deferred, as far as there is room. Returns the rest, if any, and what it waits for.
+    fn resume_frames(&mut self, mut frames: Bytes) -> Option<(Bytes, Progress)> {
+        while let Ok(header) = next_frame(self.cx.config.max_frame_size, &mut frames)
+            && matches!(self.expected(), Expected::Frames(FrameKind::Amqp))
+        {
+            let kind = kind_of(header, &mut frames);
+            if let Some(progress) = self.must_wait(header, kind) {
+                return Some((frames, progress));
+            }
+            let received = match self.receive_in_session(header, kind, &mut frames) {
                 Some(received) => received,
                 None => {
                     let owed = self.owed(header.channel, kind).is_some();
@@ -82,7 +95,6 @@ impl Connection {
                 self.on_faulty_frame(error, header, kind);
             }
         }
-        self.cx.account.keep(core::mem::take(&mut self.resumed_bytes), 0);
         None
     }
 }

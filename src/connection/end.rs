@@ -1,6 +1,6 @@
 //! The end of a connection (2.4.3, 2.4.6).
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::Connection;
 use crate::{
@@ -230,7 +230,7 @@ impl Connection {
     pub(super) fn drop_deferred(&mut self) {
         let deferred = core::mem::take(&mut self.deferred);
         self.cx.account.keep(deferred.capacity(), 0);
-        self.resumed = None;
+        self.resumed = Vec::new();
         self.cx.account.keep(core::mem::take(&mut self.resumed_bytes), 0);
     }
 

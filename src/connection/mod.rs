@@ -92,10 +92,10 @@ pub struct Connection {
     remote_open: Option<Box<Open>>,
     /// Frames that arrived before the application answered the peer's open.
     deferred: Vec<u8>,
-    /// The bytes that the frames in `resumed` took up at first.
+    /// The bytes that the frames in `resumed` are charged with.
     resumed_bytes: usize,
-    /// Frames that were deferred and answered, and that wait for room.
-    resumed: Option<Box<Bytes>>,
+    /// Frames that were deferred and answered, and that wait for room, the first of them last.
+    resumed: Vec<Bytes>,
     /// Sessions by our channels.
     sessions: Slab<SessionEndpoint>,
     /// Our channels by the peer's.
@@ -143,7 +143,7 @@ impl Connection {
             remote_open: None,
             deferred: Vec::new(),
             resumed_bytes: 0,
-            resumed: None,
+            resumed: Vec::new(),
             sessions: Slab::default(),
             channels: NumberMap::default(),
             ended: VecDeque::new(),
@@ -306,7 +306,7 @@ impl Connection {
             let updates = !self.cx.outbox.has_too_many_updates();
             self.flush(updates);
         }
-        if self.resumed.is_some() || self.cx.output_lost {
+        if !self.resumed.is_empty() || self.cx.output_lost {
             self.after_flush();
         }
         if !self.cx.outbox.is_empty() {

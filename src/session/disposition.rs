@@ -6,7 +6,8 @@ use core::ops::ControlFlow;
 use super::{
     ColdState, SessionEndpoint, find, find_mut,
     settlement::{answer_to, remember_settled},
-    unsettled::{StoredState, UnsettledEntry, UnsettledMap},
+    stored_state::StoredState,
+    unsettled::{UnsettledEntry, UnsettledMap},
 };
 use crate::{
     codec::DecodeLimits,
@@ -302,7 +303,7 @@ impl SessionEndpoint {
             self.on_decided(*decided, disposition, cx);
         }
         if !disposition.settled && visited > FREE_UPDATES {
-            self.check_updates(visited)?;
+            self.check_updates(visited, self.outgoing.count())?;
         }
         self.stop_at(stopped, last, disposition, cx);
         check_errant(errant, cx)
@@ -330,11 +331,11 @@ impl SessionEndpoint {
         }
     }
 
-    /// Fails if the peer updates states again and again that it does not settle: a few bytes of its make us look at all
-    /// that is unsettled.
+    /// Fails if the peer updates states again and again that it does not settle, of as many deliveries as there have been:
+    /// a few bytes of its make us look at all that is unsettled.
     #[cold]
-    fn check_updates(&mut self, visited: u64) -> Result<(), ProtocolError> {
-        let allowed = self.outgoing.count().saturating_mul(UPDATES);
+    fn check_updates(&mut self, visited: u64, deliveries: u64) -> Result<(), ProtocolError> {
+        let allowed = deliveries.saturating_mul(UPDATES);
         let updates = &mut self.cold.get_or_insert_default().updates;
         *updates = updates.saturating_add(visited);
         if *updates > allowed {
@@ -365,7 +366,13 @@ impl SessionEndpoint {
         // Encoded once for all of them.
         let mut encoded = None;
         let mut stored = || encoded.get_or_insert_with(|| StoredState::new(state)).clone();
+        // Shared by all whose receiver has given no state.
+        let mut senders_alone = None;
+        let mut own_states = 0_usize;
+        let mut visited = 0_u64;
+        let deliveries = incoming.count();
         let stopped = incoming.retain_until(first, last, |id, entry| {
+            visited = visited.wrapping_add(1);
             let link = find(links, entry.link.into());
             if link.is_some_and(|link| link.common.state == LinkState::Errant) {
                 errant = true;
@@ -381,7 +388,13 @@ impl SessionEndpoint {
                 return ControlFlow::Continue(!disposition.settled);
             }
             if terminal && !disposition.settled {
-                entry.state.set_senders(stored());
+                if entry.state.is_unknown() {
+                    let shared = senders_alone.get_or_insert_with(|| StoredState::of_sender(stored()));
+                    entry.state = shared.clone();
+                } else {
+                    entry.state.set_senders(stored());
+                    own_states = own_states.wrapping_add(1);
+                }
             }
             if disposition.settled || state.is_some() {
                 extend(&mut runs, entry.link.into(), id, disposition.settled);
@@ -394,6 +407,13 @@ impl SessionEndpoint {
         self.keep_runs(runs);
         if let Some(decided) = decided {
             self.on_decided(*decided, disposition, cx);
+        }
+        if own_states > 0 {
+            self.charge_states(own_states);
+            self.charge(cx)?;
+        }
+        if !disposition.settled && visited > FREE_UPDATES {
+            self.check_updates(visited, deliveries)?;
         }
         self.stop_at(stopped, last, disposition, cx);
         check_errant(errant, cx)

@@ -1,13 +1,16 @@
 //! The bytes of the heap that a session holds for its peer, charged to the connection's account.
 
-use super::{ColdState, RemoteBegin, SessionEndpoint};
+use super::{ColdState, RemoteBegin, SessionEndpoint, stored_state::STATE_SIZE, unsettled::UnsettledMap};
 use crate::{
     codec::Encoded,
     context::Context,
     error::ProtocolError,
     ids::LinkId,
     link::Link,
-    spec::definitions::{ErrorCondition, Role},
+    spec::{
+        definitions::{ErrorCondition, Role},
+        performatives::Transfer,
+    },
     types::{Fields, HeapSize, Str},
 };
 
@@ -15,23 +18,48 @@ use crate::{
 const MAP_ENTRY: usize = 16;
 
 impl SessionEndpoint {
-    /// Charges more unsettled deliveries, `next` of which are to come, in steps: this is due again once there are twice
-    /// as many. Fails beyond the limit.
+    /// Makes room for more unsettled deliveries of the peer's, and charges it. Fails beyond the limit.
     #[cold]
-    pub(super) fn charge_unsettled(&mut self, next: usize, cx: &mut Context) -> Result<(), ProtocolError> {
-        let max = cx.limits.max_unsettled;
-        let longest = self.outgoing.len().max(self.incoming.as_ref().map_or(0, |incoming| incoming.len()));
-        if longest.saturating_add(next) > max {
-            return too_many_unsettled();
-        }
-        self.charged_unsettled = longest.saturating_mul(2).max(MIN_CHARGED).min(max);
-        self.charge(cx)
+    pub(super) fn grow_incoming(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
+        let (max, left) = (cx.limits.max_unsettled, self.left_to_hold(cx));
+        let grown = self.incoming.as_mut().is_none_or(|map| map.grow(max, |bytes| bytes <= left));
+        if grown { self.charge(cx) } else { too_many_unsettled() }
     }
 
-    /// True if no delivery of ours may stay unsettled beside those that are.
+    /// As [`grow_incoming`](Self::grow_incoming), for a transfer on the link at a handle that may begin a delivery.
     #[cold]
-    pub(super) fn is_unsettled_full(&mut self, cx: &mut Context) -> bool {
-        self.charge_unsettled(1, cx).is_err()
+    pub(super) fn grow_for_first(
+        &mut self,
+        handle: u16,
+        transfer: &Transfer,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        let Some(link) = self.links.get_mut(handle) else { return Ok(()) };
+        let begins = link.receiver().is_ok_and(|receiver| receiver.current().is_none());
+        if !begins || transfer.settled == Some(true) || !link.common.is_open() {
+            return Ok(());
+        }
+        self.grow_incoming(cx)
+    }
+
+    /// Makes room for more unsettled deliveries of ours, and charges it. Returns false, and does nothing, beyond the limit.
+    #[cold]
+    pub(super) fn grow_outgoing(&mut self, cx: &mut Context) -> bool {
+        let (max, left) = (cx.limits.max_unsettled, self.left_to_hold(cx));
+        self.outgoing.grow(max, |bytes| bytes <= left) && self.charge(cx).is_ok()
+    }
+
+    /// Returns the bytes that the session may hold beside those that it does.
+    fn left_to_hold(&self, cx: &Context) -> usize {
+        let of_session = cx.limits.max_held_bytes_per_session.saturating_sub(self.heap_size());
+        of_session
+            .min(cx.account.left_to_keep().saturating_add(self.charged).saturating_sub(self.heap_size()))
+    }
+
+    /// True if unsettled deliveries take up more than has been charged.
+    #[inline]
+    pub(crate) fn is_charge_due(&self) -> bool {
+        self.outgoing.is_charge_due() || self.incoming.as_ref().is_some_and(UnsettledMap::is_charge_due)
     }
 
     /// Charges what the session holds. Fails if that is too much.
@@ -44,6 +72,10 @@ impl SessionEndpoint {
             let incoming = self.incoming.as_ref().map_or(0, |incoming| incoming.state_bytes());
             self.state_bytes = self.outgoing.state_bytes().saturating_add(incoming);
             too_many_states = self.state_bytes > max / 8;
+        }
+        self.outgoing.count_old();
+        if let Some(incoming) = &mut self.incoming {
+            incoming.count_old();
         }
         let now = self.heap_size();
         let is_within = cx.account.keep(core::mem::replace(&mut self.charged, now), now);
@@ -126,7 +158,12 @@ impl SessionEndpoint {
 
     /// Charges a state that the peer has given one of our deliveries.
     pub(super) fn charge_state(&mut self, bytes: usize) {
-        self.state_bytes = self.state_bytes.saturating_add(bytes);
+        self.state_bytes = self.state_bytes.saturating_add(bytes).saturating_add(STATE_SIZE);
+    }
+
+    /// As [`charge_state`](Self::charge_state), for as many states that differ in the delivery alone.
+    pub(super) fn charge_states(&mut self, count: usize) {
+        self.state_bytes = self.state_bytes.saturating_add(count.saturating_mul(STATE_SIZE));
     }
 
     /// Copies the payloads of deliveries that arrive in parts.
@@ -146,9 +183,6 @@ impl SessionEndpoint {
         }
     }
 }
-
-/// Up to as many unsettled deliveries in each direction are not charged.
-const MIN_CHARGED: usize = 64;
 
 #[cold]
 fn too_many_unsettled() -> Result<(), ProtocolError> {

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use super::{
     SessionEndpoint,
     flow::end_drain,
-    unsettled::{StoredState, UnsettledEntry, UnsettledMap},
+    stored_state::StoredState,
+    unsettled::{UnsettledEntry, UnsettledMap},
 };
 use crate::{
     context::Context,
@@ -34,10 +35,8 @@ impl SessionEndpoint {
         payload: Bytes,
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
-        if !whole.settled
-            && self.incoming.as_ref().is_some_and(|incoming| incoming.len() >= self.charged_unsettled)
-        {
-            self.charge_unsettled(1, cx)?;
+        if !whole.settled && self.incoming.as_ref().is_some_and(UnsettledMap::must_grow) {
+            self.grow_incoming(cx)?;
         }
         let handle = self.local_handle(whole.handle);
         let link = handle.and_then(|handle| {
@@ -88,6 +87,9 @@ impl SessionEndpoint {
     ) -> Result<(), ProtocolError> {
         self.window.on_transfer()?;
         let handle = self.attached_handle(transfer.handle)?;
+        if transfer.delivery_id.is_some() && self.incoming.as_ref().is_some_and(UnsettledMap::must_grow) {
+            self.grow_for_first(handle, transfer, cx)?;
+        }
         let Some(link) = self.links.get_mut(handle) else { return Ok(()) };
         let (LinkId::Receiver(id), LinkKind::Receiver(receiver)) = (link.common.id, &mut link.kind) else {
             return Err(ProtocolError::session(ErrorCondition::NotAllowed, "a transfer to a sender"));
@@ -250,8 +252,6 @@ impl SessionEndpoint {
         }
         if part.settled {
             self.forget_incoming(id, delivery);
-        } else if self.incoming.as_ref().is_some_and(|incoming| incoming.len() > self.charged_unsettled) {
-            self.charge_unsettled(0, cx)?;
         }
         if let Some(event) = event {
             let bytes = event.payload_size();

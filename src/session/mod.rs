@@ -12,6 +12,7 @@ mod outgoing;
 mod receive;
 mod remote_begin;
 mod settlement;
+mod stored_state;
 mod unsettled;
 mod window;
 
@@ -94,8 +95,6 @@ pub(crate) struct SessionEndpoint {
     state_bytes: usize,
     /// The bytes that the connection's account has been charged.
     charged: usize,
-    /// As many unsettled deliveries are charged in each direction.
-    charged_unsettled: usize,
 
     pending_dispositions: Vec<PendingDisposition>,
     /// Scratch space for handling a disposition, kept for the next.
@@ -178,7 +177,6 @@ impl SessionEndpoint {
             link_bytes: 0,
             state_bytes: 0,
             charged: 0,
-            charged_unsettled: 0,
             pending_dispositions: Vec::new(),
             runs: Vec::new(),
             flow_due: false,

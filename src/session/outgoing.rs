@@ -5,10 +5,8 @@ use alloc::boxed::Box;
 use bytes::Bytes;
 
 use super::{
-    LinkEnd, SessionEndpoint, find_mut,
-    settlement::check_senders,
-    unsettled::{StoredState, UnsettledEntry},
-    window::Window,
+    LinkEnd, SessionEndpoint, find_mut, settlement::check_senders, stored_state::StoredState,
+    unsettled::UnsettledEntry, window::Window,
 };
 use crate::{
     context::Context,
@@ -44,9 +42,7 @@ impl SessionEndpoint {
         let handle = LinkKey::from(LinkId::from(sender_id)).handle;
         let (window, outbox_full) = (self.window.remote_incoming_window, cx.outbox_full());
         self.check_accepts_new_work(cx)?;
-        let full = options.settled != Some(true)
-            && self.outgoing.len() >= self.charged_unsettled
-            && self.is_unsettled_full(cx);
+        let full = options.settled != Some(true) && self.outgoing.must_grow() && !self.grow_outgoing(cx);
         let delivery = self.outgoing.next_id();
         let link = find_mut(&mut self.links, sender_id.into())?;
         if link.common.state != LinkState::Attached || link.common.pending_detach.is_some() {

@@ -6,7 +6,7 @@ use super::{
     ColdState, SessionEndpoint,
     disposition::{extend, follows},
     find_mut,
-    unsettled::StoredState,
+    stored_state::StoredState,
 };
 use crate::{
     codec::to_vec,

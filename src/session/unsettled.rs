@@ -8,14 +8,10 @@ use alloc::{
 };
 use core::ops::ControlFlow;
 
+use super::stored_state::{STATE_SIZE, StoredState};
 use crate::{
-    codec::{DecodeLimits, Encoded, to_vec},
-    error::CommandError,
     ids::DeliveryId,
-    spec::{
-        definitions::Role,
-        delivery_state::{Accepted, DeliveryState, Released},
-    },
+    spec::definitions::Role,
     types::{DeliveryNumber, DeliveryTag},
 };
 
@@ -29,177 +25,13 @@ pub(crate) struct UnsettledEntry<L> {
     pub(crate) state: StoredState,
 }
 
-/// A delivery state in memory: the common ones without a heap allocation, all others encoded.
-///
-/// An encoded state takes up a fraction of its decoded form, and holds no read buffer alive.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) enum StoredState {
-    #[default]
-    Unknown,
-    Accepted,
-    Released,
-    Other(Arc<OtherState>),
-}
-
-#[derive(Debug, PartialEq)]
-pub(crate) enum OtherState {
-    Encoded {
-        is_terminal: bool,
-        encoded: Encoded<DeliveryState>,
-    },
-    /// Facts about both ends, in an [`UnsettledEntry`] alone.
-    OfBoth(BothEnds),
-}
-
-/// Facts about a delivery at both ends, where they are more than the receiver's state.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct BothEnds {
-    receivers: StoredState,
-    senders: StoredState,
-    /// The receiver settles with its outcome, though the link's mode is second (2.7.5 `rcv-settle-mode`).
-    settles_first: bool,
-}
-
-/// The states of the two ends, in an entry.
-impl StoredState {
-    /// True if nothing is known of either end.
-    #[inline]
-    pub(crate) fn is_unknown(&self) -> bool {
-        matches!(self, Self::Unknown)
-    }
-
-    /// Returns the state at the end that has this role.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn at(&self, role: Role) -> &Self {
-        match (self.both_ends(), role) {
-            (Some(both), Role::Receiver) => &both.receivers,
-            (Some(both), Role::Sender) => &both.senders,
-            (None, Role::Receiver) => self,
-            (None, Role::Sender) => &Self::Unknown,
-        }
-    }
-
-    /// True if this is the very same stored state.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        matches!((self, other), (Self::Other(one), Self::Other(other)) if Arc::ptr_eq(one, other))
-    }
-
-    fn both_ends(&self) -> Option<&BothEnds> {
-        match self {
-            Self::Other(other) => match &**other {
-                OtherState::OfBoth(both) => Some(both),
-                OtherState::Encoded { .. } => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// True if the receiver settles with its outcome, whatever the mode of the link.
-    pub(crate) fn settles_first(&self) -> bool {
-        self.both_ends().is_some_and(|both| both.settles_first)
-    }
-
-    /// Replaces the receiver's state. [`may_become`](Self::may_become) has been asked.
-    #[inline]
-    pub(crate) fn set_receivers(&mut self, state: Self) {
-        match self {
-            Self::Other(_) => self.set_of_both(|both| both.receivers = state),
-            _ => *self = state,
-        }
-    }
-
-    /// Replaces the sender's state, as [`set_receivers`](Self::set_receivers) does.
-    pub(crate) fn set_senders(&mut self, state: Self) {
-        self.set_of_both(|both| both.senders = state);
-    }
-
-    /// Notes that the receiver settles with its outcome.
-    pub(crate) fn set_settles_first(&mut self) {
-        self.set_of_both(|both| both.settles_first = true);
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn set_of_both(&mut self, change: impl FnOnce(&mut BothEnds)) {
-        let only_receivers = || BothEnds { receivers: self.clone(), ..BothEnds::default() };
-        let mut both = self.both_ends().cloned().unwrap_or_else(only_receivers);
-        change(&mut both);
-        *self = Self::Other(Arc::new(OtherState::OfBoth(both)));
-    }
-
-    /// Returns the receiver's state, or else the sender's.
-    pub(crate) fn last_known(&self, limits: DecodeLimits) -> Option<DeliveryState> {
-        self.at(Role::Receiver).get(limits).or_else(|| self.at(Role::Sender).get(limits))
-    }
-}
-
-/// The state of one end.
-impl StoredState {
-    pub(crate) fn new(state: Option<&DeliveryState>) -> Self {
-        match state {
-            None => Self::Unknown,
-            Some(DeliveryState::Accepted(_)) => Self::Accepted,
-            Some(DeliveryState::Released(_)) => Self::Released,
-            Some(other) => {
-                let encoded = Encoded::new(&to_vec(other));
-                Self::Other(Arc::new(OtherState::Encoded { is_terminal: other.is_terminal(), encoded }))
-            }
-        }
-    }
-
-    /// Returns the state; `limits` are those that a state of the peer's was decoded with.
-    pub(crate) fn get(&self, limits: DecodeLimits) -> Option<DeliveryState> {
-        match self {
-            Self::Unknown => None,
-            Self::Accepted => Some(DeliveryState::Accepted(Accepted {})),
-            Self::Released => Some(DeliveryState::Released(Released {})),
-            Self::Other(other) => match &**other {
-                OtherState::Encoded { encoded, .. } => encoded.decode(limits),
-                OtherState::OfBoth(both) => both.receivers.get(limits),
-            },
-        }
-    }
-
-    // Cold: a terminal state is mostly the first and the last.
-    #[cold]
-    fn differs(&self, next: &DeliveryState) -> bool {
-        Self::new(Some(next)) != *self
-    }
-
-    /// True if the end that has this state may have the next, or be silent about its state: a terminal state is the
-    /// last (3.4, 2.7.5). It is the one rule for both ends and both roles.
-    #[inline]
-    pub(crate) fn may_become(&self, next: Option<&DeliveryState>) -> bool {
-        !self.is_terminal() || next.is_none_or(|next| !self.differs(next))
-    }
-
-    /// As [`may_become`](Self::may_become), for a state of ours.
-    #[inline]
-    pub(crate) fn check_change(&self, next: Option<&DeliveryState>) -> Result<(), CommandError> {
-        if self.may_become(next) {
-            return Ok(());
-        }
-        Err(CommandError::IllegalState("the delivery has another outcome already"))
-    }
-
-    pub(crate) fn is_terminal(&self) -> bool {
-        match self {
-            Self::Unknown => false,
-            Self::Accepted | Self::Released => true,
-            Self::Other(other) => match &**other {
-                OtherState::Encoded { is_terminal, .. } => *is_terminal,
-                OtherState::OfBoth(both) => both.receivers.is_terminal(),
-            },
-        }
-    }
-}
-
 /// The ring may have this many slots however few of them hold an unsettled delivery.
 const MIN_RING: usize = 64;
 /// Beyond [`MIN_RING`], at most this many times as many slots as unsettled deliveries in the ring: so memory does not
 /// depend on the gap between the oldest and the newest.
 const MAX_SPARSENESS: usize = 4;
+/// The ring grows by as many slots at least.
+const MIN_GROWTH: usize = 16;
 /// Room for as many slots stays.
 const MAX_SPARE: usize = 1024;
 
@@ -218,6 +50,14 @@ pub(crate) struct UnsettledMap<T> {
     old: Option<Box<BTreeMap<u64, T>>>,
     /// Unsettled deliveries in the ring.
     in_ring: u32,
+    /// The number of the first delivery.
+    first: u32,
+    /// The ring may have as many unsettled deliveries before the map has to [grow](Self::grow).
+    max_in_ring: u32,
+    /// As many deliveries are charged outside the ring, where they take up more.
+    charged_old: u32,
+    /// More are there than that, or the ring has grown.
+    charge_due: bool,
     /// The epoch of ids now, and the one before the delivery number last wrapped.
     epochs: (u32, u32),
 }
@@ -227,7 +67,17 @@ impl<T> UnsettledMap<T> {
     pub(crate) fn new(first: DeliveryNumber, epoch: u32) -> Self {
         // One turn up, so that numbers before the first, which a peer may name, have positions too.
         let next = (1 << 32) | u64::from(first.get());
-        Self { next, ring: VecDeque::new(), old: None, in_ring: 0, epochs: (epoch, epoch) }
+        Self {
+            next,
+            first: first.get(),
+            ring: VecDeque::new(),
+            old: None,
+            in_ring: 0,
+            max_in_ring: 0,
+            charged_old: 0,
+            charge_due: false,
+            epochs: (epoch, epoch),
+        }
     }
 
     /// Returns the position of the ring's front.
@@ -248,16 +98,62 @@ impl<T> UnsettledMap<T> {
 
     /// Returns the bytes of the heap that the deliveries take up, without their states.
     pub(crate) fn heap_size(&self) -> usize {
-        // An entry of the map has a key, and shares a node with others.
-        const NODE: usize = 16;
-        let old = self.old.as_ref().map_or(0, |old| old.len());
+        // An entry of the ordered map has a key, and a share in the part of its node that is free: mostly half.
+        const IN_TREE: usize = 3;
         let ring = self.ring.capacity().saturating_mul(size_of::<Option<T>>());
-        ring.saturating_add(old.saturating_mul(size_of::<T>().saturating_add(NODE)))
+        ring.saturating_add(
+            self.old_len()
+                .max(usize::try_from(self.charged_old).unwrap_or(usize::MAX))
+                .saturating_mul(size_of::<T>().saturating_mul(IN_TREE)),
+        )
     }
 
-    /// Returns how many deliveries there have been, if the first had the number 0.
+    fn old_len(&self) -> usize {
+        self.old.as_ref().map_or(0, |old| old.len())
+    }
+
+    /// True if the map has to [grow](Self::grow) before another delivery is added that is unsettled.
+    #[inline]
+    pub(crate) fn must_grow(&self) -> bool {
+        self.in_ring >= self.max_in_ring || self.ring.len() == self.ring.capacity()
+    }
+
+    /// Makes room for more deliveries, to be charged by [`heap_size`](Self::heap_size) at once. Returns false if there are
+    /// `max` unsettled ones, or if `is_allowed` does for the bytes that more room takes up.
+    #[cold]
+    pub(crate) fn grow(&mut self, max: usize, is_allowed: impl FnOnce(usize) -> bool) -> bool {
+        let left = max.saturating_sub(self.len());
+        if left == 0 {
+            return false;
+        }
+        self.max_in_ring = u32::try_from(self.in_ring().saturating_add(left)).unwrap_or(u32::MAX);
+        if self.ring.len() == self.ring.capacity() {
+            let more = self.ring.capacity().max(MIN_GROWTH);
+            if !is_allowed(more.saturating_mul(size_of::<Option<T>>())) {
+                return false;
+            }
+            self.ring.reserve_exact(more);
+        }
+        true
+    }
+
+    /// Counts more deliveries outside the ring than there are, if any, so that not each one that moves is charged.
+    pub(crate) fn count_old(&mut self) {
+        let old = self.old_len();
+        let counted = old.saturating_add(old / 8).saturating_add(MIN_GROWTH);
+        self.charged_old = if old == 0 { 0 } else { u32::try_from(counted).unwrap_or(u32::MAX) };
+        self.charge_due = false;
+    }
+
+    /// True if the map takes up more than it did when it was charged, and has not [grown](Self::grow) for that.
+    #[inline]
+    pub(crate) fn is_charge_due(&self) -> bool {
+        self.charge_due
+    }
+
+    /// Returns how many deliveries there have been.
     pub(crate) fn count(&self) -> u64 {
-        self.next.saturating_sub(1 << 32)
+        self.next.saturating_sub((1 << 32) | u64::from(self.first))
     }
 
     /// Returns the number of the next delivery.
@@ -287,6 +183,7 @@ impl<T> UnsettledMap<T> {
     pub(crate) fn push_settled(&mut self, last_epoch: &mut u32) -> DeliveryId {
         let id = self.advance(last_epoch);
         if !self.ring.is_empty() {
+            self.charge_due |= self.ring.len() == self.ring.capacity();
             self.ring.push_back(None);
             self.shorten();
         }
@@ -317,6 +214,8 @@ impl<T> UnsettledMap<T> {
             if let Some(Some(delivery)) = self.ring.pop_front() {
                 self.in_ring = self.in_ring.saturating_sub(1);
                 self.old.get_or_insert_default().insert(position, delivery);
+                self.max_in_ring = self.max_in_ring.saturating_sub(1);
+                self.charge_due |= self.old_len() > usize::try_from(self.charged_old).unwrap_or(usize::MAX);
             }
         }
     }
@@ -517,7 +416,7 @@ impl<L> UnsettledMap<UnsettledEntry<L>> {
     pub(crate) fn state_bytes(&self) -> usize {
         let mut last = [core::ptr::null(); 2];
         self.iter().fold(0, |sum, (_, entry)| {
-            let own = entry.state.both_ends().map_or(0, |_| size_of::<OtherState>());
+            let own = entry.state.both_ends().map_or(0, |_| STATE_SIZE);
             [Role::Receiver, Role::Sender].iter().zip(&mut last).fold(
                 sum.saturating_add(own),
                 |sum, (role, last)| match entry.state.at(*role) {
@@ -529,16 +428,6 @@ impl<L> UnsettledMap<UnsettledEntry<L>> {
                 },
             )
         })
-    }
-}
-
-impl OtherState {
-    fn heap_size(&self) -> usize {
-        let encoded = match self {
-            Self::Encoded { encoded, .. } => encoded.len(),
-            Self::OfBoth(_) => 0,
-        };
-        size_of::<Self>().saturating_add(encoded)
     }
 }
 
