@@ -139,3 +139,32 @@ fn fb5b_many_queues_with_long_names() {
     }
     attack(&mut limited(), 4, &bytes);
 }
+
+/// Work in proportion to the number of consumers costs less to end than it cost to begin, on any machine.
+#[test]
+fn the_end_of_many_consumers_of_one_queue_costs_the_broker_no_more_than_their_beginning() {
+    let broker = Broker::start(&[]);
+    let mut bytes = head(240);
+    for channel in 0..240 {
+        for number in 0..200 {
+            let source = Some(Box::new(Source::at("hot")));
+            let consumer = Attach { role: Role::Receiver, source, ..attach(number) };
+            bytes.extend(frame(channel, &consumer, &[]));
+        }
+    }
+    let Some(start) = broker.ticks() else { return };
+    let mut socket = broker.connect();
+    let mut reader = socket.try_clone().unwrap();
+    let reading = thread::spawn(move || io::copy(&mut reader, &mut io::sink()));
+    socket.write_all(&bytes).unwrap();
+    let close = frame(0, &Close::default(), &[]);
+    // The broker has one thread: by the end of the send it has served what came before.
+    assert_eq!(broker.send("other", &[]).code, Some(0));
+    let attached = broker.ticks().unwrap();
+    socket.write_all(&close).unwrap();
+    reading.join().unwrap().unwrap();
+    assert_eq!(broker.send("other", &[]).code, Some(0));
+    let (begin, end) = (attached - start, broker.ticks().unwrap() - attached);
+    println!("{begin} {end}");
+    assert!(end <= begin, "{begin} ticks to attach, {end} to close");
+}
