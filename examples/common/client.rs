@@ -211,8 +211,9 @@ impl Client {
         let _ = self.peer.connection.close(None);
         let mut answered = false;
         while let Some(event) = self.next_event(until)? {
-            // Before this event the socket took all output, which ends with our close, or did not.
-            answered |= matches!(event, Event::ConnectionClosed) && self.all_written;
+            // Our close ends the output. The peer's close is read before the end of the transport.
+            let is_answer = self.all_written && !self.peer.read_over;
+            answered |= is_answer && matches!(event, Event::ConnectionClosed);
             result = result.and_then(|()| check(&event));
         }
         if must_arrive && !answered {
