@@ -165,7 +165,11 @@ impl Broker {
     fn new(arguments: &Arguments) -> io::Result<Self> {
         let poll = Poll::new()?;
         let config = config(arguments);
-        let bounds = Bounds { queue: arguments.max_queue_bytes, all: arguments.max_bytes };
+        let bounds = Bounds {
+            queue: arguments.max_queue_bytes,
+            all: arguments.max_bytes,
+            connection: arguments.max_connection_bytes,
+        };
         Ok(Self {
             refusal: Arc::new(config.clone().auto_accept_sessions(false)),
             config: Arc::new(config),

@@ -11,13 +11,14 @@ mod client;
 mod peer;
 
 use std::{
-    io::{self, BufWriter, Write},
+    collections::VecDeque,
+    io::{self, ErrorKind, Write},
     process::ExitCode,
     time::{Duration, Instant},
 };
 
 use amqp_proto::{
-    Delivery, Event, ReceiverConfig, ReceiverId, Timeouts,
+    Delivery, DeliveryId, Event, ReceiverConfig, ReceiverId, Timeouts,
     message::{Body, Message, ParseOptions},
     spec::{definitions::SenderSettleMode, messaging::MESSAGE_FORMAT},
     types::Value,
@@ -62,7 +63,86 @@ impl Arguments {
     }
 }
 
-fn print(delivery: Delivery, out: &mut impl Write) -> Result<()> {
+/// Bytes of bodies to collect before they are written.
+const BATCH: usize = 64 << 10;
+
+/// Writes bodies, and accepts a message once its body has been written.
+struct Printer {
+    out: Box<dyn Write>,
+    quiet: bool,
+    bytes: Vec<u8>,
+    /// Deliveries that are not settled yet, each with the end of its body in `bytes`.
+    waiting: VecDeque<(ReceiverId, DeliveryId, usize)>,
+    printed: u64,
+}
+
+impl Printer {
+    fn new(quiet: bool) -> Result<Self> {
+        Ok(Self { out: output()?, quiet, bytes: Vec::new(), waiting: VecDeque::new(), printed: 0 })
+    }
+
+    /// Takes a message, whose body is written by the next [`flush`](Self::flush) at the latest.
+    fn print(&mut self, client: &mut Client, receiver: ReceiverId, delivery: Delivery) -> Result<()> {
+        let (id, start) = (delivery.id, self.bytes.len());
+        let done = if self.quiet { Ok(()) } else { format(delivery, &mut self.bytes) };
+        if done.is_err() {
+            self.bytes.truncate(start);
+            release(client, receiver, id);
+            return done;
+        }
+        self.waiting.push_back((receiver, id, self.bytes.len()));
+        if self.bytes.len() >= BATCH { self.flush(client) } else { Ok(()) }
+    }
+
+    /// Writes the bodies and accepts their messages. At an error, those not written as a whole are released.
+    fn flush(&mut self, client: &mut Client) -> Result<()> {
+        let mut written = 0;
+        let done = loop {
+            if written == self.bytes.len() {
+                break self.out.flush();
+            }
+            match self.out.write(&self.bytes[written..]) {
+                Ok(0) => break Err(ErrorKind::WriteZero.into()),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        for (receiver, id, end) in self.waiting.drain(..) {
+            if end > written {
+                release(client, receiver, id);
+                continue;
+            }
+            self.printed += 1;
+            // If the link is gone, an event with the reason is queued.
+            if let Ok(mut link) = client.peer.connection.receiver(receiver) {
+                link.accept(id)?;
+            }
+        }
+        self.bytes.clear();
+        done.map_err(|error| format!("standard output: {error}").into())
+    }
+}
+
+/// Releases a delivery: another receiver may take it.
+fn release(client: &mut Client, receiver: ReceiverId, id: DeliveryId) {
+    // An error means that the link has ended, and the delivery with it.
+    let _ = client.peer.connection.receiver(receiver).and_then(|mut link| link.release(id));
+}
+
+/// Returns standard output without a buffer, so that bytes that are taken have been written.
+#[cfg(unix)]
+fn output() -> Result<Box<dyn Write>> {
+    use std::os::fd::AsFd as _;
+    Ok(Box::new(std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?)))
+}
+
+#[cfg(not(unix))]
+fn output() -> Result<Box<dyn Write>> {
+    Ok(Box::new(io::stdout()))
+}
+
+fn format(delivery: Delivery, out: &mut impl Write) -> Result<()> {
     let settings = ParseOptions { body_required: false, ..ParseOptions::default() };
     if delivery.message_format != MESSAGE_FORMAT {
         delivery.payload.chunks().try_for_each(|chunk| out.write_all(chunk))?;
@@ -107,7 +187,7 @@ fn receive(
     place: &Place,
     arguments: &Arguments,
     received: &mut u64,
-    out: &mut impl Write,
+    printer: &mut Printer,
     bar: &ProgressBar,
 ) -> Result<()> {
     let mode = if arguments.settled { SenderSettleMode::Settled } else { SenderSettleMode::Mixed };
@@ -118,21 +198,25 @@ fn receive(
     let mut more = arguments.due(0) > 0;
     // The number of messages received when the last drain was asked for.
     let mut round = 0_u64;
+    let mut is_open = false;
     while more {
-        match client.next_event(until)? {
+        let mut event = client.poll_event()?;
+        if event.is_none() {
+            // Before it waits.
+            printer.flush(client)?;
+            event = client.next_event(until)?;
+        }
+        is_open |= matches!(event, Some(Event::ReceiverOpen { .. }));
+        match event {
             Some(Event::ReceiverOpen { .. }) if arguments.drain => {
                 more = drain(client, receiver, arguments, *received)?;
             }
             Some(Event::ReceiverOpen { .. }) => more = top_up(client, receiver, arguments, *received)?,
             Some(Event::Delivery { receiver, delivery }) => {
-                let Ok(mut link) = client.peer.connection.receiver(receiver) else { continue };
-                link.accept(delivery.id)?;
                 *received += 1;
                 bar.set_position(*received);
                 until = timeout.map(|timeout| Instant::now() + timeout);
-                if !arguments.quiet {
-                    print(delivery, out)?;
-                }
+                printer.print(client, receiver, delivery)?;
                 more = top_up(client, receiver, arguments, *received)?;
             }
             Some(Event::ReceiverDrained { timed_out: true, .. }) => {
@@ -146,6 +230,10 @@ fn receive(
             }
             Some(event) => check_open(&event)?,
             None if client.peer.connection.is_closed() => return Err("the connection is over".into()),
+            None if !is_open => {
+                let waited = arguments.timeout.unwrap_or_default();
+                return Err(format!("the link was not opened in {waited} ms").into());
+            }
             None => break,
         }
     }
@@ -157,20 +245,24 @@ fn run(arguments: &Arguments) -> Result<()> {
     let timeouts = Timeouts::default().drain(Duration::from_millis(arguments.drain_timeout));
     let mut client = Client::connect(&place, &arguments.connect, "receive", timeouts)?;
     let (mut received, start) = (0, Instant::now());
-    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    let mut printer = Printer::new(arguments.quiet)?;
     // Nothing is drawn unless standard error is a terminal.
     let bar = ProgressBar::with_draw_target(arguments.count, ProgressDrawTarget::stderr());
-    let done = receive(&mut client, &place, arguments, &mut received, &mut out, &bar);
-    let done = client.close(done);
+    let done = receive(&mut client, &place, arguments, &mut received, &mut printer, &bar);
+    // Messages that came before an error are printed and accepted; the first error is the reason.
+    let flushed = printer.flush(&mut client);
+    let done = done.and(flushed);
+    let done = client.close(done, false);
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    writeln!(
-        out,
+    let received = printer.printed;
+    let shown = writeln!(
+        io::stdout(),
         "received {received} in {seconds:.3} s, {:.0} msg/s",
         received as f64 / seconds.max(f64::EPSILON)
-    )?;
-    out.flush()?;
+    );
     done?;
+    shown?;
     match arguments.count {
         Some(count) if received < count => Err(format!("{received} of {count} messages came").into()),
         _ => Ok(()),

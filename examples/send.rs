@@ -188,7 +188,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     // Nothing is drawn unless standard error is a terminal.
     let bar = ProgressBar::with_draw_target(Some(arguments.count), ProgressDrawTarget::stderr());
     let done = send(&mut client, &place, arguments, &mut counts, &bar);
-    let done = client.close(done);
+    let done = client.close(done, arguments.settled);
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
     let Counts { sent, accepted, rejected, released, modified, unclear, reason } = counts;

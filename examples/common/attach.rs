@@ -11,15 +11,16 @@ use amqp_proto::{
 
 use crate::{
     address::node_name,
-    node::{Link, Node},
+    node::{Bounds, Link, Node},
     queue::Consumer,
+    stored::OVERHEAD,
 };
+
+/// Bytes that a connection may need beside a message that it holds: parts of other links and their overhead.
+const HELD: usize = 64 << 10;
 
 /// Messages that a producer may send ahead.
 const CREDIT: u32 = 1000;
-
-/// The most bytes of a message.
-const MESSAGE: u64 = 64 << 20;
 
 impl Node {
     /// Answers a peer that wants to receive.
@@ -75,7 +76,7 @@ impl Node {
         let (source, target) = remote.map(|attach| (attach.source, attach.target)).unwrap_or_default();
         match self.producer(peer, id, source.as_deref(), target.map(|target| *target)) {
             Ok(target) => {
-                let size = MESSAGE.min(self.bounds.queue as u64);
+                let size = self.largest_message();
                 let config = ReceiverConfig::new().target(target).max_message_size(size);
                 let config = config.credit(CreditPolicy::Auto(CREDIT));
                 connection.accept_receiver(id, config).inspect_err(|_| self.forget(peer, id.into()))
@@ -122,6 +123,14 @@ impl Node {
     fn add(&mut self, peer: usize, id: LinkId, link: Link) {
         self.links.insert((peer, id), link);
         self.mark(peer, id);
+    }
+
+    /// Returns the most bytes of a message that a connection, a queue and the broker have room for.
+    fn largest_message(&self) -> u64 {
+        let Bounds { queue, all, connection } = self.bounds;
+        let most = queue.min(all).saturating_sub(OVERHEAD).min(connection.saturating_sub(HELD));
+        // 2.7.3: 0 would be no limit at all.
+        most.max(1) as u64
     }
 
     /// Makes the address of a dynamic node, which is deleted with the link that asked for it (3.5.3, 3.5.4).

@@ -59,6 +59,8 @@ pub struct Client {
     poll: Poll,
     ready: Events,
     block: Box<[u8]>,
+    /// True if the socket had taken all output when it was last written to.
+    all_written: bool,
 }
 
 /// `amqp://[user:password@]host[:port]/address`, in its parts.
@@ -128,7 +130,14 @@ impl Client {
         let session = peer.connection.begin(SessionConfig::new())?;
         let poll = Poll::new()?;
         poll.registry().register(peer.source(), Token(0), Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self { peer, session, poll, ready: Events::with_capacity(8), block: vec![0; READ].into() })
+        Ok(Self {
+            peer,
+            session,
+            poll,
+            ready: Events::with_capacity(8),
+            block: vec![0; READ].into(),
+            all_written: false,
+        })
     }
 
     /// Borrows the session.
@@ -137,7 +146,7 @@ impl Client {
     }
 
     /// Returns the next event that has been raised. What the server asks for is refused: a client serves nobody.
-    fn poll_event(&mut self) -> Result<Option<Event>> {
+    pub fn poll_event(&mut self) -> Result<Option<Event>> {
         let connection = &mut self.peer.connection;
         let refusal = || AmqpError::described(ErrorCondition::NotAllowed, "this is a client");
         while let Some(event) = connection.poll_event() {
@@ -160,6 +169,7 @@ impl Client {
                 return Ok(Some(event));
             }
             self.peer.flush();
+            self.all_written = self.peer.connection.outbox_len() == 0 && !self.peer.write_over;
             if let Some(event) = self.poll_event()? {
                 return Ok(Some(event));
             }
@@ -184,7 +194,8 @@ impl Client {
     }
 
     /// Closes the connection and waits for the peer's close, after an error for a moment only. Returns the first error.
-    pub fn close(mut self, mut result: Result<()>) -> Result<()> {
+    /// If all output `must_arrive`, an end before the peer's answer to our close is an error too.
+    pub fn close(mut self, mut result: Result<()>, must_arrive: bool) -> Result<()> {
         // The peer has its time to read our close, but may be gone, and the reason is to be shown.
         let soon = Instant::now() + LINGER;
         let mut until = result.is_err().then_some(soon);
@@ -194,12 +205,19 @@ impl Client {
                 until = Some(soon);
                 result = check(&event);
             }
-            result = result.and_then(|()| check(&event));
+            result = result.and_then(|()| if must_arrive { check_open(&event) } else { check(&event) });
         }
         // An error means that the connection is ending already.
         let _ = self.peer.connection.close(None);
+        let mut answered = false;
         while let Some(event) = self.next_event(until)? {
+            // Our close ends the output. The peer's close is read before the end of the transport.
+            let is_answer = self.all_written && !self.peer.read_over;
+            answered |= is_answer && matches!(event, Event::ConnectionClosed);
             result = result.and_then(|()| check(&event));
+        }
+        if must_arrive && !answered {
+            result = result.and(Err("the connection ended before all was sent".into()));
         }
         result
     }

@@ -38,6 +38,8 @@ pub struct Link {
 pub struct Bounds {
     pub queue: usize,
     pub all: usize,
+    /// The bound on what a connection holds.
+    pub connection: usize,
 }
 
 /// All queues, and the links to and from them.
@@ -87,14 +89,15 @@ impl Node {
                 Ok(())
             }
             Event::SenderReady { sender } => {
+                if let Some(queue) = self.queue_of(peer, sender.into()) {
+                    queue.ready((peer, sender));
+                }
                 self.mark(peer, sender.into());
                 Ok(())
             }
             Event::SenderDrain { sender } => {
-                if let Some(consumer) =
-                    self.queue_of(peer, sender.into()).and_then(|queue| queue.consumer((peer, sender)))
-                {
-                    consumer.drain = true;
+                if let Some(queue) = self.queue_of(peer, sender.into()) {
+                    queue.drain((peer, sender));
                 }
                 self.mark(peer, sender.into());
                 Ok(())

@@ -32,7 +32,7 @@ pub struct Peer {
     ending: bool,
     /// True if the socket's read or write side has ended.
     pub read_over: bool,
-    write_over: bool,
+    pub write_over: bool,
     /// True if output was written or dropped since the engine stopped for lack of room.
     made_room: bool,
     /// The time at which the connection was closed.

@@ -1,7 +1,7 @@
 //! A queue: messages in order, and the links that take them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
 
@@ -22,9 +22,6 @@ pub type Outlet = (usize, SenderId);
 /// A receiving link of one of the connections.
 pub type Inlet = (usize, ReceiverId);
 
-/// The number of links that a message is barred from before those that are gone are forgotten.
-const BARRED: usize = 16;
-
 /// A link that messages go out on.
 #[derive(Default)]
 pub struct Consumer {
@@ -34,8 +31,8 @@ pub struct Consumer {
     settled: bool,
     /// The outcome of deliveries that get none (3.5.3 `default-outcome`).
     default_outcome: Option<Outcome>,
-    /// True if the peer drains its credit (2.6.7).
-    pub drain: bool,
+    /// The link's turn, if it may be able to send.
+    turn: Option<u64>,
     /// The first message that a browser has not seen.
     seen: u64,
     /// Unsettled messages, with their places in the queue.
@@ -49,8 +46,11 @@ pub struct Queue {
     next: u64,
     consumers: BTreeMap<Outlet, Consumer>,
     producers: BTreeSet<Inlet>,
-    /// Links in the order of their turns.
-    turns: VecDeque<Outlet>,
+    /// Links that may be able to send, in the order of their turns.
+    turns: BTreeMap<u64, Outlet>,
+    next_turn: u64,
+    /// Links whose peers drain their credit (2.6.7).
+    draining: BTreeSet<Outlet>,
     tag: u64,
     room: Rc<Room>,
     _charge: Charge,
@@ -70,7 +70,9 @@ impl Queue {
             next: 0,
             consumers: BTreeMap::new(),
             producers: BTreeSet::new(),
-            turns: VecDeque::new(),
+            turns: BTreeMap::new(),
+            next_turn: 0,
+            draining: BTreeSet::new(),
             tag: 0,
             room,
             _charge: charge,
@@ -102,25 +104,43 @@ impl Queue {
         self.producers.remove(&inlet);
     }
 
+    /// Adds a link. Its first turn comes with `SENDER_READY`.
     pub fn add_consumer(&mut self, outlet: Outlet, consumer: Consumer) {
         self.consumers.insert(outlet, consumer);
-        self.turns.push_back(outlet);
+    }
+
+    /// Takes note that a link may be able to send.
+    pub fn ready(&mut self, outlet: Outlet) {
+        if let Some(consumer) = self.consumers.get_mut(&outlet)
+            && consumer.turn.is_none()
+        {
+            consumer.turn = Some(self.next_turn);
+            self.turns.insert(self.next_turn, outlet);
+            self.next_turn += 1;
+        }
+    }
+
+    /// Takes note that a link's peer drains its credit (2.6.7).
+    pub fn drain(&mut self, outlet: Outlet) {
+        if self.consumers.contains_key(&outlet) {
+            self.draining.insert(outlet);
+            self.ready(outlet);
+        }
     }
 
     /// Removes a link. Its unsettled messages get its default outcome, or are available again.
     pub fn remove_consumer(&mut self, outlet: Outlet) {
-        self.turns.retain(|other| *other != outlet);
         let Some(consumer) = self.consumers.remove(&outlet) else { return };
+        if let Some(turn) = consumer.turn {
+            self.turns.remove(&turn);
+        }
+        self.draining.remove(&outlet);
         // Nobody knows what became of them, so the next delivery may be a duplicate (3.2.1).
         let failed = Modified { delivery_failed: Some(true), ..Modified::default() };
         let outcome = consumer.default_outcome.unwrap_or(failed.into());
         for (place, message) in consumer.unsettled.into_values() {
             self.settle(outlet, place, message, Some(&outcome));
         }
-    }
-
-    pub fn consumer(&mut self, outlet: Outlet) -> Option<&mut Consumer> {
-        self.consumers.get_mut(&outlet)
     }
 
     pub fn consumers(&self) -> impl Iterator<Item = Outlet> + '_ {
@@ -165,41 +185,51 @@ impl Queue {
         };
         message.give_back(change);
         if change.undeliverable_here == Some(true) && self.consumers.contains_key(&outlet) {
-            self.bar(outlet, &mut message);
+            message.bar(outlet, |other| self.consumers.contains_key(other));
         }
         self.messages.insert(place, message);
     }
 
-    fn bar(&self, outlet: Outlet, message: &mut Stored) {
-        if message.barred.len() >= BARRED {
-            message.barred.retain(|other| self.consumers.contains_key(other));
-        }
-        message.barred.push(outlet);
-    }
-
-    /// Sends messages, one per link in turn, until no link takes one.
+    /// Sends messages, one per link in turn, until no link takes one. A link without a message for it, or one that
+    /// cannot send, has one turn.
     pub fn serve(&mut self, peers: &mut Peers) {
-        let mut idle = 0;
-        while idle < self.turns.len() {
-            let Some(outlet) = self.turns.pop_front() else { break };
-            self.turns.push_back(outlet);
+        let mut idle = Vec::new();
+        while !self.messages.is_empty()
+            && let Some((turn, outlet)) = self.turns.pop_first()
+        {
             let peer = peers.touch(outlet.0);
-            let sent = peer.is_some_and(|peer| self.serve_one(outlet, &mut peer.connection));
-            idle = if sent { 0 } else { idle + 1 };
+            match peer.map_or(Served::CannotSend, |peer| self.serve_one(outlet, &mut peer.connection)) {
+                Served::NoMessage => idle.push((turn, outlet)),
+                served => {
+                    if let Some(consumer) = self.consumers.get_mut(&outlet) {
+                        consumer.turn = None;
+                    }
+                    if served == Served::Sent {
+                        self.ready(outlet);
+                    }
+                }
+            }
+        }
+        self.turns.extend(idle);
+        if self.messages.is_empty() {
+            for outlet in std::mem::take(&mut self.draining) {
+                if let Some(peer) = peers.touch(outlet.0) {
+                    drained(outlet, &mut peer.connection);
+                }
+            }
         }
     }
 
-    fn serve_one(&mut self, outlet: Outlet, connection: &mut Connection) -> bool {
-        let Some(consumer) = self.consumers.get_mut(&outlet) else { return false };
-        let Ok(mut sender) = connection.sender(outlet.1) else { return false };
+    fn serve_one(&mut self, outlet: Outlet, connection: &mut Connection) -> Served {
+        let Some(consumer) = self.consumers.get_mut(&outlet) else { return Served::CannotSend };
+        let Ok(mut sender) = connection.sender(outlet.1) else { return Served::CannotSend };
         let from = if consumer.browse { consumer.seen } else { 0 };
-        let next = self.messages.range(from..).find(|(_, message)| !message.barred.contains(&outlet));
+        let next = self.messages.range(from..).find(|(_, message)| !message.is_barred(outlet));
         let Some((&place, message)) = next else {
-            if std::mem::take(&mut consumer.drain) {
-                // An error means that the peer has ended the drain.
-                let _ = sender.drained();
+            if self.draining.remove(&outlet) {
+                drained(outlet, connection);
             }
-            return false;
+            return Served::NoMessage;
         };
         let options = SendOptions::new().settled(consumer.settled).message_format(message.format);
         // The payload is shared, not copied.
@@ -213,22 +243,39 @@ impl Queue {
                 {
                     consumer.unsettled.insert(delivery, (place, message));
                 }
-                true
+                Served::Sent
             }
             Err(CommandError::TooLarge { .. }) => {
-                if let Some(mut message) = self.messages.remove(&place) {
-                    self.bar(outlet, &mut message);
-                    self.messages.insert(place, message);
+                if let Some(message) = self.messages.get_mut(&place) {
+                    message.bar(outlet, |other| self.consumers.contains_key(other));
                 }
-                true
+                Served::Sent
             }
             // SENDER_READY follows when it can go on; a drain ends with the credit.
             Err(_) => {
-                consumer.drain &= sender.credit() > 0;
-                false
+                if sender.credit() == 0 {
+                    self.draining.remove(&outlet);
+                }
+                Served::CannotSend
             }
         }
     }
+}
+
+/// The outcome of a link's turn.
+#[derive(PartialEq, Eq)]
+enum Served {
+    /// The link may be able to send another message.
+    Sent,
+    NoMessage,
+    /// `SENDER_READY` follows when the link can send.
+    CannotSend,
+}
+
+/// Ends a drain, with the credit that is left.
+fn drained((_, id): Outlet, connection: &mut Connection) {
+    // An error means that the link or the drain has ended.
+    let _ = connection.sender(id).and_then(|mut sender| sender.drained());
 }
 
 /// Returns the outcome that a terminal state is.

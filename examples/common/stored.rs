@@ -1,6 +1,6 @@
 //! A message in a queue, in its encoding, and what failed deliveries change in it.
 
-use std::rc::Rc;
+use std::{collections::BTreeSet, rc::Rc};
 
 use amqp_proto::{
     frame::Payload,
@@ -16,14 +16,19 @@ use crate::{
 };
 
 /// Bytes that a queue needs for a message beside its payload.
-const OVERHEAD: usize = 256;
+pub const OVERHEAD: usize = 256;
+
+/// The number of links that a message is barred from before those that are gone are forgotten.
+const BARRED: usize = 16;
 
 /// A message in its encoding.
 pub struct Stored {
     pub format: MessageFormat,
     pub payload: Payload,
     /// Links that it cannot be delivered on (3.4.5 `undeliverable-here`).
-    pub barred: Vec<Outlet>,
+    barred: BTreeSet<Outlet>,
+    /// The number of barred links at which those that are gone are forgotten.
+    forget_at: usize,
     charge: Charge,
 }
 
@@ -34,7 +39,22 @@ impl Stored {
         // A small payload is copied, or it would keep the whole block that it was read into.
         let large = payload.chunks().count().saturating_mul(READ / 2) <= payload.len();
         let payload = if large { payload } else { payload.detach() };
-        Some(Self { format, payload, barred: Vec::new(), charge })
+        Some(Self { format, payload, barred: BTreeSet::new(), forget_at: BARRED, charge })
+    }
+
+    /// True if the message cannot be delivered on a link.
+    pub fn is_barred(&self, outlet: Outlet) -> bool {
+        self.barred.contains(&outlet)
+    }
+
+    /// Bars the message from a link.
+    pub fn bar(&mut self, outlet: Outlet, is_there: impl Fn(&Outlet) -> bool) {
+        if self.barred.len() >= self.forget_at {
+            self.barred.retain(is_there);
+            // Doubled, so that many links that stay are not gone through for each of them.
+            self.forget_at = BARRED.max(self.barred.len() * 2);
+        }
+        self.barred.insert(outlet);
     }
 
     /// Takes note that the message was acquired and is available again (3.4.4, 3.4.5).

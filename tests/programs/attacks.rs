@@ -1,8 +1,9 @@
 //! Bytes that once took the broker's memory. It has 1 GB of address space here, and serves others afterwards.
 
 use std::{
-    io::{self, Write as _},
-    net::Shutdown,
+    io::{self, Read as _, Write as _},
+    net::{Shutdown, TcpStream},
+    sync::mpsc,
     thread,
 };
 
@@ -138,4 +139,51 @@ fn fb5b_many_queues_with_long_names() {
         }
     }
     attack(&mut limited(), 4, &bytes);
+}
+
+/// Reads until these bytes have arrived.
+fn read_past(socket: &mut TcpStream, wanted: &[u8]) {
+    let (mut seen, mut block) = (Vec::new(), [0; 4096]);
+    while !seen.windows(wanted.len()).any(|window| window == wanted) {
+        seen.drain(..seen.len().saturating_sub(wanted.len()));
+        let count = socket.read(&mut block).unwrap();
+        assert!(count > 0, "the broker ended the connection");
+        seen.extend_from_slice(&block[..count]);
+    }
+}
+
+/// Work in proportion to the number of consumers costs less to end than it cost to begin, on any machine.
+#[test]
+fn the_end_of_many_consumers_of_one_queue_costs_the_broker_no_more_than_their_beginning() {
+    let broker = Broker::start(&[]);
+    let mut bytes = head(240);
+    for channel in 0..240 {
+        for number in 0..200 {
+            let source = Some(Box::new(Source::at("hot")));
+            let consumer = Attach { role: Role::Receiver, source, ..attach(number) };
+            bytes.extend(frame(channel, &consumer, &[]));
+        }
+    }
+    let last = Attach { name: "link-last".into(), ..attach(200) };
+    bytes.extend(frame(239, &last, &[]));
+    let (attached, is_attached) = mpsc::channel();
+    let Some(start) = broker.ticks() else { return };
+    let mut socket = broker.connect();
+    let mut reader = socket.try_clone().unwrap();
+    let reading = thread::spawn(move || {
+        read_past(&mut reader, b"link-last");
+        attached.send(()).unwrap();
+        io::copy(&mut reader, &mut io::sink())
+    });
+    socket.write_all(&bytes).unwrap();
+    let close = frame(0, &Close::default(), &[]);
+    is_attached.recv_timeout(PATIENCE).unwrap();
+    // The broker has one thread: by the end of the send it has served what came before.
+    assert_eq!(broker.send("other", &[]).code, Some(0));
+    let attached = broker.ticks().unwrap();
+    socket.write_all(&close).unwrap();
+    reading.join().unwrap().unwrap();
+    assert_eq!(broker.send("other", &[]).code, Some(0));
+    let (begin, end) = (attached - start, broker.ticks().unwrap() - attached);
+    assert!(end <= begin, "{begin} ticks to attach, {end} to close");
 }

@@ -2,7 +2,10 @@
 
 use std::{io::Write as _, net::TcpStream, thread, time::Duration};
 
-use amqp_proto::{Connection, ConnectionConfig, Event, ReceiverConfig, SenderConfig, SessionConfig};
+use amqp_proto::{
+    Connection, ConnectionConfig, Event, ReceiverConfig, SenderConfig, SessionConfig,
+    spec::delivery_state::DeliveryState,
+};
 
 use crate::support::*;
 
@@ -189,4 +192,24 @@ fn fg3p_a_log_that_nobody_reads_holds_nobody_up() {
     assert_eq!(broker.send("q", &["--count", "3"]).code, Some(0));
     broker.terminate();
     assert_eq!(broker.wait(), Some(0));
+}
+
+#[test]
+fn the_largest_message_that_a_broker_announces_is_one_that_it_holds() {
+    for arguments in [&[][..], &["--max-connection-bytes", "1000000"], &["--max-queue-bytes", "5000"]] {
+        let broker = Broker::start(arguments);
+        let (mut client, session) = End::client(&broker);
+        let sender = client.sender(session, SenderConfig::to("q"));
+        let attach = client.connection.sender_ref(sender).unwrap().remote_attach().unwrap();
+        let size = usize::try_from(attach.max_message_size.unwrap()).unwrap();
+        let mut link = client.connection.sender(sender).unwrap();
+        let larger = link.send(1_u32, vec![0; size + 1]);
+        assert!(matches!(larger, Err(amqp_proto::CommandError::TooLarge { .. })), "{larger:?}");
+        link.send(2_u32, vec![0; size]).unwrap();
+        let state = client.until(|event| match event {
+            Event::DeliverySettled { state, .. } => Some(state.clone()),
+            _ => None,
+        });
+        assert!(matches!(state, Some(DeliveryState::Accepted(_))), "{size}: {state:?}");
+    }
 }

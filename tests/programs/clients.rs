@@ -254,3 +254,97 @@ fn fg4f_numbers_that_cannot_be_are_refused() {
         assert_eq!(broker.receive("q", &arguments).code, Some(2), "{arguments:?}");
     }
 }
+
+#[test]
+fn receive_has_printed_a_message_when_it_is_settled() {
+    let (listener, url) = listen("q");
+    let mut receiving = start("receive", &[&url]);
+    let mut server = End::server(&listener);
+    accept_receiver(&mut server);
+    let sender = server.until(|event| match event {
+        Event::SenderReady { sender } => Some(*sender),
+        _ => None,
+    });
+    let body = amqp_proto::message::Message::builder().data("a body").build();
+    server.connection.sender(sender).unwrap().send(1_u32, body).unwrap();
+    server.until(|event| matches!(event, Event::DeliverySettled { .. }).then_some(()));
+    receiving.kill();
+    assert_eq!(receiving.end().out, "a body\n");
+}
+
+#[test]
+fn receive_releases_what_a_closed_pipe_does_not_take() {
+    let broker = Broker::start(&[]);
+    let receiving = start("receive", &[&broker.url("q")]).without_output();
+    assert_eq!(broker.send("q", &["--count", "1", "--settled"]).code, Some(0));
+    let ended = receiving.end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("standard output"), "{ended:?}");
+    assert_eq!(broker.left("q"), 1);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn receive_releases_what_a_full_disk_does_not_take() {
+    let broker = Broker::start(&[]);
+    assert_eq!(broker.send("q", &["--count", "500", "--size", "10"]).code, Some(0));
+    let ended = receive_into("/dev/full", &broker.url("q"));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("standard output"), "{ended:?}");
+    assert_eq!(broker.left("q"), 500);
+}
+
+#[test]
+fn receive_with_a_timeout_reports_a_server_that_never_answers() {
+    let (listener, url) = listen("q");
+    let running = start("receive", &[&url, "--timeout", "100"]);
+    let socket = listener.accept().unwrap();
+    let ended = running.end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("100 ms"), "{ended:?}");
+    drop(socket);
+}
+
+/// More than the transport takes: the client cannot have written all.
+const MUCH: [&str; 5] = ["--settled", "--count", "1000", "--size", "100000"];
+
+#[test]
+fn send_settled_reports_a_connection_that_is_lost_before_all_was_sent() {
+    let (listener, url) = listen("q");
+    let sending = start("send", &[&[&*url], &MUCH[..]].concat());
+    let mut server = End::server(&listener);
+    accept_sender(&mut server);
+    server.until(|event| matches!(event, Event::Delivery { .. }).then_some(()));
+    drop(server);
+    let ended = sending.end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+}
+
+/// The few messages fit the transport, so the client has written all, and its close, when the transport ends.
+#[test]
+fn send_settled_reports_a_transport_that_ends_without_a_close() {
+    let (listener, url) = listen("q");
+    let sending = start("send", &[&url, "--settled", "--count", "10"]);
+    let mut server = End::server(&listener);
+    accept_sender(&mut server);
+    server.flush();
+    server.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(server.socket.peek(&mut [0; 1]).unwrap(), 1);
+    server.socket.shutdown(Shutdown::Write).unwrap();
+    let ended = sending.end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+}
+
+#[test]
+fn send_settled_reports_a_close_before_all_was_sent() {
+    let (listener, url) = listen("q");
+    let sending = start("send", &[&[&*url], &MUCH[..]].concat());
+    let mut server = End::server(&listener);
+    accept_sender(&mut server);
+    server.until(|event| matches!(event, Event::Delivery { .. }).then_some(()));
+    server.connection.close(None).unwrap();
+    server.flush();
+    let ended = sending.end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    drop(server);
+}

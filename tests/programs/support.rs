@@ -55,6 +55,14 @@ pub(crate) fn start(name: &str, arguments: &[&str]) -> Running {
     Running(command.spawn().unwrap())
 }
 
+/// Runs `receive` with its output in a file, which it does not make.
+pub(crate) fn receive_into(file: &str, url: &str) -> Ended {
+    let file = std::fs::File::options().write(true).open(file).unwrap();
+    let mut command = Command::new(program("receive"));
+    command.arg(url).stdin(Stdio::null()).stdout(file).stderr(Stdio::piped());
+    Running(command.spawn().unwrap()).end()
+}
+
 /// A program that is killed when this is dropped.
 pub(crate) struct Running(Child);
 
@@ -63,6 +71,11 @@ impl Running {
     pub(crate) fn without_output(mut self) -> Self {
         self.0.stdout = None;
         self
+    }
+
+    /// Ends the program at once, as a signal does that it cannot catch.
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
     }
 
     pub(crate) fn end(mut self) -> Ended {
