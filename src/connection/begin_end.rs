@@ -181,7 +181,9 @@ impl Connection {
 
     /// Handles the peer's begin, the answer to ours or a request. `body` is its encoding.
     pub(super) fn on_begin(&mut self, remote: u16, begin: &Begin, body: &[u8]) -> Result<(), ProtocolError> {
-        if self.local_channel(remote).is_some_and(|channel| self.sessions.get(channel).is_some()) {
+        if let Some(channel) = self.local_channel(remote)
+            && self.sessions.get(channel).is_some()
+        {
             return not_allowed("a begin on a channel in use");
         }
         if let Some(answered) = begin.remote_channel {
@@ -234,10 +236,12 @@ impl Connection {
     /// Removes a session. The deliveries that it leaves unsettled can still be asked for.
     pub(super) fn remove_session(&mut self, channel: u16) {
         let session = self.sessions.remove(channel);
-        self.cx.to_flush.remove(channel);
-        self.cx.blocked_senders.remove(channel);
-        self.cx.to_flush.free_spare();
-        self.cx.blocked_senders.free_spare();
+        for queue in [&mut self.cx.to_flush, &mut self.cx.blocked_senders] {
+            if !queue.is_empty() {
+                queue.remove(channel);
+            }
+            queue.free_spare();
+        }
         let Some(mut session) = session else { return };
         session.discharge(&mut self.cx);
         self.cx.timers.cancel_session(channel);

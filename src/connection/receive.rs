@@ -273,11 +273,8 @@ impl Connection {
         let is_routable = self.is_open() && kind.is_for_session() && header.kind == FrameKind::Amqp;
         let channel = self.local_channel(header.channel).filter(|_| is_routable)?;
         let (session, cx) = self.session_on(channel).filter(|(session, _)| session.is_open())?;
-        let mut received = receive_run(session, (header, kind), input, cx);
+        let received = receive_run(session, (header, kind), input, cx);
         session.limit_orphaned(cx.limits.max_retained_unsettled);
-        if session.is_charge_due() {
-            received = session.charge_after_run(received, cx);
-        }
         session.schedule(cx);
         Some(received)
     }

@@ -126,6 +126,7 @@ pub(crate) struct ReceiverEndpoint {
     /// The credit from which the policy tops up, and at most which a drain can have ended.
     low_credit: u32,
     pub(crate) streaming: bool,
+    /// The bytes of the largest message that is taken.
     max_message_size: u64,
     pub(crate) snd_mode: SenderSettleMode,
     pub(crate) rcv_mode: ReceiverSettleMode,
@@ -178,7 +179,8 @@ impl ReceiverEndpoint {
             CreditPolicy::Manual => (CreditPolicy::Manual, 0),
         };
         self.streaming = local.streaming;
-        self.max_message_size = local.max_message_size;
+        // 2.7.3: 0 is no limit.
+        self.max_message_size = if local.max_message_size == 0 { u64::MAX } else { local.max_message_size };
     }
 
     /// Sets the link credit. Messages in flight may still use credit that this revokes; and some senders, RabbitMQ
@@ -211,7 +213,7 @@ impl ReceiverEndpoint {
     pub(crate) fn accept_whole(&mut self, settled: bool, size: u64) -> Result<(), ProtocolError> {
         self.use_credit()?;
         self.check_settlement(settled, false)?;
-        if self.max_message_size > 0 && size > self.max_message_size {
+        if size > self.max_message_size {
             return too_large();
         }
         self.unpolled = self.unpolled.saturating_add(1);
@@ -357,7 +359,7 @@ impl ReceiverEndpoint {
         self.check_modes(transfer, settled)?;
         let (streaming, max) = (self.streaming, self.max_message_size);
         let buffers = !streaming && !finished && transfer.more;
-        if (max > 0 && size > max) || (buffers && size > max_buffered) {
+        if size > max || (buffers && size > max_buffered) {
             return too_large();
         }
         let complete = !transfer.more;

@@ -195,10 +195,11 @@ impl SessionEndpoint {
             return Ok(());
         }
         match disposition.role {
-            Role::Receiver if disposition.last.is_none() && self.settle_one(disposition, cx) => Ok(()),
-            Role::Receiver => self.on_outcomes(first, last, disposition, cx),
-            Role::Sender => self.on_sender_settlement(first, last, disposition, cx),
+            Role::Receiver if disposition.last.is_none() && self.settle_one(disposition, cx) => {}
+            Role::Receiver => self.on_outcomes(first, last, disposition, cx)?,
+            Role::Sender => self.on_sender_settlement(first, last, disposition, cx)?,
         }
+        self.charge_if_due(cx)
     }
 
     /// Settles one delivery that we sent, if neither end has given its state and its link is open. Returns false and

@@ -331,7 +331,8 @@ impl SessionEndpoint {
         {
             return;
         }
-        let full = self.outgoing.len() >= cx.limits.max_unsettled;
+        // As `send` finds out.
+        let full = self.outgoing.must_grow() && !self.grow_outgoing(cx);
         for _ in 0..self.ready_checks.len() {
             let Some(handle) = self.ready_checks.pop() else { return };
             let Some(Link { common, kind: LinkKind::Sender(sender) }) = self.links.get_mut(handle) else {

@@ -7,10 +7,7 @@ use crate::{
     error::ProtocolError,
     ids::LinkId,
     link::Link,
-    spec::{
-        definitions::{ErrorCondition, Role},
-        performatives::Transfer,
-    },
+    spec::definitions::{ErrorCondition, Role},
     types::{Fields, HeapSize, Str},
 };
 
@@ -24,22 +21,6 @@ impl SessionEndpoint {
         let (max, left) = (cx.limits.max_unsettled, self.left_to_hold(cx));
         let grown = self.incoming.as_mut().is_none_or(|map| map.grow(max, |bytes| bytes <= left));
         if grown { self.charge(cx) } else { too_many_unsettled() }
-    }
-
-    /// As [`grow_incoming`](Self::grow_incoming), for a transfer on the link at a handle that may begin a delivery.
-    #[cold]
-    pub(super) fn grow_for_first(
-        &mut self,
-        handle: u16,
-        transfer: &Transfer,
-        cx: &mut Context,
-    ) -> Result<(), ProtocolError> {
-        let Some(link) = self.links.get_mut(handle) else { return Ok(()) };
-        let begins = link.receiver().is_ok_and(|receiver| receiver.current().is_none());
-        if !begins || transfer.settled == Some(true) || !link.common.is_open() {
-            return Ok(());
-        }
-        self.grow_incoming(cx)
     }
 
     /// Makes room for more unsettled deliveries of ours, and charges it. Returns false, and does nothing, beyond the limit.
@@ -56,10 +37,11 @@ impl SessionEndpoint {
             .min(cx.account.left_to_keep().saturating_add(self.charged).saturating_sub(self.heap_size()))
     }
 
-    /// True if unsettled deliveries take up more than has been charged.
+    /// Charges unsettled deliveries that take up more than has been charged.
     #[inline]
-    pub(crate) fn is_charge_due(&self) -> bool {
-        self.outgoing.is_charge_due() || self.incoming.as_ref().is_some_and(UnsettledMap::is_charge_due)
+    pub(super) fn charge_if_due(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
+        let of_incoming = self.incoming.as_ref().is_some_and(UnsettledMap::is_charge_due);
+        if self.outgoing.is_charge_due() || of_incoming { self.charge(cx) } else { Ok(()) }
     }
 
     /// Charges what the session holds. Fails if that is too much.

@@ -52,8 +52,9 @@ impl SessionEndpoint {
             return self.refuse_transfer(handle, error, cx);
         }
         let delivery = incoming.next_id();
+        let mut must_charge = false;
         if whole.settled {
-            incoming.push_settled(&mut cx.last_delivery_epoch);
+            must_charge = incoming.push_settled(&mut cx.last_delivery_epoch);
         } else {
             *link_unsettled = link_unsettled.saturating_add(1);
             let entry = UnsettledEntry { link: id, tag: whole.tag, state: StoredState::Unknown };
@@ -73,7 +74,7 @@ impl SessionEndpoint {
         if after_credit_use(id, receiver, cx) {
             self.schedule_link_flow(handle);
         }
-        Ok(())
+        if must_charge { self.charge(cx) } else { Ok(()) }
     }
 
     /// Handles any transfer.
@@ -87,9 +88,6 @@ impl SessionEndpoint {
     ) -> Result<(), ProtocolError> {
         self.window.on_transfer()?;
         let handle = self.attached_handle(transfer.handle)?;
-        if transfer.delivery_id.is_some() && self.incoming.as_ref().is_some_and(UnsettledMap::must_grow) {
-            self.grow_for_first(handle, transfer, cx)?;
-        }
         let Some(link) = self.links.get_mut(handle) else { return Ok(()) };
         let (LinkId::Receiver(id), LinkKind::Receiver(receiver)) = (link.common.id, &mut link.kind) else {
             return Err(ProtocolError::session(ErrorCondition::NotAllowed, "a transfer to a sender"));
@@ -112,12 +110,19 @@ impl SessionEndpoint {
                 return self.refuse_transfer(handle, error, cx);
             }
             None => {
+                if transfer.settled != Some(true)
+                    && self.incoming.as_ref().is_some_and(UnsettledMap::must_grow)
+                {
+                    self.grow_incoming(cx)?;
+                }
+                let Some(link) = self.links.get_mut(handle) else { return Ok(()) };
                 let tag = transfer.delivery_tag.unwrap_or_default();
                 let entry = UnsettledEntry { link: id, tag, state: StoredState::Unknown };
                 let number = transfer.delivery_id;
                 let incoming = Self::check_number(&mut self.incoming, self.incoming_epoch, number)?;
                 let delivery = incoming.push(entry, &mut cx.last_delivery_epoch);
                 link.common.unsettled = link.common.unsettled.saturating_add(1);
+                let Ok(receiver) = link.receiver() else { return Ok(()) };
                 if let Err(error) = receiver.begin(delivery, transfer, &cx.config.tolerance) {
                     self.forget_incoming(id, delivery);
                     return self.refuse_transfer(handle, error, cx);

@@ -159,17 +159,6 @@ impl SessionEndpoint {
         }
     }
 
-    /// Charges unsettled deliveries that take up more after a run of frames.
-    #[cold]
-    pub(crate) fn charge_after_run(
-        &mut self,
-        received: Result<(), ProtocolError>,
-        cx: &mut Context,
-    ) -> Result<(), ProtocolError> {
-        received?;
-        self.charge(cx).or_else(|error| self.contain(error, cx))
-    }
-
     /// Ends the session for an error of its own, and returns one that ends the connection.
     #[cold]
     fn contain(&mut self, error: ProtocolError, cx: &mut Context) -> Result<(), ProtocolError> {

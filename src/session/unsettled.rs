@@ -178,16 +178,20 @@ impl<T> UnsettledMap<T> {
         id
     }
 
-    /// Uses the next number for a delivery that is settled from the start.
+    /// Uses the next number for a delivery that is settled from the start. Returns true if the map has to be charged.
     #[inline(always)]
-    pub(crate) fn push_settled(&mut self, last_epoch: &mut u32) -> DeliveryId {
-        let id = self.advance(last_epoch);
-        if !self.ring.is_empty() {
-            self.charge_due |= self.ring.len() == self.ring.capacity();
-            self.ring.push_back(None);
-            self.shorten();
-        }
-        id
+    pub(crate) fn push_settled(&mut self, last_epoch: &mut u32) -> bool {
+        self.advance(last_epoch);
+        !self.ring.is_empty() && self.push_gap()
+    }
+
+    /// Adds a place without a delivery to the ring. Returns true if the map has to be charged.
+    #[inline(never)]
+    fn push_gap(&mut self) -> bool {
+        self.charge_due |= self.ring.len() == self.ring.capacity();
+        self.ring.push_back(None);
+        self.shorten();
+        self.charge_due
     }
 
     /// Adds a delivery under the next number.
