@@ -136,6 +136,9 @@ impl Account {
     /// [`must_copy`](Self::must_copy) decides.
     pub(crate) fn on_input(&mut self, bytes: usize, block: Option<Range<usize>>) -> bool {
         let more = block.map_or(bytes, |block| self.enter(block));
+        if self.pinned == 0 {
+            self.next_check = 0;
+        }
         self.pinned = self.pinned.saturating_add(more);
         let (held, waste) = (self.kept.saturating_add(self.deliveries), self.max_waste());
         self.pinned > waste && (self.pinned > self.next_check || self.pinned > held.saturating_add(waste))
@@ -171,7 +174,7 @@ impl Account {
     /// Takes note that no payload shares a read buffer.
     #[inline]
     pub(crate) fn on_copied(&mut self) {
-        (self.pinned, self.next_check) = (0, 0);
+        self.pinned = 0;
     }
 
     /// Adds to the number of incomplete deliveries, and takes off it.
