@@ -1,6 +1,7 @@
 //! The bytes of the heap that a connection holds for its peer, against a budget.
 
 use alloc::{boxed::Box, collections::VecDeque};
+use core::ops::Range;
 
 /// The bytes that an unpolled event takes up beside its payload.
 pub(crate) const EVENT_SIZE: usize = 128;
@@ -9,8 +10,11 @@ pub(crate) const EVENT_SIZE: usize = 128;
 /// they do on the wire.
 const MAX_DETAILS: usize = 32 << 10;
 
-/// Read buffers with this many bytes more than the payloads may always be kept alive.
+/// Read buffers may be kept alive with this many bytes more than is held, within [`WASTE`].
 const MAX_PINNED: usize = 256 << 10;
+
+/// One part in this many of the budget, at most, may be bytes of read buffers beside the payloads in them.
+const WASTE: usize = 8;
 
 /// The account of one connection. Sizes are those on the heap, as near as can be known, and rather too high.
 ///
@@ -24,8 +28,12 @@ pub(crate) struct Account {
     deliveries: usize,
     /// Input stops once `deliveries` is as much.
     max_deliveries: usize,
-    /// Input handled while payloads were held. They share the caller's read buffers, and keep them alive.
+    /// The size of the read buffers that were in use while payloads were held, which share them and keep them alive.
     pinned: usize,
+    /// The addresses of the read buffer that was used last while payloads were held.
+    block: Range<usize>,
+    /// The payloads are compared with the read buffers once `pinned` is above this.
+    next_check: usize,
     /// Incomplete deliveries that sessions hold.
     parts: u32,
     /// Input waits for something else.
@@ -52,6 +60,8 @@ impl Account {
             deliveries: 0,
             max_deliveries: budget.max(1),
             pinned: 0,
+            block: 0..0,
+            next_check: 0,
             parts: 0,
             stopped: false,
             details: None,
@@ -126,11 +136,44 @@ impl Account {
         self.deliveries > 0 || self.parts > 0
     }
 
-    /// Takes note that `bytes` of input have been handled while payloads were held. Returns true if read buffers may be
-    /// kept alive that are much larger than the payloads in them, which then must be [copied](Self::on_copied).
-    pub(crate) fn on_input(&mut self, bytes: usize) -> bool {
-        self.pinned = self.pinned.saturating_add(bytes);
-        self.pinned > self.kept.saturating_add(self.deliveries).saturating_add(MAX_PINNED)
+    /// Takes note that `bytes` of input, in this block if it is known, have been handled while payloads were held.
+    /// Returns true if read buffers may be kept alive that are much larger than the payloads in them:
+    /// [`must_copy`](Self::must_copy) decides.
+    pub(crate) fn on_input(&mut self, bytes: usize, block: Option<Range<usize>>) -> bool {
+        let more = block.map_or(bytes, |block| self.enter(block));
+        if self.pinned == 0 {
+            self.next_check = 0;
+        }
+        self.pinned = self.pinned.saturating_add(more);
+        let (held, waste) = (self.kept.saturating_add(self.deliveries), self.max_waste());
+        self.pinned > waste && (self.pinned > self.next_check || self.pinned > held.saturating_add(waste))
+    }
+
+    /// Returns the bytes that a block keeps alive and that are not in `pinned`.
+    fn enter(&mut self, block: Range<usize>) -> usize {
+        // A payload keeps a part from being allocated again, so a block that begins in the last one is the same.
+        if !self.block.contains(&block.start) {
+            let size = block.len();
+            self.block = block;
+            return size;
+        }
+        // A copy was made since the block was entered; more payloads can share it.
+        let counted = if self.pinned == 0 { 0 } else { self.block.len() };
+        self.block.end = self.block.end.max(block.end);
+        self.block.len().saturating_sub(counted)
+    }
+
+    fn max_waste(&self) -> usize {
+        let held = self.kept.saturating_add(self.deliveries);
+        held.saturating_add(MAX_PINNED).min(self.budget / WASTE)
+    }
+
+    /// True if payloads, of which `shared` bytes are in read buffers, must be [copied](Self::on_copied). If not, they
+    /// are compared again once there are more buffers.
+    pub(crate) fn must_copy(&mut self, shared: usize) -> bool {
+        let waste = self.max_waste();
+        self.next_check = self.pinned.saturating_add(waste / 2);
+        self.pinned.saturating_sub(shared) > waste
     }
 
     /// Takes note that no payload shares a read buffer.
@@ -236,6 +279,35 @@ mod tests {
         assert!(!account.has_room());
         account.set_budget(2000);
         assert!(account.has_room() && !account.is_half_full());
+    }
+
+    #[test]
+    fn a_block_is_counted_once_until_its_payloads_are_copied() {
+        let mut account = Account::new(8000);
+        assert!(!account.on_input(10, Some(1000..1900)) && !account.on_input(10, Some(1010..1900)));
+        assert_eq!(account.pinned, 900);
+        assert!(!account.on_input(100, Some(1500..2000)));
+        assert_eq!(account.pinned, 1000);
+        assert!(account.on_input(1, Some(2000..2001)));
+        assert!(!account.must_copy(1) && account.must_copy(0));
+
+        account.on_copied();
+        assert!(!account.on_input(1, Some(2000..2001)));
+        assert_eq!(account.pinned, 1);
+        assert!(!account.on_input(10, None));
+        assert_eq!(account.pinned, 11);
+    }
+
+    #[test]
+    fn payloads_are_compared_in_steps_and_if_less_is_held_at_once() {
+        let mut account = Account::new(80_000);
+        account.add_delivery(30_000);
+        assert!(account.on_input(20_000, None) && !account.must_copy(20_000));
+        assert!(!account.on_input(5000, None));
+        assert!(account.on_input(1, None) && !account.must_copy(25_001));
+        assert!(!account.on_input(1, None));
+        account.remove_delivery(30_000);
+        assert!(account.on_input(1, None));
     }
 
     #[test]

@@ -128,6 +128,27 @@ fn a_payload_is_written_from_the_senders_memory_and_read_in_the_readers() {
     assert!(block.contains(&chunks[0].as_ptr()));
 }
 
+/// More than a part of the budget that may be spent on read buffers beside the payloads in them.
+#[test]
+fn payloads_that_fill_their_read_buffers_are_not_copied_however_many_wait() {
+    let mut linked =
+        Linked::new(SenderConfig::to("q"), ReceiverConfig::new().credit(CreditPolicy::Auto(1000)));
+    let Linked { pair: Pair { client, server, .. }, sender, .. } = &mut linked;
+    let body = Bytes::from(vec![7; 60_000]);
+    let mut blocks = Vec::new();
+    for tag in 0..300_u32 {
+        client.sender(*sender).unwrap().send(tag, body.clone()).unwrap();
+        let mut read = BytesMut::with_capacity(client.poll_transmit(NOW).remaining());
+        read.fill(client.poll_transmit(NOW));
+        blocks.push(read.as_ptr_range());
+        assert_eq!(server.handle_input(NOW, &mut read), Progress::NeedInput);
+    }
+    for block in blocks {
+        let Some(Event::Delivery { delivery, .. }) = server.poll_event() else { panic!("no delivery") };
+        assert!(delivery.payload.chunks().all(|chunk| block.contains(&chunk.as_ptr())));
+    }
+}
+
 /// The frames of a large message, handed from one engine to the other without a pipe between them.
 #[test]
 fn chunks_are_handed_over_without_a_copy() {

@@ -1,6 +1,8 @@
 //! Input: frames, and the router of a connection, the only place where one of its frames meets its handler
 //! (2.2, 2.3, 2.4.6).
 
+use core::ops::Range;
+
 use super::{Connection, Owed, Progress, end::ConnectionEnd};
 use crate::{
     codec::from_slice,
@@ -46,27 +48,39 @@ impl Connection {
     /// something first. It removes what it handles. The rest stays in the buffer for the next call, with more behind it.
     pub fn handle_input(&mut self, now: Instant, input: &mut impl Input) -> Progress {
         let before = if self.cx.account.holds_payloads() {
-            Some(input.remaining())
+            Some((input.remaining(), read_block(input)))
         } else {
             self.cx.account.on_copied();
             None
         };
         let progress = self.receive_all(now, input);
-        if let Some(before) = before {
-            self.check_read_buffers(before.saturating_sub(input.remaining()));
+        if let Some((before, block)) = before {
+            self.check_read_buffers(before.saturating_sub(input.remaining()), block);
         }
         progress
     }
 
     /// Copies the payloads that are held if they keep too large read buffers alive.
     #[cold]
-    fn check_read_buffers(&mut self, bytes: usize) {
-        if !self.cx.account.on_input(bytes) {
+    fn check_read_buffers(&mut self, bytes: usize, block: Option<Range<usize>>) {
+        if bytes == 0 || !self.cx.account.on_input(bytes, block) {
+            return;
+        }
+        let events = self.cx.events.iter().map(|event| match event {
+            Event::Delivery { delivery, .. } => delivery.payload.shared_len(),
+            _ => 0,
+        });
+        let shared = events.chain(self.sessions.iter_mut().map(SessionEndpoint::shared_bytes));
+        if !self.cx.account.must_copy(shared.fold(0, usize::saturating_add)) {
             return;
         }
         for event in &mut self.cx.events {
             if let Event::Delivery { delivery, .. } = event {
-                delivery.payload = delivery.payload.detach();
+                let before = delivery.payload.heap_size();
+                delivery.payload.detach_shared();
+                // Polling the event takes off what it then has.
+                self.cx.account.remove_delivery(before);
+                self.cx.account.add_delivery(delivery.payload.heap_size());
             }
         }
         self.sessions.iter_mut().for_each(SessionEndpoint::copy_parts);
@@ -423,6 +437,13 @@ fn receive_run(
             return Ok(());
         }
     }
+}
+
+/// Returns the addresses of the block that is read into, from the front of the input on, if they are known.
+#[inline]
+fn read_block(input: &impl Input) -> Option<Range<usize>> {
+    let start = input.chunk().as_ptr().addr();
+    input.block_size().map(|size| start..start.saturating_add(size))
 }
 
 /// Returns the header of the next frame if all of it has arrived.

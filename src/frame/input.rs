@@ -18,6 +18,11 @@ pub trait Input: sealed::Sealed {
         self.chunk().len()
     }
 
+    /// Returns the size of the allocated block from the front on, spare room included, if it is known.
+    fn block_size(&self) -> Option<usize> {
+        None
+    }
+
     /// Joins the first `count` bytes into one chunk, or all if there are fewer.
     fn gather(&mut self, count: usize) {
         let _ = count;
@@ -50,6 +55,11 @@ impl Input for BytesMut {
     #[inline]
     fn chunk(&self) -> &[u8] {
         self
+    }
+
+    #[inline]
+    fn block_size(&self) -> Option<usize> {
+        Some(self.capacity())
     }
 
     #[inline]

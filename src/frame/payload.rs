@@ -23,11 +23,14 @@ struct Rest {
     chunks: VecDeque<Bytes>,
     /// Their total size, in bytes.
     len: usize,
+    /// The number of chunks, from the first of the payload on, that are copies with allocations of their own.
+    detached: usize,
 }
 
 impl Rest {
     fn pop(&mut self) -> Bytes {
         let chunk = self.chunks.pop_front().unwrap_or_default();
+        self.detached = self.detached.saturating_sub(1);
         self.len = self.len.saturating_sub(chunk.len());
         chunk
     }
@@ -122,6 +125,42 @@ impl Payload {
         self.chunks().for_each(|chunk| copy.extend_from_slice(chunk));
         Self::from(copy)
     }
+
+    /// Returns the number of bytes that may share read buffers: those that [`detach_shared`](Self::detach_shared) would
+    /// copy.
+    pub(crate) fn shared_len(&self) -> usize {
+        match &self.rest {
+            Some(rest) if rest.detached > 0 => {
+                let shared = rest.chunks.iter().skip(rest.detached.saturating_sub(1));
+                shared.fold(0, |sum, chunk| sum.saturating_add(chunk.len()))
+            }
+            _ => self.len(),
+        }
+    }
+
+    /// Replaces the chunks that may share read buffers by one copy. A chunk that is a copy is not copied again.
+    pub(crate) fn detach_shared(&mut self) {
+        let len = self.shared_len();
+        if len == 0 {
+            return;
+        }
+        let mut copy = Vec::with_capacity(len);
+        let rest = self.rest.get_or_insert_default();
+        let kept = rest.detached.saturating_sub(1);
+        if rest.detached == 0 {
+            copy.extend_from_slice(&self.first);
+        }
+        rest.chunks.iter().skip(kept).for_each(|chunk| copy.extend_from_slice(chunk));
+        let copy = Bytes::from(copy);
+        if rest.detached == 0 {
+            self.first = copy;
+            (rest.chunks, rest.len) = (VecDeque::new(), 0);
+        } else {
+            rest.chunks.truncate(kept);
+            rest.chunks.push_back(copy);
+        }
+        rest.detached = rest.detached.saturating_add(1);
+    }
 }
 
 impl Buf for Payload {
@@ -175,3 +214,45 @@ impl PartialEq for Payload {
 }
 
 impl Eq for Payload {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(payload: &Payload) -> Vec<*const u8> {
+        payload.chunks().map(|chunk| chunk.as_ptr()).collect()
+    }
+
+    #[test]
+    fn detach_shared_copies_each_chunk_once() {
+        let block: &'static [u8] = b"some bytes of a block";
+        let range = block.as_ptr_range();
+        let chunks = [&block[..4], &block[5..10]];
+        let mut payload: Payload = chunks.into_iter().map(Bytes::from_static).collect();
+        assert_eq!(payload.shared_len(), 9);
+        payload.detach_shared();
+        assert_eq!((payload.shared_len(), payload.len(), payload.chunks().count()), (0, 9, 1));
+        let first = places(&payload);
+        assert!(!range.contains(&first[0]));
+
+        payload.detach_shared();
+        assert_eq!(places(&payload), first);
+        [&block[11..13], &block[14..15]]
+            .into_iter()
+            .for_each(|chunk| payload.push(Bytes::from_static(chunk)));
+        assert_eq!((payload.shared_len(), payload.len()), (3, 12));
+        payload.detach_shared();
+        let both = places(&payload);
+        assert_eq!((payload.shared_len(), payload.len(), both.len()), (0, 12, 2));
+        assert!(both[0] == first[0] && both.iter().all(|place| !range.contains(place)));
+
+        payload.push(Bytes::from_static(&block[16..]));
+        assert_eq!(payload.take_chunk(2), b"so".as_slice());
+        assert_eq!(payload.shared_len(), 5);
+        payload.take_chunk(usize::MAX);
+        payload.take_chunk(usize::MAX);
+        assert_eq!((payload.shared_len(), payload.len()), (5, 5));
+        payload.detach_shared();
+        assert_eq!((payload.shared_len(), payload.into_bytes()), (0, Bytes::from_static(b"block")));
+    }
+}

@@ -384,11 +384,15 @@ impl ReceiverEndpoint {
         Ok(part)
     }
 
-    /// Copies the payloads of deliveries that arrive in parts.
+    /// Copies the payloads of deliveries that arrive in parts, unless they are copies.
     pub(crate) fn copy_parts(&mut self) {
-        for partial in &mut self.partial {
-            partial.delivery.payload = partial.delivery.payload.detach();
-        }
+        self.partial.iter_mut().for_each(|partial| partial.delivery.payload.detach_shared());
+    }
+
+    /// Returns the bytes of incomplete deliveries that may share read buffers.
+    pub(crate) fn shared_bytes(&self) -> usize {
+        let shared = self.partial.iter().map(|partial| partial.delivery.payload.shared_len());
+        shared.fold(0, usize::saturating_add)
     }
 
     /// True if deliveries that arrive in parts are here.

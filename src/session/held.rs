@@ -148,7 +148,14 @@ impl SessionEndpoint {
         self.state_bytes = self.state_bytes.saturating_add(count.saturating_mul(STATE_SIZE));
     }
 
-    /// Copies the payloads of deliveries that arrive in parts.
+    /// Returns the bytes of incomplete deliveries that may share read buffers.
+    #[cold]
+    pub(crate) fn shared_bytes(&mut self) -> usize {
+        let receivers = self.links.iter_mut().filter_map(|link| link.receiver().ok());
+        receivers.fold(0, |sum, receiver| sum.saturating_add(receiver.shared_bytes()))
+    }
+
+    /// Copies the payloads of deliveries that arrive in parts, unless they are copies.
     #[cold]
     pub(crate) fn copy_parts(&mut self) {
         for receiver in self.links.iter_mut().filter_map(|link| link.receiver().ok()) {

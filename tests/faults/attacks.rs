@@ -103,6 +103,24 @@ impl Attacked {
         left == 0
     }
 
+    /// Sends bytes by a read buffer that has `reserve` bytes free before each read. That buffer does not count as held.
+    /// Returns what was allocated to handle them, or `None` if not all were.
+    fn feed_reserving(&mut self, input: &mut BytesMut, reserve: usize, bytes: &[u8]) -> Option<u64> {
+        let read = allocation_counter::measure(|| {
+            input.reserve(reserve);
+            input.extend_from_slice(bytes);
+        });
+        let handled = allocation_counter::measure(|| {
+            let _ = self.connection.handle_input(NOW, input);
+            let mut transmit = self.connection.poll_transmit(NOW);
+            transmit.advance(transmit.remaining());
+        });
+        self.held += read.bytes_current + handled.bytes_current;
+        self.most = self.most.max(self.held - i64::try_from(reserve).unwrap());
+        self.sent += bytes.len() - input.len();
+        input.is_empty().then_some(handled.bytes_total)
+    }
+
     /// Ends the connection, and polls all events.
     fn end(&mut self) {
         let close = frame(0, &to_vec(&Close { error: None }));
@@ -624,6 +642,49 @@ fn fb3c_a_payload_keeps_no_large_buffer_alive() {
         // Of a million bytes of payload, not of 60 million in buffers.
         assert!(attacked.most < 10 << 20, "{name}: {}", attacked.most);
         attacked.check(name, held_limit());
+    }
+}
+
+/// A reader with a buffer of its own for each read held 64 KiB for each part.
+#[test]
+fn fb3d_a_read_buffer_that_is_hardly_used_is_not_held() {
+    for (reserve, more, name) in [
+        (64 << 10, true, "parts of 4,100 bytes in reads of 64 KiB"),
+        (1 << 20, true, "parts of 4,100 bytes in reads of 1 MiB"),
+        (64 << 10, false, "deliveries of 4,100 bytes in reads of 64 KiB, unpolled"),
+        (1 << 20, false, "deliveries of 4,100 bytes in reads of 1 MiB, unpolled"),
+    ] {
+        let links = if more { 150 } else { 1 };
+        let mut attacked = receiving(links, false);
+        let mut input = BytesMut::new();
+        for number in 0..150 {
+            let handle = if more { number } else { 0 };
+            let bytes = transfer(handle, number, more, None, &[7; 4100]);
+            assert!(attacked.feed_reserving(&mut input, reserve, &bytes).is_some(), "{name}: {number}");
+        }
+        assert!(attacked.most > 150 * 4100, "{name}: {}", attacked.most);
+        attacked.measure(|_| drop(input));
+        attacked.fixed += 150 * UNSETTLED;
+        attacked.most = attacked.most.max(attacked.held);
+        attacked.check(name, held_limit());
+    }
+}
+
+/// All that was held was copied each time.
+#[test]
+fn fb3e_copies_out_of_read_buffers_grow_with_the_input() {
+    for more in [true, false] {
+        let mut attacked = receiving(if more { 150 } else { 1 }, false);
+        let (mut input, mut allocated) = (BytesMut::new(), 0);
+        for number in 0..150 {
+            let handle = if more { number } else { 0 };
+            let bytes = transfer(handle, number, more, None, &[7; 4100]);
+            let handled = attacked.feed_reserving(&mut input, 1 << 20, &bytes);
+            allocated += handled.expect("all was handled");
+        }
+        // One copy, and what a delivery takes up beside it.
+        let most = 150 * (4100 + 1024);
+        assert!((150 * 4100..most).contains(&allocated), "{allocated} of {most}");
     }
 }
 
