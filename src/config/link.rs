@@ -17,7 +17,7 @@ use crate::{
 pub enum CreditPolicy {
     /// The application sets it, by [`Receiver::set_credit`](crate::Receiver::set_credit) or
     /// [`add_credit`](crate::Receiver::add_credit). A delivery that its sender aborts uses credit too (2.6.14); unless
-    /// the link streams, no event names it, so [`link_credit`](crate::Receiver::link_credit) is what counts.
+    /// the link streams, no event names it, so [`credit`](crate::Receiver::credit) is what counts.
     #[default]
     Manual,
     /// The engine keeps it between half of this many messages and all of them. Credit is given again once half of it
