@@ -56,7 +56,7 @@ pub(crate) struct UnsettledMap<T> {
     max_in_ring: u32,
     /// As many deliveries are charged outside the ring, where they take up more.
     charged_old: u32,
-    /// More are there than that, or the ring has grown.
+    /// More are there than that.
     charge_due: bool,
     /// The epoch of ids now, and the one before the delivery number last wrapped.
     epochs: (u32, u32),
@@ -181,14 +181,20 @@ impl<T> UnsettledMap<T> {
     /// Uses the next number for a delivery that is settled from the start. Returns true if the map has to be charged.
     #[inline(always)]
     pub(crate) fn push_settled(&mut self, last_epoch: &mut u32) -> bool {
-        self.advance(last_epoch);
-        !self.ring.is_empty() && self.push_gap()
+        if self.ring.is_empty() {
+            self.advance(last_epoch);
+            return false;
+        }
+        self.push_gap(last_epoch)
     }
 
-    /// Adds a place without a delivery to the ring. Returns true if the map has to be charged.
+    /// Adds a place without a delivery to the ring, which does not grow for it. Returns true if the map has to be charged.
     #[inline(never)]
-    fn push_gap(&mut self) -> bool {
-        self.charge_due |= self.ring.len() == self.ring.capacity();
+    fn push_gap(&mut self, last_epoch: &mut u32) -> bool {
+        if self.ring.len() == self.ring.capacity() {
+            self.move_first();
+        }
+        self.advance(last_epoch);
         self.ring.push_back(None);
         self.shorten();
         self.charge_due
@@ -214,13 +220,18 @@ impl<T> UnsettledMap<T> {
     /// Moves the oldest deliveries out of a ring that is too sparse.
     fn move_oldest(&mut self) {
         while self.ring.len() > MIN_RING && self.ring.len() > self.in_ring().saturating_mul(MAX_SPARSENESS) {
-            let position = self.base();
-            if let Some(Some(delivery)) = self.ring.pop_front() {
-                self.in_ring = self.in_ring.saturating_sub(1);
-                self.old.get_or_insert_default().insert(position, delivery);
-                self.max_in_ring = self.max_in_ring.saturating_sub(1);
-                self.charge_due |= self.old_len() > usize::try_from(self.charged_old).unwrap_or(usize::MAX);
-            }
+            self.move_first();
+        }
+    }
+
+    /// Moves the delivery at the front out of the ring, if there is one.
+    fn move_first(&mut self) {
+        let position = self.base();
+        if let Some(Some(delivery)) = self.ring.pop_front() {
+            self.in_ring = self.in_ring.saturating_sub(1);
+            self.old.get_or_insert_default().insert(position, delivery);
+            self.max_in_ring = self.max_in_ring.saturating_sub(1);
+            self.charge_due |= self.old_len() > usize::try_from(self.charged_old).unwrap_or(usize::MAX);
         }
     }
 
@@ -491,6 +502,29 @@ mod tests {
         map.retain_range(DeliveryNumber::new(100), DeliveryNumber::new(200), |_, _| false);
         map.retain_range(DeliveryNumber::new(u32::MAX - 9), DeliveryNumber::new(u32::MAX - 2), |_, _| false);
         assert_eq!(map.len(), 3, "numbers never used and numbers long gone touch nothing");
+    }
+
+    #[test]
+    fn a_gap_does_not_grow_the_ring_and_deliveries_keep_their_ids() {
+        let mut epochs = 0;
+        let mut map = UnsettledMap::new(DeliveryNumber::new(0), 0);
+        let mut ids = vec![];
+        for n in 0..40 {
+            if map.must_grow() {
+                assert!(map.grow(1000, |_| true));
+            }
+            ids.push(map.push(n, &mut epochs));
+        }
+        let capacity = map.ring.capacity();
+        for _ in 0..capacity {
+            map.push_settled(&mut epochs);
+            assert_eq!((map.ring.capacity(), map.len()), (capacity, 40));
+        }
+        assert!(map.old_len() > 0 && map.is_charge_due());
+        for (n, id) in (0..40).zip(ids) {
+            assert_eq!(map.get_mut(id), Some(&mut { n }));
+        }
+        assert_eq!(map.next_id().number(), 40 + u32::try_from(capacity).unwrap());
     }
 
     #[test]

@@ -780,3 +780,54 @@ fn fb5d_high_channels_and_handles_take_up_no_more() {
     attacked.fixed = 1000 * (SESSION + LINK);
     attacked.check("1,000 sessions on high channels and handles", held_limit());
 }
+
+/// Half of the deliveries follow each other; then only one in so many stays unsettled, so that places are free between.
+#[test]
+fn fb7c_unsettled_deliveries_with_gaps_between_have_a_bound() {
+    let dense = u32::try_from(held_limit() / 512).unwrap();
+    for gap in [1, 4, 9] {
+        let mut attacked = receiving(1, false);
+        attacked.polls = true;
+        let mut number = 0;
+        let mut unsettled: u32 = 0;
+        let settled = |number: u32| {
+            let tag = Some(DeliveryTag::from(u64::from(number)));
+            let head =
+                Transfer { delivery_id: Some(number.into()), delivery_tag: tag, ..Transfer::default() };
+            frame(0, &to_vec(&Transfer { settled: Some(true), message_format: Some(0.into()), ..head }))
+        };
+        let is_open = |attacked: &Attacked| {
+            let mut sessions = attacked.connection.session_ids();
+            sessions.any(|id| attacked.connection.session_ref(id).is_ok_and(|session| session.is_open()))
+        };
+        while number < 30 * dense && is_open(&attacked) {
+            let stays = unsettled < dense || number % gap == 0;
+            unsettled += u32::from(stays);
+            let bytes = if stays { transfer(0, number, false, None, b"") } else { settled(number) };
+            attacked.feed(&bytes);
+            number += 1;
+        }
+        attacked.fixed += i64::from(unsettled) * UNSETTLED;
+        attacked.check(&format!("unsettled deliveries, then one in {gap}"), held_limit());
+    }
+}
+
+#[test]
+fn fb7d_states_of_a_sender_that_does_not_settle_have_a_bound() {
+    let mut attacked = receiving(1, false);
+    (0..1000).for_each(|number| drop(attacked.feed(&transfer(0, number, false, None, b""))));
+    let modified = amqp_proto::spec::delivery_state::Modified::default;
+    for _ in 0..40 {
+        let update = Disposition {
+            role: Role::Sender,
+            first: 0.into(),
+            last: Some(999.into()),
+            state: Some(modified().into()),
+            ..Disposition::default()
+        };
+        attacked.feed(&frame(0, &to_vec(&update)));
+    }
+    let failed =
+        std::iter::from_fn(|| attacked.connection.poll_event()).find_map(|event| event.error_detail());
+    assert!(failed.is_some_and(|text| text.starts_with("amqp:resource-limit-exceeded")));
+}
