@@ -56,7 +56,6 @@ impl Connection {
     /// Has frames handled before those that have been resumed, which are behind them if they are of the same session.
     fn push_resumed(&mut self, frames: Bytes) {
         self.cx.account.keep(0, frames.len());
-        self.resumed_bytes = self.resumed_bytes.saturating_add(frames.len());
         self.resumed.push(frames);
     }
 
@@ -65,7 +64,6 @@ impl Connection {
     pub(super) fn resume_deferred(&mut self) -> Option<Progress> {
         while let Some(frames) = self.resumed.pop() {
             self.cx.account.keep(frames.len(), 0);
-            self.resumed_bytes = self.resumed_bytes.saturating_sub(frames.len());
             if let Some((left, progress)) = self.resume_frames(frames) {
                 self.push_resumed(left);
                 return Some(progress);

@@ -1,6 +1,6 @@
 //! The end of a connection (2.4.3, 2.4.6).
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc};
 
 use super::Connection;
 use crate::{
@@ -230,8 +230,9 @@ impl Connection {
     pub(super) fn drop_deferred(&mut self) {
         let deferred = core::mem::take(&mut self.deferred);
         self.cx.account.keep(deferred.capacity(), 0);
-        self.resumed = Vec::new();
-        self.cx.account.keep(core::mem::take(&mut self.resumed_bytes), 0);
+        for frames in core::mem::take(&mut self.resumed) {
+            self.cx.account.keep(frames.len(), 0);
+        }
     }
 
     /// Raises the last events: those of links, sessions and then the connection.

@@ -92,8 +92,6 @@ pub struct Connection {
     remote_open: Option<Box<Open>>,
     /// Frames that arrived before the application answered the peer's open.
     deferred: Vec<u8>,
-    /// The bytes that the frames in `resumed` are charged with.
-    resumed_bytes: usize,
     /// Frames that were deferred and answered, and that wait for room, the first of them last.
     resumed: Vec<Bytes>,
     /// Sessions by our channels.
@@ -142,7 +140,6 @@ impl Connection {
             keepalive: Keepalive::default(),
             remote_open: None,
             deferred: Vec::new(),
-            resumed_bytes: 0,
             resumed: Vec::new(),
             sessions: Slab::default(),
             channels: NumberMap::default(),

@@ -31,7 +31,9 @@ const MIN_RING: usize = 64;
 /// depend on the gap between the oldest and the newest.
 const MAX_SPARSENESS: usize = 4;
 /// The ring grows by as many slots at least.
-const MIN_GROWTH: usize = 16;
+const MIN_GROWTH: usize = 4;
+/// As many deliveries may move out of the ring before they are charged.
+const FREE_OLD: usize = 16;
 /// Room for as many slots stays.
 const MAX_SPARE: usize = 1024;
 
@@ -56,8 +58,6 @@ pub(crate) struct UnsettledMap<T> {
     max_in_ring: u32,
     /// As many deliveries are charged outside the ring, where they take up more.
     charged_old: u32,
-    /// More are there than that.
-    charge_due: bool,
     /// The epoch of ids now, and the one before the delivery number last wrapped.
     epochs: (u32, u32),
 }
@@ -75,7 +75,6 @@ impl<T> UnsettledMap<T> {
             in_ring: 0,
             max_in_ring: 0,
             charged_old: 0,
-            charge_due: false,
             epochs: (epoch, epoch),
         }
     }
@@ -140,15 +139,16 @@ impl<T> UnsettledMap<T> {
     /// Counts more deliveries outside the ring than there are, if any, so that not each one that moves is charged.
     pub(crate) fn count_old(&mut self) {
         let old = self.old_len();
-        let counted = old.saturating_add(old / 8).saturating_add(MIN_GROWTH);
+        let counted = old.saturating_add(old / 8).saturating_add(FREE_OLD);
         self.charged_old = if old == 0 { 0 } else { u32::try_from(counted).unwrap_or(u32::MAX) };
-        self.charge_due = false;
     }
 
     /// True if the map takes up more than it did when it was charged, and has not [grown](Self::grow) for that.
     #[inline]
     pub(crate) fn is_charge_due(&self) -> bool {
-        self.charge_due
+        self.old
+            .as_ref()
+            .is_some_and(|old| old.len() > usize::try_from(self.charged_old).unwrap_or(usize::MAX))
     }
 
     /// Returns how many deliveries there have been.
@@ -197,7 +197,7 @@ impl<T> UnsettledMap<T> {
         self.advance(last_epoch);
         self.ring.push_back(None);
         self.shorten();
-        self.charge_due
+        self.is_charge_due()
     }
 
     /// Adds a delivery under the next number.
@@ -231,7 +231,6 @@ impl<T> UnsettledMap<T> {
             self.in_ring = self.in_ring.saturating_sub(1);
             self.old.get_or_insert_default().insert(position, delivery);
             self.max_in_ring = self.max_in_ring.saturating_sub(1);
-            self.charge_due |= self.old_len() > usize::try_from(self.charged_old).unwrap_or(usize::MAX);
         }
     }
 

@@ -815,7 +815,9 @@ fn fb7c_unsettled_deliveries_with_gaps_between_have_a_bound() {
 #[test]
 fn fb7d_states_of_a_sender_that_does_not_settle_have_a_bound() {
     let mut attacked = receiving(1, false);
-    (0..1000).for_each(|number| drop(attacked.feed(&transfer(0, number, false, None, b""))));
+    for number in 0..1000 {
+        attacked.feed(&transfer(0, number, false, None, b""));
+    }
     let modified = amqp_proto::spec::delivery_state::Modified::default;
     for _ in 0..40 {
         let update = Disposition {
