@@ -149,7 +149,8 @@ pub struct Limits {
     /// Bytes of a delivery that is not complete yet, on a link that is not read as a stream. Default 32 MiB. Beyond
     /// it the link is detached with `amqp:link:message-size-exceeded`.
     pub max_buffered_bytes_per_delivery: u64,
-    /// Unsettled deliveries of a session, in each direction. Default 262 144. Beyond it the session is ended with
+    /// Unsettled deliveries of a session, in each direction; one that arrives in parts counts until it is complete.
+    /// Default 262 144. Beyond it the session is ended with
     /// `amqp:resource-limit-exceeded` if the peer sends, and
     /// [`CommandError::TooManyUnsettled`](crate::CommandError::TooManyUnsettled) refuses messages of ours.
     pub max_unsettled: usize,

@@ -121,7 +121,7 @@ fn run(steps: &[Step], keeps_outcomes: bool, last: impl Fn(u32) -> Option<u32>) 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_disposition_of_one_delivery_does_what_a_range_of_one_does(

@@ -76,11 +76,7 @@ impl Connection {
         }
         for event in &mut self.cx.events {
             if let Event::Delivery { delivery, .. } = event {
-                let before = delivery.payload.heap_size();
                 delivery.payload.detach_shared();
-                // Polling the event takes off what it then has.
-                self.cx.account.remove_delivery(before);
-                self.cx.account.add_delivery(delivery.payload.heap_size());
             }
         }
         self.sessions.iter_mut().for_each(SessionEndpoint::copy_parts);

@@ -25,6 +25,9 @@ struct Rest {
     len: usize,
     /// The number of chunks, from the first of the payload on, that are copies with allocations of their own.
     detached: usize,
+    /// The number of chunks that copies have joined to others. They count as they did, because whether there are copies
+    /// depends on the caller's buffers, and what the account has room for must not.
+    joined: usize,
 }
 
 impl Rest {
@@ -50,10 +53,10 @@ impl Payload {
     /// Returns the bytes that the payload takes up, if no larger buffer keeps them.
     #[inline]
     pub(crate) fn heap_size(&self) -> usize {
-        let rest = self
-            .rest
-            .as_ref()
-            .map_or(0, |rest| rest.len.saturating_add(rest.chunks.len().saturating_mul(CHUNK_SIZE)));
+        let rest = self.rest.as_ref().map_or(0, |rest| {
+            let chunks = rest.chunks.len().saturating_add(rest.joined);
+            rest.len.saturating_add(chunks.saturating_mul(CHUNK_SIZE))
+        });
         self.first.len().saturating_add(rest)
     }
 
@@ -154,8 +157,11 @@ impl Payload {
         let copy = Bytes::from(copy);
         if rest.detached == 0 {
             self.first = copy;
+            rest.joined = rest.chunks.len();
             (rest.chunks, rest.len) = (VecDeque::new(), 0);
         } else {
+            let joined = rest.chunks.len().saturating_sub(kept).saturating_sub(1);
+            rest.joined = rest.joined.saturating_add(joined);
             rest.chunks.truncate(kept);
             rest.chunks.push_back(copy);
         }
@@ -230,7 +236,9 @@ mod tests {
         let chunks = [&block[..4], &block[5..10]];
         let mut payload: Payload = chunks.into_iter().map(Bytes::from_static).collect();
         assert_eq!(payload.shared_len(), 9);
+        let size = payload.heap_size();
         payload.detach_shared();
+        assert_eq!(payload.heap_size(), size);
         assert_eq!((payload.shared_len(), payload.len(), payload.chunks().count()), (0, 9, 1));
         let first = places(&payload);
         assert!(!range.contains(&first[0]));
@@ -241,7 +249,9 @@ mod tests {
             .into_iter()
             .for_each(|chunk| payload.push(Bytes::from_static(chunk)));
         assert_eq!((payload.shared_len(), payload.len()), (3, 12));
+        let size = payload.heap_size();
         payload.detach_shared();
+        assert_eq!(payload.heap_size(), size);
         let both = places(&payload);
         assert_eq!((payload.shared_len(), payload.len(), both.len()), (0, 12, 2));
         assert!(both[0] == first[0] && both.iter().all(|place| !range.contains(place)));

@@ -26,6 +26,10 @@ impl SessionEndpoint {
     /// Makes room for more unsettled deliveries of ours, and charges it. Returns false, and does nothing, beyond the limit.
     #[cold]
     pub(super) fn grow_outgoing(&mut self, cx: &mut Context) -> bool {
+        // First, so that the growth is charged with nothing else, and fits.
+        if self.charge(cx).is_err() {
+            return false;
+        }
         let (max, left) = (cx.limits.max_unsettled, self.left_to_hold(cx));
         self.outgoing.grow(max, |bytes| bytes <= left) && self.charge(cx).is_ok()
     }

@@ -110,9 +110,8 @@ impl SessionEndpoint {
                 return self.refuse_transfer(handle, error, cx);
             }
             None => {
-                if transfer.settled != Some(true)
-                    && self.incoming.as_ref().is_some_and(UnsettledMap::must_grow)
-                {
+                // Until it is complete it counts as unsettled.
+                if self.incoming.as_ref().is_some_and(UnsettledMap::must_grow) {
                     self.grow_incoming(cx)?;
                 }
                 let Some(link) = self.links.get_mut(handle) else { return Ok(()) };

@@ -55,6 +55,7 @@ impl SessionEndpoint {
         self.receive_part(header, input, cx)
     }
 
+    /// Handles a transfer that is not a whole delivery.
     #[inline(never)]
     fn receive_part(
         &mut self,

@@ -833,3 +833,72 @@ fn fb7d_states_of_a_sender_that_does_not_settle_have_a_bound() {
         std::iter::from_fn(|| attacked.connection.poll_event()).find_map(|event| event.error_detail());
     assert!(failed.is_some_and(|text| text.starts_with("amqp:resource-limit-exceeded")));
 }
+
+/// `send` refused once when the account was full, and went on at the next try; `SENDER_READY` said so without end.
+#[test]
+fn fb7e_a_full_account_refuses_messages_until_some_are_settled() {
+    let (mut attacked, senders) = sending(0, 1);
+    let [sender] = senders[..] else { panic!("one link") };
+    attacked.polls = false;
+    let send = |attacked: &mut Attacked, number: u32| {
+        attacked.measure(|connection| {
+            let sent = connection.sender(sender).unwrap().send(number, b"x".as_slice());
+            let mut transmit = connection.poll_transmit(NOW);
+            transmit.advance(transmit.remaining());
+            sent.map(drop)
+        })
+    };
+    let full = amqp_proto::CommandError::TooManyUnsettled;
+    let most = u32::try_from(held_limit() / 64).unwrap();
+    let sent = (0..=most).find(|number| send(&mut attacked, *number) == Err(full)).expect("it has a bound");
+    for _ in 0..10 {
+        assert_eq!(send(&mut attacked, sent), Err(full));
+        let events: Vec<_> = std::iter::from_fn(|| attacked.connection.poll_event()).collect();
+        assert!(events.is_empty(), "{events:?}");
+    }
+    assert!(attacked.most <= i64::try_from(held_limit()).unwrap() * 5 / 4, "{}", attacked.most);
+    attacked.feed(&disposition(0, sent - 1, true, Some(DeliveryState::ACCEPTED)));
+    let names: Vec<_> =
+        std::iter::from_fn(|| attacked.connection.poll_event()).map(|event| event.name()).collect();
+    assert!(names.contains(&"SENDER_READY"), "{names:?}");
+    assert_eq!(send(&mut attacked, sent), Ok(()));
+}
+
+/// All that waited was joined anew for each session that was accepted.
+#[test]
+fn fb2j_accepting_sessions_with_frames_behind_takes_memory_for_each_once() {
+    let allocated = |sessions: u16| {
+        let limits = Limits::default().max_events(4);
+        let mut attacked =
+            Attacked::new(ConnectionConfig::server("s").channel_max(1000).limits(limits), &hex(HEAD));
+        attacked.connection.open().unwrap();
+        let mut behind = Vec::new();
+        for channel in 1..=sessions {
+            behind.extend(begin(channel, None));
+            for handle in 0..40 {
+                behind.extend(attach(channel, handle, Role::Sender, &format!("{handle}"), None));
+            }
+        }
+        let mut requested = Vec::new();
+        let mut input = &behind[..];
+        while !input.is_empty() {
+            let before = input.len();
+            let _ = attacked.connection.handle_input(NOW, &mut input);
+            assert!(input.len() < before, "input waits");
+            requested.extend(std::iter::from_fn(|| attacked.connection.poll_event()).filter_map(|event| {
+                match event {
+                    Event::SessionRequested { session } => Some(session),
+                    _ => None,
+                }
+            }));
+        }
+        let counted = allocation_counter::measure(|| {
+            for session in requested {
+                attacked.connection.accept_session(session, amqp_proto::SessionConfig::new()).unwrap();
+            }
+        });
+        counted.bytes_total
+    };
+    let (few, many) = (allocated(50), allocated(200));
+    assert!(many < 6 * few, "{few} for 50, {many} for 200");
+}
