@@ -319,7 +319,7 @@ events! {
         link: LinkId,
     };
     /// A SASL mechanism waits for the application (5.3). Answer with
-    /// [`sasl_answer`](crate::Connection::sasl_answer).
+    /// [`sasl_answer`](crate::Connection::sasl_answer) or [`sasl_supply`](crate::Connection::sasl_supply).
     SaslPending = "SASL_PENDING";
 }
 

@@ -1,6 +1,8 @@
 //! The SASL layer between two engines (5.3).
 
 mod common;
+#[path = "sasl/tunnel.rs"]
+mod tunnel;
 
 use core::time::Duration;
 use std::{

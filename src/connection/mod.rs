@@ -10,6 +10,7 @@ mod open_close;
 mod receive;
 mod sasl;
 mod timers;
+mod tls;
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use core::fmt;
@@ -63,7 +64,8 @@ pub enum Owed {
     /// The answer to the begin of this session (`SESSION_REQUESTED`): [`accept_session`](Connection::accept_session)
     /// or [`refuse_session`](Connection::refuse_session).
     Begin(SessionId),
-    /// The answer to `SASL_PENDING`: [`sasl_answer`](Connection::sasl_answer).
+    /// The answer to `SASL_PENDING`: [`sasl_answer`](Connection::sasl_answer) or
+    /// [`sasl_supply`](Connection::sasl_supply).
     Sasl,
 }
 

@@ -8,7 +8,7 @@
 //! |---|---|---|---|
 //! | ANONYMOUS (RFC 4505) | [`Mechanism::anonymous`], [`Mechanism::anonymous_with_trace`] | [`Mechanism::anonymous_server`] | |
 //! | PLAIN (RFC 4616) | [`Mechanism::plain`], [`Mechanism::plain_as`] | [`Mechanism::plain_server`] | [`Mechanism::plain_server_deferred`] |
-//! | EXTERNAL (RFC 4422, A) | [`Mechanism::external`], [`Mechanism::external_as`] | [`Mechanism::external_server`] | [`Mechanism::external_server_deferred`] |
+//! | EXTERNAL (RFC 4422, A) | [`Mechanism::external`], [`Mechanism::external_as`] | [`Mechanism::external_server`], [`Mechanism::external_server_from_tunnel`] | [`Mechanism::external_server_deferred`] |
 //!
 //! A client without a mechanism uses no SASL layer, and a server without a mechanism refuses one. Many clients begin
 //! with a SASL layer even if they have no credentials, so a server for them needs
@@ -26,7 +26,7 @@
 //! [`Credentials::matches`].
 //!
 //! PLAIN shows the password to everyone who can read the wire, so RFC 4616 requires TLS under it. Only the caller knows
-//! whether the transport is protected.
+//! whether the transport is protected: a [`Tunnel`] tells the engine, and [`Mechanism::protected_only`] obeys it.
 //!
 //! # A mechanism of one's own
 //!
@@ -132,11 +132,13 @@ mod mechanism;
 mod one_shot;
 mod plain;
 mod step;
+mod tunnel;
 
 #[cfg(test)]
 mod tests;
 
 pub use credentials::{Credentials, secrets_equal};
-pub use exchange::{Exchange, ExchangeContext};
+pub use exchange::{Exchange, ExchangeContext, Supply};
 pub use mechanism::Mechanism;
 pub use step::{Step, StepInput, Success};
+pub use tunnel::{ChannelBinding, Tunnel};
