@@ -144,6 +144,7 @@
 //! | feature | default | |
 //! |---|---|---|
 //! | `std` | yes | Vectored writes, conversions from `SystemTime`, conveniences of the dependencies. Changes no behaviour. |
+//! | `scram` | no | SCRAM-SHA-1, -256 and -512 for SASL, over the hashes of RustCrypto. Needs no `std`. |
 //! | `testing` | no | The testing kit: strategies for proptest, two connections joined in memory, fuzz bodies. |
 //!
 //! Without `std` the crate needs `alloc` only.

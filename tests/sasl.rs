@@ -1,6 +1,9 @@
 //! The SASL layer between two engines (5.3).
 
 mod common;
+#[cfg(feature = "scram")]
+#[path = "sasl/scram.rs"]
+mod scram;
 #[path = "sasl/tunnel.rs"]
 mod tunnel;
 

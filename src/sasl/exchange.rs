@@ -4,6 +4,8 @@ use core::fmt;
 
 use bytes::Bytes;
 
+#[cfg(feature = "scram")]
+use super::ScramKeys;
 use super::{Credentials, Step, StepInput, Tunnel, tunnel::NO_TUNNEL};
 use crate::{spec::sasl::Redacted, types::Symbol};
 
@@ -33,14 +35,19 @@ impl Default for ExchangeContext<'_> {
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Supply {
-    /// A client's secret.
+    /// A client's secret: the salted password of SCRAM, the token of the others.
     Secret(Bytes),
+    /// The keys of a SCRAM user at a server; `None` for a user that does not exist.
+    #[cfg(feature = "scram")]
+    Keys(Option<ScramKeys>),
 }
 
 impl fmt::Debug for Supply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Secret(_) => f.debug_tuple("Secret").field(&Redacted).finish(),
+            #[cfg(feature = "scram")]
+            Self::Keys(keys) => f.debug_tuple("Keys").field(keys).finish(),
         }
     }
 }

@@ -10,6 +10,15 @@
 //! | PLAIN (RFC 4616) | [`Mechanism::plain`], [`Mechanism::plain_as`] | [`Mechanism::plain_server`] | [`Mechanism::plain_server_deferred`] |
 //! | EXTERNAL (RFC 4422, A) | [`Mechanism::external`], [`Mechanism::external_as`] | [`Mechanism::external_server`], [`Mechanism::external_server_from_tunnel`] | [`Mechanism::external_server_deferred`] |
 //!
+//! | SCRAM-SHA-1, -256, -512 (RFC 5802, RFC 7677), each with `-PLUS` | `Mechanism::scram`; deferred: `Mechanism::scram_deferred` | `Mechanism::scram_server` | `Mechanism::scram_server_deferred` |
+//!
+//! SCRAM needs the feature `scram`.
+//!
+//! A deferred mechanism raises `SASL_PENDING` when the application has to decide. A server of PLAIN or EXTERNAL is
+//! answered by [`Connection::sasl_answer`](crate::Connection::sasl_answer), which takes the next step. SCRAM is answered by
+//! [`Connection::sasl_supply`](crate::Connection::sasl_supply), which takes a value: [`Supply::Secret`] at a client,
+//! `Supply::Keys` at a server. Both may call `sasl_answer` with [`Step::refuse`] instead.
+//!
 //! A client without a mechanism uses no SASL layer, and a server without a mechanism refuses one. Many clients begin
 //! with a SASL layer even if they have no credentials, so a server for them needs
 //! [`Mechanism::anonymous_server`] at least.
@@ -128,9 +137,13 @@ mod anonymous;
 mod credentials;
 mod exchange;
 mod external;
+#[cfg(feature = "scram")]
+mod gs2;
 mod mechanism;
 mod one_shot;
 mod plain;
+#[cfg(feature = "scram")]
+mod scram;
 mod step;
 mod tunnel;
 
@@ -140,5 +153,7 @@ mod tests;
 pub use credentials::{Credentials, secrets_equal};
 pub use exchange::{Exchange, ExchangeContext, Supply};
 pub use mechanism::Mechanism;
+#[cfg(feature = "scram")]
+pub use scram::{ScramDecoy, ScramHash, ScramKeys};
 pub use step::{Step, StepInput, Success};
 pub use tunnel::{ChannelBinding, Tunnel};
