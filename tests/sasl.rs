@@ -4,6 +4,10 @@ mod common;
 #[cfg(feature = "scram")]
 #[path = "sasl/scram.rs"]
 mod scram;
+#[path = "sasl/sizes.rs"]
+mod sizes;
+#[path = "sasl/tokens.rs"]
+mod tokens;
 #[path = "sasl/tunnel.rs"]
 mod tunnel;
 

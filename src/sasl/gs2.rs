@@ -5,6 +5,7 @@ use alloc::string::String;
 
 /// The client's statement about channel binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "scram"), allow(dead_code, reason = "SCRAM alone reads the type"))]
 pub(super) enum BindingFlag<'a> {
     /// `n`: the client has none.
     Unsupported,
@@ -15,6 +16,7 @@ pub(super) enum BindingFlag<'a> {
 }
 
 /// A header, with what follows it.
+#[cfg_attr(not(feature = "scram"), allow(dead_code, reason = "SCRAM alone reads the header"))]
 pub(super) struct Gs2Message<'a> {
     pub(super) flag: BindingFlag<'a>,
     pub(super) authzid: Option<String>,
