@@ -28,7 +28,7 @@ use crate::{
     session::{SessionEndpoint, UnsettledDelivery},
     slab::{NumberMap, Slab},
     spec::performatives::Open,
-    state::{ConnectionState, ConnectionTrigger},
+    state::{ConnectionState, ConnectionTrigger, TlsState},
     time::Instant,
     timer::Timer,
 };
@@ -50,6 +50,9 @@ pub enum Progress {
     /// The rest waits for an answer that the application owes. Answer, then call again with the rest; until then no
     /// call goes on. All events have been polled.
     Answer(Owed),
+    /// The rest belongs to TLS, and so does what is read from now on (5.2): after `TLS_READY`, until
+    /// [`tls_done`](Connection::tls_done). Then pass what TLS has decrypted.
+    StartTls,
     /// Nothing more will be read.
     Closed,
 }
@@ -78,6 +81,7 @@ pub enum Owed {
 /// [`poll_timeout`](Self::poll_timeout).
 pub struct Connection {
     state: ConnectionState,
+    tls: TlsState,
     sasl: SaslLayer,
     /// No more input is handled: it is beyond understanding, or the transport is given up.
     input_closed: bool,
@@ -134,6 +138,7 @@ impl Connection {
         }
         Self {
             sasl,
+            tls: TlsState::Start,
             state: ConnectionState::Start,
             input_closed: false,
             header_begun: false,

@@ -14,7 +14,7 @@ use crate::{
         kind::{Kind, check_body},
         performatives::End,
     },
-    state::{ConnectionState, ConnectionTrigger, SessionState},
+    state::{ConnectionState, ConnectionTrigger, SessionState, TlsState},
     time::Instant,
     timer::Timer,
     types::HeapSize,
@@ -26,6 +26,8 @@ pub(super) enum Expected {
     Frames(FrameKind),
     /// The answer of the application to a step of the SASL exchange.
     Answer,
+    /// The bytes of TLS, which are none of ours.
+    Tunnel,
     Nothing,
 }
 
@@ -90,6 +92,7 @@ impl Connection {
                     input.skip(usize::MAX);
                     return Progress::Closed;
                 }
+                Expected::Tunnel => return Progress::StartTls,
                 _ if !self.cx.has_room() => {
                     if self.make_room() {
                         continue;
@@ -205,6 +208,7 @@ impl Connection {
         }
         match self.state {
             End => Expected::Nothing,
+            Start if matches!(self.tls, TlsState::HeaderRcvd | TlsState::Tunnel) => Expected::Tunnel,
             Start | HeaderSent | OpenPipe | OcPipe if self.sasl.is_pending() => Expected::Answer,
             Start | HeaderSent | OpenPipe | OcPipe if self.sasl.expects_frame() => {
                 Expected::Frames(FrameKind::Sasl)
