@@ -14,7 +14,7 @@ use crate::{
         kind::{Kind, check_body},
         performatives::End,
     },
-    state::{ConnectionState, ConnectionTrigger, SessionState, TlsState},
+    state::{ConnectionState, ConnectionTrigger, SessionState},
     time::Instant,
     timer::Timer,
     types::HeapSize,
@@ -24,10 +24,8 @@ use crate::{
 pub(super) enum Expected {
     Header,
     Frames(FrameKind),
-    /// The answer of the application to a step of the SASL exchange.
+    /// Nothing, until the caller is done with TLS, or the application has answered a step of the SASL exchange.
     Answer,
-    /// The bytes of TLS, which are none of ours.
-    Tunnel,
     Nothing,
 }
 
@@ -92,7 +90,6 @@ impl Connection {
                     input.skip(usize::MAX);
                     return Progress::Closed;
                 }
-                Expected::Tunnel => return Progress::StartTls,
                 _ if !self.cx.has_room() => {
                     if self.make_room() {
                         continue;
@@ -102,12 +99,7 @@ impl Connection {
                 _ if self.cx.outbox.has_many_answers() && self.stops_for_answers() => {
                     return Progress::DrainOutput;
                 }
-                Expected::Answer if input.remaining() == 0 => return Progress::NeedInput,
-                Expected::Answer => {
-                    // 5.3.2: it is our turn. What the client sends ahead is judged when we have had it.
-                    let polled = self.cx.events.is_empty();
-                    return if polled { Progress::Answer(Owed::Sasl) } else { Progress::DrainEvents };
-                }
+                Expected::Answer => return self.wait_before_amqp(input),
                 Expected::Header => {
                     let Some(header) = next_header(input) else {
                         self.header_begun = input.remaining() > 0;
@@ -208,13 +200,36 @@ impl Connection {
         }
         match self.state {
             End => Expected::Nothing,
-            Start if matches!(self.tls, TlsState::HeaderRcvd | TlsState::Tunnel) => Expected::Tunnel,
-            Start | HeaderSent | OpenPipe | OcPipe if self.sasl.is_pending() => Expected::Answer,
-            Start | HeaderSent | OpenPipe | OcPipe if self.sasl.expects_frame() => {
-                Expected::Frames(FrameKind::Sasl)
-            }
-            Start | HeaderSent | OpenPipe | OcPipe => Expected::Header,
+            Start | HeaderSent | OpenPipe | OcPipe => self.expected_before_amqp(),
             _ => Expected::Frames(FrameKind::Amqp),
+        }
+    }
+
+    /// Returns the next thing that the peer sends before its AMQP header has arrived.
+    #[cold]
+    fn expected_before_amqp(&self) -> Expected {
+        if self.is_in_tls_handshake() || self.sasl.is_pending() {
+            Expected::Answer
+        } else if self.sasl.expects_frame() {
+            Expected::Frames(FrameKind::Sasl)
+        } else {
+            Expected::Header
+        }
+    }
+
+    /// Stops before AMQP has begun, for the caller's TLS or the application's answer.
+    #[cold]
+    fn wait_before_amqp(&self, input: &impl Input) -> Progress {
+        if self.is_in_tls_handshake() {
+            // 5.2: what follows the header belongs to TLS, whether it has arrived or not.
+            Progress::StartTls
+        } else if input.remaining() == 0 {
+            Progress::NeedInput
+        } else if self.cx.events.is_empty() {
+            // 5.3.2: it is our turn. What the client sends ahead is judged when we have had it.
+            Progress::Answer(Owed::Sasl)
+        } else {
+            Progress::DrainEvents
         }
     }
 

@@ -53,6 +53,11 @@ impl Connection {
         !matches!(self.tls, TlsState::Start | TlsState::HeaderRcvd)
     }
 
+    /// True if the peer's bytes belong to TLS. Its header may have arrived before ours is sent.
+    pub(super) fn is_in_tls_handshake(&self) -> bool {
+        matches!(self.tls, TlsState::HeaderRcvd | TlsState::Tunnel)
+    }
+
     /// True if nothing but a TLS header may begin the stream.
     pub(super) fn expects_tls_header(&self) -> bool {
         self.cx.config.tls_header == TlsHeader::Required
