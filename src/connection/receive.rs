@@ -206,7 +206,7 @@ impl Connection {
     }
 
     /// Returns the next thing that the peer sends before its AMQP header has arrived.
-    #[cold]
+    #[inline(never)]
     fn expected_before_amqp(&self) -> Expected {
         if self.is_in_tls_handshake() || self.sasl.is_pending() {
             Expected::Answer
@@ -219,6 +219,7 @@ impl Connection {
 
     /// Stops before AMQP has begun, for the caller's TLS or the application's answer.
     #[cold]
+    #[inline(never)]
     fn wait_before_amqp(&self, input: &impl Input) -> Progress {
         if self.is_in_tls_handshake() {
             // 5.2: what follows the header belongs to TLS, whether it has arrived or not.
