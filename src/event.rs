@@ -319,8 +319,14 @@ events! {
         link: LinkId,
     };
     /// A SASL mechanism waits for the application (5.3). Answer with
-    /// [`sasl_answer`](crate::Connection::sasl_answer).
+    /// [`sasl_answer`](crate::Connection::sasl_answer) or [`sasl_supply`](crate::Connection::sasl_supply).
     SaslPending = "SASL_PENDING";
+    /// Both ends have sent the protocol header of TLS (5.2). Write what
+    /// [`poll_transmit`](crate::Connection::poll_transmit) returns, do the TLS handshake, then call
+    /// [`tls_done`](crate::Connection::tls_done).
+    ///
+    /// Only with [`ConnectionConfig::tls_header`](crate::ConnectionConfig::tls_header).
+    TlsReady = "TLS_READY";
 }
 
 impl Event {

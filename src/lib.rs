@@ -129,9 +129,13 @@
 //!
 //! # TLS
 //!
-//! TLS belongs to the transport. Wrap the socket, by convention on port 5671, and pass the decrypted bytes (5.2.1). A TLS
-//! layer negotiated by an AMQP protocol header (5.2) is not supported: such a header is answered with the supported one, and
-//! the connection ends with `CONNECTION_ERROR`. PLAIN sends passwords in the clear, so use it over TLS only.
+//! TLS belongs to the transport. Wrap the socket, by convention on port 5671, and pass the decrypted bytes (5.2.1).
+//! [`Connection::set_tunnel`] describes it to SASL mechanisms. PLAIN and tokens are readable on the wire:
+//! restrict them by [`sasl::Mechanism::protected_only`].
+//!
+//! TLS can also begin inside the stream, by a protocol header (5.2), if [`ConnectionConfig::tls_header`] allows it. The
+//! engine exchanges the headers; then `TLS_READY` is raised, and [`Progress::StartTls`] leaves the rest of the input to the
+//! caller. [`Connection::tls_done`], which has an example, goes on inside the tunnel.
 //!
 //! # TCP
 //!
@@ -144,6 +148,7 @@
 //! | feature | default | |
 //! |---|---|---|
 //! | `std` | yes | Vectored writes, conversions from `SystemTime`, conveniences of the dependencies. Changes no behaviour. |
+//! | `scram` | no | SCRAM-SHA-1, -256 and -512 for SASL, over the hashes of RustCrypto. Needs no `std`. |
 //! | `testing` | no | The testing kit: strategies for proptest, two connections joined in memory, fuzz bodies. |
 //!
 //! Without `std` the crate needs `alloc` only.
@@ -230,7 +235,7 @@ pub mod testing;
 
 pub use config::{
     ConnectionConfig, CreditPolicy, ReceiverConfig, SaslPolicy, SenderConfig, SessionConfig, Side, Timeouts,
-    Tolerance,
+    TlsHeader, Tolerance,
 };
 pub use connection::{
     Connection, Owed, Progress, Receiver, ReceiverRef, Sender, SenderRef, Session, SessionRef,

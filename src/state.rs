@@ -1,4 +1,4 @@
-//! The state tables of the engine: connection, session, link and SASL layer.
+//! The state tables of the engine: connection, session, link, and the layers of SASL and TLS.
 //!
 //! # States and triggers
 //!
@@ -55,10 +55,16 @@
 //! either end. The one loop is a challenge with its response. 5.3.2 makes the TCP client the SASL client too, so the
 //! two ends have tables of their own.
 //!
+//! # TLS layer (5.2)
+//!
+//! The standard has words and no table here. Each peer sends the header, in either order, and then the stream belongs to
+//! TLS (`TUNNEL`) until the caller reports that its handshake is over (`TLS`).
+//!
 //! # How they relate
 //!
-//! The machines are nested and run side by side. The SASL layer runs first, while the connection is in `START`: only
-//! after the outcome does the connection send or accept its own header (5.3.3.5). Sessions are mapped while the
+//! The machines are nested and run side by side. The TLS layer runs first and the SASL layer second, if they are used,
+//! while the connection is in `START`: only after the outcome does the connection send or accept its own header
+//! (5.3.3.5). Sessions are mapped while the
 //! connection is `OPENED`, and links attach while their session is `MAPPED`. Before the peer's limits are known, only
 //! frames that any peer accepts are sent ahead: those of channel 0 and handle 0 (2.4.2). Other sessions and links
 //! wait in their first state.
@@ -228,6 +234,23 @@ transitions! {
         SendOk = "S:SASL-OUTCOME(ok)";
         /// We sent another outcome.
         SendFailure = "S:SASL-OUTCOME(failure)";
+    }
+
+    /// The states of the negotiation of TLS by a protocol header, at either end.
+    TlsState on TlsTrigger in "5.2" {
+        Start = "START" { SendHeader => HeaderSent, RecvHeader => HeaderRcvd }
+        HeaderSent = "HDR_SENT" { RecvHeader => Tunnel }
+        HeaderRcvd = "HDR_RCVD" { SendHeader => Tunnel }
+        Tunnel = "TUNNEL" { Established => Done }
+        Done = "DONE" {}
+    }
+    triggers {
+        /// We sent our TLS header.
+        SendHeader = "S:HDR";
+        /// The peer's TLS header arrived.
+        RecvHeader = "R:HDR";
+        /// The caller has finished the TLS handshake.
+        Established = "TLS";
     }
 }
 

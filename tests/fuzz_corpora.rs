@@ -16,6 +16,7 @@ const TARGETS: &[Target] = &[
     ("connection_ops", |data| drop(fuzz::connection_ops(data))),
     ("decode_value", fuzz::decode_value),
     ("pair", fuzz::pair),
+    ("sasl_exchange", fuzz::sasl_exchange),
     ("split_frame", fuzz::split_frame),
 ];
 

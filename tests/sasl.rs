@@ -1,6 +1,15 @@
 //! The SASL layer between two engines (5.3).
 
 mod common;
+#[cfg(feature = "scram")]
+#[path = "sasl/scram.rs"]
+mod scram;
+#[path = "sasl/sizes.rs"]
+mod sizes;
+#[path = "sasl/tokens.rs"]
+mod tokens;
+#[path = "sasl/tunnel.rs"]
+mod tunnel;
 
 use core::time::Duration;
 use std::{

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use amqp_proto::state::{
     ConnectionState, ConnectionTrigger, LinkState, LinkTrigger, SaslClientState, SaslClientTrigger,
-    SaslServerState, SaslServerTrigger, SessionState, SessionTrigger,
+    SaslServerState, SaslServerTrigger, SessionState, SessionTrigger, TlsState, TlsTrigger,
 };
 
 /// A table as text: from, trigger, to.
@@ -46,13 +46,14 @@ macro_rules! walk {
     }};
 }
 
-fn tables() -> [(&'static str, Rows); 5] {
+fn tables() -> [(&'static str, Rows); 6] {
     [
         ("Connection (2.4.6)", walk!(ConnectionState, ConnectionTrigger, ends: [End])),
         ("Session (2.5.5)", walk!(SessionState, SessionTrigger, ends: [])),
         ("Link (2.6.2 to 2.6.6)", walk!(LinkState, LinkTrigger, ends: [])),
         ("SASL client (5.3.2)", walk!(SaslClientState, SaslClientTrigger, ends: [Done, Failed])),
         ("SASL server (5.3.2)", walk!(SaslServerState, SaslServerTrigger, ends: [Done, Failed])),
+        ("TLS (5.2)", walk!(TlsState, TlsTrigger, ends: [Done])),
     ]
 }
 
@@ -180,4 +181,17 @@ fn sasl_tables_follow_the_sequence_of_5_3_2() {
     ];
     compare(rows!(SaslClientState), &client, &[]);
     compare(rows!(SaslServerState), &server, &[]);
+}
+
+#[test]
+fn tls_table_exchanges_headers_in_either_order() {
+    // 5.2: each peer starts with a header, as 2.2 has it: the client first, or both at once.
+    let headers = [
+        ["START", "S:HDR", "HDR_SENT"],
+        ["START", "R:HDR", "HDR_RCVD"],
+        ["HDR_SENT", "R:HDR", "TUNNEL"],
+        ["HDR_RCVD", "S:HDR", "TUNNEL"],
+    ];
+    let ours = [["TUNNEL", "TLS", "DONE"]];
+    compare(rows!(TlsState), &headers, &ours);
 }

@@ -33,6 +33,22 @@ pub enum SaslPolicy {
     Optional,
 }
 
+/// The use of the protocol header of TLS (5.2), with which TLS begins inside the stream.
+///
+/// A transport that is TLS from its first byte, as on port 5671, has no such header (5.2.1). For an example see
+/// [`Connection::tls_done`](crate::Connection::tls_done).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsHeader {
+    /// A client does not send it, and a server refuses it.
+    #[default]
+    Never,
+    /// A server accepts it, and clients without it. A client does not send it.
+    Optional,
+    /// A client sends it, and goes on with a server that does the same. A server refuses clients without it.
+    Required,
+}
+
 /// The time that the peer has for each of its answers; `None` means any.
 ///
 /// A timer starts at the first time passed to the connection after its cause, and ends at a whole millisecond, rounded
@@ -49,7 +65,8 @@ pub enum SaslPolicy {
 #[non_exhaustive]
 pub struct Timeouts {
     /// Time until the peer's open (2.4.1), 30 s by default. A client's starts with its own
-    /// [`open`](crate::Connection::open), a server's with the first time passed to it; both include the SASL exchange.
+    /// [`open`](crate::Connection::open), a server's with the first time passed to it; both include the SASL exchange, and
+    /// the TLS handshake if that begins by a protocol header (5.2).
     /// Then `CONNECTION_ERROR`, [`Cause::TimedOut`](crate::Cause::TimedOut).
     pub open: Option<Duration>,
     /// Time for the SASL exchange (5.3), 30 s by default. Then `CONNECTION_ERROR`,
@@ -153,6 +170,7 @@ pub struct ConnectionConfig {
     pub(crate) properties: Option<Fields>,
     pub(crate) sasl: Vec<Mechanism>,
     pub(crate) sasl_policy: SaslPolicy,
+    pub(crate) tls_header: TlsHeader,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) tolerance: Tolerance,
@@ -174,6 +192,7 @@ impl ConnectionConfig {
             properties: None,
             sasl: Vec::new(),
             sasl_policy: SaslPolicy::default(),
+            tls_header: TlsHeader::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             tolerance: Tolerance::default(),
@@ -297,6 +316,8 @@ impl ConnectionConfig {
         channel_max: u16;
         /// Sets a server's answer to a client that skips SASL (5.1). Default [`SaslPolicy::Required`].
         sasl_policy: SaslPolicy;
+        /// Sets the use of the protocol header of TLS (5.2). Default [`TlsHeader::Never`].
+        tls_header: TlsHeader;
         /// Sets the time that the peer has for each of its answers.
         timeouts: Timeouts;
         /// If true, the peer's open and begins are answered at once, without `CONNECTION_REQUESTED` and

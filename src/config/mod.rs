@@ -7,7 +7,7 @@ mod tolerance;
 
 pub(crate) use link::LinkConfig;
 
-pub use connection::{ConnectionConfig, SaslPolicy, Side, Timeouts};
+pub use connection::{ConnectionConfig, SaslPolicy, Side, Timeouts, TlsHeader};
 pub use link::{CreditPolicy, ReceiverConfig, SenderConfig};
 pub use session::SessionConfig;
 pub use tolerance::Tolerance;

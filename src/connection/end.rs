@@ -12,7 +12,7 @@ use crate::{
         definitions::{AmqpError, ErrorCondition},
         performatives::Close,
     },
-    state::{ConnectionState, ConnectionTrigger},
+    state::{ConnectionState, ConnectionTrigger, TlsState},
     time::Instant,
     timer::Timer,
 };
@@ -164,6 +164,9 @@ impl Connection {
             OpenSent, Start,
         };
         match self.state {
+            Start if !matches!(self.tls, TlsState::Start | TlsState::Done) => {
+                "the transport was lost during the TLS handshake"
+            }
             Start | HeaderRcvd if self.sasl.is_started() && !self.sasl.is_done() => {
                 "the transport was lost during the SASL exchange"
             }

@@ -10,6 +10,7 @@ mod open_close;
 mod receive;
 mod sasl;
 mod timers;
+mod tls;
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use core::fmt;
@@ -27,7 +28,7 @@ use crate::{
     session::{SessionEndpoint, UnsettledDelivery},
     slab::{NumberMap, Slab},
     spec::performatives::Open,
-    state::{ConnectionState, ConnectionTrigger},
+    state::{ConnectionState, ConnectionTrigger, TlsState},
     time::Instant,
     timer::Timer,
 };
@@ -49,6 +50,9 @@ pub enum Progress {
     /// The rest waits for an answer that the application owes. Answer, then call again with the rest; until then no
     /// call goes on. All events have been polled.
     Answer(Owed),
+    /// The rest belongs to TLS, and so does what is read from now on (5.2): after `TLS_READY`, until
+    /// [`tls_done`](Connection::tls_done). Then pass what TLS has decrypted.
+    StartTls,
     /// Nothing more will be read.
     Closed,
 }
@@ -63,7 +67,8 @@ pub enum Owed {
     /// The answer to the begin of this session (`SESSION_REQUESTED`): [`accept_session`](Connection::accept_session)
     /// or [`refuse_session`](Connection::refuse_session).
     Begin(SessionId),
-    /// The answer to `SASL_PENDING`: [`sasl_answer`](Connection::sasl_answer).
+    /// The answer to `SASL_PENDING`: [`sasl_answer`](Connection::sasl_answer) or
+    /// [`sasl_supply`](Connection::sasl_supply).
     Sasl,
 }
 
@@ -76,6 +81,7 @@ pub enum Owed {
 /// [`poll_timeout`](Self::poll_timeout).
 pub struct Connection {
     state: ConnectionState,
+    tls: TlsState,
     sasl: SaslLayer,
     /// No more input is handled: it is beyond understanding, or the transport is given up.
     input_closed: bool,
@@ -130,6 +136,7 @@ impl Connection {
         }
         Self {
             sasl,
+            tls: TlsState::Start,
             state: ConnectionState::Start,
             input_closed: false,
             header_begun: false,

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{Connection, end::ConnectionEnd};
 use crate::{
-    config::Side,
+    config::{Side, TlsHeader},
     context::Context,
     error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
@@ -20,8 +20,8 @@ use crate::{
 };
 
 impl Connection {
-    /// Opens the connection: a client starts it, a server answers the peer's open. Header, SASL exchange and open
-    /// follow as far as they can without the peer's answer.
+    /// Opens the connection: a client starts it, a server answers the peer's open. Headers, SASL exchange and open
+    /// follow as far as they can without the peer's answer, or without [`tls_done`](Self::tls_done).
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if it has been opened, [`CommandError::FrameTooLarge`] if the open is
@@ -29,17 +29,16 @@ impl Connection {
     pub fn open(&mut self) -> Result<(), CommandError> {
         match (self.cx.config.side, self.state) {
             (Side::Client, ConnectionState::Start | ConnectionState::HeaderRcvd)
-                if !self.sasl.is_started() =>
+                if !self.sasl.is_started() && !self.tls_is_begun() =>
             {
                 // 2.4.1: what any peer accepts before its own open has arrived.
                 Context::check_fits(&self.our_open(), MIN_MAX_FRAME_SIZE)?;
                 self.cx.timers.set(Timer::Open, self.cx.config.timeouts.open);
-                if self.has_sasl() {
-                    self.start_sasl();
+                if self.cx.config.tls_header == TlsHeader::Required {
+                    self.send_tls_header();
                     return Ok(());
                 }
-                self.send_header()?;
-                self.send_open()
+                self.begin_inside()
             }
             (_, ConnectionState::HeaderExch | ConnectionState::OpenRcvd) => self.send_open(),
             // The peer's open was answered too late, and no event has said so yet.
@@ -50,6 +49,16 @@ impl Connection {
             }
             _ => Err(CommandError::IllegalState("the connection has been opened")),
         }
+    }
+
+    /// Begins what a client begins with, inside TLS or without: the SASL layer, or else AMQP.
+    pub(super) fn begin_inside(&mut self) -> Result<(), CommandError> {
+        if self.has_sasl() {
+            self.start_sasl();
+            return Ok(());
+        }
+        self.send_header()?;
+        self.send_open()
     }
 
     /// Writes our AMQP header.

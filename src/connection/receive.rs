@@ -26,7 +26,7 @@ use crate::{
 pub(super) enum Expected {
     Header,
     Frames(FrameKind),
-    /// The answer of the application to a step of the SASL exchange.
+    /// Nothing, until the caller is done with TLS, or the application has answered a step of the SASL exchange.
     Answer,
     Nothing,
 }
@@ -109,12 +109,7 @@ impl Connection {
                 _ if self.cx.outbox.has_many_answers() && self.stops_for_answers() => {
                     return Progress::DrainOutput;
                 }
-                Expected::Answer if input.remaining() == 0 => return Progress::NeedInput,
-                Expected::Answer => {
-                    // 5.3.2: it is our turn. What the client sends ahead is judged when we have had it.
-                    let polled = self.cx.events.is_empty();
-                    return if polled { Progress::Answer(Owed::Sasl) } else { Progress::DrainEvents };
-                }
+                Expected::Answer => return self.wait_before_amqp(input),
                 Expected::Header => {
                     let Some(header) = next_header(input) else {
                         self.header_begun = input.remaining() > 0;
@@ -215,12 +210,37 @@ impl Connection {
         }
         match self.state {
             End => Expected::Nothing,
-            Start | HeaderSent | OpenPipe | OcPipe if self.sasl.is_pending() => Expected::Answer,
-            Start | HeaderSent | OpenPipe | OcPipe if self.sasl.expects_frame() => {
-                Expected::Frames(FrameKind::Sasl)
-            }
-            Start | HeaderSent | OpenPipe | OcPipe => Expected::Header,
+            Start | HeaderSent | OpenPipe | OcPipe => self.expected_before_amqp(),
             _ => Expected::Frames(FrameKind::Amqp),
+        }
+    }
+
+    /// Returns the next thing that the peer sends before its AMQP header has arrived.
+    #[inline(never)]
+    fn expected_before_amqp(&self) -> Expected {
+        if self.is_in_tls_handshake() || self.sasl.is_pending() {
+            Expected::Answer
+        } else if self.sasl.expects_frame() {
+            Expected::Frames(FrameKind::Sasl)
+        } else {
+            Expected::Header
+        }
+    }
+
+    /// Stops before AMQP has begun, for the caller's TLS or the application's answer.
+    #[cold]
+    #[inline(never)]
+    fn wait_before_amqp(&self, input: &impl Input) -> Progress {
+        if self.is_in_tls_handshake() {
+            // 5.2: what follows the header belongs to TLS, whether it has arrived or not.
+            Progress::StartTls
+        } else if input.remaining() == 0 {
+            Progress::NeedInput
+        } else if self.cx.events.is_empty() {
+            // 5.3.2: it is our turn. What the client sends ahead is judged when we have had it.
+            Progress::Answer(Owed::Sasl)
+        } else {
+            Progress::DrainEvents
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     error::{Cause, CommandError, Failure, ProtocolError},
     event::Event,
     frame::{FrameHeader, FrameKind, ProtocolHeader},
-    sasl::{Credentials, Exchange, ExchangeContext, Mechanism, Step, StepInput, Success},
+    sasl::{Credentials, Exchange, ExchangeContext, Mechanism, Step, StepInput, Success, Supply, Tunnel},
     spec::{
         definitions::{AmqpError, ErrorCondition},
         sasl::{SaslChallenge, SaslCode, SaslFrame, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
@@ -80,6 +80,9 @@ impl State {
     }
 }
 
+const NOTHING_WAITS: Result<(), CommandError> =
+    Err(CommandError::IllegalState("no SASL exchange waits for an answer"));
+
 /// The SASL layer of a connection.
 pub(super) struct SaslLayer {
     state: State,
@@ -94,6 +97,8 @@ pub(super) struct SaslLayer {
 /// Facts of an exchange.
 #[derive(Default)]
 struct Details {
+    /// The transport below, as the caller has described it.
+    tunnel: Tunnel,
     /// Challenges that we sent, or responses.
     rounds: u32,
     /// The mechanism that the client chose, among ours.
@@ -125,6 +130,24 @@ impl SaslLayer {
 
     fn details(&mut self) -> &mut Details {
         self.details.get_or_insert_default()
+    }
+
+    /// Returns the transport below, if the caller has described it.
+    pub(super) fn tunnel(&self) -> Option<&Tunnel> {
+        self.details.as_ref().map(|details| &details.tunnel)
+    }
+
+    pub(super) fn tunnel_mut(&mut self) -> &mut Tunnel {
+        &mut self.details().tunnel
+    }
+
+    /// True until mechanisms have been announced, or have arrived.
+    pub(super) fn awaits_mechanisms(&self) -> bool {
+        use SaslClientState::{HeaderExch, HeaderSent, Start};
+        matches!(
+            self.state,
+            State::Client(Start | HeaderSent | HeaderExch) | State::Server(SaslServerState::Start)
+        )
     }
 
     /// True if the exchange waits for the application, and with it the peer's input.
@@ -194,16 +217,26 @@ impl Connection {
         let names = self.announced();
         // 5.3.3.1: the list must not be empty.
         if names.is_empty() {
-            return self
-                .fail_authentication(SaslCode::SysPerm, "no SASL mechanism for a server is configured");
+            let why = "no SASL mechanism for a server is configured, or for this transport";
+            return self.fail_authentication(SaslCode::SysPerm, why);
         }
         self.send_sasl(&SaslMechanisms { sasl_server_mechanisms: names.into() }.into());
     }
 
     /// Returns the names of a server's mechanisms.
     fn announced(&self) -> Vec<Symbol> {
-        let mechanisms = self.cx.config.sasl.iter().filter(|mechanism| mechanism.is_server());
-        mechanisms.map(|mechanism| mechanism.name().clone()).collect()
+        self.usable_mechanisms().map(|mechanism| mechanism.name().clone()).collect()
+    }
+
+    /// Iterates over the mechanisms of our end that can be used on this transport.
+    fn usable_mechanisms(&self) -> impl Iterator<Item = &Mechanism> {
+        let config = &self.cx.config;
+        let ours = config.sasl.iter().filter(|it| match config.side {
+            Side::Client => it.is_client(),
+            Side::Server => it.is_server(),
+        });
+        let tunnel = self.tunnel();
+        ours.filter(move |mechanism| mechanism.is_usable(tunnel))
     }
 
     /// Sends a SASL frame and moves the layer to its next state. All SASL frames are written here.
@@ -281,17 +314,20 @@ impl Connection {
         // Copies, so that they keep no read buffer alive.
         let copies = offered.iter().filter_map(|name| Symbol::try_from(name.as_str()).ok());
         self.sasl.details().offered = copies.collect();
-        let config = self.cx.config.clone();
         // 5.3.3.2: the highest level of security that both have. Only the application can rank its mechanisms.
-        let ours = config.sasl.iter().filter(|it| it.is_client()).find(|it| offered.contains(it.name()));
+        let ours = self.usable_mechanisms().find(|it| offered.contains(it.name())).cloned();
         let Some(mechanism) = ours else {
-            return self.fail_authentication(SaslCode::Auth, "the server offers none of our SASL mechanisms");
+            let why = "the server offers none of our SASL mechanisms that this transport allows";
+            return self.fail_authentication(SaslCode::Auth, why);
         };
-        // 5.3.3.2: the same host as in open (2.7.1).
-        let (details, hostname) = (self.sasl.details(), config.hostname.clone());
-        (details.mechanism, details.hostname) = (Some(mechanism.name().clone()), hostname);
+        let config = self.cx.config.clone();
         let mut exchange = mechanism.start();
-        exchange.prepare(&ExchangeContext { offered, hostname: config.hostname.as_deref() });
+        let (details, hostname) = (self.sasl.details(), config.hostname.as_deref());
+        exchange.prepare(&ExchangeContext { offered, hostname, tunnel: &details.tunnel });
+        // 5.3.3.2: the same host as in open (2.7.1), or none if TLS was asked for another.
+        let other = details.tunnel.server_name.as_deref().is_some_and(|name| Some(name) != hostname);
+        details.hostname = config.hostname.clone().filter(|_| !other);
+        details.mechanism = Some(mechanism.name().clone());
         let step = exchange.step(StepInput::Start(None));
         self.sasl.exchange = Some(exchange);
         self.on_first_step(step);
@@ -303,11 +339,7 @@ impl Connection {
             Step::Reply(response) => Some(response),
             Step::NoInitialResponse => None,
             Step::Pending => return self.wait_for_answer(),
-            _ => {
-                let reason = self.sasl.exchange.as_ref().and_then(|exchange| exchange.reason());
-                let why = Str::from(reason.unwrap_or("the client's mechanism failed at its start"));
-                return self.fail_authentication(SaslCode::Auth, &why);
-            }
+            _ => return self.fail_client(SaslCode::Auth, "the client's mechanism failed at its start"),
         };
         let details = self.sasl.details();
         let (mechanism, hostname) = (details.mechanism.clone().unwrap_or_default(), details.hostname.clone());
@@ -324,16 +356,15 @@ impl Connection {
     fn on_sasl_init(&mut self, init: &SaslInit) {
         // A copy, so that it keeps no read buffer alive.
         self.sasl.details().hostname = init.hostname.as_deref().map(Str::from);
-        let config = self.cx.config.clone();
-        let mut ours = config.sasl.iter().filter(|it| it.is_server());
         // 5.3.3.2: a mechanism that we do not offer fails the authentication.
-        let Some(mechanism) = ours.find(|it| *it.name() == init.mechanism) else {
+        let Some(mechanism) = self.usable_mechanisms().find(|it| *it.name() == init.mechanism).cloned()
+        else {
             return self.send_outcome(Step::refuse());
         };
         self.sasl.details().mechanism = Some(mechanism.name().clone());
         let mut exchange = mechanism.start();
         let (offered, hostname) = (self.announced(), init.hostname.as_deref());
-        exchange.prepare(&ExchangeContext { offered: &offered, hostname });
+        exchange.prepare(&ExchangeContext { offered: &offered, hostname, tunnel: self.tunnel() });
         self.sasl.exchange = Some(exchange);
         self.step_exchange(StepInput::Start(init.initial_response.as_deref()));
     }
@@ -362,7 +393,7 @@ impl Connection {
                     Side::Server => SaslChallenge { challenge: data }.into(),
                 });
             }
-            (Side::Client, _) => self.fail_authentication(SaslCode::Auth, "the SASL mechanism gave up"),
+            (Side::Client, _) => self.fail_client(SaslCode::Auth, "the SASL mechanism gave up"),
             (Side::Server, step) => self.send_outcome(step),
         }
     }
@@ -371,7 +402,7 @@ impl Connection {
     fn on_sasl_outcome(&mut self, outcome: &SaslOutcome) {
         self.sasl.details().outcome = Some(outcome.code);
         if outcome.code != SaslCode::Ok {
-            return self.fail_authentication(outcome.code, "the server did not authenticate us");
+            return self.fail_client(outcome.code, "the server did not authenticate us");
         }
         let data = outcome.additional_data.as_deref();
         let step = self.sasl.exchange.as_mut().map(|exchange| exchange.step(StepInput::Outcome(data)));
@@ -383,7 +414,7 @@ impl Connection {
         let success = match step {
             Step::Done(success) => success,
             Step::Pending => return self.wait_for_answer(),
-            _ => return self.fail_authentication(SaslCode::Auth, "the server's proof was not accepted"),
+            _ => return self.fail_client(SaslCode::Auth, "the server's proof was not accepted"),
         };
         self.sasl.drop_exchange();
         self.on_authenticated(success);
@@ -413,6 +444,14 @@ impl Connection {
         self.on_sasl_violation(ProtocolError::connection(ErrorCondition::NotAllowed, why));
     }
 
+    /// Ends a client's connection because the authentication failed, for the reason that its mechanism knows, or else
+    /// for this one.
+    fn fail_client(&mut self, code: SaslCode, why: &str) {
+        let reason = self.sasl.exchange.as_ref().and_then(|exchange| exchange.reason());
+        let why = Str::from(reason.unwrap_or(why));
+        self.fail_authentication(code, &why);
+    }
+
     /// Ends the connection because the authentication failed.
     fn fail_authentication(&mut self, code: SaslCode, why: &str) {
         self.sasl.drop_exchange();
@@ -440,18 +479,40 @@ impl Connection {
     /// [`CommandError::IllegalState`] if no exchange waits, or for [`Step::Pending`].
     pub fn sasl_answer(&mut self, step: Step) -> Result<(), CommandError> {
         if !self.sasl_is_pending() || matches!(step, Step::Pending) {
-            return Err(CommandError::IllegalState("no SASL exchange waits for an answer"));
+            return NOTHING_WAITS;
         }
+        self.resume_exchange(step);
+        Ok(())
+    }
+
+    /// Answers `SASL_PENDING` with the value that the exchange waits for. The exchange makes its step from it.
+    ///
+    /// [The module's docs](crate::sasl) name the value for each mechanism that waits for one. Other exchanges fail.
+    ///
+    /// # Errors
+    /// [`CommandError::IllegalState`] if no exchange waits.
+    pub fn sasl_supply(&mut self, supply: Supply) -> Result<(), CommandError> {
+        let Some(exchange) = self.sasl.exchange.as_mut().filter(|_| self.sasl.pending && !self.end_raised)
+        else {
+            return NOTHING_WAITS;
+        };
+        let step = exchange.supply(supply);
+        self.resume_exchange(step);
+        Ok(())
+    }
+
+    /// Acts on the step that the exchange has waited with.
+    fn resume_exchange(&mut self, step: Step) {
         self.sasl.pending = false;
         match self.sasl.state {
             State::Client(SaslClientState::Offered) => self.on_first_step(step),
             State::Client(SaslClientState::Done) => self.on_last_step(step),
             _ => self.on_step(step),
         }
-        Ok(())
     }
 
-    /// Returns the client's credentials while an exchange waits for an answer, after `SASL_PENDING`.
+    /// Returns the credentials of the exchange while it waits for an answer, after `SASL_PENDING`: at a server what the
+    /// client presents, at a client what its mechanism knows already.
     pub fn sasl_credentials(&self) -> Option<Credentials<'_>> {
         self.sasl.exchange.as_ref().filter(|_| self.sasl_is_pending())?.credentials()
     }
@@ -470,10 +531,9 @@ impl Connection {
     }
 
     /// Iterates over the mechanisms that the server offers, in its order (5.3.3.1): at a client once they have arrived,
-    /// at a server those of its configuration.
+    /// at a server those of its configuration that the transport allows.
     pub fn sasl_offered(&self) -> impl Iterator<Item = &Symbol> {
-        let ours = self.cx.config.sasl.iter().filter(|mechanism| mechanism.is_server());
-        let ours = ours.filter(|_| self.side() == Side::Server).map(Mechanism::name);
+        let ours = self.usable_mechanisms().filter(|mechanism| mechanism.is_server()).map(Mechanism::name);
         self.sasl.details.iter().flat_map(|details| &details.offered).chain(ours)
     }
 

@@ -5,10 +5,10 @@ use core::{fmt, hint::black_box};
 use super::{Step, step::Success};
 use crate::{spec::sasl::Redacted, types::Str};
 
-/// The credentials that a client presents.
+/// The credentials that a client presents, or, at a client that waits for a secret, what is known of them.
 ///
 /// A field is `None` if the mechanism does not have it or the client did not send it. `Debug` does not show the
-/// secret.
+/// secret or the salt.
 #[derive(Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Credentials<'a> {
@@ -16,14 +16,18 @@ pub struct Credentials<'a> {
     pub authcid: Option<&'a str>,
     /// The authorization identity: the user that the client asks to act as. `None` leaves the choice to the server.
     pub authzid: Option<&'a str>,
-    /// The proof of the authentication identity; in PLAIN the password.
+    /// The proof of the authentication identity: the password of PLAIN, the token of XOAUTH2 and OAUTHBEARER.
     pub secret: Option<&'a [u8]>,
+    /// The salt for the password, at a client of SCRAM.
+    pub salt: Option<&'a [u8]>,
+    /// The number of iterations for the password, at a client of SCRAM.
+    pub iterations: Option<u32>,
 }
 
 impl<'a> Credentials<'a> {
     /// Creates empty credentials, for an [`Exchange`](super::Exchange) of one's own.
     pub const fn new() -> Self {
-        Self { authcid: None, authzid: None, secret: None }
+        Self { authcid: None, authzid: None, secret: None, salt: None, iterations: None }
     }
 
     /// Sets [`authcid`](Self::authcid).
@@ -83,6 +87,8 @@ impl fmt::Debug for Credentials<'_> {
             .field("authcid", &self.authcid)
             .field("authzid", &self.authzid)
             .field("secret", &self.secret.map(|_| Redacted))
+            .field("salt", &self.salt.map(|_| Redacted))
+            .field("iterations", &self.iterations)
             .finish()
     }
 }

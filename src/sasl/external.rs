@@ -4,8 +4,9 @@ use alloc::{boxed::Box, sync::Arc};
 use core::str;
 
 use super::{
-    Credentials, Mechanism, Step,
-    one_shot::{DeferredServer, OneShotClient, OneShotServer},
+    Credentials, Exchange, ExchangeContext, Mechanism, Step, StepInput,
+    mechanism::Needs,
+    one_shot::{DeferredServer, OneShotClient, OneShotServer, Receiver},
 };
 use crate::types::{Str, Symbol};
 
@@ -36,7 +37,8 @@ impl Mechanism {
     /// that was proved outside, or `None` to refuse.
     ///
     /// The identity belongs to one connection, so create the mechanism for that connection. If connections share a
-    /// configuration, use [`external_server_deferred`](Self::external_server_deferred).
+    /// configuration, use [`external_server_from_tunnel`](Self::external_server_from_tunnel) or
+    /// [`external_server_deferred`](Self::external_server_deferred).
     ///
     /// ```
     /// use amqp_proto::{ConnectionConfig, Connection, sasl::Mechanism};
@@ -58,6 +60,38 @@ impl Mechanism {
                     .unwrap_or_else(Step::refuse)
             }))
         })
+    }
+
+    /// Creates EXTERNAL for a server that takes the identity from [`Tunnel::identity`](super::Tunnel::identity). One
+    /// configuration can serve all connections.
+    ///
+    /// It is announced if the tunnel has an identity. A client that asks to act as anybody else is refused.
+    ///
+    /// ```
+    /// use amqp_proto::{
+    ///     CommandError, Connection, ConnectionConfig,
+    ///     sasl::{Mechanism, Tunnel},
+    /// };
+    /// use std::sync::Arc;
+    ///
+    /// fn accept(config: &Arc<ConnectionConfig>, certificate_subject: Option<&str>) -> Result<Connection, CommandError> {
+    ///     let mut tunnel = Tunnel::new().protected(true);
+    ///     tunnel.identity = certificate_subject.map(Into::into);
+    ///     let mut server = Connection::new(Arc::clone(config));
+    ///     server.set_tunnel(tunnel)?;
+    ///     Ok(server)
+    /// }
+    ///
+    /// let external = Mechanism::external_server_from_tunnel();
+    /// let config = Arc::new(ConnectionConfig::server("server").sasl(external).sasl(Mechanism::anonymous_server()));
+    /// assert_eq!(accept(&config, Some("CN=someone"))?.sasl_offered().count(), 2);
+    /// assert_eq!(accept(&config, None)?.sasl_offered().count(), 1);
+    /// # Ok::<(), CommandError>(())
+    /// ```
+    pub fn external_server_from_tunnel() -> Self {
+        let start =
+            || -> Box<dyn Exchange> { Box::new(TunnelServer { identity: None, receiver: Receiver::new() }) };
+        Self::server(NAME, start).needing(Needs { identity: true, ..Needs::default() })
     }
 
     /// Creates EXTERNAL for a server whose application identifies the client later.
@@ -101,6 +135,31 @@ impl Mechanism {
     /// ```
     pub fn external_server_deferred() -> Self {
         Self::server(NAME, || Box::new(DeferredServer::new(parse)))
+    }
+}
+
+/// The server's end, for an identity that the tunnel has.
+struct TunnelServer {
+    identity: Option<Str>,
+    receiver: Receiver,
+}
+
+impl Exchange for TunnelServer {
+    fn prepare(&mut self, context: &ExchangeContext<'_>) {
+        self.identity = context.tunnel.identity.clone();
+    }
+
+    fn step(&mut self, input: StepInput<'_>) -> Step {
+        let message = match self.receiver.message(input) {
+            Ok(message) => message,
+            Err(step) => return step,
+        };
+        match (parse(message), self.identity.take()) {
+            (Some(credentials), Some(identity)) if credentials.authzid.is_none_or(|it| identity == it) => {
+                credentials.accept_as(identity)
+            }
+            _ => Step::refuse(),
+        }
     }
 }
 

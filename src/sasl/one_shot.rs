@@ -54,11 +54,15 @@ impl Exchange for OneShotClient {
 }
 
 /// The part of a server that receives the message.
-struct Receiver(State);
+pub(super) struct Receiver(State);
 
 impl Receiver {
+    pub(super) fn new() -> Self {
+        Self(State::Start)
+    }
+
     /// Returns the message if `input` holds it, or else the step to answer with.
-    fn message<'a>(&mut self, input: StepInput<'a>) -> Result<&'a [u8], Step> {
+    pub(super) fn message<'a>(&mut self, input: StepInput<'a>) -> Result<&'a [u8], Step> {
         let (state, result) = match (self.0, input) {
             (State::Start, StepInput::Start(Some(message))) | (State::Waiting, StepInput::Data(message)) => {
                 (State::Done, Ok(message))
@@ -80,7 +84,7 @@ pub(super) struct OneShotServer<F> {
 
 impl<F: Fn(&[u8]) -> Step> OneShotServer<F> {
     pub(super) fn new(check: F) -> Self {
-        Self { check, receiver: Receiver(State::Start) }
+        Self { check, receiver: Receiver::new() }
     }
 }
 
@@ -106,7 +110,7 @@ type Parse = fn(&[u8]) -> Option<Credentials<'_>>;
 
 impl DeferredServer {
     pub(super) fn new(parse: Parse) -> Self {
-        Self { parse, message: None, receiver: Receiver(State::Start) }
+        Self { parse, message: None, receiver: Receiver::new() }
     }
 }
 

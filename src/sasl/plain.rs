@@ -131,5 +131,5 @@ fn parse(message: &[u8]) -> Option<Credentials<'_>> {
         return None;
     }
     let authzid = Some(authzid).filter(|authzid| !authzid.is_empty());
-    Some(Credentials { authcid: Some(authcid), authzid, secret: Some(password.as_bytes()) })
+    Some(Credentials { authzid, ..Credentials::new().authcid(authcid).secret(password.as_bytes()) })
 }

@@ -44,8 +44,9 @@ pub enum Step {
     /// The exchange failed. A server sends this code in the outcome (5.3.3.5). A client ends the connection.
     Fail(SaslCode),
     /// The application decides later, in any step of either end. The engine raises `SASL_PENDING`, and the application
-    /// calls [`Connection::sasl_answer`](crate::Connection::sasl_answer) with the step that this one stands for. Input
-    /// waits until then, and [`Timeouts::sasl`](crate::Timeouts::sasl) runs on.
+    /// calls [`Connection::sasl_answer`](crate::Connection::sasl_answer) with the step that this one stands for, or
+    /// [`Connection::sasl_supply`](crate::Connection::sasl_supply) with what the exchange needs for it. Input waits
+    /// until then, and [`Timeouts::sasl`](crate::Timeouts::sasl) runs on.
     Pending,
 }
 

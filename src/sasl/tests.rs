@@ -428,7 +428,7 @@ fn debug_shows_names_and_no_length() {
     let credentials = Credentials::new().authcid("user").authzid("other").secret(b"hunter2");
     assert_eq!(
         format!("{credentials:?}"),
-        r#"Credentials { authcid: Some("user"), authzid: Some("other"), secret: Some(..) }"#
+        r#"Credentials { authcid: Some("user"), authzid: Some("other"), secret: Some(..), salt: None, iterations: None }"#
     );
 }
 

@@ -158,7 +158,7 @@ impl Grammar {
                 let phase = self.links.get(link);
                 assert!(matches!(phase, Some(Phase::Known | Phase::Open)), "{event:?} after {phase:?}");
             }
-            Event::SaslPending => assert_eq!(self.connection, Phase::Known, "{event:?}"),
+            Event::SaslPending | Event::TlsReady => assert_eq!(self.connection, Phase::Known, "{event:?}"),
         }
     }
 

@@ -21,6 +21,7 @@ pub fn connection_bytes(data: &[u8]) -> Coverage {
     if setting & 1 == 0 {
         engine.open(&mut script);
     }
+    engine.begin_tls();
     for bytes in prelude {
         engine.feed(&bytes);
         engine.step();

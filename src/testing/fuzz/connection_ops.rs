@@ -20,6 +20,7 @@ pub fn connection_ops(data: &[u8]) -> Coverage {
     if script.below(4) > 0 {
         engine.open(&mut script);
     }
+    engine.begin_tls();
     for bytes in prelude {
         engine.feed(&bytes);
         // The SASL exchange may need an answer before the connection accepts the next bytes.

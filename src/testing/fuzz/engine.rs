@@ -9,7 +9,8 @@ use super::{coverage::Coverage, output_checker::OutputChecker, script::Script};
 use crate::{
     CommandError, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, Instant, Limits, LinkId,
     Progress, ReceiverConfig, ReceiverId, SaslPolicy, SendOptions, SenderConfig, SenderId, Session,
-    SessionConfig, SessionId, Side, Timeouts,
+    SessionConfig, SessionId, Side, Timeouts, TlsHeader,
+    frame::ProtocolHeader,
     sasl::{Mechanism, Step, Success},
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
@@ -90,6 +91,7 @@ impl Engine {
             .auto_accept_sessions(settings & 0x10 == 0)
             .max_frame_size(if settings & 0x20 == 0 { 4096 } else { 512 })
             .idle_timeout((settings & 0x40 != 0).then_some(Duration::from_millis(50)))
+            .tls_header(if settings & 0x80 == 0 { TlsHeader::Never } else { TlsHeader::Optional })
             .channel_max(2);
         Self {
             connection: Connection::new(config),
@@ -107,6 +109,13 @@ impl Engine {
     /// Returns the side of the connection if it requires or offers SASL.
     pub(super) fn sasl_side(&self) -> Option<Side> {
         (!self.connection.config().sasl.is_empty()).then(|| self.connection.side())
+    }
+
+    /// Feeds the TLS header to a connection that takes one. What follows is inside the tunnel.
+    pub(super) fn begin_tls(&mut self) {
+        if self.connection.config().tls_header != TlsHeader::Never && self.connection.side() == Side::Server {
+            self.feed(&ProtocolHeader::TLS.to_bytes());
+        }
     }
 
     /// Opens the connection, and begins up to two sessions with a link each.
@@ -138,6 +147,9 @@ impl Engine {
             match progress {
                 Progress::NeedInput | Progress::Answer(_) | Progress::Closed => break,
                 Progress::DrainOutput => self.poll_transmit(),
+                // The peer's TLS is its bytes as they are.
+                Progress::StartTls if self.events() > 0 => {}
+                Progress::StartTls => break,
                 Progress::DrainEvents => assert!(self.events() > 0, "no event waits"),
             }
         }
@@ -223,6 +235,10 @@ impl Engine {
         let refuses = self.behaviour & 6 == 6;
         match event.clone() {
             Event::ConnectionRequested => self.connection.open(),
+            Event::TlsReady => {
+                self.poll_transmit();
+                self.connection.tls_done()
+            }
             Event::SaslPending => {
                 assert!(self.connection.sasl_credentials().is_some(), "nothing to look up");
                 match self.behaviour & 0x0c {

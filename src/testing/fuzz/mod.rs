@@ -7,6 +7,7 @@ mod decode_value;
 mod engine;
 mod output_checker;
 mod pair;
+mod sasl_exchange;
 mod script;
 mod split_frame;
 
@@ -15,6 +16,7 @@ pub use connection_ops::connection_ops;
 pub use coverage::{Coverage, CoverageGoal};
 pub use decode_value::decode_value;
 pub use pair::pair;
+pub use sasl_exchange::sasl_exchange;
 pub use split_frame::split_frame;
 
 /// Returns `count` pseudo-random inputs of up to 255 bytes, the same ones each time.

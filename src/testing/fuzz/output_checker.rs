@@ -49,7 +49,8 @@ impl OutputChecker {
             if self.buffer.starts_with(b"AMQP") {
                 let header = self.buffer.split_to(8);
                 let header = header.first_chunk().copied().and_then(ProtocolHeader::from_bytes);
-                let known = [Some(ProtocolHeader::AMQP), Some(ProtocolHeader::SASL)].contains(&header);
+                let known = [ProtocolHeader::AMQP, ProtocolHeader::TLS, ProtocolHeader::SASL].map(Some);
+                let known = known.contains(&header);
                 assert!(known && !self.opened, "{header:?}");
                 continue;
             }

@@ -3,6 +3,7 @@
 use amqp_proto::{
     CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, ReceiverConfig, SenderConfig,
     SessionConfig,
+    sasl::{Mechanism, ScramHash, ScramKeys},
 };
 use bytes::{Buf, BytesMut};
 
@@ -19,10 +20,19 @@ fn carry(from: &mut Connection, to: &mut Connection, wire: &mut BytesMut, now: I
     let _ = to.handle_input(now, wire);
 }
 
-/// From open to close. Whether the message arrived, was accepted, and both ends closed without an error.
+/// A program with a source of randomness would fill the buffer from it.
+fn entropy(buffer: &mut [u8]) {
+    buffer.fill(7);
+}
+
+/// From open to close, behind a login by SCRAM. Whether the message arrived, was accepted, and both ends closed without an error.
 pub fn holds() -> Result<bool, CommandError> {
-    let mut client = Connection::new(ConnectionConfig::client("client"));
-    let mut server = Connection::new(ConnectionConfig::server("server").auto_accept_sessions(true));
+    let keys = ScramKeys::derive(ScramHash::Sha256, "pencil", b"salt", 4096);
+    let ours = Mechanism::scram(ScramHash::Sha256, "user", "pencil", entropy);
+    let theirs = Mechanism::scram_server(ScramHash::Sha256, move |_| Some(keys.clone()), [7; 32], entropy);
+    let mut client = Connection::new(ConnectionConfig::client("client").sasl(ours));
+    let config = ConnectionConfig::server("server").auto_accept_sessions(true).sasl(theirs);
+    let mut server = Connection::new(config);
     client.open()?;
     let session = client.begin(SessionConfig::new())?;
     client.session(session)?.attach_sender(SenderConfig::to("queue"))?;
@@ -60,5 +70,6 @@ pub fn holds() -> Result<bool, CommandError> {
             }
         }
     }
-    Ok(arrived && accepted && closed == 2 && client.is_closed() && server.is_closed())
+    let known = server.sasl_identity().is_some_and(|user| user == "user");
+    Ok(known && arrived && accepted && closed == 2 && client.is_closed() && server.is_closed())
 }
