@@ -79,7 +79,7 @@ pub struct Requests {
     last_id: u64,
     pending: BTreeMap<RequestId, Pending>,
     deadlines: BTreeSet<(Instant, RequestId)>,
-    /// Requests that the peer has not settled, those that were answered too.
+    /// Requests that the peer has not settled, those that are no longer pending too.
     unsettled: BTreeMap<DeliveryId, RequestId>,
     events: VecDeque<RequestEvent>,
     unmatched: u64,
@@ -401,10 +401,10 @@ impl Requests {
         }
     }
 
-    /// Settles the oldest request that was answered and not settled, if there are too many of them.
+    /// Settles the oldest request that is unsettled and no longer pending, if there are too many of them.
     fn bound_unsettled(&mut self, connection: &mut Connection) {
-        let answered = self.unsettled.len().saturating_sub(self.pending.len());
-        if answered > self.max_pending {
+        let beside_pending = self.unsettled.len().saturating_sub(self.pending.len());
+        if beside_pending > self.max_pending {
             let oldest = self.unsettled.iter().find(|(_, id)| !self.pending.contains_key(id));
             if let Some(delivery) = oldest.map(|(delivery, _)| *delivery) {
                 self.give_up(connection, delivery);
@@ -414,11 +414,10 @@ impl Requests {
 
     /// Settles a delivery whose outcome no longer matters, or aborts it if it is partly unsent.
     fn give_up(&mut self, connection: &mut Connection, delivery: DeliveryId) {
-        self.unsettled.remove(&delivery);
-        if let Ok(mut sender) = connection.sender(self.sender)
-            && sender.settle(delivery, None).is_err()
-        {
-            let _ = sender.abort(delivery);
+        let Ok(mut sender) = connection.sender(self.sender) else { return };
+        // With the window closed neither works. The delivery stays among the unsettled ones, for another attempt.
+        if sender.settle(delivery, None).is_ok() || sender.abort(delivery).is_ok() {
+            self.unsettled.remove(&delivery);
         }
     }
 
