@@ -173,7 +173,7 @@ impl Operation {
 
     /// Reads a request: the server's half. Returns `None` if it names no operation.
     ///
-    /// A body that is no amqp-value, or none at all, counts as null.
+    /// Data sections are read as one binary, amqp-sequence sections as one list.
     ///
     /// # Errors
     /// [`MessageError`] if the message is malformed.
