@@ -352,7 +352,7 @@ impl Cbs {
                     audience,
                     status: None,
                     condition: error.map(|error| error.condition.as_str().into()),
-                    description: error.and_then(|error| error.description.clone()),
+                    description: error.and_then(|error| error.description.as_ref()).map(Str::detach),
                 }
             }
             why => CbsEvent::Failed { audience, why },

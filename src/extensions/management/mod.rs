@@ -154,19 +154,17 @@ impl Management {
 
     /// Returns the next event.
     pub fn poll_event(&mut self) -> Option<ManagementEvent> {
-        loop {
-            return Some(match self.requests.poll_event()? {
-                RequestEvent::Ready => ManagementEvent::Ready,
-                RequestEvent::Answered { id, delivery } => match Response::parse(delivery.payload) {
-                    Ok(response) => ManagementEvent::Answered { id, response: Box::new(response) },
-                    Err(_) => ManagementEvent::Failed { id, why: RequestFailure::Malformed },
-                },
-                RequestEvent::Failed { id, why } => ManagementEvent::Failed { id, why },
-                RequestEvent::Closed { failure } => ManagementEvent::Closed { failure },
-                // An operation always has a message as its answer.
-                RequestEvent::Accepted { .. } => continue,
-            });
-        }
+        Some(match self.requests.poll_event()? {
+            RequestEvent::Ready => ManagementEvent::Ready,
+            RequestEvent::Answered { id, delivery } => match Response::parse(delivery.payload) {
+                Ok(response) => ManagementEvent::Answered { id, response: Box::new(response) },
+                Err(_) => ManagementEvent::Failed { id, why: RequestFailure::Malformed },
+            },
+            // Only without a receiver: an outcome is no answer to an operation.
+            RequestEvent::Accepted { id } => ManagementEvent::Failed { id, why: RequestFailure::Malformed },
+            RequestEvent::Failed { id, why } => ManagementEvent::Failed { id, why },
+            RequestEvent::Closed { failure } => ManagementEvent::Closed { failure },
+        })
     }
 
     /// Returns the earliest deadline of an operation.

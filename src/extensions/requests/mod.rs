@@ -2,6 +2,10 @@
 //!
 //! Source: AMQP Management, working draft 16, section 3; used in the same form by `$cbs` and by link pairs.
 
+mod types;
+
+pub use types::{ReplyTo, RequestConfig, RequestEvent, RequestFailure, RequestId};
+
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -10,10 +14,6 @@ use alloc::{
     vec::Vec,
 };
 use core::time::Duration;
-
-mod types;
-
-pub use types::{ReplyTo, RequestConfig, RequestEvent, RequestFailure, RequestId};
 
 use super::link_of;
 use crate::{
@@ -111,9 +111,7 @@ impl Requests {
             ReplyTo::Dynamic => (Source { dynamic: true, ..Source::default() }, Target::default()),
         };
         let receiver = config.receiver(ReceiverConfig::new().source(source).target(target));
-        // Some nodes check the address of the sender's source too.
-        let sender = SenderConfig::to(node);
-        Self::attach_links(connection, session, sender, receiver, config)
+        Self::attach_links(connection, session, SenderConfig::to(node), receiver, config)
     }
 
     pub(super) fn attach_links(
