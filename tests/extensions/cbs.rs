@@ -400,6 +400,21 @@ fn forgotten_audience_has_no_more_events() {
 }
 
 #[test]
+fn answer_to_a_forgotten_token_is_not_taken_for_that_to_a_newer_one() {
+    let mut world = World::new();
+    let mut cbs = attach(&mut world, CbsConfig::new("c"));
+    put(&mut world, &mut cbs, lasting(QUEUE, 3600));
+    cbs.forget(QUEUE);
+    put(&mut world, &mut cbs, lasting(QUEUE, 3600));
+    let forgotten = world.request(0);
+    world.reply(Status::new(401).reply(&forgotten, StatusSpelling::Hyphenated).unwrap().value(Value::Null));
+    world.turn(&mut cbs);
+    assert_eq!(events(&mut cbs), []);
+    answer(&mut world, &mut cbs, &Status::new(202));
+    assert_eq!(events(&mut cbs), [granted(QUEUE)]);
+}
+
+#[test]
 fn loss_of_a_link_fails_what_is_under_way_and_tokens_in_force_still_expire() {
     let mut world = World::new();
     let mut cbs = attach(&mut world, CbsConfig::new("c"));

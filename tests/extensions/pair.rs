@@ -262,6 +262,56 @@ fn link_of_another_name_or_without_the_property_is_not_taken() {
 }
 
 #[test]
+fn link_of_the_name_in_another_session_is_not_taken() {
+    let mut server = Server::new();
+    server.attach_receiver("p", true);
+    server.turn();
+    server.session = server.client().begin(SessionConfig::new()).unwrap();
+    server.attach_sender("p", true);
+    server.turn();
+    let names: Vec<_> = server.left.iter().map(Event::name).collect();
+    assert_eq!(names, ["SESSION_OPEN", "RECEIVER_REQUESTED"]);
+}
+
+#[test]
+fn second_link_after_the_end_of_the_first_is_not_taken() {
+    let mut server = Server::new();
+    let first = server.attach_receiver("p", true);
+    server.turn();
+    server.client().receiver(first).unwrap().close(None).unwrap();
+    server.turn();
+    assert_eq!(server.pair_events(), [PairEvent::Closed { failure: None }]);
+    server.attach_sender("p", true);
+    server.turn();
+    assert_eq!(server.left.iter().map(Event::name).collect::<Vec<_>>(), ["RECEIVER_REQUESTED"]);
+}
+
+#[test]
+fn links_that_are_attached_again_are_left_to_another_pair() {
+    let mut server = Server::new();
+    let first = server.attach_receiver("p", true);
+    server.attach_sender("p", true);
+    server.turn();
+    server.client().receiver(first).unwrap().close(None).unwrap();
+    server.turn();
+    server.pair.client.events();
+    server.turn();
+    assert_eq!(server.pair_events(), [PairEvent::Open, PairEvent::Closed { failure: None }]);
+    server.attach_receiver("p", true);
+    server.turn();
+    let [event] = &server.left[..] else { panic!("{:?}", server.left) };
+    let connection = &mut server.pair.server.connection;
+    let mut again = LinkPair::accept(Instant::default(), connection, event, PairConfig::new()).unwrap();
+    server.left.clear();
+    server.attach_sender("p", true);
+    server.turn();
+    let event = server.left.pop().unwrap();
+    let connection = &mut server.pair.server.connection;
+    assert_eq!(again.handle(Instant::default(), connection, event), None);
+    assert!(again.sender().is_some() && again.receiver().is_some());
+}
+
+#[test]
 fn first_link_without_the_property_is_refused_as_a_pair() {
     let mut server = Server::new();
     server.attach_sender("p", false);

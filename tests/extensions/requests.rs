@@ -547,3 +547,45 @@ fn range_of_outcomes_answers_each_request() {
     assert_eq!(events(&mut requests), expected);
     assert_eq!(requests.pending(), 2);
 }
+
+/// 2.7.6: a receiver may settle without an outcome. That is no answer, and no refusal either.
+#[test]
+fn request_that_is_settled_without_an_outcome_waits_for_its_answer_unless_the_outcome_is_one() {
+    let mut world = World::new();
+    world.behaviour.outcome = None;
+    let mut requests = attach(&mut world, RequestConfig::new("c"));
+    let id = ask(&mut world, &mut requests);
+    let (asked, delivery) = (world.asked.unwrap(), world.requests[0].id);
+    world.server().receiver(asked).unwrap().settle(delivery, None).unwrap();
+    world.turn(&mut requests);
+    assert_eq!((events(&mut requests), requests.pending()), (vec![], 1));
+    answer(&mut world, &mut requests, "c-1");
+    assert_eq!(answered(&events(&mut requests)), [id]);
+
+    let session = world.session;
+    let sender = world.client().session(session).unwrap().attach_sender(SenderConfig::to("node")).unwrap();
+    let mut requests = Requests::over(world.client(), sender, None, RequestConfig::new("d")).unwrap();
+    world.turn(&mut requests);
+    events(&mut requests);
+    let id = ask(&mut world, &mut requests);
+    let (asked, delivery) = (world.asked.unwrap(), world.requests[1].id);
+    world.server().receiver(asked).unwrap().settle(delivery, None).unwrap();
+    world.turn(&mut requests);
+    assert_eq!(events(&mut requests), [failed(id, RequestFailure::NotAccepted(None))]);
+}
+
+/// `Debug` shows what is kept: nothing, once all is answered and settled.
+#[test]
+fn nothing_is_kept_of_requests_that_are_answered_and_settled() {
+    let mut world = World::new();
+    let mut requests = attach(&mut world, RequestConfig::new("c"));
+    for number in 1..=20 {
+        ask(&mut world, &mut requests);
+        answer(&mut world, &mut requests, format!("c-{number}").as_str());
+    }
+    assert_eq!(answered(&events(&mut requests)).len(), 20);
+    let shown = format!("{requests:?}");
+    for empty in ["pending: {}", "deadlines: {}", "unsettled: {}", "events: []"] {
+        assert!(shown.contains(empty), "{shown}");
+    }
+}

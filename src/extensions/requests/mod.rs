@@ -304,10 +304,8 @@ impl Requests {
 
     /// Fails the requests whose deadline has been reached.
     pub fn handle_timeout(&mut self, now: Instant, connection: &mut Connection) {
-        while let Some((deadline, id)) = self.deadlines.first().copied() {
-            if deadline > now {
-                return;
-            }
+        while self.deadlines.first().is_some_and(|(deadline, _)| *deadline <= now) {
+            let Some((_, id)) = self.deadlines.pop_first() else { return };
             let delivery = self.pending.get(&id).and_then(|pending| pending.delivery);
             self.fail(id, RequestFailure::TimedOut);
             if let Some(delivery) = delivery.filter(|delivery| self.unsettled.contains_key(delivery)) {
@@ -390,7 +388,8 @@ impl Requests {
     /// Removes a pending request. Returns false if it is not pending.
     fn forget(&mut self, id: RequestId) -> bool {
         let Some(pending) = self.pending.remove(&id) else { return false };
-        self.deadlines.remove(&(pending.deadline, id))
+        self.deadlines.remove(&(pending.deadline, id));
+        true
     }
 
     fn fail(&mut self, id: RequestId, why: RequestFailure) {
