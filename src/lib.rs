@@ -229,6 +229,7 @@ mod session;
 mod connection;
 
 pub mod callback;
+pub mod extensions;
 
 #[cfg(feature = "testing")]
 pub mod testing;

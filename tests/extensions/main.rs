@@ -1,0 +1,9 @@
+//! The extensions, over two connections joined in memory, each against a small server of its kind.
+
+mod azure;
+mod cbs;
+mod management;
+mod pair;
+mod redirect;
+mod requests;
+mod support;
