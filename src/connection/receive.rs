@@ -109,17 +109,14 @@ impl Connection {
                 _ if self.cx.outbox.has_many_answers() && self.stops_for_answers() => {
                     return Progress::DrainOutput;
                 }
-                Expected::Answer => return self.wait_before_amqp(input),
-                Expected::Header => {
-                    let Some(header) = next_header(input) else {
-                        self.header_begun = input.remaining() > 0;
-                        return Progress::NeedInput;
-                    };
-                    self.header_begun = false;
-                    self.on_header(header);
-                    continue;
-                }
                 Expected::Frames(layer) => layer,
+                Expected::Answer => return self.wait_before_amqp(input.remaining() > 0),
+                Expected::Header => {
+                    if self.receive_header(input) {
+                        continue;
+                    }
+                    return Progress::NeedInput;
+                }
             };
             match self.receive_next(layer, input) {
                 Ok(()) => {}
@@ -216,7 +213,7 @@ impl Connection {
     }
 
     /// Returns the next thing that the peer sends before its AMQP header has arrived.
-    #[inline(never)]
+    #[cold]
     fn expected_before_amqp(&self) -> Expected {
         if self.is_in_tls_handshake() || self.sasl.is_pending() {
             Expected::Answer
@@ -227,14 +224,25 @@ impl Connection {
         }
     }
 
+    /// Handles the peer's protocol header. Returns false if it has not arrived in full.
+    #[cold]
+    fn receive_header(&mut self, input: &mut impl Input) -> bool {
+        let header = next_header(input);
+        self.header_begun = header.is_none() && input.remaining() > 0;
+        match header {
+            Some(header) => self.on_header(header),
+            None => return false,
+        }
+        true
+    }
+
     /// Stops before AMQP has begun, for the caller's TLS or the application's answer.
     #[cold]
-    #[inline(never)]
-    fn wait_before_amqp(&self, input: &impl Input) -> Progress {
+    fn wait_before_amqp(&self, has_input: bool) -> Progress {
         if self.is_in_tls_handshake() {
             // 5.2: what follows the header belongs to TLS, whether it has arrived or not.
             Progress::StartTls
-        } else if input.remaining() == 0 {
+        } else if !has_input {
             Progress::NeedInput
         } else if self.cx.events.is_empty() {
             // 5.3.2: it is our turn. What the client sends ahead is judged when we have had it.
