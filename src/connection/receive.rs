@@ -402,6 +402,7 @@ impl Connection {
     }
 
     /// Returns the answer that a frame has to wait for: to the peer's open, or to the begin on its channel.
+    #[inline]
     pub(super) fn owed(&self, remote: u16, kind: Kind) -> Option<Owed> {
         match self.state {
             ConnectionState::OpenRcvd if kind != Kind::Open => Some(Owed::Open),
