@@ -11,7 +11,7 @@ pub(crate) const EVENT_SIZE: usize = 128;
 const MAX_DETAILS: usize = 32 << 10;
 
 /// Read buffers may be kept alive with this many bytes more than is held, within [`WASTE`].
-const MAX_PINNED: usize = 256 << 10;
+const MAX_PINNED: usize = 64 << 10;
 
 /// One part in this many of the budget, at most, may be bytes of read buffers beside the payloads in them.
 const WASTE: usize = 8;
@@ -19,11 +19,16 @@ const WASTE: usize = 8;
 /// The account of one connection. Sizes are those on the heap, as near as can be known, and rather too high.
 ///
 /// Memory that the peer drives alone is [kept](Self::keep): beyond the budget the endpoint that keeps it ends with
-/// `amqp:resource-limit-exceeded`. Events wait for the application, so beyond the budget input waits too.
+/// `amqp:resource-limit-exceeded`. Events and streamed deliveries wait for the application, so beyond the budget input
+/// waits too.
 #[derive(Debug)]
 pub(crate) struct Account {
     budget: usize,
     kept: usize,
+    /// Bytes of streamed deliveries that the application has not read.
+    unread: usize,
+    /// The part of the budget that they leave.
+    rest: usize,
     /// The events that carry a delivery or a part of one, with the payloads of whole ones.
     deliveries: usize,
     /// Input stops once `deliveries` is as much.
@@ -57,6 +62,8 @@ impl Account {
         Self {
             budget,
             kept: 0,
+            unread: 0,
+            rest: budget,
             deliveries: 0,
             max_deliveries: budget.max(1),
             pinned: 0,
@@ -70,7 +77,21 @@ impl Account {
 
     pub(crate) fn set_budget(&mut self, budget: usize) {
         self.budget = budget;
+        self.replace_unread(0, 0);
+    }
+
+    /// Replaces an amount of unread bytes of streamed deliveries by another. Beyond the budget input waits for the
+    /// application to read some.
+    pub(crate) fn replace_unread(&mut self, before: usize, now: usize) {
+        // What is taken off has been added before.
+        self.unread = self.unread.wrapping_sub(before).wrapping_add(now);
+        self.rest = self.budget.saturating_sub(self.unread);
         self.update_room();
+    }
+
+    /// True if unread bytes of streamed deliveries, and what is kept, leave no room for more.
+    pub(crate) fn waits_for_reading(&self) -> bool {
+        self.unread > 0 && self.kept >= self.rest
     }
 
     /// Replaces an amount that is kept by another; returns true if all that is kept is within the budget.
@@ -107,8 +128,9 @@ impl Account {
     fn update_room(&mut self) {
         let must_stop =
             self.stopped || self.details.as_ref().is_some_and(|details| details.bytes >= MAX_DETAILS);
-        // Without an event to poll, input never waits for one.
-        self.max_deliveries = if must_stop { 0 } else { self.budget.saturating_sub(self.kept).max(1) };
+        // Without an event to poll, or bytes to read, input never waits for one.
+        let least = usize::from(self.unread == 0);
+        self.max_deliveries = if must_stop { 0 } else { self.rest.saturating_sub(self.kept).max(least) };
     }
 
     /// True if the unpolled events leave room for more.
@@ -145,7 +167,7 @@ impl Account {
             self.next_check = 0;
         }
         self.pinned = self.pinned.saturating_add(more);
-        let (held, waste) = (self.kept.saturating_add(self.deliveries), self.max_waste());
+        let (held, waste) = (self.held(), self.max_waste());
         self.pinned > waste && (self.pinned > self.next_check || self.pinned > held.saturating_add(waste))
     }
 
@@ -163,9 +185,12 @@ impl Account {
         self.block.len().saturating_sub(counted)
     }
 
+    fn held(&self) -> usize {
+        self.kept.saturating_add(self.unread).saturating_add(self.deliveries)
+    }
+
     fn max_waste(&self) -> usize {
-        let held = self.kept.saturating_add(self.deliveries);
-        held.saturating_add(MAX_PINNED).min(self.budget / WASTE)
+        self.held().saturating_add(MAX_PINNED).min(self.budget / WASTE)
     }
 
     /// True if payloads, of which `shared` bytes are in read buffers, must be [copied](Self::on_copied). If not, they

@@ -53,7 +53,7 @@ pub(crate) struct Context {
     /// The bytes held for the peer, those of the events among them.
     pub(crate) account: Account,
     /// Bytes of streamed deliveries that were announced and not read before their link ended.
-    unread: BTreeMap<(ReceiverId, DeliveryId), Payload>,
+    unread: Option<Box<Unread>>,
     pub(crate) limits: ConfiguredLimits,
     /// The rest of a disposition, and the channel of its session, which input waits for.
     postponed: Option<Box<(u16, Disposition)>>,
@@ -103,6 +103,12 @@ impl From<LinkId> for Request {
     }
 }
 
+/// Bytes of streamed deliveries whose links have ended, and which can still be read.
+#[derive(Debug, Default)]
+struct Unread {
+    parts: BTreeMap<(ReceiverId, DeliveryId), Payload>,
+}
+
 /// Requests that are gone, and whose last events have not been polled.
 #[derive(Debug, Default)]
 struct Withdrawn {
@@ -115,7 +121,7 @@ impl Context {
             outbox: Outbox::default(),
             events: VecDeque::new(),
             account: Account::new(config.limits.max_held_bytes_before_open),
-            unread: BTreeMap::new(),
+            unread: None,
             limits: ConfiguredLimits(Arc::clone(&config)),
             postponed: None,
             channel: 0,
@@ -165,7 +171,7 @@ impl Context {
     /// Removes the rest of a disposition that has been postponed, if there is room for its events.
     #[cold]
     pub(crate) fn take_postponed(&mut self) -> Option<Box<(u16, Disposition)>> {
-        self.postponed.as_ref().filter(|_| self.unread.is_empty())?;
+        self.postponed.as_ref().filter(|_| self.unread.is_none())?;
         self.account.stop(false);
         if self.has_room() {
             return self.postponed.take();
@@ -218,8 +224,8 @@ impl Context {
         receiver: ReceiverId,
         unread: impl Iterator<Item = (DeliveryId, Payload)>,
     ) {
-        self.unread.extend(unread.map(|(delivery, payload)| ((receiver, delivery), payload)));
-        if !self.unread.is_empty() {
+        for (delivery, payload) in unread {
+            self.unread.get_or_insert_default().parts.insert((receiver, delivery), payload);
             // Until their events have been polled.
             self.account.stop(true);
         }
@@ -227,7 +233,7 @@ impl Context {
 
     /// Removes and returns the next bytes of a delivery whose link has ended.
     pub(crate) fn read_unread(&mut self, receiver: ReceiverId, delivery: DeliveryId) -> Option<Bytes> {
-        let payload = self.unread.get_mut(&(receiver, delivery))?;
+        let payload = self.unread.as_mut()?.parts.get_mut(&(receiver, delivery))?;
         let chunk = payload.take_chunk(usize::MAX);
         (!chunk.is_empty()).then_some(chunk)
     }
@@ -235,10 +241,10 @@ impl Context {
     /// Drops the unread bytes of ended links if no event that announces them is left to poll. Returns true if it did.
     #[cold]
     pub(crate) fn drop_unread(&mut self) -> bool {
-        if self.unread.is_empty() || !self.events.is_empty() {
+        if self.unread.is_none() || !self.events.is_empty() {
             return false;
         }
-        self.unread.clear();
+        self.unread = None;
         self.account.stop(self.postponed.is_some());
         true
     }

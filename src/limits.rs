@@ -133,17 +133,18 @@ pub struct Limits {
     ///
     /// They are the peer's begins and attaches, link names, incomplete deliveries, unsettled deliveries with their
     /// states, the tables of all these, and events that have not been polled, with their payloads. Sizes are those on
-    /// the heap, not on the wire. While events that are not polled take up what is left of it, input is no longer
-    /// taken. If the rest alone exceeds it, the session that does so is ended with `amqp:resource-limit-exceeded`.
+    /// the heap, not on the wire. While events that are not polled, or bytes of streamed deliveries that are not read,
+    /// take up what is left of it, input is no longer taken. If the rest alone exceeds it, the session that does so is
+    /// ended with `amqp:resource-limit-exceeded`.
     ///
-    /// One frame may exceed it. Payloads of messages to send do not count, nor do bytes of a streamed delivery that
-    /// have not been read: those are bounded by the session's incoming window.
+    /// One frame may exceed it. Payloads of messages to send do not count, nor do links that we attach before the peer's
+    /// begin has arrived.
     pub max_held_bytes: usize,
     /// The part of [`max_held_bytes`](Self::max_held_bytes) that one session may take up, without its unpolled
-    /// events. Default 48 MiB. Beyond it the session is ended with `amqp:resource-limit-exceeded`.
+    /// events and unread streams. Default 48 MiB. Beyond it the session is ended with `amqp:resource-limit-exceeded`.
     pub max_held_bytes_per_session: usize,
     /// As [`max_held_bytes`](Self::max_held_bytes), before the connection is open: the peer's open, and frames that
-    /// wait behind it. Default 256 KiB. An open that takes up more closes the connection with
+    /// wait behind it. Sessions and links of ours do not count. Default 256 KiB. An open that takes up more closes the connection with
     /// `amqp:resource-limit-exceeded`.
     pub max_held_bytes_before_open: usize,
     /// Bytes of a delivery that is not complete yet, on a link that is not read as a stream. Default 32 MiB. Beyond

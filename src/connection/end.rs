@@ -147,6 +147,7 @@ impl Connection {
     /// else `CONNECTION_ERROR` with [`Cause::Lost`], unless the last event has been raised.
     pub fn handle_eof(&mut self, now: Instant) {
         self.cx.timers.advance(now);
+        let _ = self.cx.drop_unread();
         if self.state == ConnectionState::End {
             return;
         }

@@ -67,6 +67,10 @@ pub enum Owed {
     /// The answer to the begin of this session (`SESSION_REQUESTED`): [`accept_session`](Connection::accept_session)
     /// or [`refuse_session`](Connection::refuse_session).
     Begin(SessionId),
+    /// Reading, on this link among others: unread bytes of streamed deliveries take up what is left of
+    /// [`Limits::max_held_bytes`](crate::Limits::max_held_bytes). [`read_chunk`](Connection::read_chunk) takes some, and an
+    /// outcome drops those of its delivery.
+    Read(ReceiverId),
     /// The answer to `SASL_PENDING`: [`sasl_answer`](Connection::sasl_answer) or
     /// [`sasl_supply`](Connection::sasl_supply).
     Sasl,
@@ -239,7 +243,7 @@ impl Connection {
     }
 
     /// Returns the next bytes of a delivery on a streaming link, as [`Receiver::read_chunk`] does, after the end of the
-    /// link too: what an event has announced can be read until input is handled again.
+    /// link too: what an event has announced can be read until input, or its end, is handled again.
     ///
     /// ```
     /// use amqp_proto::{CommandError, Connection, DeliveryId, ReceiverId};

@@ -100,12 +100,10 @@ impl Connection {
                     input.skip(usize::MAX);
                     return Progress::Closed;
                 }
-                _ if !self.cx.has_room() => {
-                    if self.make_room() {
-                        continue;
-                    }
-                    return self.pause(Progress::DrainEvents, input);
-                }
+                _ if !self.cx.has_room() => match self.make_room() {
+                    None => continue,
+                    Some(progress) => return self.pause(progress, input),
+                },
                 _ if self.cx.outbox.has_many_answers() && self.stops_for_answers() => {
                     return Progress::DrainOutput;
                 }
@@ -135,21 +133,35 @@ impl Connection {
         }
     }
 
-    /// Handles more of a disposition that has raised as many events as one may. Returns false if there is none, or no
-    /// room for its events yet.
+    /// Handles more of a disposition that has raised as many events as one may, or drops bytes that can no longer be read.
+    /// If there is neither, or no room for its events yet, returns what input waits for.
     #[cold]
-    pub(super) fn make_room(&mut self) -> bool {
+    pub(super) fn make_room(&mut self) -> Option<Progress> {
         if self.cx.drop_unread() {
-            return true;
+            return None;
         }
-        let Some(postponed) = self.cx.take_postponed() else { return false };
+        let Some(postponed) = self.cx.take_postponed() else { return self.wait_for_room() };
         let (channel, rest) = *postponed;
         if let Some((session, cx)) = self.session_on(channel).filter(|(session, _)| session.is_open())
             && let Err(error) = session.receive_rest(&rest, cx)
         {
             self.violation(error);
         }
-        true
+        None
+    }
+
+    /// Returns what makes room for more input. `None` if unread bytes have made some that can no longer be read.
+    fn wait_for_room(&mut self) -> Option<Progress> {
+        if !self.cx.events.is_empty() || !self.cx.account.waits_for_reading() {
+            return Some(Progress::DrainEvents);
+        }
+        let (is_open, cx) = (self.is_open(), &mut self.cx);
+        let unread = self.sessions.iter_mut().find_map(|session| session.first_to_read(is_open, cx));
+        match unread {
+            Some(receiver) => Some(Progress::Answer(Owed::Read(receiver))),
+            None if self.cx.account.waits_for_reading() => Some(Progress::DrainEvents),
+            None => None,
+        }
     }
 
     /// Stops handling input. A peer whose frames wait for the application is not silent (2.4.5).
@@ -425,8 +437,8 @@ impl Connection {
                 .or(Some(Progress::DrainEvents));
         }
         while !self.cx.has_room() {
-            if !self.make_room() {
-                return Some(Progress::DrainEvents);
+            if let Some(progress) = self.make_room() {
+                return Some(progress);
             }
         }
         if kind.is_ending() && self.cx.has_unpolled_answerable() && owed.is_none() {

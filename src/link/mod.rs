@@ -2,12 +2,14 @@
 
 mod attach;
 mod endpoint;
+mod partial;
 mod receiver;
 mod sender;
 
 pub(crate) use attach::{AttachReply, EchoTermini, LinkIdentity};
 pub(crate) use endpoint::{Echo, Link, LinkCommon, LinkKind};
-pub(crate) use receiver::{Finished, MAX_CREDIT, Part, ReceiverEndpoint, len_u64};
+pub(crate) use partial::{Finished, Part};
+pub(crate) use receiver::{MAX_CREDIT, ReceiverEndpoint, len_u64};
 pub(crate) use sender::{INITIAL_COUNT, SenderEndpoint, UnsentMessage};
 
 pub use sender::SendOptions;

@@ -1,9 +1,10 @@
 //! The receiving end of a link: the credit it has given, and deliveries that arrive in parts (2.6.7, 2.6.12, 2.6.14).
 
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::partial::{Finished, Part, PartialDelivery, ReadChunk};
 use crate::{
     config::{self, CreditPolicy},
     error::{CommandError, ProtocolError},
@@ -17,90 +18,6 @@ use crate::{
     },
     types::{DeliveryTag, HeapSize, SequenceNo, TransactionId},
 };
-
-/// A delivery that arrives in parts.
-#[derive(Debug)]
-pub(crate) struct PartialDelivery {
-    pub(crate) delivery: Delivery,
-    pub(crate) complete: bool,
-    /// The application has given its outcome, or it is resumed and unknown: the rest is dropped as it arrives.
-    pub(crate) finished: bool,
-    /// Transfer frames that occupy the session's window until their bytes are read.
-    pub(crate) frames: u32,
-    /// Bytes so far, read or not.
-    size: u64,
-    /// Bytes of small chunks, behind the payload's.
-    gathered: Vec<u8>,
-    /// The bytes that the payload and the state take up.
-    payload_size: usize,
-    /// The bytes that the session has been charged for the delivery.
-    pub(crate) charged: usize,
-}
-
-/// Chunks of an incomplete delivery below this many bytes are copied: each would take up an entry, and would keep the
-/// whole read buffer alive.
-const BY_REFERENCE: usize = 4096;
-/// The most bytes that are gathered in one chunk.
-const MAX_GATHERED: usize = 64 << 10;
-
-impl PartialDelivery {
-    fn new(delivery: Delivery, finished: bool) -> Self {
-        Self {
-            delivery,
-            complete: false,
-            finished,
-            frames: 0,
-            size: 0,
-            gathered: Vec::new(),
-            payload_size: 0,
-            charged: 0,
-        }
-    }
-
-    /// Adds a chunk, the `last` or not. Small ones are gathered.
-    #[inline(always)]
-    fn push(&mut self, chunk: Bytes, last: bool) {
-        if self.gathered.is_empty() && (last || chunk.len() >= BY_REFERENCE) {
-            self.push_chunk(chunk);
-        } else {
-            self.gather(chunk, last);
-        }
-    }
-
-    #[cold]
-    fn gather(&mut self, chunk: Bytes, last: bool) {
-        let is_small = chunk.len() < BY_REFERENCE;
-        if is_small {
-            self.gathered.extend_from_slice(&chunk);
-        }
-        if last || !is_small || self.gathered.len() >= MAX_GATHERED {
-            let mut gathered = core::mem::take(&mut self.gathered);
-            gathered.shrink_to_fit();
-            self.push_chunk(gathered.into());
-        }
-        if !is_small {
-            self.push_chunk(chunk);
-        }
-    }
-
-    fn push_chunk(&mut self, chunk: Bytes) {
-        self.payload_size = self.payload_size.wrapping_add(chunk.len()).wrapping_add(CHUNK_SIZE);
-        self.delivery.payload.push(chunk);
-    }
-
-    /// Frees the payload: the application has given the delivery its outcome.
-    fn finish(&mut self) {
-        self.finished = true;
-        self.delivery.payload = Payload::new();
-        (self.gathered, self.payload_size) = (Vec::new(), 0);
-    }
-
-    /// Returns the bytes of the heap that the delivery takes up.
-    #[inline]
-    fn heap_size(&self) -> usize {
-        size_of::<Self>().wrapping_add(self.payload_size).wrapping_add(self.gathered.capacity())
-    }
-}
 
 /// The most credit that there can be: delivery-counts 2³¹ or more apart have no order (2.8.10), so the answer to a drain
 /// of more could not be understood.
@@ -135,30 +52,6 @@ pub(crate) struct ReceiverEndpoint {
     /// Deliveries that arrive in parts, in order; only the last can be incomplete, and without streaming it is the
     /// only one.
     partial: VecDeque<PartialDelivery>,
-}
-
-/// How a delivery stands after another of its frames.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Part {
-    pub(crate) complete: bool,
-    /// The application has finished the delivery.
-    pub(crate) finished: bool,
-    /// The sender has settled the delivery.
-    pub(crate) settled: bool,
-    /// The bytes that the delivery took up before the frame, and those that it does now.
-    pub(crate) earlier: usize,
-    pub(crate) held: usize,
-}
-
-/// The resources of deliveries that the application has finished before their end.
-#[derive(Debug, Default)]
-pub(crate) struct Finished {
-    /// Frames of the session's window.
-    pub(crate) frames: u32,
-    /// The bytes that the session has been charged.
-    pub(crate) bytes: usize,
-    /// The sender has settled the last of them.
-    pub(crate) settled: bool,
 }
 
 impl ReceiverEndpoint {
@@ -375,6 +268,9 @@ impl ReceiverEndpoint {
             partial.frames = partial.frames.saturating_add(1);
         }
         if streaming {
+            let first = if earlier == 0 { size_of::<PartialDelivery>() } else { 0 };
+            part.held =
+                [payload.len(), CHUNK_SIZE, first].iter().fold(earlier, |sum, it| sum.saturating_add(*it));
             partial.delivery.payload.push(payload);
         } else {
             partial.push(payload, complete);
@@ -448,8 +344,8 @@ impl ReceiverEndpoint {
         known
     }
 
-    /// Takes the next bytes of a streamed delivery off the front, and the frames that leave the window with them.
-    pub(crate) fn read_chunk(&mut self, id: DeliveryId) -> Result<(Option<Bytes>, u32), CommandError> {
+    /// Takes the next bytes of a streamed delivery off the front.
+    pub(crate) fn read_chunk(&mut self, id: DeliveryId) -> Result<ReadChunk, CommandError> {
         let at = self
             .partial
             .binary_search_by_key(&id, |partial| partial.delivery.id)
@@ -459,10 +355,19 @@ impl ReceiverEndpoint {
         let chunk = partial.delivery.payload.take_chunk(usize::MAX);
         let all_read = partial.delivery.payload.is_empty();
         let frames = if all_read { core::mem::take(&mut partial.frames) } else { 0 };
+        let earlier = partial.charged;
+        let read = chunk.len().saturating_add(CHUNK_SIZE);
+        partial.charged = if all_read { 0 } else { earlier.saturating_sub(read).max(1) };
+        let held = partial.charged;
         if chunk.is_empty() && partial.complete {
             self.partial.remove(at);
         }
-        Ok(((!chunk.is_empty()).then_some(chunk), frames))
+        Ok(ReadChunk { bytes: (!chunk.is_empty()).then_some(chunk), frames, earlier, held })
+    }
+
+    /// True if streamed deliveries have bytes that have not been read.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.streaming && self.partial.iter().any(|partial| partial.charged > 0)
     }
 
     /// Takes what has arrived of streamed deliveries and has not been read.
@@ -470,6 +375,12 @@ impl ReceiverEndpoint {
         let streamed = self.partial.iter_mut().filter(|_| self.streaming);
         let unread = streamed.filter(|partial| !partial.delivery.payload.is_empty());
         unread.map(|partial| (partial.delivery.id, core::mem::take(&mut partial.delivery.payload)))
+    }
+
+    /// Returns the bytes that unread streamed deliveries have been charged with, and are no longer.
+    pub(crate) fn take_charge_of_unread(&mut self) -> usize {
+        let streamed = self.partial.iter_mut().filter(|_| self.streaming);
+        streamed.fold(0, |sum, partial| sum.saturating_add(core::mem::take(&mut partial.charged)))
     }
 
     /// Drops the deliveries that have not been handed over. Returns the frames of the window that they occupied, and

@@ -365,14 +365,15 @@ impl SessionEndpoint {
     }
 
     /// Frees the memory and the window of deliveries that a link has not handed over.
-    fn abandon_deliveries(&mut self, handle: u16, cx: &mut Context) {
+    pub(super) fn abandon_deliveries(&mut self, handle: u16, cx: &mut Context) {
         let Some(LinkKind::Receiver(receiver)) = self.links.get_mut(handle).map(|link| &mut link.kind) else {
             return;
         };
+        let streaming = receiver.streaming;
         let (frames, bytes) = receiver.abandon();
         self.release_window(frames);
         if bytes > 0 {
-            let _ = self.charge_part(bytes, 0, cx);
+            self.discharge_parts(streaming, bytes, cx);
         }
     }
 

@@ -49,8 +49,8 @@ impl SessionEndpoint {
                 let _ = self.write_end_or_bare(error.clone(), cx);
                 self.raise_end(Some(Arc::new(Failure { cause: Cause::Violation, error })), cx);
                 if self.state == SessionState::Discarding {
-                    self.release_all_but_unsettled();
                     self.discharge(cx);
+                    self.release_all_but_unsettled();
                     let _ = self.charge(cx);
                 }
             }

@@ -1,12 +1,14 @@
 //! The bytes of the heap that a session holds for its peer, charged to the connection's account.
 
+use alloc::vec::Vec;
+
 use super::{ColdState, RemoteBegin, SessionEndpoint, stored_state::STATE_SIZE, unsettled::UnsettledMap};
 use crate::{
     codec::Encoded,
     context::Context,
     error::ProtocolError,
-    ids::LinkId,
-    link::Link,
+    ids::{LinkId, LinkKey, ReceiverId},
+    link::{Link, LinkKind, ReceiverEndpoint},
     spec::definitions::{ErrorCondition, Role},
     types::{Fields, HeapSize, Str},
 };
@@ -76,9 +78,12 @@ impl SessionEndpoint {
         size_of::<Self>().saturating_add(self.remote_begin.as_ref().map_or(0, RemoteBegin::heap_size))
     }
 
-    /// Charges the session itself, once the peer's begin has arrived. That has been checked to fit.
+    /// Charges the session and the links that it has, once the peer's begin has arrived. A begin of the peer's alone has
+    /// been checked to fit.
     pub(super) fn charge_session(&mut self, cx: &mut Context) {
-        let _ = self.charge_instead(0, self.own_size(), cx);
+        let now = self.own_size().wrapping_add(self.link_bytes);
+        self.charged = self.charged.wrapping_add(now);
+        cx.account.keep(0, now);
     }
 
     fn heap_size(&self) -> usize {
@@ -95,7 +100,8 @@ impl SessionEndpoint {
         .fold(0, |sum, bytes| sum.saturating_add(*bytes))
     }
 
-    /// Charges a link instead of what it was before.
+    /// Charges a link instead of what it was before. Until the peer's begin has arrived, links are the application's
+    /// alone.
     pub(super) fn charge_link(
         &mut self,
         before: usize,
@@ -103,6 +109,9 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         self.link_bytes = self.link_bytes.wrapping_sub(before).wrapping_add(now);
+        if self.remote_begin.is_none() {
+            return Ok(());
+        }
         self.charge_instead(before, now, cx)
     }
 
@@ -119,6 +128,48 @@ impl SessionEndpoint {
             self.count_parts((before == 0).into(), (now == 0).into(), cx);
         }
         self.charge_instead(before, now, cx)
+    }
+
+    /// Charges the unread bytes of a streamed delivery instead of those before.
+    pub(super) fn charge_unread(&mut self, before: usize, now: usize, cx: &mut Context) {
+        if (before == 0) != (now == 0) {
+            self.count_parts((before == 0).into(), (now == 0).into(), cx);
+        }
+        cx.account.replace_unread(before, now);
+    }
+
+    /// Takes deliveries that arrived in parts off the account.
+    #[cold]
+    pub(super) fn discharge_parts(&mut self, streaming: bool, bytes: usize, cx: &mut Context) {
+        if streaming {
+            self.charge_unread(bytes, 0, cx);
+        } else {
+            let _ = self.charge_part(bytes, 0, cx);
+        }
+    }
+
+    /// Returns the first link with streamed bytes to read. If the session or its connection is ending, there is none; what
+    /// has not been read is dropped, as it is on links that are ending.
+    #[cold]
+    pub(crate) fn first_to_read(
+        &mut self,
+        its_connection_is_open: bool,
+        cx: &mut Context,
+    ) -> Option<ReceiverId> {
+        let is_open = its_connection_is_open && self.is_open();
+        let (mut first, mut ending) = (None, Vec::new());
+        for link in self.links.iter_mut().filter(|link| link.streams_parts()) {
+            match (link.common.is_open() && is_open, link.common.id, &link.kind) {
+                (true, LinkId::Receiver(id), LinkKind::Receiver(receiver)) => {
+                    first = first.or(Some(id).filter(|_| receiver.has_unread()));
+                }
+                (_, id, _) => ending.push(LinkKey::from(id).handle),
+            }
+        }
+        for handle in ending {
+            self.abandon_deliveries(handle, cx);
+        }
+        first
     }
 
     #[inline(never)]
@@ -167,13 +218,21 @@ impl SessionEndpoint {
         }
     }
 
-    /// Takes what is left of the session off the account.
+    /// Takes what is left of the session off the account, while its links are there.
     pub(crate) fn discharge(&mut self, cx: &mut Context) {
         let charged = core::mem::take(&mut self.charged);
         cx.account.keep(charged, 0);
         if self.parts > 0 {
-            cx.account.count_parts(0, core::mem::take(&mut self.parts));
+            self.discharge_all_parts(cx);
         }
+    }
+
+    #[cold]
+    fn discharge_all_parts(&mut self, cx: &mut Context) {
+        let receivers = self.links.iter_mut().filter_map(|link| link.receiver().ok());
+        let unread = receivers.map(ReceiverEndpoint::take_charge_of_unread);
+        cx.account.replace_unread(unread.fold(0, usize::saturating_add), 0);
+        cx.account.count_parts(0, core::mem::take(&mut self.parts));
     }
 }
 

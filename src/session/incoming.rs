@@ -219,10 +219,18 @@ impl SessionEndpoint {
         if part.finished {
             return self.on_part_of_finished(handle, id, &part, cx);
         }
-        if !part.complete && !streaming {
+        if streaming {
+            // A whole delivery is in its event.
+            if !(first && part.complete) {
+                self.charge_unread(part.earlier, part.held, cx);
+            }
+        } else if !part.complete {
             self.release_window(1);
             return self.charge_part(part.earlier, part.held, cx);
+        } else if part.earlier > 0 {
+            let _ = self.charge_part(part.earlier, 0, cx);
         }
+        let Some(receiver) = self.receiver_at(handle) else { return Ok(()) };
         let events = cx.events.len();
         let Some(newest) = receiver.newest().map(|partial| &partial.delivery) else { return Ok(()) };
         let details = newest.state.as_ref().map_or(0, HeapSize::heap_size);
@@ -251,9 +259,6 @@ impl SessionEndpoint {
         } else {
             receiver.take_complete().map(|delivery| Event::Delivery { receiver: id, delivery })
         };
-        if part.earlier > 0 {
-            let _ = self.charge_part(part.earlier, 0, cx);
-        }
         if part.settled {
             self.forget_incoming(id, delivery);
         }
@@ -300,10 +305,11 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> bool {
         let Ok(receiver) = self.link(id.into()).and_then(Link::receiver) else { return false };
+        let streaming = receiver.streaming;
         let Some(Finished { frames, bytes, settled }) = receiver.finish(first, last) else { return false };
         let topped_up = receiver.top_up();
         self.release_window(frames);
-        let _ = self.charge_part(bytes, 0, cx);
+        self.discharge_parts(streaming, bytes, cx);
         if topped_up {
             self.schedule_link_flow(LinkKey::from(LinkId::from(id)).handle);
         }
@@ -323,7 +329,7 @@ impl SessionEndpoint {
         let streaming = receiver.streaming;
         let Some(aborted) = receiver.abort() else { return Ok(()) };
         let delivery = aborted.delivery.id;
-        let _ = self.charge_part(aborted.charged, 0, cx);
+        self.discharge_parts(streaming, aborted.charged, cx);
         // 2.7.5: an aborted delivery is settled.
         self.forget_incoming(id, delivery);
         self.release_window(aborted.frames.saturating_add(1));
@@ -406,15 +412,17 @@ impl SessionEndpoint {
         &mut self,
         id: ReceiverId,
         delivery: DeliveryId,
+        cx: &mut Context,
     ) -> Result<Option<Bytes>, CommandError> {
         let receiver = self.link(id.into())?.receiver()?;
-        let (chunk, frames) = receiver.read_chunk(delivery)?;
+        let read = receiver.read_chunk(delivery)?;
         let topped_up = receiver.top_up();
-        self.release_window(frames);
+        self.release_window(read.frames);
+        self.charge_unread(read.earlier, read.held, cx);
         if topped_up {
             self.schedule_link_flow(LinkKey::from(LinkId::from(id)).handle);
         }
-        Ok(chunk)
+        Ok(read.bytes)
     }
 }
 

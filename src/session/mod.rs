@@ -87,7 +87,7 @@ pub(crate) struct SessionEndpoint {
     orphaned: usize,
     /// The bytes that incomplete deliveries take up, on links that do not stream.
     buffered: usize,
-    /// The number of those.
+    /// The number of incomplete deliveries, and of streamed ones that have not been read.
     parts: u32,
     /// The bytes that links take up by themselves.
     link_bytes: usize,

@@ -61,6 +61,11 @@ impl Pair {
         }
     }
 
+    /// Has the server handle what has been carried to it, and returns what it waits for.
+    pub fn turn_of_server(&mut self) -> Progress {
+        self.server.handle_input(Instant::from_millis(self.now), &mut self.up)
+    }
+
     pub fn client_events(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.client.poll_event()).collect()
     }

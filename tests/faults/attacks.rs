@@ -133,6 +133,8 @@ impl Attacked {
             }
             connection.handle_eof(NOW);
             while connection.poll_event().is_some() {}
+            // What was announced can be read until now.
+            connection.handle_eof(NOW);
         });
         self.events.clear();
     }
@@ -665,6 +667,36 @@ fn fb3d_a_read_buffer_that_is_hardly_used_is_not_held() {
         assert!(attacked.most > 150 * 4100, "{name}: {}", attacked.most);
         attacked.measure(|_| drop(input));
         attacked.fixed += 150 * UNSETTLED;
+        attacked.most = attacked.most.max(attacked.held);
+        attacked.check(name, held_limit());
+    }
+}
+
+/// Streamed bytes that nobody reads were beside the budget, with a read buffer for each frame.
+#[test]
+fn fb3f_streamed_bytes_that_nobody_reads_have_a_bound() {
+    for (size, name) in [
+        (1, "bytes on 250 streams, unread, in reads of 64 KiB"),
+        (60_000, "250 streams of 60 KB frames, unread"),
+    ] {
+        let mut attacked = receiving(250, true);
+        let mut input = BytesMut::new();
+        'sent: for round in 0..8 {
+            for handle in 0..250 {
+                let first = transfer(handle, handle, true, None, &vec![7; size]);
+                let next = transfer_more(handle, &vec![7; size]);
+                let bytes = if round == 0 { first } else { next };
+                if attacked.feed_reserving(&mut input, 64 << 10, &bytes).is_none() {
+                    break 'sent;
+                }
+                attacked.measure(|connection| while connection.poll_event().is_some() {});
+            }
+        }
+        if size > 1 {
+            assert!(attacked.sent > held_limit() - (1 << 17), "{}", attacked.sent);
+        }
+        attacked.measure(|_| drop(input));
+        attacked.fixed += 250 * UNSETTLED;
         attacked.most = attacked.most.max(attacked.held);
         attacked.check(name, held_limit());
     }

@@ -15,6 +15,7 @@ mod mutants;
 mod names;
 mod network;
 mod outcomes;
+mod streams;
 mod support;
 mod tolerance;
 mod written;

@@ -96,7 +96,7 @@ impl App {
             begun: 0,
             streaming: random.one_in(2),
             policy: if random.one_in(3) { CreditPolicy::Manual } else { CreditPolicy::Auto(random.up_to(6)) },
-            window: random.pick(&[1, 2, 3, 8]).unwrap(),
+            window: random.pick(&[1, 2, 3, 8, 60]).unwrap(),
         }
     }
 
@@ -240,6 +240,13 @@ impl App {
         if let Ok(mut link) = connection.receiver(receiver) {
             while let Ok(Some(_)) = link.read_chunk(delivery) {}
         }
+    }
+
+    /// Reads some bytes that a link has streamed. Returns false if there are none.
+    pub fn read_some(&mut self, connection: &mut Connection, receiver: ReceiverId) -> bool {
+        let Ok(mut link) = connection.receiver(receiver) else { return false };
+        let mut received = self.received.iter().filter(|(id, _)| *id == receiver);
+        received.any(|(_, delivery)| matches!(link.read_chunk(*delivery), Ok(Some(_))))
     }
 
     /// Sends what a queue has, as far as the link takes it.

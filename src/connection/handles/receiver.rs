@@ -92,7 +92,7 @@ impl Receiver<'_> {
     /// [`CommandError::UnknownId`] if all of it has been read, or it is finished.
     pub fn read_chunk(&mut self, delivery: DeliveryId) -> Result<Option<Bytes>, CommandError> {
         let id = self.id;
-        self.parts.run(|session, _| session.read_chunk(id, delivery))
+        self.parts.run(|session, cx| session.read_chunk(id, delivery, cx))
     }
 
     /// Accepts a delivery (3.4.2). In rcv-settle-mode first, the default, an outcome also settles it.

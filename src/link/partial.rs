@@ -1,0 +1,129 @@
+//! Deliveries that arrive in parts (2.6.14).
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::{
+    event::Delivery,
+    frame::{CHUNK_SIZE, Payload},
+};
+
+/// A delivery that arrives in parts.
+#[derive(Debug)]
+pub(crate) struct PartialDelivery {
+    pub(crate) delivery: Delivery,
+    pub(crate) complete: bool,
+    /// The application has given its outcome, or it is resumed and unknown: the rest is dropped as it arrives.
+    pub(crate) finished: bool,
+    /// Transfer frames that occupy the session's window until their bytes are read.
+    pub(crate) frames: u32,
+    /// Bytes so far, read or not.
+    pub(super) size: u64,
+    /// Bytes of small chunks, behind the payload's.
+    gathered: Vec<u8>,
+    /// The bytes that the payload and the state take up.
+    pub(super) payload_size: usize,
+    /// The bytes that the session has been charged for the delivery.
+    pub(crate) charged: usize,
+}
+
+/// Chunks of an incomplete delivery below this many bytes are copied: each would take up an entry, and would keep the
+/// whole read buffer alive.
+const BY_REFERENCE: usize = 4096;
+/// The most bytes that are gathered in one chunk.
+const MAX_GATHERED: usize = 64 << 10;
+
+impl PartialDelivery {
+    pub(super) fn new(delivery: Delivery, finished: bool) -> Self {
+        Self {
+            delivery,
+            complete: false,
+            finished,
+            frames: 0,
+            size: 0,
+            gathered: Vec::new(),
+            payload_size: 0,
+            charged: 0,
+        }
+    }
+
+    /// Adds a chunk, the `last` or not. Small ones are gathered.
+    #[inline(always)]
+    pub(super) fn push(&mut self, chunk: Bytes, last: bool) {
+        if self.gathered.is_empty() && (last || chunk.len() >= BY_REFERENCE) {
+            self.push_chunk(chunk);
+        } else {
+            self.gather(chunk, last);
+        }
+    }
+
+    #[cold]
+    fn gather(&mut self, chunk: Bytes, last: bool) {
+        let is_small = chunk.len() < BY_REFERENCE;
+        if is_small {
+            self.gathered.extend_from_slice(&chunk);
+        }
+        if last || !is_small || self.gathered.len() >= MAX_GATHERED {
+            let mut gathered = core::mem::take(&mut self.gathered);
+            gathered.shrink_to_fit();
+            self.push_chunk(gathered.into());
+        }
+        if !is_small {
+            self.push_chunk(chunk);
+        }
+    }
+
+    fn push_chunk(&mut self, chunk: Bytes) {
+        self.payload_size = self.payload_size.wrapping_add(chunk.len()).wrapping_add(CHUNK_SIZE);
+        self.delivery.payload.push(chunk);
+    }
+
+    /// Frees the payload: the application has given the delivery its outcome.
+    pub(super) fn finish(&mut self) {
+        self.finished = true;
+        self.delivery.payload = Payload::new();
+        (self.gathered, self.payload_size) = (Vec::new(), 0);
+    }
+
+    /// Returns the bytes of the heap that the delivery takes up.
+    #[inline]
+    pub(super) fn heap_size(&self) -> usize {
+        size_of::<Self>().wrapping_add(self.payload_size).wrapping_add(self.gathered.capacity())
+    }
+}
+
+/// How a delivery stands after another of its frames.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) complete: bool,
+    /// The application has finished the delivery.
+    pub(crate) finished: bool,
+    /// The sender has settled the delivery.
+    pub(crate) settled: bool,
+    /// The bytes that the delivery took up before the frame, and those that it does now.
+    pub(crate) earlier: usize,
+    pub(crate) held: usize,
+}
+
+/// Bytes of a streamed delivery that the application reads.
+#[derive(Debug)]
+pub(crate) struct ReadChunk {
+    pub(crate) bytes: Option<Bytes>,
+    /// Frames that leave the session's window.
+    pub(crate) frames: u32,
+    /// The bytes that the delivery took up before, and those that it does now.
+    pub(crate) earlier: usize,
+    pub(crate) held: usize,
+}
+
+/// The resources of deliveries that the application has finished before their end.
+#[derive(Debug, Default)]
+pub(crate) struct Finished {
+    /// Frames of the session's window.
+    pub(crate) frames: u32,
+    /// The bytes that the session has been charged.
+    pub(crate) bytes: usize,
+    /// The sender has settled the last of them.
+    pub(crate) settled: bool,
+}
