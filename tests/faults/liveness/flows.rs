@@ -112,6 +112,24 @@ fn fa3d_flows_during_a_message_are_heard() {
     pair.client.sender(sender).unwrap().drained().unwrap();
     pair.server.receiver(receiver).unwrap().set_credit(0).unwrap();
     assert_eq!(finish(&mut pair), ["DELIVERY", "RECEIVER_DRAINED"]);
+    // More credit during the drain: the answer that waits is the answer to that too.
+    let Linked { mut pair, sender, receiver, .. } = sending();
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.run();
+    pair.client.sender(sender).unwrap().drained().unwrap();
+    pair.server.receiver(receiver).unwrap().set_credit(30).unwrap();
+    assert_eq!(finish(&mut pair), ["DELIVERY", "RECEIVER_DRAINED"]);
+    assert_eq!(pair.client.sender(sender).unwrap().credit(), 0);
+    // A drain that has been given up needs no answer, and credit given after it stays.
+    let Linked { mut pair, sender, receiver, .. } = sending();
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.run();
+    pair.client.sender(sender).unwrap().drained().unwrap();
+    let due = pair.now + 60_000;
+    pair.server.handle_timeout(Instant::from_millis(due));
+    pair.server.receiver(receiver).unwrap().set_credit(5).unwrap();
+    assert_eq!(finish(&mut pair), ["RECEIVER_DRAINED", "DELIVERY"]);
+    assert_eq!(pair.client.sender(sender).unwrap().credit(), 5);
 }
 
 /// A flow of the receiver of the link from handle 2.
@@ -300,6 +318,11 @@ fn fa9d_settings_in_force_are_not_written_again() {
     pair.server.receiver(receiver).unwrap().set_credit(6).unwrap();
     pair.run();
     assert_eq!(pair.client.sender(sender).unwrap().credit(), 6);
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.run();
+    let now = Instant::from_millis(pair.now);
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    assert!(pair.server.poll_transmit(now).is_empty(), "a drain that has been asked for is asked for once");
 }
 
 /// Automatic credit goes on after a drain, be it answered or not.
@@ -320,4 +343,18 @@ fn fa9e_automatic_credit_is_given_again_after_a_drain() {
         assert_eq!(names(&pair.server_events()), ["RECEIVER_DRAINED"]);
         assert_eq!(pair.client.sender(sender).unwrap().credit(), 5, "answered: {answers}");
     }
+    // Not before: messages that come during the drain use up what there was.
+    let Linked { mut pair, sender, receiver, .. } = linked(CreditPolicy::Auto(5));
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.run();
+    for number in 0..4_u32 {
+        pair.client.sender(sender).unwrap().send(number, b"x".as_slice()).unwrap();
+    }
+    pair.run();
+    assert_eq!(names(&pair.server_events()), ["DELIVERY"; 4]);
+    pair.run();
+    assert_eq!(pair.client.sender(sender).unwrap().credit(), 1);
+    pair.client.sender(sender).unwrap().drained().unwrap();
+    assert_eq!(finish(&mut pair), ["RECEIVER_DRAINED"]);
+    assert_eq!(pair.client.sender(sender).unwrap().credit(), 5);
 }

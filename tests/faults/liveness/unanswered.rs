@@ -158,6 +158,11 @@ fn fa6e_server_gives_up_a_silent_client() {
         assert_eq!(wait(&mut fed), (30, vec![("CONNECTION_ERROR", TIMED_OUT)]));
         assert!(fed.connection.is_closed());
     }
+    // The exchange has a deadline of its own.
+    let config = ConnectionConfig::server("s").sasl(mechanism).timeouts(Timeouts::default().open(None));
+    let mut fed = Fed::new(config);
+    fed.feed_bytes(SASL);
+    assert_eq!(wait(&mut fed), (30, vec![("CONNECTION_ERROR", TIMED_OUT)]));
 }
 
 #[test]
@@ -169,6 +174,12 @@ fn fa6f_client_gives_up_a_silent_server() {
         fed.write();
         assert_eq!(wait(&mut fed), (30, vec![("CONNECTION_ERROR", TIMED_OUT)]));
     }
+    let timeouts = Timeouts::default().open(None);
+    let config = ConnectionConfig::client("c").sasl(Mechanism::anonymous()).timeouts(timeouts);
+    let mut fed = Fed::new(config);
+    fed.connection.open().unwrap();
+    fed.write();
+    assert_eq!(wait(&mut fed), (30, vec![("CONNECTION_ERROR", TIMED_OUT)]));
 }
 
 /// As below, for a receiver, whose session goes on.
