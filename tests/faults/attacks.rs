@@ -308,6 +308,15 @@ fn fb2c_begins_that_nobody_answers_are_held_as_bytes() {
     }
     attacked.fixed = 256 * SESSION;
     attacked.check("256 begins without an answer, attaches behind", held_limit());
+
+    let mut attacked = Attacked::new(server().auto_accept_sessions(false), &hex(&HEAD[..57]));
+    attacked.connection.open().unwrap();
+    attacked.write();
+    for channel in 0..256 {
+        attacked.feed(&begin(channel, Some(text(60_000))));
+    }
+    attacked.fixed = 256 * SESSION;
+    attacked.check("256 large begins without an answer", held_limit());
 }
 
 #[test]
@@ -649,6 +658,18 @@ fn fb3b_deliveries_that_never_end_have_a_bound_together() {
     }
     assert!(attacked.sent > held_limit());
     attacked.check("deliveries that never end on 250 links", held_limit());
+
+    // Small parts are gathered in buffers with room to spare, which counts as well.
+    let mut attacked = receiving(250, false);
+    for handle in 0..250 {
+        attacked.feed(&transfer(handle, handle, true, None, b""));
+        for _ in 0..5 {
+            attacked.feed(&transfer_more(handle, &[7; 1100]));
+        }
+    }
+    attacked.fixed += 250 * UNSETTLED;
+    let of_session = limits().max_held_bytes_per_session;
+    attacked.check("deliveries in small parts that never end on 250 links", of_session);
 }
 
 /// A payload keeps the read buffer alive that it lies in.
