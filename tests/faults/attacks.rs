@@ -3,6 +3,8 @@
 //!
 //! `--nocapture` prints the table of docs/limits.md.
 
+mod states;
+
 use amqp_proto::{
     Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, ReceiverConfig, SenderConfig,
     SenderId,
@@ -408,6 +410,7 @@ fn fb2d_states_of_deliveries_have_a_bound() {
         ("states of 2,000 deliveries", true, text(60_000)),
         ("states of 2,000 deliveries, unpolled", false, text(60_000)),
         ("states of 2,000 deliveries, as lists", true, list(250)),
+        ("states of 2,000 deliveries, as lists, unpolled", false, list(250)),
         ("states of 2,000 deliveries, of nulls", true, list(60_000)),
     ];
     for (name, polls, state) in cases {

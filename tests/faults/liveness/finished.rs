@@ -5,7 +5,7 @@ use amqp_proto::{
     SenderConfig, SessionConfig,
     spec::{
         definitions::ReceiverSettleMode,
-        delivery_state::{DeliveryState, Modified},
+        delivery_state::{DeliveryState, Modified, Received},
     },
 };
 use bytes::Buf;
@@ -70,7 +70,7 @@ fn send_rest(linked: &mut Linked, sent: DeliveryId, count: u32) {
     }
 }
 
-fn outcomes() -> [fn(&mut Receiver<'_>, DeliveryId); 6] {
+fn outcomes() -> [fn(&mut Receiver<'_>, DeliveryId); 7] {
     [
         |link, delivery| link.accept(delivery).unwrap(),
         |link, delivery| link.release(delivery).unwrap(),
@@ -79,6 +79,11 @@ fn outcomes() -> [fn(&mut Receiver<'_>, DeliveryId); 6] {
         |link, delivery| link.settle(delivery, None).unwrap(),
         |link, delivery| {
             link.disposition(delivery, delivery, true, Some(DeliveryState::ACCEPTED)).unwrap();
+        },
+        |link, delivery| {
+            let so_far = DeliveryState::from(Received::default());
+            link.disposition(delivery, delivery, false, Some(so_far)).unwrap();
+            link.accept(delivery).unwrap();
         },
     ]
 }
@@ -94,6 +99,7 @@ fn fa4_delivery_with_an_outcome_is_finished_before_its_end() {
         outcome(&mut linked.pair.server.receiver(linked.receiver).unwrap(), begun);
         // Far more than the window holds.
         send_rest(&mut linked, sent, 3 * window);
+        assert_eq!(linked.pair.client.sender(linked.sender).unwrap().credit(), 2);
         assert_eq!(names(&linked.pair.server_events()), [""; 0]);
         assert!(linked.pair.server.receiver(linked.receiver).unwrap().read_chunk(begun).is_err());
         linked.pair.client.sender(linked.sender).unwrap().finish(sent).unwrap();
@@ -152,29 +158,32 @@ fn fa4b_the_rest_of_a_finished_delivery_may_be_aborted_detached_or_settled() {
 /// Deliveries that have come to their end and have not been read: nothing else follows that could free what they hold.
 #[test]
 fn fa4d_deliveries_released_unread_give_back_credit_and_window() {
-    let mut linked = attached(20, 40, ReceiverSettleMode::First);
-    for tag in 0..20_u32 {
-        // Two frames each.
-        linked.pair.client.sender(linked.sender).unwrap().send(tag, vec![7; 600]).unwrap();
+    for presettled in [false, true] {
+        let options = SendOptions::new().settled(presettled);
+        let mut linked = attached(20, 40, ReceiverSettleMode::First);
+        for tag in 0..20_u32 {
+            // Two frames each.
+            linked.pair.client.sender(linked.sender).unwrap().send_with(tag, vec![7; 600], &options).unwrap();
+        }
+        linked.pair.run();
+        let begun = linked.pair.server_events().into_iter().filter_map(|event| match event {
+            Event::DeliveryBegun { delivery, .. } => Some(delivery),
+            _ => None,
+        });
+        let begun: Vec<_> = begun.collect();
+        assert_eq!(begun.len(), 20);
+        let Linked { pair, session, sender, receiver } = &mut linked;
+        assert_eq!(pair.client.sender(*sender).unwrap().credit(), 0);
+        for delivery in begun {
+            pair.server.receiver(*receiver).unwrap().release(delivery).unwrap();
+        }
+        pair.run();
+        let credit = pair.client.sender(*sender).unwrap().credit();
+        assert!(credit > 10, "more than half of it: {credit}");
+        assert!(names(&pair.client_events()).contains(&"SENDER_CREDIT"));
+        assert_eq!(pair.client.session(*session).unwrap().remote_incoming_window(), 40);
+        assert_eq!(pair.server.receiver(*receiver).unwrap().unsettled_len(), 0);
     }
-    linked.pair.run();
-    let begun = linked.pair.server_events().into_iter().filter_map(|event| match event {
-        Event::DeliveryBegun { delivery, .. } => Some(delivery),
-        _ => None,
-    });
-    let begun: Vec<_> = begun.collect();
-    assert_eq!(begun.len(), 20);
-    let Linked { pair, session, sender, receiver } = &mut linked;
-    assert_eq!(pair.client.sender(*sender).unwrap().credit(), 0);
-    for delivery in begun {
-        pair.server.receiver(*receiver).unwrap().release(delivery).unwrap();
-    }
-    pair.run();
-    let credit = pair.client.sender(*sender).unwrap().credit();
-    assert!(credit > 10, "more than half of it: {credit}");
-    assert!(names(&pair.client_events()).contains(&"SENDER_CREDIT"));
-    assert_eq!(pair.client.session(*session).unwrap().remote_incoming_window(), 40);
-    assert_eq!(pair.server.receiver(*receiver).unwrap().unsettled_len(), 0);
 }
 
 /// Events that wait for a delivery go with it, and those of others stay.

@@ -134,13 +134,17 @@ fn fa3d_flows_during_a_message_are_heard() {
 
 /// A flow of the receiver of the link from handle 2.
 fn flow(credit: u32, drain: bool, echo: bool) -> Vec<u8> {
+    flow_of(2, Some(credit), drain, echo)
+}
+
+fn flow_of(handle: u32, link_credit: Option<u32>, drain: bool, echo: bool) -> Vec<u8> {
     let flow = p::Flow {
         next_incoming_id: Some(0.into()),
         incoming_window: 100,
         next_outgoing_id: 0.into(),
         outgoing_window: 100,
-        handle: Some(2.into()),
-        link_credit: Some(credit),
+        handle: Some(handle.into()),
+        link_credit,
         drain,
         echo,
         ..p::Flow::default()
@@ -158,6 +162,8 @@ fn fa3f_drain_taken_back_before_its_answer_is_written_is_answered() {
     fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
     fed.feed_bytes(&flow(4, true, false));
     assert!(fed.names().contains(&"SENDER_DRAIN"));
+    fed.feed_bytes(&flow(4, true, false));
+    assert!(!fed.names().contains(&"SENDER_DRAIN"), "it has been asked for once");
     fed.connection.sender(sender).unwrap().drained().unwrap();
     fed.output.clear();
     fed.feed_bytes(&flow(0, false, true));
@@ -183,6 +189,32 @@ fn fa3e_drain_and_echo_before_the_attach_is_answered_are_answered_with_it() {
         let descriptors = fed.output.windows(3).filter(|bytes| bytes == b"\0\x53\x13").count();
         assert_eq!(descriptors, 1, "a flow answers credit {credit}, drain {drain}, echo {echo}");
     }
+    // With credit the answer is the application's.
+    let mut fed = Fed::server();
+    fed.feed(ATTACH_RECEIVER);
+    let sender = fed.sender_asked_for();
+    fed.feed_bytes(&flow(5, true, false));
+    fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+    assert!(fed.names().contains(&"SENDER_DRAIN"));
+    fed.connection.sender(sender).unwrap().drained().unwrap();
+}
+
+/// A receiver may drain before it accepts the link.
+#[test]
+fn fa9g_drain_before_our_attach_follows_it() {
+    let mut fed = Fed::server();
+    fed.feed(ATTACH_SENDER);
+    let receiver = fed.receiver_asked_for();
+    fed.connection.receiver(receiver).unwrap().drain().unwrap();
+    fed.write();
+    fed.output.clear();
+    let config = ReceiverConfig::new().credit(CreditPolicy::Manual);
+    fed.connection.accept_receiver(receiver, config).unwrap();
+    fed.write();
+    let at =
+        fed.output.windows(3).position(|bytes| bytes == b"\0\x53\x13").expect("a flow behind the attach");
+    let asks: p::Flow = from_slice(&fed.output[at..], DecodeLimits::default()).unwrap();
+    assert!(asks.drain && asks.handle.is_some());
 }
 
 /// 2.8.10: delivery-counts 2³¹ or more apart have no order, so no more credit than that is given.
@@ -210,6 +242,7 @@ fn fa9_drain_without_credit_is_a_barrier() {
     pair.server.receiver(receiver).unwrap().drain().unwrap();
     assert_eq!(finish(&mut pair), ["RECEIVER_DRAINED"]);
     assert_eq!(names(&pair.client_events()), [""; 0], "there is nothing to give up");
+    assert_eq!(pair.server.poll_timeout(), None, "nothing is waited for");
     // Credit that is taken back may have been used by then.
     pair.server.receiver(receiver).unwrap().set_credit(3).unwrap();
     pair.run();
@@ -256,6 +289,7 @@ fn fa9b_echo_can_be_asked_for_and_is_answered() {
     pair.client.session(session).unwrap().echo().unwrap();
     pair.run();
     assert_eq!(names(&pair.client_events()), ["SESSION_ECHOED"]);
+    assert_eq!((pair.client.poll_timeout(), pair.server.poll_timeout()), (None, None));
     // Asked before the begin and the attach are written.
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
@@ -296,7 +330,12 @@ fn fa9c_echo_without_an_answer_times_out() {
         Event::LinkEchoed { link: receiver.into(), timed_out: true },
     ];
     assert_eq!(fed.events(), events);
+    // A flow that was on its way is no answer.
     fed.connection.receiver(receiver).unwrap().echo().unwrap();
+    fed.feed_bytes(&flow_of(0, None, false, false));
+    assert_eq!(fed.names(), [""; 0]);
+    fed.feed_bytes(&flow_of(0, None, false, false));
+    assert_eq!(fed.names(), ["LINK_ECHOED"]);
 }
 
 /// What the peer knows is not announced again.

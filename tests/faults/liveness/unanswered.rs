@@ -223,10 +223,16 @@ fn fd12_link_attached_again_to_be_closed_is_forgotten_in_time() {
     fed.feed_bytes(&frame(0, &detach(0, true)));
     assert_eq!((fed.names(), links(&mut fed)), (vec![], 0));
     assert!(fed.output.ends_with(&frame(0, &detach(0, true))));
-    fed.connection.session(session).unwrap().attach_sender(config).unwrap();
+    let again = fed.connection.session(session).unwrap().attach_sender(config).unwrap();
     fed.write();
     fed.feed_bytes(&frame(0, &attach("l", 0, Role::Receiver)));
     assert_eq!(fed.names(), ["SENDER_OPEN"]);
+    // From then on the name is as good as any.
+    fed.connection.sender(again).unwrap().close(None).unwrap();
+    fed.write();
+    fed.feed_bytes(&frame(0, &detach(0, true)));
+    fed.feed_bytes(&frame(0, &attach("l", 0, Role::Receiver)));
+    assert_eq!(fed.names(), ["SENDER_CLOSED", "SENDER_REQUESTED"]);
 }
 
 /// The last output of a connection that has ended is dropped in time, so that the transport can be closed.
