@@ -80,6 +80,15 @@ fn fb2m_states_of_streamed_deliveries_that_nobody_polls_have_a_bound() {
     }
     attacked.fixed += 1000 * UNSETTLED;
     attacked.check("states of streamed deliveries, unpolled", held_limit());
+
+    let mut attacked = receiving(250, true);
+    for handle in 0..250 {
+        if !attacked.feed(&transfer(handle, handle, true, Some(detailed(list(250))), b"x")) {
+            break;
+        }
+    }
+    attacked.fixed += 250 * UNSETTLED;
+    attacked.check("states of streamed deliveries on 250 links, unpolled", held_limit());
 }
 
 #[test]
@@ -139,7 +148,6 @@ fn fb7f_outcomes_of_both_ends_have_a_bound() {
         }
     }
     attacked.fixed = i64::from(count) * UNSETTLED;
-    attacked.polls = true;
     let all = Disposition {
         role: Role::Sender,
         first: 0.into(),
@@ -148,5 +156,8 @@ fn fb7f_outcomes_of_both_ends_have_a_bound() {
         ..Disposition::default()
     };
     attacked.feed(&frame(0, &to_vec(&all)));
+    let failed =
+        std::iter::from_fn(|| attacked.connection.poll_event()).find_map(|event| event.error_detail());
+    assert!(failed.is_some_and(|text| text.starts_with("amqp:resource-limit-exceeded")));
     attacked.check("outcomes of both ends", limits().max_held_bytes_per_session);
 }

@@ -188,7 +188,7 @@ fn fd12b_so_is_a_receiver_attached_again_to_be_closed() {
     let mut fed = client();
     let session = begun(&mut fed);
     let config = ReceiverConfig::from("q").name("l");
-    let receiver = fed.connection.session(session).unwrap().attach_receiver(config).unwrap();
+    let receiver = fed.connection.session(session).unwrap().attach_receiver(config.clone()).unwrap();
     fed.write();
     fed.feed_bytes(&frame(0, &attach("l", 0, Role::Sender)));
     fed.connection.receiver(receiver).unwrap().detach(None).unwrap();
@@ -198,6 +198,15 @@ fn fd12b_so_is_a_receiver_attached_again_to_be_closed() {
     let links = |fed: &mut Fed| fed.connection.session(session).unwrap().links().count();
     assert_eq!((wait(&mut fed), links(&mut fed)), ((60, vec![]), 0));
     assert!(fed.connection.session(session).unwrap().is_open());
+    // Attached again, the name is as good as any.
+    let again = fed.connection.session(session).unwrap().attach_receiver(config).unwrap();
+    fed.write();
+    fed.feed_bytes(&frame(0, &attach("l", 0, Role::Sender)));
+    fed.connection.receiver(again).unwrap().close(None).unwrap();
+    fed.write();
+    fed.feed_bytes(&frame(0, &detach(0, true)));
+    fed.feed_bytes(&frame(0, &attach("l", 0, Role::Sender)));
+    assert_eq!(fed.names(), ["RECEIVER_OPEN", "RECEIVER_CLOSED", "RECEIVER_REQUESTED"]);
 }
 
 /// Our detach crosses the peer's close, so the link is attached again to be closed, and the peer does not answer that.
