@@ -95,7 +95,7 @@ fn fb2m_states_of_streamed_deliveries_that_nobody_polls_have_a_bound() {
 fn fb2n_states_of_deliveries_that_never_end_have_a_bound() {
     let mut attacked = receiving(250, false);
     for handle in 0..250 {
-        attacked.feed(&transfer(handle, handle, true, Some(detailed(list(250))), b""));
+        attacked.feed(&transfer(handle, handle, true, Some(detailed(text(8000))), b""));
     }
     attacked.fixed += 250 * UNSETTLED;
     attacked.check("states of deliveries that never end", limits().max_held_bytes_per_session);
@@ -122,10 +122,12 @@ fn fb2o_states_of_deliveries_that_have_been_settled_are_given_back() {
 /// Both ends have given their outcome, and neither settles.
 #[test]
 fn fb7f_outcomes_of_both_ends_have_a_bound() {
-    let count = u32::try_from(held_limit() / 210).unwrap();
-    let mut attacked = Attacked::server();
+    const COUNT: u32 = 5000;
+    const BUDGET: usize = 768 << 10;
+    let limits = limits().max_held_bytes_per_session(BUDGET);
+    let mut attacked = Attacked::new(server().limits(limits), &hex(HEAD));
     attacked.feed(&attach(0, 0, Role::Sender, "s", None));
-    for number in 0..=count {
+    for number in 0..=COUNT {
         attacked.measure(|connection| {
             while let Some(event) = connection.poll_event() {
                 match event {
@@ -143,15 +145,15 @@ fn fb7f_outcomes_of_both_ends_have_a_bound() {
             let mut transmit = connection.poll_transmit(NOW);
             transmit.advance(transmit.remaining());
         });
-        if number < count {
+        if number < COUNT {
             attacked.feed(&transfer(0, number, false, None, b""));
         }
     }
-    attacked.fixed = i64::from(count) * UNSETTLED;
+    attacked.fixed = i64::from(COUNT) * UNSETTLED;
     let all = Disposition {
         role: Role::Sender,
         first: 0.into(),
-        last: Some((count - 1).into()),
+        last: Some((COUNT - 1).into()),
         state: Some(Modified::default().into()),
         ..Disposition::default()
     };
@@ -159,5 +161,5 @@ fn fb7f_outcomes_of_both_ends_have_a_bound() {
     let failed =
         std::iter::from_fn(|| attacked.connection.poll_event()).find_map(|event| event.error_detail());
     assert!(failed.is_some_and(|text| text.starts_with("amqp:resource-limit-exceeded")));
-    attacked.check("outcomes of both ends", limits().max_held_bytes_per_session);
+    attacked.check("outcomes of both ends", BUDGET);
 }
