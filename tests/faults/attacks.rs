@@ -3,6 +3,8 @@
 //!
 //! `--nocapture` prints the table of docs/limits.md.
 
+mod states;
+
 use amqp_proto::{
     Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, ReceiverConfig, SenderConfig,
     SenderId,
@@ -30,6 +32,8 @@ struct Attacked {
     /// Bytes held now, beyond those before the attack, and the most that were.
     held: i64,
     most: i64,
+    /// As `most`, with what was freed again before a call returned.
+    peak: i64,
     sent: usize,
     /// Memory that everybody may have: for what is open.
     fixed: i64,
@@ -42,8 +46,16 @@ impl Attacked {
     fn new(config: ConnectionConfig, first: &[u8]) -> Self {
         let mut connection = Connection::new(config);
         let _ = connection.handle_input(NOW, &mut &*first);
-        let mut this =
-            Self { connection, held: 0, most: 0, sent: 0, fixed: 0, polls: false, events: Vec::new() };
+        let mut this = Self {
+            connection,
+            held: 0,
+            most: 0,
+            peak: 0,
+            sent: 0,
+            fixed: 0,
+            polls: false,
+            events: Vec::new(),
+        };
         this.write();
         while this.connection.poll_event().is_some() {}
         this
@@ -62,6 +74,7 @@ impl Attacked {
     fn measure<R>(&mut self, work: impl FnOnce(&mut Connection) -> R) -> R {
         let mut result = None;
         let counted = allocation_counter::measure(|| result = Some(work(&mut self.connection)));
+        self.peak = self.peak.max(self.held + i64::try_from(counted.bytes_max).unwrap());
         self.held += counted.bytes_current;
         self.most = self.most.max(self.held);
         result.expect("the work was done")
@@ -259,6 +272,13 @@ fn fb2_frames_behind_an_unanswered_open_are_held_as_bytes() {
         }
         attacked.check(name, limit);
     }
+    // What waits is bounded by the account as well.
+    let limits = limits().max_unanswered_bytes(4 << 20);
+    let mut attacked = Attacked::new(server().auto_accept_sessions(false).limits(limits), &open);
+    for channel in 0..200 {
+        attacked.feed(&begin(channel, Some(text(4000))));
+    }
+    attacked.check("texts behind an open, with a large limit", limit);
 }
 
 #[test]
@@ -268,9 +288,10 @@ fn fb2b_an_open_is_refused_if_its_values_take_up_too_much() {
         ("text in an open", text(60_000)),
         ("nulls in an open", list(60_000)),
         ("zero-width arrays in an open", zeroes()),
+        ("a large open", Value::List(vec![text(180_000), list(20_000)])),
     ] {
         let open = Open { container_id: "p".into(), properties: Some(info(properties)), ..Open::default() };
-        let mut attacked = Attacked::new(server(), &hex(&HEAD[..16]));
+        let mut attacked = Attacked::new(server().max_frame_size(1 << 20), &hex(&HEAD[..16]));
         attacked.feed(&frame(0, &to_vec(&open)));
         // What is left of one that is not refused is for `remote_open`.
         attacked.measure(|connection| *connection = Connection::new(server()));
@@ -291,6 +312,15 @@ fn fb2c_begins_that_nobody_answers_are_held_as_bytes() {
     }
     attacked.fixed = 256 * SESSION;
     attacked.check("256 begins without an answer, attaches behind", held_limit());
+
+    let mut attacked = Attacked::new(server().auto_accept_sessions(false), &hex(&HEAD[..57]));
+    attacked.connection.open().unwrap();
+    attacked.write();
+    for channel in 0..256 {
+        attacked.feed(&begin(channel, Some(text(60_000))));
+    }
+    attacked.fixed = 256 * SESSION;
+    attacked.check("256 large begins without an answer", held_limit());
 }
 
 #[test]
@@ -382,6 +412,7 @@ fn fb2d_states_of_deliveries_have_a_bound() {
         ("states of 2,000 deliveries", true, text(60_000)),
         ("states of 2,000 deliveries, unpolled", false, text(60_000)),
         ("states of 2,000 deliveries, as lists", true, list(250)),
+        ("states of 2,000 deliveries, as lists, unpolled", false, list(250)),
         ("states of 2,000 deliveries, of nulls", true, list(60_000)),
     ];
     for (name, polls, state) in cases {
@@ -465,6 +496,9 @@ fn fb6_a_disposition_over_alternating_links_raises_its_events_in_steps() {
     }
     assert_eq!(settled, u64::from(count));
     attacked.held += before;
+    let (at_rest, _) = sending(0, 2);
+    let stays = attacked.held - at_rest.held;
+    assert!(stays <= 65_536, "{stays} bytes stay of the burst");
     attacked.fixed = fixed;
     attacked.check("a disposition over alternating links", held_limit());
 }
@@ -575,20 +609,24 @@ fn receiving(links: u32, streaming: bool) -> Attacked {
     let mut attacked = Attacked::server();
     for handle in 0..links {
         attacked.feed(&attach(0, handle, Role::Sender, &format!("s{handle}"), None));
-        attacked.measure(|connection| {
-            while let Some(event) = connection.poll_event() {
-                if let Event::ReceiverRequested { receiver, .. } = event {
-                    let config =
-                        ReceiverConfig::new().credit(CreditPolicy::Auto(10_000)).streaming(streaming);
-                    connection.accept_receiver(receiver, config).unwrap();
-                }
-            }
-            let mut transmit = connection.poll_transmit(NOW);
-            transmit.advance(transmit.remaining());
-        });
+        accept_all(&mut attacked, streaming);
     }
     attacked.fixed = i64::from(links) * LINK;
     attacked
+}
+
+/// Accepts the senders that the peer has attached, and gives them credit.
+fn accept_all(attacked: &mut Attacked, streaming: bool) {
+    attacked.measure(|connection| {
+        while let Some(event) = connection.poll_event() {
+            if let Event::ReceiverRequested { receiver, .. } = event {
+                let config = ReceiverConfig::new().credit(CreditPolicy::Auto(10_000)).streaming(streaming);
+                connection.accept_receiver(receiver, config).unwrap();
+            }
+        }
+        let mut transmit = connection.poll_transmit(NOW);
+        transmit.advance(transmit.remaining());
+    });
 }
 
 #[test]
@@ -598,6 +636,9 @@ fn fb3_a_delivery_in_small_frames_takes_up_what_it_has() {
     for _ in 0..times(100_000) {
         attacked.feed(&transfer_more(0, b"x"));
     }
+    // Gathered, it takes up no more than its frames did on the wire.
+    let sent = i64::try_from(attacked.sent).unwrap();
+    assert!(attacked.most < sent, "{} for {sent}", attacked.most);
     attacked.check("a delivery in frames of a byte", held_limit());
 }
 
@@ -622,6 +663,18 @@ fn fb3b_deliveries_that_never_end_have_a_bound_together() {
     }
     assert!(attacked.sent > held_limit());
     attacked.check("deliveries that never end on 250 links", held_limit());
+
+    // Small parts are gathered in buffers with room to spare, which counts as well.
+    let mut attacked = receiving(250, false);
+    for handle in 0..250 {
+        attacked.feed(&transfer(handle, handle, true, None, b""));
+        for _ in 0..5 {
+            attacked.feed(&transfer_more(handle, &[7; 1100]));
+        }
+    }
+    attacked.fixed += 250 * UNSETTLED;
+    let of_session = limits().max_held_bytes_per_session;
+    attacked.check("deliveries in small parts that never end on 250 links", of_session);
 }
 
 /// A payload keeps the read buffer alive that it lies in.
@@ -741,7 +794,9 @@ fn fb2f_deliveries_that_nobody_polls_have_a_bound() {
 /// Names are remembered of links that ended in error while the peer detached without closing.
 #[test]
 fn fb2g_remembered_names_are_charged() {
-    let mut attacked = Attacked::server();
+    // By the letter of 2.6.5: else no name is remembered.
+    let config = server().tolerance(amqp_proto::Tolerance::strict());
+    let mut attacked = Attacked::new(config, &hex(HEAD));
     attacked.polls = true;
     for channel in 1..200 {
         attacked.feed(&begin(channel, None));
@@ -765,12 +820,32 @@ fn fb2g_remembered_names_are_charged() {
 fn fb2h_ended_sessions_and_what_they_left_unsettled_have_a_bound() {
     let mut attacked = Attacked::server();
     attacked.polls = true;
-    for _ in 0..200 {
+    let sessions = u32::try_from(held_limit() / 500).unwrap();
+    for _ in 0..sessions {
         attacked.feed(&begin(1, None));
         attacked.feed(&attach(1, 0, Role::Receiver, "r", None));
         attacked.feed(&frame(1, &to_vec(&End { error: None })));
     }
+    assert!(attacked.connection.is_open(), "a session that has ended takes up nothing");
     attacked.check("sessions one after the other", held_limit());
+
+    let limits = limits().max_retained_unsettled(usize::MAX);
+    let mut attacked = Attacked::new(server().limits(limits), &hex(HEAD));
+    let budget = i64::try_from(held_limit()).unwrap();
+    while attacked.sent < held_limit() {
+        attacked.feed(&attach(0, 0, Role::Sender, "s", None));
+        accept_all(&mut attacked, false);
+        attacked.polls = true;
+        for number in 0..500 {
+            attacked.feed(&transfer(0, number, false, None, b""));
+        }
+        attacked.feed(&frame(0, &to_vec(&End { error: None })));
+        attacked.feed(&begin(0, None));
+        attacked.polls = false;
+    }
+    assert!(attacked.connection.is_open());
+    let most = attacked.most;
+    assert!(most > budget / 4 && most <= budget, "{most} of {budget}");
 }
 
 /// R01, R07: flows and dispositions that ask for answers.
@@ -817,7 +892,7 @@ fn fb5d_high_channels_and_handles_take_up_no_more() {
 #[test]
 fn fb7c_unsettled_deliveries_with_gaps_between_have_a_bound() {
     let dense = u32::try_from(held_limit() / 512).unwrap();
-    for gap in [1, 4, 9] {
+    for (dense, gap) in [(dense, 1), (dense, 4), (dense, 9), (4 * dense, u32::MAX)] {
         let mut attacked = receiving(1, false);
         attacked.polls = true;
         let mut number = 0;
@@ -840,6 +915,9 @@ fn fb7c_unsettled_deliveries_with_gaps_between_have_a_bound() {
             number += 1;
         }
         attacked.fixed += i64::from(unsettled) * UNSETTLED;
+        // It is charged before it is kept.
+        let (peak, budget) = (attacked.peak, i64::try_from(held_limit()).unwrap());
+        assert!(peak <= budget + budget / 4, "{peak} of {budget}");
         attacked.check(&format!("unsettled deliveries, then one in {gap}"), held_limit());
     }
 }

@@ -11,8 +11,8 @@ use crate::{
 use std::{cell::RefCell, rc::Rc};
 
 use amqp_proto::{
-    CommandError, ConnectionConfig, CreditPolicy, Delivery, DeliveryId, Event, Instant, ReceiverConfig,
-    ReceiverId, SendOptions, SenderConfig, SenderId,
+    CommandError, ConnectionConfig, CreditPolicy, Delivery, DeliveryId, Event, Instant, Limits,
+    ReceiverConfig, ReceiverId, SendOptions, SenderConfig, SenderId,
     callback::{Agent, AgentConfig, ConnectionHandle, SenderHandle, SessionHandle},
     spec::{
         definitions::{AmqpError, ErrorCondition, Role, SenderSettleMode},
@@ -490,6 +490,23 @@ fn fc11b_all_of_it_is_ignored_and_its_window_comes_back() {
             assert_eq!(ids(&mut fed).len(), 1);
         }
     }
+}
+
+/// What is dropped is not buffered.
+#[test]
+fn fc11c_an_ignored_delivery_may_be_larger_than_what_is_buffered_of_one() {
+    let limits = Limits::default().max_buffered_bytes_per_delivery(10);
+    let mut fed = Fed::server_with(ConnectionConfig::server("s").limits(limits));
+    let receiver = accept_receiver(&mut fed, "link", 0, ReceiverConfig::new());
+    fed.feed_bytes(&with_payload(0, &p::Transfer { resume: true, ..more(0, 0) }, b"eight by"));
+    let middle = p::Transfer { more: true, ..continuation(0) };
+    fed.feed_bytes(&with_payload(0, &middle, b"eight by"));
+    fed.feed_bytes(&with_payload(0, &continuation(0), b"eight by"));
+    assert_eq!(fed.names(), [""; 0]);
+    // A new one is refused.
+    fed.feed_bytes(&with_payload(0, &more(0, 1), b"eight by"));
+    fed.feed_bytes(&with_payload(0, &middle, b"eight by"));
+    assert_refused(&mut fed, receiver, ErrorCondition::MessageSizeExceeded);
 }
 
 /// The link has been detached with this condition, and the connection goes on.

@@ -112,17 +112,39 @@ fn fa3d_flows_during_a_message_are_heard() {
     pair.client.sender(sender).unwrap().drained().unwrap();
     pair.server.receiver(receiver).unwrap().set_credit(0).unwrap();
     assert_eq!(finish(&mut pair), ["DELIVERY", "RECEIVER_DRAINED"]);
+    // More credit during the drain: the answer that waits is the answer to that too.
+    let Linked { mut pair, sender, receiver, .. } = sending();
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.run();
+    pair.client.sender(sender).unwrap().drained().unwrap();
+    pair.server.receiver(receiver).unwrap().set_credit(30).unwrap();
+    assert_eq!(finish(&mut pair), ["DELIVERY", "RECEIVER_DRAINED"]);
+    assert_eq!(pair.client.sender(sender).unwrap().credit(), 0);
+    // A drain that has been given up needs no answer, and credit given after it stays.
+    let Linked { mut pair, sender, receiver, .. } = sending();
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.run();
+    pair.client.sender(sender).unwrap().drained().unwrap();
+    let due = pair.now + 60_000;
+    pair.server.handle_timeout(Instant::from_millis(due));
+    pair.server.receiver(receiver).unwrap().set_credit(5).unwrap();
+    assert_eq!(finish(&mut pair), ["RECEIVER_DRAINED", "DELIVERY"]);
+    assert_eq!(pair.client.sender(sender).unwrap().credit(), 5);
 }
 
 /// A flow of the receiver of the link from handle 2.
 fn flow(credit: u32, drain: bool, echo: bool) -> Vec<u8> {
+    flow_of(2, Some(credit), drain, echo)
+}
+
+fn flow_of(handle: u32, link_credit: Option<u32>, drain: bool, echo: bool) -> Vec<u8> {
     let flow = p::Flow {
         next_incoming_id: Some(0.into()),
         incoming_window: 100,
         next_outgoing_id: 0.into(),
         outgoing_window: 100,
-        handle: Some(2.into()),
-        link_credit: Some(credit),
+        handle: Some(handle.into()),
+        link_credit,
         drain,
         echo,
         ..p::Flow::default()
@@ -140,6 +162,8 @@ fn fa3f_drain_taken_back_before_its_answer_is_written_is_answered() {
     fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
     fed.feed_bytes(&flow(4, true, false));
     assert!(fed.names().contains(&"SENDER_DRAIN"));
+    fed.feed_bytes(&flow(4, true, false));
+    assert!(!fed.names().contains(&"SENDER_DRAIN"), "it has been asked for once");
     fed.connection.sender(sender).unwrap().drained().unwrap();
     fed.output.clear();
     fed.feed_bytes(&flow(0, false, true));
@@ -165,6 +189,32 @@ fn fa3e_drain_and_echo_before_the_attach_is_answered_are_answered_with_it() {
         let descriptors = fed.output.windows(3).filter(|bytes| bytes == b"\0\x53\x13").count();
         assert_eq!(descriptors, 1, "a flow answers credit {credit}, drain {drain}, echo {echo}");
     }
+    // With credit the answer is the application's.
+    let mut fed = Fed::server();
+    fed.feed(ATTACH_RECEIVER);
+    let sender = fed.sender_asked_for();
+    fed.feed_bytes(&flow(5, true, false));
+    fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+    assert!(fed.names().contains(&"SENDER_DRAIN"));
+    fed.connection.sender(sender).unwrap().drained().unwrap();
+}
+
+/// A receiver may drain before it accepts the link.
+#[test]
+fn fa9g_drain_before_our_attach_follows_it() {
+    let mut fed = Fed::server();
+    fed.feed(ATTACH_SENDER);
+    let receiver = fed.receiver_asked_for();
+    fed.connection.receiver(receiver).unwrap().drain().unwrap();
+    fed.write();
+    fed.output.clear();
+    let config = ReceiverConfig::new().credit(CreditPolicy::Manual);
+    fed.connection.accept_receiver(receiver, config).unwrap();
+    fed.write();
+    let at =
+        fed.output.windows(3).position(|bytes| bytes == b"\0\x53\x13").expect("a flow behind the attach");
+    let asks: p::Flow = from_slice(&fed.output[at..], DecodeLimits::default()).unwrap();
+    assert!(asks.drain && asks.handle.is_some());
 }
 
 /// 2.8.10: delivery-counts 2³¹ or more apart have no order, so no more credit than that is given.
@@ -192,6 +242,7 @@ fn fa9_drain_without_credit_is_a_barrier() {
     pair.server.receiver(receiver).unwrap().drain().unwrap();
     assert_eq!(finish(&mut pair), ["RECEIVER_DRAINED"]);
     assert_eq!(names(&pair.client_events()), [""; 0], "there is nothing to give up");
+    assert_eq!(pair.server.poll_timeout(), None, "nothing is waited for");
     // Credit that is taken back may have been used by then.
     pair.server.receiver(receiver).unwrap().set_credit(3).unwrap();
     pair.run();
@@ -238,6 +289,7 @@ fn fa9b_echo_can_be_asked_for_and_is_answered() {
     pair.client.session(session).unwrap().echo().unwrap();
     pair.run();
     assert_eq!(names(&pair.client_events()), ["SESSION_ECHOED"]);
+    assert_eq!((pair.client.poll_timeout(), pair.server.poll_timeout()), (None, None));
     // Asked before the begin and the attach are written.
     let mut pair = Pair::plain();
     let session = pair.client.begin(SessionConfig::new()).unwrap();
@@ -278,7 +330,12 @@ fn fa9c_echo_without_an_answer_times_out() {
         Event::LinkEchoed { link: receiver.into(), timed_out: true },
     ];
     assert_eq!(fed.events(), events);
+    // A flow that was on its way is no answer.
     fed.connection.receiver(receiver).unwrap().echo().unwrap();
+    fed.feed_bytes(&flow_of(0, None, false, false));
+    assert_eq!(fed.names(), [""; 0]);
+    fed.feed_bytes(&flow_of(0, None, false, false));
+    assert_eq!(fed.names(), ["LINK_ECHOED"]);
 }
 
 /// What the peer knows is not announced again.
@@ -300,6 +357,11 @@ fn fa9d_settings_in_force_are_not_written_again() {
     pair.server.receiver(receiver).unwrap().set_credit(6).unwrap();
     pair.run();
     assert_eq!(pair.client.sender(sender).unwrap().credit(), 6);
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.run();
+    let now = Instant::from_millis(pair.now);
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    assert!(pair.server.poll_transmit(now).is_empty(), "a drain that has been asked for is asked for once");
 }
 
 /// Automatic credit goes on after a drain, be it answered or not.
@@ -320,4 +382,18 @@ fn fa9e_automatic_credit_is_given_again_after_a_drain() {
         assert_eq!(names(&pair.server_events()), ["RECEIVER_DRAINED"]);
         assert_eq!(pair.client.sender(sender).unwrap().credit(), 5, "answered: {answers}");
     }
+    // Not before: messages that come during the drain use up what there was.
+    let Linked { mut pair, sender, receiver, .. } = linked(CreditPolicy::Auto(5));
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.run();
+    for number in 0..4_u32 {
+        pair.client.sender(sender).unwrap().send(number, b"x".as_slice()).unwrap();
+    }
+    pair.run();
+    assert_eq!(names(&pair.server_events()), ["DELIVERY"; 4]);
+    pair.run();
+    assert_eq!(pair.client.sender(sender).unwrap().credit(), 1);
+    pair.client.sender(sender).unwrap().drained().unwrap();
+    assert_eq!(finish(&mut pair), ["RECEIVER_DRAINED"]);
+    assert_eq!(pair.client.sender(sender).unwrap().credit(), 5);
 }

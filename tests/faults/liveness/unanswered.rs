@@ -158,6 +158,11 @@ fn fa6e_server_gives_up_a_silent_client() {
         assert_eq!(wait(&mut fed), (30, vec![("CONNECTION_ERROR", TIMED_OUT)]));
         assert!(fed.connection.is_closed());
     }
+    // The exchange has a deadline of its own.
+    let config = ConnectionConfig::server("s").sasl(mechanism).timeouts(Timeouts::default().open(None));
+    let mut fed = Fed::new(config);
+    fed.feed_bytes(SASL);
+    assert_eq!(wait(&mut fed), (30, vec![("CONNECTION_ERROR", TIMED_OUT)]));
 }
 
 #[test]
@@ -169,6 +174,12 @@ fn fa6f_client_gives_up_a_silent_server() {
         fed.write();
         assert_eq!(wait(&mut fed), (30, vec![("CONNECTION_ERROR", TIMED_OUT)]));
     }
+    let timeouts = Timeouts::default().open(None);
+    let config = ConnectionConfig::client("c").sasl(Mechanism::anonymous()).timeouts(timeouts);
+    let mut fed = Fed::new(config);
+    fed.connection.open().unwrap();
+    fed.write();
+    assert_eq!(wait(&mut fed), (30, vec![("CONNECTION_ERROR", TIMED_OUT)]));
 }
 
 /// As below, for a receiver, whose session goes on.
@@ -177,7 +188,7 @@ fn fd12b_so_is_a_receiver_attached_again_to_be_closed() {
     let mut fed = client();
     let session = begun(&mut fed);
     let config = ReceiverConfig::from("q").name("l");
-    let receiver = fed.connection.session(session).unwrap().attach_receiver(config).unwrap();
+    let receiver = fed.connection.session(session).unwrap().attach_receiver(config.clone()).unwrap();
     fed.write();
     fed.feed_bytes(&frame(0, &attach("l", 0, Role::Sender)));
     fed.connection.receiver(receiver).unwrap().detach(None).unwrap();
@@ -187,6 +198,15 @@ fn fd12b_so_is_a_receiver_attached_again_to_be_closed() {
     let links = |fed: &mut Fed| fed.connection.session(session).unwrap().links().count();
     assert_eq!((wait(&mut fed), links(&mut fed)), ((60, vec![]), 0));
     assert!(fed.connection.session(session).unwrap().is_open());
+    // Attached again, the name is as good as any.
+    let again = fed.connection.session(session).unwrap().attach_receiver(config).unwrap();
+    fed.write();
+    fed.feed_bytes(&frame(0, &attach("l", 0, Role::Sender)));
+    fed.connection.receiver(again).unwrap().close(None).unwrap();
+    fed.write();
+    fed.feed_bytes(&frame(0, &detach(0, true)));
+    fed.feed_bytes(&frame(0, &attach("l", 0, Role::Sender)));
+    assert_eq!(fed.names(), ["RECEIVER_OPEN", "RECEIVER_CLOSED", "RECEIVER_REQUESTED"]);
 }
 
 /// Our detach crosses the peer's close, so the link is attached again to be closed, and the peer does not answer that.
@@ -212,10 +232,16 @@ fn fd12_link_attached_again_to_be_closed_is_forgotten_in_time() {
     fed.feed_bytes(&frame(0, &detach(0, true)));
     assert_eq!((fed.names(), links(&mut fed)), (vec![], 0));
     assert!(fed.output.ends_with(&frame(0, &detach(0, true))));
-    fed.connection.session(session).unwrap().attach_sender(config).unwrap();
+    let again = fed.connection.session(session).unwrap().attach_sender(config).unwrap();
     fed.write();
     fed.feed_bytes(&frame(0, &attach("l", 0, Role::Receiver)));
     assert_eq!(fed.names(), ["SENDER_OPEN"]);
+    // From then on the name is as good as any.
+    fed.connection.sender(again).unwrap().close(None).unwrap();
+    fed.write();
+    fed.feed_bytes(&frame(0, &detach(0, true)));
+    fed.feed_bytes(&frame(0, &attach("l", 0, Role::Receiver)));
+    assert_eq!(fed.names(), ["SENDER_CLOSED", "SENDER_REQUESTED"]);
 }
 
 /// The last output of a connection that has ended is dropped in time, so that the transport can be closed.

@@ -1,0 +1,165 @@
+//! States and errors, which take up many times as much decoded as on the wire.
+
+use amqp_proto::{
+    Event, ReceiverConfig,
+    spec::{
+        definitions::{ReceiverSettleMode, Role},
+        delivery_state::{DeliveryState, Modified},
+        performatives::{Detach, Disposition},
+    },
+    types::Handle,
+};
+
+use super::*;
+
+fn polled(attacked: &mut Attacked) {
+    while attacked.measure(|connection| connection.poll_event()).is_some() {}
+}
+
+/// An outcome as large as the value in it.
+fn modified(value: Value) -> DeliveryState {
+    Modified { message_annotations: Some(info(value)), ..Modified::default() }.into()
+}
+
+/// Attaches would be events that have to be polled before a detach is handled.
+#[test]
+fn fb2k_errors_of_links_in_events_that_nobody_polls_have_a_bound() {
+    for (name, value) in [("texts", text(60_000)), ("lists", list(250))] {
+        let mut attacked = Attacked::server();
+        for handle in 0..250 {
+            attacked.feed(&attach(0, handle, Role::Sender, &format!("l{handle}"), None));
+            polled(&mut attacked);
+        }
+        attacked.fixed = 250 * LINK;
+        for handle in 0..250 {
+            let error = Some(Box::new(error(value.clone())));
+            let detach = Detach { handle: Handle::new(handle), closed: true, error };
+            if !attacked.feed(&frame(0, &to_vec(&detach))) {
+                break;
+            }
+        }
+        attacked.check(&format!("detaches of 250 links with errors of {name}, unpolled"), held_limit());
+    }
+}
+
+#[test]
+fn fb6c_a_state_for_alternating_links_is_no_larger_in_many_events_than_in_one() {
+    for settled in [true, false] {
+        let (mut attacked, _) = sending(1000, 2);
+        (attacked.held, attacked.most) = (0, 0);
+        attacked.feed(&disposition(0, 999, settled, Some(detailed(list(250)))));
+        assert!(attacked.most < 200_000, "{}", attacked.most);
+    }
+}
+
+#[test]
+fn fb2l_outcomes_in_transfers_have_a_bound() {
+    for (name, value) in [("texts", text(60_000)), ("lists", list(250))] {
+        let mut attacked = receiving(1, false);
+        attacked.polls = true;
+        for number in 0..2000 {
+            if !attacked.feed(&transfer(0, number, false, Some(modified(value.clone())), b"")) {
+                break;
+            }
+        }
+        attacked.fixed += 2000 * UNSETTLED;
+        attacked.check(&format!("outcomes in transfers, as {name}"), held_limit());
+    }
+}
+
+#[test]
+fn fb2m_states_of_streamed_deliveries_that_nobody_polls_have_a_bound() {
+    let mut attacked = receiving(1, true);
+    for number in 0..1000 {
+        let last = Transfer { handle: Handle::new(0), ..Transfer::default() };
+        if !attacked.feed(&transfer(0, number, true, Some(detailed(list(250))), b"x"))
+            || !attacked.feed(&frame(0, &to_vec(&last)))
+        {
+            break;
+        }
+    }
+    attacked.fixed += 1000 * UNSETTLED;
+    attacked.check("states of streamed deliveries, unpolled", held_limit());
+
+    let mut attacked = receiving(250, true);
+    for handle in 0..250 {
+        if !attacked.feed(&transfer(handle, handle, true, Some(detailed(list(250))), b"x")) {
+            break;
+        }
+    }
+    attacked.fixed += 250 * UNSETTLED;
+    attacked.check("states of streamed deliveries on 250 links, unpolled", held_limit());
+}
+
+#[test]
+fn fb2n_states_of_deliveries_that_never_end_have_a_bound() {
+    let mut attacked = receiving(250, false);
+    for handle in 0..250 {
+        attacked.feed(&transfer(handle, handle, true, Some(detailed(text(8000))), b""));
+    }
+    attacked.fixed += 250 * UNSETTLED;
+    attacked.check("states of deliveries that never end", limits().max_held_bytes_per_session);
+}
+
+/// What has gone counts no more.
+#[test]
+fn fb2o_states_of_deliveries_that_have_been_settled_are_given_back() {
+    let (mut attacked, senders) = sending(0, 1);
+    attacked.polls = true;
+    for number in 0..30 {
+        attacked.measure(|connection| {
+            connection.sender(senders[0]).unwrap().send(number, b"x".as_slice()).unwrap();
+        });
+        assert!(attacked.feed(&disposition(number, number, false, Some(detailed(text(60_000))))));
+        assert!(attacked.feed(&disposition(number, number, true, None)));
+    }
+    assert!(attacked.sent > limits().max_held_bytes_per_session || is_full());
+    assert!(attacked.connection.sender(senders[0]).is_ok());
+    attacked.fixed += 30 * UNSETTLED;
+    attacked.check("states of deliveries that are settled in turn", held_limit());
+}
+
+/// Both ends have given their outcome, and neither settles.
+#[test]
+fn fb7f_outcomes_of_both_ends_have_a_bound() {
+    const COUNT: u32 = 5000;
+    const BUDGET: usize = 768 << 10;
+    let limits = limits().max_held_bytes_per_session(BUDGET);
+    let mut attacked = Attacked::new(server().limits(limits), &hex(HEAD));
+    attacked.feed(&attach(0, 0, Role::Sender, "s", None));
+    for number in 0..=COUNT {
+        attacked.measure(|connection| {
+            while let Some(event) = connection.poll_event() {
+                match event {
+                    Event::ReceiverRequested { receiver, .. } => {
+                        let config = ReceiverConfig::new().credit(CreditPolicy::Auto(10_000));
+                        let config = config.rcv_settle_mode(ReceiverSettleMode::Second);
+                        connection.accept_receiver(receiver, config).unwrap();
+                    }
+                    Event::Delivery { receiver, delivery } => {
+                        connection.receiver(receiver).unwrap().accept(delivery.id).unwrap();
+                    }
+                    _ => {}
+                }
+            }
+            let mut transmit = connection.poll_transmit(NOW);
+            transmit.advance(transmit.remaining());
+        });
+        if number < COUNT {
+            attacked.feed(&transfer(0, number, false, None, b""));
+        }
+    }
+    attacked.fixed = i64::from(COUNT) * UNSETTLED;
+    let all = Disposition {
+        role: Role::Sender,
+        first: 0.into(),
+        last: Some((COUNT - 1).into()),
+        state: Some(Modified::default().into()),
+        ..Disposition::default()
+    };
+    attacked.feed(&frame(0, &to_vec(&all)));
+    let failed =
+        std::iter::from_fn(|| attacked.connection.poll_event()).find_map(|event| event.error_detail());
+    assert!(failed.is_some_and(|text| text.starts_with("amqp:resource-limit-exceeded")));
+    attacked.check("outcomes of both ends", BUDGET);
+}
