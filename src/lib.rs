@@ -228,8 +228,9 @@ mod session;
 
 mod connection;
 
-pub mod callback;
 pub mod extensions;
+
+pub mod callback;
 
 #[cfg(feature = "testing")]
 pub mod testing;
