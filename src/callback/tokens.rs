@@ -81,7 +81,7 @@ impl Tokens {
     pub(super) fn put(&mut self, token: Token) {
         match self.audiences.get_mut(token.audience()) {
             Some(audience) => audience.next = Next::Put(token),
-            None => self.raise_error(token.audience().into(), &"the audience is not to be authorized"),
+            None => self.raise_error(token.audience().into(), &"the audience is not one to be authorized"),
         }
     }
 
