@@ -10,3 +10,4 @@ mod messages;
 mod stopping;
 mod support;
 mod texts;
+mod websocket;

@@ -10,7 +10,9 @@ fn text(file: &str) -> String {
 
 #[test]
 fn fg1_nodelay_is_set_by_every_example_with_a_socket_and_stands_in_the_loop() {
-    for file in ["examples/quickstart.rs", "examples/agent.rs", "examples/common/peer.rs"] {
+    for file in
+        ["examples/quickstart.rs", "examples/agent.rs", "examples/websocket.rs", "examples/common/peer.rs"]
+    {
         assert!(text(file).contains("set_nodelay(true)"), "{file}");
     }
     for (file, from, to) in
@@ -30,6 +32,7 @@ fn fg1b_no_example_makes_a_socket_elsewhere() {
     let files = [
         ("quickstart.rs", 2),
         ("agent.rs", 2),
+        ("websocket.rs", 2),
         ("broker.rs", 0),
         ("common/door.rs", 2),
         ("common/client.rs", 2),
