@@ -3,68 +3,7 @@
 //! Sources: Azure's protocol guide and SDKs for put-token; OASIS amqp-cbs v1.0 CSD01 for set-token, in the form that
 //! AMQP.Net Lite and SmallRye send it. [`CbsForm`] is the choice between the two.
 //!
-//! A program that authorizes one queue and renews the token in time:
-//!
-//! ```
-//! use core::time::Duration;
-//!
-//! use amqp_proto::{
-//!     CommandError, Connection, Event, Instant, SessionId,
-//!     extensions::cbs::{Cbs, CbsConfig, CbsEvent, Token},
-//! };
-//!
-//! const AUDIENCE: &str = "amqps://example.servicebus.windows.net/orders";
-//!
-//! /// To be called when the session has opened.
-//! fn attach(connection: &mut Connection, session: SessionId) -> Result<Cbs, CommandError> {
-//!     Cbs::attach(connection, session, CbsConfig::new("client-7"))
-//! }
-//!
-//! fn token(mint: &mut impl FnMut() -> String) -> Token {
-//!     Token::sas(AUDIENCE, mint()).lifetime(Duration::from_secs(3600))
-//! }
-//!
-//! /// Returns true once links to the queue can be attached.
-//! fn on_event(
-//!     now: Instant,
-//!     connection: &mut Connection,
-//!     cbs: &mut Cbs,
-//!     event: Event,
-//!     mint: &mut impl FnMut() -> String,
-//! ) -> Result<bool, CommandError> {
-//!     let _of_somebody_else = cbs.handle(now, connection, event);
-//!     on_cbs_events(now, connection, cbs, mint)
-//! }
-//!
-//! /// To be called when `cbs.poll_timeout()` has been reached.
-//! fn on_timeout(
-//!     now: Instant,
-//!     connection: &mut Connection,
-//!     cbs: &mut Cbs,
-//!     mint: &mut impl FnMut() -> String,
-//! ) -> Result<bool, CommandError> {
-//!     cbs.handle_timeout(now, connection);
-//!     on_cbs_events(now, connection, cbs, mint)
-//! }
-//!
-//! fn on_cbs_events(
-//!     now: Instant,
-//!     connection: &mut Connection,
-//!     cbs: &mut Cbs,
-//!     mint: &mut impl FnMut() -> String,
-//! ) -> Result<bool, CommandError> {
-//!     let mut granted = false;
-//!     while let Some(event) = cbs.poll_event() {
-//!         match event {
-//!             CbsEvent::Ready | CbsEvent::RenewalDue { .. } => drop(cbs.put(now, connection, token(mint))?),
-//!             CbsEvent::Granted { .. } => granted = true,
-//!             CbsEvent::Refused { audience, status, .. } => println!("no access to {audience}: {status:?}"),
-//!             _ => {}
-//!         }
-//!     }
-//!     Ok(granted)
-//! }
-//! ```
+#![doc = include_str!("../../../docs/cbs.md")]
 
 mod config;
 mod token;
