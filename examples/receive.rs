@@ -7,8 +7,18 @@
 
 #[path = "common/client.rs"]
 mod client;
+#[path = "common/dial.rs"]
+mod dial;
+#[path = "common/login.rs"]
+mod login;
 #[path = "common/peer.rs"]
 mod peer;
+#[path = "common/pem.rs"]
+mod pem;
+#[path = "common/stream.rs"]
+mod stream;
+#[path = "common/tls_client.rs"]
+mod tls_client;
 
 use std::{
     collections::VecDeque,
@@ -24,7 +34,8 @@ use amqp_proto::{
     types::Value,
 };
 use clap::Parser;
-use client::{Client, Connect, Place, Result, check_open};
+use client::{Client, Connect, Result, check_open};
+use dial::Place;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 /// Receive messages from an AMQP address.

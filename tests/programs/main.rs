@@ -5,9 +5,12 @@
 
 mod attacks;
 mod broker;
+mod certificates;
 mod clients;
+mod logins;
 mod messages;
 mod stopping;
 mod support;
 mod texts;
+mod tls;
 mod websocket;

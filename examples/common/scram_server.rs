@@ -1,0 +1,33 @@
+//! The broker's end of SCRAM.
+
+use std::{collections::HashMap, sync::Arc};
+
+use amqp_proto::sasl::{Mechanism, ScramHash, ScramKeys};
+use rustls::crypto::ring;
+
+/// RFC 7677, 4: the least. The passwords are in the memory of this program anyway.
+const ITERATIONS: u32 = 4096;
+
+/// Returns a mechanism for each hash, and those that are bound to TLS in front.
+pub fn mechanisms(users: &Arc<[(String, String)]>) -> Vec<Mechanism> {
+    let scram = [ScramHash::Sha512, ScramHash::Sha256, ScramHash::Sha1].map(|hash| {
+        let keys: HashMap<String, ScramKeys> = users
+            .iter()
+            .map(|(name, password)| {
+                let mut salt = [0; 16];
+                random(&mut salt);
+                (name.clone(), ScramKeys::derive(hash, password, &salt, ITERATIONS))
+            })
+            .collect();
+        let mut decoy = [0; 32];
+        random(&mut decoy);
+        Mechanism::scram_server(hash, move |user| keys.get(user).cloned(), decoy, random)
+    });
+    scram.iter().cloned().map(Mechanism::plus).chain(scram.clone()).collect()
+}
+
+/// Fills a buffer from the randomness of the system.
+fn random(buffer: &mut [u8]) {
+    let filled = ring::default_provider().secure_random.fill(buffer);
+    assert!(filled.is_ok(), "the system has no randomness");
+}
