@@ -33,8 +33,12 @@ mod peers;
 mod pem;
 #[path = "common/queue.rs"]
 mod queue;
+#[path = "common/reads.rs"]
+mod reads;
 #[path = "common/room.rs"]
 mod room;
+#[path = "common/services.rs"]
+mod services;
 #[path = "common/signals.rs"]
 mod signals;
 #[path = "common/stored.rs"]
@@ -193,7 +197,7 @@ impl Broker {
             poll,
             close_at: None,
             peers: Peers::default(),
-            node: Node::new(bounds),
+            node: Node::new(bounds, arguments.logins.token.clone()),
             log: Log::new(),
             block: vec![0; READ].into(),
         })

@@ -10,6 +10,7 @@ mod certificates;
 mod clients;
 mod logins;
 mod messages;
+mod services;
 mod stopping;
 mod support;
 mod texts;
