@@ -75,8 +75,8 @@ use crate::{Connection, Event, Instant};
 pub trait EventHandler {
     /// Takes an event, or returns it for those behind: the handlers that were added later, and then the callbacks.
     ///
-    /// It must return all events of the endpoints that were opened through handles. It may call everything of the
-    /// connection but [`poll_event`](Connection::poll_event).
+    /// It must return the events of the connection itself, and of the endpoints that were opened through handles. It may
+    /// call everything of the connection but [`poll_event`](Connection::poll_event).
     fn handle(&mut self, now: Instant, connection: &mut Connection, event: Event) -> Option<Event>;
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) is to be called. Default `None`: never.

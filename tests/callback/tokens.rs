@@ -296,7 +296,7 @@ fn peer_with_the_capability_gets_set_token() {
 }
 
 #[test]
-fn refused_session_or_node_for_tokens_is_an_error_and_the_connection_stays() {
+fn refused_node_for_tokens_is_an_error_and_the_connection_stays() {
     let config = AgentConfig::new("agent").cbs_config(CbsConfig::new("tokens").node("missing"));
     let mut harness = Harness::new(config);
     let (connection, _mint) = authorized(&mut harness, &["one"]);
@@ -309,4 +309,19 @@ fn refused_session_or_node_for_tokens_is_an_error_and_the_connection_stays() {
     connection.put_token(Token::sas(ORDERS, "one")).unwrap();
     harness.run();
     assert_eq!(harness.log(), [error]);
+}
+
+#[test]
+fn session_for_tokens_beyond_the_limit_is_an_error_and_those_with_handles_stay() {
+    let config = ConnectionConfig::client("agent").channel_max(0);
+    let mut harness = Harness::new(AgentConfig::new("agent").connection_config(config));
+    let (connection, session) = harness.connect_with_session();
+    harness.run();
+    harness.take_log();
+    connection.authorize(ORDERS, None, |_| None).unwrap();
+    harness.run();
+    let log = harness.log();
+    assert!(log.len() == 1 && log[0].starts_with(&format!("connection TOKEN_ERROR {ORDERS}: ")), "{log:?}");
+    assert!(session.is_open());
+    assert_eq!(harness.agent.poll_timeout(), None);
 }

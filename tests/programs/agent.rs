@@ -16,6 +16,8 @@ use crate::{
 };
 
 const OPEN: [&str; 4] = ["CONNECTION_OPEN", "SESSION_OPEN", "SENDER_OPEN", "RECEIVER_OPEN"];
+const OPEN_WITH_A_TOKEN: [&str; 5] =
+    ["CONNECTION_OPEN", "TOKEN_GRANTED", "SESSION_OPEN", "SENDER_OPEN", "RECEIVER_OPEN"];
 const CLOSED: [&str; 4] = ["SENDER_CLOSED", "RECEIVER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"];
 
 /// Returns the names of events in what was printed.
@@ -62,6 +64,23 @@ fn agent_with_a_url_of_amqps_does_so_over_tls() {
     let untrusted = run("agent", &["--url", &url]);
     assert_eq!((untrusted.code, &*untrusted.out), (Some(1), ""), "{untrusted:?}");
     assert!(untrusted.err.contains("UnknownIssuer"), "{untrusted:?}");
+}
+
+#[test]
+fn agent_with_a_token_does_so_at_a_broker_that_wants_one_over_tls() {
+    let authority = Authority::new("agent-token");
+    let Identity { cert, key } = authority.server();
+    let broker = Broker::start(&["--tls", &cert, &key, "--token", "good"]);
+    let url = format!("amqps://127.0.0.1:{}/letters", broker.port);
+    let connect = ["--url", &url, "--ca", &authority.file];
+    assert_done(&run("agent", &[&connect[..], &["--cbs", "good"]].concat()), &OPEN_WITH_A_TOKEN);
+    let refused = run("agent", &[&connect[..], &["--cbs", "bad"]].concat());
+    let reason = "TOKEN_ERROR: amqps://127.0.0.1/letters: 401 amqp:unauthorized-access not the token";
+    assert_eq!((refused.code, &*refused.err), (Some(1), &*format!("agent: {reason}\n")), "{refused:?}");
+    assert_eq!(events(&refused), ["CONNECTION_OPEN", reason, "CONNECTION_CLOSED"]);
+    let without = run("agent", &connect);
+    assert_eq!(without.code, Some(1), "{without:?}");
+    assert!(without.err.contains("amqp:unauthorized-access"), "{without:?}");
 }
 
 #[test]
@@ -152,8 +171,7 @@ fn agent_with_a_token_opens_its_session_when_it_is_granted() {
         [("good", "jwt"), ("SharedAccessSignature sr=good", "servicebus.windows.net:sastoken")]
     {
         let (ended, tokens) = with_token(token);
-        let opened = ["CONNECTION_OPEN", "TOKEN_GRANTED", "SESSION_OPEN", "SENDER_OPEN", "RECEIVER_OPEN"];
-        assert_done(&ended, &opened);
+        assert_done(&ended, &OPEN_WITH_A_TOKEN);
         assert_eq!(tokens, [format!("{kind} amqps://127.0.0.1/q")]);
     }
 }
