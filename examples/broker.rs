@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --example broker -- --listen 127.0.0.1:5672
 //! cargo run --example broker -- --listen 127.0.0.1:0 --user guest:secret
+//! cargo run --example broker -- --listen 127.0.0.1:5671 --tls server.pem server.key --token claim
 //! ```
 //!
 //! One thread, one poll loop, one engine per connection. It ends at SIGTERM, when deliveries are settled and
@@ -11,8 +12,11 @@
 //! | file | |
 //! |---|---|
 //! | `door.rs`, `signals.rs`, `log.rs` | clients that come, signals, lines on standard error |
+//! | `stream.rs`, `tls_server.rs`, `pem.rs`, `subject.rs` | TLS on a socket, certificates, their subjects |
+//! | `users.rs`, `scram_server.rs`, `random.rs` | logins |
 //! | `peer.rs`, `peers.rs` | a connection with its socket, all connections |
 //! | `node.rs`, `attach.rs`, `address.rs` | events, links, names of queues |
+//! | `services.rs`, `reads.rs` | `$cbs` and `$management` |
 //! | `queue.rs`, `stored.rs`, `room.rs` | a queue, a message in it, the memory that they may take |
 
 #[path = "common/address.rs"]

@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --example receive -- amqp://localhost/queue --count 10
 //! cargo run --example receive -- amqp://localhost/queue --drain       # take what is there, and no more
+//! cargo run --example receive -- amqps://localhost/queue --ca ca.pem --cert me.pem --key me.key
 //! ```
 
 #[path = "common/client.rs"]

@@ -2,6 +2,7 @@
 //!
 //! ```sh
 //! cargo run --example send -- amqp://localhost/queue --count 1000 --size 100
+//! cargo run --example send -- amqps://user:password@localhost/queue --ca ca.pem
 //! ```
 
 #[path = "common/client.rs"]

@@ -4,6 +4,8 @@ use amqp_proto::sasl::Mechanism;
 use clap::ValueEnum;
 
 #[cfg(feature = "scram")]
+mod random;
+#[cfg(feature = "scram")]
 mod scram_client;
 
 /// The client's SASL mechanism.

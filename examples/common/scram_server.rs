@@ -3,7 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use amqp_proto::sasl::{Mechanism, ScramHash, ScramKeys};
-use rustls::crypto::ring;
+
+use super::random;
 
 /// RFC 7677, 4: the least. The passwords are in the memory of this program anyway.
 const ITERATIONS: u32 = 4096;
@@ -15,19 +16,13 @@ pub fn mechanisms(users: &Arc<[(String, String)]>) -> Vec<Mechanism> {
             .iter()
             .map(|(name, password)| {
                 let mut salt = [0; 16];
-                random(&mut salt);
+                random::fill(&mut salt);
                 (name.clone(), ScramKeys::derive(hash, password, &salt, ITERATIONS))
             })
             .collect();
         let mut decoy = [0; 32];
-        random(&mut decoy);
-        Mechanism::scram_server(hash, move |user| keys.get(user).cloned(), decoy, random)
+        random::fill(&mut decoy);
+        Mechanism::scram_server(hash, move |user| keys.get(user).cloned(), decoy, random::fill)
     });
     scram.iter().cloned().map(Mechanism::plus).chain(scram.clone()).collect()
-}
-
-/// Fills a buffer from the randomness of the system.
-fn random(buffer: &mut [u8]) {
-    let filled = ring::default_provider().secure_random.fill(buffer);
-    assert!(filled.is_ok(), "the system has no randomness");
 }

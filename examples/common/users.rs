@@ -6,6 +6,8 @@ use amqp_proto::{ConnectionConfig, SaslPolicy, sasl::Mechanism};
 use clap::Args;
 
 #[cfg(feature = "scram")]
+mod random;
+#[cfg(feature = "scram")]
 mod scram_server;
 
 /// The options of logins.

@@ -1,13 +1,15 @@
 //! `$cbs` and `$management` at the broker, and receivers that settle second.
 
 use amqp_proto::{
-    DeliveryId, Event, ReceiverConfig, ReceiverId, SenderConfig, SenderId, SessionId,
+    ConnectionConfig, DeliveryId, Event, ReceiverConfig, ReceiverId, SenderConfig, SenderId, SessionConfig,
+    SessionId,
     extensions::{
         RequestConfig, Status,
         cbs::{Cbs, CbsConfig, CbsEvent, CbsForm, Token},
         management::{Entity, Management, ManagementEvent, Operation},
     },
     message::{Message, ParseOptions},
+    sasl::Mechanism,
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode},
         delivery_state::{DeliveryState, Modified},
@@ -15,7 +17,10 @@ use amqp_proto::{
     types::{Array, Str, Value},
 };
 
-use crate::support::*;
+use crate::{
+    certificates::{Authority, Identity},
+    support::*,
+};
 
 fn attach_cbs(end: &mut End, session: SessionId, form: CbsForm) -> Cbs {
     let config = CbsConfig::new("test").form(form);
@@ -94,6 +99,21 @@ fn token_opens_the_connection_that_puts_it_and_no_other() {
     }
     let sent = broker.send("q", &[]);
     assert!(sent.code == Some(1) && sent.err.contains("amqp:unauthorized-access"), "{sent:?}");
+}
+
+#[test]
+fn client_without_a_user_opens_links_by_its_token_over_tls() {
+    let authority = Authority::new("claims");
+    let Identity { cert, key } = authority.server();
+    let broker = Broker::start(&["--tls", &cert, &key, "--user", "me:secret", "--token", "claim"]);
+    let config = ConnectionConfig::client("test").sasl(Mechanism::mssbcbs());
+    let (mut end, _) = End::over_tls(&broker, &authority.file, config);
+    end.connection.open().unwrap();
+    let session = end.connection.begin(SessionConfig::new()).unwrap();
+    let mut cbs = attach_cbs(&mut end, session, CbsForm::PutToken);
+    assert_ne!(attach_both(&mut end, session, "q"), [None, None]);
+    assert_eq!(put(&mut end, &mut cbs, "claim"), CbsEvent::Granted { audience: "q".into() });
+    assert_eq!(attach_both(&mut end, session, "q"), [None, None]);
 }
 
 #[test]
@@ -286,7 +306,7 @@ fn receiver_that_settles_second_gets_its_outcomes_back() {
     let modified = Modified { undeliverable_here: Some(true), ..Modified::default() };
     let deliveries = [(); 4].map(|()| {
         end.until(|event| match event {
-            Event::Delivery { delivery, .. } => Some((delivery.id, delivery.tag.clone())),
+            Event::Delivery { delivery, .. } => Some((delivery.id, delivery.tag)),
             _ => None,
         })
     });
