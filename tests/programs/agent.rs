@@ -1,13 +1,14 @@
 //! The agent with a URL: against the broker, with and without TLS, and against a server that asks for tokens.
 
-use std::{net::TcpListener, thread};
+use std::{collections::VecDeque, net::TcpListener, thread};
 
 use amqp_proto::{
     CreditPolicy, Event, ReceiverConfig, ReceiverId, SenderConfig, SenderId,
     extensions::{Status, StatusSpelling, cbs::Token},
+    frame::Payload,
     message::{Message, ParseOptions},
     spec::terminus::TargetArchetype,
-    types::Value,
+    types::{DeliveryTag, Value},
 };
 
 use crate::{
@@ -106,6 +107,8 @@ struct Server {
     answers: Option<SenderId>,
     consumer: Option<SenderId>,
     audiences: Vec<String>,
+    /// Messages that wait for the consumer and its credit.
+    queue: VecDeque<(DeliveryTag, Payload)>,
 }
 
 impl Server {
@@ -130,8 +133,7 @@ impl Server {
             Event::Delivery { receiver, delivery } => {
                 end.connection.receiver(receiver).unwrap().accept(delivery.id).unwrap();
                 if self.tokens != Some(receiver) {
-                    let link = end.connection.sender(self.consumer.unwrap());
-                    link.unwrap().send(delivery.tag, delivery.payload).unwrap();
+                    self.queue.push_back((delivery.tag, delivery.payload));
                     return;
                 }
                 let request = Message::parse(delivery.payload, &ParseOptions::default()).unwrap();
@@ -150,6 +152,18 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Sends what there is credit for. `SENDER_READY` follows when there is more.
+    fn pass_on(&mut self, end: &mut End) {
+        while let (Some(consumer), Some((tag, payload))) = (self.consumer, self.queue.front())
+            && let Ok(mut link) = end.connection.sender(consumer)
+            && link.send(*tag, payload.clone()).is_ok()
+        {
+            self.queue.pop_front();
+        }
+    }
+}
+
 /// Runs the agent with a token. Returns what it left behind, and the tokens that the server saw.
 fn with_token(token: &str) -> (Ended, Vec<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -158,6 +172,7 @@ fn with_token(token: &str) -> (Ended, Vec<String>) {
         let (mut end, mut server) = (End::server(&listener), Server::default());
         while let Some(event) = end.event() {
             server.serve(&mut end, event);
+            server.pass_on(&mut end);
         }
         server.audiences
     });
