@@ -3,14 +3,29 @@
 //!
 //! Run it with `cargo run --example agent`. It needs nothing else: a broker with one queue runs in a thread of the same
 //! program, over TCP on the loopback device. Every event is printed by name.
+//!
+//! With `--url amqps://HOST:PORT` it does the same against a broker. It takes what is in the queue, so it should have one
+//! of its own, `--address NAME`. With `--cbs TOKEN` it authorizes itself for that queue first.
+
+#[path = "common/dial.rs"]
+mod dial;
+#[path = "common/login.rs"]
+mod login;
+#[path = "common/pem.rs"]
+mod pem;
+#[path = "common/stream.rs"]
+mod stream;
+#[path = "common/tls_client.rs"]
+mod tls_client;
 
 use std::{
     cell::RefCell,
     collections::VecDeque,
     error::Error,
     fmt::Display,
-    io::{self, ErrorKind, Read as _, Write as _},
+    io::{self, ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
+    process::ExitCode,
     rc::Rc,
     thread,
     time::Duration,
@@ -20,11 +35,15 @@ use amqp_proto::{
     Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, ReceiverConfig, SenderConfig,
     SenderId,
     callback::{Agent, AgentConfig, ConnectionHandle, ReceiverHandle, SenderHandle, SessionHandle},
+    extensions::cbs::Token,
     frame::Payload,
     message::Message,
     sasl::Mechanism,
 };
 use bytes::{Buf, BytesMut};
+use clap::Parser;
+use dial::Place;
+use tls_client::TlsOptions;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -33,6 +52,25 @@ const MESSAGES: usize = 5;
 /// The time without a frame after which the other side counts as lost.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// The time for the transport's connection, and for each step of its handshake.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Send messages through a queue to itself, with callbacks.
+#[derive(Parser)]
+struct Options {
+    /// amqp[s]://[user:password@]host[:port][/address], by default that of a broker in this process.
+    #[arg(long)]
+    url: Option<String>,
+    /// The queue, by default the URL's address, or else `queue`.
+    #[arg(long, value_name = "NAME")]
+    address: Option<String>,
+    /// A token for the queue: a shared access signature, or else a JSON web token.
+    #[arg(long, value_name = "TOKEN", requires = "url")]
+    cbs: Option<String>,
+    #[command(flatten)]
+    tls: TlsOptions,
+}
+
 /// Everything that the program has opened. Setting a handle to `None` closes its connection, session or link.
 #[derive(Default)]
 struct Program {
@@ -40,8 +78,12 @@ struct Program {
     session: Option<SessionHandle>,
     sender: Option<SenderHandle>,
     receiver: Option<ReceiverHandle>,
+    address: String,
+    /// The audience, and the token that is still to be put.
+    cbs: Option<(String, Token)>,
     received: usize,
-    failed: bool,
+    /// The first error.
+    failure: Option<String>,
 }
 
 /// Prints a line. A closed standard output is no reason to panic in a callback.
@@ -51,17 +93,24 @@ fn print(line: &dyn Display) {
 
 /// The connection's callback. It receives all events, because nothing else here has a callback of its own.
 fn on_event(shared: &Rc<RefCell<Program>>, event: &str, error_detail: Option<&str>) {
-    print(&format_args!("{event}{}", error_detail.map(|detail| format!(": {detail}")).unwrap_or_default()));
+    let line = format!("{event}{}", error_detail.map(|detail| format!(": {detail}")).unwrap_or_default());
+    print(&line);
     let mut program = shared.borrow_mut();
     match event {
-        "CONNECTION_OPEN" => {
-            program.session = program.connection.as_ref().and_then(|it| it.open_session(None).ok());
-        }
+        "CONNECTION_OPEN" => match program.cbs.take() {
+            Some((audience, token)) => {
+                let Some(connection) = &program.connection else { return };
+                // Without a lifetime there is one token alone.
+                let _ = connection.authorize(&audience, None, move |_| Some(token.clone()));
+            }
+            None => program.open_session(),
+        },
+        "TOKEN_GRANTED" => program.open_session(),
         "SESSION_OPEN" => {
             let Some(session) = &program.session else { return };
-            let sender = session.open_sender("queue", None);
+            let sender = session.open_sender(&program.address, None);
             let for_messages = shared.clone();
-            let receiver = session.open_receiver("queue", None, move |delivery| {
+            let receiver = session.open_receiver(&program.address, None, move |delivery| {
                 let body = delivery.message().and_then(|message| Ok(message.body_as::<Vec<u8>>()?));
                 let Ok(data) = body else { return delivery.reject(None) };
                 print(&format_args!("received {}", String::from_utf8_lossy(&data)));
@@ -82,7 +131,7 @@ fn on_event(shared: &Rc<RefCell<Program>>, event: &str, error_detail: Option<&st
             }
         }
         _ if error_detail.is_some() => {
-            program.failed = true;
+            program.failure.get_or_insert(line);
             program.close_all();
         }
         _ => {}
@@ -90,6 +139,10 @@ fn on_event(shared: &Rc<RefCell<Program>>, event: &str, error_detail: Option<&st
 }
 
 impl Program {
+    fn open_session(&mut self) {
+        self.session = self.connection.as_ref().and_then(|it| it.open_session(None).ok());
+    }
+
     fn on_received(&mut self) {
         self.received += 1;
         if self.received == MESSAGES {
@@ -106,25 +159,59 @@ impl Program {
     }
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let done = match &options.url {
+        Some(url) => run_with_broker(url, &options),
+        None => run_alone(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "agent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_alone(options: &Options) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("amqp://{}", listener.local_addr()?);
     let broker = thread::spawn(move || run_broker(listener.accept()?.0));
+    run_with_broker(&url, options)?;
+    broker.join().map_err(|_| "the broker panicked")?
+}
 
-    let config = ConnectionConfig::client("agent").sasl(Mechanism::anonymous()).idle_timeout(IDLE);
+fn run_with_broker(url: &str, options: &Options) -> Result<()> {
+    let place = Place::parse(url).map_err(|error| error.to_string())?;
+    let mut config = ConnectionConfig::client("agent").idle_timeout(IDLE);
+    let address = options.address.clone().or(Some(place.address.clone()).filter(|path| !path.is_empty()));
+    let mut program = Program { address: address.unwrap_or("queue".into()), ..Program::default() };
+    if let Some(text) = &options.cbs {
+        config = config.sasl(Mechanism::mssbcbs());
+        let audience = format!("amqps://{}/{}", place.host, program.address);
+        let is_sas = text.starts_with("SharedAccessSignature ");
+        let token = Token::new(&*audience, if is_sas { Token::SAS } else { Token::JWT }, &**text);
+        program.cbs = Some((audience, token));
+    }
+    for mechanism in login::mechanisms(None, options.tls.has_certificate(), place.login.as_ref())? {
+        config = config.sasl(mechanism);
+    }
+    let program = Rc::new(RefCell::new(program));
     let mut agent = Agent::new(AgentConfig::new("agent").connection_config(config));
-    let program = Rc::new(RefCell::new(Program::default()));
     let shared = program.clone();
-    let connection = agent.open_connection(&url, move |event, detail| on_event(&shared, event, detail))?;
-    let (id, server) = (connection.id(), connection.server_address().ok_or("the connection has ended")?);
+    let connection = agent.open_connection(url, move |event, detail| on_event(&shared, event, detail))?;
+    let id = connection.id();
     program.borrow_mut().connection = Some(connection);
 
-    let mut transport = connect(&server.host, server.port)?;
+    let mut transport = place.connect(&options.tls, PATIENCE).map_err(|error| error.to_string())?;
+    let tunnel = transport.tunnel().unwrap_or_default();
+    agent.connection_mut(id).ok_or("the connection has ended")?.set_tunnel(tunnel)?;
     let (clock, mut input, mut progress) = (std::time::Instant::now(), BytesMut::new(), Progress::NeedInput);
     let now = || Instant::from_millis(u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX));
     loop {
         agent.run_callbacks(now());
-        set_time(&transport, agent.poll_timeout(), now())?;
+        set_time(&transport.socket, agent.poll_timeout(), now())?;
         let output = agent.poll_transmit(id, now()).filter(Buf::has_remaining);
         match output.map(|mut output| write_some(&mut transport, &mut output)) {
             // Writing makes room, and callbacks may follow.
@@ -136,6 +223,13 @@ fn main() -> Result<()> {
             }
             _ => {}
         }
+        // TLS may hold what was written. What the socket does not take now, it may take after the next input.
+        if transport.is_behind()
+            && let Err(error) = transport.flush()
+            && !is_timeout(&error)
+        {
+            agent.output_lost(id, now());
+        }
         if agent.is_closed(id) {
             break;
         }
@@ -145,20 +239,16 @@ fn main() -> Result<()> {
         }
         progress = agent.handle_input(id, now(), &mut input);
     }
-    drop(transport);
-    broker.join().map_err(|_| "the broker panicked")??;
+    transport.end_output();
+    let _ = transport.flush();
 
     let program = program.borrow();
     print(&format_args!("{} messages received, {:?}", program.received, agent.counts()));
-    let done = program.received == MESSAGES && !program.failed;
-    if done { Ok(()) } else { Err("not every message arrived".into()) }
-}
-
-fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
-    let transport = TcpStream::connect((host, port))?;
-    // Whole batches are written at a time, so the kernel need not hold back small ones.
-    transport.set_nodelay(true)?;
-    Ok(transport)
+    match &program.failure {
+        Some(failure) => Err(failure.clone().into()),
+        None if program.received < MESSAGES => Err("not every message arrived".into()),
+        None => Ok(()),
+    }
 }
 
 /// Has the socket calls wait until the deadline at most. There always is one, for the idle time-out.
@@ -169,7 +259,7 @@ fn set_time(transport: &TcpStream, deadline: Option<Instant>, now: Instant) -> i
 }
 
 /// Writes what the transport takes. Returns false if that is nothing, and an error if it never will be anything.
-fn write_some(transport: &mut TcpStream, output: &mut impl Buf) -> io::Result<bool> {
+fn write_some(transport: &mut impl Write, output: &mut impl Buf) -> io::Result<bool> {
     match transport.write(output.chunk()) {
         Ok(written) => {
             output.advance(written);
@@ -181,7 +271,7 @@ fn write_some(transport: &mut TcpStream, output: &mut impl Buf) -> io::Result<bo
 }
 
 /// Reads the bytes that have arrived, after waiting for them. Returns false at the end of the stream.
-fn read_some(transport: &mut TcpStream, into: &mut BytesMut) -> bool {
+fn read_some(transport: &mut impl Read, into: &mut BytesMut) -> bool {
     let mut block = [0; 4096];
     match transport.read(&mut block) {
         Ok(count) => {

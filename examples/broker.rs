@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --example broker -- --listen 127.0.0.1:5672
 //! cargo run --example broker -- --listen 127.0.0.1:0 --user guest:secret
+//! cargo run --example broker -- --listen 127.0.0.1:5671 --tls server.pem server.key --token claim
 //! ```
 //!
 //! One thread, one poll loop, one engine per connection. It ends at SIGTERM, when deliveries are settled and
@@ -11,8 +12,11 @@
 //! | file | |
 //! |---|---|
 //! | `door.rs`, `signals.rs`, `log.rs` | clients that come, signals, lines on standard error |
+//! | `stream.rs`, `tls_server.rs`, `pem.rs`, `subject.rs` | TLS on a socket, certificates, their subjects |
+//! | `users.rs`, `scram_server.rs`, `random.rs` | logins |
 //! | `peer.rs`, `peers.rs` | a connection with its socket, all connections |
 //! | `node.rs`, `attach.rs`, `address.rs` | events, links, names of queues |
+//! | `services.rs`, `reads.rs` | `$cbs` and `$management` |
 //! | `queue.rs`, `stored.rs`, `room.rs` | a queue, a message in it, the memory that they may take |
 
 #[path = "common/address.rs"]
@@ -29,28 +33,40 @@ mod node;
 mod peer;
 #[path = "common/peers.rs"]
 mod peers;
+#[path = "common/pem.rs"]
+mod pem;
 #[path = "common/queue.rs"]
 mod queue;
+#[path = "common/reads.rs"]
+mod reads;
 #[path = "common/room.rs"]
 mod room;
+#[path = "common/services.rs"]
+mod services;
 #[path = "common/signals.rs"]
 mod signals;
 #[path = "common/stored.rs"]
 mod stored;
+#[path = "common/stream.rs"]
+mod stream;
+#[path = "common/tls_server.rs"]
+mod tls_server;
+#[path = "common/users.rs"]
+mod users;
 
 use std::{
     collections::BTreeSet,
     error::Error,
     io::{self, ErrorKind, Write as _},
     net::SocketAddr,
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use amqp_proto::{
-    CommandError, Connection, ConnectionConfig, Event, Limits, SaslPolicy, Timeouts, Tolerance,
-    sasl::Mechanism,
+    CommandError, Connection, ConnectionConfig, Event, Limits, Timeouts, Tolerance,
     spec::definitions::{AmqpError, ErrorCondition},
     types::Symbol,
 };
@@ -62,6 +78,9 @@ use node::{Bounds, Node};
 use peer::{Peer, READ};
 use peers::Peers;
 use signals::Signals;
+use stream::Stream;
+use tls_server::TlsServer;
+use users::Logins;
 
 const LISTENER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
@@ -81,9 +100,14 @@ struct Arguments {
     /// Where to listen; port 0 for any that is free.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5672")]
     listen: SocketAddr,
-    /// The only user, who has to log in with PLAIN; without it every client is served.
-    #[arg(long, value_name = "NAME:PASSWORD", value_parser = user)]
-    user: Option<(String, String)>,
+    #[command(flatten)]
+    logins: Logins,
+    /// Serve over TLS, with this certificate and private key, as PEM.
+    #[arg(long, num_args = 2, value_names = ["CERT", "KEY"])]
+    tls: Option<Vec<PathBuf>>,
+    /// Ask clients for certificates that one in this PEM file vouches for: they log in with SASL EXTERNAL.
+    #[arg(long, value_name = "CA", requires = "tls")]
+    client_ca: Option<PathBuf>,
     /// The largest frame to accept, in bytes.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(512..))]
     max_frame_size: Option<u32>,
@@ -113,11 +137,6 @@ struct Arguments {
     strict: bool,
 }
 
-fn user(text: &str) -> Result<(String, String), String> {
-    let (name, password) = text.split_once(':').ok_or("not NAME:PASSWORD")?;
-    Ok((name.to_owned(), password.to_owned()))
-}
-
 fn config(arguments: &Arguments) -> ConnectionConfig {
     let patience = Duration::from_millis(arguments.open_timeout);
     let limits = Limits::default()
@@ -135,18 +154,15 @@ fn config(arguments: &Arguments) -> ConnectionConfig {
     if arguments.strict {
         config = config.tolerance(Tolerance::strict());
     }
-    match arguments.user.clone() {
-        Some((name, password)) => {
-            config.sasl(Mechanism::plain_server(move |shown| shown.matches(&name, &password)))
-        }
-        None => config.sasl(Mechanism::anonymous_server()).sasl_policy(SaslPolicy::Optional),
-    }
+    arguments.logins.offer(config, arguments.client_ca.is_some())
 }
 
 struct Broker {
     config: Arc<ConnectionConfig>,
     /// For connections that are refused: the engine asks before it opens them.
     refusal: Arc<ConnectionConfig>,
+    /// `None` without TLS.
+    tls: Option<TlsServer>,
     max_connections: usize,
     grace: Duration,
     poll: Poll,
@@ -162,7 +178,11 @@ struct Broker {
 }
 
 impl Broker {
-    fn new(arguments: &Arguments) -> io::Result<Self> {
+    fn new(arguments: &Arguments) -> Result<Self, Box<dyn Error>> {
+        let tls = match arguments.tls.as_deref() {
+            Some([cert, key]) => Some(TlsServer::new(cert, key, arguments.client_ca.as_ref())?),
+            _ => None,
+        };
         let poll = Poll::new()?;
         let config = config(arguments);
         let bounds = Bounds {
@@ -173,6 +193,7 @@ impl Broker {
         Ok(Self {
             refusal: Arc::new(config.clone().auto_accept_sessions(false)),
             config: Arc::new(config),
+            tls,
             max_connections: arguments.max_connections,
             grace: Duration::from_millis(arguments.grace),
             signals: Signals::new(poll.registry(), SIGNALS)?,
@@ -180,7 +201,7 @@ impl Broker {
             poll,
             close_at: None,
             peers: Peers::default(),
-            node: Node::new(bounds),
+            node: Node::new(bounds, arguments.logins.token.clone()),
             log: Log::new(),
             block: vec![0; READ].into(),
         })
@@ -195,8 +216,13 @@ impl Broker {
                 continue;
             }
             let config = Arc::clone(if refuse { &self.refusal } else { &self.config });
+            let stream = match &self.tls {
+                Some(tls) => tls.accept(socket).ok(),
+                None => Some(Stream { socket, tls: None }),
+            };
             // An error means that the client has left.
-            let Ok(mut peer) = Peer::new(socket, config) else { continue };
+            let peer = stream.and_then(|stream| Peer::new(stream, config).ok());
+            let Some(mut peer) = peer else { continue };
             let (key, interest) = (self.peers.next_key(), Interest::READABLE | Interest::WRITABLE);
             match self.poll.registry().register(peer.source(), Token(key), interest) {
                 Ok(()) => self.peers.add(peer, refuse),
@@ -213,6 +239,12 @@ impl Broker {
             answered = true;
             if let Some(detail) = event.error_detail() {
                 self.log.report(key, &format_args!("{}: {detail}", event.name()));
+                if let Some(reason) = peer.lost.take() {
+                    self.log.report(key, &reason);
+                }
+            }
+            if let (Event::ConnectionOpen, Some(user)) = (&event, peer.connection.sasl_identity()) {
+                self.log.report(key, &format_args!("the user is {user}"));
             }
             let done = match event {
                 Event::ConnectionRequested => refuse(&mut peer.connection, self.max_connections),

@@ -3,12 +3,23 @@
 //! ```sh
 //! cargo run --example receive -- amqp://localhost/queue --count 10
 //! cargo run --example receive -- amqp://localhost/queue --drain       # take what is there, and no more
+//! cargo run --example receive -- amqps://localhost/queue --ca ca.pem --cert me.pem --key me.key
 //! ```
 
 #[path = "common/client.rs"]
 mod client;
+#[path = "common/dial.rs"]
+mod dial;
+#[path = "common/login.rs"]
+mod login;
 #[path = "common/peer.rs"]
 mod peer;
+#[path = "common/pem.rs"]
+mod pem;
+#[path = "common/stream.rs"]
+mod stream;
+#[path = "common/tls_client.rs"]
+mod tls_client;
 
 use std::{
     collections::VecDeque,
@@ -24,7 +35,8 @@ use amqp_proto::{
     types::Value,
 };
 use clap::Parser;
-use client::{Client, Connect, Place, Result, check_open};
+use client::{Client, Connect, Result, check_open};
+use dial::Place;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 /// Receive messages from an AMQP address.

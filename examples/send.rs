@@ -2,12 +2,23 @@
 //!
 //! ```sh
 //! cargo run --example send -- amqp://localhost/queue --count 1000 --size 100
+//! cargo run --example send -- amqps://user:password@localhost/queue --ca ca.pem
 //! ```
 
 #[path = "common/client.rs"]
 mod client;
+#[path = "common/dial.rs"]
+mod dial;
+#[path = "common/login.rs"]
+mod login;
 #[path = "common/peer.rs"]
 mod peer;
+#[path = "common/pem.rs"]
+mod pem;
+#[path = "common/stream.rs"]
+mod stream;
+#[path = "common/tls_client.rs"]
+mod tls_client;
 
 use std::{
     io::{self, Write as _},
@@ -22,7 +33,8 @@ use amqp_proto::{
     spec::{definitions::SenderSettleMode, delivery_state::DeliveryState},
 };
 use clap::Parser;
-use client::{Client, Connect, Place, Result, check_open};
+use client::{Client, Connect, Result, check_open};
+use dial::Place;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 /// Send messages to an AMQP address.

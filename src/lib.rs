@@ -110,7 +110,8 @@
 //!
 //! Payloads are bytes to the engine; [`message`] reads and builds the standard's own format. [`codec`], [`frame`] and
 //! [`spec`] stand alone, for programs that only take AMQP apart. [`callback`] is a layer of handles and callbacks over the
-//! engine.
+//! engine. [`extensions`] are values beside a connection: requests and their answers, management, tokens of claims-based
+//! security, link pairs, WebSocket, and the names of Azure.
 //!
 //! # SASL on a server
 //!
@@ -126,6 +127,19 @@
 //!     // The default: a client without a SASL layer is refused.
 //!     .sasl_policy(SaslPolicy::Required);
 //! ```
+//!
+//! # Logging in
+//!
+//! | by | mechanism |
+//! |---|---|
+//! | nothing | [`anonymous`](sasl::Mechanism::anonymous) |
+//! | a password | [`plain`](sasl::Mechanism::plain); `scram` with the feature of that name, a password that is not sent |
+//! | a certificate of TLS, or whatever else the transport knows | [`external`](sasl::Mechanism::external) |
+//! | a token of OAuth 2 | [`oauthbearer`](sasl::Mechanism::oauthbearer), [`xoauth2`](sasl::Mechanism::xoauth2) |
+//! | tokens for parts of a service, put once the connection is open | [`mssbcbs`](sasl::Mechanism::mssbcbs) or `anonymous`, then [`Cbs`](extensions::cbs::Cbs) |
+//!
+//! Three whole programs: a login by SCRAM, in the docs of `Mechanism::scram`; tokens and their renewal, in those of
+//! [`cbs`](extensions::cbs); a call of management, in those of [`management`](extensions::management).
 //!
 //! # TLS
 //!
@@ -156,7 +170,7 @@
 //! # Examples
 //!
 //! Programs over plain TCP in the folder `examples`: `quickstart` is the loop with a socket, client and server in one
-//! process; `agent` the same with callbacks; `broker` serves many connections from one thread; `send` and `receive` are
+//! process; `agent` the same with callbacks; `websocket` the same over WebSocket; `broker` serves many connections from one thread; `send` and `receive` are
 //! command-line clients; `inspect` prints captured bytes.
 //!
 //! # Panics
@@ -228,8 +242,9 @@ mod session;
 
 mod connection;
 
-pub mod callback;
 pub mod extensions;
+
+pub mod callback;
 
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -1,7 +1,10 @@
 //! The promises of the callback API, one test for each, against servers in memory.
 //!
-//! The modules hold what else it does: how endpoints end, messages and their outcomes, connections and their settings.
+//! The modules hold what else it does: how endpoints end, messages and their outcomes, connections and their settings,
+//! tokens, and the engine beneath.
 
+#[path = "callback/beneath.rs"]
+mod beneath;
 #[path = "callback/connections.rs"]
 mod connections;
 #[path = "callback/endings.rs"]
@@ -12,6 +15,8 @@ mod harness;
 mod messages;
 #[path = "callback/server.rs"]
 mod server;
+#[path = "callback/tokens.rs"]
+mod tokens;
 
 use amqp_proto::{
     callback::{AgentConfig, AgentError, Callback, ConnectionHandle, Counts, SenderHandle, SessionHandle},

@@ -3,7 +3,7 @@
 use amqp_proto::{
     CommandError, Connection, CreditPolicy, LinkId, ReceiverConfig, ReceiverId, SenderConfig, SenderId,
     spec::{
-        definitions::{AmqpError, ErrorCondition, SenderSettleMode},
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         terminus::{DistributionMode, Source, Target, TargetArchetype},
     },
     types::Str,
@@ -13,6 +13,7 @@ use crate::{
     address::node_name,
     node::{Bounds, Link, Node},
     queue::Consumer,
+    services::Service,
     stored::OVERHEAD,
 };
 
@@ -32,10 +33,23 @@ impl Node {
     ) -> Result<(), CommandError> {
         let remote = connection.sender_ref(id)?.remote_attach();
         let mode = remote.as_ref().map(|attach| attach.snd_settle_mode).unwrap_or_default();
+        let second =
+            remote.as_ref().is_some_and(|attach| attach.rcv_settle_mode == ReceiverSettleMode::Second);
         let source = remote.and_then(|attach| attach.source).map(|source| *source);
+        let service = service_at(source.as_ref().and_then(|source| source.address.as_ref()));
+        if let Err(error) = self.services.check(peer, service.as_ref()) {
+            return connection.refuse_sender(id, error);
+        }
+        if let Some(service) = service {
+            return self.services.attach_answers(peer, connection, id, service);
+        }
         match self.consumer(peer, id, source, mode) {
             Ok(source) => {
-                let config = SenderConfig::new().source(source).snd_settle_mode(mode);
+                // 2.8.3: such a receiver settles after us. Deliveries to a browser have no outcome here, and are left to
+                // the engine.
+                let decides = second && source.distribution_mode != Some(DistributionMode::Copy);
+                let config =
+                    SenderConfig::new().source(source).snd_settle_mode(mode).settle_on_outcome(!decides);
                 connection.accept_sender(id, config).inspect_err(|_| self.forget(peer, id.into()))
             }
             Err(error) => connection.refuse_sender(id, error),
@@ -74,6 +88,13 @@ impl Node {
     ) -> Result<(), CommandError> {
         let remote = connection.receiver_ref(id)?.remote_attach();
         let (source, target) = remote.map(|attach| (attach.source, attach.target)).unwrap_or_default();
+        let service = service_at(target.as_deref().and_then(address_of));
+        if let Err(error) = self.services.check(peer, service.as_ref()) {
+            return connection.refuse_receiver(id, error);
+        }
+        if let Some(service) = service {
+            return self.services.attach_requests(peer, connection, id, service);
+        }
         match self.producer(peer, id, source.as_deref(), target.map(|target| *target)) {
             Ok(target) => {
                 let size = self.largest_message();
@@ -143,6 +164,19 @@ impl Node {
             }
         }
     }
+}
+
+/// Returns the address of a target that is not a coordinator.
+pub fn address_of(target: &TargetArchetype) -> Option<&Str> {
+    match target {
+        TargetArchetype::Target(target) => target.address.as_ref(),
+        TargetArchetype::Coordinator(_) => None,
+    }
+}
+
+/// Returns the service that an address names.
+fn service_at(address: Option<&Str>) -> Option<Service> {
+    Service::named(&node_name(address?)?)
 }
 
 fn invalid(what: &'static str) -> AmqpError {

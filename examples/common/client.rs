@@ -1,37 +1,27 @@
-//! The client that `send` and `receive` share: the URL, one session, waiting for events.
+//! The client that `send` and `receive` share: the options, one session, waiting for events.
 
 use std::{
     error::Error,
-    io::{self, ErrorKind},
-    net::{TcpStream, ToSocketAddrs as _},
+    io::ErrorKind,
     time::{Duration, Instant},
 };
 
 use amqp_proto::{
     ConnectionConfig, Event, Session, SessionConfig, SessionId, Timeouts,
-    sasl::Mechanism,
     spec::definitions::{AmqpError, ErrorCondition},
 };
-use clap::{Args, ValueEnum};
+use clap::Args;
 use mio::{Events, Interest, Poll, Token, net};
-use percent_encoding::percent_decode_str;
-use url::Url;
 
-use crate::peer::{LINGER, Peer, READ};
+use crate::{
+    dial::Place,
+    login::{Sasl, mechanisms},
+    peer::{LINGER, Peer, READ},
+    stream::Stream,
+    tls_client::TlsOptions,
+};
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-/// The client's SASL mechanism.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Sasl {
-    /// No SASL layer at all.
-    None,
-    Anonymous,
-    /// With the URL's user and password.
-    Plain,
-    /// By the identity of the transport.
-    External,
-}
 
 /// The time for the transport's connection, and for each of the peer's answers.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,14 +29,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The arguments that all clients have.
 #[derive(Args)]
 pub struct Connect {
-    /// amqp://[user:password@]host[:port]/address
+    /// amqp[s]://[user:password@]host[:port]/address
     pub url: String,
     /// The largest frame to accept, in bytes.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(512..))]
     max_frame_size: Option<u32>,
-    /// SASL mechanism; plain if the URL has a user, else anonymous.
+    /// SASL mechanism; by default external with --cert, scram or plain with a user, else anonymous.
     #[arg(long, value_name = "MECH")]
     sasl: Option<Sasl>,
+    #[command(flatten)]
+    tls: TlsOptions,
     /// Give up on a peer that is silent for this many milliseconds; 0 for never.
     #[arg(long, value_name = "MS", default_value_t = 60_000)]
     idle_timeout: u64,
@@ -63,47 +55,6 @@ pub struct Client {
     all_written: bool,
 }
 
-/// `amqp://[user:password@]host[:port]/address`, in its parts.
-pub struct Place {
-    host: String,
-    port: u16,
-    pub address: String,
-    login: Option<(String, String)>,
-}
-
-impl Place {
-    pub fn parse(text: &str) -> Result<Self> {
-        let url = Url::parse(text)?;
-        match url.scheme() {
-            "amqp" => {}
-            "amqps" => return Err("TLS is not built into this program".into()),
-            other => return Err(format!("not an amqp URL but {other}").into()),
-        }
-        let decode = |part: &str| percent_decode_str(part).decode_utf8().map(|text| text.into_owned());
-        let host = url.host_str().ok_or("the URL has no host")?;
-        // An address may begin with a slash of its own.
-        let address = decode(url.path().strip_prefix('/').unwrap_or_default())?;
-        let login = match (url.username(), url.password()) {
-            ("", None) => None,
-            (user, password) => Some((decode(user)?, decode(password.unwrap_or_default())?)),
-        };
-        let host = host.trim_matches(['[', ']']).to_owned();
-        Ok(Self { host, port: url.port().unwrap_or(5672), address, login })
-    }
-
-    /// Connects to the first of the host's addresses that answers.
-    fn connect(&self) -> io::Result<TcpStream> {
-        let mut result = Err(io::Error::new(ErrorKind::NotFound, "the host has no address"));
-        for address in (&*self.host, self.port).to_socket_addrs()? {
-            result = TcpStream::connect_timeout(&address, PATIENCE);
-            if result.is_ok() {
-                break;
-            }
-        }
-        result
-    }
-}
-
 impl Client {
     /// Connects; open and begin go out at once, without waiting for the peer's.
     pub fn connect(place: &Place, with: &Connect, name: &str, timeouts: Timeouts) -> Result<Self> {
@@ -115,17 +66,14 @@ impl Client {
         if let Some(size) = with.max_frame_size {
             config = config.max_frame_size(size);
         }
-        let usual = if place.login.is_some() { Sasl::Plain } else { Sasl::Anonymous };
-        config = match (with.sasl.unwrap_or(usual), &place.login) {
-            (Sasl::None, _) => config,
-            (Sasl::Anonymous, _) => config.sasl(Mechanism::anonymous()),
-            (Sasl::External, _) => config.sasl(Mechanism::external()),
-            (Sasl::Plain, Some((user, password))) => config.sasl(Mechanism::plain(user, password)),
-            (Sasl::Plain, None) => return Err("SASL PLAIN needs a user and a password in the URL".into()),
-        };
-        let socket = place.connect()?;
+        let has_certificate = with.tls.has_certificate();
+        for mechanism in mechanisms(with.sasl, has_certificate, place.login.as_ref())? {
+            config = config.sasl(mechanism);
+        }
+        let Stream { socket, tls } = place.connect(&with.tls, PATIENCE)?;
         socket.set_nonblocking(true)?;
-        let mut peer = Peer::new(net::TcpStream::from_std(socket), config)?;
+        let stream = Stream { socket: net::TcpStream::from_std(socket), tls };
+        let mut peer = Peer::new(stream, config)?;
         peer.connection.open()?;
         let session = peer.connection.begin(SessionConfig::new())?;
         let poll = Poll::new()?;
@@ -169,7 +117,7 @@ impl Client {
                 return Ok(Some(event));
             }
             self.peer.flush();
-            self.all_written = self.peer.connection.outbox_len() == 0 && !self.peer.write_over;
+            self.all_written = self.peer.has_written() && !self.peer.write_over;
             if let Some(event) = self.poll_event()? {
                 return Ok(Some(event));
             }
@@ -204,6 +152,9 @@ impl Client {
             if matches!(event, Event::ConnectionError(_)) {
                 until = Some(soon);
                 result = check(&event);
+                if let Some(reason) = self.peer.lost.take() {
+                    result = result.map_err(|error| format!("{error}: {reason}").into());
+                }
             }
             result = result.and_then(|()| if must_arrive { check_open(&event) } else { check(&event) });
         }

@@ -6,16 +6,23 @@ use std::{
 };
 
 use amqp_proto::{
-    CommandError, Connection, Delivery, Event, LinkId, ReceiverId,
-    spec::definitions::{AmqpError, ErrorCondition},
-    types::{Fields, Str, Symbol, Value},
+    CommandError, Connection, Delivery, DeliveryId, Event, LinkId, ReceiverId, SenderId,
+    frame::Payload,
+    spec::{
+        definitions::{AmqpError, ErrorCondition},
+        delivery_state::{DeliveryState, Rejected},
+        messaging::MESSAGE_FORMAT,
+    },
+    types::{Fields, MessageFormat, Str, Symbol, Value},
 };
 
 use crate::{
     address::node_name,
     peers::Peers,
-    queue::Queue,
+    queue::{Queue, outcome},
+    reads::Depth,
     room::Room,
+    services::Services,
     stored::{Stored, destination},
 };
 
@@ -55,10 +62,12 @@ pub struct Node {
     stopping: bool,
     room: Rc<Room>,
     pub(crate) bounds: Bounds,
+    pub(crate) services: Services,
 }
 
 impl Node {
-    pub fn new(bounds: Bounds) -> Self {
+    /// Makes a node without queues. If there is a `token`, `$cbs` takes no other, and without it no link is attached.
+    pub fn new(bounds: Bounds, token: Option<String>) -> Self {
         Self {
             queues: HashMap::new(),
             links: BTreeMap::new(),
@@ -68,6 +77,7 @@ impl Node {
             stopping: false,
             room: Room::new(bounds.all, None),
             bounds,
+            services: Services::new(token),
         }
     }
 
@@ -80,7 +90,13 @@ impl Node {
         match event {
             Event::SenderRequested { sender, .. } => self.attach_consumer(peer, connection, sender),
             Event::ReceiverRequested { receiver, .. } => self.attach_producer(peer, connection, receiver),
+            Event::Delivery { receiver, delivery } if self.services.has_inlet(peer, receiver) => {
+                self.answer(peer, connection, receiver, &delivery)
+            }
             Event::Delivery { receiver, delivery } => self.store(peer, connection, receiver, delivery),
+            Event::DeliveryUpdated { link: LinkId::Sender(sender), first, last, state } => {
+                self.decide(peer, connection, sender, (first, last), state)
+            }
             Event::DeliverySettled { link: LinkId::Sender(sender), first, last, state } => {
                 if let Some(queue) = self.queue_of(peer, sender.into()) {
                     queue.settled((peer, sender), (first, last), state.as_ref());
@@ -92,10 +108,12 @@ impl Node {
                 if let Some(queue) = self.queue_of(peer, sender.into()) {
                     queue.ready((peer, sender));
                 }
+                self.services.send_waiting(peer, connection, sender);
                 self.mark(peer, sender.into());
                 Ok(())
             }
             Event::SenderDrain { sender } => {
+                self.services.send_waiting(peer, connection, sender);
                 if let Some(queue) = self.queue_of(peer, sender.into()) {
                     queue.drain((peer, sender));
                 }
@@ -114,8 +132,67 @@ impl Node {
                 self.forget(peer, receiver.into());
                 Ok(())
             }
+            Event::ConnectionClosed | Event::ConnectionError(_) => {
+                self.services.forget(peer);
+                Ok(())
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Answers a request for a service.
+    fn answer(
+        &mut self,
+        peer: usize,
+        connection: &mut Connection,
+        id: ReceiverId,
+        delivery: &Delivery,
+    ) -> Result<(), CommandError> {
+        let depth = |name: &Str| {
+            let queue = self.queues.get(&node_name(name)?)?;
+            Some(Depth { messages: queue.len(), consumers: queue.consumers().count() })
+        };
+        let done = self.services.answer(peer, connection, id, delivery, (depth, &self.room));
+        let done = done.and_then(|answer| match answer {
+            // The client has no link from the service, but a queue of its own for answers.
+            Some((address, answer)) => {
+                let name = node_name(&address).filter(|name| self.has_queue(name));
+                let name = name.ok_or_else(|| {
+                    AmqpError::described(ErrorCondition::NotFound, "`reply-to` names no link and no queue")
+                })?;
+                self.services.check(peer, None)?;
+                self.push(Some(name), MESSAGE_FORMAT, answer)
+            }
+            None => Ok(()),
+        });
+        let mut receiver = connection.receiver(id)?;
+        match done {
+            Ok(()) => receiver.accept(delivery.id),
+            Err(error) => receiver.reject(delivery.id, Some(error)),
+        }
+    }
+
+    /// Gives deliveries the outcome that a receiver in mode second has for them, and settles them with it.
+    fn decide(
+        &mut self,
+        peer: usize,
+        connection: &mut Connection,
+        id: SenderId,
+        (first, last): (DeliveryId, DeliveryId),
+        state: Option<DeliveryState>,
+    ) -> Result<(), CommandError> {
+        let Some(state) = state.filter(|state| outcome(state).is_some()) else { return Ok(()) };
+        // The error is the receiver's, and some take it for one of ours if it is sent back.
+        let state = match state {
+            DeliveryState::Rejected(_) => DeliveryState::from(Rejected::default()),
+            state => state,
+        };
+        let Some(queue) = self.queue_of(peer, id.into()) else { return Ok(()) };
+        let deliveries = queue.unsettled_of((peer, id), (first, last));
+        queue.settled((peer, id), (first, last), Some(&state));
+        self.mark(peer, id.into());
+        let mut sender = connection.sender(id)?;
+        deliveries.into_iter().try_for_each(|delivery| sender.settle(delivery, Some(state.clone())))
     }
 
     /// Sends from the queues that may have messages, and ends links whose queue is gone.
@@ -181,7 +258,7 @@ impl Node {
         let Some(link) = self.links.get(&(peer, id.into())) else { return receiver.release(delivery.id) };
         let can_reject = link.takes_rejected && !delivery.settled;
         let name = link.name.clone();
-        match self.push(name, &delivery) {
+        match self.push(name, delivery.message_format, delivery.payload.clone()) {
             Ok(()) => receiver.accept(delivery.id),
             Err(error) if can_reject => receiver.reject(delivery.id, Some(error)),
             // There is no other way to report what became of the message.
@@ -194,8 +271,7 @@ impl Node {
     }
 
     /// Puts a message into the queue with this name, or into the one that the message names.
-    fn push(&mut self, name: Option<Str>, delivery: &Delivery) -> Result<(), AmqpError> {
-        let (format, payload) = (delivery.message_format, delivery.payload.clone());
+    fn push(&mut self, name: Option<Str>, format: MessageFormat, payload: Payload) -> Result<(), AmqpError> {
         let name = name.or_else(|| node_name(&destination(format, &payload)?));
         let name = name.ok_or_else(|| {
             AmqpError::described(ErrorCondition::NotFound, "the message's field `to` names no queue")
@@ -225,6 +301,7 @@ impl Node {
     }
 
     pub(crate) fn forget(&mut self, peer: usize, link: LinkId) {
+        self.services.forget_link(peer, link);
         self.mark(peer, link);
         let Some(Link { name: Some(name), owner, .. }) = self.links.remove(&(peer, link)) else { return };
         let Some(queue) = self.queues.get_mut(&name) else { return };

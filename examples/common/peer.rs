@@ -1,4 +1,4 @@
-//! A connection and its socket. Moves bytes between the two, and never blocks.
+//! A connection and its socket, with TLS between them or without. Moves bytes between the two, and never blocks.
 
 use std::{
     io::{self, ErrorKind, IoSlice, Read as _, Write as _},
@@ -11,6 +11,8 @@ use amqp_proto::{Connection, ConnectionConfig, Instant, Owed, Progress, state::C
 use bytes::{Buf as _, BytesMut};
 use mio::{event, net::TcpStream};
 
+use crate::stream::Stream;
+
 /// Bytes read at a time: the size of the block that a program's connections share.
 pub const READ: usize = 64 << 10;
 
@@ -20,7 +22,9 @@ pub const LINGER: Duration = Duration::from_secs(1);
 /// A connection and its socket.
 pub struct Peer {
     pub connection: Connection,
-    socket: TcpStream,
+    stream: Stream<TcpStream>,
+    /// True if the handshake of TLS is not over.
+    shaking: bool,
     /// Bytes read and not consumed. An idle connection keeps no memory for it.
     input: BytesMut,
     progress: Progress,
@@ -33,19 +37,24 @@ pub struct Peer {
     /// True if the socket's read or write side has ended.
     pub read_over: bool,
     pub write_over: bool,
+    /// The reason why the transport was lost.
+    pub lost: Option<io::Error>,
     /// True if output was written or dropped since the engine stopped for lack of room.
     made_room: bool,
     /// The time at which the connection was closed.
     pub closed_at: Option<time::Instant>,
+    /// True if the socket's write side was shut down.
+    pub shut: bool,
 }
 
 impl Peer {
-    pub fn new(socket: TcpStream, config: impl Into<Arc<ConnectionConfig>>) -> io::Result<Self> {
+    pub fn new(stream: Stream<TcpStream>, config: impl Into<Arc<ConnectionConfig>>) -> io::Result<Self> {
         // Without it the kernel holds back small frames until the peer has acknowledged earlier ones.
-        socket.set_nodelay(true)?;
-        Ok(Self {
+        stream.socket.set_nodelay(true)?;
+        let mut peer = Self {
             connection: Connection::new(config),
-            socket,
+            stream,
+            shaking: true,
             input: BytesMut::new(),
             progress: Progress::NeedInput,
             start: time::Instant::now(),
@@ -54,9 +63,24 @@ impl Peer {
             ending: false,
             read_over: false,
             write_over: false,
+            lost: None,
             made_room: false,
             closed_at: None,
-        })
+            shut: false,
+        };
+        peer.describe();
+        Ok(peer)
+    }
+
+    /// Describes the transport to the engine when the handshake is over, which is before it has any input.
+    fn describe(&mut self) {
+        if self.shaking
+            && let Some(tunnel) = self.stream.tunnel()
+        {
+            self.shaking = false;
+            // An error means that the connection has ended.
+            let _ = self.connection.set_tunnel(tunnel);
+        }
     }
 
     /// The time for the engine, which has no clock.
@@ -76,17 +100,22 @@ impl Peer {
         let now = self.now();
         self.connection.handle_timeout(now);
         if self.can_read() {
-            match self.socket.read(block) {
+            let read = self.stream.read(block);
+            self.describe();
+            match read {
                 Ok(0) => self.end_of_input(),
                 Ok(count) => {
                     // A block that was not filled has emptied the socket: the poll reports when there is more. But it
-                    // does not report an end that it has reported already.
-                    self.readable = count == block.len() || self.ending;
+                    // does not report an end that it has reported already. TLS reads in blocks of its own.
+                    self.readable = count == block.len() || self.ending || self.stream.tls.is_some();
                     self.input.extend_from_slice(&block[..count]);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => self.end_of_input(),
+                Err(error) => {
+                    self.lost = Some(error);
+                    self.end_of_input();
+                }
             }
         }
         self.made_room = false;
@@ -113,7 +142,7 @@ impl Peer {
             }
             let mut slices = [IoSlice::new(&[]); 64];
             let count = out.chunks_vectored(&mut slices);
-            match self.socket.write_vectored(&slices[..count]) {
+            match self.stream.write_vectored(&slices[..count]) {
                 Ok(written) => {
                     wrote = true;
                     self.made_room = true;
@@ -129,12 +158,42 @@ impl Peer {
                 }
             }
         }
-        if self.connection.is_closed() && self.closed_at.is_none() {
-            // A socket dropped with unread bytes resets the transport, and the peer may lose our last frames.
-            let _ = self.socket.shutdown(Shutdown::Write);
-            self.closed_at = Some(time::Instant::now());
-        }
+        self.end_output();
+        self.push(now);
         wrote
+    }
+
+    /// Ends the output of a connection that is closed.
+    fn end_output(&mut self) {
+        if self.connection.is_closed() && self.closed_at.is_none() {
+            self.closed_at = Some(time::Instant::now());
+            self.stream.end_output();
+        }
+    }
+
+    /// Writes what TLS holds, and shuts down the socket behind the end of the output.
+    fn push(&mut self, now: Instant) {
+        while self.stream.is_behind() && self.writable && !self.write_over {
+            match self.stream.flush() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(_) => {
+                    self.write_over = true;
+                    self.connection.output_lost(now);
+                }
+                Ok(()) => {}
+            }
+        }
+        if self.closed_at.is_some() && !self.shut && self.has_written() {
+            // A socket dropped with unread bytes resets the transport, and the peer may lose our last frames.
+            let _ = self.stream.socket.shutdown(Shutdown::Write);
+            self.shut = true;
+        }
+    }
+
+    /// True if the socket has taken all output.
+    pub fn has_written(&self) -> bool {
+        self.connection.outbox_len() == 0 && (self.write_over || !self.stream.is_behind())
     }
 
     fn can_read(&self) -> bool {
@@ -153,7 +212,7 @@ impl Peer {
 
     /// Returns the longest time to wait for the socket.
     pub fn timeout(&self) -> Option<Duration> {
-        let can_write = self.writable && !self.write_over && self.connection.outbox_len() > 0;
+        let can_write = self.writable && !self.write_over && !self.has_written();
         let can_go_on = match self.progress {
             Progress::NeedInput | Progress::Closed => false,
             Progress::DrainOutput => self.made_room,
@@ -172,6 +231,6 @@ impl Peer {
     }
 
     pub fn source(&mut self) -> &mut TcpStream {
-        &mut self.socket
+        &mut self.stream.socket
     }
 }

@@ -104,8 +104,8 @@ impl Peers {
             if let Some(due) = entry.due.take() {
                 self.due.remove(&(due, key));
             }
-            let closed_at = entry.peer.closed_at;
-            if closed_at.is_some_and(|at| entry.peer.read_over || at.elapsed() >= LINGER) {
+            let read_and_written = entry.peer.read_over && entry.peer.shut;
+            if entry.peer.closed_at.is_some_and(|at| read_and_written || at.elapsed() >= LINGER) {
                 self.refused -= usize::from(entry.refused);
                 // Dropping a socket takes it out of the poll.
                 self.all.remove(&key);

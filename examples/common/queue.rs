@@ -51,7 +51,7 @@ pub struct Queue {
     next_turn: u64,
     /// Links whose peers drain their credit (2.6.7).
     draining: BTreeSet<Outlet>,
-    tag: u64,
+    tag: u128,
     room: Rc<Room>,
     _charge: Charge,
 }
@@ -157,6 +157,12 @@ impl Queue {
         waiting.map(|((peer, _), _)| *peer)
     }
 
+    /// Returns those of a range that are unsettled deliveries of a link.
+    pub fn unsettled_of(&self, outlet: Outlet, (first, last): (DeliveryId, DeliveryId)) -> Vec<DeliveryId> {
+        let consumer = self.consumers.get(&outlet);
+        consumer.map(|it| it.unsettled.range(first..=last).map(|(id, _)| *id).collect()).unwrap_or_default()
+    }
+
     /// Settles a range of a link's unsettled deliveries.
     pub fn settled(
         &mut self,
@@ -232,8 +238,8 @@ impl Queue {
             return Served::NoMessage;
         };
         let options = SendOptions::new().settled(consumer.settled).message_format(message.format);
-        // The payload is shared, not copied.
-        match sender.send_with(self.tag, message.payload.clone(), &options) {
+        // The payload is shared, not copied. The tag has the size of a lock token, which clients of Azure look for.
+        match sender.send_with(self.tag.to_be_bytes(), message.payload.clone(), &options) {
             Ok(delivery) => {
                 self.tag += 1;
                 consumer.seen = place + 1;
@@ -279,7 +285,7 @@ fn drained((_, id): Outlet, connection: &mut Connection) {
 }
 
 /// Returns the outcome that a terminal state is.
-fn outcome(state: &DeliveryState) -> Option<Outcome> {
+pub fn outcome(state: &DeliveryState) -> Option<Outcome> {
     match state {
         DeliveryState::Accepted(_) => Some(Outcome::Accepted(Default::default())),
         DeliveryState::Rejected(_) => Some(Outcome::Rejected(Default::default())),

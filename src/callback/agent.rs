@@ -13,7 +13,7 @@ use super::{
     },
 };
 use crate::{
-    Instant, Progress,
+    Connection, Instant, Progress,
     frame::{Input, Transmit},
 };
 
@@ -142,15 +142,17 @@ impl Agent {
         let keys: Vec<EndpointKey> = self.connections.keys().copied().collect();
         for key in keys {
             if let Some(connection) = self.connections.get_mut(&key) {
-                connection.engine.handle_timeout(now);
-                connection.report_failed_opens(&self.registry);
+                connection.handle_timeout(now, &self.registry);
             }
             self.run_commands();
             while let Some(connection) = self.connections.get_mut(&key)
                 && let Some(event) = connection.engine.poll_event()
             {
-                connection.on_event(event, &self.registry);
+                connection.on_event(now, event, &self.registry);
                 self.run_commands();
+            }
+            if let Some(connection) = self.connections.get_mut(&key) {
+                connection.run_tokens(now, &self.registry);
             }
             if let Some(connection) = self.connections.get(&key)
                 && connection.is_over()
@@ -167,10 +169,39 @@ impl Agent {
     ///
     /// It is exact once the output of all connections has been taken.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let is_due = |connection: &AgentConnection| connection.has_failed_opens() || connection.is_over();
-        let due_now = self.registry.borrow().has_commands() || self.connections.values().any(is_due);
+        let due_now =
+            self.registry.borrow().has_commands() || self.connections.values().any(AgentConnection::is_due);
         let now = due_now.then_some(self.now);
-        self.connections.values().filter_map(|connection| connection.engine.poll_timeout()).chain(now).min()
+        self.connections.values().filter_map(AgentConnection::poll_timeout).chain(now).min()
+    }
+
+    /// Reaches the engine of a connection, for all that the callback API lacks. Returns `None` if the connection has ended.
+    ///
+    /// It answers [`SASL_PENDING`](crate::Event::SaslPending) and [`TLS_READY`](crate::Event::TlsReady), which the
+    /// connection's callback receives by these names, and [describes the transport](Connection::set_tunnel). Sessions
+    /// and links opened here report to the connection's callback too, without a handle. An
+    /// [`EventHandler`](super::EventHandler) receives all that their events carry.
+    ///
+    /// What it raises reaches the callbacks at the next [`run_callbacks`](Self::run_callbacks). Leave
+    /// [`poll_event`](Connection::poll_event) to that function: an event taken here reaches no callback.
+    ///
+    /// ```
+    /// # use amqp_proto::callback::{Agent, AgentConfig};
+    /// use amqp_proto::sasl::Tunnel;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut agent = Agent::new(AgentConfig::new("container-1"));
+    /// let connection = agent.open_connection("amqps://broker.example", |event, _| println!("{event}"))?;
+    /// // The TLS handshake has ended, and the certificate is good.
+    /// let engine = agent.connection_mut(connection.id()).ok_or("the connection has ended")?;
+    /// engine.set_tunnel(Tunnel::new().protected(true).server_name("broker.example"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn connection_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.run_commands();
+        let connection = self.connections.get_mut(&id.0)?;
+        connection.is_touched = true;
+        Some(&mut connection.engine)
     }
 
     /// True if nothing is left to read or write on a connection, so that its transport can be closed.

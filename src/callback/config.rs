@@ -2,8 +2,8 @@
 
 use super::url::Url;
 use crate::{
-    ConnectionConfig, CreditPolicy, ReceiverConfig, SenderConfig, SessionConfig, Side, sasl::Mechanism,
-    types::Str,
+    ConnectionConfig, CreditPolicy, ReceiverConfig, SenderConfig, SessionConfig, Side,
+    extensions::cbs::CbsConfig, sasl::Mechanism, types::Str,
 };
 
 /// The settings of an [`Agent`](super::Agent).
@@ -21,6 +21,7 @@ use crate::{
 pub struct AgentConfig {
     connection_config: ConnectionConfig,
     session_config: SessionConfig,
+    cbs_config: Option<CbsConfig>,
     pub(super) max_connections: usize,
     pub(super) max_sessions: usize,
     pub(super) max_links: usize,
@@ -34,12 +35,21 @@ impl AgentConfig {
         Self {
             connection_config: ConnectionConfig::client(container_id),
             session_config: SessionConfig::new(),
+            cbs_config: None,
             max_connections: 64,
             max_sessions: 256,
             max_links: 1024,
             max_queued_messages: 1000,
             receiver_credit: 10,
         }
+    }
+
+    /// Sets how tokens are put: see [`authorize`](super::ConnectionHandle::authorize). Default [`CbsConfig::new`] with the
+    /// container-id.
+    #[must_use]
+    pub fn cbs_config(mut self, cbs_config: CbsConfig) -> Self {
+        self.cbs_config = Some(cbs_config);
+        self
     }
 
     setters! {
@@ -73,6 +83,11 @@ impl AgentConfig {
         // An agent initiates all of its connections. A server's settings would wait for a header that no broker sends.
         config.side = Side::Client;
         config.hostname(url.server.host.as_str()).sasl(mechanism)
+    }
+
+    pub(super) fn cbs(&self) -> CbsConfig {
+        let by_default = || CbsConfig::new(self.connection_config.container_id.clone());
+        self.cbs_config.clone().unwrap_or_else(by_default)
     }
 
     pub(super) fn session(&self) -> SessionConfig {

@@ -1,6 +1,7 @@
 //! One connection of an agent: an engine, the callbacks of its endpoints, and the commands of their handles.
 
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, VecDeque},
     string::{String, ToString},
     vec::Vec,
@@ -9,13 +10,16 @@ use core::mem;
 
 use super::{
     config::AgentConfig,
+    handler::EventHandler,
     registry::{
         Callback, Command, EndpointKey, MessageCallback, OutcomeCallback, QueuedCommand, SharedRegistry,
     },
+    tokens::{TokenEvent, Tokens},
     url::Url,
 };
 use crate::{
-    CommandError, Connection, DeliveryId, ReceiverId, SenderId, SessionId, frame::Payload, types::Str,
+    CommandError, Connection, DeliveryId, Event, Instant, ReceiverId, SenderId, SessionId, frame::Payload,
+    types::Str,
 };
 
 /// The engine's id of an endpoint.
@@ -91,6 +95,11 @@ pub(super) struct AgentConnection {
     pub(super) sessions: BTreeMap<SessionId, Observer>,
     pub(super) senders: BTreeMap<SenderId, AgentSender>,
     pub(super) receivers: BTreeMap<ReceiverId, AgentReceiver>,
+    /// None until a token is asked for.
+    tokens: Option<Box<Tokens>>,
+    handlers: Vec<Box<dyn EventHandler>>,
+    /// The application has reached the engine, which may have raised events.
+    pub(super) is_touched: bool,
     failed_sessions: Vec<FailedOpen>,
     /// With the session that each is in.
     failed_links: Vec<(EndpointKey, FailedOpen)>,
@@ -111,6 +120,9 @@ impl AgentConnection {
             sessions: BTreeMap::new(),
             senders: BTreeMap::new(),
             receivers: BTreeMap::new(),
+            tokens: None,
+            handlers: Vec::new(),
+            is_touched: false,
             failed_sessions: Vec::new(),
             failed_links: Vec::new(),
         }
@@ -121,8 +133,72 @@ impl AgentConnection {
         self.ended && self.engine.is_closed()
     }
 
-    pub(super) fn has_failed_opens(&self) -> bool {
-        !self.failed_sessions.is_empty() || !self.failed_links.is_empty()
+    /// True if callbacks have something to do whatever the time is.
+    pub(super) fn is_due(&self) -> bool {
+        let has_failed_opens = !self.failed_sessions.is_empty() || !self.failed_links.is_empty();
+        let has_tokens = self.tokens.as_ref().is_some_and(|tokens| tokens.is_due(&self.engine));
+        has_failed_opens || has_tokens || self.is_touched || self.is_over()
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let tokens = self.tokens.as_ref().and_then(|tokens| tokens.poll_timeout());
+        let handlers = self.handlers.iter().filter_map(|handler| handler.poll_timeout());
+        [self.engine.poll_timeout(), tokens].into_iter().flatten().chain(handlers).min()
+    }
+
+    /// Handles the timers that are due, and reports the opens that failed.
+    pub(super) fn handle_timeout(&mut self, now: Instant, registry: &SharedRegistry) {
+        self.is_touched = false;
+        self.engine.handle_timeout(now);
+        for handler in &mut self.handlers {
+            if handler.poll_timeout().is_some_and(|due| due <= now) {
+                handler.handle_timeout(now, &mut self.engine);
+            }
+        }
+        self.report_failed_opens(registry);
+    }
+
+    /// Passes an event to the tokens and to the handlers, and returns it if it is none of theirs.
+    pub(super) fn offer(&mut self, now: Instant, event: Event) -> Option<Event> {
+        let mut event = match &mut self.tokens {
+            Some(tokens) => tokens.handle(now, &mut self.engine, event)?,
+            None => event,
+        };
+        for handler in &mut self.handlers {
+            event = handler.handle(now, &mut self.engine, event)?;
+        }
+        Some(event)
+    }
+
+    /// Asks for the tokens that are due, puts them, and reports those that failed or expired.
+    pub(super) fn run_tokens(&mut self, now: Instant, registry: &SharedRegistry) {
+        if let Some(tokens) = &mut self.tokens {
+            tokens.run(now, &mut self.engine);
+        }
+        self.report_tokens(registry);
+    }
+
+    pub(super) fn report_tokens(&mut self, registry: &SharedRegistry) {
+        let Some(tokens) = &mut self.tokens else { return };
+        while let Some(TokenEvent { audience, name, detail }) = tokens.poll_event() {
+            // After a close the application waits for no token.
+            if !registry.borrow().accepts_calls(self.observer.key) {
+                continue;
+            }
+            if let Some(callback) = tokens.callback(&audience).or(self.observer.callback.as_mut()) {
+                callback(name, detail.as_deref());
+            }
+        }
+    }
+
+    /// Reports the tokens that were due, at the end of the connection, and drops what the application has added.
+    pub(super) fn end_tokens_and_handlers(&mut self, registry: &SharedRegistry) {
+        if let Some(tokens) = &mut self.tokens {
+            tokens.fail_due(&"the connection has ended");
+        }
+        self.report_tokens(registry);
+        self.tokens = None;
+        self.handlers.clear();
     }
 
     pub(super) fn run_command(&mut self, queued: QueuedCommand, registry: &SharedRegistry) {
@@ -139,6 +215,22 @@ impl AgentConnection {
                 self.open_receiver(receiver, session, address, registry);
             }
             Command::Send { payload, on_outcome } => self.queue(key, payload, on_outcome, registry),
+            // Nothing is added to a connection that has ended.
+            _ if self.ended => {}
+            Command::Authorize { audience, callback, provider } => {
+                let new = || Box::new(Tokens::new(registry.borrow().config.cbs()));
+                self.tokens.get_or_insert_with(new).authorize(audience, provider, callback);
+            }
+            Command::PutToken(token) => {
+                let new = || Box::new(Tokens::new(registry.borrow().config.cbs()));
+                self.tokens.get_or_insert_with(new).put(token);
+            }
+            Command::ForgetToken { audience } => {
+                if let Some(tokens) = &mut self.tokens {
+                    tokens.forget(&audience);
+                }
+            }
+            Command::AddEventHandler(handler) => self.handlers.push(handler),
             Command::Close => self.close(key),
         }
     }

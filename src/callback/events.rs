@@ -8,7 +8,7 @@ use super::{
     registry::{EndpointKey, SharedRegistry},
 };
 use crate::{
-    CommandError, Delivery, DeliveryId, Event, LinkId, ReceiverId, SenderId, SessionId,
+    CommandError, Delivery, DeliveryId, Event, Instant, LinkId, ReceiverId, SenderId, SessionId,
     spec::{
         definitions::{AmqpError, ErrorCondition},
         delivery_state::DeliveryState,
@@ -17,45 +17,52 @@ use crate::{
 
 impl AgentConnection {
     /// Acts upon an event of the engine, and reports it to the callback that it concerns.
-    pub(super) fn on_event(&mut self, event: Event, registry: &SharedRegistry) {
+    ///
+    /// Events of sessions and links without a handle are those of the application, which has reached the engine itself.
+    pub(super) fn on_event(&mut self, now: Instant, event: Event, registry: &SharedRegistry) {
+        if let Some(event) = self.offer(now, event) {
+            self.report(event, registry);
+        }
+        self.report_tokens(registry);
+    }
+
+    fn report(&mut self, event: Event, registry: &SharedRegistry) {
         let (name, detail) = (event.name(), event.error_detail());
         let detail = detail.as_deref();
         match event {
-            Event::ConnectionOpen => self.on_open(self.observer.key, name, registry),
+            Event::ConnectionOpen => self.on_open(Some(self.observer.key), name, registry),
             Event::ConnectionClosed | Event::ConnectionError(_) => {
                 self.on_connection_end(name, detail, registry);
             }
             Event::SessionOpen { session } => {
-                if let Some(key) = self.sessions.get(&session).map(|session| session.key) {
-                    self.on_open(key, name, registry);
-                }
+                let key = self.sessions.get(&session).map(|session| session.key);
+                self.on_open(key, name, registry);
             }
             Event::SessionClosed { session } | Event::SessionError { session, .. } => {
                 self.on_session_end(session, name, detail, registry);
             }
             Event::SenderOpen { sender } => {
-                if let Some(key) = self.senders.get(&sender).map(|sender| sender.observer.key) {
-                    self.on_open(key, name, registry);
-                    self.send_queued(sender, registry);
-                }
+                let key = self.senders.get(&sender).map(|sender| sender.observer.key);
+                self.on_open(key, name, registry);
+                self.send_queued(sender, registry);
             }
             Event::SenderReady { sender } => self.send_queued(sender, registry),
             Event::SenderDrain { sender } => self.on_drain(sender, registry),
             Event::SenderClosed { sender, .. }
             | Event::SenderDetached { sender, .. }
-            | Event::SenderError { sender, .. } => self.on_sender_end(sender, detail, registry),
+            | Event::SenderError { sender, .. } => self.on_sender_end(sender, name, detail, registry),
             Event::ReceiverOpen { receiver } => {
-                if let Some(key) = self.receivers.get(&receiver).map(|receiver| receiver.observer.key) {
-                    self.on_open(key, name, registry);
-                }
+                let key = self.receivers.get(&receiver).map(|receiver| receiver.observer.key);
+                self.on_open(key, name, registry);
             }
             Event::ReceiverClosed { receiver, .. }
             | Event::ReceiverDetached { receiver }
-            | Event::ReceiverError { receiver, .. } => self.on_receiver_end(receiver, detail, registry),
+            | Event::ReceiverError { receiver, .. } => self.on_receiver_end(receiver, name, detail, registry),
             Event::Delivery { receiver, delivery } => self.on_delivery(receiver, delivery, registry),
             Event::DeliverySettled { link: LinkId::Sender(sender), first, last, state } => {
                 self.on_settled(sender, (first, last), state.as_ref());
             }
+            Event::SaslPending | Event::TlsReady => self.observer.notify(&mut None, name, detail),
             other => self.refuse_request(&other),
         }
     }
@@ -72,9 +79,11 @@ impl AgentConnection {
         };
     }
 
-    fn on_open(&mut self, key: EndpointKey, event: &str, registry: &SharedRegistry) {
-        registry.borrow_mut().set_open(key);
-        let observer = match self.engine_ids.get(&key) {
+    fn on_open(&mut self, key: Option<EndpointKey>, event: &str, registry: &SharedRegistry) {
+        if let Some(key) = key {
+            registry.borrow_mut().set_open(key);
+        }
+        let observer = match key.and_then(|key| self.engine_ids.get(&key)) {
             Some(EngineId::Session(id)) => self.sessions.get_mut(id),
             Some(EngineId::Sender(id)) => self.senders.get_mut(id).map(|sender| &mut sender.observer),
             Some(EngineId::Receiver(id)) => self.receivers.get_mut(id).map(|receiver| &mut receiver.observer),
@@ -87,6 +96,7 @@ impl AgentConnection {
     }
 
     fn on_connection_end(&mut self, event: &str, detail: Option<&str>, registry: &SharedRegistry) {
+        self.end_tokens_and_handlers(registry);
         // No call is accepted from here on, so the failed opens reported here are the last.
         registry.borrow_mut().set_closing(self.observer.key);
         self.report_failed_opens(registry);
@@ -109,14 +119,18 @@ impl AgentConnection {
         detail: Option<&str>,
         registry: &SharedRegistry,
     ) {
-        let Some(mut observer) = self.sessions.remove(&id) else { return };
+        let Some(mut observer) = self.sessions.remove(&id) else {
+            return self.observer.notify(&mut None, event, detail);
+        };
         self.forget(observer.key, registry);
         self.report_failed_links(observer.key, registry);
         observer.notify(&mut self.observer.callback, event, detail);
     }
 
-    fn on_sender_end(&mut self, id: SenderId, detail: Option<&str>, registry: &SharedRegistry) {
-        let Some(mut sender) = self.senders.remove(&id) else { return };
+    fn on_sender_end(&mut self, id: SenderId, event: &str, detail: Option<&str>, registry: &SharedRegistry) {
+        let Some(mut sender) = self.senders.remove(&id) else {
+            return self.observer.notify(&mut None, event, detail);
+        };
         self.forget(sender.observer.key, registry);
         let unsent = sender.queue.into_iter().filter_map(|(_, on_outcome)| on_outcome);
         sender.outcomes.into_values().chain(unsent).for_each(|on_outcome| on_outcome(None));
@@ -127,8 +141,16 @@ impl AgentConnection {
         sender.observer.notify(&mut self.observer.callback, event, detail);
     }
 
-    fn on_receiver_end(&mut self, id: ReceiverId, detail: Option<&str>, registry: &SharedRegistry) {
-        let Some(mut receiver) = self.receivers.remove(&id) else { return };
+    fn on_receiver_end(
+        &mut self,
+        id: ReceiverId,
+        event: &str,
+        detail: Option<&str>,
+        registry: &SharedRegistry,
+    ) {
+        let Some(mut receiver) = self.receivers.remove(&id) else {
+            return self.observer.notify(&mut None, event, detail);
+        };
         self.forget(receiver.observer.key, registry);
         let event = if detail.is_some() { "RECEIVER_ERROR" } else { "RECEIVER_CLOSED" };
         receiver.observer.notify(&mut self.observer.callback, event, detail);

@@ -9,12 +9,13 @@ use core::fmt;
 use super::{
     delivery::ReceivedDelivery,
     error::AgentError,
+    handler::EventHandler,
     registry::{
         Callback, Command, ConnectionId, EndpointKey, EndpointKind, OutcomeCallback, Registry, SharedRegistry,
     },
     url::{ServerAddress, Url},
 };
-use crate::{frame::Payload, spec::delivery_state::DeliveryState, types::Str};
+use crate::{extensions::cbs::Token, frame::Payload, spec::delivery_state::DeliveryState, types::Str};
 
 macro_rules! handles {
     ($($(#[$meta:meta])* $name:ident;)*) => {$(
@@ -132,6 +133,81 @@ impl ConnectionHandle {
         let key = self.with_registry(insert).unwrap_or(Err(AgentError::Closed))?;
         self.with_registry(|registry| registry.push_command(key, Command::OpenSession { callback }));
         Ok(SessionHandle { key, registry: self.registry.clone() })
+    }
+
+    /// Authorizes the connection for an audience, by claims-based security: see [`cbs`](crate::extensions::cbs).
+    ///
+    /// `provider` is asked for the audience's token when one is due: once the connection has opened, and for each renewal.
+    /// It returns the token, or `None` and hands it to [`put_token`](Self::put_token) later. A token is renewed if it has a
+    /// [`lifetime`](Token::lifetime).
+    ///
+    /// `callback` receives the events; without one the connection's callback does. `TOKEN_GRANTED` follows each token that
+    /// the peer has taken. `TOKEN_ERROR` has the audience and the reason, if the peer refuses a token or none can be put.
+    /// An earlier token stays in force then, until `TOKEN_EXPIRED`. No event follows once this handle is closed.
+    ///
+    /// The call repeated for an audience replaces provider and callback, and the token is due again.
+    ///
+    /// Tokens take a session and two links, which no limit of the agent counts.
+    ///
+    /// ```
+    /// # use amqp_proto::{callback::{Agent, AgentConfig}, extensions::cbs::Token};
+    /// use core::time::Duration;
+    /// # fn mint(_audience: &str) -> String { String::new() }
+    /// # fn main() -> Result<(), amqp_proto::callback::AgentError> {
+    /// # let mut agent = Agent::new(AgentConfig::new("container-1"));
+    /// # let connection = agent.open_connection("amqps://ns.example", |_, _| {})?;
+    /// connection.authorize("amqps://ns.example/orders", None, |audience| {
+    ///     Some(Token::sas(audience, mint(audience)).lifetime(Duration::from_secs(3600)))
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`AgentError::Closed`] if the connection is closed or closing.
+    pub fn authorize(
+        &self,
+        audience: &str,
+        callback: Option<Callback>,
+        provider: impl FnMut(&str) -> Option<Token> + 'static,
+    ) -> Result<(), AgentError> {
+        let (audience, provider) = (Str::from(audience), Box::new(provider));
+        self.command(Command::Authorize { audience, callback, provider })
+    }
+
+    /// Puts a token that its provider has left for later, or another one before it is due.
+    ///
+    /// `TOKEN_ERROR` follows if the audience is not one of [`authorize`](Self::authorize).
+    ///
+    /// # Errors
+    /// [`AgentError::Closed`] if the connection is closed or closing.
+    pub fn put_token(&self, token: Token) -> Result<(), AgentError> {
+        self.command(Command::PutToken(token))
+    }
+
+    /// Forgets an audience: its token is not renewed, and no event follows for it.
+    ///
+    /// # Errors
+    /// [`AgentError::Closed`] if the connection is closed or closing.
+    pub fn forget_token(&self, audience: &str) -> Result<(), AgentError> {
+        self.command(Command::ForgetToken { audience: audience.into() })
+    }
+
+    /// Adds a handler of events, behind those added before. It is dropped when the connection has ended.
+    ///
+    /// # Errors
+    /// [`AgentError::Closed`] if the connection is closed or closing.
+    pub fn add_event_handler(&self, handler: impl EventHandler + 'static) -> Result<(), AgentError> {
+        self.command(Command::AddEventHandler(Box::new(handler)))
+    }
+
+    fn command(&self, command: Command) -> Result<(), AgentError> {
+        // A command that is refused is dropped after the borrow: what it owns may be handles.
+        if !self.with_registry(|registry| registry.accepts_calls(self.key)).unwrap_or(false) {
+            return Err(AgentError::Closed);
+        }
+        self.with_registry(|registry| registry.push_command(self.key, command));
+        Ok(())
     }
 }
 

@@ -39,6 +39,13 @@
 //! A handle only refers to its endpoint, so a callback may own handles, even the one of its own endpoint. An
 //! endpoint's callback is dropped after the event that ends the endpoint.
 //!
+//! # Tokens, and what else there is
+//!
+//! [`ConnectionHandle::authorize`] puts tokens by claims-based security, and renews them in time. Their events are
+//! `TOKEN_GRANTED`, each time that the peer takes one, `TOKEN_ERROR` with a reason, and `TOKEN_EXPIRED`.
+//! [`ConnectionHandle::add_event_handler`] puts an [extension](crate::extensions), such as management, beside the
+//! connection. [`Agent::connection_mut`] reaches the engine for all else, such as the answer to `SASL_PENDING`.
+//!
 //! # A whole program
 //!
 //! It sends one message over TCP, prints each event, and closes when the message is settled. `examples/agent.rs`
@@ -103,7 +110,9 @@ mod delivery;
 mod error;
 mod events;
 mod handle;
+mod handler;
 mod registry;
+mod tokens;
 mod url;
 
 pub use agent::Agent;
@@ -111,5 +120,6 @@ pub use config::AgentConfig;
 pub use delivery::ReceivedDelivery;
 pub use error::AgentError;
 pub use handle::{ConnectionHandle, ReceiverHandle, SenderHandle, SessionHandle};
+pub use handler::EventHandler;
 pub use registry::{Callback, ConnectionId, Counts};
 pub use url::{ServerAddress, Url, UrlError};

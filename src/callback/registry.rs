@@ -10,9 +10,11 @@ use super::{
     config::AgentConfig,
     delivery::ReceivedDelivery,
     error::AgentError,
+    handler::EventHandler,
+    tokens::TokenProvider,
     url::{ServerAddress, Url},
 };
-use crate::{frame::Payload, spec::delivery_state::DeliveryState, types::Str};
+use crate::{extensions::cbs::Token, frame::Payload, spec::delivery_state::DeliveryState, types::Str};
 
 /// A function that receives events: the event's name, and the reason for an `*_ERROR` event.
 ///
@@ -76,6 +78,16 @@ pub(super) enum Command {
         payload: Payload,
         on_outcome: Option<OutcomeCallback>,
     },
+    Authorize {
+        audience: Str,
+        callback: Option<Callback>,
+        provider: TokenProvider,
+    },
+    PutToken(Token),
+    ForgetToken {
+        audience: Str,
+    },
+    AddEventHandler(Box<dyn EventHandler>),
     Close,
 }
 

@@ -9,7 +9,6 @@
 //! | ANONYMOUS (RFC 4505) | [`Mechanism::anonymous`], [`Mechanism::anonymous_with_trace`] | [`Mechanism::anonymous_server`] | |
 //! | PLAIN (RFC 4616) | [`Mechanism::plain`], [`Mechanism::plain_as`] | [`Mechanism::plain_server`] | [`Mechanism::plain_server_deferred`] |
 //! | EXTERNAL (RFC 4422, A) | [`Mechanism::external`], [`Mechanism::external_as`] | [`Mechanism::external_server`], [`Mechanism::external_server_from_tunnel`] | [`Mechanism::external_server_deferred`] |
-//!
 //! | XOAUTH2 | [`Mechanism::xoauth2`]; deferred: [`Mechanism::xoauth2_deferred`] | [`Mechanism::xoauth2_server`] | [`Mechanism::xoauth2_server_deferred`] |
 //! | OAUTHBEARER (RFC 7628) | [`Mechanism::oauthbearer`]; deferred: [`Mechanism::oauthbearer_deferred`] | [`Mechanism::oauthbearer_server`] | [`Mechanism::oauthbearer_server_deferred`] |
 //! | MSSBCBS | [`Mechanism::mssbcbs`] | [`Mechanism::mssbcbs_server`] | |

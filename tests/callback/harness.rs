@@ -13,6 +13,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
+    time::Duration,
 };
 
 pub(crate) const URL: &str = "amqp://broker.example";
@@ -110,12 +111,23 @@ impl Harness {
         }
     }
 
+    /// Lets time pass in one step, and then exchanges bytes.
+    pub(crate) fn advance(&mut self, time: Duration) {
+        self.now = self.now.saturating_add(time);
+        self.run();
+    }
+
     fn exchange(&mut self, id: ConnectionId) {
         let server = self.servers.entry(id).or_insert_with(|| Server::new(self.server_config.clone()));
         let output = self.agent.poll_transmit(id, self.now);
         let input = server.exchange(output, self.now);
         let _ = self.agent.handle_input(id, self.now, input);
     }
+}
+
+/// The last millisecond before a deadline.
+pub(crate) fn before(deadline: Instant) -> Instant {
+    Instant::from_millis(deadline.as_millis() - 1)
 }
 
 /// One handle of each kind.

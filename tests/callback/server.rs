@@ -3,17 +3,22 @@
 use amqp_proto::{
     Connection, ConnectionConfig, CreditPolicy, Event, Instant, LinkId, ReceiverConfig, ReceiverId,
     SendOptions, SenderConfig, SenderId, SessionConfig, SessionId,
-    frame::Transmit,
+    extensions::{Status, StatusSpelling, cbs::Token},
+    frame::{Payload, Transmit},
+    message::{Message, ParseOptions},
     spec::{
         definitions::{AmqpError, ErrorCondition},
         terminus::TargetArchetype,
     },
+    types::Value,
 };
 use bytes::{BufMut, BytesMut};
 use std::collections::BTreeMap;
 
 /// A server that accepts all links but those to `missing`, and all messages but those to `reject`. Senders to `slow`
 /// get no credit, and messages to `small` may have 64 bytes at most.
+///
+/// It answers at `$cbs` and `$management`: with success, but to a token `bad` with 401, and to one `silent` not at all.
 pub(crate) struct Server {
     engine: Connection,
     input: BytesMut,
@@ -22,6 +27,10 @@ pub(crate) struct Server {
     senders: Vec<SenderId>,
     receivers: BTreeMap<ReceiverId, String>,
     deliveries: u32,
+    /// The link from `$cbs` or `$management`.
+    answers: Option<SenderId>,
+    /// The audience and the text of each token.
+    pub(crate) tokens: Vec<String>,
     pub(crate) received: Vec<Vec<u8>>,
     /// The states with which the client settled deliveries.
     pub(crate) outcomes: Vec<String>,
@@ -39,6 +48,8 @@ impl Server {
             senders: Vec::new(),
             receivers: BTreeMap::new(),
             deliveries: 0,
+            answers: None,
+            tokens: Vec::new(),
             received: Vec::new(),
             outcomes: Vec::new(),
             events: Vec::new(),
@@ -66,6 +77,10 @@ impl Server {
             Event::ReceiverRequested { receiver, .. } => self.on_receiver_requested(receiver),
             Event::Delivery { receiver, delivery } => {
                 let Ok(mut link) = self.engine.receiver(receiver) else { return };
+                if self.receivers[&receiver].starts_with('$') {
+                    link.accept(delivery.id).unwrap();
+                    return self.answer(delivery.payload);
+                }
                 self.received.push(delivery.payload.into_bytes().to_vec());
                 match self.receivers[&receiver].as_str() {
                     "reject" => link.reject(delivery.id, None).unwrap(),
@@ -83,12 +98,37 @@ impl Server {
     fn on_sender_requested(&mut self, sender: SenderId) {
         let Ok(link) = self.engine.sender(sender) else { return };
         let attach = link.remote_attach().unwrap();
-        if attach.source.and_then(|source| source.address).is_some_and(|address| address == "missing") {
+        let address = attach.source.and_then(|source| source.address);
+        if address.as_ref().is_some_and(|address| *address == "missing") {
             let error = AmqpError::described(ErrorCondition::NotFound, "no such node");
             return self.engine.refuse_sender(sender, error).unwrap();
         }
         self.engine.accept_sender(sender, SenderConfig::new()).unwrap();
-        self.senders.push(sender);
+        if address.is_some_and(|address| address.starts_with('$')) {
+            self.answers = Some(sender);
+        } else {
+            self.senders.push(sender);
+        }
+    }
+
+    fn answer(&mut self, request: Payload) {
+        let request = Message::parse(request, &ParseOptions::default()).unwrap();
+        let token = Token::parse(&request).unwrap().map(|(_, token)| token);
+        self.tokens.extend(token.iter().map(|token| format!("{} {}", token.audience(), token.text())));
+        let status = match token.as_ref().map(Token::text) {
+            _ if self.answers.is_none() => return, // A set-token is answered by its outcome.
+            Some("silent") => return,
+            Some("bad") => Status::new(401).condition("amqp:unauthorized-access").description("no"),
+            _ => Status::new(202),
+        };
+        let reply = status.reply(&request, StatusSpelling::Hyphenated).unwrap().value(Value::Null).build();
+        self.deliveries += 1;
+        self.engine.sender(self.answers.unwrap()).unwrap().send(self.deliveries, reply).unwrap();
+    }
+
+    /// Closes the link from `$cbs`.
+    pub(crate) fn close_answers(&mut self) {
+        self.engine.sender(self.answers.unwrap()).unwrap().close(None).unwrap();
     }
 
     fn on_receiver_requested(&mut self, receiver: ReceiverId) {

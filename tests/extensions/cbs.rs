@@ -434,6 +434,39 @@ fn loss_of_a_link_fails_what_is_under_way_and_tokens_in_force_still_expire() {
 }
 
 #[test]
+fn links_attached_again_keep_the_tokens_in_force_and_match_no_answer_from_before() {
+    let mut world = World::new();
+    let mut cbs = attach(&mut world, CbsConfig::new("c"));
+    grant(&mut world, &mut cbs, lasting(QUEUE, 3600));
+    put(&mut world, &mut cbs, lasting(TOPIC, 3600));
+    let session = world.session;
+    let early = cbs.reattach(world.client(), session);
+    assert!(matches!(early, Err(CommandError::IllegalState(_))));
+    let replies = world.replies.unwrap();
+    world.server().sender(replies).unwrap().close(None).unwrap();
+    world.turn(&mut cbs);
+    events(&mut cbs);
+    cbs.reattach(world.client(), session).unwrap();
+    world.turn(&mut cbs);
+    assert_eq!(events(&mut cbs), [CbsEvent::Ready]);
+    assert_ne!(world.replies, Some(replies));
+    let (sender, receiver) = world.attaches();
+    assert_eq!(target_address(&sender.unwrap()).as_deref(), Some("$cbs"));
+    assert_eq!(target_address(&receiver.unwrap()).as_deref(), Some("c"));
+    assert!(cbs.is_granted(QUEUE) && !cbs.is_granted(TOPIC));
+    put(&mut world, &mut cbs, lasting(TOPIC, 3600));
+    // The answer to the request that was lost with the links.
+    let lost = world.request(1);
+    world.reply(Status::new(202).reply(&lost, StatusSpelling::Hyphenated).unwrap().value(Value::Null));
+    world.turn(&mut cbs);
+    assert_eq!(events(&mut cbs), []);
+    answer(&mut world, &mut cbs, &Status::new(202));
+    assert_eq!(events(&mut cbs), [granted(TOPIC)]);
+    world.advance(&mut cbs, Duration::from_secs(2700));
+    assert!(events(&mut cbs).contains(&renewal(QUEUE)));
+}
+
+#[test]
 fn put_that_fails_leaves_no_trace() {
     let mut world = World::new();
     world.behaviour.credit = 0;

@@ -32,9 +32,9 @@ pub(crate) const RANKS: &[(&str, u8)] = &[
     ("link", 7),
     ("session", 8),
     ("connection", 9),
-    ("callback", 10),
     ("extensions", 10),
     ("transaction", 10),
+    ("callback", 11),
     ("testing", 11),
 ];
 

@@ -19,14 +19,14 @@ use amqp_proto::{
 
 use crate::support::*;
 
-fn frame(channel: u16, performative: &impl Encode, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(channel: u16, performative: &impl Encode, payload: &[u8]) -> Vec<u8> {
     let body = [&to_vec(performative)[..], payload].concat();
     let size = u32::try_from(body.len() + 8).unwrap().to_be_bytes();
     [&size[..], &[2, 0], &channel.to_be_bytes(), &body].concat()
 }
 
 /// A protocol header, an open, and begins of this many sessions.
-fn head(sessions: u16) -> Vec<u8> {
+pub(crate) fn head(sessions: u16) -> Vec<u8> {
     let open = Open { container_id: "attacker".into(), ..Open::default() };
     let begin = Begin {
         next_outgoing_id: 0_u32.into(),

@@ -3,10 +3,16 @@
 //! Tests of faults found from outside are named by the id of the fault.
 #![cfg(unix)]
 
+mod agent;
 mod attacks;
 mod broker;
+mod certificates;
 mod clients;
+mod logins;
 mod messages;
+mod services;
 mod stopping;
 mod support;
 mod texts;
+mod tls;
+mod websocket;

@@ -5,7 +5,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, Stdio},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     thread,
     time::{Duration, Instant},
 };
@@ -15,6 +15,11 @@ use amqp_proto::{
     SessionConfig, SessionId,
 };
 use bytes::{Buf as _, BytesMut};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 
 /// Only there so that what hangs ends: no test depends on speed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,7 +32,9 @@ fn program(name: &str) -> PathBuf {
         let target = test.ancestors().nth(3).unwrap();
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--offline", "--examples", "--no-default-features", "--features"]);
-        cargo.arg(if cfg!(feature = "testing") { "std,testing" } else { "std" });
+        let features = [(cfg!(feature = "testing"), ",testing"), (cfg!(feature = "scram"), ",scram")];
+        let features = features.iter().filter(|(on, _)| *on).map(|(_, name)| *name);
+        cargo.arg(std::iter::once("std").chain(features).collect::<String>());
         cargo.current_dir(env!("CARGO_MANIFEST_DIR")).env("CARGO_TARGET_DIR", target);
         assert!(cargo.status().unwrap().success(), "the examples do not build");
         target.join("debug/examples")
@@ -163,6 +170,11 @@ impl Broker {
         number(&ended.out, "received")
     }
 
+    /// Returns what a broker reports that was started by [`unread`](Self::unread).
+    pub(crate) fn report(&mut self) -> Report {
+        Report(BufReader::new(self.child.stderr.take().unwrap()))
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
@@ -197,6 +209,16 @@ impl Drop for Broker {
         // Mostly it is to be stopped; an error means that it has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// What a broker reports.
+pub(crate) struct Report(BufReader<ChildStderr>);
+
+impl Report {
+    /// Waits for a line that contains a text. Returns false if the broker ends without it.
+    pub(crate) fn contains(self, text: &str) -> bool {
+        self.0.lines().any(|line| line.unwrap().contains(text))
     }
 }
 
@@ -238,6 +260,7 @@ pub(crate) fn read_to_end(socket: &mut TcpStream) -> Vec<u8> {
 pub(crate) struct End {
     pub(crate) connection: Connection,
     pub(crate) socket: TcpStream,
+    tls: Option<Box<ClientConnection>>,
     input: BytesMut,
     start: Instant,
     over: bool,
@@ -248,7 +271,25 @@ impl End {
         socket.set_nodelay(true).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
         let connection = Connection::new(config);
-        Self { connection, socket, input: BytesMut::new(), start: Instant::now(), over: false }
+        Self { connection, socket, tls: None, input: BytesMut::new(), start: Instant::now(), over: false }
+    }
+
+    /// Connects a client over TLS, which trusts a file. Returns the data of its channel binding too.
+    pub(crate) fn over_tls(broker: &Broker, ca: &str, config: ConnectionConfig) -> (Self, Vec<u8>) {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut tls = ClientConnection::new(Arc::new(tls), "127.0.0.1".try_into().unwrap()).unwrap();
+        let mut socket = broker.connect();
+        tls.complete_io(&mut socket).unwrap();
+        let exported = tls.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", None).unwrap();
+        let mut end = Self::new(socket, config);
+        end.tls = Some(Box::new(tls));
+        (end, exported.to_vec())
     }
 
     /// Connects a client to a broker, with a session.
@@ -277,7 +318,11 @@ impl End {
             if !out.has_remaining() {
                 return;
             }
-            match self.socket.write(out.chunk()) {
+            let written = match &mut self.tls {
+                Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).write(out.chunk()),
+                None => self.socket.write(out.chunk()),
+            };
+            match written {
                 Ok(written) => out.advance(written),
                 Err(_) => self.connection.output_lost(now),
             }
@@ -302,7 +347,11 @@ impl End {
 
     fn read(&mut self) {
         let mut block = [0; 4096];
-        match self.socket.read(&mut block) {
+        let read = match &mut self.tls {
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).read(&mut block),
+            None => self.socket.read(&mut block),
+        };
+        match read {
             Ok(count) if count > 0 => self.input.extend_from_slice(&block[..count]),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             _ => {

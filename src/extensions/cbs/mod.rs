@@ -3,68 +3,7 @@
 //! Sources: Azure's protocol guide and SDKs for put-token; OASIS amqp-cbs v1.0 CSD01 for set-token, in the form that
 //! AMQP.Net Lite and SmallRye send it. [`CbsForm`] is the choice between the two.
 //!
-//! A program that authorizes one queue and renews the token in time:
-//!
-//! ```
-//! use core::time::Duration;
-//!
-//! use amqp_proto::{
-//!     CommandError, Connection, Event, Instant, SessionId,
-//!     extensions::cbs::{Cbs, CbsConfig, CbsEvent, Token},
-//! };
-//!
-//! const AUDIENCE: &str = "amqps://example.servicebus.windows.net/orders";
-//!
-//! /// To be called when the session has opened.
-//! fn attach(connection: &mut Connection, session: SessionId) -> Result<Cbs, CommandError> {
-//!     Cbs::attach(connection, session, CbsConfig::new("client-7"))
-//! }
-//!
-//! fn token(mint: &mut impl FnMut() -> String) -> Token {
-//!     Token::sas(AUDIENCE, mint()).lifetime(Duration::from_secs(3600))
-//! }
-//!
-//! /// Returns true once links to the queue can be attached.
-//! fn on_event(
-//!     now: Instant,
-//!     connection: &mut Connection,
-//!     cbs: &mut Cbs,
-//!     event: Event,
-//!     mint: &mut impl FnMut() -> String,
-//! ) -> Result<bool, CommandError> {
-//!     let _of_somebody_else = cbs.handle(now, connection, event);
-//!     on_cbs_events(now, connection, cbs, mint)
-//! }
-//!
-//! /// To be called when `cbs.poll_timeout()` has been reached.
-//! fn on_timeout(
-//!     now: Instant,
-//!     connection: &mut Connection,
-//!     cbs: &mut Cbs,
-//!     mint: &mut impl FnMut() -> String,
-//! ) -> Result<bool, CommandError> {
-//!     cbs.handle_timeout(now, connection);
-//!     on_cbs_events(now, connection, cbs, mint)
-//! }
-//!
-//! fn on_cbs_events(
-//!     now: Instant,
-//!     connection: &mut Connection,
-//!     cbs: &mut Cbs,
-//!     mint: &mut impl FnMut() -> String,
-//! ) -> Result<bool, CommandError> {
-//!     let mut granted = false;
-//!     while let Some(event) = cbs.poll_event() {
-//!         match event {
-//!             CbsEvent::Ready | CbsEvent::RenewalDue { .. } => drop(cbs.put(now, connection, token(mint))?),
-//!             CbsEvent::Granted { .. } => granted = true,
-//!             CbsEvent::Refused { audience, status, .. } => println!("no access to {audience}: {status:?}"),
-//!             _ => {}
-//!         }
-//!     }
-//!     Ok(granted)
-//! }
-//! ```
+#![doc = include_str!("../../../docs/cbs.md")]
 
 mod config;
 mod token;
@@ -78,7 +17,7 @@ use alloc::{
 };
 use core::time::Duration;
 
-use super::{RequestEvent, RequestFailure, RequestId, Requests, Status};
+use super::{RequestConfig, RequestEvent, RequestFailure, RequestId, Requests, Status};
 use crate::{
     CommandError, Connection, Delivery, Event, Failure, Instant, SenderConfig, SessionId,
     message::{Message, ParseOptions},
@@ -125,7 +64,7 @@ pub enum CbsEvent {
         /// The audience.
         audience: Str,
     },
-    /// The links have ended, so no token can be put here any more. Tokens in force still expire.
+    /// The links have ended, so no token can be put until [`reattach`](Cbs::reattach). Tokens in force still expire.
     Closed {
         /// The reason, unless a link was closed without an error.
         failure: Option<Arc<Failure>>,
@@ -139,6 +78,8 @@ pub enum CbsEvent {
 pub struct Cbs {
     requests: Requests,
     form: CbsForm,
+    node: Str,
+    request_config: RequestConfig,
     renew_before: Duration,
     audiences: BTreeMap<Str, Audience>,
     in_flight: BTreeMap<RequestId, Str>,
@@ -189,22 +130,35 @@ impl Cbs {
         };
         let node = config.node.or_else(|| open.map(|open| form.node(open)));
         let node = node.unwrap_or(Str::from_static(CbsForm::NODE));
-        let requests = match form {
-            CbsForm::PutToken => Requests::attach(connection, session, node, config.requests)?,
-            CbsForm::SetToken => {
-                let sender = connection.session(session)?.attach_sender(SenderConfig::to(node))?;
-                Requests::over(connection, sender, None, config.requests)?
-            }
-        };
+        let requests = attach_links(connection, session, form, node.clone(), config.requests.clone())?;
         Ok(Self {
             requests,
             form,
+            node,
+            request_config: config.requests,
             renew_before: config.renew_before,
             audiences: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             timers: BTreeSet::new(),
             events: VecDeque::new(),
         })
+    }
+
+    /// Attaches to the node again, after [`Closed`](CbsEvent::Closed). [`Ready`](CbsEvent::Ready) follows.
+    ///
+    /// Tokens in force stay, with their times. A service can close idle links: Service Bus does so after ten minutes.
+    ///
+    /// # Errors
+    /// [`CommandError::IllegalState`] if the links have not ended; and those of [`attach`](Self::attach).
+    pub fn reattach(&mut self, connection: &mut Connection, session: SessionId) -> Result<(), CommandError> {
+        if !self.requests.is_closed() {
+            return Err(CommandError::IllegalState("the links for tokens have not ended"));
+        }
+        let (node, config) = (self.node.clone(), self.request_config.clone());
+        let requests = attach_links(connection, session, self.form, node, config)?;
+        // An answer to a request on the links before must not match one on these.
+        self.requests = requests.numbered_after(&self.requests);
+        Ok(())
     }
 
     /// Returns the form in which tokens are put.
@@ -394,6 +348,22 @@ impl Cbs {
     fn drop_unless_granted(&mut self, audience: &Str) {
         if self.audiences.get(audience).is_some_and(|state| state.granted.is_none()) {
             self.audiences.remove(audience);
+        }
+    }
+}
+
+fn attach_links(
+    connection: &mut Connection,
+    session: SessionId,
+    form: CbsForm,
+    node: Str,
+    config: RequestConfig,
+) -> Result<Requests, CommandError> {
+    match form {
+        CbsForm::PutToken => Requests::attach(connection, session, node, config),
+        CbsForm::SetToken => {
+            let sender = connection.session(session)?.attach_sender(SenderConfig::to(node))?;
+            Requests::over(connection, sender, None, config)
         }
     }
 }

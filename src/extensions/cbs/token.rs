@@ -87,7 +87,7 @@ impl Token {
         self.expires
     }
 
-    /// Returns the request that puts the token.
+    /// Returns the request that puts the token. The message shows it, in `Debug` too.
     pub fn to_message(&self, form: CbsForm) -> MessageBuilder<ValueBody> {
         match form {
             CbsForm::PutToken => {

@@ -1,56 +1,6 @@
 //! Management of a node by messages: AMQP Management, working draft 16.
 //!
-//! A program that reads the attributes of a queue:
-//!
-//! ```
-//! use amqp_proto::{
-//!     CommandError, Connection, Event, Instant, SessionId,
-//!     extensions::{
-//!         RequestConfig,
-//!         management::{Entity, Management, ManagementEvent, Operation},
-//!     },
-//!     types::Value,
-//! };
-//!
-//! fn attach(connection: &mut Connection, session: SessionId) -> Result<Management, CommandError> {
-//!     Management::attach(connection, session, "$management", RequestConfig::new("admin-7"))
-//! }
-//!
-//! fn on_event(
-//!     now: Instant,
-//!     connection: &mut Connection,
-//!     management: &mut Management,
-//!     event: Event,
-//! ) -> Result<(), CommandError> {
-//!     let Some(_of_somebody_else) = management.handle(now, connection, event) else {
-//!         while let Some(event) = management.poll_event() {
-//!             match event {
-//!                 ManagementEvent::Ready => {
-//!                     let read = Operation::read("queue", Entity::Name("orders"));
-//!                     management.call(now, connection, &read, None)?;
-//!                     let all = Operation::query(Some("queue"), ["name", "depth"]).page(0, 100);
-//!                     management.call(now, connection, &all, None)?;
-//!                 }
-//!                 ManagementEvent::Answered { response, .. } if !response.status.is_success() => {
-//!                     println!("{}: {:?}", response.status.code, response.status.description);
-//!                 }
-//!                 ManagementEvent::Answered { response, .. } => match response.query_result() {
-//!                     Some(result) => {
-//!                         for row in result.rows() {
-//!                             println!("{:?}: {:?}", row.get("name"), row.get("depth"));
-//!                         }
-//!                     }
-//!                     None => println!("{:?}", response.message.body_as::<Value>()),
-//!                 },
-//!                 ManagementEvent::Failed { why, .. } => println!("{why}"),
-//!                 _ => {}
-//!             }
-//!         }
-//!         return Ok(());
-//!     };
-//!     Ok(())
-//! }
-//! ```
+#![doc = include_str!("../../../docs/management.md")]
 
 mod operation;
 mod response;

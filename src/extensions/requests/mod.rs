@@ -200,6 +200,17 @@ impl Requests {
         self.sender_open && self.receiver_open && !self.closed
     }
 
+    /// True once one of the links has ended.
+    pub(in crate::extensions) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Continues the message-ids of links that have ended.
+    pub(in crate::extensions) fn numbered_after(mut self, previous: &Self) -> Self {
+        self.last_id = previous.last_id;
+        self
+    }
+
     /// Returns the number of requests that wait for an answer.
     pub fn pending(&self) -> usize {
         self.pending.len()

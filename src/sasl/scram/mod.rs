@@ -237,6 +237,8 @@ impl Mechanism {
     /// let scram = |hash| Mechanism::scram(hash, "user", "pencil", random);
     /// let config = ConnectionConfig::client("client").sasl(scram(ScramHash::Sha512)).sasl(scram(ScramHash::Sha256));
     /// ```
+    ///
+    #[doc = include_str!("../../../docs/scram.md")]
     pub fn scram(
         hash: ScramHash,
         user: impl AsRef<str>,

@@ -1,0 +1,65 @@
+//! A client's end of TLS: whom it trusts, and its own certificate.
+
+use std::{error::Error, net::TcpStream, path::PathBuf, sync::Arc, time::Duration};
+
+use clap::Args;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, crypto::ring, pki_types::ServerName};
+
+use crate::{pem, stream::Stream};
+
+/// The options of TLS.
+#[derive(Args, Default)]
+pub struct TlsOptions {
+    /// Trust the certificates in this PEM file, and not those of the system.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The client's certificate, as PEM: it logs in with SASL EXTERNAL.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The private key of the certificate, as PEM.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+}
+
+impl TlsOptions {
+    /// True if the client shows a certificate.
+    pub fn has_certificate(&self) -> bool {
+        self.cert.is_some()
+    }
+
+    /// Does the handshake on a socket that blocks. Each of its reads and writes may take the `patience`.
+    pub fn connect(
+        &self,
+        host: &str,
+        mut socket: TcpStream,
+        patience: Duration,
+    ) -> Result<Stream<TcpStream>, Box<dyn Error>> {
+        let name = ServerName::try_from(host.to_owned())?;
+        let mut tls = ClientConnection::new(Arc::new(self.config()?), name)?;
+        socket.set_read_timeout(Some(patience))?;
+        socket.set_write_timeout(Some(patience))?;
+        while tls.is_handshaking() {
+            tls.complete_io(&mut socket).map_err(|error| format!("TLS with {host}: {error}"))?;
+        }
+        Ok(Stream { socket, tls: Some(Box::new(tls.into())) })
+    }
+
+    fn config(&self) -> Result<ClientConfig, Box<dyn Error>> {
+        let roots = match &self.ca {
+            Some(file) => pem::roots(file)?,
+            None => {
+                let mut roots = RootCertStore::empty();
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+                roots
+            }
+        };
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots);
+        let (Some(cert), Some(key)) = (&self.cert, &self.key) else {
+            return Ok(config.with_no_client_auth());
+        };
+        let (chain, key) = pem::chain(cert, key)?;
+        Ok(config.with_client_auth_cert(chain, key)?)
+    }
+}

@@ -1,0 +1,288 @@
+//! AMQP over WebSocket: a client sends a message, the server accepts it, and both close.
+//!
+//! Run it with `cargo run --example websocket`: client and server are in one process, over loopback TCP. With
+//! `--url ws://HOST:PORT/PATH` it is the client alone. Every event is printed by its name.
+//!
+//! [`run`] moves the bytes. A binary message is a part of the stream and never a frame (OASIS amqp-wsb v1.0 CS01). For
+//! `wss`, put TLS on the socket first.
+
+use std::{
+    error::Error,
+    io::{self, ErrorKind, Write as _},
+    net::{TcpListener, TcpStream, ToSocketAddrs as _},
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
+
+use amqp_proto::{
+    Connection, ConnectionConfig, CreditPolicy, Event, Progress, ReceiverConfig, SenderConfig, SessionConfig,
+    extensions::websocket::SUBPROTOCOL,
+    message::{Message, ParseOptions},
+    sasl::Mechanism,
+    types::Value,
+};
+use bytes::{Buf as _, Bytes, BytesMut};
+use clap::Parser;
+use tungstenite::{
+    Error as WebSocketError, WebSocket,
+    client::IntoClientRequest as _,
+    handshake::server::{ErrorResponse, Request, Response},
+    http::{HeaderValue, StatusCode, header::SEC_WEBSOCKET_PROTOCOL},
+    protocol::WebSocketConfig,
+};
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The largest binary message in bytes, of ours and of the peer.
+const MESSAGE: usize = 64 * 1024;
+
+/// The time without a frame after which the other side counts as lost.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// The longest wait for a step of a handshake, and for the end of the WebSocket.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Parser)]
+#[command(about = "Sends a message over WebSocket, by default to itself")]
+struct Options {
+    /// ws://HOST:PORT/PATH
+    #[arg(long)]
+    url: Option<String>,
+    /// The address to send to.
+    #[arg(long, default_value = "queue")]
+    address: String,
+}
+
+/// Bounds all that the peer can make the WebSocket hold.
+fn limits() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .max_message_size(Some(MESSAGE))
+        .max_frame_size(Some(MESSAGE))
+        .write_buffer_size(0)
+        .max_write_buffer_size(4 * MESSAGE)
+}
+
+/// Moves bytes between WebSocket and engine and hands events to `handle`, until the connection is closed.
+fn run(
+    mut socket: WebSocket<TcpStream>,
+    mut connection: Connection,
+    mut handle: impl FnMut(&mut Connection, Event) -> Result<()>,
+) -> Result<()> {
+    let start = Instant::now();
+    let now = || amqp_proto::Instant::from_millis(start.elapsed().as_millis() as u64);
+    let (mut input, mut progress, mut result) = (BytesMut::new(), Progress::NeedInput, Ok(()));
+    // The TCP socket has not taken all of the message that was written last.
+    let mut is_behind = false;
+    loop {
+        let wait = connection.poll_timeout().map(|deadline| deadline.saturating_since(now()));
+        set_time(&socket, wait)?;
+        while let Some(event) = connection.poll_event() {
+            if let (Ok(()), Err(error)) = (&result, handle(&mut connection, event)) {
+                result = Err(error);
+                // An error means that the connection is ending already.
+                let _ = connection.close(None);
+            }
+        }
+        let mut output = connection.poll_transmit(now());
+        let written = if is_behind {
+            Some(socket.flush())
+        } else if output.has_remaining() {
+            let part = output.copy_to_bytes(output.remaining().min(MESSAGE));
+            Some(socket.send(tungstenite::Message::Binary(part)))
+        } else {
+            None
+        };
+        match written {
+            Some(Ok(())) => {
+                is_behind = false;
+                continue;
+            }
+            // The peer does not read. Maybe it waits for us to read.
+            Some(Err(WebSocketError::Io(error))) if is_timeout(&error) => is_behind = true,
+            // Nothing more can be written. The peer's last frames may still be there to read.
+            Some(Err(_)) => {
+                is_behind = false;
+                connection.output_lost(now());
+            }
+            None => {}
+        }
+        if connection.is_closed() && !is_behind {
+            finish(socket);
+            return result;
+        }
+        // The engine may have stopped in the middle of a message. The rest goes before new bytes.
+        if progress == Progress::NeedInput {
+            match read(&mut socket) {
+                Ok(bytes) => input.extend_from_slice(&bytes),
+                Err(error) => {
+                    result = result.and(Err(error).or_else(unless_closed));
+                    connection.handle_eof(now());
+                }
+            }
+        }
+        connection.handle_timeout(now());
+        progress = connection.handle_input(now(), &mut input);
+    }
+}
+
+/// Returns the content of a binary message, or nothing if the time was over or there was none in what arrived.
+fn read(socket: &mut WebSocket<TcpStream>) -> std::result::Result<Bytes, WebSocketError> {
+    match socket.read() {
+        Ok(tungstenite::Message::Binary(bytes)) => Ok(bytes),
+        Ok(tungstenite::Message::Text(_)) => {
+            Err(io::Error::new(ErrorKind::InvalidData, "AMQP travels in binary messages").into())
+        }
+        Ok(_) => Ok(Bytes::new()),
+        Err(WebSocketError::Io(error)) if is_timeout(&error) => Ok(Bytes::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The end of a WebSocket is the end of the stream, which the engine judges. Other errors have no other witness.
+fn unless_closed(error: WebSocketError) -> Result<()> {
+    match error {
+        WebSocketError::ConnectionClosed | WebSocketError::AlreadyClosed => Ok(()),
+        error => Err(error.into()),
+    }
+}
+
+/// Closes the WebSocket, and waits until the peer has done so too (RFC 6455, 7.1.1).
+fn finish(mut socket: WebSocket<TcpStream>) {
+    let start = Instant::now();
+    let _ = socket.close(None);
+    while let Some(left) = PATIENCE.checked_sub(start.elapsed())
+        && set_time(&socket, Some(left)).is_ok()
+        && socket.read().is_ok()
+    {}
+}
+
+/// Has the socket calls wait until then at most. There always is a deadline, for the idle time-out.
+fn set_time(socket: &WebSocket<TcpStream>, wait: Option<Duration>) -> io::Result<()> {
+    let wait = wait.map(|wait| wait.max(Duration::from_millis(1)));
+    socket.get_ref().set_read_timeout(wait)?;
+    socket.get_ref().set_write_timeout(wait)
+}
+
+/// True if nothing is wrong: the time was over, or a signal came.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
+
+/// Prepares a TCP connection for the handshake.
+fn prepare(socket: TcpStream) -> io::Result<TcpStream> {
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    Ok(socket)
+}
+
+/// Prints an event, and returns that of an error as one.
+fn show(who: &str, event: &Event) -> Result<()> {
+    let detail = event.error_detail();
+    let shown = detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+    writeln!(io::stdout(), "{who} {}{shown}", event.name())?;
+    detail.map_or(Ok(()), |detail| Err(detail.into()))
+}
+
+/// Sends one message, and closes when it is settled.
+fn client(url: &str, address: &str) -> Result<()> {
+    let mut request = url.into_client_request()?;
+    request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    let uri = request.uri();
+    if uri.scheme_str() != Some("ws") {
+        return Err("the URL does not start with ws://".into());
+    }
+    let host = uri.host().ok_or("the URL has no host")?.trim_matches(['[', ']']).to_owned();
+    let server = (&*host, uri.port_u16().unwrap_or(80)).to_socket_addrs()?.next();
+    let socket = prepare(TcpStream::connect_timeout(&server.ok_or("the host has no address")?, PATIENCE)?)?;
+    // It fails unless the server has chosen the subprotocol.
+    let (socket, _) = tungstenite::client::client_with_config(request, socket, Some(limits()))
+        .map_err(|error| error.to_string())?;
+
+    let config = ConnectionConfig::client("websocket-client").hostname(&*host).idle_timeout(IDLE);
+    let mut connection = Connection::new(config.sasl(Mechanism::anonymous()));
+    connection.open()?;
+    let session = connection.begin(SessionConfig::new())?;
+    connection.session(session)?.attach_sender(SenderConfig::to(address))?;
+    let (mut is_sent, mut is_accepted) = (false, false);
+    run(socket, connection, |connection, event| {
+        show("client", &event)?;
+        match event {
+            Event::SenderReady { sender } if !is_sent => {
+                let message = Message::builder().value("hello over WebSocket").build();
+                connection.sender(sender)?.send(1_u32, message)?;
+                is_sent = true;
+            }
+            Event::DeliverySettled { state, .. } => {
+                let state = state.ok_or("the message was settled without an outcome")?;
+                writeln!(io::stdout(), "client: the message was {}", state.type_name())?;
+                is_accepted = state == amqp_proto::spec::delivery_state::DeliveryState::ACCEPTED;
+                connection.close(None)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if is_accepted { Ok(()) } else { Err("the message was not accepted".into()) }
+}
+
+/// Chooses the subprotocol, or refuses a client that does not offer it.
+#[expect(clippy::result_large_err, reason = "the type of the callback")]
+fn choose(request: &Request, mut response: Response) -> std::result::Result<Response, ErrorResponse> {
+    let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut names = offered.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    if !names.any(|name| name.trim() == SUBPROTOCOL) {
+        let mut refusal = ErrorResponse::new(Some("the subprotocol is amqp".into()));
+        *refusal.status_mut() = StatusCode::BAD_REQUEST;
+        return Err(refusal);
+    }
+    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    Ok(response)
+}
+
+/// Accepts what one client asks for, and prints its messages.
+fn server(socket: TcpStream) -> Result<()> {
+    let socket = tungstenite::accept_hdr_with_config(prepare(socket)?, choose, Some(limits()))
+        .map_err(|error| error.to_string())?;
+    let config = ConnectionConfig::server("websocket-server").auto_accept_sessions(true).idle_timeout(IDLE);
+    let connection = Connection::new(config.sasl(Mechanism::anonymous_server()));
+    run(socket, connection, |connection, event| {
+        show("server", &event)?;
+        match event {
+            Event::ReceiverRequested { receiver, .. } => {
+                connection.accept_receiver(receiver, ReceiverConfig::new().credit(CreditPolicy::Auto(10)))?;
+            }
+            Event::SenderRequested { sender, .. } => connection.accept_sender(sender, SenderConfig::new())?,
+            Event::Delivery { receiver, delivery } => {
+                connection.receiver(receiver)?.accept(delivery.id)?;
+                let message = Message::parse(delivery.payload, &ParseOptions::default())?;
+                writeln!(io::stdout(), "server: received {:?}", message.body_as::<Value>()?)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    })
+}
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> Result<()> {
+    let options = Options::parse();
+    if let Some(url) = &options.url {
+        return client(url, &options.address);
+    }
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("ws://{}/", listener.local_addr()?);
+    let server = thread::spawn(move || server(listener.accept()?.0));
+    client(&url, &options.address)?;
+    server.join().map_err(|_| "the server's thread panicked")?
+}

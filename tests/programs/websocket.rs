@@ -1,0 +1,140 @@
+//! AMQP over WebSocket: the example by itself, and as the client of a server that does as it likes.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    thread,
+};
+
+use amqp_proto::{
+    Connection, ConnectionConfig, CreditPolicy, Event, Instant, ReceiverConfig, sasl::Mechanism,
+};
+use bytes::{Buf as _, Bytes, BytesMut};
+use tungstenite::{
+    Message, WebSocket,
+    handshake::server::{Request, Response},
+    http::header::SEC_WEBSOCKET_PROTOCOL,
+};
+
+use crate::support::{Ended, run, start};
+
+#[test]
+fn websocket_example_sends_a_message_to_itself_and_ends_both_sides() {
+    let ended = run("websocket", &[]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for line in [
+        "client CONNECTION_OPEN",
+        "server CONNECTION_OPEN",
+        "server: received String(\"hello over WebSocket\")",
+        "client: the message was Accepted",
+        "client CONNECTION_CLOSED",
+        "server CONNECTION_CLOSED",
+    ] {
+        assert!(ended.out.lines().any(|other| other == line), "no {line:?} in {}", ended.out);
+    }
+    assert_eq!(ended.err, "");
+}
+
+/// Runs the client against a server of one connection, and returns what is left of both.
+fn against<T: Send + 'static>(server: impl FnOnce(TcpStream) -> T + Send + 'static) -> (Ended, T) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/amqp", listener.local_addr().unwrap());
+    let serving = thread::spawn(move || server(listener.accept().unwrap().0));
+    let ended = start("websocket", &["--url", &url, "--address", "letters"]).end();
+    (ended, serving.join().unwrap())
+}
+
+#[expect(clippy::result_large_err, reason = "the type of the callback")]
+fn accept(socket: TcpStream) -> WebSocket<TcpStream> {
+    let choose = |request: &Request, mut response: Response| {
+        assert_eq!(request.headers()[SEC_WEBSOCKET_PROTOCOL], "amqp");
+        assert_eq!(request.uri().path(), "/amqp");
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, "amqp".parse().unwrap());
+        Ok(response)
+    };
+    tungstenite::accept_hdr(socket, choose).unwrap()
+}
+
+/// Serves in binary messages of one byte each, and returns the sizes of messages and the names of events.
+fn serve_byte_by_byte(socket: TcpStream) -> Vec<&'static str> {
+    let mut socket = accept(socket);
+    let config = ConnectionConfig::server("server").auto_accept_sessions(true);
+    let mut engine = Connection::new(config.sasl(Mechanism::anonymous_server()));
+    let (mut names, mut input, now) = (Vec::new(), BytesMut::new(), Instant::from_millis(1));
+    while let Ok(message) = socket.read() {
+        input.extend_from_slice(&message.into_data());
+        let _ = engine.handle_input(now, &mut input);
+        while let Some(event) = engine.poll_event() {
+            names.push(event.name());
+            match event {
+                Event::ReceiverRequested { receiver, .. } => {
+                    let config = ReceiverConfig::new().credit(CreditPolicy::Auto(1));
+                    engine.accept_receiver(receiver, config).unwrap();
+                }
+                Event::Delivery { receiver, delivery } => {
+                    engine.receiver(receiver).unwrap().accept(delivery.id).unwrap();
+                }
+                _ => {}
+            }
+        }
+        // The client may have ended the WebSocket already.
+        let mut output = engine.poll_transmit(now);
+        while output.has_remaining() && socket.send(Message::Binary(output.copy_to_bytes(1))).is_ok() {}
+    }
+    names
+}
+
+#[test]
+fn boundaries_of_binary_messages_mean_nothing() {
+    let (ended, names) = against(serve_byte_by_byte);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.out.contains("client: the message was Accepted"), "{ended:?}");
+    assert_eq!(names.last(), Some(&"CONNECTION_CLOSED"));
+    assert!(names.contains(&"DELIVERY"));
+}
+
+#[test]
+fn message_above_the_bound_ends_the_client_with_the_reason() {
+    let (ended, ()) = against(|socket| {
+        let mut socket = accept(socket);
+        let _ = socket.send(Message::Binary(Bytes::from(vec![0; 64 * 1024 + 1])));
+        while socket.read().is_ok() {}
+    });
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("65537"), "{ended:?}");
+}
+
+#[test]
+fn text_and_a_lost_socket_end_the_client_with_the_reason() {
+    let (ended, ()) = against(|socket| {
+        let mut socket = accept(socket);
+        let _ = socket.send(Message::Text("AMQP".into()));
+        while socket.read().is_ok() {}
+    });
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("AMQP travels in binary messages"), "{ended:?}");
+    let (ended, ()) = against(|socket| drop(accept(socket)));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(!ended.err.is_empty());
+}
+
+#[test]
+fn server_without_the_subprotocol_and_urls_of_other_kinds_are_refused() {
+    let (ended, ()) = against(|socket| {
+        // An error means that the client has gone.
+        let _ = tungstenite::accept(socket);
+    });
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.to_lowercase().contains("subprotocol"), "{ended:?}");
+    let (ended, ()) = against(|mut socket| {
+        let _ = socket.read(&mut [0; 4096]);
+        let _ = socket.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    });
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("404"), "{ended:?}");
+    for url in ["wss://localhost/", "http://localhost/", "nonsense", "ws://"] {
+        let ended = run("websocket", &["--url", url]);
+        assert_eq!(ended.code, Some(1), "{url}: {ended:?}");
+        assert!(!ended.err.is_empty(), "{url}");
+    }
+}
