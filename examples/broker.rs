@@ -218,7 +218,7 @@ impl Broker {
             let config = Arc::clone(if refuse { &self.refusal } else { &self.config });
             let stream = match &self.tls {
                 Some(tls) => tls.accept(socket).ok(),
-                None => Some(Stream { socket, tls: None }),
+                None => Some(Stream { socket, tls: None, host: None }),
             };
             // An error means that the client has left.
             let peer = stream.and_then(|stream| Peer::new(stream, config).ok());

@@ -70,9 +70,9 @@ impl Client {
         for mechanism in mechanisms(with.sasl, has_certificate, place.login.as_ref())? {
             config = config.sasl(mechanism);
         }
-        let Stream { socket, tls } = place.connect(&with.tls, PATIENCE)?;
+        let Stream { socket, tls, host } = place.connect(&with.tls, PATIENCE)?;
         socket.set_nonblocking(true)?;
-        let stream = Stream { socket: net::TcpStream::from_std(socket), tls };
+        let stream = Stream { socket: net::TcpStream::from_std(socket), tls, host };
         let mut peer = Peer::new(stream, config)?;
         peer.connection.open()?;
         let session = peer.connection.begin(SessionConfig::new())?;

@@ -58,7 +58,7 @@ impl Place {
         socket.set_nodelay(true)?;
         match self.has_tls {
             true => options.connect(&self.host, socket, patience),
-            false => Ok(Stream { socket, tls: None }),
+            false => Ok(Stream { socket, tls: None, host: None }),
         }
     }
 

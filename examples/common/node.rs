@@ -22,7 +22,7 @@ use crate::{
     queue::{Queue, outcome},
     reads::Depth,
     room::Room,
-    services::Services,
+    services::{Service, Services},
     stored::{Stored, destination},
 };
 
@@ -272,7 +272,9 @@ impl Node {
 
     /// Puts a message into the queue with this name, or into the one that the message names.
     fn push(&mut self, name: Option<Str>, format: MessageFormat, payload: Payload) -> Result<(), AmqpError> {
-        let name = name.or_else(|| node_name(&destination(format, &payload)?));
+        let named =
+            || node_name(&destination(format, &payload)?).filter(|name| Service::named(name).is_none());
+        let name = name.or_else(named);
         let name = name.ok_or_else(|| {
             AmqpError::described(ErrorCondition::NotFound, "the message's field `to` names no queue")
         })?;

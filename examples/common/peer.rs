@@ -113,7 +113,8 @@ impl Peer {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.lost = Some(error);
+                    // The engine reports an end by itself.
+                    self.lost = Some(error).filter(|error| error.kind() != ErrorKind::UnexpectedEof);
                     self.end_of_input();
                 }
             }

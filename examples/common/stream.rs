@@ -11,6 +11,8 @@ mod subject;
 pub struct Stream<S> {
     pub socket: S,
     pub tls: Option<Box<Tls>>,
+    /// The host that a client has named to TLS. A server learns it from its client.
+    pub host: Option<String>,
 }
 
 impl<S: Read + Write> Stream<S> {
@@ -22,6 +24,7 @@ impl<S: Read + Write> Stream<S> {
         }
         let mut tunnel = Tunnel::new().protected(true);
         tunnel.binding = binding(tls);
+        tunnel.server_name = self.host.as_deref().map(Into::into);
         if let Tls::Server(server) = &**tls {
             tunnel.server_name = server.server_name().map(Into::into);
             let certificate = server.peer_certificates().and_then(|chain| chain.first());

@@ -35,13 +35,15 @@ impl TlsOptions {
         patience: Duration,
     ) -> Result<Stream<TcpStream>, Box<dyn Error>> {
         let name = ServerName::try_from(host.to_owned())?;
+        // RFC 6066, 3: an address is not named.
+        let named = matches!(name, ServerName::DnsName(_)).then(|| host.to_owned());
         let mut tls = ClientConnection::new(Arc::new(self.config()?), name)?;
         socket.set_read_timeout(Some(patience))?;
         socket.set_write_timeout(Some(patience))?;
         while tls.is_handshaking() {
             tls.complete_io(&mut socket).map_err(|error| format!("TLS with {host}: {error}"))?;
         }
-        Ok(Stream { socket, tls: Some(Box::new(tls.into())) })
+        Ok(Stream { socket, tls: Some(Box::new(tls.into())), host: named })
     }
 
     fn config(&self) -> Result<ClientConfig, Box<dyn Error>> {

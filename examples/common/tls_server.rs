@@ -35,6 +35,6 @@ impl TlsServer {
     /// Puts TLS on a client's socket. The handshake is done as the client's bytes arrive.
     pub fn accept<S>(&self, socket: S) -> Result<Stream<S>, rustls::Error> {
         let tls = ServerConnection::new(Arc::clone(&self.0))?;
-        Ok(Stream { socket, tls: Some(Box::new(tls.into())) })
+        Ok(Stream { socket, tls: Some(Box::new(tls.into())), host: None })
     }
 }

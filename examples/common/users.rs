@@ -50,12 +50,12 @@ impl Logins {
             }));
         }
         let is_open = self.anonymous || (self.user.is_empty() && !has_certificates);
+        if is_open {
+            config = config.sasl(Mechanism::anonymous_server()).sasl_policy(SaslPolicy::Optional);
+        }
         if is_open || self.token.is_some() {
             // Such a client proves itself by its token, or has nothing to prove.
             config = config.sasl(Mechanism::mssbcbs_server());
-        }
-        if is_open {
-            config = config.sasl(Mechanism::anonymous_server()).sasl_policy(SaslPolicy::Optional);
         }
         config
     }

@@ -13,6 +13,7 @@ use amqp_proto::{
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode},
         delivery_state::{DeliveryState, Modified},
+        terminus::{Source, Target},
     },
     types::{Array, Str, Value},
 };
@@ -205,7 +206,7 @@ fn management_reads_queues_and_hubs() {
 
 /// A link for requests and one for answers, without credit for the latter.
 fn request_links(end: &mut End, session: SessionId) -> (SenderId, ReceiverId) {
-    let target = amqp_proto::spec::terminus::Target::at("answers");
+    let target = Target::at("answers");
     let receiver = end.receiver(session, ReceiverConfig::from("$management").target(target));
     (end.sender(session, SenderConfig::to("$management")), receiver)
 }
@@ -268,7 +269,7 @@ fn answers_wait_for_credit_up_to_a_bound() {
 fn answers_go_to_a_queue_of_the_client_if_it_has_no_link_for_them() {
     let broker = Broker::start(&[]);
     let (mut end, session) = End::client(&broker);
-    let source = amqp_proto::spec::terminus::Source { dynamic: true, ..Default::default() };
+    let source = Source { dynamic: true, ..Default::default() };
     let receiver = end.receiver(session, ReceiverConfig::new().source(source));
     let attach = end.connection.receiver_ref(receiver).unwrap().remote_attach().unwrap();
     let address = attach.source.unwrap().address.unwrap();
@@ -288,6 +289,19 @@ fn request_that_is_no_message_is_rejected() {
     let (sender, _) = request_links(&mut end, session);
     let delivery = end.connection.sender(sender).unwrap().send(1_u32, b"garbage".as_slice()).unwrap();
     assert_eq!(rejection(&mut end, delivery), "amqp:decode-error");
+}
+
+/// The name of a service is never that of a queue.
+#[test]
+fn message_to_a_service_over_the_anonymous_terminus_is_rejected() {
+    let broker = Broker::start(&[]);
+    let (mut end, session) = End::client(&broker);
+    let sender = end.sender(session, SenderConfig::new().target(Target::default()));
+    for to in ["$management", "amqps://host/$cbs", "q/$management"] {
+        let message = Message::builder().to(to).value(Value::Null).build();
+        let delivery = end.connection.sender(sender).unwrap().send(1_u32, message).unwrap();
+        assert_eq!(rejection(&mut end, delivery), "amqp:not-found", "{to}");
+    }
 }
 
 /// 2.8.3: the broker settles with the receiver's outcome, of which it keeps the error to itself.

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use amqp_proto::spec::performatives::Close;
+use amqp_proto::{ConnectionConfig, Event, sasl::Mechanism, spec::performatives::Close};
 use rcgen::DnType;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, crypto::ring};
 
@@ -142,6 +142,28 @@ fn handshakes_that_do_not_end_hold_nobody_up() {
     held.iter_mut().for_each(|socket| drop(read_to_end(socket)));
     assert_eq!(run("send", &[&url(&broker, "q"), "--ca", &authority.file]).code, Some(0));
     assert!(broker.is_running());
+}
+
+#[test]
+fn broker_that_ends_waits_for_no_handshake() {
+    let (mut broker, authority) = broker("ending", &[]);
+    let mut silent = broker.connect();
+    let mut half = broker.connect();
+    half.write_all(&client_hello()[..20]).unwrap();
+    let config = ConnectionConfig::client("test").sasl(Mechanism::anonymous());
+    let (mut client, _) = End::over_tls(&broker, &authority.file, config);
+    client.connection.open().unwrap();
+    client.round_trip();
+    broker.terminate();
+    let condition = client.until(|event| match event {
+        Event::ConnectionError(failure) => Some(failure.error.condition.as_str().to_owned()),
+        _ => None,
+    });
+    assert_eq!(condition, "amqp:connection:forced");
+    assert_eq!(broker.wait(), Some(0));
+    for socket in [&mut silent, &mut half] {
+        read_to_end(socket);
+    }
 }
 
 #[test]
