@@ -147,7 +147,7 @@ impl Context {
     }
 
     /// Queues an event that refers to a request, or to a delivery with `bytes` in the event.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn answerable_event(&mut self, event: Event, bytes: usize) {
         self.account.add_delivery(bytes);
         self.events.push_back(event);

@@ -1,12 +1,15 @@
 //! Deliveries that arrive in parts (2.6.14).
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
 
 use crate::{
+    codec::{DecodeLimits, Encoded, to_vec},
     event::Delivery,
     frame::{CHUNK_SIZE, Payload},
+    spec::delivery_state::DeliveryState,
+    types::TransactionId,
 };
 
 /// A delivery that arrives in parts.
@@ -23,9 +26,21 @@ pub(crate) struct PartialDelivery {
     /// Bytes of small chunks, behind the payload's.
     gathered: Vec<u8>,
     /// The bytes that the payload and the state take up.
-    pub(super) payload_size: usize,
+    payload_size: usize,
+    /// The sender's state of it, if there is one. `delivery` has it once that is handed over.
+    noted: Option<Box<NotedState>>,
     /// The bytes that the session has been charged for the delivery.
     pub(crate) charged: usize,
+}
+
+/// A state that came with a delivery's transfers.
+#[derive(Debug)]
+struct NotedState {
+    /// The transaction that the delivery is part of (4.5.6).
+    transaction: Option<TransactionId>,
+    is_terminal: bool,
+    /// All of it, until it is handed over. Decoded it would take up many times as much.
+    encoded: Option<Encoded<DeliveryState>>,
 }
 
 /// Chunks of an incomplete delivery below this many bytes are copied: each would take up an entry, and would keep the
@@ -44,6 +59,7 @@ impl PartialDelivery {
             size: 0,
             gathered: Vec::new(),
             payload_size: 0,
+            noted: None,
             charged: 0,
         }
     }
@@ -79,17 +95,62 @@ impl PartialDelivery {
         self.delivery.payload.push(chunk);
     }
 
-    /// Frees the payload: the application has given the delivery its outcome.
+    /// Frees payload and state: the application has given the delivery its outcome.
     pub(super) fn finish(&mut self) {
         self.finished = true;
         self.delivery.payload = Payload::new();
         (self.gathered, self.payload_size) = (Vec::new(), 0);
+        self.drop_state();
+    }
+
+    /// Notes a state in a transfer. A terminal one is the sender's last (2.7.5).
+    #[cold]
+    pub(super) fn note(&mut self, state: &DeliveryState) {
+        if self.noted.as_ref().is_some_and(|noted| noted.is_terminal) {
+            return;
+        }
+        self.drop_state();
+        let (transaction, is_terminal) = (transaction(state).copied(), state.is_terminal());
+        let encoded = Encoded::new(&to_vec(state));
+        self.payload_size = self.payload_size.saturating_add(encoded.len());
+        self.noted = Some(Box::new(NotedState { transaction, is_terminal, encoded: Some(encoded) }));
+    }
+
+    /// True if the sender has noted a state.
+    #[inline]
+    pub(super) fn has_state(&self) -> bool {
+        self.noted.is_some()
+    }
+
+    /// Returns the sender's state, unless it has been dropped. `limits` are those that it was decoded with.
+    #[cold]
+    pub(super) fn state(&self, limits: DecodeLimits) -> Option<DeliveryState> {
+        self.noted.as_ref()?.encoded.as_ref()?.decode(limits)
+    }
+
+    /// Frees the state, which has been handed over. What later transfers are held to stays.
+    pub(super) fn drop_state(&mut self) {
+        let encoded = self.noted.as_mut().and_then(|noted| noted.encoded.take());
+        self.payload_size = self.payload_size.saturating_sub(encoded.map_or(0, |encoded| encoded.len()));
+    }
+
+    /// Returns the transaction that the delivery is part of.
+    pub(super) fn transaction(&self) -> Option<&TransactionId> {
+        self.noted.as_ref()?.transaction.as_ref()
     }
 
     /// Returns the bytes of the heap that the delivery takes up.
     #[inline]
     pub(super) fn heap_size(&self) -> usize {
         size_of::<Self>().wrapping_add(self.payload_size).wrapping_add(self.gathered.capacity())
+    }
+}
+
+/// Returns the transaction that a delivery with this state is part of (4.5.6).
+pub(super) fn transaction(state: &DeliveryState) -> Option<&TransactionId> {
+    match state {
+        DeliveryState::TransactionalState(state) => Some(&state.txn_id),
+        _ => None,
     }
 }
 

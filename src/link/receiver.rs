@@ -4,8 +4,9 @@ use alloc::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::partial::{Finished, Part, PartialDelivery, ReadChunk};
+use super::partial::{Finished, Part, PartialDelivery, ReadChunk, transaction};
 use crate::{
+    codec::DecodeLimits,
     config::{self, CreditPolicy},
     error::{CommandError, ProtocolError},
     event::Delivery,
@@ -16,7 +17,7 @@ use crate::{
         delivery_state::DeliveryState,
         performatives::{Flow, Transfer},
     },
-    types::{DeliveryTag, HeapSize, SequenceNo, TransactionId},
+    types::{DeliveryTag, SequenceNo},
 };
 
 /// The most credit that there can be: delivery-counts 2³¹ or more apart have no order (2.8.10), so the answer to a drain
@@ -156,17 +157,18 @@ impl ReceiverEndpoint {
 
     #[cold]
     fn check_fields(&self, transfer: &Transfer) -> Result<(), ProtocolError> {
-        let Some(PartialDelivery { delivery, .. }) = self.partial.back() else { return Ok(()) };
+        let Some(partial) = self.partial.back() else { return Ok(()) };
+        let delivery = &partial.delivery;
         if transfer.delivery_tag.is_some_and(|tag| tag != delivery.tag) {
             return invalid("another delivery-tag on a transfer of the same delivery");
         }
         if transfer.message_format.is_some_and(|format| format != delivery.message_format) {
             return invalid("another message-format on a transfer of the same delivery");
         }
-        match (&delivery.state, &transfer.state) {
+        match &transfer.state {
             // Left out, it is as before: many senders name the transaction once.
-            (_, None) => Ok(()),
-            (before, Some(now)) if before.as_ref().and_then(transaction) == transaction(now) => Ok(()),
+            None => Ok(()),
+            Some(now) if partial.transaction() == transaction(now) => Ok(()),
             _ => Err(ProtocolError::link(
                 ErrorCondition::NotAllowed,
                 "a delivery whose transfers are of different transactions",
@@ -223,16 +225,13 @@ impl ReceiverEndpoint {
 
     /// Notes the state and mode in a transfer of the delivery in progress.
     pub(crate) fn note(&mut self, transfer: &mut Transfer) {
-        let Some(PartialDelivery { delivery, payload_size, .. }) = self.partial.back_mut() else { return };
-        // 2.7.5: a terminal state is the sender's last.
-        if transfer.state.is_some() && !delivery.state.as_ref().is_some_and(DeliveryState::is_terminal) {
-            delivery.state = transfer.state.take();
-            let details = delivery.state.as_ref().map_or(0, HeapSize::heap_size);
-            *payload_size = payload_size.saturating_add(details);
+        let Some(partial) = self.partial.back_mut() else { return };
+        if let Some(state) = transfer.state.take().filter(|_| !partial.finished) {
+            partial.note(&state);
         }
         // 2.7.5: it counts for this delivery.
         if transfer.rcv_settle_mode == Some(ReceiverSettleMode::First) {
-            delivery.rcv_settle_mode = ReceiverSettleMode::First;
+            partial.delivery.rcv_settle_mode = ReceiverSettleMode::First;
         }
     }
 
@@ -324,13 +323,19 @@ impl ReceiverEndpoint {
         self.partial.pop_back()
     }
 
-    /// Returns the newest delivery that arrives in parts.
-    pub(crate) fn newest(&self) -> Option<&PartialDelivery> {
-        self.partial.back()
+    /// Hands over the state of the newest delivery, which is announced.
+    pub(crate) fn announce(&mut self, limits: DecodeLimits) -> Option<(&Delivery, Option<DeliveryState>)> {
+        let partial = self.partial.back_mut()?;
+        let state = partial.state(limits);
+        partial.drop_state();
+        Some((&partial.delivery, state))
     }
 
     /// Removes and returns the delivery that has become complete, to be handed over whole.
-    pub(crate) fn take_complete(&mut self) -> Option<Delivery> {
+    pub(crate) fn take_complete(&mut self, limits: DecodeLimits) -> Option<Delivery> {
+        if let Some(partial) = self.partial.back_mut().filter(|partial| partial.has_state()) {
+            partial.delivery.state = partial.state(limits);
+        }
         let partial = self.partial.pop_back()?;
         self.unpolled = self.unpolled.saturating_add(1);
         Some(partial.delivery)
@@ -460,14 +465,6 @@ impl ReceiverEndpoint {
         flow.drain = self.drain;
         // Some senders have nothing to say to a drain without credit.
         flow.echo = self.drains_nothing;
-    }
-}
-
-/// Returns the transaction that a delivery with this state is part of (4.5.6).
-fn transaction(state: &DeliveryState) -> Option<&TransactionId> {
-    match state {
-        DeliveryState::TransactionalState(state) => Some(&state.txn_id),
-        _ => None,
     }
 }
 

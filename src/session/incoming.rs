@@ -232,42 +232,23 @@ impl SessionEndpoint {
         }
         let Some(receiver) = self.receiver_at(handle) else { return Ok(()) };
         let events = cx.events.len();
-        let Some(newest) = receiver.newest().map(|partial| &partial.delivery) else { return Ok(()) };
-        let details = newest.state.as_ref().map_or(0, HeapSize::heap_size);
+        let details = if part.complete && !(streaming && !first) {
+            let Some(delivery) = receiver.take_complete(cx.limits.decode) else { return Ok(()) };
+            let details = delivery.state.as_ref().map_or(0, HeapSize::heap_size);
+            let bytes = delivery.payload.heap_size();
+            cx.answerable_event(Event::Delivery { receiver: id, delivery }, bytes);
+            details
+        } else {
+            announce_part(receiver, id, first, &part, cx)
+        };
+        if details > 0 {
+            cx.charge_event(events, details);
+        }
         if !part.complete {
-            let event = if first {
-                Event::DeliveryBegun {
-                    receiver: id,
-                    delivery,
-                    tag: newest.tag,
-                    message_format: newest.message_format,
-                    settled: part.settled,
-                    state: newest.state.clone(),
-                    rcv_settle_mode: newest.rcv_settle_mode,
-                }
-            } else {
-                Event::DeliveryData { receiver: id, delivery, complete: false }
-            };
-            cx.answerable_event(event, 0);
-            if first && details > 0 {
-                cx.charge_event(events, details);
-            }
             return Ok(());
         }
-        let event = if streaming && !first {
-            Some(Event::DeliveryData { receiver: id, delivery, complete: true })
-        } else {
-            receiver.take_complete().map(|delivery| Event::Delivery { receiver: id, delivery })
-        };
         if part.settled {
             self.forget_incoming(id, delivery);
-        }
-        if let Some(event) = event {
-            let bytes = event.payload_size();
-            cx.answerable_event(event, bytes);
-            if details > 0 {
-                cx.charge_event(events, details);
-            }
         }
         self.after_credit_use(handle, id, cx);
         Ok(())
@@ -424,6 +405,36 @@ impl SessionEndpoint {
         }
         Ok(read.bytes)
     }
+}
+
+/// Raises the event of a part of a streamed delivery. Returns the bytes of its details.
+#[inline(never)]
+fn announce_part(
+    receiver: &mut ReceiverEndpoint,
+    id: ReceiverId,
+    first: bool,
+    part: &Part,
+    cx: &mut Context,
+) -> usize {
+    let Some((begun, state)) = receiver.announce(cx.limits.decode) else { return 0 };
+    if !first {
+        // A state is for the first event alone.
+        let event = Event::DeliveryData { receiver: id, delivery: begun.id, complete: part.complete };
+        cx.answerable_event(event, 0);
+        return 0;
+    }
+    let details = state.as_ref().map_or(0, HeapSize::heap_size);
+    let event = Event::DeliveryBegun {
+        receiver: id,
+        delivery: begun.id,
+        tag: begun.tag,
+        message_format: begun.message_format,
+        settled: part.settled,
+        state,
+        rcv_settle_mode: begun.rcv_settle_mode,
+    };
+    cx.answerable_event(event, 0);
+    details
 }
 
 /// Ends a drain that used up its credit (2.6.7), and tops up automatic credit. Returns true if a flow is due.

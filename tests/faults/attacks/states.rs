@@ -68,18 +68,21 @@ fn fb2l_outcomes_in_transfers_have_a_bound() {
 }
 
 #[test]
-fn fb2m_states_of_streamed_deliveries_that_nobody_polls_have_a_bound() {
-    let mut attacked = receiving(1, true);
-    for number in 0..1000 {
-        let last = Transfer { handle: Handle::new(0), ..Transfer::default() };
-        if !attacked.feed(&transfer(0, number, true, Some(detailed(list(250))), b"x"))
-            || !attacked.feed(&frame(0, &to_vec(&last)))
-        {
-            break;
+fn fb2m_states_of_streamed_deliveries_that_nobody_polls_or_reads_have_a_bound() {
+    for (name, polls) in [("unpolled", false), ("unread", true)] {
+        let mut attacked = receiving(1, true);
+        attacked.polls = polls;
+        for number in 0..1000 {
+            let last = Transfer { handle: Handle::new(0), ..Transfer::default() };
+            if !attacked.feed(&transfer(0, number, true, Some(detailed(list(250))), b"x"))
+                || !attacked.feed(&frame(0, &to_vec(&last)))
+            {
+                break;
+            }
         }
+        attacked.fixed += 1000 * UNSETTLED;
+        attacked.check(&format!("states of streamed deliveries, {name}"), held_limit());
     }
-    attacked.fixed += 1000 * UNSETTLED;
-    attacked.check("states of streamed deliveries, unpolled", held_limit());
 
     let mut attacked = receiving(250, true);
     for handle in 0..250 {
@@ -93,12 +96,17 @@ fn fb2m_states_of_streamed_deliveries_that_nobody_polls_have_a_bound() {
 
 #[test]
 fn fb2n_states_of_deliveries_that_never_end_have_a_bound() {
-    let mut attacked = receiving(250, false);
-    for handle in 0..250 {
-        attacked.feed(&transfer(handle, handle, true, Some(detailed(text(8000))), b""));
+    for (name, state) in [("texts", text(8000)), ("nulls", list(250))] {
+        let mut attacked = receiving(250, false);
+        for handle in 0..250 {
+            attacked.feed(&transfer(handle, handle, true, Some(detailed(state.clone())), b""));
+        }
+        attacked.fixed += 250 * UNSETTLED;
+        attacked.check(
+            &format!("states of deliveries that never end, {name}"),
+            limits().max_held_bytes_per_session,
+        );
     }
-    attacked.fixed += 250 * UNSETTLED;
-    attacked.check("states of deliveries that never end", limits().max_held_bytes_per_session);
 }
 
 /// What has gone counts no more.
