@@ -232,7 +232,7 @@ impl SessionEndpoint {
         }
         let Some(receiver) = self.receiver_at(handle) else { return Ok(()) };
         let events = cx.events.len();
-        let details = if part.complete && !(streaming && !first) {
+        let details = if part.complete && (first || !streaming) {
             let Some(delivery) = receiver.take_complete(cx.limits.decode) else { return Ok(()) };
             let details = delivery.state.as_ref().map_or(0, HeapSize::heap_size);
             let bytes = delivery.payload.heap_size();

@@ -331,6 +331,12 @@ fn server_reads_the_operation_and_the_entity() {
     let request = Message::builder().application_property("operation", "READ").data("").build();
     assert_eq!(read(request).unwrap().unwrap().body_value(), &Value::Binary(Default::default()));
     assert_eq!(read(Message::builder().value("?").build()), Ok(None));
+    // As Azure's SDK for Python sends it.
+    let bytes = |text: &'static str| bytes::Bytes::from(text);
+    let binaries = Message::builder().application_property("operation", bytes("READ"));
+    let binaries = binaries.application_property("type", bytes("queue")).value("").build();
+    let parsed = read(binaries).unwrap().unwrap();
+    assert_eq!((parsed.name(), parsed.entity_type()), ("READ", Some("queue")));
     let number = Message::builder().application_property("operation", 7_u32).value("?").build();
     assert_eq!(read(number), Ok(None));
     let malformed = b"\x00\x53\x74\xc1\x02\x02\xff".as_slice();

@@ -180,15 +180,15 @@ impl Operation {
     pub fn parse(request: &Message) -> Result<Option<Self>, MessageError> {
         request.validate()?;
         let properties = request.application_properties()?.unwrap_or_default();
-        if properties.get(OPERATION).and_then(|name| name.as_str()).is_none() {
-            return Ok(None);
-        }
         let body = request.body_as::<Value>().unwrap_or_default();
-        Ok(Some(Self { properties, body }))
+        let operation = Self { properties, body };
+        Ok(operation.text(OPERATION).is_some().then_some(operation))
     }
 
+    /// Returns the text of an application-property. Azure's SDK for Python sends binaries.
     fn text(&self, name: &str) -> Option<&str> {
-        self.properties.get(name).and_then(|value| value.as_str())
+        let value = self.properties.get(name)?;
+        value.as_str().or_else(|| core::str::from_utf8(value.as_bytes()?).ok())
     }
 }
 
