@@ -39,6 +39,9 @@ use client::{Client, Connect, Result, check_open};
 use dial::Place;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
+/// The time between two looks at the credit while no message comes.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Receive messages from an AMQP address.
 #[derive(Parser)]
 struct Arguments {
@@ -216,7 +219,9 @@ fn receive(
         if event.is_none() {
             // Before it waits.
             printer.flush(client)?;
-            event = client.next_event(until)?;
+            // A message that its sender aborts uses up credit, and no event says so.
+            let look = (is_open && !arguments.drain).then(|| Instant::now() + LOOK);
+            event = client.next_event([until, look].into_iter().flatten().min())?;
         }
         is_open |= matches!(event, Some(Event::ReceiverOpen { .. }));
         match event {
@@ -245,6 +250,9 @@ fn receive(
             None if !is_open => {
                 let waited = arguments.timeout.unwrap_or_default();
                 return Err(format!("the link was not opened in {waited} ms").into());
+            }
+            None if until.is_none_or(|until| Instant::now() < until) => {
+                more = top_up(client, receiver, arguments, *received)?;
             }
             None => break,
         }

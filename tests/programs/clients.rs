@@ -44,6 +44,13 @@ fn accept_receiver(server: &mut End) {
     server.flush();
 }
 
+/// Waits until the client has read all that has been sent to it.
+fn echo(server: &mut End) {
+    let session = server.connection.session_ids().next().unwrap();
+    server.connection.session(session).unwrap().echo().unwrap();
+    server.until(|event| matches!(event, Event::SessionEchoed { .. }).then_some(()));
+}
+
 /// Waits for the client's close, which comes before the end of the transport.
 fn wait_for_close(mut server: End) {
     let mut last = None;
@@ -270,6 +277,37 @@ fn receive_has_printed_a_message_when_it_is_settled() {
     server.until(|event| matches!(event, Event::DeliverySettled { .. }).then_some(()));
     receiving.kill();
     assert_eq!(receiving.end().out, "a body\n");
+}
+
+#[test]
+fn receive_gives_more_credit_for_messages_that_were_aborted() {
+    let (listener, url) = listen("q");
+    let receiving = start("receive", &[&url, "--count", "2"]);
+    let mut server = End::server(&listener);
+    accept_receiver(&mut server);
+    let ready = |event: &Event| match event {
+        Event::SenderReady { sender } | Event::SenderCredit { sender } => Some(*sender),
+        _ => None,
+    };
+    let sender = server.until(ready);
+    for tag in 0..2_u32 {
+        let mut link = server.connection.sender(sender).unwrap();
+        let delivery = link.send_streaming(tag, &amqp_proto::SendOptions::new()).unwrap();
+        link.write(delivery, vec![7; 200_000]).unwrap();
+        echo(&mut server);
+        server.connection.sender(sender).unwrap().abort(delivery).unwrap();
+        echo(&mut server);
+    }
+    for tag in 2..4_u32 {
+        while server.connection.sender(sender).unwrap().credit() == 0 {
+            server.until(ready);
+        }
+        let body = amqp_proto::message::Message::builder().data("a body").build();
+        server.connection.sender(sender).unwrap().send(tag, body).unwrap();
+    }
+    wait_for_close(server);
+    let ended = receiving.end();
+    assert_eq!((ended.code, ended.out.matches("a body").count()), (Some(0), 2), "{ended:?}");
 }
 
 #[test]
