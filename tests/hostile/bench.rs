@@ -237,6 +237,13 @@ impl Bench {
         self.collect();
     }
 
+    /// Lets time pass.
+    pub fn pass(&mut self, millis: u64) {
+        self.now += millis;
+        self.conn.handle_timeout(Instant::from_millis(self.now));
+        self.collect();
+    }
+
     pub fn feed_frame(&mut self, channel: u16, performative: &impl Encode) {
         self.feed(&frame(channel, performative));
     }

@@ -21,9 +21,9 @@ const NAMED: &str = "
 /// Rows of what an open may announce (P), and rows that the standard forbids without naming the reaction or leaves
 /// open: SPEC_NOTES.md says what we do.
 const FURTHER: &str = "
-    H13
+    H11 H13
     F02 F03 F04 F05 F06 F07 F13 F14 F15 F21 F22 F23 F24 F25 F28 F29
-    A02 A03 A04 A07 A10 A11 A12 A14 A18 A19 A20 A21 A22 A23 A25 A27 A30
+    A02 A03 A04 A07 A09 A10 A11 A12 A13 A14 A16 A17 A18 A19 A20 A21 A22 A23 A24 A25 A27 A28 A29 A30
     C01 C02 C03 C04 C06
     P09 P11 P12 P13 P14 P22
     S01 S02 S03 S12 S13 S14 S17 S22 S24 S28

@@ -42,6 +42,20 @@ pub const CASES: &[Case] = &[
     refused("H08", client, |b| b.feed(b"AMQP\x00\x01\x00\x01"), &[]),
     refused("H09", client, |b| b.feed(SASL), &[]),
     Case {
+        id: "H11",
+        start: fresh,
+        // The time is that of the first call, whatever has come since.
+        steps: |b| {
+            for byte in &AMQP[..7] {
+                b.feed(&[*byte]);
+                b.pass(5000);
+            }
+        },
+        output: &[],
+        events: &["CONNECTION_ERROR"],
+        fate: Fate::Closed,
+    },
+    Case {
         id: "H12",
         start: fresh,
         steps: |b| b.feed(&[AMQP, AMQP].concat()),

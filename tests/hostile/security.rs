@@ -70,6 +70,11 @@ const fn breaks(id: &'static str, start: fn() -> Bench, steps: fn(&mut Bench)) -
     Case { id, start, steps, output: &[], events: OUT, fate: Fate::Closed }
 }
 
+/// Returns a case of a login that is refused.
+const fn refuses(id: &'static str, steps: fn(&mut Bench)) -> Case {
+    Case { id, start: asked, steps, output: &["SASL-OUTCOME Auth"], events: OUT, fate: Fate::Closed }
+}
+
 const IN: &[&str] = &["SASL-OUTCOME Ok", "AMQP 0 1.0.0", "OPEN"];
 const OPEN: &[&str] = &["CONNECTION_OPEN"];
 const OUT: &[&str] = &["CONNECTION_ERROR"];
@@ -123,9 +128,35 @@ pub const CASES: &[Case] = &[
         fate: Fate::Alive,
     },
     breaks("A07", client, |b| b.feed(&[SASL, &raw(1, 0, b"\x00\x53\x40\x45")].concat())),
+    // Copies of what was offered are kept, so a list that a raised limit lets in has a bound of its own.
+    breaks(
+        "A09",
+        || {
+            let limits = Limits::default().max_sasl_frame_size(1 << 20);
+            Bench::client(
+                ConnectionConfig::client("client").sasl(Mechanism::plain("user", "secret")).limits(limits),
+            )
+        },
+        |b| {
+            let names: Vec<Symbol> =
+                (0..10_000).map(|n| format!("M{n}").as_str().try_into().unwrap()).collect();
+            b.feed(&[SASL, &sasl_frame(&SaslMechanisms { sasl_server_mechanisms: names.into() })].concat());
+        },
+    ),
     breaks("A10", chosen, |b| b.feed(&sasl_frame(&mechanisms()))),
     breaks("A11", asked, |b| b.feed(&sasl_frame(&mechanisms()))),
     breaks("A12", chosen, |b| b.feed(&sasl_frame(&init("PLAIN")))),
+    Case {
+        id: "A13",
+        start: || Bench::bare(server().sasl(Mechanism::plain_server(|_| true))),
+        // Harmless, and common.
+        steps: |b| {
+            b.feed(&[SASL, &sasl_frame(&init("PLAIN")), AMQP, &frame(0, &open())].concat());
+        },
+        output: &["AMQP 3 1.0.0", "SASLMECHANISMS", "SASL-OUTCOME Ok", "AMQP 0 1.0.0", "OPEN"],
+        events: OPEN,
+        fate: Fate::Alive,
+    },
     Case {
         id: "A14",
         start: asked,
@@ -143,6 +174,18 @@ pub const CASES: &[Case] = &[
         events: OUT,
         fate: Fate::Closed,
     },
+    refuses("A16", |b| {
+        let response = Some(b"usersecret".as_slice().into());
+        b.feed(&sasl_frame(&SaslInit { initial_response: response, ..init("PLAIN") }));
+    }),
+    refuses("A17", |b| {
+        let response = [&b"\0\0"[..], &[b'p'; 500]].concat();
+        b.feed(&sasl_frame(&SaslInit { initial_response: Some(response.into()), ..init("PLAIN") }));
+    }),
+    refuses("A17b", |b| {
+        let response = [&b"\0user\0"[..], &[b'p'; 500]].concat();
+        b.feed(&sasl_frame(&SaslInit { initial_response: Some(response.into()), ..init("PLAIN") }));
+    }),
     breaks("A18", asked, |b| b.feed(&sasl_frame(&SaslResponse { response: "x".into() }))),
     breaks("A19", client, |b| {
         b.feed(&[SASL, &sasl_frame(&SaslChallenge { challenge: "x".into() })].concat())
@@ -169,6 +212,14 @@ pub const CASES: &[Case] = &[
         events: OUT,
         fate: Fate::Closed,
     },
+    Case {
+        id: "A24",
+        start: asked,
+        steps: |b| b.feed(&[&sasl_frame(&init("PLAIN")), &b"HTTP/1.1"[..]].concat()),
+        output: &["SASL-OUTCOME Ok", "AMQP 0 1.0.0"],
+        events: OUT,
+        fate: Fate::Closed,
+    },
     breaks("A25", chosen, |b| {
         b.feed(&[&sasl_frame(&outcome(SaslCode::SysTemp)), AMQP, &frame(0, &open())].concat());
     }),
@@ -184,6 +235,16 @@ pub const CASES: &[Case] = &[
         fate: Fate::Closed,
     },
     breaks("A27", asked, |b| b.feed(&sasl_frame(&outcome(SaslCode::Ok)))),
+    breaks("A28", asked, |b| b.pass(30_000)),
+    Case {
+        id: "A29",
+        start: asked,
+        // A layer inside the first is not spoken, and answered as any other header (2.2).
+        steps: |b| b.feed(&[&sasl_frame(&init("PLAIN")), SASL].concat()),
+        output: &["SASL-OUTCOME Ok", "AMQP 0 1.0.0"],
+        events: OUT,
+        fate: Fate::Closed,
+    },
     breaks("A30", chosen, |b| b.feed(&raw(1, 0, b"\x00\x53\x42\x45"))),
     // Neither the AMQP header nor an AMQP frame bypasses the exchange.
     breaks("F15", asked, |b| b.feed(&frame(0, &open()))),
