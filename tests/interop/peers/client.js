@@ -2,8 +2,8 @@
 // A client on rhea: sends, receives and checks numbered messages, or leaves in anger.
 //   node client.js send|receive|fault [--port P] [--address A] [--count N] [--size B] [--settled] [--drain]
 //     [--sasl none|anonymous|plain] [--user U] [--password P] [--max-frame-size N] [--idle-timeout MS]
-//     [--values FILE] [--fault connection|session|link|drop]
-// The last line of output says what came of it, in JSON; exit 1 and a reason on standard error if it failed.
+//     [--ca FILE] [--values FILE] [--fault connection|session|link|drop]
+// With --ca over TLS, to a server that this authority vouches for. The last line of output says what came of it, in JSON; exit 1 and a reason on standard error if it failed.
 
 const fs = require('fs');
 const rhea = require('rhea');
@@ -14,7 +14,7 @@ const { make, read } = require('./values');
 const job = process.argv[2];
 const given = options(process.argv.slice(3), {
   port: 0, address: 'queue', count: 1, size: 10, settled: false, drain: false, sasl: 'anonymous', user: 'guest', password: 'guest',
-  'max-frame-size': 0, 'idle-timeout': 0, values: '', fault: 'connection',
+  'max-frame-size': 0, 'idle-timeout': 0, ca: '', values: '', fault: 'connection',
 });
 const values = given.values ? JSON.parse(fs.readFileSync(given.values)) : undefined;
 const count = values ? values.length : given.count;
@@ -137,6 +137,7 @@ if (given['max-frame-size']) connect.max_frame_size = given['max-frame-size'];
 if (given['idle-timeout']) connect.idle_time_out = given['idle-timeout'];
 if (given.sasl !== 'none') connect.username = given.user;
 if (given.sasl === 'plain') connect.password = given.password;
+if (given.ca) Object.assign(connect, { transport: 'tls', ca: [fs.readFileSync(given.ca)], servername: 'localhost' });
 const link = { send, receive, fault }[job]();
 const connection = rhea.connect(connect);
 if (job === 'receive') connection.open_receiver(link);

@@ -5,14 +5,16 @@
 //   fail/connection, fail/session, fail/link
 //                            answers the attach and ends that endpoint with an error
 //   node server.js [--port P] [--sasl any|plain] [--user U] [--password P] [--max-frame-size N] [--idle-timeout MS]
-// Prints READY PORT, then for each sink and source that has gone one line of JSON.
+//     [--cert FILE --key FILE]
+// With a certificate and its key over TLS. Prints READY PORT, then for each sink and source that has gone one line of JSON.
 
+const fs = require('fs');
 const rhea = require('rhea');
 const { body, wrong } = require('./body');
 const { options } = require('./options');
 
 const given = options(process.argv.slice(2), {
-  port: 0, sasl: 'any', user: 'guest', password: 'guest', 'max-frame-size': 0, 'idle-timeout': 0,
+  port: 0, sasl: 'any', user: 'guest', password: 'guest', 'max-frame-size': 0, 'idle-timeout': 0, cert: '', key: '',
 });
 const SETTLED = 1;
 const ERROR = { condition: 'amqp:resource-limit-exceeded', description: 'the peer has had enough' };
@@ -93,5 +95,6 @@ if (given.sasl === 'any') rhea.sasl_server_mechanisms.enable_anonymous();
 const listen = { host: '127.0.0.1', port: given.port, require_sasl: given.sasl === 'plain', receiver_options: { credit_window: 200 } };
 if (given['max-frame-size']) listen.max_frame_size = given['max-frame-size'];
 if (given['idle-timeout']) listen.idle_time_out = given['idle-timeout'];
+if (given.cert) Object.assign(listen, { transport: 'tls', cert: fs.readFileSync(given.cert), key: fs.readFileSync(given.key) });
 const server = rhea.listen(listen);
 server.on('listening', () => process.stdout.write(`READY ${server.address().port}\n`));
