@@ -8,7 +8,7 @@ DAYS = "2"
 
 
 class Certificates:
-    """A server's certificate and key, the authority behind it, and one that has vouched for nothing."""
+    """A server's certificate and a client's with their keys, the authority behind both, and one that signed neither."""
 
     def __init__(self, folder):
         shutil.rmtree(folder, ignore_errors=True)
@@ -20,6 +20,8 @@ class Certificates:
         self.cert = self._make("server", "basicConstraints=critical,CA:FALSE", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                                signed_by="ca")
         self.key = folder / "server.key"
+        self.client_cert = self._make("client", "basicConstraints=critical,CA:FALSE", signed_by="ca")
+        self.client_key = folder / "client.key"
 
     def _make(self, name, *extensions, signed_by=None):
         cert = self.folder / f"{name}.pem"

@@ -43,6 +43,7 @@ class ToBroker:
         yield case("TLS, SASL ANONYMOUS", partial(self.over_tls, [], 1000, KIB, False, sasl="anonymous"))
         for mechanism in MECHANISMS:
             yield case(f"TLS, SASL {mechanism}", partial(self.over_tls, USERS, 10, 10, False, **login(mechanism)))
+        yield case("TLS, SASL EXTERNAL", self.external)
         yield case("TLS, 20 x 5 MiB", partial(self.over_tls, [], 20, 5 * MIB, False))
         yield case("TLS wrong CA", self.untrusted)
         for size in (512, 64 * KIB):
@@ -90,6 +91,14 @@ class ToBroker:
 
     def over_tls(self, broker_options, *volume, **options):
         self.on_broker([*self.ours.tls(), *broker_options], *volume, ca=self.ours.certificates.ca, **options)
+
+    def external(self):
+        """The client has a certificate in place of a password, and the broker knows it by the subject."""
+        made = self.ours.certificates
+        with self.ours.broker(*self.ours.tls(), "--client-ca", made.ca) as broker:
+            self.transfer(broker, 10, 10, False, sasl="external", ca=made.ca, cert=made.client_cert, key=made.client_key)
+            if "the user is CN=interop client" not in broker.process.err():
+                raise Failed(f"the broker names another user: {broker.process.complaint()}")
 
     def untrusted(self):
         """The client has to turn away, and the broker has to serve the next one."""

@@ -58,6 +58,7 @@ class ToServer:
         for way in (self.send, self.receive):
             job = way.__name__
             yield case(f"TLS, SASL ANONYMOUS, {job}", partial(self.over_tls, way, {}, [], 1000, KIB, False))
+            yield case(f"TLS, SASL EXTERNAL, {job}", partial(self.external, way))
             yield case(f"TLS, 20 x 5 MiB, {job}", partial(self.over_tls, way, {}, [], 20, 5 * MIB, False))
             yield case(f"TLS wrong CA, {job}", partial(self.untrusted, job))
         for text_size, size in WIDE:
@@ -109,6 +110,11 @@ class ToServer:
 
     def over_tls(self, way, server_options, *volume, **how):
         way({**self.tls(), **server_options}, *volume, ca=self.ours.certificates.ca, **how)
+
+    def external(self, way):
+        made = self.ours.certificates
+        ours = ["--cert", made.client_cert, "--key", made.client_key]
+        self.over_tls(way, {"sasl": "external", "client_ca": made.ca}, ours, 10, 10, False)
 
     def refused(self, protected, our_options, job):
         self.turned_away(protected, job, WRONG_TO_US, *our_options, login=WRONG_LOGIN)

@@ -1,9 +1,10 @@
 """A client on Qpid Proton: sends, receives and checks numbered messages, or leaves in anger.
 
 python client.py send|receive|fault [--port P] [--address A] [--count N] [--size B] [--settled] [--drain]
-    [--sasl none|anonymous|plain|scram-sha-1|...] [--user U] [--password P] [--max-frame-size N]
-    [--idle-timeout MS] [--ca FILE] [--values FILE] [--fault connection|session|link|drop]
-With --ca over TLS, to a server that this authority vouches for. The last line of output says what came of it, in JSON; exit 1 and a reason on standard error if it failed.
+    [--sasl none|anonymous|plain|external|scram-sha-1|...] [--user U] [--password P] [--max-frame-size N]
+    [--idle-timeout MS] [--ca FILE] [--cert FILE --key FILE] [--values FILE] [--fault connection|session|link|drop]
+With --ca over TLS, to a server that this authority vouches for; the certificate and key are the client's.
+The last line of output says what came of it, in JSON; exit 1 and a reason on standard error if it failed.
 """
 
 import argparse
@@ -43,7 +44,7 @@ class Client(MessagingHandler):
             options["sasl_enabled"] = False
         else:
             options["allowed_mechs"] = given.sasl.upper()
-        if given.sasl not in ("none", "anonymous"):
+        if given.sasl not in ("none", "anonymous", "external"):
             options["user"], options["password"] = given.user, given.password
         if given.max_frame_size:
             options["max_frame_size"] = given.max_frame_size
@@ -54,6 +55,8 @@ class Client(MessagingHandler):
             options["ssl_domain"] = domain = SSLDomain(SSLDomain.MODE_CLIENT)
             domain.set_trusted_ca_db(given.ca)
             domain.set_peer_authentication(SSLDomain.VERIFY_PEER_NAME)
+            if given.cert:
+                domain.set_credentials(given.cert, given.key, None)
             # Proton compares names with the certificate, and no addresses.
             options["sni"] = "localhost"
         return container.connect(f"{'amqps' if given.ca else 'amqp'}://127.0.0.1:{given.port}", **options)
@@ -206,6 +209,8 @@ def main():
     parser.add_argument("--max-frame-size", type=int)
     parser.add_argument("--idle-timeout", type=int)
     parser.add_argument("--ca")
+    parser.add_argument("--cert")
+    parser.add_argument("--key")
     parser.add_argument("--values")
     parser.add_argument("--fault", choices=["connection", "session", "link", "drop"], default="connection")
     given = parser.parse_args()

@@ -4,7 +4,8 @@ sink/COUNT/SIZE          takes COUNT messages and checks that each is SIZE bytes
 source/COUNT/SIZE/DELAY  after DELAY ms sends COUNT numbered messages of SIZE bytes
 fail/connection, fail/session, fail/link
                          answers the attach and ends that endpoint with an error
-python server.py --port P [--sasl any|plain|scram-sha-1|...] [--max-frame-size N] [--idle-timeout MS] [--cert FILE --key FILE]
+python server.py --port P [--sasl any|plain|external|scram-sha-1|...] [--max-frame-size N] [--idle-timeout MS]
+    [--cert FILE --key FILE [--client-ca FILE]]
 With a certificate and its key over TLS. The users are those of the SASL database that PN_SASL_CONFIG_PATH leads to.
 Prints READY PORT, then for each sink and source that has gone one line of JSON.
 """
@@ -71,6 +72,9 @@ class Server(MessagingHandler):
         if self.given.cert:
             domain = SSLDomain(SSLDomain.MODE_SERVER)
             domain.set_credentials(self.given.cert, self.given.key, None)
+            if self.given.client_ca:
+                domain.set_trusted_ca_db(self.given.client_ca)
+                domain.set_peer_authentication(SSLDomain.VERIFY_PEER, self.given.client_ca)
         event.container.listen(f"{'amqps' if domain else 'amqp'}://127.0.0.1:{self.given.port}", domain)
         print(f"READY {self.given.port}", flush=True)
 
@@ -146,6 +150,7 @@ def main():
     parser.add_argument("--idle-timeout", type=int)
     parser.add_argument("--cert")
     parser.add_argument("--key")
+    parser.add_argument("--client-ca")
     Container(Server(parser.parse_args())).run()
 
 
