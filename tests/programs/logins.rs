@@ -91,6 +91,40 @@ fn offered_mechanisms_follow_the_options() {
     }
 }
 
+#[test]
+#[cfg(feature = "scram")]
+fn send_with_scram_logs_in_with_the_only_hash_that_a_server_has() {
+    use amqp_proto::{
+        ConnectionConfig, Event,
+        sasl::{Mechanism, ScramHash, ScramKeys},
+    };
+    let random = |buffer: &mut [u8]| buffer.fill(7);
+    for (hash, name) in [
+        (ScramHash::Sha1, "SCRAM-SHA-1"),
+        (ScramHash::Sha256, "SCRAM-SHA-256"),
+        (ScramHash::Sha512, "SCRAM-SHA-512"),
+    ] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("amqp://me:secret@127.0.0.1:{}/q", listener.local_addr().unwrap().port());
+        let serving = std::thread::spawn(move || {
+            let keys = ScramKeys::derive(hash, "secret", b"salt and pepper", 4096);
+            let scram = Mechanism::scram_server(hash, move |_| Some(keys.clone()), [1; 32], random);
+            let (socket, _) = listener.accept().unwrap();
+            let mut end = End::new(socket, ConnectionConfig::server("test").sasl(scram));
+            let event = end.event();
+            let connection = &end.connection;
+            let [mechanism, user] = [
+                connection.sasl_mechanism().map(ToString::to_string),
+                connection.sasl_identity().map(ToString::to_string),
+            ];
+            (mechanism, user, event)
+        });
+        let sent = run("send", &[&url, "--sasl", "scram"]);
+        let due = (Some(name.into()), Some("me".into()), Some(Event::ConnectionRequested));
+        assert_eq!(serving.join().unwrap(), due, "{sent:?}");
+    }
+}
+
 /// Over TLS a client with SCRAM is bound to the tunnel; `send` prefers that, and the broker reports who it is.
 #[test]
 #[cfg(feature = "scram")]

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
+from urllib.parse import quote
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -24,9 +25,16 @@ IDLE_S = 5
 SPLIT = (100, 20_000)
 
 # Accounts of the servers that ask for a password.
-USER, PASSWORD = "amqp", "secret"
-LOGIN, WRONG_LOGIN = f"{USER}:{PASSWORD}", f"{USER}:wrong"
+# The name has the realm that a SASL database wants, which would else be the name of the machine.
+REALM = "interop"
+USER, PASSWORD = f"amqp@{REALM}", "secret"
+LOGIN, WRONG_LOGIN = f"{quote(USER)}:{PASSWORD}", f"{quote(USER)}:wrong"
+MECHANISMS = ("PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256")
 REFUSED = r"(?i)unauthori[sz]ed|authenticat|sasl"
+# The words of our programs and of the peers' for a wrong password. Without a common mechanism the words are others.
+WRONG_TO_US = r"did not authenticate us"
+WRONG_TO_PEER = r"Failed to authenticate|Authentication failed \[mech=(?!none)"
+UNTRUSTED = r"(?i)certificate|UnknownIssuer"
 
 VALUES = Path(__file__).resolve().parent.parent / "values.json"
 

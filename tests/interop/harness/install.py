@@ -12,6 +12,7 @@ from .process import Failed
 
 RHEA = "3.0.5"
 PROTON = "0.40.0"
+SERVICE_BUS = "7.15.0"
 TRIES = 4
 
 # Debian packages start their services while they are installed, unless this file says no.
@@ -70,29 +71,75 @@ def rhea(cache):
 
 
 def proton(cache):
-    """Qpid Proton from PyPI, compiled here, in a venv. Returns the venv's python."""
-    folder = cache / "proton"
-    python = folder / "bin" / "python"
-    if _runs(python, f"from importlib.metadata import version as v; import proton; "
-                     f"assert v('python-qpid-proton') == '{PROTON}'"):
-        return python
+    """Qpid Proton from PyPI in a venv, compiled here with OpenSSL and Cyrus SASL. Returns the venv's python."""
     missing = []
     if not shutil.which("gcc"):
         missing += ["gcc", "libc6-dev"]
-    if not shutil.which("pkg-config"):
-        missing.append("pkg-config")
-    if not Path("/usr/include/openssl/ssl.h").exists():
-        missing.append("libssl-dev")
+    for name, package in (("pkg-config", "pkg-config"), ("saslpasswd2", "sasl2-bin")):
+        if not program(name):
+            missing.append(package)
+    for header, package in (("openssl/ssl.h", "libssl-dev"), ("sasl/sasl.h", "libsasl2-dev")):
+        if not Path("/usr/include", header).exists():
+            missing.append(package)
+    if not any(Path("/usr/lib").glob("*/sasl2/libscram.so")):
+        missing.append("libsasl2-modules")
+    ready = ("from importlib.metadata import version as v; from proton import SASL, SSL; "
+             f"assert v('python-qpid-proton') == '{PROTON}' and SASL.extended() and SSL.present()")
+    # A wheel that pip has kept may be one without OpenSSL or Cyrus SASL.
+    return _venv(cache / "proton", ready, missing,
+                 "--no-cache-dir", "--no-binary", "python-qpid-proton", f"python-qpid-proton=={PROTON}")
+
+
+def sasl_database(folder, service, realm, user, password):
+    """A folder with a service's configuration of Cyrus SASL, and a database with one user. Returns the folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    database = folder / "users"
+    (folder / f"{service}.conf").write_text(
+        f"pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {database}\nlog_level: 1\n")
+    made = subprocess.run([program("saslpasswd2"), "-c", "-p", "-f", database, "-u", realm, user], input=password, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    if made.returncode:
+        raise Failed(f"saslpasswd2: {made.stdout.strip()}")
+    return folder
+
+
+def service_bus(cache):
+    """The Service Bus client from PyPI in a venv. Returns the venv's python."""
+    ready = f"import azure.servicebus as s; assert s.__version__ == '{SERVICE_BUS}'"
+    return _venv(cache / "servicebus", ready, [], f"azure-servicebus=={SERVICE_BUS}")
+
+
+def openssl():
+    """The program, which makes the certificates too."""
+    if not program("openssl"):
+        apt("openssl")
+    return program("openssl")
+
+
+def program(name):
+    """The path of a program, one for administrators too."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+
+
+def _venv(folder, ready, missing, *arguments):
+    """A venv in which the code `ready` runs; if it does not yet, pip gets these arguments. Returns its python."""
+    python = folder / "bin" / "python"
     base = sys.executable
-    has_headers = Path(sysconfig.get_paths()["include"], "Python.h").exists()
-    if not (has_headers and _runs(base, "import ensurepip, venv")):
-        base = "/usr/bin/python3"
-        missing += ["python3-dev", "python3-venv"]
+    is_ready = _runs(python, ready)
+    if not is_ready:
+        has_headers = Path(sysconfig.get_paths()["include"], "Python.h").exists()
+        if not (has_headers and _runs(base, "import ensurepip, venv")):
+            base = "/usr/bin/python3"
+            missing = [*missing, "python3-dev", "python3-venv"]
     if missing:
         apt(*missing)
-    shutil.rmtree(folder, ignore_errors=True)
-    run([base, "-m", "venv", folder])
-    run([python, "-m", "pip", "install", "--disable-pip-version-check", f"python-qpid-proton=={PROTON}"])
+    if not is_ready:
+        shutil.rmtree(folder, ignore_errors=True)
+        run([base, "-m", "venv", folder])
+        run([python, "-m", "pip", "install", "--disable-pip-version-check", *arguments])
+        if not _runs(python, ready):
+            raise Failed(f"what pip installed does not pass: {ready}")
     return python
 
 

@@ -4,8 +4,8 @@ from fnmatch import fnmatchcase
 
 # Peer, direction, case (with wildcards), reason.
 CANNOT = [
-    ("proton", "server", "SASL PLAIN*",
-     "as a server Proton's built-in SASL has ANONYMOUS and EXTERNAL only; PLAIN needs a build with Cyrus SASL"),
+    ("rhea", "*", "*SASL SCRAM*",
+     "rhea has the mechanisms PLAIN, ANONYMOUS, EXTERNAL and XOAUTH2 only"),
     ("rabbitmq", "server", "drain",
      "RabbitMQ 3.10 ends the session with amqp:internal-error when a receiver drains"),
     ("rabbitmq", "server", "max-frame-size * of the peer*",
@@ -28,6 +28,6 @@ UNREPRESENTABLE = {
 def why_not(peer, direction, case):
     """The reason for which a case does not apply to a peer, if there is one."""
     for limit_peer, limit_direction, pattern, reason in CANNOT:
-        if (limit_peer, limit_direction) == (peer, direction) and fnmatchcase(case, pattern):
+        if limit_peer == peer and limit_direction in ("*", direction) and fnmatchcase(case, pattern):
             return reason
     return None

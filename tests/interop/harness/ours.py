@@ -3,9 +3,11 @@
 import os
 import re
 import subprocess
+from functools import cached_property
 from pathlib import Path
 
 from .process import Failed, Process
+from .tls import Certificates
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = ("broker", "send", "receive")
@@ -21,29 +23,41 @@ def target_folder():
 class Ours:
     """Where the programs are: built here, or named by INTEROP_BROKER, INTEROP_SEND and INTEROP_RECEIVE."""
 
-    def __init__(self):
+    def __init__(self, cache):
+        self.cache = cache
         self.paths = {name: os.environ.get(f"INTEROP_{name.upper()}") for name in NAMES}
         if not all(self.paths.values()):
-            subprocess.run(["cargo", "build", "--release", "--examples", "--locked"], cwd=ROOT, check=True)
+            build = ["cargo", "build", "--release", "--locked", "--examples", "--features", "scram"]
+            subprocess.run(build, cwd=ROOT, check=True)
             examples = target_folder() / "release" / "examples"
             self.paths = {name: path or examples / name for name, path in self.paths.items()}
         for path in self.paths.values():
             if not os.access(path, os.X_OK):
                 raise SystemExit(f"{path} is not there or can't be run")
 
+    @cached_property
+    def certificates(self):
+        """Those of every server with TLS, the peers' too."""
+        return Certificates(self.cache / "tls")
+
+    def tls(self):
+        """The broker's options for TLS."""
+        return ["--tls", self.certificates.cert, self.certificates.key]
+
     def broker(self, *options):
         return Broker(self.paths["broker"], options)
 
-    def send(self, port, address, *options, login=None):
-        return Process("send", [self.paths["send"], url(port, address, login), *options])
+    def send(self, *where, **how):
+        return self._client("send", *where, **how)
 
-    def receive(self, port, address, *options, login=None):
-        return Process("receive", [self.paths["receive"], url(port, address, login), *options])
+    def receive(self, *where, **how):
+        return self._client("receive", *where, **how)
 
-
-def url(port, address, login=None):
-    user = f"{login}@" if login else ""
-    return f"amqp://{user}127.0.0.1:{port}/{address}"
+    def _client(self, name, port, address, *options, login=None, ca=None):
+        """With the certificate of an authority over TLS."""
+        scheme, trust = ("amqps", ["--ca", ca]) if ca else ("amqp", [])
+        user = f"{login}@" if login else ""
+        return Process(name, [self.paths[name], f"{scheme}://{user}127.0.0.1:{port}/{address}", *trust, *options])
 
 
 class Broker:

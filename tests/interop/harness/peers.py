@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from . import install
+from .cases import PASSWORD, REALM, USER
 from .process import Failed, Process, free_port
 
 PROGRAMS = Path(__file__).resolve().parent.parent / "peers"
@@ -55,7 +56,8 @@ class Proton(Peer):
 
     def __init__(self, cache):
         self.program = [install.proton(cache)]
-        self.env = {"PYTHONDONTWRITEBYTECODE": "1"}
+        sasl = install.sasl_database(cache / "sasl", "proton-server", REALM, USER.split("@")[0], PASSWORD)
+        self.env = {"PYTHONDONTWRITEBYTECODE": "1", "PN_SASL_CONFIG_PATH": str(sasl)}
 
 
 def outcome(client, timeout):

@@ -65,7 +65,7 @@ def wait_until(condition, timeout, what):
 class Process:
     """One child in a process group of its own, standard output and error in two files."""
 
-    def __init__(self, name, argv, env=None):
+    def __init__(self, name, argv, env=None, stdin=os.devnull):
         if _closing:
             raise Failed("the suite is stopping")
         number = next(_numbers)
@@ -73,9 +73,9 @@ class Process:
         self.out_file = _logs / f"{number:04}-{name}.out"
         self.err_file = _logs / f"{number:04}-{name}.err"
         self.offset = 0
-        with open(self.out_file, "wb") as out, open(self.err_file, "wb") as err:
+        with open(stdin, "rb") as given, open(self.out_file, "wb") as out, open(self.err_file, "wb") as err:
             self.child = subprocess.Popen(
-                [str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                [str(word) for word in argv], stdin=given, stdout=out, stderr=err,
                 env={**os.environ, **(env or {})}, start_new_session=True)
         _running.add(self)
 

@@ -3,9 +3,8 @@
 import json
 import shutil
 
+from .cases import PASSWORD, USER
 from .process import Failed, Process, free_port, is_listening, wait_until
-
-USER, PASSWORD = "amqp", "secret"
 
 # ANONYMOUS, and a connection without a SASL layer, are let in because default_user is set.
 CONFIG = """\

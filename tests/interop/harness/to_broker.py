@@ -4,14 +4,20 @@ import re
 import time
 from functools import partial
 
-from .cases import (IDLE_S, IDLE_TIMEOUT_MS, KIB, MODES, PASSWORD, PATIENCE, PROMPT, REFUSED, SPLIT, USER, VOLUMES, Case,
-                    fresh, size_text, volume_text, write_messages)
+from .cases import (IDLE_S, IDLE_TIMEOUT_MS, KIB, MECHANISMS, MIB, MODES, PASSWORD, PATIENCE, PROMPT, REFUSED, SPLIT,
+                    UNTRUSTED, USER, VOLUMES, WRONG_TO_PEER, Case, fresh, size_text, volume_text, write_messages)
 from .limits import UNREPRESENTABLE
 from .ours import check_received
 from .peers import outcome
 from .process import Failed
 
 DIRECTION = "client"
+USERS = ("--user", f"{USER}:{PASSWORD}")
+
+
+def login(mechanism):
+    """The options of a client that logs in with it."""
+    return {"sasl": mechanism.lower(), "user": USER, "password": PASSWORD}
 
 
 class ToBroker:
@@ -28,10 +34,18 @@ class ToBroker:
         yield case("drain", self.drain)
         yield case("SASL none", partial(self.on_broker, [], 10, 10, False, sasl="none"))
         yield case("SASL ANONYMOUS", partial(self.on_broker, [], 10, 10, False, sasl="anonymous"))
-        yield case("SASL PLAIN", self.plain)
-        yield case("SASL PLAIN wrong password", partial(self.refused, sasl="plain", user=USER, password="wrong"))
-        yield case("SASL ANONYMOUS where PLAIN is required", partial(self.refused, sasl="anonymous"))
+        for mechanism in MECHANISMS:
+            yield case(f"SASL {mechanism}", partial(self.on_broker, USERS, 10, 10, False, **login(mechanism)))
+            wrong = {**login(mechanism), "password": "wrong"}
+            yield case(f"SASL {mechanism} wrong password", partial(self.refused, WRONG_TO_PEER, **wrong))
+        yield case("SASL ANONYMOUS where PLAIN is required", partial(self.refused, REFUSED, sasl="anonymous"))
         yield case("SASL none where PLAIN is required", partial(self.refused, "", sasl="none"))
+        yield case("TLS, SASL ANONYMOUS", partial(self.over_tls, [], 1000, KIB, False, sasl="anonymous"))
+        for mechanism in MECHANISMS:
+            yield case(f"TLS, SASL {mechanism}", partial(self.over_tls, USERS, 10, 10, False, **login(mechanism)))
+        yield case("TLS, SASL EXTERNAL", self.external)
+        yield case("TLS, 20 x 5 MiB", partial(self.over_tls, [], 20, 5 * MIB, False))
+        yield case("TLS wrong CA", self.untrusted)
         for size in (512, 64 * KIB):
             ours = ["--max-frame-size", str(size)]
             yield case(f"max-frame-size {size_text(size)} of ours", partial(self.on_broker, ours, *SPLIT, False))
@@ -75,18 +89,36 @@ class ToBroker:
             with self.peer.client("receive", count=5, drain=True, **common) as draining:
                 outcome(draining, PATIENCE)
 
-    def plain(self):
-        self.on_broker(["--user", f"{USER}:{PASSWORD}"], 10, 10, False, sasl="plain", user=USER, password=PASSWORD)
+    def over_tls(self, broker_options, *volume, **options):
+        self.on_broker([*self.ours.tls(), *broker_options], *volume, ca=self.ours.certificates.ca, **options)
 
-    def refused(self, words=REFUSED, **options):
+    def external(self):
+        """The client has a certificate in place of a password, and the broker knows it by the subject."""
+        made = self.ours.certificates
+        with self.ours.broker(*self.ours.tls(), "--client-ca", made.ca) as broker:
+            self.transfer(broker, 10, 10, False, sasl="external", ca=made.ca, cert=made.client_cert, key=made.client_key)
+            if "the user is CN=interop client" not in broker.process.err():
+                raise Failed(f"the broker names another user: {broker.process.complaint()}")
+
+    def untrusted(self):
+        """The client has to turn away, and the broker has to serve the next one."""
+        with self.ours.broker(*self.ours.tls()) as broker:
+            with self.peer.client("send", port=broker.port, ca=self.ours.certificates.other_ca) as client:
+                if client.finish(PROMPT) == 0:
+                    raise Failed("it trusts any certificate")
+                if not re.search(UNTRUSTED, client.err()):
+                    raise Failed(f"it complains of something else: {client.complaint()}")
+            self.transfer(broker, 1, 10, False, ca=self.ours.certificates.ca)
+
+    def refused(self, words, **options):
         """The client has to be told, and the broker has to let the right one in after that."""
-        with self.ours.broker("--user", f"{USER}:{PASSWORD}") as broker:
+        with self.ours.broker(*USERS) as broker:
             with self.peer.client("send", port=broker.port, **options) as client:
                 if client.finish(PROMPT) == 0:
                     raise Failed("it was let in")
                 if not re.search(words, client.err()):
                     raise Failed(f"it was not told why: {client.complaint()}")
-            self.transfer(broker, 1, 10, False, sasl="plain", user=USER, password=PASSWORD)
+            self.transfer(broker, 1, 10, False, **login("PLAIN"))
 
     def idle(self, broker_options, **options):
         """Nothing but empty frames passes on the receiver's connection before the message."""

@@ -5,8 +5,8 @@ import sys
 import time
 from functools import partial
 
-from .cases import (IDLE_S, IDLE_TIMEOUT_MS, KIB, LOGIN, MODES, PASSWORD, PATIENCE, PROMPT, REFUSED, SPLIT, USER, VOLUMES,
-                    WRONG_LOGIN, Case, fresh, size_text, volume_text)
+from .cases import (IDLE_S, IDLE_TIMEOUT_MS, KIB, LOGIN, MECHANISMS, MIB, MODES, PASSWORD, PATIENCE, PROMPT, SPLIT,
+                    UNTRUSTED, USER, VOLUMES, WRONG_LOGIN, WRONG_TO_US, Case, fresh, size_text, volume_text)
 from .ours import check_made_up, check_received, check_refused, check_sent
 from .peers import PROGRAMS
 from .process import Failed
@@ -46,10 +46,21 @@ class ToServer:
         for mechanism in ("none", "anonymous"):
             yield case(f"SASL {mechanism if mechanism == 'none' else mechanism.upper()}",
                        partial(self.send, {}, ["--sasl", mechanism], 10, 10, False))
-        protected = {"sasl": "plain", "user": USER, "password": PASSWORD}
+        for mechanism in MECHANISMS:
+            protected = {"sasl": mechanism.lower(), "user": USER, "password": PASSWORD}
+            ours = ["--sasl", "plain" if mechanism == "PLAIN" else "scram"]
+            for way in (self.send, self.receive):
+                job = way.__name__
+                yield case(f"SASL {mechanism}, {job}", partial(way, protected, ours, 10, 10, False, login=LOGIN))
+                yield case(f"SASL {mechanism} wrong password, {job}", partial(self.refused, protected, ours, job))
+                yield case(f"TLS, SASL {mechanism}, {job}",
+                           partial(self.over_tls, way, protected, ours, 10, 10, False, login=LOGIN))
         for way in (self.send, self.receive):
-            yield case(f"SASL PLAIN, {way.__name__}", partial(way, protected, [], 10, 10, False, login=LOGIN))
-            yield case(f"SASL PLAIN wrong password, {way.__name__}", partial(self.refused, protected, way.__name__))
+            job = way.__name__
+            yield case(f"TLS, SASL ANONYMOUS, {job}", partial(self.over_tls, way, {}, [], 1000, KIB, False))
+            yield case(f"TLS, SASL EXTERNAL, {job}", partial(self.external, way))
+            yield case(f"TLS, 20 x 5 MiB, {job}", partial(self.over_tls, way, {}, [], 20, 5 * MIB, False))
+            yield case(f"TLS wrong CA, {job}", partial(self.untrusted, job))
         for text_size, size in WIDE:
             yield case(f"max-frame-size {text_size} of ours, send",
                        partial(self.send, {}, ["--max-frame-size", str(size)], *SPLIT, False))
@@ -62,21 +73,21 @@ class ToServer:
             for way in ("send", "receive"):
                 yield case(f"peer closes the {endpoint} with an error, {way}", partial(self.failing, endpoint, way))
 
-    def send(self, server_options, our_options, count, size, settled, login=None):
+    def send(self, server_options, our_options, count, size, settled, **how):
         server, port = self.peer.server(**server_options)
         with server:
             mode = ["--settled"] if settled else []
             volume = ["--count", str(count), "--size", str(size)]
-            with self.ours.send(port, f"sink/{count}/{size}", *volume, *mode, *our_options, login=login) as sending:
+            with self.ours.send(port, f"sink/{count}/{size}", *volume, *mode, *our_options, **how) as sending:
                 check_sent(sending, count, settled, PATIENCE)
             self.check_report(server, {"done": count, "settled": count if settled else 0, "wrong": None})
 
-    def receive(self, server_options, our_options, count, size, settled, login=None, delay_ms=0):
+    def receive(self, server_options, our_options, count, size, settled, delay_ms=0, **how):
         server, port = self.peer.server(**server_options)
         with server:
             mode = ["--settled"] if settled else []
             address = f"source/{count}/{size}/{delay_ms}"
-            with self.ours.receive(port, address, "--count", str(count), *mode, *our_options, login=login) as taking:
+            with self.ours.receive(port, address, "--count", str(count), *mode, *our_options, **how) as taking:
                 check_bodies(check_received(taking, count, PATIENCE), count, size)
             self.check_report(server, {"done": count, "accepted": 0 if settled else count, "wrong": None})
 
@@ -93,12 +104,32 @@ class ToServer:
                 check_bodies(check_received(draining, 5, PATIENCE), 5, 10)
             self.check_report(server, {"done": 5, "accepted": 5})
 
-    def refused(self, protected, job):
-        server, port = self.peer.server(**protected)
+    def tls(self):
+        """The server's options for TLS."""
+        return {"cert": self.ours.certificates.cert, "key": self.ours.certificates.key}
+
+    def over_tls(self, way, server_options, *volume, **how):
+        way({**self.tls(), **server_options}, *volume, ca=self.ours.certificates.ca, **how)
+
+    def external(self, way):
+        made = self.ours.certificates
+        ours = ["--cert", made.client_cert, "--key", made.client_key]
+        self.over_tls(way, {"sasl": "external", "client_ca": made.ca}, ours, 10, 10, False)
+
+    def refused(self, protected, our_options, job):
+        self.turned_away(protected, job, WRONG_TO_US, *our_options, login=WRONG_LOGIN)
+
+    def untrusted(self, job):
+        self.turned_away(self.tls(), job, UNTRUSTED, ca=self.ours.certificates.other_ca)
+
+    def turned_away(self, server_options, job, words, *our_options, **how):
+        """Our program has to end with 1 and say why, whoever of the two refused."""
+        server, port = self.peer.server(**server_options)
         with server:
             program = {"send": self.ours.send, "receive": self.ours.receive}[job]
-            with program(port, "sink/1/10" if job == "send" else "source/1/10/0", "--count", "1", login=WRONG_LOGIN) as client:
-                check_refused(client, PROMPT, REFUSED)
+            address = "sink/1/10" if job == "send" else "source/1/10/0"
+            with program(port, address, "--count", "1", *our_options, **how) as client:
+                check_refused(client, PROMPT, words)
 
     def idle(self):
         """The server sends its message late; only empty frames pass before it."""
@@ -172,7 +203,7 @@ class ToRabbitMQ:
     def refused(self, job):
         program = {"send": self.ours.send, "receive": self.ours.receive}[job]
         with program(self.node.port, fresh("queue"), "--count", "1", login=WRONG_LOGIN) as client:
-            check_refused(client, PROMPT, REFUSED)
+            check_refused(client, PROMPT, WRONG_TO_US)
 
     def idle(self):
         """A node of its own, which asks for something to be heard each second."""

@@ -1,8 +1,9 @@
 'use strict';
 // A client on rhea: sends, receives and checks numbered messages, or leaves in anger.
 //   node client.js send|receive|fault [--port P] [--address A] [--count N] [--size B] [--settled] [--drain]
-//     [--sasl none|anonymous|plain] [--user U] [--password P] [--max-frame-size N] [--idle-timeout MS]
-//     [--values FILE] [--fault connection|session|link|drop]
+//     [--sasl none|anonymous|plain|external] [--user U] [--password P] [--max-frame-size N] [--idle-timeout MS]
+//     [--ca FILE] [--cert FILE --key FILE] [--values FILE] [--fault connection|session|link|drop]
+// With --ca over TLS, to a server that this authority vouches for; the certificate and key are the client's.
 // The last line of output says what came of it, in JSON; exit 1 and a reason on standard error if it failed.
 
 const fs = require('fs');
@@ -14,7 +15,7 @@ const { make, read } = require('./values');
 const job = process.argv[2];
 const given = options(process.argv.slice(3), {
   port: 0, address: 'queue', count: 1, size: 10, settled: false, drain: false, sasl: 'anonymous', user: 'guest', password: 'guest',
-  'max-frame-size': 0, 'idle-timeout': 0, values: '', fault: 'connection',
+  'max-frame-size': 0, 'idle-timeout': 0, ca: '', cert: '', key: '', values: '', fault: 'connection',
 });
 const values = given.values ? JSON.parse(fs.readFileSync(given.values)) : undefined;
 const count = values ? values.length : given.count;
@@ -135,8 +136,10 @@ function fault() {
 const connect = { host: '127.0.0.1', port: given.port, reconnect: false };
 if (given['max-frame-size']) connect.max_frame_size = given['max-frame-size'];
 if (given['idle-timeout']) connect.idle_time_out = given['idle-timeout'];
-if (given.sasl !== 'none') connect.username = given.user;
+if (given.sasl === 'anonymous' || given.sasl === 'plain') connect.username = given.user;
 if (given.sasl === 'plain') connect.password = given.password;
+if (given.ca) Object.assign(connect, { transport: 'tls', ca: [fs.readFileSync(given.ca)], servername: 'localhost' });
+if (given.cert) Object.assign(connect, { cert: fs.readFileSync(given.cert), key: fs.readFileSync(given.key), enable_sasl_external: true });
 const link = { send, receive, fault }[job]();
 const connection = rhea.connect(connect);
 if (job === 'receive') connection.open_receiver(link);

@@ -1,8 +1,9 @@
 """A client on Qpid Proton: sends, receives and checks numbered messages, or leaves in anger.
 
 python client.py send|receive|fault [--port P] [--address A] [--count N] [--size B] [--settled] [--drain]
-    [--sasl none|anonymous|plain] [--user U] [--password P] [--max-frame-size N] [--idle-timeout MS]
-    [--values FILE] [--fault connection|session|link|drop]
+    [--sasl none|anonymous|plain|external|scram-sha-1|...] [--user U] [--password P] [--max-frame-size N]
+    [--idle-timeout MS] [--ca FILE] [--cert FILE --key FILE] [--values FILE] [--fault connection|session|link|drop]
+With --ca over TLS, to a server that this authority vouches for; the certificate and key are the client's.
 The last line of output says what came of it, in JSON; exit 1 and a reason on standard error if it failed.
 """
 
@@ -11,7 +12,7 @@ import json
 import os
 import sys
 
-from proton import Condition, Message
+from proton import Condition, Message, SSLDomain
 from proton.handlers import MessagingHandler
 from proton.reactor import AtLeastOnce, AtMostOnce, Container
 
@@ -43,14 +44,22 @@ class Client(MessagingHandler):
             options["sasl_enabled"] = False
         else:
             options["allowed_mechs"] = given.sasl.upper()
-        if given.sasl == "plain":
+        if given.sasl not in ("none", "anonymous", "external"):
             options["user"], options["password"] = given.user, given.password
         if given.max_frame_size:
             options["max_frame_size"] = given.max_frame_size
         if given.idle_timeout:
             # Proton announces half of what it keeps to itself.
             options["heartbeat"] = 2 * given.idle_timeout / 1000
-        return container.connect(f"amqp://127.0.0.1:{given.port}", **options)
+        if given.ca:
+            options["ssl_domain"] = domain = SSLDomain(SSLDomain.MODE_CLIENT)
+            domain.set_trusted_ca_db(given.ca)
+            domain.set_peer_authentication(SSLDomain.VERIFY_PEER_NAME)
+            if given.cert:
+                domain.set_credentials(given.cert, given.key, None)
+            # Proton compares names with the certificate, and no addresses.
+            options["sni"] = "localhost"
+        return container.connect(f"{'amqps' if given.ca else 'amqp'}://127.0.0.1:{given.port}", **options)
 
     def settle_mode(self):
         return AtMostOnce() if self.given.settled else AtLeastOnce()
@@ -194,11 +203,14 @@ def main():
     parser.add_argument("--size", type=int, default=10)
     parser.add_argument("--settled", action="store_true")
     parser.add_argument("--drain", action="store_true")
-    parser.add_argument("--sasl", choices=["none", "anonymous", "plain"], default="anonymous")
+    parser.add_argument("--sasl", default="anonymous")
     parser.add_argument("--user", default="guest")
     parser.add_argument("--password", default="guest")
     parser.add_argument("--max-frame-size", type=int)
     parser.add_argument("--idle-timeout", type=int)
+    parser.add_argument("--ca")
+    parser.add_argument("--cert")
+    parser.add_argument("--key")
     parser.add_argument("--values")
     parser.add_argument("--fault", choices=["connection", "session", "link", "drop"], default="connection")
     given = parser.parse_args()

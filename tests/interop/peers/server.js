@@ -4,15 +4,17 @@
 //   source/COUNT/SIZE/DELAY  after DELAY ms sends COUNT numbered messages of SIZE bytes
 //   fail/connection, fail/session, fail/link
 //                            answers the attach and ends that endpoint with an error
-//   node server.js [--port P] [--sasl any|plain] [--user U] [--password P] [--max-frame-size N] [--idle-timeout MS]
-// Prints READY PORT, then for each sink and source that has gone one line of JSON.
+//   node server.js [--port P] [--sasl any|plain|external] [--user U] [--password P] [--max-frame-size N] [--idle-timeout MS]
+//     [--cert FILE --key FILE [--client-ca FILE]]
+// With a certificate and its key over TLS. Prints READY PORT, then for each sink and source that has gone one line of JSON.
 
+const fs = require('fs');
 const rhea = require('rhea');
 const { body, wrong } = require('./body');
 const { options } = require('./options');
 
 const given = options(process.argv.slice(2), {
-  port: 0, sasl: 'any', user: 'guest', password: 'guest', 'max-frame-size': 0, 'idle-timeout': 0,
+  port: 0, sasl: 'any', user: 'guest', password: 'guest', 'max-frame-size': 0, 'idle-timeout': 0, cert: '', key: '', 'client-ca': '',
 });
 const SETTLED = 1;
 const ERROR = { condition: 'amqp:resource-limit-exceeded', description: 'the peer has had enough' };
@@ -88,10 +90,12 @@ for (const name of ['error', 'protocol_error', 'connection_error', 'session_erro
   rhea.on(name, context => process.stderr.write(`${name}: ${context.message || (context.error && context.error.message) || ''}\n`));
 }
 
-rhea.sasl_server_mechanisms.enable_plain((user, password) => user === given.user && password === given.password);
+if (given.sasl !== 'external') rhea.sasl_server_mechanisms.enable_plain((user, password) => user === given.user && password === given.password);
 if (given.sasl === 'any') rhea.sasl_server_mechanisms.enable_anonymous();
-const listen = { host: '127.0.0.1', port: given.port, require_sasl: given.sasl === 'plain', receiver_options: { credit_window: 200 } };
+const listen = { host: '127.0.0.1', port: given.port, require_sasl: given.sasl !== 'any', receiver_options: { credit_window: 200 } };
 if (given['max-frame-size']) listen.max_frame_size = given['max-frame-size'];
 if (given['idle-timeout']) listen.idle_time_out = given['idle-timeout'];
+if (given.cert) Object.assign(listen, { transport: 'tls', cert: fs.readFileSync(given.cert), key: fs.readFileSync(given.key) });
+if (given['client-ca']) Object.assign(listen, { ca: [fs.readFileSync(given['client-ca'])], requestCert: true, enable_sasl_external: true });
 const server = rhea.listen(listen);
 server.on('listening', () => process.stdout.write(`READY ${server.address().port}\n`));

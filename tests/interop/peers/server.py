@@ -4,14 +4,16 @@ sink/COUNT/SIZE          takes COUNT messages and checks that each is SIZE bytes
 source/COUNT/SIZE/DELAY  after DELAY ms sends COUNT numbered messages of SIZE bytes
 fail/connection, fail/session, fail/link
                          answers the attach and ends that endpoint with an error
-python server.py --port P [--max-frame-size N] [--idle-timeout MS]
+python server.py --port P [--sasl any|plain|external|scram-sha-1|...] [--max-frame-size N] [--idle-timeout MS]
+    [--cert FILE --key FILE [--client-ca FILE]]
+With a certificate and its key over TLS. The users are those of the SASL database that PN_SASL_CONFIG_PATH leads to.
 Prints READY PORT, then for each sink and source that has gone one line of JSON.
 """
 
 import argparse
 import json
 
-from proton import Condition, Delivery, Endpoint, Link, Message
+from proton import Condition, Link, Message, SSLDomain
 from proton.handlers import MessagingHandler
 from proton.reactor import Container
 
@@ -66,7 +68,14 @@ class Server(MessagingHandler):
         self.tasks = {}
 
     def on_start(self, event):
-        event.container.listen(f"127.0.0.1:{self.given.port}")
+        domain = None
+        if self.given.cert:
+            domain = SSLDomain(SSLDomain.MODE_SERVER)
+            domain.set_credentials(self.given.cert, self.given.key, None)
+            if self.given.client_ca:
+                domain.set_trusted_ca_db(self.given.client_ca)
+                domain.set_peer_authentication(SSLDomain.VERIFY_PEER, self.given.client_ca)
+        event.container.listen(f"{'amqps' if domain else 'amqp'}://127.0.0.1:{self.given.port}", domain)
         print(f"READY {self.given.port}", flush=True)
 
     def on_connection_bound(self, event):
@@ -74,7 +83,10 @@ class Server(MessagingHandler):
             event.transport.idle_timeout = 2 * self.given.idle_timeout / 1000
         if self.given.max_frame_size:
             event.transport.max_frame_size = self.given.max_frame_size
-        event.transport.sasl().allowed_mechs("ANONYMOUS")
+        sasl = event.transport.sasl()
+        sasl.allow_insecure_mechs = True
+        sasl.allowed_mechs("ANONYMOUS" if self.given.sasl == "any" else self.given.sasl.upper())
+        event.transport.require_auth(self.given.sasl != "any")
 
     def on_link_opening(self, event):
         link = event.link
@@ -130,8 +142,15 @@ class Server(MessagingHandler):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--sasl", default="any")
+    # Taken for the options to be those of the other server; the database has the user.
+    parser.add_argument("--user")
+    parser.add_argument("--password")
     parser.add_argument("--max-frame-size", type=int)
     parser.add_argument("--idle-timeout", type=int)
+    parser.add_argument("--cert")
+    parser.add_argument("--key")
+    parser.add_argument("--client-ca")
     Container(Server(parser.parse_args())).run()
 
 
