@@ -188,11 +188,14 @@ fn run_with_broker(url: &str, options: &Options) -> Result<()> {
     let address = options.address.clone().or(Some(place.address.clone()).filter(|path| !path.is_empty()));
     let mut program = Program { address: address.unwrap_or("queue".into()), ..Program::default() };
     if let Some(text) = &options.cbs {
-        config = config.sasl(Mechanism::mssbcbs());
         let audience = format!("amqps://{}/{}", place.host, program.address);
         let is_sas = text.starts_with("SharedAccessSignature ");
         let token = Token::new(&*audience, if is_sas { Token::SAS } else { Token::JWT }, &**text);
         program.cbs = Some((audience, token));
+    }
+    let has_login = options.tls.has_certificate() || place.login.is_some();
+    if options.cbs.is_some() && !has_login {
+        config = config.sasl(Mechanism::mssbcbs());
     }
     for mechanism in login::mechanisms(None, options.tls.has_certificate(), place.login.as_ref())? {
         config = config.sasl(mechanism);

@@ -183,6 +183,7 @@ impl Broker {
             Some([cert, key]) => Some(TlsServer::new(cert, key, arguments.client_ca.as_ref())?),
             _ => None,
         };
+        arguments.logins.check()?;
         let poll = Poll::new()?;
         let config = config(arguments);
         let bounds = Bounds {

@@ -263,7 +263,7 @@ fn receive(
 fn run(arguments: &Arguments) -> Result<()> {
     let place = Place::parse(&arguments.connect.url)?;
     let timeouts = Timeouts::default().drain(Duration::from_millis(arguments.drain_timeout));
-    let mut client = Client::connect(&place, &arguments.connect, "receive", timeouts)?;
+    let mut client = Client::connect(&place, &arguments.connect, "receive", timeouts, arguments.timeout)?;
     let (mut received, start) = (0, Instant::now());
     let mut printer = Printer::new(arguments.quiet)?;
     // Nothing is drawn unless standard error is a terminal.

@@ -195,7 +195,8 @@ fn send(
 
 fn run(arguments: &Arguments) -> Result<()> {
     let place = Place::parse(&arguments.connect.url)?;
-    let mut client = Client::connect(&place, &arguments.connect, "send", Timeouts::default())?;
+    let mut client =
+        Client::connect(&place, &arguments.connect, "send", Timeouts::default(), arguments.timeout)?;
     let (mut counts, start) = (Counts::default(), Instant::now());
     // Nothing is drawn unless standard error is a terminal.
     let bar = ProgressBar::with_draw_target(Some(arguments.count), ProgressDrawTarget::stderr());

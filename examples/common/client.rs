@@ -57,8 +57,16 @@ pub struct Client {
 
 impl Client {
     /// Connects; open and begin go out at once, without waiting for the peer's.
-    pub fn connect(place: &Place, with: &Connect, name: &str, timeouts: Timeouts) -> Result<Self> {
+    /// The transport has the shorter of `timeout` and [`PATIENCE`] for its part.
+    pub fn connect(
+        place: &Place,
+        with: &Connect,
+        name: &str,
+        timeouts: Timeouts,
+        timeout: Option<u64>,
+    ) -> Result<Self> {
         let timeouts = timeouts.sasl(PATIENCE).open(PATIENCE);
+        let patience = timeout.map_or(PATIENCE, |millis| Duration::from_millis(millis.max(1)).min(PATIENCE));
         let mut config = ConnectionConfig::client(format!("{name}-{}", std::process::id()))
             .hostname(&*place.host)
             .timeouts(timeouts)
@@ -70,7 +78,7 @@ impl Client {
         for mechanism in mechanisms(with.sasl, has_certificate, place.login.as_ref())? {
             config = config.sasl(mechanism);
         }
-        let Stream { socket, tls, host } = place.connect(&with.tls, PATIENCE)?;
+        let Stream { socket, tls, host } = place.connect(&with.tls, patience)?;
         socket.set_nonblocking(true)?;
         let stream = Stream { socket: net::TcpStream::from_std(socket), tls, host };
         let mut peer = Peer::new(stream, config)?;

@@ -41,8 +41,8 @@ impl Place {
         Ok(Self { host, port: url.port().unwrap_or(port), has_tls, address, login })
     }
 
-    /// Connects to the first of the host's addresses that answers, and does the handshake of TLS. Both may wait for
-    /// the `patience`.
+    /// Connects to the first of the host's addresses that answers, and does the handshake of TLS. Each may take the
+    /// `patience`.
     ///
     /// The socket of the stream blocks. For a connection, pass [`Stream::tunnel`] to `Connection::set_tunnel`.
     pub fn connect(

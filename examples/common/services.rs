@@ -78,11 +78,16 @@ struct Outlet {
     waiting: VecDeque<(Payload, Charge)>,
 }
 
+/// A connection that puts as many wrong tokens is closed.
+const MAX_WRONG_TOKENS: usize = 10;
+
 /// A connection's share of the services.
 #[derive(Default)]
 struct Client {
     /// True if it has put a token.
     is_granted: bool,
+    /// Tokens that were not the right one.
+    wrong_tokens: usize,
     inlets: BTreeMap<ReceiverId, Service>,
     outlets: BTreeMap<SenderId, Outlet>,
 }
@@ -185,19 +190,26 @@ impl Services {
             Service::Management(queue) => {
                 read(&request, queue.as_ref(), self.started, depth).map_err(read_it)?
             }
-            Service::Cbs => match Token::parse(&request).map_err(read_it)? {
-                Some((form, token)) => match (form, self.grant(peer, &token)) {
-                    // The outcome of the request is its answer.
-                    (CbsForm::SetToken, true) => return Ok(None),
-                    (CbsForm::SetToken, false) => return Err(unauthorized("not the token")),
-                    (CbsForm::PutToken, true) => (Status::new(202).description("Accepted"), Value::Null),
-                    (CbsForm::PutToken, false) => {
-                        let status = Status::new(401).description("not the token");
-                        (status.condition(ErrorCondition::UnauthorizedAccess.as_str()), Value::Null)
-                    }
-                },
-                None => (Status::new(400).description("neither put-token nor set-token"), Value::Null),
-            },
+            Service::Cbs => {
+                let status = match Token::parse(&request).map_err(read_it)? {
+                    Some((form, token)) => match (form, self.grant(peer, &token)) {
+                        // The outcome of the request is its answer.
+                        (CbsForm::SetToken, true) => return Ok(None),
+                        (CbsForm::SetToken, false) => {
+                            self.check_guesses(peer, connection)?;
+                            return Err(unauthorized("not the token"));
+                        }
+                        (CbsForm::PutToken, true) => Status::new(202).description("Accepted"),
+                        (CbsForm::PutToken, false) => {
+                            self.check_guesses(peer, connection)?;
+                            let status = Status::new(401).description("not the token");
+                            status.condition(ErrorCondition::UnauthorizedAccess.as_str())
+                        }
+                    },
+                    None => Status::new(400).description("neither put-token nor set-token"),
+                };
+                (status, Value::Null)
+            }
         };
         let spelling = service.spelling();
         let mut answer = status.reply(&request, spelling).map_err(read_it)?;
@@ -215,10 +227,20 @@ impl Services {
         let expected = self.token.as_ref();
         let is_right =
             expected.is_none_or(|expected| secrets_equal(token.text().as_bytes(), expected.as_bytes()));
-        if is_right {
-            self.clients.entry(peer).or_default().is_granted = true;
-        }
+        let client = self.clients.entry(peer).or_default();
+        client.is_granted |= is_right;
+        client.wrong_tokens += usize::from(!is_right);
         is_right
+    }
+
+    /// Closes a connection that has put too many wrong tokens: it is guessing.
+    fn check_guesses(&self, peer: usize, connection: &mut Connection) -> Result<(), AmqpError> {
+        if self.clients.get(&peer).is_none_or(|client| client.wrong_tokens < MAX_WRONG_TOKENS) {
+            return Ok(());
+        }
+        let error = unauthorized("too many wrong tokens");
+        let _ = connection.close(Some(error.clone()));
+        Err(error)
     }
 
     /// Sends an answer on the service's link that `reply-to` names, or else on the last of its links.

@@ -1,6 +1,13 @@
 //! A client's end of TLS: whom it trusts, and its own certificate.
 
-use std::{error::Error, net::TcpStream, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    io::{self, ErrorKind},
+    net::TcpStream,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, crypto::ring, pki_types::ServerName};
@@ -21,13 +28,36 @@ pub struct TlsOptions {
     key: Option<PathBuf>,
 }
 
+/// Does the handshake, however slowly the server sends its part.
+fn shake_hands(tls: &mut ClientConnection, socket: &mut TcpStream, patience: Duration) -> io::Result<()> {
+    let end = Instant::now() + patience;
+    while tls.is_handshaking() || tls.wants_write() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        socket.set_read_timeout(Some(left))?;
+        socket.set_write_timeout(Some(left))?;
+        if tls.wants_write() {
+            tls.write_tls(socket)?;
+        } else if tls.read_tls(socket)? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        } else if let Err(error) = tls.process_new_packets() {
+            // The server is told why.
+            let _ = tls.write_tls(socket);
+            return Err(io::Error::new(ErrorKind::InvalidData, error));
+        }
+    }
+    Ok(())
+}
+
 impl TlsOptions {
     /// True if the client shows a certificate.
     pub fn has_certificate(&self) -> bool {
         self.cert.is_some()
     }
 
-    /// Does the handshake on a socket that blocks. Each of its reads and writes may take the `patience`.
+    /// Does the handshake on a socket that blocks, within the `patience`.
     pub fn connect(
         &self,
         host: &str,
@@ -38,11 +68,7 @@ impl TlsOptions {
         // RFC 6066, 3: an address is not named.
         let named = matches!(name, ServerName::DnsName(_)).then(|| host.to_owned());
         let mut tls = ClientConnection::new(Arc::new(self.config()?), name)?;
-        socket.set_read_timeout(Some(patience))?;
-        socket.set_write_timeout(Some(patience))?;
-        while tls.is_handshaking() {
-            tls.complete_io(&mut socket).map_err(|error| format!("TLS with {host}: {error}"))?;
-        }
+        shake_hands(&mut tls, &mut socket, patience).map_err(|error| format!("TLS with {host}: {error}"))?;
         Ok(Stream { socket, tls: Some(Box::new(tls.into())), host: named })
     }
 

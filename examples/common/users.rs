@@ -19,7 +19,7 @@ pub struct Logins {
     /// Serve clients without a login too.
     #[arg(long)]
     anonymous: bool,
-    /// The only token that `$cbs` takes. Without a token a client reaches no other node.
+    /// The only token that `$cbs` takes. Without it a client, logged in or not, reaches no other node.
     #[arg(long, value_name = "TOKEN", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub token: Option<String>,
 }
@@ -33,6 +33,14 @@ fn user(text: &str) -> Result<(String, String), String> {
 }
 
 impl Logins {
+    /// Fails if a user has two passwords.
+    pub fn check(&self) -> Result<(), String> {
+        let mut names: Vec<_> = self.user.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
+        twice.map_or(Ok(()), |pair| Err(format!("--user {} is there twice", pair[0])))
+    }
+
     /// Adds the mechanisms to a configuration. Certificates can log in if clients are asked for them.
     pub fn offer(&self, mut config: ConnectionConfig, has_certificates: bool) -> ConnectionConfig {
         if has_certificates {
@@ -49,11 +57,8 @@ impl Logins {
                 users.iter().fold(false, |found, (name, password)| found | shown.matches(name, password))
             }));
         }
-        let is_open = self.anonymous || (self.user.is_empty() && !has_certificates);
-        if is_open {
+        if self.anonymous || (self.user.is_empty() && !has_certificates) {
             config = config.sasl(Mechanism::anonymous_server()).sasl_policy(SaslPolicy::Optional);
-        }
-        if is_open || self.token.is_some() {
             // Such a client proves itself by its token, or has nothing to prove.
             config = config.sasl(Mechanism::mssbcbs_server());
         }

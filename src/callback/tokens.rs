@@ -208,7 +208,10 @@ impl Tokens {
                     self.on_answer(&audience);
                     let status = status.map(|status| status.to_string());
                     let texts = [status.as_deref(), condition.as_deref(), description.as_deref()];
-                    self.raise_error(audience, &texts.into_iter().flatten().collect::<Vec<_>>().join(" "));
+                    let texts: Vec<_> = texts.into_iter().flatten().collect();
+                    let why =
+                        if texts.is_empty() { "the peer refuses the token".into() } else { texts.join(" ") };
+                    self.raise_error(audience, &why);
                 }
                 CbsEvent::Failed { audience, why } => {
                     self.on_answer(&audience);

@@ -65,7 +65,7 @@ impl Mechanism {
     /// Creates EXTERNAL for a server that takes the identity from [`Tunnel::identity`](super::Tunnel::identity). One
     /// configuration can serve all connections.
     ///
-    /// It is announced if the tunnel has an identity. A client that asks to act as anybody else is refused.
+    /// It is announced if the tunnel has an identity that is not empty. A client that asks to act as anybody else is refused.
     ///
     /// ```
     /// use amqp_proto::{

@@ -104,7 +104,7 @@ impl Mechanism {
     pub(crate) fn is_usable(&self, tunnel: &Tunnel) -> bool {
         let Needs { protection, identity, binding } = self.needs;
         (!protection || tunnel.protected)
-            && (!identity || tunnel.identity.is_some())
+            && (!identity || tunnel.identity.as_deref().is_some_and(|identity| !identity.is_empty()))
             && (!binding || tunnel.binding.is_some())
     }
 

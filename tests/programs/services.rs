@@ -106,7 +106,8 @@ fn token_opens_the_connection_that_puts_it_and_no_other() {
 fn client_without_a_user_opens_links_by_its_token_over_tls() {
     let authority = Authority::new("claims");
     let Identity { cert, key } = authority.server();
-    let broker = Broker::start(&["--tls", &cert, &key, "--user", "me:secret", "--token", "claim"]);
+    let broker =
+        Broker::start(&["--tls", &cert, &key, "--user", "me:secret", "--anonymous", "--token", "claim"]);
     let config = ConnectionConfig::client("test").sasl(Mechanism::mssbcbs());
     let (mut end, _) = End::over_tls(&broker, &authority.file, config);
     end.connection.open().unwrap();
@@ -115,6 +116,35 @@ fn client_without_a_user_opens_links_by_its_token_over_tls() {
     assert_ne!(attach_both(&mut end, session, "q"), [None, None]);
     assert_eq!(put(&mut end, &mut cbs, "claim"), CbsEvent::Granted { audience: "q".into() });
     assert_eq!(attach_both(&mut end, session, "q"), [None, None]);
+}
+
+#[test]
+fn token_replaces_no_login() {
+    let broker = Broker::start(&["--user", "me:secret", "--token", "claim"]);
+    for mechanism in [Mechanism::mssbcbs(), Mechanism::anonymous()] {
+        let config = ConnectionConfig::client("test").sasl(mechanism);
+        let mut end = End::new(broker.connect(), config);
+        end.connection.open().unwrap();
+        end.until(|event| matches!(event, Event::ConnectionError(_)).then_some(()));
+    }
+}
+
+#[test]
+fn client_that_guesses_tokens_is_closed() {
+    let broker = Broker::start(&["--token", "claim"]);
+    for form in [CbsForm::PutToken, CbsForm::SetToken] {
+        let (mut end, session) = End::client(&broker);
+        let mut cbs = attach_cbs(&mut end, session, form);
+        for number in 0..9 {
+            assert!(matches!(put(&mut end, &mut cbs, &number.to_string()), CbsEvent::Refused { .. }));
+        }
+        cbs.put(end.now(), &mut end.connection, Token::jwt("q", "9")).unwrap();
+        let why = end.until(|event| match event {
+            Event::ConnectionError(failure) => Some(failure.error.condition.as_str().to_owned()),
+            _ => None,
+        });
+        assert_eq!(why, "amqp:unauthorized-access", "{form:?}");
+    }
 }
 
 #[test]

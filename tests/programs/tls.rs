@@ -1,10 +1,12 @@
 //! The programs over TLS: certificates that fit and that do not, and peers that do not finish the handshake.
 
 use std::{
-    io::Write as _,
-    net::Shutdown,
+    io::{ErrorKind, Read as _, Write as _},
+    net::{Shutdown, TcpListener},
     process::{Command, Stdio},
     sync::Arc,
+    thread,
+    time::Duration,
 };
 
 use amqp_proto::{ConnectionConfig, Event, sasl::Mechanism, spec::performatives::Close};
@@ -120,6 +122,37 @@ fn client_hello() -> Vec<u8> {
     let mut bytes = Vec::new();
     tls.write_tls(&mut bytes).unwrap();
     bytes
+}
+
+#[test]
+fn server_whose_handshake_does_not_end_is_given_up_in_time() {
+    // Nothing, and a byte now and then of a record that is announced.
+    for drips in [false, true] {
+        for program in ["send", "receive"] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = format!("amqps://127.0.0.1:{}/q", listener.local_addr().unwrap().port());
+            let running = start(program, &[&url, "--timeout", "500"]);
+            let (mut socket, _) = listener.accept().unwrap();
+            socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+            let drip = thread::spawn(move || {
+                let mut bytes = [22, 3, 3, 64, 0].into_iter().chain([2; 10_000]).filter(|_| drips);
+                let mut block = [0; 4096];
+                // Until the client is gone.
+                while bytes.next().is_none_or(|byte| socket.write_all(&[byte]).is_ok()) {
+                    match socket.read(&mut block) {
+                        Ok(count) if count > 0 => {}
+                        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                        }
+                        _ => return,
+                    }
+                }
+            });
+            let ended = running.end();
+            assert_eq!(ended.code, Some(1), "{ended:?}");
+            assert!(ended.err.contains("TLS with 127.0.0.1"), "{ended:?}");
+            drip.join().unwrap();
+        }
+    }
 }
 
 #[test]

@@ -103,10 +103,12 @@ fn external_takes_the_identity_of_the_tunnel() {
     let events = pair.server_events();
     assert_eq!(failure(&events).error.condition, ErrorCondition::UnauthorizedAccess);
     // Without an identity it is not announced.
-    let ours = client().sasl(Mechanism::external()).sasl(Mechanism::anonymous());
-    let pair = run((ours, tls()), (theirs(), tls()));
-    assert_eq!(offered(&pair.client), ["ANONYMOUS"]);
-    assert!(pair.server.is_open() && identity(&pair.server).is_none());
+    for below in [tls(), tls().identity("")] {
+        let ours = client().sasl(Mechanism::external()).sasl(Mechanism::anonymous());
+        let pair = run((ours, tls()), (theirs(), below));
+        assert_eq!(offered(&pair.client), ["ANONYMOUS"]);
+        assert!(pair.server.is_open() && identity(&pair.server).is_none());
+    }
 }
 
 /// 5.3.3.2: a host in init that TLS was not asked for has no defined meaning.
