@@ -78,6 +78,10 @@ impl Server {
             Event::Delivery { receiver, delivery } => {
                 let Ok(mut link) = self.engine.receiver(receiver) else { return };
                 if self.receivers[&receiver].starts_with('$') {
+                    let is_rejected = delivery.payload.clone().into_bytes().ends_with(b"rejected");
+                    if is_rejected {
+                        return link.reject(delivery.id, None).unwrap();
+                    }
                     link.accept(delivery.id).unwrap();
                     return self.answer(delivery.payload);
                 }

@@ -296,6 +296,14 @@ fn peer_with_the_capability_gets_set_token() {
 }
 
 #[test]
+fn token_that_is_rejected_without_an_error_has_a_reason_all_the_same() {
+    let mut harness = Harness::default();
+    let (_connection, _mint) = authorized(&mut harness, &["rejected"]);
+    let error = format!("connection TOKEN_ERROR {ORDERS}: the peer refuses the token");
+    assert_eq!(harness.log().last(), Some(&error));
+}
+
+#[test]
 fn refused_node_for_tokens_is_an_error_and_the_connection_stays() {
     let config = AgentConfig::new("agent").cbs_config(CbsConfig::new("tokens").node("missing"));
     let mut harness = Harness::new(config);
