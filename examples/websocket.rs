@@ -8,7 +8,7 @@
 
 use std::{
     error::Error,
-    io::{self, ErrorKind, Write as _},
+    io::{self, ErrorKind, Read, Write},
     net::{TcpListener, TcpStream, ToSocketAddrs as _},
     process::ExitCode,
     thread,
@@ -54,6 +54,44 @@ struct Options {
     address: String,
 }
 
+/// A TCP socket whose calls end at a deadline, however slowly the peer sends its part.
+struct Socket {
+    tcp: TcpStream,
+    until: Instant,
+}
+
+impl Socket {
+    /// Prepares a TCP connection for the handshake.
+    fn new(tcp: TcpStream) -> io::Result<Self> {
+        tcp.set_nodelay(true)?;
+        Ok(Self { tcp, until: Instant::now() + PATIENCE })
+    }
+
+    /// Returns the time left. Zero would mean no end.
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        self.tcp.set_read_timeout(self.left()?)?;
+        self.tcp.read(block)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.tcp.set_write_timeout(self.left()?)?;
+        self.tcp.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tcp.flush()
+    }
+}
+
 /// Bounds all that the peer can make the WebSocket hold.
 fn limits() -> WebSocketConfig {
     WebSocketConfig::default()
@@ -65,7 +103,7 @@ fn limits() -> WebSocketConfig {
 
 /// Moves bytes between WebSocket and engine and hands events to `handle`, until the connection is closed.
 fn run(
-    mut socket: WebSocket<TcpStream>,
+    mut socket: WebSocket<Socket>,
     mut connection: Connection,
     mut handle: impl FnMut(&mut Connection, Event) -> Result<()>,
 ) -> Result<()> {
@@ -74,9 +112,19 @@ fn run(
     let (mut input, mut progress, mut result) = (BytesMut::new(), Progress::NeedInput, Ok(()));
     // The TCP socket has not taken all of the message that was written last.
     let mut is_behind = false;
+    let mut closed_at = None;
     loop {
-        let wait = connection.poll_timeout().map(|deadline| deadline.saturating_since(now()));
-        set_time(&socket, wait)?;
+        // Until it is closed there always is a deadline, for the idle time-out.
+        let wait = connection.poll_timeout().map_or(PATIENCE, |deadline| deadline.saturating_since(now()));
+        socket.get_mut().until = Instant::now() + wait.max(Duration::from_millis(1));
+        if connection.is_closed() {
+            // A peer that does not read keeps nobody.
+            let end = *closed_at.get_or_insert_with(Instant::now) + PATIENCE;
+            if Instant::now() >= end {
+                return result;
+            }
+            socket.get_mut().until = end;
+        }
         while let Some(event) = connection.poll_event() {
             if let (Ok(()), Err(error)) = (&result, handle(&mut connection, event)) {
                 result = Err(error);
@@ -127,7 +175,7 @@ fn run(
 }
 
 /// Returns the content of a binary message, or nothing if the time was over or there was none in what arrived.
-fn read(socket: &mut WebSocket<TcpStream>) -> std::result::Result<Bytes, WebSocketError> {
+fn read(socket: &mut WebSocket<Socket>) -> std::result::Result<Bytes, WebSocketError> {
     match socket.read() {
         Ok(tungstenite::Message::Binary(bytes)) => Ok(bytes),
         Ok(tungstenite::Message::Text(_)) => {
@@ -148,33 +196,15 @@ fn unless_closed(error: WebSocketError) -> Result<()> {
 }
 
 /// Closes the WebSocket, and waits until the peer has done so too (RFC 6455, 7.1.1).
-fn finish(mut socket: WebSocket<TcpStream>) {
-    let start = Instant::now();
+fn finish(mut socket: WebSocket<Socket>) {
+    socket.get_mut().until = Instant::now() + PATIENCE;
     let _ = socket.close(None);
-    while let Some(left) = PATIENCE.checked_sub(start.elapsed())
-        && set_time(&socket, Some(left)).is_ok()
-        && socket.read().is_ok()
-    {}
-}
-
-/// Has the socket calls wait until then at most. There always is a deadline, for the idle time-out.
-fn set_time(socket: &WebSocket<TcpStream>, wait: Option<Duration>) -> io::Result<()> {
-    let wait = wait.map(|wait| wait.max(Duration::from_millis(1)));
-    socket.get_ref().set_read_timeout(wait)?;
-    socket.get_ref().set_write_timeout(wait)
+    while socket.read().is_ok() {}
 }
 
 /// True if nothing is wrong: the time was over, or a signal came.
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
-}
-
-/// Prepares a TCP connection for the handshake.
-fn prepare(socket: TcpStream) -> io::Result<TcpStream> {
-    socket.set_nodelay(true)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    socket.set_write_timeout(Some(PATIENCE))?;
-    Ok(socket)
 }
 
 /// Prints an event, and returns that of an error as one.
@@ -195,7 +225,8 @@ fn client(url: &str, address: &str) -> Result<()> {
     }
     let host = uri.host().ok_or("the URL has no host")?.trim_matches(['[', ']']).to_owned();
     let server = (&*host, uri.port_u16().unwrap_or(80)).to_socket_addrs()?.next();
-    let socket = prepare(TcpStream::connect_timeout(&server.ok_or("the host has no address")?, PATIENCE)?)?;
+    let server = server.ok_or("the host has no address")?;
+    let socket = Socket::new(TcpStream::connect_timeout(&server, PATIENCE)?)?;
     // It fails unless the server has chosen the subprotocol.
     let (socket, _) = tungstenite::client::client_with_config(request, socket, Some(limits()))
         .map_err(|error| error.to_string())?;
@@ -243,7 +274,7 @@ fn choose(request: &Request, mut response: Response) -> std::result::Result<Resp
 
 /// Accepts what one client asks for, and prints its messages.
 fn server(socket: TcpStream) -> Result<()> {
-    let socket = tungstenite::accept_hdr_with_config(prepare(socket)?, choose, Some(limits()))
+    let socket = tungstenite::accept_hdr_with_config(Socket::new(socket)?, choose, Some(limits()))
         .map_err(|error| error.to_string())?;
     let config = ConnectionConfig::server("websocket-server").auto_accept_sessions(true).idle_timeout(IDLE);
     let connection = Connection::new(config.sasl(Mechanism::anonymous_server()));

@@ -68,7 +68,10 @@ impl TlsOptions {
         // RFC 6066, 3: an address is not named.
         let named = matches!(name, ServerName::DnsName(_)).then(|| host.to_owned());
         let mut tls = ClientConnection::new(Arc::new(self.config()?), name)?;
-        shake_hands(&mut tls, &mut socket, patience).map_err(|error| format!("TLS with {host}: {error}"))?;
+        shake_hands(&mut tls, &mut socket, patience).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => format!("TLS with {host}: timed out"),
+            _ => format!("TLS with {host}: {error}"),
+        })?;
         Ok(Stream { socket, tls: Some(Box::new(tls.into())), host: named })
     }
 

@@ -4,6 +4,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
     thread,
+    time::Duration,
 };
 
 use amqp_proto::{
@@ -116,6 +117,19 @@ fn text_and_a_lost_socket_end_the_client_with_the_reason() {
     let (ended, ()) = against(|socket| drop(accept(socket)));
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(!ended.err.is_empty());
+}
+
+/// Each byte comes well before the time for a read is over.
+#[test]
+fn server_that_drips_its_handshake_is_given_up() {
+    let (ended, ()) = against(|mut socket| {
+        let mut answer = b"HTTP/1.1 101 Switching Protocols\r\nX: ".iter().chain([b'x'; 5000].iter());
+        while answer.next().is_some_and(|byte| socket.write_all(&[*byte]).is_ok()) {
+            thread::sleep(Duration::from_millis(500));
+        }
+    });
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("timed out") || ended.err.contains("Interrupted"), "{ended:?}");
 }
 
 #[test]
