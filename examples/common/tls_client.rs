@@ -43,7 +43,7 @@ fn shake_hands(tls: &mut ClientConnection, socket: &mut TcpStream, patience: Dur
         } else if tls.read_tls(socket)? == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
         } else if let Err(error) = tls.process_new_packets() {
-            // The server is told why.
+            // The alert has the reason.
             let _ = tls.write_tls(socket);
             return Err(io::Error::new(ErrorKind::InvalidData, error));
         }

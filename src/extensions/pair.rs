@@ -10,7 +10,7 @@ use crate::{
     spec::{
         definitions::{AmqpError, ErrorCondition, SenderSettleMode},
         performatives::{Attach, Open},
-        terminus::{Source, Target},
+        terminus::{Source, Target, TargetArchetype},
     },
     types::{Fields, Str, Symbol, Value},
 };
@@ -94,6 +94,8 @@ pub enum PairEvent {
 pub struct LinkPair {
     session: SessionId,
     name: Str,
+    /// The node that the first link is for.
+    node: Option<Str>,
     config: PairConfig,
     sender: Option<SenderId>,
     receiver: Option<ReceiverId>,
@@ -169,6 +171,7 @@ impl LinkPair {
         };
         let mut pair = Self {
             session,
+            node: node_of(link, &attach).map(|node| node.detach()),
             name: attach.name.detach(),
             config,
             sender: None,
@@ -212,7 +215,9 @@ impl LinkPair {
                 LinkId::Sender(_) => self.sender.is_none(),
                 LinkId::Receiver(_) => self.receiver.is_none(),
             };
-            if self.closed || !is_free || session != self.session || attach.name != self.name.as_str() {
+            // Another node is not one that the first link has been accepted for.
+            let is_second = attach.name == self.name.as_str() && node_of(link, &attach) == self.node;
+            if self.closed || !is_free || session != self.session || !is_second {
                 return Some(event);
             }
             if self.deadline.is_some_and(|deadline| deadline <= now) {
@@ -309,6 +314,17 @@ impl LinkPair {
 
 fn paired() -> Fields {
     Fields::new().with(PAIRED, true)
+}
+
+/// Returns the address of our end of a link that the peer asks for.
+fn node_of(link: LinkId, attach: &Attach) -> Option<Str> {
+    match link {
+        LinkId::Sender(_) => attach.source.as_ref()?.address.clone(),
+        LinkId::Receiver(_) => match attach.target.as_deref()? {
+            TargetArchetype::Target(target) => target.address.clone(),
+            TargetArchetype::Coordinator(_) => None,
+        },
+    }
 }
 
 /// Returns the link that the peer asks for as one of a pair.

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::{Exchange, Mechanism, Step, StepInput, Success};
+use super::{Exchange, Mechanism, Step, StepInput, Success, one_shot::OpenServer};
 use crate::types::Symbol;
 
 const NAME: Symbol = Symbol::from_static("MSSBCBS");
@@ -27,7 +27,7 @@ impl Mechanism {
     ///
     /// The [`Success`] has no identity.
     pub fn mssbcbs_server() -> Self {
-        Self::server(NAME, || Box::new(Server { done: false }))
+        Self::server(NAME, || Box::new(OpenServer::new()))
     }
 }
 
@@ -50,20 +50,6 @@ impl Exchange for Client {
                 Step::NoInitialResponse
             }
             (State::Sent, StepInput::Outcome(_)) => Step::Done(Success::new()),
-            _ => Step::refuse(),
-        }
-    }
-}
-
-struct Server {
-    done: bool,
-}
-
-impl Exchange for Server {
-    fn step(&mut self, input: StepInput<'_>) -> Step {
-        let first = !core::mem::replace(&mut self.done, true);
-        match input {
-            StepInput::Start(None | Some([])) if first => Step::Done(Success::new()),
             _ => Step::refuse(),
         }
     }

@@ -97,6 +97,29 @@ impl<F: Fn(&[u8]) -> Step + Send + Sync> Exchange for OneShotServer<F> {
     }
 }
 
+/// The server's end of a mechanism that lets every client in. What the client sends has no meaning.
+pub(super) struct OpenServer {
+    done: bool,
+}
+
+impl OpenServer {
+    pub(super) fn new() -> Self {
+        Self { done: false }
+    }
+}
+
+impl Exchange for OpenServer {
+    fn step(&mut self, input: StepInput<'_>) -> Step {
+        let first = !core::mem::replace(&mut self.done, true);
+        match input {
+            // RFC 4422, 3: the server would ask for a missing message. Clients in use send none and do not understand
+            // the question, so a missing one counts as empty.
+            StepInput::Start(_) if first => Step::Done(Success::new()),
+            _ => Step::refuse(),
+        }
+    }
+}
+
 /// The server's end, if the application decides later.
 pub(super) struct DeferredServer {
     parse: Parse,

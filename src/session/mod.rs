@@ -350,7 +350,7 @@ impl SessionEndpoint {
     }
 
     /// Writes the dispositions and flows that are pending, and counts them.
-    fn write_updates(&mut self, cx: &mut Context) {
+    pub(crate) fn write_updates(&mut self, cx: &mut Context) {
         if self.has_due_flows() || !self.pending_dispositions.is_empty() {
             let len = cx.outbox.len();
             self.write_dispositions(cx);

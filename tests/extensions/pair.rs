@@ -261,6 +261,22 @@ fn link_of_another_name_or_without_the_property_is_not_taken() {
     assert!(!server.link_pair.as_ref().unwrap().is_open());
 }
 
+/// The application has let the first link in for its node, and no other.
+#[test]
+fn link_of_the_name_to_another_node_is_not_taken() {
+    let mut server = Server::new();
+    server.attach_receiver("p", true);
+    server.turn();
+    let session = server.session;
+    let properties = Fields::new().with(PAIRED, true);
+    let other =
+        SenderConfig::to("elsewhere").source(Source::at("elsewhere")).name("p").properties(properties);
+    server.client().session(session).unwrap().attach_sender(other).unwrap();
+    server.turn();
+    assert_eq!(server.left.iter().map(Event::name).collect::<Vec<_>>(), ["RECEIVER_REQUESTED"]);
+    assert!(!server.link_pair.as_ref().unwrap().is_open());
+}
+
 #[test]
 fn link_of_the_name_in_another_session_is_not_taken() {
     let mut server = Server::new();

@@ -2,7 +2,8 @@
 
 use crate::support::*;
 use amqp_proto::{
-    CommandError, ConnectionConfig, CreditPolicy, Event, Instant, ReceiverConfig, SendOptions, SenderConfig,
+    CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, ReceiverConfig, SendOptions,
+    SenderConfig,
     extensions::{ReplyTo, RequestConfig, RequestEvent, RequestFailure, RequestId, Requests},
     message::Message,
     spec::{
@@ -12,7 +13,7 @@ use amqp_proto::{
     },
     types::{MessageFormat, Uuid},
 };
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use std::sync::Arc;
 
 fn attach(world: &mut World, config: RequestConfig) -> Requests {
@@ -21,6 +22,44 @@ fn attach(world: &mut World, config: RequestConfig) -> Requests {
     assert_eq!(world.turn(&mut requests), []);
     assert_eq!(requests.poll_event(), Some(RequestEvent::Ready));
     requests
+}
+
+/// RabbitMQ ends the session if a request is there before the credit for its answer.
+#[test]
+fn request_made_as_soon_as_the_links_are_open_follows_the_credit_for_its_answer() {
+    let mut world = World::new();
+    let (session, now) = (world.session, world.now());
+    let mut requests = Requests::attach(world.client(), session, "node", RequestConfig::new("r")).unwrap();
+    let output = |connection: &mut Connection| {
+        let mut output = connection.poll_transmit(now);
+        output.copy_to_bytes(output.remaining())
+    };
+    let mut attaches = output(world.client());
+    let _ = world.server().handle_input(now, &mut attaches);
+    while let Some(event) = world.server().poll_event() {
+        match event {
+            Event::SenderRequested { sender, .. } => {
+                world.server().accept_sender(sender, SenderConfig::new()).unwrap();
+            }
+            Event::ReceiverRequested { receiver, .. } => {
+                let config = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+                world.server().accept_receiver(receiver, config).unwrap();
+            }
+            _ => {}
+        }
+    }
+    // Both answers, and the credit for requests, in one read.
+    let mut answers = output(world.server());
+    let _ = world.client().handle_input(now, &mut answers);
+    while let Some(event) = world.client().poll_event() {
+        requests.handle(now, world.client(), event);
+    }
+    assert_eq!(requests.poll_event(), Some(RequestEvent::Ready));
+    requests.send(now, world.client(), Message::builder().value("?"), None).unwrap();
+    let written = output(world.client());
+    let place = |code: u8| written.windows(3).position(|bytes| bytes == [0, 0x53, code]);
+    let (flow, transfer) = (place(0x13).expect("a flow"), place(0x14).expect("a transfer"));
+    assert!(flow < transfer, "{flow} {transfer}");
 }
 
 fn ask(world: &mut World, requests: &mut Requests) -> RequestId {

@@ -974,7 +974,7 @@ fn fb7e_a_full_account_refuses_messages_until_some_are_settled() {
     assert_eq!(send(&mut attacked, sent), Ok(()));
 }
 
-/// All that waited was joined anew for each session that was accepted.
+/// All that waited was joined again for each session that was accepted.
 #[test]
 fn fb2j_accepting_sessions_with_frames_behind_takes_memory_for_each_once() {
     let allocated = |sessions: u16| {

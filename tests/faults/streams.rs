@@ -124,7 +124,7 @@ fn fb3i_what_we_end_holds_up_no_input() {
     }
 }
 
-/// A client with so many links that their ends took up the budget of strangers could not open.
+/// A client whose links took up the budget of strangers could not open.
 #[test]
 fn fb5e_links_of_our_own_before_the_open_are_not_the_peers() {
     let mut pair = Pair::plain();

@@ -44,7 +44,7 @@ pub const CASES: &[Case] = &[
     Case {
         id: "H11",
         start: fresh,
-        // The time is that of the first call, whatever has come since.
+        // The time is that of the first call, whatever arrives later.
         steps: |b| {
             for byte in &AMQP[..7] {
                 b.feed(&[*byte]);

@@ -70,6 +70,16 @@ impl Receiver<'_> {
         self.parts.run(|session, _| session.set_credit(id, |now| now.saturating_add(credit)))
     }
 
+    /// Writes what is due on the session, such as credit, ahead of what is sent next.
+    pub(crate) fn write_updates(&mut self) -> Result<(), CommandError> {
+        self.parts.run(|session, cx| {
+            if session.can_write() {
+                session.write_updates(cx);
+            }
+            Ok(())
+        })
+    }
+
     /// Asks the sender to use or relinquish the remaining credit (2.6.7). `RECEIVER_DRAINED` follows when it has, or
     /// after [`Timeouts::drain`](crate::Timeouts::drain). Asked again before that, it does nothing.
     ///

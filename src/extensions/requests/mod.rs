@@ -251,6 +251,10 @@ impl Requests {
             }
             _ => message,
         };
+        if let Some(receiver) = self.receiver {
+            // RabbitMQ ends the session if a request is there before the credit for its answer.
+            connection.receiver(receiver)?.write_updates()?;
+        }
         let mut sender = connection.sender(self.sender)?;
         let delivery = sender.send_with(id.0, message.build(), &SendOptions::new())?;
         self.last_id = id.0;
