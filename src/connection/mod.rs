@@ -68,8 +68,8 @@ pub enum Owed {
     /// or [`refuse_session`](Connection::refuse_session).
     Begin(SessionId),
     /// Reading, on this link among others: unread bytes of streamed deliveries take up what is left of
-    /// [`Limits::max_held_bytes`](crate::Limits::max_held_bytes). [`read_chunk`](Connection::read_chunk) takes some, and an
-    /// outcome drops those of its delivery.
+    /// [`Limits::max_held_bytes`](crate::Limits::max_held_bytes). [`read_chunk`](Connection::read_chunk) takes some, or
+    /// returns `None` at the end of one, and an outcome drops those of its delivery.
     Read(ReceiverId),
     /// The answer to `SASL_PENDING`: [`sasl_answer`](Connection::sasl_answer) or
     /// [`sasl_supply`](Connection::sasl_supply).

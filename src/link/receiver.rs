@@ -362,9 +362,15 @@ impl ReceiverEndpoint {
         let frames = if all_read { core::mem::take(&mut partial.frames) } else { 0 };
         let earlier = partial.charged;
         let read = chunk.len().saturating_add(CHUNK_SIZE);
-        partial.charged = if all_read { 0 } else { earlier.saturating_sub(read).max(1) };
+        let is_over = chunk.is_empty() && partial.complete;
+        partial.charged = match all_read {
+            false => earlier.saturating_sub(read).max(1),
+            // It stays until the application has seen its end.
+            true if partial.complete && !is_over => size_of::<PartialDelivery>(),
+            true => 0,
+        };
         let held = partial.charged;
-        if chunk.is_empty() && partial.complete {
+        if is_over {
             self.partial.remove(at);
         }
         Ok(ReadChunk { bytes: (!chunk.is_empty()).then_some(chunk), frames, earlier, held })

@@ -2,7 +2,7 @@
 
 use amqp_proto::{
     Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, Limits, Owed, Progress, ReceiverConfig,
-    ReceiverId, SenderConfig, SessionConfig, SessionId,
+    ReceiverId, SendOptions, SenderConfig, SessionConfig, SessionId,
 };
 
 use crate::common::{Linked, Pair};
@@ -121,6 +121,59 @@ fn fb3i_what_we_end_holds_up_no_input() {
             streaming.linked.pair.client_events();
         }
         assert!(names.contains(&last), "{last}: {names:?}");
+    }
+}
+
+/// A delivery whose end the application has not seen is still held.
+#[test]
+fn fb3j_deliveries_that_are_read_but_not_to_their_end_have_a_bound() {
+    let mut streaming = Streaming::new();
+    let (sender, receiver) = (streaming.linked.sender, streaming.linked.receiver);
+    let mut begun = Vec::new();
+    for tag in 0..2000_u32 {
+        let (progress, deliveries) = streaming.progress();
+        for (_, delivery) in &deliveries {
+            // All of its bytes, and not the `None` behind them.
+            while streaming.server().read_chunk(receiver, *delivery).unwrap().is_some_and(|it| it.len() > 200)
+            {
+            }
+        }
+        begun.extend(deliveries);
+        if progress == Progress::Answer(Owed::Read(receiver)) && tag > 100 {
+            // Their ends make room again.
+            for (_, delivery) in begun.drain(..) {
+                while let Ok(Some(_)) = streaming.server().read_chunk(receiver, delivery) {}
+            }
+            assert_eq!(streaming.progress().0, Progress::NeedInput);
+            return;
+        }
+        let options = SendOptions::new().settled(true);
+        let sent =
+            streaming.linked.pair.client.sender(sender).unwrap().send_with(tag, vec![7; 600], &options);
+        assert!(sent.is_ok() || sent.is_err_and(|error| error.is_temporary()));
+        streaming.linked.pair.run();
+    }
+    panic!("{} deliveries are held", begun.len());
+}
+
+#[test]
+fn fb3k_unread_bytes_of_sessions_that_their_peer_ends_are_given_back() {
+    let limits = Limits::default().max_held_bytes(BUDGET);
+    let server = ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits).max_frame_size(512);
+    let mut pair = Pair::new(ConnectionConfig::client("c"), server).opened();
+    for _ in 0..5 {
+        let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(20)).streaming(true);
+        let mut linked = Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), theirs);
+        linked.pair.client.sender(linked.sender).unwrap().send(1_u32, vec![7; 8000]).unwrap();
+        linked.pair.run();
+        while !linked.pair.server_events().is_empty() {
+            linked.pair.run();
+        }
+        linked.pair.client.session(linked.session).unwrap().end(None).unwrap();
+        linked.pair.run();
+        assert!(linked.pair.server_events().iter().any(|event| event.name() == "SESSION_CLOSED"));
+        pair = linked.pair;
+        assert_eq!(pair.turn_of_server(), Progress::NeedInput);
     }
 }
 
