@@ -34,7 +34,7 @@ impl Mechanism {
 
     /// Creates ANONYMOUS for a server that accepts every client.
     ///
-    /// The [`Success`] has no identity. The client's trace is neither checked nor kept.
+    /// The [`Success`](super::Success) has no identity. The client's trace is neither checked nor kept.
     ///
     /// Many clients begin with a SASL layer even without credentials, and a server without any mechanism refuses
     /// them. This mechanism lets them in, and [`SaslPolicy::Optional`](crate::SaslPolicy::Optional) those without a
