@@ -49,6 +49,6 @@ impl Mechanism {
     /// ```
     pub fn anonymous_server() -> Self {
         // The trace has no meaning (RFC 4505, 2).
-        Self::server(NAME, || Box::new(OpenServer::new()))
+        Self::server(NAME, || Box::new(OpenServer::new(true)))
     }
 }

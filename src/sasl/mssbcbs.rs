@@ -27,7 +27,7 @@ impl Mechanism {
     ///
     /// The [`Success`] has no identity.
     pub fn mssbcbs_server() -> Self {
-        Self::server(NAME, || Box::new(OpenServer::new()))
+        Self::server(NAME, || Box::new(OpenServer::new(false)))
     }
 }
 

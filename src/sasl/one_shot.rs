@@ -97,14 +97,16 @@ impl<F: Fn(&[u8]) -> Step + Send + Sync> Exchange for OneShotServer<F> {
     }
 }
 
-/// The server's end of a mechanism that lets every client in. What the client sends has no meaning.
+/// The server's end of a mechanism that lets every client in.
 pub(super) struct OpenServer {
+    /// The client may send a message, which has no meaning.
+    takes_message: bool,
     done: bool,
 }
 
 impl OpenServer {
-    pub(super) fn new() -> Self {
-        Self { done: false }
+    pub(super) fn new(takes_message: bool) -> Self {
+        Self { takes_message, done: false }
     }
 }
 
@@ -114,7 +116,11 @@ impl Exchange for OpenServer {
         match input {
             // RFC 4422, 3: the server would ask for a missing message. Clients in use send none and do not understand
             // the question, so a missing one counts as empty.
-            StepInput::Start(_) if first => Step::Done(Success::new()),
+            StepInput::Start(message)
+                if first && (self.takes_message || message.is_none_or(<[u8]>::is_empty)) =>
+            {
+                Step::Done(Success::new())
+            }
             _ => Step::refuse(),
         }
     }
