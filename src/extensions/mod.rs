@@ -24,6 +24,7 @@
 
 pub mod azure;
 pub mod cbs;
+pub mod filters;
 pub mod management;
 mod pair;
 mod percent;

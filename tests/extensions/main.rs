@@ -2,6 +2,7 @@
 
 mod azure;
 mod cbs;
+mod filters;
 mod management;
 mod pair;
 mod redirect;
