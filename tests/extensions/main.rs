@@ -5,6 +5,7 @@ mod cbs;
 mod filters;
 mod management;
 mod pair;
+mod rabbitmq;
 mod redirect;
 mod requests;
 mod support;
