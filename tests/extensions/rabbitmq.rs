@@ -210,7 +210,8 @@ fn token_is_a_data_section_and_hidden_from_debug() {
 
 fn answer(status: &str, body: impl Into<Value>) -> Payload {
     let answer = Message::builder().subject(status).application_property("http:response", "1.1");
-    answer.value(&body.into()).build()
+    let body: Value = body.into();
+    answer.value(body).build()
 }
 
 #[test]
