@@ -8,7 +8,7 @@ use amqp_proto::{
         ApplicationPropertiesFilter, EventPosition, Filter, FilterDescriptor, InForce, MissingReason,
         PropertiesFilter, StreamOffset, TextMatch, in_force, names,
     },
-    message::{ApplicationProperties, SimpleValue},
+    message::{ApplicationProperties, Message, SimpleValue},
     spec::{
         messaging::MessageId,
         terminus::{FilterSet, Source},
@@ -432,4 +432,90 @@ proptest! {
         prop_assert_eq!(ApplicationPropertiesFilter::of(&application.clone().into()), Some(application));
         prop_assert_eq!(TextMatch::parse(&text.to_expression()), Some(text));
     }
+}
+
+/// A value whose type is that of the property is wanted by itself, and by null.
+#[test]
+fn each_property_is_compared_with_its_own_value() {
+    let time = Timestamp::from_millis(9);
+    let message = Message::builder()
+        .message_id("&id")
+        .user_id(b"me")
+        .to("to")
+        .subject("subject")
+        .reply_to("reply")
+        .correlation_id(Uuid::from_bytes([7; 16]))
+        .content_type(Symbol::from_static("text/plain"))
+        .content_encoding(Symbol::from_static("gzip"))
+        .absolute_expiry_time(time)
+        .creation_time(time)
+        .group_id("group")
+        .group_sequence(1.into())
+        .reply_to_group_id("other")
+        .value("m");
+    let message = Message::try_from(message.build()).unwrap();
+    let empty = Message::try_from(Message::builder().value("m").build()).unwrap();
+    let wanted = PropertiesFilter::new;
+    let cases = [
+        (wanted().message_id("&id"), wanted().message_id("id")),
+        (wanted().user_id(b"me"), wanted().user_id(b"m")),
+        (wanted().to("to"), wanted().to("t")),
+        (wanted().subject(TextMatch::prefix("sub")), wanted().subject(TextMatch::suffix("sub"))),
+        (wanted().reply_to(TextMatch::suffix("ply")), wanted().reply_to(TextMatch::prefix("ply"))),
+        (wanted().correlation_id(Uuid::from_bytes([7; 16])), wanted().correlation_id(7_u64)),
+        (
+            wanted().content_type(Symbol::from_static("text/plain")),
+            wanted().content_type(Symbol::from_static("text")),
+        ),
+        (
+            wanted().content_encoding(Symbol::from_static("gzip")),
+            wanted().content_encoding(Symbol::from_static("zip")),
+        ),
+        (wanted().absolute_expiry_time(time), wanted().absolute_expiry_time(Timestamp::MIN)),
+        (wanted().creation_time(time), wanted().creation_time(Timestamp::MIN)),
+        (wanted().group_id("group"), wanted().group_id("Group")),
+        (wanted().group_sequence(1), wanted().group_sequence(2)),
+        (wanted().reply_to_group_id("other"), wanted().reply_to_group_id("")),
+    ];
+    for (same, different) in cases {
+        assert_eq!(same.matches(&message), Ok(true), "{same:?}");
+        assert_eq!(different.matches(&message), Ok(false), "{different:?}");
+        assert_eq!(same.matches(&empty), Ok(false), "{same:?}");
+    }
+    let both = wanted().to("to").group_sequence(2);
+    assert_eq!(both.matches(&message), Ok(false));
+    assert_eq!(wanted().matches(&empty), Ok(true));
+}
+
+#[test]
+fn application_property_is_compared_by_its_value_and_must_be_there() {
+    let matches = |wanted: Value, value: SimpleValue| {
+        let filter = Filter::new(
+            names::APPLICATION_PROPERTIES,
+            FilterDescriptor::Code(0x174),
+            Map::<Str>::new().with("p", wanted),
+        );
+        let properties = ApplicationProperties::new().with("p", value);
+        let message = Message::builder().application_properties(&properties).value("m").build();
+        let filter = ApplicationPropertiesFilter::of(&filter).unwrap();
+        filter.matches(&Message::try_from(message).unwrap()).unwrap()
+    };
+    let double = |number: f64| SimpleValue::try_from(Value::from(number)).unwrap();
+    assert!(matches(Value::Ubyte(3), 3_i64.into()));
+    assert!(matches(Value::Long(-3), (-3_i32).into()));
+    assert!(matches(Value::Int(3), double(3.0)));
+    assert!(matches(3.5_f64.into(), double(3.5)));
+    assert!(matches(3.5_f32.into(), double(3.5)));
+    assert!(!matches(Value::Int(3), double(3.5)));
+    assert!(!matches(Value::Int(3), 4_u8.into()));
+    assert!(!matches(Value::Int(3), "3".into()));
+    assert!(!matches(Value::Boolean(true), 1_u8.into()));
+    assert!(matches(Value::Boolean(true), true.into()));
+    assert!(matches("a".into(), "a".into()));
+    assert!(matches("&p:a".into(), "ab".into()));
+    // A modifier that is not known.
+    assert!(!matches("&a".into(), "&a".into()));
+    assert!(matches(Value::Null, "anything".into()));
+    let without = Message::try_from(Message::builder().value("m").build()).unwrap();
+    assert_eq!(ApplicationPropertiesFilter::new().value("p", SimpleValue::NULL).matches(&without), Ok(false));
 }

@@ -40,6 +40,7 @@
 mod apache;
 mod expressions;
 mod in_force;
+mod matching;
 pub mod names;
 mod position;
 mod stream;
