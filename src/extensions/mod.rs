@@ -24,6 +24,9 @@
 //! They read no clock, and they write only when one of their functions is called. After each call, the connection's
 //! output has to be written, as after any command.
 
+#[macro_use]
+mod symbols;
+
 pub mod azure;
 pub mod cbs;
 pub mod filters;

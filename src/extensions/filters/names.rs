@@ -4,14 +4,6 @@
 
 use crate::types::Symbol;
 
-macro_rules! symbols {
-    ($($(#[$meta:meta])* $name:ident = $text:literal;)*) => {$(
-        $(#[$meta])*
-        #[doc = concat!("\n\n`", $text, "`")]
-        pub const $name: Symbol = Symbol::from_static($text);
-    )*};
-}
-
 symbols! {
     /// Filter: a direct binding of AMQP 0-10, code 0x0000468C00000000.
     DIRECT_BINDING = "apache.org:legacy-amqp-direct-binding:string";

@@ -2,14 +2,6 @@
 
 use crate::types::Symbol;
 
-macro_rules! symbols {
-    ($($(#[$meta:meta])* $name:ident = $text:literal;)*) => {$(
-        $(#[$meta])*
-        #[doc = concat!("\n\n`", $text, "`")]
-        pub const $name: Symbol = Symbol::from_static($text);
-    )*};
-}
-
 symbols! {
     /// Capability of a source: the node is a queue for direct replies.
     VOLATILE_QUEUE = "rabbitmq:volatile-queue";
