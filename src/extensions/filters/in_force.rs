@@ -64,6 +64,8 @@ pub enum MissingReason {
 ///
 /// 3.5.3: the sending end sets the filter in place, and the receiving end must check it, and detach if it does not do.
 ///
+/// RabbitMQ 4.0 answers with every filter that it was asked for, also with one that it does not support.
+///
 /// Reading is tolerant. A value may be without its descriptor, and descriptors may be symbolic or numeric. Texts may be
 /// strings or symbols, integers of any width, and lists may be arrays. A null value that was asked for leaves the choice
 /// to the peer, so any value is in force for it.

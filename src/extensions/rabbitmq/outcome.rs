@@ -38,6 +38,8 @@ pub enum RejectReason {
 
 /// The queue that rejected a message, and the reason.
 ///
+/// RabbitMQ 4.0 rejects without an error, so all fields are `None`.
+///
 /// ```
 /// use amqp_proto::{
 ///     Event,

@@ -9,6 +9,8 @@ use crate::{
 
 /// Returns the source of a queue for direct replies, which is in no other place than the link.
 ///
+/// RabbitMQ 4.0 does not support it, and ends the session.
+///
 /// RabbitMQ sends such replies settled, so the receiver asks for that mode. The address for `reply-to` is in the
 /// answer to the attach. The receiver has to grant credit before its first request is sent.
 ///
