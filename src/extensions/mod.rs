@@ -8,12 +8,14 @@
 //! | claims-based security | Azure's put-token; OASIS amqp-cbs v1.0 CSD01 | Service Bus, Event Hubs, IoT Hub; AMQP.Net Lite, SmallRye | [`cbs`] |
 //! | redirect | core standard 2.8.16, 2.8.18 | Qpid, IoT Hub | [`Redirect`] |
 //! | WebSocket | OASIS amqp-wsb v1.0 CS01 | Azure, RabbitMQ | [`websocket`] |
+//! | filters | amqp.org's registry; AMQP Filter Expressions v1.0 CSD01; RabbitMQ; Event Hubs | Qpid, Artemis, RabbitMQ, Azure | [`filters`] |
+//! | addresses and management of RabbitMQ | documentation and sources; HTTP over AMQP, working draft 06 | RabbitMQ 4 | [`rabbitmq`] |
 //! | names of Azure | documentation and SDKs | Service Bus, Event Hubs, IoT Hub | [`azure`] |
 //!
 //! # One shape
 //!
-//! [`Requests`], [`LinkPair`], [`Management`](management::Management) and [`Cbs`](cbs::Cbs) are values beside a
-//! connection, and one loop drives any number of them:
+//! [`Requests`], [`LinkPair`], [`Management`](management::Management), [`rabbitmq::Management`] and [`Cbs`](cbs::Cbs)
+//! are values beside a connection, and one loop drives any number of them:
 //!
 //! 1. Pass each event of the connection to `handle`. It returns the event if it belongs to somebody else.
 //! 2. Call `poll_event` until it returns `None`.
@@ -22,11 +24,16 @@
 //! They read no clock, and they write only when one of their functions is called. After each call, the connection's
 //! output has to be written, as after any command.
 
+#[macro_use]
+mod symbols;
+
 pub mod azure;
 pub mod cbs;
+pub mod filters;
 pub mod management;
 mod pair;
 mod percent;
+pub mod rabbitmq;
 mod redirect;
 mod requests;
 mod status;

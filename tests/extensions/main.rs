@@ -2,8 +2,10 @@
 
 mod azure;
 mod cbs;
+mod filters;
 mod management;
 mod pair;
+mod rabbitmq;
 mod redirect;
 mod requests;
 mod support;
