@@ -164,14 +164,18 @@ fn text(value: SimpleValue) -> Option<Str> {
 
 /// Returns the texts of a list or an array, an empty one for each value that is no text.
 pub(super) fn texts(value: &Value) -> Vec<Str> {
-    items(value).iter().map(|item| item.as_str().map(Str::from).unwrap_or_default()).collect()
+    items(value)
+        .unwrap_or_default()
+        .iter()
+        .map(|item| item.as_str().map(Str::from).unwrap_or_default())
+        .collect()
 }
 
-/// Returns the items of a list or an array.
-pub(super) fn items(value: &Value) -> &[Value] {
+/// Returns the items of a list or an array, or `None` for another value.
+pub(super) fn items(value: &Value) -> Option<&[Value]> {
     match value {
-        Value::List(items) => items,
-        Value::Array(array) => array.items(),
-        _ => &[],
+        Value::List(items) => Some(items),
+        Value::Array(array) => Some(array.items()),
+        _ => None,
     }
 }

@@ -306,7 +306,12 @@ fn attribute_name_that_is_no_text_does_not_shift_the_others() {
 
 #[test]
 fn other_bodies_are_no_results_of_a_query() {
+    let with = |results: Value| {
+        Map::<Str>::new().with("attributeNames", vec![Value::from("name")]).with("results", results).into()
+    };
     let bodies = [
+        with(Value::Uint(1)),
+        with(vec![Value::List(vec!["a row".into()]), "no row".into()].into()),
         Value::Null,
         Value::List(vec![]),
         Map::<Str>::new().with("results", Value::List(vec![])).into(),

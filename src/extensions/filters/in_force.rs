@@ -125,7 +125,7 @@ fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Map(one), Value::Map(other)) => is_same_map(one, other),
         (Value::List(_) | Value::Array(_), Value::List(_) | Value::Array(_)) => {
-            let (one, other) = (items(one), items(other));
+            let (one, other) = (items(one).unwrap_or_default(), items(other).unwrap_or_default());
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| is_same(one, other))
         }
         (one, other) => {

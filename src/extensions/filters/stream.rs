@@ -6,7 +6,10 @@
 use alloc::vec::Vec;
 
 use super::{Filter, FilterDescriptor, names};
-use crate::types::{Str, Symbol, Timestamp, Value};
+use crate::{
+    extensions::status::items,
+    types::{Str, Symbol, Timestamp, Value},
+};
 
 /// The place in a RabbitMQ stream that a receiver starts from.
 ///
@@ -105,7 +108,7 @@ impl Filter {
         }
         match self.value.as_str() {
             Some(text) => [text].into(),
-            None => crate::extensions::status::items(&self.value).iter().filter_map(Value::as_str).collect(),
+            None => items(&self.value).unwrap_or_default().iter().filter_map(Value::as_str).collect(),
         }
     }
 

@@ -66,12 +66,14 @@ impl QueryResult {
         }
     }
 
-    /// Reads the body of an answer: `attributeNames` and `results`, each a list or an array.
+    /// Reads the body of an answer: `attributeNames` and `results`, each a list or an array, as each row is.
+    ///
+    /// Returns `None` for a body of another form.
     pub fn from_value(body: Value) -> Option<Self> {
         let Value::Map(map) = body else { return None };
         let attribute_names = texts(map.get(ATTRIBUTE_NAMES)?);
-        let results = items(map.get(RESULTS)?).iter().map(|row| items(row).to_vec()).collect();
-        Some(Self { attribute_names, results })
+        let rows = items(map.get(RESULTS)?)?.iter().map(|row| items(row).map(<[Value]>::to_vec));
+        Some(Self { attribute_names, results: rows.collect::<Option<_>>()? })
     }
 
     /// Returns the body of an answer.

@@ -430,6 +430,6 @@ impl Response {
     /// # Ok::<(), amqp_proto::extensions::StatusError>(())
     /// ```
     pub fn bindings(&self) -> Vec<Binding> {
-        items(&self.body).iter().filter_map(Binding::read).collect()
+        items(&self.body).unwrap_or_default().iter().filter_map(Binding::read).collect()
     }
 }
