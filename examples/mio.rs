@@ -78,16 +78,16 @@ impl Client {
                 self.on_event(event)?;
             }
             let mut output = self.engine.poll_transmit(now);
-            if output.has_remaining() {
+            let is_blocked = output.has_remaining();
+            if is_blocked {
                 match self.socket.write(output.chunk()) {
                     Ok(written) => {
                         output.advance(written);
-                        // Room in the output may raise events, and there may be more to write.
                         continue;
                     }
                     Err(error) if is_busy(&error) => {}
-                    // The peer's last frames may still be there to read.
                     Err(_) => {
+                        // The peer's last frames may still be there to read.
                         self.engine.output_lost(now);
                         continue;
                     }
@@ -102,9 +102,9 @@ impl Client {
                     Err(error) if is_busy(&error) => return Ok(false),
                     _ => self.engine.handle_eof(now),
                 },
-                // The socket does not take the answers that the engine wants to be rid of before it reads on.
-                Progress::DrainOutput => return Ok(false),
-                _ => {} // Events were in the way, and have been polled.
+                // The engine reads on when its answers are written, and the socket does not take them.
+                Progress::DrainOutput | Progress::Closed if is_blocked => return Ok(false),
+                _ => {} // Events or output were in the way, and are there no more.
             }
             self.progress = self.engine.handle_input(now, &mut self.input);
         }
@@ -151,7 +151,7 @@ impl Client {
 
 /// True if the socket cannot go on now: it would block, or is still connecting.
 fn is_busy(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::NotConnected)
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected)
 }
 
 fn main() -> Result<()> {

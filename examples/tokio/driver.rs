@@ -1,0 +1,142 @@
+//! An engine on a stream of tokio: TCP, TLS, a Unix socket, or half of a pipe in a test.
+
+use std::{
+    future::poll_fn,
+    io, mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use amqp_proto::{Connection, Event, Instant, Progress};
+use bytes::{Buf as _, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{self, Sleep},
+};
+
+/// A connection and its stream. It does nothing by itself: [`next_event`](Self::next_event) moves the bytes.
+///
+/// Back-pressure needs no code here. As long as nobody asks for events, nothing is read, and the peer's window closes.
+/// Towards the peer, `Sender::send` returns a temporary error, and `SENDER_READY` follows once there is room.
+pub struct Driver<S> {
+    stream: S,
+    engine: Connection,
+    /// What was read, and not yet taken by the engine.
+    input: BytesMut,
+    progress: Progress,
+    block: Box<[u8]>,
+    /// True if the stream holds written bytes back, as TLS may.
+    is_behind: bool,
+    start: time::Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    pub fn new(stream: S, engine: Connection) -> Self {
+        let start = time::Instant::now();
+        Self {
+            stream,
+            engine,
+            input: BytesMut::new(),
+            progress: Progress::NeedInput,
+            block: vec![0; 16 * 1024].into(),
+            is_behind: false,
+            start,
+            timer: Box::pin(time::sleep_until(start)),
+        }
+    }
+
+    /// Returns the engine, for commands. Their output is written by the next call of [`next_event`](Self::next_event).
+    pub fn engine(&mut self) -> &mut Connection {
+        &mut self.engine
+    }
+
+    /// Returns the next event, or `None` once the connection has ended and all its output is written.
+    ///
+    /// It is cancel-safe: a future that is dropped, as `select!` does it, has lost neither bytes nor events.
+    pub async fn next_event(&mut self) -> Option<Event> {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        // The caller may have answered, since the last call, what the engine waits for.
+        let mut may_be_answered = true;
+        loop {
+            // Each event goes to the caller first, whose commands may be the answer that the peer waits for.
+            if let Some(event) = self.engine.poll_event() {
+                return Poll::Ready(Some(event));
+            }
+            let now = self.now();
+            let written = self.poll_write(now, cx);
+            match written {
+                // Written bytes make room, which may raise events.
+                Poll::Ready(Ok(true)) => continue,
+                Poll::Ready(Ok(false)) if self.engine.is_closed() => return Poll::Ready(None),
+                Poll::Ready(Ok(false)) | Poll::Pending => {}
+                // The peer's last frames may still be there to read.
+                Poll::Ready(Err(_)) => {
+                    self.engine.output_lost(now);
+                    continue;
+                }
+            }
+            let read = match self.progress {
+                Progress::NeedInput => self.poll_read(cx),
+                // The engine reads on when its answers are written, and the stream does not take them.
+                Progress::DrainOutput | Progress::Closed if written.is_pending() => Poll::Pending,
+                Progress::Answer(_) if !mem::take(&mut may_be_answered) => Poll::Pending,
+                // Events or output were in the way, and are there no more.
+                _ => Poll::Ready(true),
+            };
+            match read {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => self.engine.handle_eof(now),
+                Poll::Pending => {
+                    ready!(self.poll_timer(cx));
+                    continue;
+                }
+            }
+            self.engine.handle_timeout(now);
+            self.progress = self.engine.handle_input(now, &mut self.input);
+        }
+    }
+
+    /// Writes some of the output. Returns false if there is none, and nothing is held back.
+    fn poll_write(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let mut output = self.engine.poll_transmit(now);
+        if output.has_remaining() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, output.chunk()))?;
+            output.advance(written);
+            self.is_behind = true;
+            return Poll::Ready(Ok(true));
+        }
+        if self.is_behind {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.is_behind = false;
+        }
+        Poll::Ready(Ok(false))
+    }
+
+    /// Reads some bytes. Returns false at the end of the stream, and after an error.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut block = ReadBuf::new(&mut self.block);
+        let result = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut block));
+        self.input.extend_from_slice(block.filled());
+        Poll::Ready(result.is_ok() && !block.filled().is_empty())
+    }
+
+    /// Waits for the next deadline, and handles it.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.engine.poll_timeout() else { return Poll::Pending };
+        let deadline = self.start + deadline.saturating_since(Instant::default());
+        if self.timer.deadline() != deadline {
+            self.timer.as_mut().reset(deadline);
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        self.engine.handle_timeout(self.now());
+        Poll::Ready(())
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_millis(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+}
