@@ -243,7 +243,7 @@ impl Connection {
     }
 
     /// Returns the next bytes of a delivery on a streaming link, as [`Receiver::read_chunk`] does, after the end of the
-    /// link too: what an event has announced can be read until input, or its end, is handled again.
+    /// link or of the connection too: what an event has announced can be read until input, or its end, is handled again.
     ///
     /// ```
     /// use amqp_proto::{CommandError, Connection, DeliveryId, ReceiverId};

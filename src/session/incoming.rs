@@ -312,9 +312,10 @@ impl SessionEndpoint {
         let delivery = aborted.delivery.id;
         self.discharge_parts(streaming, aborted.charged, cx);
         // 2.7.5: an aborted delivery is settled.
-        self.forget_incoming(id, delivery);
+        let was_unsettled = self.forget_incoming(id, delivery);
         self.release_window(aborted.frames.saturating_add(1));
-        if !first && streaming && !aborted.finished {
+        // Of one that is finished, the application waits for the settlement, unless it has settled it.
+        if !first && streaming && (was_unsettled || !aborted.finished) {
             cx.event(Event::DeliveryAborted { receiver: id, delivery });
         }
         self.after_credit_use(handle, id, cx);
@@ -361,11 +362,12 @@ impl SessionEndpoint {
         }
     }
 
-    pub(super) fn forget_incoming(&mut self, receiver: ReceiverId, delivery: DeliveryId) {
+    pub(super) fn forget_incoming(&mut self, receiver: ReceiverId, delivery: DeliveryId) -> bool {
         let was_unsettled = self.incoming.as_mut().is_some_and(|incoming| incoming.remove(delivery));
         if was_unsettled && let Ok(link) = self.link(receiver.into()) {
             link.common.unsettled = link.common.unsettled.saturating_sub(1);
         }
+        was_unsettled
     }
 
     /// Takes note that events of `count` whole deliveries have been polled: their frames leave the window, and their

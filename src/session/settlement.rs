@@ -68,8 +68,10 @@ impl SessionEndpoint {
             Some(Change::Strange) => return Err(CommandError::UnknownId),
             None => {
                 self.check_gone((delivery, delivery))?;
-                if has_parts && is_final(settled, state.as_ref()) {
+                if is_final(settled, state.as_ref()) {
                     self.finish_unread(id, (delivery, delivery), cx);
+                    // It may be complete or aborted, with events of its parts in the queue.
+                    cx.drop_events_of_parts(id, delivery, delivery);
                 }
                 return Ok(());
             }

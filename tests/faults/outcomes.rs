@@ -166,6 +166,55 @@ fn fc1c_input_waits_until_it_has_been_announced_and_then_drops_it() {
 }
 
 #[test]
+fn fc1d_our_close_takes_away_no_announced_bytes() {
+    for polled in [false, true] {
+        let (mut fed, receiver) = receiving(ReceiverConfig::new().streaming(true));
+        let first = p::Transfer { settled: Some(true), ..more(0, 0) };
+        fed.feed_bytes(&[with_payload(0, &first, b"one "), with_payload(0, &continuation(0), b"two")].concat());
+        let mut events = if polled { fed.events() } else { Vec::new() };
+        fed.connection.close(None).unwrap();
+        events.extend(fed.events());
+        let Event::DeliveryBegun { delivery, .. } = events[0] else { panic!("{events:?}") };
+        let mut message = Vec::new();
+        while let Ok(Some(chunk)) = fed.connection.read_chunk(receiver, delivery) {
+            message.extend_from_slice(&chunk);
+        }
+        assert_eq!(message, b"one two");
+        fed.feed("");
+        let written = written(&mut fed);
+        assert!(matches!(written.last(), Some(p::Performative::Close(_))), "{written:?}");
+    }
+}
+
+/// The application waits for the settlement of an outcome that does not settle.
+#[test]
+fn fc1e_an_abort_settles_a_delivery_with_an_outcome() {
+    let aborted = with_payload(0, &p::Transfer { aborted: true, ..continuation(0) }, b"");
+    for settled in [false, true] {
+        let (mut fed, receiver) = receiving(ReceiverConfig::new().streaming(true));
+        fed.feed_bytes(&with_payload(0, &more(0, 0), b"one "));
+        let Event::DeliveryBegun { delivery, .. } = fed.events()[0] else { panic!() };
+        let accepted = Some(DeliveryState::ACCEPTED);
+        fed.connection.receiver(receiver).unwrap().disposition(delivery, delivery, settled, accepted).unwrap();
+        fed.feed_bytes(&aborted);
+        let names: Vec<&str> = fed.events().iter().map(Event::name).collect();
+        assert_eq!(names, if settled { vec![] } else { vec!["DELIVERY_ABORTED"] });
+    }
+}
+
+#[test]
+fn fc1f_no_bytes_are_announced_behind_an_outcome() {
+    let (mut fed, receiver) = receiving(ReceiverConfig::new().streaming(true));
+    let part = with_payload(0, &p::Transfer { more: true, ..continuation(0) }, b"two ");
+    let aborted = with_payload(0, &p::Transfer { aborted: true, ..continuation(0) }, b"");
+    fed.feed_bytes(&[with_payload(0, &more(0, 0), b"one "), part.clone(), part, aborted].concat());
+    let Some(Event::DeliveryBegun { delivery, .. }) = fed.connection.poll_event() else { panic!() };
+    fed.connection.receiver(receiver).unwrap().accept(delivery).unwrap();
+    let names: Vec<&str> = fed.events().iter().map(Event::name).collect();
+    assert_eq!(names, ["DELIVERY_ABORTED"]);
+}
+
+#[test]
 fn fc2_an_outcome_that_does_not_fit_is_refused_and_changes_nothing() {
     let (mut fed, receiver) = receiving(ReceiverConfig::new());
     fed.feed_bytes(&with_payload(0, &transfer(0, 0), b"message"));

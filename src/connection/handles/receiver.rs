@@ -95,13 +95,17 @@ impl Receiver<'_> {
     /// Returns the next bytes of a delivery on a streaming link (`DELIVERY_BEGUN`, `DELIVERY_DATA`), or `None` if there are
     /// none now. [`Connection::read_chunk`](crate::Connection::read_chunk) returns them after the end of the link too.
     ///
-    /// An outcome or settlement finishes a delivery that has not been read to its end: what is left is dropped, and no event
-    /// follows for it but `DELIVERY_ABORTED` if its sender had aborted it already.
+    /// An outcome or settlement finishes a delivery that has not been read to its end: what is left is dropped, and
+    /// `DELIVERY_DATA` does not follow.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if all of it has been read, or it is finished.
     pub fn read_chunk(&mut self, delivery: DeliveryId) -> Result<Option<Bytes>, CommandError> {
         let id = self.id;
+        // Not a command to the peer: what an event has announced can be read after our close too.
+        if self.parts.cx.check_open().is_err() {
+            return self.parts.session.read_chunk(id, delivery, self.parts.cx);
+        }
         self.parts.run(|session, cx| session.read_chunk(id, delivery, cx))
     }
 
