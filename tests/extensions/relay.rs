@@ -61,7 +61,7 @@ fn settled_message_that_cannot_be_routed_detaches_the_link() {
     pair.client.connection.open().unwrap();
     let session = pair.client.connection.begin(SessionConfig::new()).unwrap();
     pair.run();
-    assert!(relay::offered(&pair.client.connection.remote_open().unwrap()));
+    assert!(relay::offered(pair.client.connection.remote_open().unwrap()));
     let sender = pair.client.connection.session(session).unwrap().attach_sender(relay::sender()).unwrap();
     pair.run();
     for event in pair.server.events() {

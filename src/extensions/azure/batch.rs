@@ -1,7 +1,7 @@
 //! Batches: one delivery that has many messages.
 //!
 //! Sources: the batches of the SDKs of Service Bus and Event Hubs. The message-format is
-//! [`BATCH_FORMAT`](super::names::BATCH_FORMAT). Each data section is an encoded message. The sections before them are
+//! [`BATCH_FORMAT`]. Each data section is an encoded message. The sections before them are
 //! those of the first message.
 //!
 #![doc = include_str!("../../../docs/event_hubs.md")]
@@ -100,8 +100,10 @@ impl Batch {
         let added = [envelope.len(), head.len(), payload.len()];
         let size = added.into_iter().fold(self.size, |sum, len| sum.saturating_add(to_u64(len)));
         // 1.6.19: a binary has 2^32 - 1 bytes at most.
-        if size > self.max_size || u32::try_from(payload.len()).is_err() {
-            return Err(BatchError::TooLarge { size, max: self.max_size.min(u64::from(u32::MAX)) });
+        let binary_fits = u32::try_from(payload.len()).is_ok();
+        let max = if binary_fits { self.max_size } else { self.max_size.min(u32::MAX.into()) };
+        if size > max {
+            return Err(BatchError::TooLarge { size, max });
         }
         envelope.chunks().for_each(|chunk| self.append(chunk));
         self.last.extend_from_slice(&head);
@@ -177,7 +179,7 @@ impl BatchMessages {
     }
 }
 
-/// Reads a batch: a delivery whose message-format is [`BATCH_FORMAT`](super::names::BATCH_FORMAT).
+/// Reads a batch: a delivery whose message-format is [`BATCH_FORMAT`].
 ///
 /// The options are those for the batch and for each of its messages.
 /// [`max_sections`](ParseOptions::max_sections) bounds the number of messages.

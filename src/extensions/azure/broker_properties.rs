@@ -1,4 +1,4 @@
-//! What Service Bus and Event Hubs write into the message-annotations of a message.
+//! The message-annotations that Service Bus and Event Hubs write.
 //!
 //! Sources: the protocol guide of Service Bus; the SDKs of Service Bus and Event Hubs.
 

@@ -1,4 +1,4 @@
-//! The outcomes of Service Bus, and what became of a message that was dead-lettered.
+//! The outcomes of Service Bus, and the reason why a message was dead-lettered.
 //!
 //! Sources: the protocol guide of Service Bus; the settling of the SDK for Go.
 

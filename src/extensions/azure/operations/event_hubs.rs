@@ -1,4 +1,4 @@
-//! Operations of Event Hubs: what a hub and its partitions have.
+//! Operations of Event Hubs: the properties of a hub and of its partitions.
 
 use alloc::vec::Vec;
 

@@ -133,7 +133,7 @@ pub enum Disposition {
     },
 }
 
-/// Settles messages that have no delivery, as deferred ones have none. Not empty `properties` are set as
+/// Settles messages without a delivery, such as deferred ones. The service sets the properties as
 /// application-properties of the messages.
 ///
 /// ```
@@ -154,7 +154,7 @@ pub fn update_disposition(
     let status = match disposition {
         Disposition::Complete => "completed",
         Disposition::Abandon => "abandoned",
-        // The service has it spelled so.
+        // The spelling is the service's.
         Disposition::Defer => "defered",
         Disposition::DeadLetter { .. } => "suspended",
     };

@@ -14,7 +14,7 @@ use crate::{
 };
 
 const SESSION_STATE: &str = "session-state";
-/// The service has it spelled so.
+/// The spelling is the service's.
 const SESSION_IDS: &str = "sessions-ids";
 
 fn on_session(name: &'static str, session: &str) -> Operation {
@@ -72,7 +72,7 @@ pub fn set_session_state(session: &str, state: Option<Bytes>) -> Operation {
 /// Asks for the ids of the sessions whose state was set after a time, one page at a time. The answer has
 /// [`MessageSessions`].
 ///
-/// The SDK for .NET asks with the last day of the year 9999 for the sessions that have messages.
+/// The older SDK for .NET asks with the end of the year 9999 for the sessions that have messages.
 ///
 /// ```
 /// use amqp_proto::{extensions::azure::operations::message_sessions, types::Timestamp};
@@ -89,7 +89,7 @@ pub fn message_sessions(updated_after: Timestamp, skip: i32, top: i32) -> Operat
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MessageSessions {
-    /// The ids. None are left if there are none.
+    /// The ids. After the last page there are none.
     pub ids: Vec<Str>,
     /// The number of sessions before the next page.
     pub skip: i32,
