@@ -6,7 +6,7 @@ use amqp_proto::{
     extensions::{
         azure::{
             BrokerProperties, DeadLettered, LockToken, MessageState, SessionFilter, abandon,
-            accepted_session, complete, dead_letter, defer, locked_until, names, schedule_at,
+            accepted_session, complete, dead_letter, defer, iot_hub, locked_until, names, schedule_at,
             ticks_from_timestamp, timestamp_from_ticks, with_partition_key,
         },
         filters::{Filter, in_force},
@@ -270,12 +270,19 @@ fn names_are_those_of_the_service() {
         (names::DEAD_LETTER_REASON, "DeadLetterReason"),
         (names::DEAD_LETTER_ERROR_DESCRIPTION, "DeadLetterErrorDescription"),
         (names::SESSION_CANNOT_BE_LOCKED, "com.microsoft:session-cannot-be-locked"),
+        (names::MESSAGE_LOCK_LOST, "com.microsoft:message-lock-lost"),
+        (names::SESSION_LOCK_LOST, "com.microsoft:session-lock-lost"),
+        (names::SERVER_BUSY, "com.microsoft:server-busy"),
+        (names::TIMED_OUT, "com.microsoft:timeout"),
+        (names::ENTITY_DISABLED, "com.microsoft:entity-disabled"),
     ];
     for (name, text) in names {
         assert_eq!(name.as_str(), text);
     }
     assert_eq!(names::SERVER_TIMEOUT, "com.microsoft:server-timeout");
+    assert_eq!(names::TRACKING_ID, "com.microsoft:tracking-id");
     assert_eq!(names::SECURITY_TOKEN, "security_token");
+    assert_eq!((iot_hub::METHOD_NAME, iot_hub::METHOD_STATUS), ("IoThub-methodname", "IoThub-status"));
     assert_eq!(names::ASSOCIATED_LINK_NAME, "associated-link-name");
 }
 

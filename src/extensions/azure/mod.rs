@@ -4,6 +4,7 @@
 //!
 //! | to | see |
 //! |---|---|
+//! | find the address of an entity | [`service_bus`], [`iot_hub`] |
 //! | log in | [`cbs`](super::cbs), [`SasToken`] |
 //! | receive a session of Service Bus | [`SessionFilter`], [`accepted_session`], [`locked_until`] |
 //! | settle a message of Service Bus | [`complete`], [`abandon`], [`defer`], [`dead_letter`] |
