@@ -3,7 +3,16 @@
 use std::{fs, path::Path};
 
 /// Pages of `docs/` with one program each.
-const PAGES: [&str; 5] = ["scram", "cbs", "management", "rabbitmq_queue", "rabbitmq_stream"];
+const PAGES: [&str; 8] = [
+    "scram",
+    "cbs",
+    "management",
+    "requests",
+    "rabbitmq_queue",
+    "rabbitmq_stream",
+    "service_bus",
+    "event_hubs",
+];
 
 #[test]
 fn whole_programs_of_the_documentation_have_60_lines_at_most() {

@@ -10,7 +10,9 @@
 //! | WebSocket | OASIS amqp-wsb v1.0 CS01 | Azure, RabbitMQ | [`websocket`] |
 //! | filters | amqp.org's registry; AMQP Filter Expressions v1.0 CSD01; RabbitMQ; Event Hubs | Qpid, Artemis, RabbitMQ, Azure | [`filters`] |
 //! | addresses and management of RabbitMQ | documentation and sources; HTTP over AMQP, working draft 06 | RabbitMQ 4 | [`rabbitmq`] |
-//! | names of Azure | documentation and SDKs | Service Bus, Event Hubs, IoT Hub | [`azure`] |
+//! | Azure | documentation and SDKs | Service Bus, Event Hubs, IoT Hub | [`azure`] |
+//! | anonymous terminus | OASIS anonterm v1.0 CS01 | RabbitMQ, Artemis, Qpid | [`relay`] |
+//! | JMS mapping | AMQP JMS mapping, working draft 10 | Artemis, Qpid, Solace | [`jms`] |
 //!
 //! # One shape
 //!
@@ -30,11 +32,13 @@ mod symbols;
 pub mod azure;
 pub mod cbs;
 pub mod filters;
+pub mod jms;
 pub mod management;
 mod pair;
 mod percent;
 pub mod rabbitmq;
 mod redirect;
+pub mod relay;
 mod requests;
 mod status;
 pub mod websocket;

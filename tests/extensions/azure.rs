@@ -3,7 +3,7 @@
 use amqp_proto::{
     extensions::{
         azure::{
-            SasToken,
+            EntityType, LinkProperties, SasToken,
             iot_hub::{self, Channel, Device},
             names,
             service_bus::{self, entity_of},
@@ -43,10 +43,30 @@ fn entity_of_an_address_is_its_path_or_itself() {
 }
 
 #[test]
-fn timeout_of_a_link_is_a_uint_of_milliseconds() {
-    let of = |timeout| service_bus::timeout(timeout).get("com.microsoft:timeout").cloned();
-    assert_eq!(of(Duration::from_millis(59_999)), Some(Value::Uint(59_999)));
-    assert_eq!(of(Duration::MAX), Some(Value::Uint(u32::MAX)));
+fn link_properties_have_the_types_of_the_service() {
+    let of = |properties: LinkProperties, key: &str| Fields::from(properties).get(key).cloned();
+    let new = LinkProperties::new;
+    let timeout = |timeout| of(new().timeout(timeout), "com.microsoft:timeout");
+    assert_eq!(timeout(Duration::from_millis(59_999)), Some(Value::Uint(59_999)));
+    assert_eq!(timeout(Duration::MAX), Some(Value::Uint(u32::MAX)));
+    assert_eq!(of(new().epoch(7), "com.microsoft:epoch"), Some(Value::Long(7)));
+    assert_eq!(of(new().receiver_name("r"), "com.microsoft:receiver-name"), Some("r".into()));
+    let destination = of(new().transfer_destination("q"), "com.microsoft:transfer-destination-address");
+    assert_eq!(destination, Some("q".into()));
+    let codes = [
+        (EntityType::Queue, 0),
+        (EntityType::Topic, 1),
+        (EntityType::Subscription, 2),
+        (EntityType::EventHub, 7),
+        (EntityType::ConsumerGroup, 8),
+        (EntityType::Partition, 9),
+    ];
+    for (entity_type, code) in codes {
+        let written = of(new().entity_type(entity_type), "com.microsoft:entity-type");
+        assert_eq!(written, Some(Value::Int(code)), "{entity_type:?}");
+    }
+    let all = Fields::from(new().epoch(1).receiver_name("r").timeout(Duration::ZERO));
+    assert_eq!(all.len(), 3);
 }
 
 #[test]

@@ -170,7 +170,9 @@ fn fc1d_our_close_takes_away_no_announced_bytes() {
     for polled in [false, true] {
         let (mut fed, receiver) = receiving(ReceiverConfig::new().streaming(true));
         let first = p::Transfer { settled: Some(true), ..more(0, 0) };
-        fed.feed_bytes(&[with_payload(0, &first, b"one "), with_payload(0, &continuation(0), b"two")].concat());
+        fed.feed_bytes(
+            &[with_payload(0, &first, b"one "), with_payload(0, &continuation(0), b"two")].concat(),
+        );
         let mut events = if polled { fed.events() } else { Vec::new() };
         fed.connection.close(None).unwrap();
         events.extend(fed.events());
@@ -195,7 +197,11 @@ fn fc1e_an_abort_settles_a_delivery_with_an_outcome() {
         fed.feed_bytes(&with_payload(0, &more(0, 0), b"one "));
         let Event::DeliveryBegun { delivery, .. } = fed.events()[0] else { panic!() };
         let accepted = Some(DeliveryState::ACCEPTED);
-        fed.connection.receiver(receiver).unwrap().disposition(delivery, delivery, settled, accepted).unwrap();
+        fed.connection
+            .receiver(receiver)
+            .unwrap()
+            .disposition(delivery, delivery, settled, accepted)
+            .unwrap();
         fed.feed_bytes(&aborted);
         let names: Vec<&str> = fed.events().iter().map(Event::name).collect();
         assert_eq!(names, if settled { vec![] } else { vec!["DELIVERY_ABORTED"] });

@@ -1,4 +1,6 @@
 //! Addresses of IoT Hub for devices and modules, and link properties.
+//!
+//! Source: the SDKs of IoT Hub for C, Java and Node.
 
 use alloc::{format, string::String};
 

@@ -1,4 +1,6 @@
 //! Shared access signatures: the text that is signed, and the token that is made of it.
+//!
+//! Source: the documentation of shared access signatures of Event Hubs and IoT Hub.
 
 use alloc::{format, string::String};
 

@@ -1,10 +1,10 @@
-//! Addresses of Service Bus and Event Hubs, and link properties.
+//! Addresses of Service Bus and Event Hubs.
+//!
+//! Sources: the protocol guide of Service Bus; the SDKs of Event Hubs.
+//!
+#![doc = include_str!("../../../docs/service_bus.md")]
 
 use alloc::{format, string::String};
-use core::time::Duration;
-
-use super::names;
-use crate::types::Fields;
 
 /// Returns the audience of a token for an entity: `amqps://HOST/ENTITY`.
 ///
@@ -58,10 +58,4 @@ pub fn entity_of(address: &str) -> &str {
         Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
         None => address,
     }
-}
-
-/// Returns the link property that limits how long the service may take for an operation.
-pub fn timeout(timeout: Duration) -> Fields {
-    let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-    Fields::new().with(names::TIMEOUT, millis)
 }

@@ -46,7 +46,7 @@ symbols! {
 }
 
 /// The descriptors that have a numeric form.
-pub(super) const DESCRIPTORS: [(u64, Symbol); 8] = [
+pub(super) const DESCRIPTORS: [(u64, Symbol); 9] = [
     (0x0000_468C_0000_0000, DIRECT_BINDING),
     (0x0000_468C_0000_0001, TOPIC_BINDING),
     (0x0000_468C_0000_0002, HEADERS_BINDING),
@@ -55,4 +55,5 @@ pub(super) const DESCRIPTORS: [(u64, Symbol); 8] = [
     (0x120, SQL),
     (0x173, PROPERTIES),
     (0x174, APPLICATION_PROPERTIES),
+    (0x0000_0137_0000_000C, Symbol::from_static("com.microsoft:session-filter")),
 ];

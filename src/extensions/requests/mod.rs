@@ -61,6 +61,8 @@ use crate::{
 ///     }
 /// }
 /// ```
+///
+#[doc = include_str!("../../../docs/requests.md")]
 #[derive(Debug)]
 pub struct Requests {
     sender: SenderId,
