@@ -1,13 +1,11 @@
 //! SPEC_NOTES.md names files, tests and rows of tests: all of them exist.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+#[path = "common/named.rs"]
+mod named;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use std::fs;
+
+use named::{fault_of, quoted, root};
 
 fn notes() -> String {
     fs::read_to_string(root().join("SPEC_NOTES.md")).expect("SPEC_NOTES.md is there")
@@ -22,59 +20,6 @@ fn rows(notes: &str) -> Vec<[&str; 4]> {
         (cells[0] != "ids").then_some(cells)
     });
     rows.collect()
-}
-
-/// What stands between backquotes.
-fn quoted(text: &str) -> impl Iterator<Item = &str> {
-    text.split('`').skip(1).step_by(2)
-}
-
-/// All sources of a file or a folder.
-fn source(path: &str) -> Option<String> {
-    let path = root().join(path);
-    if path.is_file() {
-        return fs::read_to_string(path).ok();
-    }
-    let mut files: Vec<PathBuf> = fs::read_dir(path).ok()?.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    Some(files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect())
-}
-
-/// A row's id in its letter and number; `L36b` is of the number 36.
-fn row_number(id: &str) -> Option<(&str, u32)> {
-    let (letter, rest) = id.split_at_checked(1)?;
-    let number = rest.trim_end_matches(|c: char| c.is_ascii_lowercase());
-    (letter.as_bytes()[0].is_ascii_uppercase() && number.len() == 2).then_some((letter, number.parse().ok()?))
-}
-
-/// What is wrong with one entry of a test cell: a path, then names of tests in backquotes or ids of rows.
-fn fault_of(entry: &str) -> Option<String> {
-    let path = quoted(entry).next()?;
-    let Some(source) = source(path) else { return Some(format!("{path} is not there")) };
-    let names = entry.strip_prefix(&format!("`{path}`"))?;
-    let items = names.split(',').map(str::trim).filter(|item| !item.is_empty());
-    for item in items {
-        if let Some(test) = item.strip_prefix('`').and_then(|item| item.strip_suffix('`')) {
-            if !source.contains(&format!("fn {test}(")) {
-                return Some(format!("no test {test} in {path}"));
-            }
-            continue;
-        }
-        let ids: Vec<String> = match item.split_once(" to ") {
-            None if row_number(item).is_some() => vec![item.into()],
-            None => return Some(format!("neither a test nor a row: {item}")),
-            Some((first, last)) => match (row_number(first), row_number(last)) {
-                (Some((letter, first)), Some((same, last))) if letter == same && first < last => {
-                    (first..=last).map(|number| format!("{letter}{number:02}")).collect()
-                }
-                _ => return Some(format!("no range of rows: {item}")),
-            },
-        };
-        if let Some(missing) = ids.iter().find(|id| !source.contains(&format!("\"{id}\""))) {
-            return Some(format!("no row {missing} in {path}"));
-        }
-    }
-    None
 }
 
 #[test]
