@@ -301,6 +301,7 @@ impl Context {
     }
 
     /// Writes a performative, or nothing if it does not fit the peer's frames.
+    #[inline(always)]
     pub(crate) fn frame(&mut self, body: &impl Encode) -> Result<(), CommandError> {
         self.check_open()?;
         self.outbox

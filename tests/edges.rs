@@ -315,6 +315,40 @@ fn a_disposition_for_a_link_in_error_leaves_its_deliveries_unsettled() {
 }
 
 /// An accept that was refused has changed nothing: what it said is not said by the next answer.
+/// 2.7.1, 2.7.2.
+#[test]
+fn fields_of_an_open_and_a_begin_that_are_no_numbers_arrive() {
+    const ENGLISH: Symbol = Symbol::from_static("en-GB");
+    const GERMAN: Symbol = Symbol::from_static("de");
+    let locales =
+        |config: ConnectionConfig| config.outgoing_locales([ENGLISH]).incoming_locales([GERMAN, ENGLISH]);
+    let mut pair = Pair::new(locales(ConnectionConfig::client("c")), locales(ConnectionConfig::server("s")));
+    pair.client.open().unwrap();
+    let fields = Fields::new().with(ENGLISH, Value::from("x"));
+    let config = SessionConfig::new().properties(fields.clone());
+    let config = config.offered_capabilities([ENGLISH]).desired_capabilities([GERMAN]);
+    let session = pair.client.begin(config.clone()).unwrap();
+    pair.run();
+    pair.server.open().unwrap();
+    pair.run();
+    let requested = pair.server_events().into_iter().find_map(|event| match event {
+        Event::SessionRequested { session } => Some(session),
+        _ => None,
+    });
+    let accepted = requested.unwrap();
+    pair.server.accept_session(accepted, config).unwrap();
+    pair.run();
+    for (end, session) in [(&mut pair.client, session), (&mut pair.server, accepted)] {
+        let open = end.remote_open().unwrap();
+        assert_eq!(open.outgoing_locales, vec![ENGLISH].into());
+        assert_eq!(open.incoming_locales, vec![GERMAN, ENGLISH].into());
+        let begin = end.session_ref(session).unwrap().remote_begin().unwrap();
+        assert_eq!(begin.properties, Some(fields.clone()));
+        assert_eq!(begin.offered_capabilities, vec![ENGLISH].into());
+        assert_eq!(begin.desired_capabilities, vec![GERMAN].into());
+    }
+}
+
 #[test]
 fn properties_of_a_refused_accept_are_not_in_the_next_answer() {
     for refuse in [false, true] {

@@ -1,6 +1,6 @@
 //! Settings of a connection.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::{fmt, time::Duration};
 
 use crate::{
@@ -167,7 +167,7 @@ pub struct ConnectionConfig {
     pub(crate) offered_capabilities: Vec<Symbol>,
     pub(crate) desired_capabilities: Vec<Symbol>,
     pub(crate) required_capabilities: Vec<Symbol>,
-    pub(crate) properties: Option<Fields>,
+    pub(crate) facts: Option<Box<OpenFacts>>,
     pub(crate) sasl: Vec<Mechanism>,
     pub(crate) sasl_policy: SaslPolicy,
     pub(crate) tls_header: TlsHeader,
@@ -175,6 +175,14 @@ pub struct ConnectionConfig {
     pub(crate) timeouts: Timeouts,
     pub(crate) tolerance: Tolerance,
     pub(crate) auto_accept_sessions: bool,
+}
+
+/// Fields of an open that few connections set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OpenFacts {
+    pub(crate) properties: Option<Fields>,
+    pub(crate) outgoing_locales: Vec<Symbol>,
+    pub(crate) incoming_locales: Vec<Symbol>,
 }
 
 impl ConnectionConfig {
@@ -189,7 +197,7 @@ impl ConnectionConfig {
             offered_capabilities: Vec::new(),
             desired_capabilities: Vec::new(),
             required_capabilities: Vec::new(),
-            properties: None,
+            facts: None,
             sasl: Vec::new(),
             sasl_policy: SaslPolicy::default(),
             tls_header: TlsHeader::default(),
@@ -251,7 +259,7 @@ impl ConnectionConfig {
     /// Sets properties of the connection (2.7.1). Default none.
     #[must_use]
     pub fn properties(mut self, properties: Fields) -> Self {
-        self.properties = Some(properties);
+        self.facts.get_or_insert_default().properties = Some(properties);
         self
     }
 
@@ -284,6 +292,23 @@ impl ConnectionConfig {
     #[must_use]
     pub fn required_capabilities(mut self, capabilities: impl IntoIterator<Item = Symbol>) -> Self {
         self.required_capabilities = capabilities.into_iter().collect();
+        self
+    }
+
+    /// Sets the languages of the texts in errors that this end writes, the most preferred first (2.7.1). Each is a tag of
+    /// RFC 3066. Default none, which means `en-US` alone; the engine's own texts are in English.
+    #[must_use]
+    pub fn outgoing_locales(mut self, locales: impl IntoIterator<Item = Symbol>) -> Self {
+        self.facts.get_or_insert_default().outgoing_locales = locales.into_iter().collect();
+        self
+    }
+
+    /// Sets the languages of the texts that this end would like in the peer's errors, the most preferred first (2.7.1).
+    /// Default none, which means `en-US` alone. The peer's choice of them is in
+    /// [`Connection::remote_open`](crate::Connection::remote_open).
+    #[must_use]
+    pub fn incoming_locales(mut self, locales: impl IntoIterator<Item = Symbol>) -> Self {
+        self.facts.get_or_insert_default().incoming_locales = locales.into_iter().collect();
         self
     }
 

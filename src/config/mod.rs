@@ -9,5 +9,6 @@ pub(crate) use link::LinkConfig;
 
 pub use connection::{ConnectionConfig, SaslPolicy, Side, Timeouts, TlsHeader};
 pub use link::{CreditPolicy, ReceiverConfig, SenderConfig};
+pub(crate) use session::BeginFacts;
 pub use session::SessionConfig;
 pub use tolerance::Tolerance;

@@ -1,6 +1,11 @@
 //! Settings of a session.
 
-use crate::types::Fields;
+use alloc::boxed::Box;
+
+use crate::{
+    spec::performatives::Begin,
+    types::{Fields, Multiple, Symbol},
+};
 
 /// Settings of a session, whether we begin it or accept it.
 ///
@@ -16,7 +21,27 @@ pub struct SessionConfig {
     pub(crate) outgoing_window: u32,
     pub(crate) handle_max: u32,
     pub(crate) next_outgoing_id: u32,
+    pub(crate) facts: Option<Box<BeginFacts>>,
+}
+
+/// The fields of a begin that are not numbers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BeginFacts {
     pub(crate) properties: Option<Fields>,
+    pub(crate) offered_capabilities: Multiple<Symbol>,
+    pub(crate) desired_capabilities: Multiple<Symbol>,
+}
+
+impl BeginFacts {
+    /// Returns a begin with these fields.
+    pub(crate) fn add_to(&self, begin: Begin) -> Begin {
+        Begin {
+            properties: self.properties.clone(),
+            offered_capabilities: self.offered_capabilities.clone(),
+            desired_capabilities: self.desired_capabilities.clone(),
+            ..begin
+        }
+    }
 }
 
 impl SessionConfig {
@@ -27,7 +52,7 @@ impl SessionConfig {
             outgoing_window: i32::MAX.cast_unsigned(),
             handle_max: 255,
             next_outgoing_id: 0,
-            properties: None,
+            facts: None,
         }
     }
 
@@ -59,7 +84,21 @@ impl SessionConfig {
     /// Sets properties of the session (2.7.2). Default none.
     #[must_use]
     pub fn properties(mut self, properties: Fields) -> Self {
-        self.properties = Some(properties);
+        self.facts.get_or_insert_default().properties = Some(properties);
+        self
+    }
+
+    /// Sets the extensions that this end of the session supports (2.7.2). Default none.
+    #[must_use]
+    pub fn offered_capabilities(mut self, capabilities: impl IntoIterator<Item = Symbol>) -> Self {
+        self.facts.get_or_insert_default().offered_capabilities = capabilities.into_iter().collect();
+        self
+    }
+
+    /// Sets the extensions that this end of the session uses if the peer offers them (2.7.2). Default none.
+    #[must_use]
+    pub fn desired_capabilities(mut self, capabilities: impl IntoIterator<Item = Symbol>) -> Self {
+        self.facts.get_or_insert_default().desired_capabilities = capabilities.into_iter().collect();
         self
     }
 }

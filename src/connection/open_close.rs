@@ -81,6 +81,7 @@ impl Connection {
 
     fn our_open(&self) -> Open {
         let config = &self.cx.config;
+        let facts = config.facts.as_deref().cloned().unwrap_or_default();
         Open {
             container_id: config.container_id.clone(),
             hostname: config.hostname.clone(),
@@ -89,8 +90,9 @@ impl Connection {
             idle_time_out: config.announced_idle_timeout(),
             offered_capabilities: config.offered_capabilities.clone().into(),
             desired_capabilities: config.desired_capabilities.clone().into(),
-            properties: config.properties.clone(),
-            ..Open::default()
+            properties: facts.properties,
+            outgoing_locales: facts.outgoing_locales.into(),
+            incoming_locales: facts.incoming_locales.into(),
         }
     }
 

@@ -116,8 +116,8 @@ pub(crate) struct SessionEndpoint {
 /// State that few sessions have, or only for a part of their life.
 #[derive(Debug, Default)]
 struct ColdState {
-    /// Properties of our begin, which has not been written.
-    begin_properties: Option<Fields>,
+    /// Fields of our begin, which has not been written.
+    begin_facts: Option<Box<config::BeginFacts>>,
     /// Frames that arrived before the application answered the peer's begin.
     deferred: Vec<u8>,
     /// Links that we closed while the peer only detached: it attaches again to close (2.6.6).
@@ -200,8 +200,8 @@ impl SessionEndpoint {
         // Handles index a table, so they are bounded.
         self.handle_max = local.handle_max.min(u16::MAX.into());
         // `None` is stored too: an earlier begin may have been too large to be written.
-        if local.properties.is_some() || self.cold.is_some() {
-            self.cold().begin_properties = local.properties;
+        if local.facts.is_some() || self.cold.is_some() {
+            self.cold().begin_facts = local.facts;
         }
     }
 
@@ -249,9 +249,10 @@ impl SessionEndpoint {
         self.store_begin_fields(local);
     }
 
-    /// Writes our begin (2.5.1).
-    pub(crate) fn write_begin(&mut self, cx: &mut Context) -> Result<(), CommandError> {
-        let begin = Begin {
+    /// Returns our begin as far as it is of numbers.
+    #[inline(always)]
+    fn our_begin(&self) -> Begin {
+        Begin {
             // 2.5.1: set by the end that answers, and only by it.
             remote_channel: (self.state == SessionState::BeginRcvd)
                 .then_some(self.remote_channel)
@@ -261,14 +262,30 @@ impl SessionEndpoint {
             incoming_window: self.window.incoming_window,
             outgoing_window: self.window.outgoing_window,
             handle_max: Handle::new(self.handle_max),
-            properties: self.cold.as_mut().and_then(|cold| cold.begin_properties.take()),
             ..Begin::default()
-        };
-        if let Err(refused) = cx.frame(&begin) {
-            if begin.properties.is_some() {
-                self.cold().begin_properties = begin.properties;
-            }
-            return Err(refused);
+        }
+    }
+
+    /// Writes the frame of our begin with the fields that are not numbers.
+    #[cold]
+    #[inline(never)]
+    fn frame_begin_with_facts(&mut self, cx: &mut Context) -> Result<(), CommandError> {
+        let facts = self.cold.as_mut().and_then(|cold| cold.begin_facts.take());
+        let Some(facts) = facts else { return cx.frame(&self.our_begin()) };
+        let begin = facts.add_to(self.our_begin());
+        let written = cx.frame(&begin);
+        if written.is_err() {
+            self.cold().begin_facts = Some(facts);
+        }
+        written
+    }
+
+    /// Writes our begin (2.5.1).
+    pub(crate) fn write_begin(&mut self, cx: &mut Context) -> Result<(), CommandError> {
+        if self.cold.is_some() {
+            self.frame_begin_with_facts(cx)?;
+        } else {
+            cx.frame(&self.our_begin())?;
         }
         if !self.apply(SessionTrigger::SendBegin) {
             return Err(CommandError::IllegalState("the session has begun"));
