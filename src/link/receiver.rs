@@ -213,6 +213,7 @@ impl ReceiverEndpoint {
             settled: false,
             state: None,
             rcv_settle_mode: self.rcv_mode,
+            batchable: false,
             payload: Payload::new(),
         };
         if self.partial.capacity() == 0 {
@@ -258,6 +259,8 @@ impl ReceiverEndpoint {
         let mut part = Part { complete, finished, settled, earlier, held: 0 };
         let Some(partial) = self.partial.back_mut() else { return Ok(part) };
         (partial.size, partial.complete, partial.delivery.settled) = (size, complete, settled);
+        // 2.7.5: set in one transfer, it is set in all of them.
+        partial.delivery.batchable |= transfer.batchable;
         if finished {
             return Ok(part);
         }

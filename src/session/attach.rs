@@ -235,7 +235,8 @@ impl SessionEndpoint {
                 "the attach does not fit the peer's frames"
             } else {
                 cx.timers.set(Timer::Link(id), cx.config.timeouts.attach);
-                if matches!(id, LinkId::Receiver(_)) || link.common.echo.is_due() {
+                let flow_owed = core::mem::take(&mut link.common.flow_owed) || link.common.echo.is_due();
+                if flow_owed || matches!(id, LinkId::Receiver(_)) {
                     self.schedule_link_flow(handle);
                 }
                 continue;
@@ -403,7 +404,7 @@ impl SessionEndpoint {
             self.schedule_link_flow(handle);
         }
         self.raise_open(handle, cx);
-        if self.flow_properties(id).is_some() {
+        if self.remote_flow_properties(id).is_some() {
             cx.event(Event::LinkProperties { link: id });
         }
         if let LinkId::Sender(id) = id {

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 
 use super::{
     ColdState, SessionEndpoint, find,
-    held::{size_of_link, size_of_name, size_of_properties},
+    held::{size_of_link, size_of_name},
 };
 use crate::{
     context::Context,
@@ -352,9 +352,8 @@ impl SessionEndpoint {
         self.abandon_deliveries(handle, cx);
         self.link_names.remove(&self.links, handle);
         let Some(link) = self.links.remove(handle) else { return };
-        let properties = self.cold.as_mut().and_then(|cold| cold.flow_properties.remove(&link.common.id));
-        let kept = properties.as_ref().map_or(0, size_of_properties);
-        let _ = self.charge_link(size_of_link(&link).saturating_add(kept), 0, cx);
+        let facts = self.forget_facts(link.common.id);
+        let _ = self.charge_link(size_of_link(&link).saturating_add(facts), 0, cx);
         #[cfg(feature = "testing")]
         self.reached.links.extend(&link.common.reached);
         self.link_flows_due.remove(handle);

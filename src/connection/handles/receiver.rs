@@ -181,7 +181,27 @@ impl Receiver<'_> {
         settled: bool,
         state: Option<DeliveryState>,
     ) -> Result<(), CommandError> {
+        self.disposition_with(first, last, settled, state, false)
+    }
+
+    /// As [`disposition`](Self::disposition). If `batchable`, the sender may delay what it answers, to batch it
+    /// (2.7.6).
+    ///
+    /// Dispositions wait for the next `poll_transmit` in any case, and neighbours become one. That one is batchable if
+    /// all of them are.
+    ///
+    /// # Errors
+    /// As [`disposition`](Self::disposition).
+    pub fn disposition_with(
+        &mut self,
+        first: DeliveryId,
+        last: DeliveryId,
+        settled: bool,
+        state: Option<DeliveryState>,
+        batchable: bool,
+    ) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, cx| session.resolve_range(id, (first, last), state, settled, cx))
+        let flags = (settled, batchable);
+        self.parts.run(|session, cx| session.resolve_range(id, (first, last), state, flags, cx))
     }
 }
