@@ -15,6 +15,8 @@ mod written;
 mod arrows;
 #[path = "settlement/hints.rs"]
 mod hints;
+#[path = "settlement/outcomes.rs"]
+mod outcomes;
 #[path = "settlement/ranges.rs"]
 mod ranges;
 #[path = "settlement/scripted.rs"]

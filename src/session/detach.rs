@@ -167,6 +167,16 @@ impl SessionEndpoint {
         Ok(())
     }
 
+    /// Refuses a link to a coordinator of transactions that the application has accepted without one (4.5.1).
+    #[cold]
+    pub(super) fn refuse_coordinator(&mut self, handle: u16, cx: &mut Context) -> Result<(), CommandError> {
+        let why = "there is no coordinator of transactions";
+        let failure = Failure::new(Cause::Refused, ErrorCondition::NotImplemented, why);
+        self.refuse_attach(handle, Some(failure.error.clone()), cx)?;
+        self.raise_link_end(handle, Some(failure), cx);
+        Ok(())
+    }
+
     /// Answers the peer's attach without a terminus of ours, and detaches at once (2.6.3).
     fn refuse_attach(
         &mut self,

@@ -18,7 +18,7 @@ use crate::{
     error::ProtocolError,
     event::Event,
     ids::{DeliveryId, LinkId, LinkKey},
-    link::{Link, LinkCommon},
+    link::{Link, LinkCommon, LinkKind},
     slab::Slab,
     spec::{
         definitions::{ErrorCondition, ReceiverSettleMode, Role},
@@ -112,22 +112,24 @@ enum EventAudience {
     Errant,
     /// Nobody: the last event of the link has been raised.
     Ended,
-    /// The application is notified; deliveries with a terminal outcome are settled for it unless `keeps_outcomes`. In
-    /// mode second, the receiver settles after us.
-    Application { keeps_outcomes: bool, settles_second: bool },
+    /// The application is notified; deliveries with a terminal outcome are settled for it unless `keeps_outcomes`. A
+    /// receiver that settles them `is_early` if the sender settles first (2.7.5).
+    Application { keeps_outcomes: bool, is_early: bool },
 }
 
 impl EventAudience {
-    fn of(id: LinkId, links: &Slab<Link>, cold: Option<&ColdState>) -> Self {
+    /// The audience of a disposition for a link's deliveries, which it settles if `settled`.
+    fn of(id: LinkId, settled: bool, links: &Slab<Link>, cold: Option<&ColdState>) -> Self {
         match find(links, id) {
             Some(link) if link.common.state == LinkState::Errant => Self::Errant,
             Some(link) if !link.common.end_raised => {
                 let LinkCommon { keeps_outcomes, rcv_mode, .. } = link.common;
-                Self::Application { keeps_outcomes, settles_second: rcv_mode == ReceiverSettleMode::Second }
+                let is_early = settled && rcv_mode == ReceiverSettleMode::Second;
+                Self::Application { keeps_outcomes, is_early }
             }
             link if cold.is_some_and(|cold| cold.suspended.contains_key(&id)) => {
                 let keeps_outcomes = link.is_some_and(|link| link.common.keeps_outcomes);
-                Self::Application { keeps_outcomes, settles_second: false }
+                Self::Application { keeps_outcomes, is_early: false }
             }
             _ => Self::Ended,
         }
@@ -225,10 +227,10 @@ impl SessionEndpoint {
             visited = visited.wrapping_add(1);
             let audience = match last_audience {
                 Some((link, audience)) if link == entry.link => audience,
-                _ => EventAudience::of(entry.link.into(), links, cold.as_deref()),
+                _ => EventAudience::of(entry.link.into(), disposition.settled, links, cold.as_deref()),
             };
             last_audience = Some((entry.link, audience));
-            let (keeps_outcomes, settles_second) = match audience {
+            let (keeps_outcomes, is_early) = match audience {
                 EventAudience::Errant | EventAudience::Ended => {
                     errant |= matches!(audience, EventAudience::Errant);
                     // `unsettled` still returns it.
@@ -237,17 +239,14 @@ impl SessionEndpoint {
                     }
                     return ControlFlow::Continue(true);
                 }
-                EventAudience::Application { keeps_outcomes, settles_second } => {
-                    (keeps_outcomes, settles_second)
-                }
+                EventAudience::Application { keeps_outcomes, is_early } => (keeps_outcomes, is_early),
             };
             let settles = disposition.settled || (terminal && !keeps_outcomes);
             if runs.len() >= MAX_RUNS && must_stop(&runs, &decided, entry.link.into(), id, settles) {
                 return ControlFlow::Break(());
             }
-            // 2.7.5: the receiver must not settle first, but has.
-            if settles_second && disposition.settled && !entry.state.settles_first() {
-                count_early(&mut early, entry.link);
+            if is_early {
+                count_early(&mut early, entry);
             }
             if !entry.state.is_unknown()
                 && let Some(keep) = keep_decided(entry, settles, id, &mut decided)
@@ -380,6 +379,7 @@ impl SessionEndpoint {
         let mut senders_alone = None;
         let mut own_states = 0_usize;
         let mut visited = 0_u64;
+        let mut unannounced = Vec::new();
         let deliveries = incoming.count();
         let stopped = incoming.retain_until(first, last, |id, entry| {
             visited = visited.wrapping_add(1);
@@ -406,7 +406,13 @@ impl SessionEndpoint {
                     own_states = own_states.wrapping_add(1);
                 }
             }
-            if disposition.settled || state.is_some() {
+            if let (false, Some(state), Some(LinkKind::Receiver(receiver))) =
+                (disposition.settled, state, link.map(|link| &link.kind))
+                && receiver.awaits_announcement(id)
+            {
+                // Its event will have the state.
+                unannounced.push((entry.link, state));
+            } else if disposition.settled || state.is_some() {
                 extend(&mut runs, entry.link.into(), id, disposition.settled);
             }
             ControlFlow::Continue(!disposition.settled)
@@ -417,6 +423,12 @@ impl SessionEndpoint {
         self.keep_runs(runs);
         if let Some(decided) = decided {
             self.on_decided(*decided, disposition, cx);
+        }
+        for (link, state) in unannounced {
+            let noted = self.link(link.into()).and_then(Link::receiver).map(|it| it.note_state(state));
+            if let Ok(Some((before, now))) = noted {
+                self.charge_part(before, now, cx)?;
+            }
         }
         if own_states > 0 {
             self.charge_states(own_states);

@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 
-use super::{ColdState, SessionEndpoint, flow::check_not_leaving, held::MAP_ENTRY};
+use super::{
+    ColdState, SessionEndpoint, flow::check_not_leaving, held::MAP_ENTRY, unsettled::UnsettledEntry,
+};
 use crate::{
     codec::{Encoded, to_vec},
     context::Context,
@@ -43,9 +45,15 @@ pub(super) fn take_flow_properties(cold: Option<&mut ColdState>, link: LinkId) -
     cold?.link_facts.get_mut(&link)?.flow_properties.take()
 }
 
-/// Counts one more settlement of a link's. The counts are in the order in which the links appear.
+/// Counts a delivery that its receiver settles before us, unless its own mode is first. The counts are in the order in
+/// which the links appear.
 #[cold]
-pub(super) fn count_early(counts: &mut Vec<(SenderId, u64)>, link: SenderId) {
+#[inline(never)]
+pub(super) fn count_early(counts: &mut Vec<(SenderId, u64)>, entry: &UnsettledEntry<SenderId>) {
+    if entry.state.settles_first() {
+        return;
+    }
+    let link = entry.link;
     match counts.last_mut() {
         Some((last, count)) if *last == link => *count = count.saturating_add(1),
         _ => counts.push((link, 1)),

@@ -74,8 +74,7 @@ impl SessionEndpoint {
             batchable: options.batchable,
             ..Transfer::default()
         };
-        let has_options = options.rcv_settle_mode.is_some() || options.delivery_state.is_some();
-        if has_options {
+        if options.rcv_settle_mode.is_some() || options.delivery_state.is_some() {
             add_options(&mut transfer, options, link.common.rcv_mode)?;
         }
         let more_left = cx.transfer(&transfer, &mut payload)?;
@@ -86,7 +85,7 @@ impl SessionEndpoint {
             self.outgoing.push_settled(&mut cx.last_delivery_epoch);
         } else {
             let mut entry = UnsettledEntry { link: sender_id, tag, state: StoredState::Unknown };
-            if has_options {
+            if transfer.state.is_some() || transfer.rcv_settle_mode.is_some() {
                 note_options(&mut entry.state, &transfer);
             }
             self.outgoing.push(entry, &mut cx.last_delivery_epoch);

@@ -14,7 +14,7 @@ use crate::{
     error::CommandError,
     frame::HEADER_SIZE,
     ids::{DeliveryId, ReceiverId, SenderId},
-    link::LinkKind,
+    link::{LinkCommon, LinkKind},
     spec::{
         definitions::{AmqpError, ReceiverSettleMode, Role},
         delivery_state::{DeliveryState, Modified, Rejected},
@@ -46,6 +46,9 @@ impl SessionEndpoint {
         let state = fitting(state, cx)?;
         let link = find_mut(&mut self.links, id.into())?;
         let LinkKind::Receiver(receiver) = &link.kind else { return Err(CommandError::UnknownLink) };
+        if receiver.checks_outcomes {
+            check_listed(&link.common, state.as_ref(), cx)?;
+        }
         // 2.7.5: in mode second the sender settles first.
         let settled = settle.unwrap_or(receiver.rcv_mode == ReceiverSettleMode::First);
         let has_parts = receiver.has_parts();
@@ -147,7 +150,12 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let state = fitting(state, cx)?;
-        let finishes = self.link(id.into())?.receiver()?.has_parts() && is_final(settled, state.as_ref());
+        let link = self.link(id.into())?;
+        let receiver = link.receiver()?;
+        let finishes = receiver.has_parts() && is_final(settled, state.as_ref());
+        if receiver.checks_outcomes {
+            check_listed(&link.common, state.as_ref(), cx)?;
+        }
         let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
         if last < first || !incoming.contains(first) || !incoming.contains(last) {
             return Err(CommandError::UnknownId);
@@ -403,6 +411,19 @@ fn fitting_answer(state: &DeliveryState, cx: &Context) -> Option<DeliveryState> 
         Ok(answer) => answer,
         Err(_) if matches!(state, DeliveryState::Rejected(_)) => Some(Rejected::default().into()),
         Err(_) => None,
+    }
+}
+
+/// Fails if the source in the peer's attach does not list the outcome of a delivery that we received (3.5.3).
+#[cold]
+#[inline(never)]
+fn check_listed(link: &LinkCommon, state: Option<&DeliveryState>, cx: &Context) -> Result<(), CommandError> {
+    let source = link.remote(cx.limits.decode).and_then(|attach| attach.source);
+    match (source, state) {
+        (Some(source), Some(state)) if source.restricts_outcomes() && !source.supports(state) => {
+            Err(CommandError::IllegalState("the link's source does not list the outcome"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -13,7 +13,7 @@ use amqp_proto::{
 
 use crate::{
     common::names,
-    peer::{attach, frame, link_flow, outcome},
+    peer::{attach, continuation, frame, link_flow, more, outcome, with_payload},
     support::Fed,
     written::written,
 };
@@ -172,4 +172,37 @@ fn a_delivery_of_mode_first_settles_with_its_outcome_and_others_do_not() {
         fed.connection.receiver(receiver).unwrap().release(id).unwrap();
     }
     assert_eq!(fed.connection.unsettled(receiver).len(), 1);
+}
+
+/// 2.6.12: what is known of a delivery that has not arrived whole is in its event.
+#[test]
+fn a_senders_outcome_before_the_last_frame_is_in_the_event_of_the_delivery() {
+    for (streaming, finish) in [(false, false), (false, true), (true, false)] {
+        let mut fed = Fed::server();
+        fed.feed_bytes(&frame(0, &attach("link", 0, Role::Sender)));
+        let receiver = fed.receiver_asked_for();
+        let config = ReceiverConfig::new().credit(CreditPolicy::Auto(10)).streaming(streaming);
+        fed.connection.accept_receiver(receiver, config).unwrap();
+        fed.events();
+        fed.feed_bytes(&with_payload(0, &more(0, 0), b"one "));
+        let begun: &[_] = if streaming { &["DELIVERY_BEGUN"] } else { &[] };
+        assert_eq!(fed.names(), begun);
+        let released = Some(DeliveryState::RELEASED);
+        for state in [released.clone(), Some(DeliveryState::ACCEPTED)] {
+            let told = p::Disposition { role: Role::Sender, settled: false, state, ..outcome(0, None) };
+            fed.feed_bytes(&frame(0, &told));
+        }
+        // The first outcome stands.
+        let updated: &[_] = if streaming { &["DELIVERY_UPDATED"] } else { &[] };
+        assert_eq!(fed.names(), updated);
+        assert_eq!(fed.connection.unsettled(receiver)[0].state, released);
+        let state = finish.then_some(DeliveryState::ACCEPTED);
+        fed.feed_bytes(&with_payload(0, &p::Transfer { state, ..continuation(0) }, b"two"));
+        let events = fed.events();
+        match &events[..] {
+            [Event::DeliveryData { .. }] if streaming => {}
+            [Event::Delivery { delivery, .. }] if !streaming => assert_eq!(delivery.state, released),
+            other => panic!("{other:?}"),
+        }
+    }
 }

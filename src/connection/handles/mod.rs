@@ -184,6 +184,10 @@ impl Connection {
     ///
     /// A source or target left unset is the one that the peer asked for. The link's name is the peer's.
     ///
+    /// A link to a coordinator of transactions is only accepted by
+    /// [`ReceiverConfig::coordinator`](crate::ReceiverConfig::coordinator). With another target it is refused with
+    /// `amqp:not-implemented` (4.5.1), and `RECEIVER_ERROR` follows.
+    ///
     /// # Errors
     /// As [`accept_sender`](Self::accept_sender).
     pub fn accept_receiver(&mut self, id: ReceiverId, config: ReceiverConfig) -> Result<(), CommandError> {

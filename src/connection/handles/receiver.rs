@@ -112,7 +112,9 @@ impl Receiver<'_> {
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if it is no delivery of this link, [`CommandError::IllegalState`] if it has another
-    /// outcome, or has been settled here: an outcome once given is final (3.4).
+    /// outcome, or has been settled here: an outcome once given is final (3.4). With
+    /// [`Tolerance::unlisted_outcomes`](crate::Tolerance::unlisted_outcomes) off, also if the link's source does not list
+    /// the outcome (3.5.3).
     pub fn accept(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
         self.resolve(delivery, Some(DeliveryState::ACCEPTED), None)
     }
@@ -173,7 +175,8 @@ impl Receiver<'_> {
     /// # Errors
     /// [`CommandError::UnknownId`] if the range is not one of deliveries that have arrived in this session, or none of
     /// its unsettled ones is the link's. [`CommandError::IllegalState`] if one of them has another outcome, or all have
-    /// been settled here. [`CommandError::FrameTooLarge`] as for [`settle`](Self::settle).
+    /// been settled here, or if the outcome is refused as by [`accept`](Self::accept). [`CommandError::FrameTooLarge`] as
+    /// for [`settle`](Self::settle).
     pub fn disposition(
         &mut self,
         first: DeliveryId,

@@ -202,8 +202,8 @@ impl Sender<'_> {
 
     /// Sets our state of every unsettled delivery of this link in `first..=last`, and settles them if `settled` (2.7.6).
     ///
-    /// An outcome that a message reaches by itself, such as `released` when a lock expires, is told in this way without
-    /// settling (2.6.12). The receiver sees `DELIVERY_UPDATED`; `DELIVERY_SETTLED` follows here once it has settled. An
+    /// An outcome that a delivery reaches by itself, such as `released` when a lock expires, is announced in this way
+    /// without settling (2.6.12). The receiver sees `DELIVERY_UPDATED`; `DELIVERY_SETTLED` follows here once it has settled. An
     /// outcome is final, whatever the receiver answers.
     ///
     /// Settled without a state, each delivery has the outcome that it would have by [`settle`](Self::settle).
