@@ -1,13 +1,13 @@
 //! The cost of dispositions that name many deliveries, and of many that name one.
 
 use amqp_proto::{
-    Event, Instant, SendOptions, SenderConfig, SenderId,
+    ConnectionConfig, Event, Instant, Limits, SendOptions, SenderConfig, SenderId,
     spec::{
         definitions::Role,
         delivery_state::{DeliveryState, Modified},
         performatives as p,
     },
-    types::{Fields, Symbol},
+    types::{Described, Fields, Symbol},
 };
 use bytes::Buf;
 
@@ -21,7 +21,10 @@ const NOW: Instant = Instant::from_millis(0);
 
 /// A server that has sent as many messages.
 fn sent(count: u32, config: SenderConfig) -> (Fed, SenderId) {
-    let mut fed = Fed::server();
+    sent_by(Fed::server(), count, config)
+}
+
+fn sent_by(mut fed: Fed, count: u32, config: SenderConfig) -> (Fed, SenderId) {
     fed.feed_bytes(&frame(0, &attach("link", 0, Role::Receiver)));
     let sender = fed.sender_asked_for();
     fed.connection.accept_sender(sender, config).unwrap();
@@ -135,6 +138,27 @@ fn an_outcome_of_ours_for_100_000_deliveries_is_kept_once_and_written_once() {
     // What is known of all of them does not count against the peer, which can go on.
     fed.feed_bytes(&frame(0, &p::Disposition { settled: false, ..outcome(0, None) }));
     assert_eq!(fed.names(), ["DELIVERY_SETTLED"]);
+}
+
+/// What we have told of our deliveries is shared, and counted once when the peer's states are added up.
+#[test]
+fn outcomes_of_ours_leave_the_peer_room_for_its_states() {
+    const COUNT: u32 = 20_000;
+    const HELD: usize = 4 << 20;
+    let limits = Limits::default().max_held_bytes_per_session(HELD);
+    let config = SenderConfig::new().settle_on_outcome(false);
+    let (mut fed, sender) =
+        sent_by(Fed::server_with(ConnectionConfig::server("s").limits(limits)), COUNT, config);
+    let all = fed.connection.unsettled(sender);
+    let mut link = fed.connection.sender(sender).unwrap();
+    link.disposition(all[0].id, all[all.len() - 1].id, false, Some(DeliveryState::RELEASED)).unwrap();
+    // Each replaces the one before.
+    for n in 0..100_u8 {
+        let text = char::from(b'a' + n % 26).to_string().repeat(60 << 10);
+        let state = Some(DeliveryState::Other(Described::new(0x99_u64, text.as_str()).into()));
+        fed.feed_bytes(&frame(0, &p::Disposition { settled: false, state, ..outcome(0, None) }));
+        assert_eq!(fed.names(), ["DELIVERY_UPDATED"], "{n}");
+    }
 }
 
 /// A million frames name one delivery each, in an order that leaves gaps; most name one that is settled already.
