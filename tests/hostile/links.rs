@@ -299,6 +299,18 @@ pub const CASES: &[Case] = &[
         let target = Some(as_target(&dynamic(true, true, false)));
         b.feed_frame(0, &p::Attach { target, ..attach("l", 2, Role::Sender) });
     }),
+    Case {
+        id: "L15d",
+        start: Bench::linked,
+        steps: |b| {
+            // An empty name is a name, in front of the termini.
+            let source = Some(dynamic(true, true, false));
+            b.feed_frame(0, &p::Attach { source, ..attach("", 2, Role::Receiver) });
+        },
+        output: &["ATTACH@0 2  without source", "DETACH@0 2 closed amqp:invalid-field"],
+        events: &[],
+        fate: Fate::Alive,
+    },
     // The end that has made the node names it, and other ends' termini are their own.
     asked(
         "L15c",

@@ -150,7 +150,7 @@ impl Receiver<'_> {
     }
 
     /// Settles a delivery, in either rcv-settle-mode, and sets its state if there is one (2.6.12). Without one, the
-    /// outcome that it has is sent again.
+    /// outcome that it has is sent again, or else the one that its sender has announced.
     ///
     /// # Errors
     /// As [`accept`](Self::accept), and [`CommandError::FrameTooLarge`] if the state does not fit the peer's frames,
