@@ -133,7 +133,8 @@ pub enum Cause {
     Peer,
     /// The peer broke the protocol, and we ended it.
     Violation,
-    /// The link was refused: by the peer, or because our attach does not fit the limits in the peer's open and begin.
+    /// The link was refused: by the peer, because our attach does not fit the limits in the peer's open and begin, or
+    /// because the peer asks for a coordinator of transactions and there is none.
     Refused,
     /// The transport was lost.
     Lost,

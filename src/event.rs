@@ -15,6 +15,7 @@ use crate::{
 
 /// A delivery, as the application gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Delivery {
     /// Its id.
     pub id: DeliveryId,
@@ -29,6 +30,9 @@ pub struct Delivery {
     /// When it is settled (2.7.5 `rcv-settle-mode`): in mode first with its outcome, in mode second after the sender
     /// has settled it. Mostly the mode of its link. Without meaning if it is settled.
     pub rcv_settle_mode: ReceiverSettleMode,
+    /// True if its sender can wait for the outcome, so that outcomes can be batched (2.7.5 `batchable`): set in any of
+    /// its transfers.
+    pub batchable: bool,
     /// The message.
     pub payload: Payload,
 }
@@ -257,6 +261,8 @@ events! {
         state: Option<DeliveryState>,
         /// When it is settled, as its first transfer has it; see [`Delivery::rcv_settle_mode`].
         rcv_settle_mode: ReceiverSettleMode,
+        /// True if its first transfer allows outcomes to be batched; see [`Delivery::batchable`].
+        batchable: bool,
     };
     /// More bytes of a delivery on a streaming link.
     DeliveryData = "DELIVERY_DATA" {

@@ -1,5 +1,7 @@
 //! Messages: what is read and refused, whole and in chunks, and what the builder writes.
 
+#[path = "messages/attempts.rs"]
+mod attempts;
 #[path = "messages/bad.rs"]
 mod bad;
 #[path = "messages/build.rs"]

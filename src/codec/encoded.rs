@@ -4,7 +4,8 @@ use alloc::boxed::Box;
 use core::{marker::PhantomData, ops::Range};
 
 use super::{
-    Decode, DecodeLimits, Decoder, Encode, Encoder, FieldDecoder, format_code, from_slice, skip::skip_value,
+    Decode, DecodeLimits, Decoder, Descriptor, Encode, Encoder, FieldDecoder, format_code, from_slice,
+    skip::skip_value,
 };
 
 /// A composite (1.4) that has been checked, as its encoded bytes, copied to size. They take up a fraction of the memory
@@ -40,10 +41,11 @@ impl<T: Decode> Encoded<T> {
         EncodedField(&self.bytes).fields()
     }
 
-    /// Returns one field, counted from 0, and what is behind it; `None` if it is null or left out.
+    /// Returns the values that begin at this offset.
     #[inline]
-    pub(crate) fn starting_at(&self, index: u32) -> Option<EncodedField<'_>> {
-        EncodedField(&self.bytes).starting_at(index)
+    pub(crate) fn values_at(&self, offset: u32) -> EncodedField<'_> {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        EncodedField(self.bytes.get(offset..).unwrap_or_default())
     }
 
     /// Returns a part of the bytes.
@@ -86,6 +88,33 @@ impl<'a> EncodedField<'a> {
         (rest.first() != Some(&format_code::NULL)).then_some(Self(rest))
     }
 
+    /// Returns the value that is `count` values further on in the same list, and what is behind it. Behind the last there
+    /// are no bytes.
+    #[inline(always)]
+    pub(crate) fn skip(self, count: u32) -> Self {
+        let mut rest = self.0;
+        for _ in 0..count {
+            if skip_value(&mut rest).is_err() {
+                return Self(&[]);
+            }
+        }
+        Self(rest)
+    }
+
+    /// Returns the descriptor and the number of fields of a composite, and what is behind it, if it has the encoding that
+    /// nearly all senders use.
+    #[inline(always)]
+    pub(crate) fn usual_composite(self) -> Option<(u8, u8, Self)> {
+        use format_code::{DESCRIBED, LIST0, LIST8, SMALLULONG};
+        match self.0 {
+            [DESCRIBED, SMALLULONG, descriptor, LIST8, size, fields @ ..] => {
+                Some((*descriptor, *fields.first()?, Self(fields.get(usize::from(*size)..)?)))
+            }
+            [DESCRIBED, SMALLULONG, descriptor, LIST0, rest @ ..] => Some((*descriptor, 0, Self(rest))),
+            _ => None,
+        }
+    }
+
     /// Returns the number of fields of a composite, and their bytes.
     #[cold]
     #[inline(never)]
@@ -106,6 +135,17 @@ impl<'a> EncodedField<'a> {
             rest = decoder.skip(value)?;
             Some(Self(value.get(..value.len().saturating_sub(rest.len()))?))
         })
+    }
+
+    /// Returns the descriptor, if the value is described.
+    #[cold]
+    pub(crate) fn descriptor(self) -> Option<Descriptor> {
+        Decoder::from_slice(self.0, DecodeLimits::DEFAULT).descriptor().ok()
+    }
+
+    /// True if it is the boolean of this value.
+    pub(crate) fn is_true(self) -> bool {
+        matches!(self.0, [format_code::TRUE, ..] | [format_code::BOOLEAN, 1, ..])
     }
 
     /// Returns the format code of the value.

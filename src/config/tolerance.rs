@@ -5,7 +5,7 @@ use crate::limits::Deviations;
 /// The departures from the standard that a connection takes from its peer.
 ///
 /// True takes one, false is the standard's letter. By default all are taken: each is harmless, and common peers need it.
-/// Nothing that this end sends depends on them.
+/// Nothing that this end sends depends on them, but for the outcomes that `unlisted_outcomes` allows.
 ///
 /// ```
 /// use amqp_proto::{ConnectionConfig, Tolerance};
@@ -67,6 +67,13 @@ pub struct Tolerance {
     /// 2.6.7: new credit replaces the old at once; a message beyond it detaches the link with
     /// `amqp:link:transfer-limit-exceeded`. RabbitMQ adds new credit to the messages in flight.
     pub replaced_credit: bool,
+    /// A receiver may give its deliveries outcomes that the source in the peer's attach does not list.
+    ///
+    /// 3.5.3: the source names the outcomes that can be chosen on the link; otherwise the command fails with
+    /// [`CommandError::IllegalState`](crate::CommandError::IllegalState). Peers know more than they list: Qpid Proton
+    /// lists none and knows all. A source that has neither a list nor a default-outcome restricts nothing in either
+    /// case. [`Source::supports`](crate::spec::terminus::Source::supports) is the same question, to be asked before.
+    pub unlisted_outcomes: bool,
 }
 
 impl Tolerance {
@@ -82,6 +89,7 @@ impl Tolerance {
             undescribed_filters: false,
             string_keys: false,
             replaced_credit: false,
+            unlisted_outcomes: false,
         }
     }
 
@@ -95,6 +103,7 @@ impl Tolerance {
         undescribed_filters: bool;
         string_keys: bool;
         replaced_credit: bool;
+        unlisted_outcomes: bool;
     }
 
     /// The part that the decoder needs.
@@ -118,6 +127,7 @@ impl Default for Tolerance {
             undescribed_filters: true,
             string_keys: true,
             replaced_credit: true,
+            unlisted_outcomes: true,
         }
     }
 }

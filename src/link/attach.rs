@@ -4,14 +4,15 @@ use core::ops::Range;
 
 use super::sender::INITIAL_COUNT;
 use crate::{
-    codec::{CompoundEncoder, DecodeLimits, Encode, Encoded, EncodedField, Encoder, format_code},
+    codec::{CompoundEncoder, DecodeLimits, Descriptor, Encode, Encoded, EncodedField, Encoder, format_code},
     config,
     context::Context,
     error::CommandError,
     spec::{
         definitions::{ReceiverSettleMode, Role, SenderSettleMode},
         performatives::Attach,
-        terminus::{Source, TargetArchetype},
+        terminus::{Source, Target, TargetArchetype},
+        transaction::Coordinator,
     },
     types::{Handle, SequenceNo, Str},
 };
@@ -31,11 +32,20 @@ impl LinkIdentity {
         Self::Theirs { attach: Encoded::new(body), name: range_in(body, name).unwrap_or_default() }
     }
 
-    /// True if the source of the peer's attach has a filter that is neither described nor null (3.5.8).
-    pub(crate) fn has_undescribed_filter(&self) -> bool {
-        let Self::Theirs { attach, .. } = self else { return false };
-        // 2.7.3, 3.5.3: the source is the sixth field of an attach, the filter the eighth of a source.
-        attach.starting_at(5).and_then(|source| source.starting_at(7)).is_some_and(has_undescribed_value)
+    /// Looks at the termini of the peer's attach, a request or an answer, for what the types allow and the standard does
+    /// not.
+    #[inline]
+    pub(crate) fn check_termini(&self, role: Role, kind: AttachKind) -> Termini {
+        let Self::Theirs { attach, name } = self else { return Termini::Plain };
+        // 2.7.3: handle, role and both settle modes are between the name and the termini.
+        let source = attach.values_at(name.end).skip(4);
+        // A terminus that is dynamic or has a filter has more fields.
+        if let Some((SOURCE, 0..=4, target)) = source.usual_composite()
+            && let Some((TARGET, 0..=4, _)) = target.usual_composite()
+        {
+            return Termini::Plain;
+        }
+        check_any_termini(source, source.skip(1), role, kind)
     }
 
     pub(crate) fn name(&self) -> &[u8] {
@@ -53,6 +63,57 @@ fn range_in(bytes: &[u8], part: &[u8]) -> Option<Range<u32>> {
     let start = part.as_ptr().addr().checked_sub(bytes.as_ptr().addr())?;
     let end = start.checked_add(part.len())?;
     Some(u32::try_from(start).ok()?..u32::try_from(end).ok()?)
+}
+
+const SOURCE: u8 = Source::CODE.to_le_bytes()[0];
+const TARGET: u8 = Target::CODE.to_le_bytes()[0];
+
+/// An attach of the peer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AttachKind {
+    Request,
+    Answer,
+}
+
+/// The termini of an attach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Termini {
+    Plain,
+    /// The target is a coordinator of transactions (4.5.1).
+    Coordinator,
+    /// A terminus breaks a rule.
+    Wrong(&'static str),
+}
+
+#[cold]
+#[inline(never)]
+fn check_any_termini(
+    source: EncodedField<'_>,
+    target: EncodedField<'_>,
+    role: Role,
+    kind: AttachKind,
+) -> Termini {
+    // 3.5.3: the filter is the eighth field of a source.
+    if source.starting_at(7).is_some_and(has_undescribed_value) {
+        return Termini::Wrong("a filter that is neither described nor null");
+    }
+    if kind == AttachKind::Request {
+        // 3.5.3, 3.5.4: whoever asks for a node does not name it, and has properties for no other.
+        let wanted = if role == Role::Receiver { source } else { target };
+        let [address, _, _, _, dynamic, properties] = wanted.fields();
+        let is_dynamic = dynamic.is_some_and(EncodedField::is_true);
+        if is_dynamic && address.is_some() {
+            return Termini::Wrong("an address for a node that is yet to be made");
+        }
+        if !is_dynamic && properties.is_some() {
+            return Termini::Wrong("properties of a dynamic node for a terminus that is not dynamic");
+        }
+    }
+    match target.descriptor() {
+        Some(Descriptor::Code(Coordinator::CODE)) => Termini::Coordinator,
+        Some(Descriptor::Symbol(name)) if name == Coordinator::SYMBOL => Termini::Coordinator,
+        _ => Termini::Plain,
+    }
 }
 
 /// True if a value of the map is neither described nor null.
@@ -208,20 +269,18 @@ fn optional<T: Encode>(list: &mut CompoundEncoder, encoder: &mut Encoder<'_>, it
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        codec::to_vec,
-        spec::{
-            Composite,
-            terminus::{Source, Target},
-        },
-    };
+    use crate::{codec::to_vec, spec::Composite};
     use alloc::{boxed::Box, vec::Vec};
 
     #[test]
     fn field_indices_are_those_of_the_table() {
         let names: Vec<_> = <Attach as Composite>::FIELDS.iter().map(|field| field.name).collect();
         assert_eq!((names[0], names[5], names[6]), ("name", "source", "target"));
-        assert_eq!(<Source as Composite>::FIELDS[7].name, "filter");
+        let names = |fields: &[crate::spec::Field]| fields.iter().map(|field| field.name).collect::<Vec<_>>();
+        let source = names(<Source as Composite>::FIELDS);
+        assert_eq!((source[0], source[4], source[5]), ("address", "dynamic", "dynamic_node_properties"));
+        assert_eq!(source[7], "filter");
+        assert_eq!(source[..6], names(<Target as Composite>::FIELDS)[..6]);
     }
 
     /// The spliced bytes are those that the table would write.

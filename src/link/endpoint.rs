@@ -82,6 +82,8 @@ pub(crate) struct LinkCommon {
     pub(crate) rcv_mode: ReceiverSettleMode,
     /// We asked for a terminus that no attach of the peer's has had yet. An attach without it refuses the link (2.6.3).
     pub(crate) awaiting_terminus: bool,
+    /// The peer asks for a link to a coordinator of transactions (4.5.1).
+    pub(crate) asks_for_coordinator: bool,
     /// Our detach closes the link.
     pub(crate) we_closed: bool,
     pub(crate) echo: Echo,
@@ -125,6 +127,7 @@ impl LinkCommon {
             pending_attach: None,
             rcv_mode: ReceiverSettleMode::First,
             awaiting_terminus: false,
+            asks_for_coordinator: false,
             we_closed: false,
             echo: Echo::None,
             flow_owed: false,

@@ -44,6 +44,8 @@ pub(crate) struct ReceiverEndpoint {
     /// The credit from which the policy tops up, and at most which a drain can have ended.
     low_credit: u32,
     pub(crate) streaming: bool,
+    /// Outcomes that the source does not list are refused.
+    pub(crate) checks_outcomes: bool,
     /// The bytes of the largest message that is taken.
     max_message_size: u64,
     pub(crate) snd_mode: SenderSettleMode,
@@ -58,7 +60,12 @@ pub(crate) struct ReceiverEndpoint {
 impl ReceiverEndpoint {
     /// Creates the receiver of a session that holds `window` transfer frames at a time.
     pub(crate) fn new(local: &config::LinkConfig, window: u32, tolerance: &config::Tolerance) -> Self {
-        let mut this = Self { window, replaced_credit: tolerance.replaced_credit, ..Self::default() };
+        let mut this = Self {
+            window,
+            replaced_credit: tolerance.replaced_credit,
+            checks_outcomes: !tolerance.unlisted_outcomes,
+            ..Self::default()
+        };
         this.configure(local);
         this
     }
@@ -213,6 +220,7 @@ impl ReceiverEndpoint {
             settled: false,
             state: None,
             rcv_settle_mode: self.rcv_mode,
+            batchable: false,
             payload: Payload::new(),
         };
         if self.partial.capacity() == 0 {
@@ -233,6 +241,22 @@ impl ReceiverEndpoint {
         if transfer.rcv_settle_mode == Some(ReceiverSettleMode::First) {
             partial.delivery.rcv_settle_mode = ReceiverSettleMode::First;
         }
+    }
+
+    /// True if a delivery is in progress that no event has announced.
+    #[cold]
+    pub(crate) fn awaits_announcement(&self, id: DeliveryId) -> bool {
+        !self.streaming && self.current() == Some(id)
+    }
+
+    /// Notes a state in a disposition for the delivery in progress. Returns the bytes that it took up before, and those
+    /// that it does now.
+    #[cold]
+    pub(crate) fn note_state(&mut self, state: &DeliveryState) -> Option<(usize, usize)> {
+        let partial = self.partial.back_mut().filter(|partial| !partial.finished)?;
+        partial.note(state);
+        let now = partial.heap_size();
+        Some((core::mem::replace(&mut partial.charged, now), now))
     }
 
     /// Adds a transfer to the delivery in progress. Without streaming, `max_buffered` bounds its bytes.
@@ -258,6 +282,8 @@ impl ReceiverEndpoint {
         let mut part = Part { complete, finished, settled, earlier, held: 0 };
         let Some(partial) = self.partial.back_mut() else { return Ok(part) };
         (partial.size, partial.complete, partial.delivery.settled) = (size, complete, settled);
+        // 2.7.5: set in one transfer, it is set in all of them.
+        partial.delivery.batchable |= transfer.batchable;
         if finished {
             return Ok(part);
         }

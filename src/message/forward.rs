@@ -7,9 +7,15 @@ use super::{Message, MessageError, SectionKind, encoded::RawValue, entries::Entr
 use crate::{
     codec::{Encode, Encoder, to_vec},
     frame::Payload,
-    spec::messaging::Header,
-    types::{AnnotationKey, Annotations},
+    spec::{
+        delivery_state::{DeliveryState, Modified, Outcome, Rejected},
+        messaging::Header,
+    },
+    types::{AnnotationKey, Annotations, Symbol},
 };
+
+/// The key of a rejected message's error among its delivery-annotations (3.4.3).
+const REJECTED: Symbol = Symbol::from_static("rejected");
 
 /// The change of the header.
 #[derive(Clone, Debug)]
@@ -79,6 +85,8 @@ impl MapChange {
 pub struct Forward<'a> {
     message: &'a Message,
     header: HeaderChange,
+    /// Failed attempts to deliver it, to add to the header's count.
+    failed_attempts: u32,
     delivery_annotations: MapChange,
     message_annotations: MapChange,
     footer: MapChange,
@@ -89,6 +97,7 @@ impl<'a> Forward<'a> {
         Self {
             message,
             header: HeaderChange::Keep,
+            failed_attempts: 0,
             // 3.2.2: delivery-annotations are for the hop to this node alone.
             delivery_annotations: MapChange::OMIT,
             // 3.2.3: message-annotations are propagated unless modified.
@@ -118,14 +127,88 @@ impl<'a> Forward<'a> {
         self
     }
 
+    /// Changes the message as an outcome of its last delivery demands (3.4.3, 3.4.5), for another attempt or for a queue
+    /// of dead letters.
+    ///
+    /// - `rejected` counts a failed attempt in the header's delivery-count, and puts its error under the key `rejected`
+    ///   of the delivery-annotations.
+    /// - `modified` counts one if `delivery_failed` is set, and sets its annotations among the message-annotations.
+    ///   Whether the same link may have the message again (`undeliverable_here`) is for the node to decide.
+    /// - All other states change nothing. Of a transactional state, the outcome in it counts (4.5.6).
+    ///
+    /// Set the header before or after: the attempts are added to the delivery-count of that one. Replacing a section's
+    /// entries afterwards undoes what was set in it.
+    ///
+    /// ```
+    /// use amqp_proto::{
+    ///     message::{Message, ParseOptions},
+    ///     spec::delivery_state::{DeliveryState, Modified},
+    /// };
+    ///
+    /// let received = Message::parse(Message::builder().data("hello").build(), &ParseOptions::default())?;
+    /// let failed = DeliveryState::from(Modified { delivery_failed: Some(true), ..Modified::default() });
+    /// let again = received.forward().after(&failed).build()?;
+    /// assert_eq!(Message::parse(again, &ParseOptions::default())?.delivery_count()?, 1);
+    /// # Ok::<(), amqp_proto::message::MessageError>(())
+    /// ```
+    #[must_use]
+    pub fn after(self, state: &DeliveryState) -> Self {
+        match state {
+            DeliveryState::Rejected(rejected) => self.after_rejected(rejected),
+            DeliveryState::Modified(modified) => self.after_modified(modified),
+            DeliveryState::TransactionalState(state) => match &state.outcome {
+                Some(Outcome::Rejected(rejected)) => self.after_rejected(rejected),
+                Some(Outcome::Modified(modified)) => self.after_modified(modified),
+                _ => self,
+            },
+            _ => self,
+        }
+    }
+
+    fn after_rejected(mut self, rejected: &Rejected) -> Self {
+        // 3.4.3: the delivery-count is incremented, and the error goes into the delivery-annotations.
+        self.failed_attempts = self.failed_attempts.saturating_add(1);
+        if let Some(error) = &rejected.error {
+            self.delivery_annotations.set(REJECTED.into(), Some(to_vec(error)));
+        }
+        self
+    }
+
+    fn after_modified(mut self, modified: &Modified) -> Self {
+        // 3.4.5: the delivery-count is incremented if the flag is set; entries replace those with their key.
+        let failed = modified.delivery_failed == Some(true);
+        self.failed_attempts = self.failed_attempts.saturating_add(failed.into());
+        for (key, value) in modified.message_annotations.iter().flatten() {
+            self.message_annotations.set(key.clone().into(), Some(to_vec(value)));
+        }
+        self
+    }
+
+    /// Returns the header to write instead of the message's, with the failed attempts.
+    fn counted_header(&self) -> Result<Header, MessageError> {
+        let mut header = match &self.header {
+            HeaderChange::Keep => self.message.header()?.unwrap_or_default(),
+            HeaderChange::Omit => Header::default(),
+            HeaderChange::Replace(header) => header.clone(),
+        };
+        let attempts = header.delivery_count.unwrap_or(0).saturating_add(self.failed_attempts);
+        header.delivery_count = Some(attempts);
+        Ok(header)
+    }
+
     /// Returns the payload for the next hop: new and kept sections, around the bare message.
     ///
     /// # Errors
     /// [`MessageError`] if an entry is to be changed in a section that is not a map with symbols or ulongs as keys
-    /// (3.2.10). Sections without such a change are not read.
+    /// (3.2.10), or a failed attempt is to be counted in a section that is not a header. Sections without such a change
+    /// are not read.
     pub fn build(&self) -> Result<Payload, MessageError> {
         let mut output = Output::new(self.message);
-        output.header(&self.header);
+        if self.failed_attempts > 0 {
+            output.header(&HeaderChange::Replace(self.counted_header()?));
+        } else {
+            output.header(&self.header);
+        }
         output.map(SectionKind::DeliveryAnnotations, &self.delivery_annotations)?;
         output.map(SectionKind::MessageAnnotations, &self.message_annotations)?;
         output.share(self.message.bare_message_range());

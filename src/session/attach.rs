@@ -10,12 +10,13 @@ use crate::{
     event::Event,
     ids::{LinkId, LinkKey},
     link::{
-        AttachReply, EchoTermini, INITIAL_COUNT, Link, LinkCommon, LinkIdentity, LinkKind, ReceiverEndpoint,
-        SenderEndpoint,
+        AttachKind, AttachReply, EchoTermini, INITIAL_COUNT, Link, LinkCommon, LinkIdentity, LinkKind,
+        ReceiverEndpoint, SenderEndpoint, Termini,
     },
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
         performatives::{Attach, AttachRef},
+        terminus::TargetArchetype,
     },
     state::{LinkState, LinkTrigger},
     timer::Timer,
@@ -235,7 +236,8 @@ impl SessionEndpoint {
                 "the attach does not fit the peer's frames"
             } else {
                 cx.timers.set(Timer::Link(id), cx.config.timeouts.attach);
-                if matches!(id, LinkId::Receiver(_)) || link.common.echo.is_due() {
+                let flow_owed = core::mem::take(&mut link.common.flow_owed) || link.common.echo.is_due();
+                if flow_owed || matches!(id, LinkId::Receiver(_)) {
                     self.schedule_link_flow(handle);
                 }
                 continue;
@@ -312,7 +314,9 @@ impl SessionEndpoint {
         let applied = common.apply(LinkTrigger::RecvAttach);
         debug_assert!(applied, "a new link is detached");
         apply_remote_settings(&mut common, &mut kind, attach);
-        let fault = fault_of(attach, &common.identity, true);
+        let termini = common.identity.check_termini(attach.role, AttachKind::Request);
+        common.asks_for_coordinator = role == Role::Receiver && termini == Termini::Coordinator;
+        let fault = fault_of(attach, termini);
         self.insert_link(common, kind, cx)?;
         self.forget_reclosing(handle);
         self.map_handle(attach.handle, handle);
@@ -348,8 +352,12 @@ impl SessionEndpoint {
         if common.state != LinkState::Attached || common.awaiting_terminus {
             return;
         }
-        let may_lack_descriptors = cx.config.tolerance.undescribed_filters;
-        if let Some(error) = fault_of(attach, &common.identity, !may_lack_descriptors) {
+        let termini = if cx.config.tolerance.undescribed_filters {
+            Termini::Plain
+        } else {
+            common.identity.check_termini(attach.role, AttachKind::Answer)
+        };
+        if let Some(error) = fault_of(attach, termini) {
             let _ = self.end_link(handle, LinkEnd::Violation(error), cx);
             return;
         }
@@ -381,6 +389,11 @@ impl SessionEndpoint {
             return Err(CommandError::IllegalState("the link's attach has been answered"));
         }
         let handle = LinkKey::from(id).handle;
+        if link.common.asks_for_coordinator
+            && !matches!(local.target.as_deref(), Some(TargetArchetype::Coordinator(_)))
+        {
+            return self.refuse_coordinator(handle, cx);
+        }
         // 2.7.3: each end decides its own settle mode.
         let modes = match (&link.kind, link.modes()) {
             (LinkKind::Sender(_), (_, theirs)) => (local.snd_settle_mode, theirs),
@@ -403,7 +416,7 @@ impl SessionEndpoint {
             self.schedule_link_flow(handle);
         }
         self.raise_open(handle, cx);
-        if self.flow_properties(id).is_some() {
+        if self.remote_flow_properties(id).is_some() {
             cx.event(Event::LinkProperties { link: id });
         }
         if let LinkId::Sender(id) = id {
@@ -436,13 +449,13 @@ fn apply_remote_settings(common: &mut LinkCommon, kind: &mut LinkKind, attach: &
     }
 }
 
-/// Returns the fault for which the link of an attach, whose encoding `identity` has, cannot be.
-fn fault_of(attach: &AttachRef<'_>, identity: &LinkIdentity, check_filters: bool) -> Option<AmqpError> {
+/// Returns the fault for which the link of an attach with these termini cannot be.
+fn fault_of(attach: &AttachRef<'_>, termini: Termini) -> Option<AmqpError> {
     // 2.7.3: a sender must set it, a receiver's is ignored.
     let why = if attach.role == Role::Sender && attach.initial_delivery_count.is_none() {
         "a sender's attach without initial-delivery-count"
-    } else if check_filters && attach.source.is_some() && identity.has_undescribed_filter() {
-        "a filter that is neither described nor null"
+    } else if let Termini::Wrong(why) = termini {
+        why
     } else {
         return None;
     };

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 
 use super::{
     ColdState, SessionEndpoint, find,
-    held::{size_of_link, size_of_name, size_of_properties},
+    held::{size_of_link, size_of_name},
 };
 use crate::{
     context::Context,
@@ -164,6 +164,16 @@ impl SessionEndpoint {
             link.common.pending_detach = Some(closed);
         }
         cx.timers.set(Timer::Link(id), cx.config.timeouts.detach);
+        Ok(())
+    }
+
+    /// Refuses a link to a coordinator of transactions that the application has accepted without one (4.5.1).
+    #[cold]
+    pub(super) fn refuse_coordinator(&mut self, handle: u16, cx: &mut Context) -> Result<(), CommandError> {
+        let why = "there is no coordinator of transactions";
+        let failure = Failure::new(Cause::Refused, ErrorCondition::NotImplemented, why);
+        self.refuse_attach(handle, Some(failure.error.clone()), cx)?;
+        self.raise_link_end(handle, Some(failure), cx);
         Ok(())
     }
 
@@ -352,9 +362,8 @@ impl SessionEndpoint {
         self.abandon_deliveries(handle, cx);
         self.link_names.remove(&self.links, handle);
         let Some(link) = self.links.remove(handle) else { return };
-        let properties = self.cold.as_mut().and_then(|cold| cold.flow_properties.remove(&link.common.id));
-        let kept = properties.as_ref().map_or(0, size_of_properties);
-        let _ = self.charge_link(size_of_link(&link).saturating_add(kept), 0, cx);
+        let facts = self.forget_facts(link.common.id);
+        let _ = self.charge_link(size_of_link(&link).saturating_add(facts), 0, cx);
         #[cfg(feature = "testing")]
         self.reached.links.extend(&link.common.reached);
         self.link_flows_due.remove(handle);

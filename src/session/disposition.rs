@@ -1,10 +1,13 @@
 //! State and settlement of deliveries, both ways (2.6.12, 2.7.6, 3.4).
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
 use super::{
-    ColdState, SessionEndpoint, find, find_mut,
+    ColdState, SessionEndpoint,
+    decided::{DecidedRun, DecidedRuns, keep_decided},
+    find, find_mut,
+    link_facts::count_early,
     settlement::{answer_to, remember_settled},
     stored_state::StoredState,
     unsettled::{UnsettledEntry, UnsettledMap},
@@ -14,13 +17,14 @@ use crate::{
     context::Context,
     error::ProtocolError,
     event::Event,
-    ids::{DeliveryId, LinkId, SenderId},
-    link::Link,
+    ids::{DeliveryId, LinkId, LinkKey},
+    link::{Link, LinkCommon, LinkKind},
     slab::Slab,
     spec::{
-        definitions::{ErrorCondition, Role},
+        definitions::{ErrorCondition, ReceiverSettleMode, Role},
         delivery_state::DeliveryState,
         performatives::Disposition,
+        terminus::TargetArchetype,
     },
     state::LinkState,
     types::DeliveryNumber,
@@ -33,50 +37,17 @@ pub(super) struct PendingDisposition {
     pub(super) first: DeliveryId,
     pub(super) last: DeliveryId,
     pub(super) settled: bool,
+    batchable: bool,
     state: Option<DeliveryState>,
 }
 
 /// Consecutive deliveries of one link with the same settlement, which share an event.
 #[derive(Debug)]
 pub(super) struct Run {
-    link: LinkId,
+    pub(super) link: LinkId,
     pub(super) first: DeliveryId,
     pub(super) last: DeliveryId,
-    settled: bool,
-}
-
-/// Runs that few dispositions have. Where there are none, a box is nothing to drop.
-type DecidedRuns = Option<Box<Vec<DecidedRun>>>;
-
-/// Consecutive deliveries of one link that are settled after an end has given its outcome, with the states of both.
-#[derive(Debug)]
-struct DecidedRun {
-    run: Run,
-    receivers: StoredState,
-    senders: StoredState,
-}
-
-impl DecidedRun {
-    /// Adds a delivery to the last run, or begins another.
-    #[cold]
-    #[inline(never)]
-    fn extend(runs: &mut DecidedRuns, link: LinkId, id: DeliveryId, state: &StoredState) {
-        let runs = runs.get_or_insert_default();
-        let [receivers, senders] = [Role::Receiver, Role::Sender].map(|role| state.at(role).clone());
-        match runs.last_mut() {
-            Some(last)
-                if last.run.link == link
-                    && follows(last.run.last, id)
-                    && (&last.receivers, &last.senders) == (&receivers, &senders) =>
-            {
-                last.run.last = id;
-            }
-            _ => {
-                let run = Run { link, first: id, last: id, settled: true };
-                runs.push(Self { run, receivers, senders });
-            }
-        }
-    }
+    pub(super) settled: bool,
 }
 
 /// One disposition raises this many events. The rest of it is handled once they have been polled.
@@ -120,24 +91,6 @@ pub(super) fn extend(runs: &mut Vec<Run>, link: LinkId, id: DeliveryId, settled:
     }
 }
 
-/// Handles a delivery of which an end has given its outcome. Returns true if it stays unsettled, and `None` if neither
-/// end has.
-#[cold]
-#[inline(never)]
-fn keep_decided(
-    entry: &UnsettledEntry<SenderId>,
-    settles: bool,
-    id: DeliveryId,
-    decided: &mut DecidedRuns,
-) -> Option<bool> {
-    let [receivers, senders] = [Role::Receiver, Role::Sender].map(|role| entry.state.at(role).is_terminal());
-    if settles && (receivers || senders) {
-        DecidedRun::extend(decided, entry.link.into(), id, &entry.state);
-        return Some(false);
-    }
-    receivers.then_some(true)
-}
-
 /// Fails if a disposition names deliveries of a link that we detached with an error (2.6.5), unless that is tolerated.
 /// They stay unsettled, and those of other links are handled first.
 fn check_errant(errant: bool, cx: &Context) -> Result<(), ProtocolError> {
@@ -159,19 +112,24 @@ enum EventAudience {
     Errant,
     /// Nobody: the last event of the link has been raised.
     Ended,
-    /// The application is notified; deliveries with a terminal outcome are settled for it unless `keeps_outcomes`.
-    Application { keeps_outcomes: bool },
+    /// The application is notified; deliveries with a terminal outcome are settled for it unless `keeps_outcomes`. A
+    /// receiver that settles them `is_early` if the sender settles first (2.7.5).
+    Application { keeps_outcomes: bool, is_early: bool },
 }
 
 impl EventAudience {
-    fn of(id: LinkId, links: &Slab<Link>, cold: Option<&ColdState>) -> Self {
+    /// The audience of a disposition for a link's deliveries, which it settles if `settled`.
+    fn of(id: LinkId, settled: bool, links: &Slab<Link>, cold: Option<&ColdState>) -> Self {
         match find(links, id) {
             Some(link) if link.common.state == LinkState::Errant => Self::Errant,
             Some(link) if !link.common.end_raised => {
-                Self::Application { keeps_outcomes: link.common.keeps_outcomes }
+                let LinkCommon { keeps_outcomes, rcv_mode, .. } = link.common;
+                let is_early = settled && rcv_mode == ReceiverSettleMode::Second;
+                Self::Application { keeps_outcomes, is_early }
             }
             link if cold.is_some_and(|cold| cold.suspended.contains_key(&id)) => {
-                Self::Application { keeps_outcomes: link.is_some_and(|link| link.common.keeps_outcomes) }
+                let keeps_outcomes = link.is_some_and(|link| link.common.keeps_outcomes);
+                Self::Application { keeps_outcomes, is_early: false }
             }
             _ => Self::Ended,
         }
@@ -194,6 +152,12 @@ impl SessionEndpoint {
         if disposition.state.is_none() && !disposition.settled {
             return Ok(());
         }
+        if matches!(disposition.state, Some(DeliveryState::Declared(_)))
+            && disposition.role == Role::Receiver
+            && self.refuse_declared(first, last, cx)?
+        {
+            return Ok(());
+        }
         match disposition.role {
             Role::Receiver if disposition.last.is_none() && self.settle_one(disposition, cx) => {}
             Role::Receiver => self.on_outcomes(first, last, disposition, cx)?,
@@ -202,8 +166,8 @@ impl SessionEndpoint {
         self.charge_if_due(cx)
     }
 
-    /// Settles one delivery that we sent, if neither end has given its state and its link is open. Returns false and
-    /// changes nothing otherwise; [`on_outcomes`](Self::on_outcomes) does the same for any deliveries.
+    /// Settles one delivery that we sent, if neither end has given its state, its link is open and it is the receiver's
+    /// turn. Returns false and changes nothing otherwise; [`on_outcomes`](Self::on_outcomes) does the same for any deliveries.
     // A path of its own because many peers settle deliveries one by one: without it each costs about 300 instructions
     // more, of 4,200 that it takes at both ends.
     #[inline]
@@ -213,7 +177,10 @@ impl SessionEndpoint {
         let links = &mut self.links;
         let settled = self.outgoing.update_number(disposition.first, |id, entry| {
             let link = find_mut(links, entry.link.into()).map(|link| &mut link.common);
-            let link = link.ok().filter(|link| link.state != LinkState::Errant && !link.end_raised);
+            let link = link.ok().filter(|link| {
+                let is_early = disposition.settled && link.rcv_mode == ReceiverSettleMode::Second;
+                link.state != LinkState::Errant && !link.end_raised && !is_early
+            });
             match link {
                 Some(link)
                     if entry.state.is_unknown()
@@ -255,14 +222,15 @@ impl SessionEndpoint {
         let mut decided: DecidedRuns = None;
         let mut visited = 0_u64;
         let mut last_known = None;
+        let mut early = Vec::new();
         let stopped = self.outgoing.retain_until(first, last, |id, entry| {
             visited = visited.wrapping_add(1);
             let audience = match last_audience {
                 Some((link, audience)) if link == entry.link => audience,
-                _ => EventAudience::of(entry.link.into(), links, cold.as_deref()),
+                _ => EventAudience::of(entry.link.into(), disposition.settled, links, cold.as_deref()),
             };
             last_audience = Some((entry.link, audience));
-            let keeps_outcomes = match audience {
+            let (keeps_outcomes, is_early) = match audience {
                 EventAudience::Errant | EventAudience::Ended => {
                     errant |= matches!(audience, EventAudience::Errant);
                     // `unsettled` still returns it.
@@ -271,11 +239,14 @@ impl SessionEndpoint {
                     }
                     return ControlFlow::Continue(true);
                 }
-                EventAudience::Application { keeps_outcomes } => keeps_outcomes,
+                EventAudience::Application { keeps_outcomes, is_early } => (keeps_outcomes, is_early),
             };
             let settles = disposition.settled || (terminal && !keeps_outcomes);
             if runs.len() >= MAX_RUNS && must_stop(&runs, &decided, entry.link.into(), id, settles) {
                 return ControlFlow::Break(());
+            }
+            if is_early {
+                count_early(&mut early, entry);
             }
             if !entry.state.is_unknown()
                 && let Some(keep) = keep_decided(entry, settles, id, &mut decided)
@@ -307,7 +278,44 @@ impl SessionEndpoint {
             self.check_updates(visited, self.outgoing.count())?;
         }
         self.stop_at(stopped, last, disposition, cx);
+        if !early.is_empty() {
+            self.count_early_settlements(early, cx)?;
+        }
         check_errant(errant, cx)
+    }
+
+    /// Detaches the links of deliveries whose outcome is to be `declared`, unless their target is a
+    /// coordinator (4.5.5, 3.5.3). Returns true if there are any: the disposition is then void.
+    #[cold]
+    #[inline(never)]
+    fn refuse_declared(
+        &mut self,
+        first: DeliveryNumber,
+        last: DeliveryNumber,
+        cx: &mut Context,
+    ) -> Result<bool, ProtocolError> {
+        let mut named: Vec<LinkId> = Vec::new();
+        self.outgoing.retain_range(first, last, |_, entry| {
+            let link = entry.link.into();
+            if named.last() != Some(&link) {
+                named.push(link);
+            }
+            true
+        });
+        named.sort_unstable();
+        named.dedup();
+        let limits = cx.limits.decode;
+        named.retain(|link| {
+            let link = find(&self.links, *link).filter(|link| link.common.is_open());
+            let target = |link: &Link| link.common.remote(limits)?.target;
+            link.is_some_and(|link| !matches!(target(link).as_deref(), Some(TargetArchetype::Coordinator(_))))
+        });
+        for link in &named {
+            let error =
+                ProtocolError::link(ErrorCondition::InvalidField, "declared is no outcome of the link");
+            self.contain_link(LinkKey::from(*link).handle, error, cx)?;
+        }
+        Ok(!named.is_empty())
     }
 
     /// Keeps the scratch space for the next disposition, unless it has become large.
@@ -371,6 +379,7 @@ impl SessionEndpoint {
         let mut senders_alone = None;
         let mut own_states = 0_usize;
         let mut visited = 0_u64;
+        let mut unannounced = Vec::new();
         let deliveries = incoming.count();
         let stopped = incoming.retain_until(first, last, |id, entry| {
             visited = visited.wrapping_add(1);
@@ -397,7 +406,13 @@ impl SessionEndpoint {
                     own_states = own_states.wrapping_add(1);
                 }
             }
-            if disposition.settled || state.is_some() {
+            if let (false, Some(state), Some(LinkKind::Receiver(receiver))) =
+                (disposition.settled, state, link.map(|link| &link.kind))
+                && receiver.awaits_announcement(id)
+            {
+                // Its event will have the state.
+                unannounced.push((entry.link, state));
+            } else if disposition.settled || state.is_some() {
                 extend(&mut runs, entry.link.into(), id, disposition.settled);
             }
             ControlFlow::Continue(!disposition.settled)
@@ -408,6 +423,12 @@ impl SessionEndpoint {
         self.keep_runs(runs);
         if let Some(decided) = decided {
             self.on_decided(*decided, disposition, cx);
+        }
+        for (link, state) in unannounced {
+            let noted = self.link(link.into()).and_then(Link::receiver).map(|it| it.note_state(state));
+            if let Ok(Some((before, now))) = noted {
+                self.charge_part(before, now, cx)?;
+            }
         }
         if own_states > 0 {
             self.charge_states(own_states);
@@ -420,26 +441,9 @@ impl SessionEndpoint {
         check_errant(errant, cx)
     }
 
-    /// Settles deliveries of which an end had given its outcome before: that one stands, whatever is in the disposition.
-    #[cold]
-    #[inline(never)]
-    fn on_decided(&mut self, decided: Vec<DecidedRun>, disposition: &Disposition, cx: &mut Context) {
-        for DecidedRun { run, receivers, senders } in decided {
-            let limits = cx.limits.decode;
-            let theirs = if disposition.role == Role::Receiver { &receivers } else { &senders };
-            let state = if theirs.is_terminal() { theirs.get(limits) } else { disposition.state.clone() };
-            if disposition.role == Role::Receiver && !disposition.settled {
-                // 2.6.12: the sender's own outcome, if it has reached one.
-                let ours = senders.get(limits).or_else(|| answer_to(state.as_ref(), cx));
-                self.add_disposition(Role::Sender, (run.first, run.last), true, ours);
-            }
-            self.on_run(&run, state.as_ref(), cx);
-        }
-    }
-
     /// Raises the event of a run, and counts it if it is settled.
     #[inline]
-    fn on_run(&mut self, run: &Run, state: Option<&DeliveryState>, cx: &mut Context) {
+    pub(super) fn on_run(&mut self, run: &Run, state: Option<&DeliveryState>, cx: &mut Context) {
         let Run { link, first, last, settled } = *run;
         let state = state.cloned();
         if settled {
@@ -482,9 +486,22 @@ impl SessionEndpoint {
     pub(super) fn add_disposition(
         &mut self,
         role: Role,
+        range: (DeliveryId, DeliveryId),
+        settled: bool,
+        state: Option<DeliveryState>,
+    ) {
+        self.add_disposition_with(role, range, settled, state, false);
+    }
+
+    /// As [`add_disposition`](Self::add_disposition). Of neighbours that become one, all have to be batchable.
+    #[inline(always)]
+    pub(super) fn add_disposition_with(
+        &mut self,
+        role: Role,
         (first, last): (DeliveryId, DeliveryId),
         settled: bool,
         state: Option<DeliveryState>,
+        batchable: bool,
     ) {
         if let Some(previous) = self.pending_dispositions.last_mut()
             && (previous.role, previous.settled) == (role, settled)
@@ -492,8 +509,16 @@ impl SessionEndpoint {
             && are_same(previous.state.as_ref(), state.as_ref())
         {
             previous.last = last;
+            previous.batchable &= batchable;
         } else {
-            self.pending_dispositions.push(PendingDisposition { role, first, last, settled, state });
+            self.pending_dispositions.push(PendingDisposition {
+                role,
+                first,
+                last,
+                settled,
+                batchable,
+                state,
+            });
         }
     }
 
@@ -507,7 +532,7 @@ impl SessionEndpoint {
                 last: (first != last).then(|| last.number().into()),
                 settled: pending.settled,
                 state: pending.state.take(),
-                batchable: false,
+                batchable: pending.batchable,
             };
             // Whoever added it has checked that it fits.
             let _ = cx.frame(&disposition);

@@ -1,8 +1,7 @@
 //! Flow frames of a session and its links (2.5.6, 2.6.7, 2.7.4).
 
-use super::{SessionEndpoint, held::size_of_properties};
+use super::{SessionEndpoint, link_facts::take_flow_properties};
 use crate::{
-    codec::{Encoded, to_vec},
     context::Context,
     error::{CommandError, ProtocolError},
     event::Event,
@@ -131,36 +130,6 @@ impl SessionEndpoint {
         Ok(())
     }
 
-    /// Keeps the properties that a flow brings for a link, and raises an event if they are others than before.
-    #[cold]
-    fn on_flow_properties(
-        &mut self,
-        handle: u16,
-        properties: &Fields,
-        cx: &mut Context,
-    ) -> Result<(), ProtocolError> {
-        let Some(common) = self.links.get(handle).map(|link| &link.common) else { return Ok(()) };
-        let (link, is_open) = (common.id, common.is_open());
-        let properties = Encoded::new(&to_vec(properties));
-        let before = self.flow_properties(link);
-        if before == Some(&properties) {
-            return Ok(());
-        }
-        let (before, now) = (before.map_or(0, size_of_properties), size_of_properties(&properties));
-        self.charge_link(before, now, cx)?;
-        self.cold().flow_properties.insert(link, properties);
-        // Before the link is open it has no events.
-        if is_open {
-            cx.event(Event::LinkProperties { link });
-        }
-        Ok(())
-    }
-
-    /// Returns the properties that the peer's last flow with any brought for a link.
-    pub(crate) fn flow_properties(&self, link: LinkId) -> Option<&Encoded<Fields>> {
-        self.cold.as_ref()?.flow_properties.get(&link)
-    }
-
     /// Has the link's flow written with the next flush.
     pub(super) fn schedule_link_flow(&mut self, handle: u16) {
         self.link_flows_due.push(handle);
@@ -188,10 +157,14 @@ impl SessionEndpoint {
                 }
             }
             flow.echo |= link.common.echo.is_due();
+            let id = link.common.id;
+            flow.properties = take_flow_properties(self.cold.as_deref_mut(), id);
             // A link's flow carries the session's fields too.
             if cx.frame(&flow).is_ok() {
                 self.flow_due &= self.echo.is_due();
                 link.common.echo.on_asked();
+            } else if let Some(properties) = flow.properties {
+                self.put_back_flow_properties(id, properties);
             }
         }
         if self.flow_due {
@@ -352,7 +325,7 @@ impl SessionEndpoint {
 }
 
 /// Fails if the link is being detached.
-fn check_not_leaving(link: &Link) -> Result<(), CommandError> {
+pub(super) fn check_not_leaving(link: &Link) -> Result<(), CommandError> {
     if matches!(link.common.state, LinkState::DetachSent | LinkState::DetachPipe | LinkState::Errant) {
         return Err(CommandError::IllegalState("the link is being detached"));
     }

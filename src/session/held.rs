@@ -4,17 +4,16 @@ use alloc::vec::Vec;
 
 use super::{ColdState, RemoteBegin, SessionEndpoint, stored_state::STATE_SIZE, unsettled::UnsettledMap};
 use crate::{
-    codec::Encoded,
     context::Context,
     error::ProtocolError,
     ids::{LinkId, LinkKey, ReceiverId},
     link::{Link, LinkKind, ReceiverEndpoint},
     spec::definitions::{ErrorCondition, Role},
-    types::{Fields, HeapSize, Str},
+    types::{HeapSize, Str},
 };
 
 /// The bytes that an entry of an ordered map takes up beside its own.
-const MAP_ENTRY: usize = 16;
+pub(super) const MAP_ENTRY: usize = 16;
 
 impl SessionEndpoint {
     /// Makes room for more unsettled deliveries of the peer's, and charges it. Fails beyond the limit.
@@ -265,11 +264,6 @@ const TABLE_ENTRIES: usize = 32;
 /// Returns the bytes of the heap that a link takes up, without deliveries.
 pub(super) fn size_of_link(link: &Link) -> usize {
     size_of::<Link>().saturating_add(TABLE_ENTRIES).saturating_add(link.common.identity_size())
-}
-
-/// Returns the bytes of the heap that the properties in a link's flow take up.
-pub(super) fn size_of_properties(properties: &Encoded<Fields>) -> usize {
-    properties.len().saturating_add(size_of::<(LinkId, Encoded<Fields>)>()).saturating_add(MAP_ENTRY)
 }
 
 /// Returns the bytes of the heap that a name takes up that is remembered.

@@ -68,6 +68,7 @@ impl SessionEndpoint {
             settled: whole.settled,
             state: None,
             rcv_settle_mode: receiver.rcv_mode,
+            batchable: false,
             payload: payload.into(),
         };
         cx.answerable_event(Event::Delivery { receiver: id, delivery }, bytes);
@@ -434,6 +435,7 @@ fn announce_part(
         settled: part.settled,
         state,
         rcv_settle_mode: begun.rcv_settle_mode,
+        batchable: begun.batchable,
     };
     cx.answerable_event(event, 0);
     details

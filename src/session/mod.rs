@@ -1,12 +1,14 @@
 //! One session endpoint (2.5): its window, its links and their deliveries.
 
 mod attach;
+mod decided;
 mod detach;
 mod disposition;
 mod end;
 mod flow;
 mod held;
 mod incoming;
+mod link_facts;
 mod link_names;
 mod outgoing;
 mod receive;
@@ -27,13 +29,13 @@ use alloc::{
 pub(crate) use self::{detach::LinkEnd, end::SessionEnd, outgoing::Message};
 use self::{
     disposition::{PendingDisposition, Run},
+    link_facts::LinkFacts,
     link_names::LinkNames,
     remote_begin::RemoteBegin,
     unsettled::{UnsettledEntry, UnsettledMap},
     window::Window,
 };
 use crate::{
-    codec::Encoded,
     config,
     context::Context,
     error::CommandError,
@@ -130,8 +132,8 @@ struct ColdState {
     updates: u64,
     /// Links that are detached but not closed, and how many unsettled deliveries they have.
     suspended: BTreeMap<LinkId, u32>,
-    /// Properties that flows of the peer have brought for links, of each the last.
-    flow_properties: BTreeMap<LinkId, Encoded<Fields>>,
+    /// Facts about links, of those that have any.
+    link_facts: BTreeMap<LinkId, LinkFacts>,
 }
 
 /// Returns the link of an id, at the handle that the id contains.

@@ -85,8 +85,8 @@ impl SessionEndpoint {
             self.outgoing.push_settled(&mut cx.last_delivery_epoch);
         } else {
             let mut entry = UnsettledEntry { link: sender_id, tag, state: StoredState::Unknown };
-            if transfer.state.as_ref().is_some_and(DeliveryState::is_terminal) {
-                entry.state.set_senders(StoredState::new(transfer.state.as_ref()));
+            if transfer.state.is_some() || transfer.rcv_settle_mode.is_some() {
+                note_options(&mut entry.state, &transfer);
             }
             self.outgoing.push(entry, &mut cx.last_delivery_epoch);
         }
@@ -278,6 +278,19 @@ fn add_options(
     }
     transfer.rcv_settle_mode = wanted.filter(|wanted| *wanted != links);
     Ok(())
+}
+
+/// Notes the state and mode of a message's first transfer with its delivery.
+#[cold]
+#[inline(never)]
+fn note_options(noted: &mut StoredState, transfer: &Transfer) {
+    if transfer.state.as_ref().is_some_and(DeliveryState::is_terminal) {
+        noted.set_senders(StoredState::new(transfer.state.as_ref()));
+    }
+    // Where it is set, it is another than the link's.
+    if transfer.rcv_settle_mode == Some(ReceiverSettleMode::First) {
+        noted.set_settles_first();
+    }
 }
 
 /// Writes one of the frames after a message's first. Returns true if more of the message is here.

@@ -14,7 +14,7 @@ use crate::{
     error::CommandError,
     frame::HEADER_SIZE,
     ids::{DeliveryId, ReceiverId, SenderId},
-    link::LinkKind,
+    link::{LinkCommon, LinkKind},
     spec::{
         definitions::{AmqpError, ReceiverSettleMode, Role},
         delivery_state::{DeliveryState, Modified, Rejected},
@@ -46,6 +46,9 @@ impl SessionEndpoint {
         let state = fitting(state, cx)?;
         let link = find_mut(&mut self.links, id.into())?;
         let LinkKind::Receiver(receiver) = &link.kind else { return Err(CommandError::UnknownLink) };
+        if receiver.checks_outcomes {
+            check_listed(&link.common, state.as_ref(), cx)?;
+        }
         // 2.7.5: in mode second the sender settles first.
         let settled = settle.unwrap_or(receiver.rcv_mode == ReceiverSettleMode::First);
         let has_parts = receiver.has_parts();
@@ -103,6 +106,7 @@ impl SessionEndpoint {
         let entry = self.incoming.as_mut().and_then(|incoming| incoming.get_mut(delivery));
         let entry = entry.ok_or(CommandError::UnknownId)?;
         let known = entry.state.at(Role::Receiver).clone();
+        let theirs = entry.state.at(Role::Sender).clone();
         known.check_change(state.as_ref())?;
         let settled = settle.unwrap_or(first || entry.state.settles_first());
         if !settled && state.is_some() {
@@ -114,9 +118,8 @@ impl SessionEndpoint {
         if is_final(settled, state.as_ref()) && self.finish_unread(id, (delivery, delivery), cx) {
             return Ok(());
         }
-        // 2.6.12: the outcome is known, and is the one that a settlement without a state means.
-        let known = if known.is_terminal() { known.get(cx.limits.decode) } else { None };
-        self.add_disposition(Role::Receiver, (delivery, delivery), settled, state.or(known));
+        let state = state.or_else(|| outcome_to_confirm(&known, &theirs, cx));
+        self.add_disposition(Role::Receiver, (delivery, delivery), settled, state);
         Ok(())
     }
 
@@ -145,11 +148,16 @@ impl SessionEndpoint {
         id: ReceiverId,
         (first, last): (DeliveryId, DeliveryId),
         state: Option<DeliveryState>,
-        settled: bool,
+        (settled, batchable): (bool, bool),
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let state = fitting(state, cx)?;
-        let finishes = self.link(id.into())?.receiver()?.has_parts() && is_final(settled, state.as_ref());
+        let link = self.link(id.into())?;
+        let receiver = link.receiver()?;
+        let finishes = receiver.has_parts() && is_final(settled, state.as_ref());
+        if receiver.checks_outcomes {
+            check_listed(&link.common, state.as_ref(), cx)?;
+        }
         let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
         if last < first || !incoming.contains(first) || !incoming.contains(last) {
             return Err(CommandError::UnknownId);
@@ -185,8 +193,10 @@ impl SessionEndpoint {
             }
             if state.is_some() {
                 entry.state.set_receivers(stored.clone());
-            } else if entry.state.at(Role::Receiver).is_terminal() {
-                decided.push((delivery, entry.state.at(Role::Receiver).clone()));
+            } else if let [known, theirs] = [Role::Receiver, Role::Sender].map(|role| entry.state.at(role))
+                && (known.is_terminal() || theirs.is_terminal())
+            {
+                decided.push((delivery, known.clone(), theirs.clone()));
                 return !settled;
             }
             extend(&mut runs, id.into(), delivery, settled);
@@ -196,15 +206,16 @@ impl SessionEndpoint {
             if settled {
                 self.count_settled(id.into(), run.first, run.last);
             }
-            self.add_disposition(Role::Receiver, (run.first, run.last), settled, state.clone());
+            let range = (run.first, run.last);
+            self.add_disposition_with(Role::Receiver, range, settled, state.clone(), batchable);
         }
         self.runs = runs;
-        for (delivery, known) in decided {
+        for (delivery, known, theirs) in decided {
             if settled {
                 self.count_settled(id.into(), delivery, delivery);
             }
-            let state = known.get(cx.limits.decode);
-            self.add_disposition(Role::Receiver, (delivery, delivery), settled, state);
+            let state = outcome_to_confirm(&known, &theirs, cx);
+            self.add_disposition_with(Role::Receiver, (delivery, delivery), settled, state, batchable);
         }
         Ok(())
     }
@@ -227,15 +238,96 @@ impl SessionEndpoint {
         let state_now = &entry.ok_or(CommandError::UnknownId)?.state;
         let (senders, receivers) = (state_now.at(Role::Sender), state_now.at(Role::Receiver));
         senders.check_change(state.as_ref())?;
-        let limits = cx.limits.decode;
-        let known = if senders.is_terminal() { senders.get(limits) } else { None };
-        let theirs = if receivers.is_terminal() { receivers.get(limits) } else { None };
-        // 2.6.12: the outcome is known, and is the one that a settlement without a state means.
-        let state = state.or(known).or_else(|| answer_to(theirs.as_ref(), cx));
+        let state = state.or_else(|| outcome_to_confirm(senders, receivers, cx));
         self.forget_outgoing(id, delivery);
         self.add_disposition(Role::Sender, (delivery, delivery), true, state);
         Ok(())
     }
+
+    /// Sets the state of every unsettled delivery that we sent on the link in `first..=last`.
+    pub(crate) fn resolve_sent_range(
+        &mut self,
+        id: SenderId,
+        (first, last): (DeliveryId, DeliveryId),
+        state: Option<DeliveryState>,
+        settled: bool,
+        cx: &Context,
+    ) -> Result<(), CommandError> {
+        check_senders(state.as_ref())?;
+        let state = fitting(state, cx)?;
+        let sender = self.link(id.into())?.sender()?;
+        let is_unsent = sender.unsent.as_ref().is_some_and(|unsent| (first..=last).contains(&unsent.id));
+        if settled && is_unsent {
+            return Err(CommandError::IllegalState("a delivery is still being sent"));
+        }
+        if last < first || !self.outgoing.contains(first) || !self.outgoing.contains(last) {
+            return Err(CommandError::UnknownId);
+        }
+        let (first, last) = (first.number().into(), last.number().into());
+        let (mut allowed, mut found) = (Ok(()), false);
+        self.outgoing.retain_range(first, last, |_, entry| {
+            if entry.link == id && allowed.is_ok() {
+                found = true;
+                allowed = entry.state.at(Role::Sender).check_change(state.as_ref());
+            }
+            true
+        });
+        allowed?;
+        if !found {
+            return Err(CommandError::UnknownId);
+        }
+        let mut runs = core::mem::take(&mut self.runs);
+        let terminal = state.as_ref().is_some_and(DeliveryState::is_terminal);
+        let stored = StoredState::new(state.as_ref());
+        // Shared by all whose receiver has given no state.
+        let senders_alone = StoredState::of_sender(stored.clone());
+        let mut decided = Vec::new();
+        self.outgoing.retain_range(first, last, |delivery, entry| {
+            if entry.link != id {
+                return true;
+            }
+            if settled && state.is_none() && !entry.state.is_unknown() {
+                decided.push((delivery, entry.state.clone()));
+                return false;
+            }
+            // 2.7.5: the outcome has been told, and is the last.
+            if !settled && (state.is_none() || entry.state.at(Role::Sender).is_terminal()) {
+                return true;
+            }
+            if terminal && entry.state.is_unknown() {
+                entry.state = senders_alone.clone();
+            } else if terminal {
+                entry.state.set_senders(stored.clone());
+            }
+            extend(&mut runs, id.into(), delivery, settled);
+            !settled
+        });
+        for run in runs.drain(..) {
+            if settled {
+                self.count_settled(id.into(), run.first, run.last);
+            }
+            self.add_disposition(Role::Sender, (run.first, run.last), settled, state.clone());
+        }
+        self.runs = runs;
+        for (delivery, known) in decided {
+            self.count_settled(id.into(), delivery, delivery);
+            let state = outcome_to_confirm(known.at(Role::Sender), known.at(Role::Receiver), cx);
+            self.add_disposition(Role::Sender, (delivery, delivery), true, state);
+        }
+        Ok(())
+    }
+}
+
+/// Returns the outcome that a settlement without a state means (2.6.12): ours, or else the peer's.
+#[cold]
+#[inline(never)]
+fn outcome_to_confirm(ours: &StoredState, theirs: &StoredState, cx: &Context) -> Option<DeliveryState> {
+    let limits = cx.limits.decode;
+    if ours.is_terminal() {
+        return ours.get(limits);
+    }
+    let theirs = if theirs.is_terminal() { theirs.get(limits) } else { None };
+    answer_to(theirs.as_ref(), cx)
 }
 
 /// True if the application has no more to do with a delivery of this state.
@@ -321,6 +413,19 @@ fn fitting_answer(state: &DeliveryState, cx: &Context) -> Option<DeliveryState> 
         Ok(answer) => answer,
         Err(_) if matches!(state, DeliveryState::Rejected(_)) => Some(Rejected::default().into()),
         Err(_) => None,
+    }
+}
+
+/// Fails if the source in the peer's attach does not list the outcome of a delivery that we received (3.5.3).
+#[cold]
+#[inline(never)]
+fn check_listed(link: &LinkCommon, state: Option<&DeliveryState>, cx: &Context) -> Result<(), CommandError> {
+    let source = link.remote(cx.limits.decode).and_then(|attach| attach.source);
+    match (source, state) {
+        (Some(source), Some(state)) if source.restricts_outcomes() && !source.supports(state) => {
+            Err(CommandError::IllegalState("the link's source does not list the outcome"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -428,9 +428,15 @@ impl<L> UnsettledMap<UnsettledEntry<L>> {
     /// Returns the bytes of the heap that states take up. Neighbours mostly share one.
     #[cold]
     pub(crate) fn state_bytes(&self) -> usize {
-        let mut last = [core::ptr::null(); 2];
+        let (mut last, mut last_own) = ([core::ptr::null(); 2], core::ptr::null());
         self.iter().fold(0, |sum, (_, entry)| {
-            let own = entry.state.both_ends().map_or(0, |_| STATE_SIZE);
+            let own = match entry.state.both_ends().map(core::ptr::from_ref) {
+                Some(both) if both != last_own => {
+                    last_own = both;
+                    STATE_SIZE
+                }
+                _ => 0,
+            };
             [Role::Receiver, Role::Sender].iter().zip(&mut last).fold(
                 sum.saturating_add(own),
                 |sum, (role, last)| match entry.state.at(*role) {

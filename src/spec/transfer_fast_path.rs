@@ -13,7 +13,7 @@ use crate::{
     types::{DeliveryNumber, DeliveryTag, Handle, MessageFormat},
 };
 
-/// A delivery that is complete in this transfer, with neither state nor mode of its own (2.7.5).
+/// A delivery that is complete in this transfer, with neither state nor mode of its own, and not batchable (2.7.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WholeDelivery {
     pub(crate) handle: Handle,
@@ -78,8 +78,8 @@ pub(crate) fn decode_whole(body: &[u8]) -> Option<(WholeDelivery, usize)> {
     Some((whole, fields.len().saturating_add(HEAD)))
 }
 
-/// As [`decode_whole`], for one of several transfers of a delivery, or the only one of a delivery that is resumed or
-/// aborted.
+/// As [`decode_whole`], for one of several transfers of a delivery, or the only one of a delivery that is resumed,
+/// aborted or batchable.
 // In line, because a transfer is large to move.
 #[inline(always)]
 pub(crate) fn decode_part(body: &[u8]) -> Option<(Transfer, usize)> {
@@ -156,9 +156,10 @@ impl Flags {
         Some(())
     }
 
-    /// Returns true if the delivery is settled. `None` if it needs more than a [`WholeDelivery`]; `batchable` is a hint.
+    /// Returns true if the delivery is settled. `None` if it needs more than a [`WholeDelivery`].
     fn of_whole(self) -> Option<bool> {
-        if self.more || self.resume || self.aborted { None } else { Some(self.settled.unwrap_or(false)) }
+        let needs_more = self.more || self.resume || self.aborted || self.batchable;
+        if needs_more { None } else { Some(self.settled.unwrap_or(false)) }
     }
 }
 

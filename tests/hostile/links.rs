@@ -1,13 +1,14 @@
 //! L: links come and go (2.6.1 to 2.6.6).
 
 use amqp_proto::{
-    Cause, CommandError, Event, ReceiverConfig, SenderConfig, SenderId, SessionConfig,
+    Cause, CommandError, Event, ReceiverConfig, ReceiverId, SenderConfig, SenderId, SessionConfig,
     spec::{
         definitions::{AmqpError, ErrorCondition, Role, SenderSettleMode},
         performatives::{self as p, Unsettled},
-        terminus::Source,
+        terminus::{Source, Target, TargetArchetype},
+        transaction::Coordinator,
     },
-    types::{DeliveryTag, Fields, Symbol},
+    types::{DeliveryTag, Fields, Symbol, Value},
 };
 
 use crate::{
@@ -60,6 +61,39 @@ const UNATTACHED: &str = "END@0 amqp:session:unattached-handle";
 /// A link that the peer asks for, of which nothing more is expected.
 const fn asked(id: &'static str, steps: fn(&mut Bench), events: &'static [&'static str]) -> Case {
     Case { id, start: Bench::linked, steps, output: &[], events, fate: Fate::Alive }
+}
+
+const NO_SOURCE: &[&str] = &["ATTACH@0 2 l without source", "DETACH@0 2 closed amqp:invalid-field"];
+const NO_TARGET: &[&str] = &["ATTACH@0 2 l without target", "DETACH@0 2 closed amqp:invalid-field"];
+
+/// An attach that is refused, since its termini break a rule.
+const fn misshapen(id: &'static str, output: &'static [&'static str], steps: fn(&mut Bench)) -> Case {
+    Case { id, start: Bench::linked, steps, output, events: &[], fate: Fate::Alive }
+}
+
+/// A source that is dynamic or not, with an address or not, and with properties of a dynamic node or not.
+fn dynamic(dynamic: bool, address: bool, properties: bool) -> Box<Source> {
+    let lifetime = || Fields::from([(Symbol::from_static("lifetime-policy"), Value::Null)]);
+    Box::new(Source {
+        dynamic,
+        address: address.then(|| "node".into()),
+        dynamic_node_properties: properties.then(lifetime),
+        ..Source::default()
+    })
+}
+
+/// A target with the same fields.
+fn as_target(source: &Source) -> Box<TargetArchetype> {
+    let Source { dynamic, address, dynamic_node_properties, .. } = source.clone();
+    Target { dynamic, address, dynamic_node_properties, ..Target::default() }.into()
+}
+
+/// The peer asks for a link to a coordinator of transactions.
+fn ask_for_coordinator(b: &mut Bench) -> ReceiverId {
+    let coordinator = TargetArchetype::Coordinator(Coordinator::default());
+    b.feed_frame(0, &p::Attach { target: Some(Box::new(coordinator)), ..attach("l", 2, Role::Sender) });
+    let Some(&Event::ReceiverRequested { receiver, .. }) = b.events.last() else { panic!("{:?}", b.events) };
+    receiver
 }
 
 const fn errs(id: &'static str, steps: fn(&mut Bench)) -> Case {
@@ -253,6 +287,103 @@ pub const CASES: &[Case] = &[
         },
         output: &["DETACH@0 0 closed"],
         events: &["RECEIVER_ERROR"],
+        fate: Fate::Alive,
+    },
+    misshapen("L15", NO_SOURCE, |b| {
+        b.feed_frame(
+            0,
+            &p::Attach { source: Some(dynamic(true, true, false)), ..attach("l", 2, Role::Receiver) },
+        );
+    }),
+    misshapen("L15b", NO_TARGET, |b| {
+        let target = Some(as_target(&dynamic(true, true, false)));
+        b.feed_frame(0, &p::Attach { target, ..attach("l", 2, Role::Sender) });
+    }),
+    Case {
+        id: "L15d",
+        start: Bench::linked,
+        steps: |b| {
+            // An empty name is a name, in front of the termini.
+            let source = Some(dynamic(true, true, false));
+            b.feed_frame(0, &p::Attach { source, ..attach("", 2, Role::Receiver) });
+        },
+        output: &["ATTACH@0 2  without source", "DETACH@0 2 closed amqp:invalid-field"],
+        events: &[],
+        fate: Fate::Alive,
+    },
+    // The end that has made the node names it, and other ends' termini are their own.
+    asked(
+        "L15c",
+        |b| {
+            b.feed_frame(
+                0,
+                &p::Attach { source: Some(dynamic(true, true, true)), ..attach("l", 2, Role::Sender) },
+            );
+            let target = Some(as_target(&dynamic(true, true, true)));
+            b.feed_frame(0, &p::Attach { target, ..attach("m", 3, Role::Receiver) });
+            // Whoever asks for a node may have properties for it.
+            let source = Some(dynamic(true, false, true));
+            b.feed_frame(0, &p::Attach { source, ..attach("n", 4, Role::Receiver) });
+            let target = Some(as_target(&dynamic(true, false, true)));
+            b.feed_frame(0, &p::Attach { target, ..attach("o", 5, Role::Sender) });
+            let source = Some(dynamic(false, true, false));
+            b.feed_frame(0, &p::Attach { source, ..attach("p", 6, Role::Receiver) });
+        },
+        &[
+            "RECEIVER_REQUESTED",
+            "SENDER_REQUESTED",
+            "SENDER_REQUESTED",
+            "RECEIVER_REQUESTED",
+            "SENDER_REQUESTED",
+        ],
+    ),
+    misshapen("L16", NO_SOURCE, |b| {
+        b.feed_frame(
+            0,
+            &p::Attach { source: Some(dynamic(false, true, true)), ..attach("l", 2, Role::Receiver) },
+        );
+    }),
+    misshapen("L16b", NO_TARGET, |b| {
+        let target = Some(as_target(&dynamic(false, false, true)));
+        b.feed_frame(0, &p::Attach { target, ..attach("l", 2, Role::Sender) });
+    }),
+    Case {
+        id: "L28",
+        start: Bench::linked,
+        steps: |b| {
+            let receiver = ask_for_coordinator(b);
+            b.conn.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
+            b.feed_frame(0, &detach(2, true));
+            assert!(b.conn.receiver(receiver).is_err());
+        },
+        output: &["ATTACH@0 2 l without target", "DETACH@0 2 closed amqp:not-implemented"],
+        events: &["RECEIVER_REQUESTED", "RECEIVER_ERROR"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L28b",
+        start: Bench::linked,
+        steps: |b| {
+            let receiver = ask_for_coordinator(b);
+            let config = ReceiverConfig::new().target(Target::at("a queue"));
+            b.conn.accept_receiver(receiver, config).unwrap();
+            b.feed_frame(0, &detach(2, true));
+        },
+        output: &["ATTACH@0 2 l without target", "DETACH@0 2 closed amqp:not-implemented"],
+        events: &["RECEIVER_REQUESTED", "RECEIVER_ERROR"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "L28c",
+        start: Bench::linked,
+        steps: |b| {
+            let receiver = ask_for_coordinator(b);
+            let config = ReceiverConfig::new().coordinator(Coordinator::default());
+            b.conn.accept_receiver(receiver, config).unwrap();
+            assert!(b.conn.receiver(receiver).unwrap().is_open());
+        },
+        output: &["ATTACH@0 2 l"],
+        events: &["RECEIVER_REQUESTED", "RECEIVER_OPEN"],
         fate: Fate::Alive,
     },
     asked(

@@ -1,12 +1,14 @@
 //! T: deliveries that arrive (2.6.12, 2.6.14, 2.7.5), and D: what becomes of them (2.7.6).
 
 use amqp_proto::{
-    ConnectionConfig, Event, Limits, ReceiverConfig, ReceiverId, SendOptions,
+    ConnectionConfig, Event, Limits, ReceiverConfig, ReceiverId, SendOptions, SenderConfig,
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
-        delivery_state::DeliveryState,
+        delivery_state::{DeliveryState, Modified, Received},
         performatives as p,
+        transaction::Declared,
     },
+    types::{Fields, Symbol},
 };
 
 use crate::{
@@ -271,6 +273,28 @@ pub const TRANSFERS: &[Case] = &[
         &["DELIVERY"],
     ),
     taken(
+        "T34",
+        |b| {
+            let [first, last] = [DeliveryState::ACCEPTED, DeliveryState::Rejected(Default::default())];
+            b.feed(&with_payload(0, &p::Transfer { state: Some(first.clone()), ..more(0, 0) }, b"one "));
+            b.feed(&with_payload(0, &p::Transfer { state: Some(last), ..continuation(0) }, b"two"));
+            let [Event::Delivery { delivery, .. }] = &b.events[..] else { panic!("{:?}", b.events) };
+            assert_eq!(delivery.state, Some(first));
+        },
+        &["DELIVERY"],
+    ),
+    taken(
+        "T35",
+        |b| {
+            let state = Some(Received { section_number: 0, section_offset: 7 }.into());
+            b.feed(&with_payload(0, &p::Transfer { state, ..transfer(0, 0) }, b"whole"));
+            let [Event::Delivery { delivery, .. }] = &b.events[..] else { panic!("{:?}", b.events) };
+            assert_eq!(delivery.state, None);
+            assert_eq!(delivery.payload.clone().into_bytes(), b"whole".as_slice());
+        },
+        &["DELIVERY"],
+    ),
+    taken(
         "T38",
         |b| {
             let strange = p::Transfer { message_format: Some(0x100.into()), ..settled(0, 0) };
@@ -414,6 +438,33 @@ pub const DISPOSITIONS: &[Case] = &[
         events: &["DELIVERY_SETTLED"],
         fate: Fate::Alive,
     },
+    Case {
+        id: "D13",
+        start: sent,
+        steps: |b| {
+            let txn_id = [7_u8].as_slice().try_into().unwrap();
+            let state = Some(DeliveryState::from(Declared { txn_id }));
+            b.feed_frame(0, &p::Disposition { state, ..outcome(0, None) });
+            assert_eq!(left(b), 2);
+        },
+        output: &["DETACH@0 1 closed amqp:invalid-field"],
+        events: &["SENDER_ERROR"],
+        fate: Fate::Alive,
+    },
+    Case {
+        id: "D14",
+        start: sent,
+        steps: |b| {
+            let why = Fields::from([(Symbol::from_static("x-opt-why"), "a".repeat(60 << 10).as_str())]);
+            let modified = Modified { message_annotations: Some(why), ..Modified::default() };
+            let state = Some(DeliveryState::from(modified));
+            b.feed_frame(0, &p::Disposition { settled: false, state, ..outcome(0, Some(100_000)) });
+            assert_eq!(left(b), 0);
+        },
+        output: &["DISPOSITION@0 sender 0..1 settled other"],
+        events: &["DELIVERY_SETTLED"],
+        fate: Fate::Alive,
+    },
     outcomes(
         "D15",
         |b| {
@@ -423,6 +474,32 @@ pub const DISPOSITIONS: &[Case] = &[
         },
         &["DELIVERY_SETTLED"],
     ),
+    Case {
+        id: "D16",
+        start: || {
+            let mut bench = Bench::linked();
+            let mode = ReceiverSettleMode::Second;
+            let theirs = p::Attach { rcv_settle_mode: mode, ..attach("second", 2, Role::Receiver) };
+            bench.feed_frame(0, &theirs);
+            let Some(&Event::SenderRequested { sender, .. }) = bench.events.last() else { panic!() };
+            bench.conn.accept_sender(sender, SenderConfig::new()).unwrap();
+            bench.sender = Some(sender);
+            bench.feed_frame(0, &link_flow(2, 10));
+            for tag in 0..3_u32 {
+                bench.sender().send(tag, b"x".as_slice()).unwrap();
+            }
+            bench.forget();
+            bench
+        },
+        steps: |b| {
+            b.feed_frame(0, &outcome(0, None));
+            b.feed_frame(0, &outcome(1, Some(2)));
+            assert_eq!((left(b), b.sender().early_settlements()), (0, 3));
+        },
+        output: &[],
+        events: &["DELIVERY_SETTLED", "DELIVERY_SETTLED"],
+        fate: Fate::Alive,
+    },
     Case {
         id: "D17",
         start: || {

@@ -184,6 +184,10 @@ impl Connection {
     ///
     /// A source or target left unset is the one that the peer asked for. The link's name is the peer's.
     ///
+    /// A link to a coordinator of transactions is only accepted by
+    /// [`ReceiverConfig::coordinator`](crate::ReceiverConfig::coordinator). With another target it is refused with
+    /// `amqp:not-implemented` (4.5.1), and `RECEIVER_ERROR` follows.
+    ///
     /// # Errors
     /// As [`accept_sender`](Self::accept_sender).
     pub fn accept_receiver(&mut self, id: ReceiverId, config: ReceiverConfig) -> Result<(), CommandError> {
@@ -297,7 +301,7 @@ macro_rules! link_methods {
             ///
             /// They are kept encoded, and decoded by each call.
             fn remote_flow_properties(this) -> Option<Fields> {
-                let properties = this.view.session.flow_properties(this.id.into())?;
+                let properties = this.view.session.remote_flow_properties(this.id.into())?;
                 properties.decode(this.view.cx.limits.decode)
             }
 
@@ -337,6 +341,19 @@ macro_rules! link_methods {
             pub fn echo(&mut self) -> Result<(), CommandError> {
                 let id = self.id.into();
                 self.parts.run(|session, cx| session.ask_link_echo(id, cx))
+            }
+
+            /// Sends properties of the link's state with the next flow of the link (2.7.4 `properties`), and only with that
+            /// one. `None` takes back those that have not been written.
+            ///
+            /// The next `poll_transmit` writes a flow frame for them, once the link's attach has been written.
+            ///
+            /// # Errors
+            /// [`CommandError::IllegalState`] if the link is being detached, [`CommandError::FrameTooLarge`] if they do
+            /// not fit the peer's frames.
+            pub fn set_flow_properties(&mut self, properties: Option<Fields>) -> Result<(), CommandError> {
+                let id = self.id.into();
+                self.parts.run(|session, cx| session.set_flow_properties(id, properties, cx))
             }
 
             /// Detaches the link without closing it (2.6.4), or closes it if there is an error.

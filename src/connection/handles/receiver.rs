@@ -116,7 +116,9 @@ impl Receiver<'_> {
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if it is no delivery of this link, [`CommandError::IllegalState`] if it has another
-    /// outcome, or has been settled here: an outcome once given is final (3.4).
+    /// outcome, or has been settled here: an outcome once given is final (3.4). With
+    /// [`Tolerance::unlisted_outcomes`](crate::Tolerance::unlisted_outcomes) off, also if the link's source does not list
+    /// the outcome (3.5.3).
     pub fn accept(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
         self.resolve(delivery, Some(DeliveryState::ACCEPTED), None)
     }
@@ -152,7 +154,7 @@ impl Receiver<'_> {
     }
 
     /// Settles a delivery, in either rcv-settle-mode, and sets its state if there is one (2.6.12). Without one, the
-    /// outcome that it has is sent again.
+    /// outcome that it has is sent again, or else the one that its sender has announced.
     ///
     /// # Errors
     /// As [`accept`](Self::accept), and [`CommandError::FrameTooLarge`] if the state does not fit the peer's frames,
@@ -177,7 +179,8 @@ impl Receiver<'_> {
     /// # Errors
     /// [`CommandError::UnknownId`] if the range is not one of deliveries that have arrived in this session, or none of
     /// its unsettled ones is the link's. [`CommandError::IllegalState`] if one of them has another outcome, or all have
-    /// been settled here. [`CommandError::FrameTooLarge`] as for [`settle`](Self::settle).
+    /// been settled here, or if the outcome is refused as by [`accept`](Self::accept). [`CommandError::FrameTooLarge`] as
+    /// for [`settle`](Self::settle).
     pub fn disposition(
         &mut self,
         first: DeliveryId,
@@ -185,7 +188,27 @@ impl Receiver<'_> {
         settled: bool,
         state: Option<DeliveryState>,
     ) -> Result<(), CommandError> {
+        self.disposition_with(first, last, settled, state, false)
+    }
+
+    /// As [`disposition`](Self::disposition). If `batchable`, the sender may delay what it answers, to batch it
+    /// (2.7.6).
+    ///
+    /// Dispositions wait for the next `poll_transmit` in any case, and neighbours become one. That one is batchable if
+    /// all of them are.
+    ///
+    /// # Errors
+    /// As [`disposition`](Self::disposition).
+    pub fn disposition_with(
+        &mut self,
+        first: DeliveryId,
+        last: DeliveryId,
+        settled: bool,
+        state: Option<DeliveryState>,
+        batchable: bool,
+    ) -> Result<(), CommandError> {
         let id = self.id;
-        self.parts.run(|session, cx| session.resolve_range(id, (first, last), state, settled, cx))
+        let flags = (settled, batchable);
+        self.parts.run(|session, cx| session.resolve_range(id, (first, last), state, flags, cx))
     }
 }

@@ -54,6 +54,12 @@ link_methods! { SenderRef<'a>, Sender, SenderId {
             && this.endpoint().is_some_and(|sender| sender.check(0).is_ok())
     }
 
+    /// Returns how many deliveries the receiver has settled before us although rcv-settle-mode second was in force for
+    /// them (2.7.5). They count as settled.
+    fn early_settlements(this) -> u64 {
+        this.view.session.early_settlements(this.id.into())
+    }
+
     /// True if part of the last message is still unsent.
     ///
     /// A detach, end or close without an error waits for a message that was taken whole, and aborts one that is sent
@@ -192,6 +198,30 @@ impl Sender<'_> {
     pub fn settle(&mut self, delivery: DeliveryId, state: Option<DeliveryState>) -> Result<(), CommandError> {
         let id = self.id;
         self.parts.run(|session, cx| session.settle_sent(id, delivery, state, cx))
+    }
+
+    /// Sets our state of every unsettled delivery of this link in `first..=last`, and settles them if `settled` (2.7.6).
+    ///
+    /// An outcome that a delivery reaches by itself, such as `released` when a lock expires, is announced in this way
+    /// without settling (2.6.12). The receiver sees `DELIVERY_UPDATED`; `DELIVERY_SETTLED` follows here once it has settled. An
+    /// outcome is final, whatever the receiver answers.
+    ///
+    /// Settled without a state, each delivery has the outcome that it would have by [`settle`](Self::settle).
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownId`] if the range is not one of deliveries that were sent in this session, or none of its
+    /// unsettled ones is the link's. [`CommandError::IllegalState`] if one of them has another outcome of ours (2.7.5), if
+    /// one that is to be settled is still being sent, or if the state is `received` (3.4.1).
+    /// [`CommandError::FrameTooLarge`] as for [`settle`](Self::settle).
+    pub fn disposition(
+        &mut self,
+        first: DeliveryId,
+        last: DeliveryId,
+        settled: bool,
+        state: Option<DeliveryState>,
+    ) -> Result<(), CommandError> {
+        let id = self.id;
+        self.parts.run(|session, cx| session.resolve_sent_range(id, (first, last), state, settled, cx))
     }
 
     /// Sets the number of messages that wait for credit, and announces it by a flow frame (2.6.7

@@ -97,9 +97,9 @@ fn decode(bytes: &[u8]) -> Option<(Transfer, Option<WholeDelivery>, usize)> {
 
 /// Removes what a whole delivery leaves out of its transfer.
 fn reduced(transfer: Transfer, is_whole: bool) -> Transfer {
-    // 2.7.5: unset is not settled, and batchable is a hint.
+    // 2.7.5: unset is not settled.
     let settled = transfer.settled.filter(|settled| !is_whole || *settled);
-    Transfer { settled, batchable: transfer.batchable && !is_whole, ..transfer }
+    Transfer { settled, ..transfer }
 }
 
 proptest! {
@@ -130,7 +130,8 @@ proptest! {
         } else {
             (transfer.delivery_id, transfer.delivery_tag, transfer.message_format) = (None, None, None);
         }
-        let is_whole = starts && !transfer.more && !transfer.resume && !transfer.aborted;
+        let is_whole =
+            starts && !transfer.more && !transfer.resume && !transfer.aborted && !transfer.batchable;
         let bytes = to_vec(&transfer);
         let (fast, whole, size) = decode(&bytes).unwrap();
         prop_assert_eq!(whole.is_some(), is_whole);

@@ -18,8 +18,11 @@ use crate::{
         sasl::SaslCode,
     },
     testing::Grammar,
+    types::{Fields, Symbol},
 };
 
+/// A property of a link's state.
+const KEY: Symbol = Symbol::from_static("fuzz:state");
 /// Limit of the messages that wait, of the answers and of the updates, in bytes.
 const MAX_OUTBOX_BYTES: usize = 4096;
 /// Limit of the events that wait. Input stops beyond it.
@@ -429,8 +432,15 @@ impl Engine {
             (6, Some(delivery)) => ignore(link.write(delivery, vec![2; usize::from(script.byte())])),
             (7, Some(delivery)) => ignore(link.finish(delivery)),
             (8, Some(delivery)) => ignore(link.abort(delivery)),
+            (9, Some(first)) if tag >= 128 => {
+                let last = pick(&self.ids.sent, script).unwrap_or(first);
+                ignore(link.disposition(first, last, tag % 2 == 0, Some(DeliveryState::RELEASED)));
+            }
             (9, Some(delivery)) => ignore(link.settle(delivery, Some(DeliveryState::ACCEPTED))),
             (10, _) => {
+                if tag >= 128 {
+                    ignore(link.set_flow_properties(Some(Fields::from([(KEY, tag)]))));
+                }
                 ignore(link.echo());
                 ignore(link.set_available(7).and_then(|()| link.drained()));
             }

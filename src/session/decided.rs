@@ -1,0 +1,92 @@
+//! Deliveries that are settled after an end has given its outcome, which stands (2.7.5, 3.4).
+
+use alloc::{boxed::Box, vec::Vec};
+
+use super::{
+    SessionEndpoint,
+    disposition::{Run, follows},
+    settlement::answer_to,
+    stored_state::StoredState,
+    unsettled::UnsettledEntry,
+};
+use crate::{
+    context::Context,
+    ids::{DeliveryId, LinkId, SenderId},
+    spec::{definitions::Role, performatives::Disposition},
+};
+
+/// Runs that few dispositions have. Where there are none, a box is nothing to drop.
+pub(super) type DecidedRuns = Option<Box<Vec<DecidedRun>>>;
+
+/// Consecutive deliveries of one link that are settled after an end has given its outcome, with the states of both.
+#[derive(Debug)]
+pub(super) struct DecidedRun {
+    run: Run,
+    receivers: StoredState,
+    senders: StoredState,
+}
+
+impl DecidedRun {
+    /// Adds a delivery to the last run, or begins another.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn extend(runs: &mut DecidedRuns, link: LinkId, id: DeliveryId, state: &StoredState) {
+        let runs = runs.get_or_insert_default();
+        let [receivers, senders] = [Role::Receiver, Role::Sender].map(|role| state.at(role).clone());
+        match runs.last_mut() {
+            Some(last)
+                if last.run.link == link
+                    && follows(last.run.last, id)
+                    && (&last.receivers, &last.senders) == (&receivers, &senders) =>
+            {
+                last.run.last = id;
+            }
+            _ => {
+                let run = Run { link, first: id, last: id, settled: true };
+                runs.push(Self { run, receivers, senders });
+            }
+        }
+    }
+}
+
+/// Handles a delivery of which an end has given its outcome. Returns true if it stays unsettled, and `None` if neither
+/// end has.
+#[cold]
+#[inline(never)]
+pub(super) fn keep_decided(
+    entry: &UnsettledEntry<SenderId>,
+    settles: bool,
+    id: DeliveryId,
+    decided: &mut DecidedRuns,
+) -> Option<bool> {
+    let [receivers, senders] = [Role::Receiver, Role::Sender].map(|role| entry.state.at(role).is_terminal());
+    if settles && (receivers || senders) {
+        DecidedRun::extend(decided, entry.link.into(), id, &entry.state);
+        return Some(false);
+    }
+    receivers.then_some(true)
+}
+
+impl SessionEndpoint {
+    /// Settles deliveries of which an end had given its outcome before: that one stands, whatever is in the disposition.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn on_decided(
+        &mut self,
+        decided: Vec<DecidedRun>,
+        disposition: &Disposition,
+        cx: &mut Context,
+    ) {
+        for DecidedRun { run, receivers, senders } in decided {
+            let limits = cx.limits.decode;
+            let theirs = if disposition.role == Role::Receiver { &receivers } else { &senders };
+            let state = if theirs.is_terminal() { theirs.get(limits) } else { disposition.state.clone() };
+            if disposition.role == Role::Receiver && !disposition.settled {
+                // 2.6.12: the sender's own outcome, if it has reached one.
+                let ours = senders.get(limits).or_else(|| answer_to(state.as_ref(), cx));
+                self.add_disposition(Role::Sender, (run.first, run.last), true, ours);
+            }
+            self.on_run(&run, state.as_ref(), cx);
+        }
+    }
+}
