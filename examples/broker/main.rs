@@ -16,7 +16,8 @@
 //! | `users.rs`, `scram_server.rs`, `../common/random.rs` | logins |
 //! | `peers.rs`, `../common/peer.rs` | all connections, a connection with its socket |
 //! | `node.rs`, `events.rs`, `attach.rs`, `address.rs` | the queues, events, links, names of queues |
-//! | `queue.rs`, `serve.rs`, `consumer.rs`, `stored.rs`, `room.rs` | a queue, what it hands out, its links, its messages, their room |
+//! | `queue.rs`, `available.rs`, `consumer.rs`, `serve.rs` | a queue, its messages, a link that takes them, their handing out |
+//! | `stored.rs`, `room.rs` | a message, the memory that messages may take |
 //! | `store.rs`, `batch.rs`, `dead_letter.rs`, `parked.rs` | messages that arrive, batches of them, rejected, deferred and scheduled ones |
 //! | `filters.rs`, `selector.rs`, `lifetime.rs` | filters of consumers, the end of dynamic queues |
 //! | `services.rs`, `tokens.rs`, `requests.rs` | links to `$cbs` and `$management`, tokens, requests |
@@ -24,9 +25,19 @@
 
 mod address;
 mod attach;
+mod available;
+mod batch;
+mod consumer;
+mod dead_letter;
 mod door;
+mod event_hubs;
+mod events;
+mod filters;
+mod lifetime;
 mod log;
+mod management;
 mod node;
+mod parked;
 #[path = "../common/peer.rs"]
 mod peer;
 mod peers;
@@ -36,17 +47,23 @@ mod queue;
 #[cfg(feature = "scram")]
 #[path = "../common/random.rs"]
 mod random;
-mod reads;
+mod requests;
 mod room;
 #[cfg(feature = "scram")]
 mod scram_server;
+mod selector;
+mod serve;
 mod server;
+mod service_bus;
+mod service_bus_body;
 mod services;
 mod signals;
+mod store;
 mod stored;
 #[path = "../common/stream.rs"]
 mod stream;
 mod tls_server;
+mod tokens;
 mod users;
 
 use std::{

@@ -1,30 +1,18 @@
-//! The broker's queues, and the handling of events. Links are attached in `attach.rs`.
+//! The broker's queues and links. Events are handled in `events.rs`, and links are attached in `attach.rs`.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     rc::Rc,
+    time::Duration,
 };
 
 use amqp_proto::{
-    CommandError, Connection, Delivery, DeliveryId, Event, LinkId, ReceiverId, SenderId,
-    frame::Payload,
-    spec::{
-        definitions::{AmqpError, ErrorCondition},
-        delivery_state::{DeliveryState, Rejected},
-        messaging::MESSAGE_FORMAT,
-    },
-    types::{Fields, MessageFormat, Str, Symbol, Value},
+    LinkId,
+    spec::definitions::{AmqpError, ErrorCondition},
+    types::{Str, Timestamp},
 };
 
-use crate::{
-    address::node_name,
-    peers::Peers,
-    queue::{Queue, outcome},
-    reads::Depth,
-    room::Room,
-    services::{Service, Services},
-    stored::{Stored, destination},
-};
+use crate::{peers::Peers, queue::Queue, room::Room, services::Services, stored::now};
 
 /// Bytes for a queue beside its name and its messages.
 const QUEUE: usize = 1024;
@@ -35,8 +23,6 @@ pub type Key = (usize, LinkId);
 /// A link's queue, or the anonymous terminus.
 pub struct Link {
     pub name: Option<Str>,
-    /// True if the queue is deleted with the link (3.5.3, 3.5.4 `dynamic`).
-    pub owner: bool,
     /// True if the peer understands that a message is rejected (3.5.3 `outcomes`).
     pub takes_rejected: bool,
 }
@@ -51,16 +37,18 @@ pub struct Bounds {
 
 /// All queues, and the links to and from them.
 pub struct Node {
-    queues: HashMap<Str, Queue>,
+    queues: BTreeMap<Str, Queue>,
     pub(crate) links: BTreeMap<Key, Link>,
-    /// Queues that may have something to hand out.
-    ready: BTreeSet<Str>,
+    /// Queues that may have something to hand out, in turn.
+    noted: VecDeque<Str>,
+    /// The time of the first scheduled message of each queue.
+    alarms: BTreeSet<(Timestamp, Str)>,
     /// Links whose queue was deleted under them.
     stranded: Vec<Key>,
     pub(crate) dynamic: u64,
     /// True if no more messages are handed out.
     stopping: bool,
-    room: Rc<Room>,
+    pub(crate) room: Rc<Room>,
     pub(crate) bounds: Bounds,
     pub(crate) services: Services,
 }
@@ -69,9 +57,10 @@ impl Node {
     /// Makes a node without queues. If there is a `token`, `$cbs` takes no other, and without it no link is attached.
     pub fn new(bounds: Bounds, token: Option<String>) -> Self {
         Self {
-            queues: HashMap::new(),
+            queues: BTreeMap::new(),
             links: BTreeMap::new(),
-            ready: BTreeSet::new(),
+            noted: VecDeque::new(),
+            alarms: BTreeSet::new(),
             stranded: Vec::new(),
             dynamic: 0,
             stopping: false,
@@ -81,127 +70,17 @@ impl Node {
         }
     }
 
-    pub fn handle(
-        &mut self,
-        peer: usize,
-        connection: &mut Connection,
-        event: Event,
-    ) -> Result<(), CommandError> {
-        match event {
-            Event::SenderRequested { sender, .. } => self.attach_consumer(peer, connection, sender),
-            Event::ReceiverRequested { receiver, .. } => self.attach_producer(peer, connection, receiver),
-            Event::Delivery { receiver, delivery } if self.services.has_inlet(peer, receiver) => {
-                self.answer(peer, connection, receiver, &delivery)
-            }
-            Event::Delivery { receiver, delivery } => self.store(peer, connection, receiver, delivery),
-            Event::DeliveryUpdated { link: LinkId::Sender(sender), first, last, state } => {
-                self.decide(peer, connection, sender, (first, last), state)
-            }
-            Event::DeliverySettled { link: LinkId::Sender(sender), first, last, state } => {
-                if let Some(queue) = self.queue_of(peer, sender.into()) {
-                    queue.settled((peer, sender), (first, last), state.as_ref());
-                }
-                self.mark(peer, sender.into());
-                Ok(())
-            }
-            Event::SenderReady { sender } => {
-                if let Some(queue) = self.queue_of(peer, sender.into()) {
-                    queue.ready((peer, sender));
-                }
-                self.services.send_waiting(peer, connection, sender);
-                self.mark(peer, sender.into());
-                Ok(())
-            }
-            Event::SenderDrain { sender } => {
-                self.services.send_waiting(peer, connection, sender);
-                if let Some(queue) = self.queue_of(peer, sender.into()) {
-                    queue.drain((peer, sender));
-                }
-                self.mark(peer, sender.into());
-                Ok(())
-            }
-            Event::SenderClosed { sender, .. }
-            | Event::SenderError { sender, .. }
-            | Event::SenderDetached { sender, .. } => {
-                self.forget(peer, sender.into());
-                Ok(())
-            }
-            Event::ReceiverClosed { receiver, .. }
-            | Event::ReceiverError { receiver, .. }
-            | Event::ReceiverDetached { receiver } => {
-                self.forget(peer, receiver.into());
-                Ok(())
-            }
-            Event::ConnectionClosed | Event::ConnectionError(_) => {
-                self.services.forget(peer);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Answers a request for a service.
-    fn answer(
-        &mut self,
-        peer: usize,
-        connection: &mut Connection,
-        id: ReceiverId,
-        delivery: &Delivery,
-    ) -> Result<(), CommandError> {
-        let depth = |name: &Str| {
-            let queue = self.queues.get(&node_name(name)?)?;
-            Some(Depth { messages: queue.len(), consumers: queue.consumers().count() })
-        };
-        let done = self.services.answer(peer, connection, id, delivery, (depth, &self.room));
-        let done = done.and_then(|answer| match answer {
-            // The client has no link from the service, but a queue of its own for answers.
-            Some((address, answer)) => {
-                let name = node_name(&address).filter(|name| self.has_queue(name));
-                let name = name.ok_or_else(|| {
-                    AmqpError::described(ErrorCondition::NotFound, "`reply-to` names no link and no queue")
-                })?;
-                self.services.check(peer, None)?;
-                self.push(Some(name), MESSAGE_FORMAT, answer)
-            }
-            None => Ok(()),
-        });
-        let mut receiver = connection.receiver(id)?;
-        match done {
-            Ok(()) => receiver.accept(delivery.id),
-            Err(error) => receiver.reject(delivery.id, Some(error)),
-        }
-    }
-
-    /// Gives deliveries the outcome that a receiver in mode second has for them, and settles them with it.
-    fn decide(
-        &mut self,
-        peer: usize,
-        connection: &mut Connection,
-        id: SenderId,
-        (first, last): (DeliveryId, DeliveryId),
-        state: Option<DeliveryState>,
-    ) -> Result<(), CommandError> {
-        let Some(state) = state.filter(|state| outcome(state).is_some()) else { return Ok(()) };
-        // The error is the receiver's, and some take it for one of ours if it is sent back.
-        let state = match state {
-            DeliveryState::Rejected(_) => DeliveryState::from(Rejected::default()),
-            state => state,
-        };
-        let Some(queue) = self.queue_of(peer, id.into()) else { return Ok(()) };
-        let deliveries = queue.unsettled_of((peer, id), (first, last));
-        queue.settled((peer, id), (first, last), Some(&state));
-        self.mark(peer, id.into());
-        let mut sender = connection.sender(id)?;
-        deliveries.into_iter().try_for_each(|delivery| sender.settle(delivery, Some(state.clone())))
-    }
-
-    /// Sends from the queues that may have messages, and ends links whose queue is gone.
+    /// Sends from the queues that may have messages, each in its turn, and ends links whose queue is gone.
     pub fn serve(&mut self, peers: &mut Peers) {
-        for name in std::mem::take(&mut self.ready) {
-            if let Some(queue) = self.queues.get_mut(&name)
-                && !self.stopping
-            {
-                queue.serve(peers);
+        self.wake_scheduled();
+        for _ in 0..self.noted.len() {
+            let Some(name) = self.noted.pop_front() else { break };
+            let Some(queue) = self.queues.get_mut(&name) else { continue };
+            queue.is_noted = false;
+            let is_done = self.stopping || queue.serve(peers);
+            self.end_if_over(&name);
+            if !is_done {
+                self.note(&name);
             }
         }
         for (peer, link) in std::mem::take(&mut self.stranded) {
@@ -215,6 +94,43 @@ impl Node {
                 }
             };
         }
+    }
+
+    /// Returns the longest time until [`serve`](Self::serve) has something to do.
+    pub fn timeout(&self) -> Option<Duration> {
+        if !self.noted.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let (time, _) = self.alarms.first()?;
+        let millis = time.as_millis().saturating_sub(now().as_millis());
+        Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+    }
+
+    /// Makes scheduled messages available whose time has come.
+    fn wake_scheduled(&mut self) {
+        let now = now();
+        while let Some((_, name)) = self.alarms.first().filter(|(time, _)| *time <= now).cloned() {
+            let Some(queue) = self.queues.get_mut(&name) else { break };
+            while let Some(mut message) = queue.parked.take_due(now) {
+                message.enqueued = now;
+                queue.push(message);
+            }
+            self.set_alarm(&name);
+            self.note(&name);
+        }
+    }
+
+    /// Sets the time at which a queue has its next scheduled message.
+    pub(crate) fn set_alarm(&mut self, name: &Str) {
+        let Some(queue) = self.queues.get_mut(name) else { return };
+        let first = queue.parked.first_time();
+        if first == queue.alarm {
+            return;
+        }
+        if let Some(time) = std::mem::replace(&mut queue.alarm, first) {
+            self.alarms.remove(&(time, name.clone()));
+        }
+        self.alarms.extend(first.map(|time| (time, name.detach())));
     }
 
     /// Hands out no more messages.
@@ -232,8 +148,17 @@ impl Node {
         self.queues.values().map(Queue::len).sum()
     }
 
-    pub(crate) fn has_queue(&self, name: &Str) -> bool {
-        self.queues.contains_key(name)
+    pub(crate) fn get(&self, name: &Str) -> Option<&Queue> {
+        self.queues.get(name)
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &Str) -> Option<&mut Queue> {
+        self.queues.get_mut(name)
+    }
+
+    /// Returns all queues in the order of their names.
+    pub(crate) fn queues(&self) -> impl Iterator<Item = (&Str, &Queue)> {
+        self.queues.iter()
     }
 
     /// Returns a queue, made on first use, or the reason why there is no room for it.
@@ -247,91 +172,47 @@ impl Node {
         self.queues.get_mut(name).ok_or_else(no_room)
     }
 
-    fn store(
-        &mut self,
-        peer: usize,
-        connection: &mut Connection,
-        id: ReceiverId,
-        delivery: Delivery,
-    ) -> Result<(), CommandError> {
-        let mut receiver = connection.receiver(id)?;
-        let Some(link) = self.links.get(&(peer, id.into())) else { return receiver.release(delivery.id) };
-        let can_reject = link.takes_rejected && !delivery.settled;
-        let name = link.name.clone();
-        match self.push(name, delivery.message_format, delivery.payload.clone()) {
-            Ok(()) => receiver.accept(delivery.id),
-            Err(error) if can_reject => receiver.reject(delivery.id, Some(error)),
-            // There is no other way to report what became of the message.
-            Err(error) => {
-                let tag = Value::from(delivery.tag.as_bytes().to_vec());
-                let info = Fields::new().with(Symbol::from_static("delivery-tag"), tag);
-                receiver.close(Some(AmqpError { info: Some(info), ..error }))
-            }
+    /// Returns the name of a link's queue.
+    pub(crate) fn name_of(&self, peer: usize, link: LinkId) -> Option<Str> {
+        self.links.get(&(peer, link))?.name.clone()
+    }
+
+    /// Puts a queue among those that may have something to hand out, or may be over.
+    pub(crate) fn note(&mut self, name: &Str) {
+        if let Some(queue) = self.queues.get_mut(name)
+            && !queue.is_noted
+        {
+            queue.is_noted = true;
+            self.noted.push_back(name.detach());
         }
     }
 
-    /// Puts a message into the queue with this name, or into the one that the message names.
-    fn push(&mut self, name: Option<Str>, format: MessageFormat, payload: Payload) -> Result<(), AmqpError> {
-        let named =
-            || node_name(&destination(format, &payload)?).filter(|name| Service::named(name).is_none());
-        let name = name.or_else(named);
-        let name = name.ok_or_else(|| {
-            AmqpError::described(ErrorCondition::NotFound, "the message's field `to` names no queue")
-        })?;
-        let queue = self.queue(&name)?;
-        let message = Stored::new(format, payload, queue.room());
-        let stored = message.is_some();
-        match message {
-            Some(message) => queue.push(message),
-            None if queue.is_unused() => drop(self.queues.remove(&name)),
-            None => {}
+    /// Deletes a queue if its lifetime is over. Links that are left are closed.
+    pub(crate) fn end_if_over(&mut self, name: &Str) {
+        if !self.queues.get(name).is_some_and(Queue::is_over) {
+            return;
         }
-        note(&mut self.ready, &name);
-        if stored { Ok(()) } else { Err(no_room()) }
-    }
-
-    fn queue_of(&mut self, peer: usize, link: LinkId) -> Option<&mut Queue> {
-        let name = self.links.get(&(peer, link))?.name.as_ref()?;
-        self.queues.get_mut(name)
-    }
-
-    /// Puts a link's queue among those that may have something to hand out.
-    pub(crate) fn mark(&mut self, peer: usize, link: LinkId) {
-        if let Some(Link { name: Some(name), .. }) = self.links.get(&(peer, link)) {
-            note(&mut self.ready, name);
+        let Some(queue) = self.queues.remove(name) else { return };
+        if let Some(time) = queue.alarm {
+            self.alarms.remove(&(time, name.clone()));
         }
+        let left = queue.links();
+        // Messages on their way to the queue must not make it again.
+        left.iter().for_each(|key| drop(self.links.remove(key)));
+        self.stranded.extend(left);
     }
 
     pub(crate) fn forget(&mut self, peer: usize, link: LinkId) {
         self.services.forget_link(peer, link);
-        self.mark(peer, link);
-        let Some(Link { name: Some(name), owner, .. }) = self.links.remove(&(peer, link)) else { return };
-        let Some(queue) = self.queues.get_mut(&name) else { return };
-        match link {
-            LinkId::Sender(id) => queue.remove_consumer((peer, id)),
-            LinkId::Receiver(id) => queue.remove_producer((peer, id)),
+        let Some(Link { name: Some(name), .. }) = self.links.remove(&(peer, link)) else { return };
+        if let Some(queue) = self.queues.get_mut(&name) {
+            queue.remove_link(peer, link);
         }
-        if owner {
-            let consumers = queue.consumers().map(|(peer, id)| (peer, id.into()));
-            let left: Vec<Key> =
-                consumers.chain(queue.producers().map(|(peer, id)| (peer, id.into()))).collect();
-            // Messages on their way to the queue must not make it again.
-            left.iter().for_each(|key| drop(self.links.remove(key)));
-            self.stranded.extend(left);
-        }
-        if owner || queue.is_unused() {
-            self.queues.remove(&name);
-        }
+        self.note(&name);
+        self.end_if_over(&name);
     }
 }
 
-fn no_room() -> AmqpError {
+pub fn no_room() -> AmqpError {
     AmqpError::described(ErrorCondition::ResourceLimitExceeded, "the queue or the broker is full")
-}
-
-/// Puts a name among those of queues that may have something to hand out: mostly it is there.
-fn note(ready: &mut BTreeSet<Str>, name: &Str) {
-    if !ready.contains(name) {
-        ready.insert(name.detach());
-    }
 }

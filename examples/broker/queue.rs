@@ -1,4 +1,4 @@
-//! A queue: messages in order, and the links that take them.
+//! A queue: messages in order, the links that take and bring them, and the outcomes of deliveries.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,102 +6,131 @@ use std::{
 };
 
 use amqp_proto::{
-    CommandError, Connection, DeliveryId, ReceiverId, SendOptions, SenderId,
-    spec::delivery_state::{DeliveryState, Modified, Outcome},
+    DeliveryId, LinkId,
+    spec::{
+        definitions::AmqpError,
+        delivery_state::{DeliveryState, Modified, Outcome},
+        terminus::{DeleteOnNoLinksOrMessages, LifetimePolicy},
+    },
+    types::Timestamp,
 };
 
 use crate::{
-    peers::Peers,
+    available::{Available, Turns},
+    consumer::{Acquired, Consumer, Inlet, Outlet},
+    dead_letter,
+    parked::Parked,
     room::{Charge, Room},
     stored::Stored,
 };
 
-/// A sending link of one of the connections.
-pub type Outlet = (usize, SenderId);
-
-/// A receiving link of one of the connections.
-pub type Inlet = (usize, ReceiverId);
-
-/// A link that messages go out on.
-#[derive(Default)]
-pub struct Consumer {
-    /// True if messages stay in the queue (3.5.7 `copy`).
-    browse: bool,
-    /// True if deliveries are sent settled.
-    settled: bool,
-    /// The outcome of deliveries that get none (3.5.3 `default-outcome`).
-    default_outcome: Option<Outcome>,
-    /// The link's turn, if it may be able to send.
-    turn: Option<u64>,
-    /// The first message that a browser has not seen.
-    seen: u64,
-    /// Unsettled messages, with their places in the queue.
-    unsettled: BTreeMap<DeliveryId, (u64, Stored)>,
-}
-
-/// A queue, which is there as long as it has messages or links.
+/// A queue, which is there as long as its lifetime policy says.
 pub struct Queue {
-    /// By place: a message that is released returns to its place.
-    messages: BTreeMap<u64, Stored>,
+    pub available: Available,
+    /// Deferred and scheduled messages.
+    pub parked: Parked,
+    /// The number of the next message. The first is 1, as at Service Bus.
     next: u64,
-    consumers: BTreeMap<Outlet, Consumer>,
+    pub consumers: BTreeMap<Outlet, Consumer>,
     producers: BTreeSet<Inlet>,
-    /// Links that may be able to send, in the order of their turns.
-    turns: BTreeMap<u64, Outlet>,
-    next_turn: u64,
-    /// Links whose peers drain their credit (2.6.7).
-    draining: BTreeSet<Outlet>,
-    tag: u128,
+    pub turns: Turns,
+    /// The tag of the next delivery.
+    pub tag: u128,
+    /// Tags of unsettled deliveries that are lock tokens.
+    pub tokens: BTreeSet<u128>,
+    /// Messages that are acquired.
+    pub acquired: usize,
+    /// The time of the first scheduled message, if the node knows of it.
+    pub alarm: Option<Timestamp>,
+    policy: LifetimePolicy,
+    /// The link that a dynamic queue was made for, as long as it is there.
+    creator: Option<(usize, LinkId)>,
+    /// True if the queue is among those that may have something to hand out.
+    pub is_noted: bool,
     room: Rc<Room>,
     _charge: Charge,
 }
 
-impl Consumer {
-    pub fn new(browse: bool, settled: bool, default_outcome: Option<Outcome>) -> Self {
-        Self { browse, settled, default_outcome, ..Self::default() }
-    }
+/// A message that is a dead letter by the word of its receiver.
+pub struct Rejection {
+    pub place: u64,
+    pub message: Stored,
+    pub error: AmqpError,
 }
 
 impl Queue {
     /// Makes a queue with room of its own, and with a charge for itself.
     pub fn new(room: Rc<Room>, charge: Charge) -> Self {
         Self {
-            messages: BTreeMap::new(),
-            next: 0,
+            available: Available::default(),
+            parked: Parked::default(),
+            next: 1,
             consumers: BTreeMap::new(),
             producers: BTreeSet::new(),
-            turns: BTreeMap::new(),
-            next_turn: 0,
-            draining: BTreeSet::new(),
+            turns: Turns::default(),
             tag: 0,
+            tokens: BTreeSet::new(),
+            acquired: 0,
+            alarm: None,
+            policy: LifetimePolicy::DeleteOnNoLinksOrMessages(DeleteOnNoLinksOrMessages {}),
+            creator: None,
+            is_noted: false,
             room,
             _charge: charge,
         }
+    }
+
+    /// Makes the queue one that ends by the policy of a dynamic node.
+    pub fn set_policy(&mut self, policy: LifetimePolicy, creator: (usize, LinkId)) {
+        self.policy = policy;
+        self.creator = Some(creator);
     }
 
     pub fn room(&self) -> &Rc<Room> {
         &self.room
     }
 
+    /// Returns the number of messages that are not acquired.
     pub fn len(&self) -> usize {
-        self.messages.len()
+        self.available.len() + self.parked.len()
     }
 
-    pub fn is_unused(&self) -> bool {
-        self.messages.is_empty() && self.consumers.is_empty() && self.producers.is_empty()
+    /// Returns the number of the last message.
+    pub fn last_number(&self) -> u64 {
+        self.next - 1
+    }
+
+    /// Returns a number for a message.
+    pub fn take_number(&mut self) -> u64 {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// True if the queue is to be deleted, by its lifetime policy (3.5.10 to 3.5.13).
+    pub fn is_over(&self) -> bool {
+        let has_links = !self.consumers.is_empty() || !self.producers.is_empty();
+        let has_messages = self.len() + self.acquired > 0;
+        match self.policy {
+            LifetimePolicy::DeleteOnClose(_) => self.creator.is_none(),
+            LifetimePolicy::DeleteOnNoLinks(_) => !has_links,
+            LifetimePolicy::DeleteOnNoMessages(_) => self.creator.is_none() && !has_messages,
+            LifetimePolicy::DeleteOnNoLinksOrMessages(_) => !has_links && !has_messages,
+        }
     }
 
     pub fn push(&mut self, message: Stored) {
-        self.messages.insert(self.next, message);
-        self.next += 1;
+        let number = self.take_number();
+        self.put_back(number, message);
+    }
+
+    /// Makes a message available at its place.
+    pub fn put_back(&mut self, place: u64, message: Stored) {
+        self.available.insert(place, message);
+        self.turns.wake();
     }
 
     pub fn add_producer(&mut self, inlet: Inlet) {
         self.producers.insert(inlet);
-    }
-
-    pub fn remove_producer(&mut self, inlet: Inlet) {
-        self.producers.remove(&inlet);
     }
 
     /// Adds a link. Its first turn comes with `SENDER_READY`.
@@ -111,44 +140,48 @@ impl Queue {
 
     /// Takes note that a link may be able to send.
     pub fn ready(&mut self, outlet: Outlet) {
-        if let Some(consumer) = self.consumers.get_mut(&outlet)
-            && consumer.turn.is_none()
-        {
-            consumer.turn = Some(self.next_turn);
-            self.turns.insert(self.next_turn, outlet);
-            self.next_turn += 1;
+        if let Some(consumer) = self.consumers.get_mut(&outlet) {
+            self.turns.ready(outlet, consumer);
         }
     }
 
     /// Takes note that a link's peer drains its credit (2.6.7).
     pub fn drain(&mut self, outlet: Outlet) {
         if self.consumers.contains_key(&outlet) {
-            self.draining.insert(outlet);
+            self.turns.draining.insert(outlet);
             self.ready(outlet);
         }
     }
 
-    /// Removes a link. Its unsettled messages get its default outcome, or are available again.
-    pub fn remove_consumer(&mut self, outlet: Outlet) {
+    /// Removes a link. The unsettled messages of a consumer get its default outcome, or are available again.
+    pub fn remove_link(&mut self, peer: usize, link: LinkId) {
+        self.creator.take_if(|creator| *creator == (peer, link));
+        let id = match link {
+            LinkId::Receiver(id) => {
+                self.producers.remove(&(peer, id));
+                return;
+            }
+            LinkId::Sender(id) => id,
+        };
+        let outlet = (peer, id);
         let Some(consumer) = self.consumers.remove(&outlet) else { return };
-        if let Some(turn) = consumer.turn {
-            self.turns.remove(&turn);
-        }
-        self.draining.remove(&outlet);
+        self.turns.remove(outlet, consumer.turn);
         // Nobody knows what became of them, so the next delivery may be a duplicate (3.2.1).
         let failed = Modified { delivery_failed: Some(true), ..Modified::default() };
         let outcome = consumer.default_outcome.unwrap_or(failed.into());
-        for (place, message) in consumer.unsettled.into_values() {
-            self.settle(outlet, place, message, Some(&outcome));
+        for acquired in consumer.unsettled.into_values() {
+            self.settle(outlet, false, acquired, Some(&outcome));
         }
     }
 
-    pub fn consumers(&self) -> impl Iterator<Item = Outlet> + '_ {
-        self.consumers.keys().copied()
+    /// Returns the queue's links.
+    pub fn links(&self) -> Vec<(usize, LinkId)> {
+        let consumers = self.consumers.keys().map(|(peer, id)| (*peer, (*id).into()));
+        consumers.chain(self.producers.iter().map(|(peer, id)| (*peer, (*id).into()))).collect()
     }
 
-    pub fn producers(&self) -> impl Iterator<Item = Inlet> + '_ {
-        self.producers.iter().copied()
+    pub fn producers_len(&self) -> usize {
+        self.producers.len()
     }
 
     /// Returns the connections with deliveries that are not settled.
@@ -163,132 +196,67 @@ impl Queue {
         consumer.map(|it| it.unsettled.range(first..=last).map(|(id, _)| *id).collect()).unwrap_or_default()
     }
 
-    /// Settles a range of a link's unsettled deliveries.
+    /// Settles a range of a link's unsettled deliveries. Returns those that are dead letters.
     pub fn settled(
         &mut self,
         outlet: Outlet,
-        (first, last): (DeliveryId, DeliveryId),
+        range: (DeliveryId, DeliveryId),
         state: Option<&DeliveryState>,
-    ) {
-        let Some(consumer) = self.consumers.get_mut(&outlet) else { return };
-        let ids: Vec<_> = consumer.unsettled.range(first..=last).map(|(id, _)| *id).collect();
+    ) -> Vec<Rejection> {
+        let ids = self.unsettled_of(outlet, range);
+        let Some(consumer) = self.consumers.get_mut(&outlet) else { return Vec::new() };
+        let is_azure = consumer.is_azure;
         let settled: Vec<_> = ids.iter().filter_map(|id| consumer.unsettled.remove(id)).collect();
         // 3.5.3: the default outcome is that of deliveries without a terminal state.
         let outcome = state.and_then(outcome).or_else(|| consumer.default_outcome.clone());
-        for (place, message) in settled {
-            self.settle(outlet, place, message, outcome.as_ref());
-        }
+        let rejections =
+            settled.into_iter().filter_map(|it| self.settle(outlet, is_azure, it, outcome.as_ref()));
+        rejections.collect()
     }
 
-    /// Gives an acquired message its outcome (3.4): it is available again, or done with.
-    fn settle(&mut self, outlet: Outlet, place: u64, mut message: Stored, outcome: Option<&Outcome>) {
+    /// Gives an acquired message its outcome (3.4): it is available again, deferred, or done with. Returns a dead letter.
+    fn settle(
+        &mut self,
+        outlet: Outlet,
+        is_azure: bool,
+        acquired: Acquired,
+        outcome: Option<&Outcome>,
+    ) -> Option<Rejection> {
+        let Acquired { place, mut message, token } = acquired;
+        self.tokens.remove(&token);
+        self.acquired -= 1;
         let released = Modified::default();
         let change = match outcome {
             Some(Outcome::Released(_)) => &released,
             Some(Outcome::Modified(modified)) => modified,
+            Some(Outcome::Rejected(rejected)) if dead_letter::is_asked_for(rejected.error.as_ref()) => {
+                let error = rejected.error.clone().unwrap_or_default();
+                return Some(Rejection { place, message, error });
+            }
             // Accepted, rejected, or settled without an outcome.
-            _ => return,
+            _ => return None,
         };
         message.give_back(change);
-        if change.undeliverable_here == Some(true) && self.consumers.contains_key(&outlet) {
-            message.bar(outlet, |other| self.consumers.contains_key(other));
+        if change.undeliverable_here == Some(true) {
+            if is_azure {
+                // Service Bus hands it out again by its number alone.
+                self.parked.defer(place, message);
+                return None;
+            }
+            if self.consumers.contains_key(&outlet) {
+                message.bar(outlet, |other| self.consumers.contains_key(other));
+            }
         }
-        self.messages.insert(place, message);
+        self.put_back(place, message);
+        None
     }
-
-    /// Sends messages, one per link in turn, until no link takes one. A link without a message for it, or one that
-    /// cannot send, has one turn.
-    pub fn serve(&mut self, peers: &mut Peers) {
-        let mut idle = Vec::new();
-        while !self.messages.is_empty()
-            && let Some((turn, outlet)) = self.turns.pop_first()
-        {
-            let peer = peers.touch(outlet.0);
-            match peer.map_or(Served::CannotSend, |peer| self.serve_one(outlet, &mut peer.connection)) {
-                Served::NoMessage => idle.push((turn, outlet)),
-                served => {
-                    if let Some(consumer) = self.consumers.get_mut(&outlet) {
-                        consumer.turn = None;
-                    }
-                    if served == Served::Sent {
-                        self.ready(outlet);
-                    }
-                }
-            }
-        }
-        self.turns.extend(idle);
-        if self.messages.is_empty() {
-            for outlet in std::mem::take(&mut self.draining) {
-                if let Some(peer) = peers.touch(outlet.0) {
-                    drained(outlet, &mut peer.connection);
-                }
-            }
-        }
-    }
-
-    fn serve_one(&mut self, outlet: Outlet, connection: &mut Connection) -> Served {
-        let Some(consumer) = self.consumers.get_mut(&outlet) else { return Served::CannotSend };
-        let Ok(mut sender) = connection.sender(outlet.1) else { return Served::CannotSend };
-        let from = if consumer.browse { consumer.seen } else { 0 };
-        let next = self.messages.range(from..).find(|(_, message)| !message.is_barred(outlet));
-        let Some((&place, message)) = next else {
-            if self.draining.remove(&outlet) {
-                drained(outlet, connection);
-            }
-            return Served::NoMessage;
-        };
-        let options = SendOptions::new().settled(consumer.settled).message_format(message.format);
-        // The payload is shared, not copied. The tag has the size of a lock token, which clients of Azure look for.
-        match sender.send_with(self.tag.to_be_bytes(), message.payload.clone(), &options) {
-            Ok(delivery) => {
-                self.tag += 1;
-                consumer.seen = place + 1;
-                if !consumer.browse
-                    && let Some(message) = self.messages.remove(&place)
-                    && !consumer.settled
-                {
-                    consumer.unsettled.insert(delivery, (place, message));
-                }
-                Served::Sent
-            }
-            Err(CommandError::TooLarge { .. }) => {
-                if let Some(message) = self.messages.get_mut(&place) {
-                    message.bar(outlet, |other| self.consumers.contains_key(other));
-                }
-                Served::Sent
-            }
-            // SENDER_READY follows when it can go on; a drain ends with the credit.
-            Err(_) => {
-                if sender.credit() == 0 {
-                    self.draining.remove(&outlet);
-                }
-                Served::CannotSend
-            }
-        }
-    }
-}
-
-/// The outcome of a link's turn.
-#[derive(PartialEq, Eq)]
-enum Served {
-    /// The link may be able to send another message.
-    Sent,
-    NoMessage,
-    /// `SENDER_READY` follows when the link can send.
-    CannotSend,
-}
-
-/// Ends a drain, with the credit that is left.
-fn drained((_, id): Outlet, connection: &mut Connection) {
-    // An error means that the link or the drain has ended.
-    let _ = connection.sender(id).and_then(|mut sender| sender.drained());
 }
 
 /// Returns the outcome that a terminal state is.
 pub fn outcome(state: &DeliveryState) -> Option<Outcome> {
     match state {
         DeliveryState::Accepted(_) => Some(Outcome::Accepted(Default::default())),
-        DeliveryState::Rejected(_) => Some(Outcome::Rejected(Default::default())),
+        DeliveryState::Rejected(rejected) => Some(Outcome::Rejected(Box::new((**rejected).clone()))),
         DeliveryState::Released(_) => Some(Outcome::Released(Default::default())),
         DeliveryState::Modified(modified) => Some(Outcome::Modified(Box::new((**modified).clone()))),
         _ => None,

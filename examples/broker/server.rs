@@ -141,6 +141,8 @@ impl Broker {
 
     /// Answers events and writes output until neither causes more of the other.
     fn settle_down(&mut self) {
+        // What was left of an earlier turn, or is due now.
+        self.node.serve(&mut self.peers);
         let mut busy = self.peers.take_busy();
         let mut met = busy.clone();
         while !busy.is_empty() {
@@ -163,7 +165,7 @@ impl Broker {
             let at = if at > Instant::now() { at } else { at + CLOSING };
             at.saturating_duration_since(Instant::now())
         });
-        [door, close, self.peers.timeout()].into_iter().flatten().min()
+        [door, close, self.peers.timeout(), self.node.timeout()].into_iter().flatten().min()
     }
 
     /// Waits, and does what is due then. Returns the number of signals to end.

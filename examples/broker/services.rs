@@ -1,37 +1,28 @@
-//! The nodes that answer requests, `$cbs` and `$management`: their links, their answers, and what a token opens.
+//! The links of the services, `$cbs` and `$management`, and the answers that wait on them.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     rc::Rc,
-    time::SystemTime,
 };
 
 use amqp_proto::{
-    CommandError, Connection, CreditPolicy, Delivery, LinkId, ReceiverConfig, ReceiverId, SendOptions,
-    SenderConfig, SenderId,
-    extensions::{
-        Status, StatusSpelling,
-        cbs::{CbsForm, Token},
-        management,
-    },
+    CommandError, Connection, CreditPolicy, LinkId, ReceiverConfig, ReceiverId, SendOptions, SenderConfig,
+    SenderId,
+    extensions::{StatusSpelling, cbs::CbsForm, management},
     frame::Payload,
-    message::{Message, MessageError, ParseOptions},
-    sasl::secrets_equal,
-    spec::{
-        definitions::{AmqpError, ErrorCondition, SenderSettleMode},
-        messaging::MESSAGE_FORMAT,
-    },
-    types::{Str, Timestamp, Value},
+    spec::definitions::{AmqpError, ErrorCondition, SenderSettleMode},
+    types::{Str, Timestamp},
 };
 
 use crate::{
+    address::node_name,
     attach::address_of,
-    reads::{Depth, read},
     room::{Charge, Room},
+    stored::now,
 };
 
 /// The largest request, in bytes: an answer repeats its message-id.
-const REQUEST: u64 = 64 << 10;
+const REQUEST: u64 = 256 << 10;
 
 /// Requests that a client may send ahead.
 const CREDIT: u32 = 50;
@@ -55,12 +46,12 @@ impl Service {
             management::NODE => Some(Self::Management(None)),
             _ => {
                 let queue = name.strip_suffix(management::NODE)?.strip_suffix('/')?;
-                Some(Self::Management(Some(queue.into())))
+                Some(Self::Management(Some(node_name(&queue.into())?)))
             }
         }
     }
 
-    fn spelling(&self) -> StatusSpelling {
+    pub fn spelling(&self) -> StatusSpelling {
         match self {
             Self::Cbs => StatusSpelling::Hyphenated,
             Self::Management(_) => StatusSpelling::CamelCase,
@@ -78,16 +69,13 @@ struct Outlet {
     waiting: VecDeque<(Payload, Charge)>,
 }
 
-/// A connection that puts as many wrong tokens is closed.
-const MAX_WRONG_TOKENS: usize = 10;
-
 /// A connection's share of the services.
 #[derive(Default)]
-struct Client {
+pub struct Client {
     /// True if it has put a token.
-    is_granted: bool,
+    pub is_granted: bool,
     /// Tokens that were not the right one.
-    wrong_tokens: usize,
+    pub wrong_tokens: usize,
     inlets: BTreeMap<ReceiverId, Service>,
     outlets: BTreeMap<SenderId, Outlet>,
 }
@@ -95,27 +83,15 @@ struct Client {
 /// The services, for all connections that use them.
 pub struct Services {
     /// The only token that is taken; `None` if any is.
-    token: Option<String>,
-    clients: BTreeMap<usize, Client>,
-    started: Timestamp,
+    pub token: Option<String>,
+    pub clients: BTreeMap<usize, Client>,
+    /// The time at which the broker was started.
+    pub started: Timestamp,
 }
-
-/// An answer that has no link of its service, and the address that it is for.
-pub type ForQueue = (Str, Payload);
 
 impl Services {
     pub fn new(token: Option<String>) -> Self {
-        let started = Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::from_millis(0));
-        Self { token, clients: BTreeMap::new(), started }
-    }
-
-    /// Refuses a link that needs a token which the connection has not put.
-    pub fn check(&self, peer: usize, service: Option<&Service>) -> Result<(), AmqpError> {
-        let is_granted = || self.clients.get(&peer).is_some_and(|client| client.is_granted);
-        if self.token.is_none() || service == Some(&Service::Cbs) || is_granted() {
-            return Ok(());
-        }
-        Err(unauthorized("put a token at $cbs first"))
+        Self { token, clients: BTreeMap::new(), started: now() }
     }
 
     /// Accepts a link that answers go out on.
@@ -169,105 +145,44 @@ impl Services {
         self.clients.remove(&peer);
     }
 
-    /// Answers a request. Returns the answer if there is no link of the service for it.
-    pub fn answer(
-        &mut self,
+    /// Returns the service that a link's requests are for.
+    pub fn service_of(&self, peer: usize, id: ReceiverId) -> Option<Service> {
+        self.clients.get(&peer)?.inlets.get(&id).cloned()
+    }
+
+    /// Returns the service's link that `reply-to` names, or else the last of its links, if there is one.
+    pub fn outlet(
+        &self,
         peer: usize,
-        connection: &mut Connection,
-        id: ReceiverId,
-        delivery: &Delivery,
-        (depth, room): (impl Fn(&Str) -> Option<Depth>, &Rc<Room>),
-    ) -> Result<Option<ForQueue>, AmqpError> {
-        let client = self.clients.get_mut(&peer).and_then(|client| client.inlets.get(&id));
-        let service = client.cloned().ok_or_else(|| no_way("the link is gone"))?;
-        if delivery.message_format != MESSAGE_FORMAT {
-            return Err(malformed("a request has message-format 0"));
-        }
-        let request = Message::parse(delivery.payload.clone(), &ParseOptions::default());
-        let request = request.map_err(|error| malformed(&error.to_string()))?;
-        let read_it = |error: MessageError| malformed(&error.to_string());
-        let (status, body) = match &service {
-            Service::Management(queue) => {
-                read(&request, queue.as_ref(), self.started, depth).map_err(read_it)?
-            }
-            Service::Cbs => {
-                let status = match Token::parse(&request).map_err(read_it)? {
-                    Some((form, token)) => match (form, self.grant(peer, &token)) {
-                        // The outcome of the request is its answer.
-                        (CbsForm::SetToken, true) => return Ok(None),
-                        (CbsForm::SetToken, false) => {
-                            self.check_guesses(peer, connection)?;
-                            return Err(unauthorized("not the token"));
-                        }
-                        (CbsForm::PutToken, true) => Status::new(202).description("Accepted"),
-                        (CbsForm::PutToken, false) => {
-                            self.check_guesses(peer, connection)?;
-                            let status = Status::new(401).description("not the token");
-                            status.condition(ErrorCondition::UnauthorizedAccess.as_str())
-                        }
-                    },
-                    None => Status::new(400).description("neither put-token nor set-token"),
-                };
-                (status, Value::Null)
-            }
-        };
-        let spelling = service.spelling();
-        let mut answer = status.reply(&request, spelling).map_err(read_it)?;
-        if spelling == StatusSpelling::CamelCase {
-            // Event Hubs reads this spelling.
-            answer = answer.application_property("status-code", status.code);
-        }
-        let answer = answer.value(body).build();
-        let reply_to = request.reply_to().map_err(read_it)?;
-        self.post(peer, connection, &service, (reply_to, answer), room)
-    }
-
-    /// True if the token is the right one, which the connection has put now.
-    fn grant(&mut self, peer: usize, token: &Token) -> bool {
-        let expected = self.token.as_ref();
-        let is_right =
-            expected.is_none_or(|expected| secrets_equal(token.text().as_bytes(), expected.as_bytes()));
-        let client = self.clients.entry(peer).or_default();
-        client.is_granted |= is_right;
-        client.wrong_tokens += usize::from(!is_right);
-        is_right
-    }
-
-    /// Closes a connection that has put too many wrong tokens: it is guessing.
-    fn check_guesses(&self, peer: usize, connection: &mut Connection) -> Result<(), AmqpError> {
-        if self.clients.get(&peer).is_none_or(|client| client.wrong_tokens < MAX_WRONG_TOKENS) {
-            return Ok(());
-        }
-        let error = unauthorized("too many wrong tokens");
-        let _ = connection.close(Some(error.clone()));
-        Err(error)
-    }
-
-    /// Sends an answer on the service's link that `reply-to` names, or else on the last of its links.
-    fn post(
-        &mut self,
-        peer: usize,
-        connection: &mut Connection,
         service: &Service,
-        (reply_to, answer): (Option<Str>, Payload),
-        room: &Rc<Room>,
-    ) -> Result<Option<ForQueue>, AmqpError> {
-        let outlets = self.clients.entry(peer).or_default().outlets.iter_mut();
+        reply_to: Option<&Str>,
+    ) -> Result<Option<SenderId>, AmqpError> {
+        let outlets = self.clients.get(&peer).into_iter().flat_map(|client| &client.outlets);
         let of_service = outlets.filter(|(_, outlet)| outlet.service == *service);
-        let best = of_service.max_by_key(|(_, outlet)| reply_to.is_some() && outlet.address == reply_to);
-        let Some((id, outlet)) = best else {
-            let address = reply_to.ok_or_else(|| no_way("there is no link for the answer"))?;
-            return Ok(Some((address, answer)));
-        };
-        if outlet.waiting.len() >= WAITING {
-            return Err(full());
+        let is_named = |outlet: &Outlet| reply_to.is_some() && outlet.address.as_ref() == reply_to;
+        match of_service.max_by_key(|(_, outlet)| is_named(outlet)) {
+            Some((_, outlet)) if outlet.waiting.len() >= WAITING => Err(full()),
+            best => Ok(best.map(|(id, _)| *id)),
         }
-        // A copy, so that the answer keeps no block of the request.
-        let charge = room.take(answer.len()).ok_or_else(full)?;
-        outlet.waiting.push_back((answer.detach(), charge));
-        let id = *id;
-        self.send_waiting(peer, connection, id);
-        Ok(None)
+    }
+
+    /// Sends an answer.
+    pub fn post(
+        &mut self,
+        peer: usize,
+        connection: &mut Connection,
+        id: SenderId,
+        answer: &Payload,
+        room: &Rc<Room>,
+    ) -> Result<(), AmqpError> {
+        let outlet = self.clients.get_mut(&peer).and_then(|client| client.outlets.get_mut(&id));
+        if let Some(outlet) = outlet {
+            // A copy, so that the answer keeps no block of the request.
+            let charge = room.take(answer.len()).ok_or_else(full)?;
+            outlet.waiting.push_back((answer.detach(), charge));
+            self.send_waiting(peer, connection, id);
+        }
+        Ok(())
     }
 
     /// Sends what waits for a link's credit. `SENDER_READY` follows when it can go on.
@@ -289,18 +204,6 @@ impl Services {
     }
 }
 
-fn unauthorized(what: &'static str) -> AmqpError {
-    AmqpError::described(ErrorCondition::UnauthorizedAccess, what)
-}
-
-fn malformed(what: &str) -> AmqpError {
-    AmqpError::described(ErrorCondition::DecodeError, what)
-}
-
 fn full() -> AmqpError {
     AmqpError::described(ErrorCondition::ResourceLimitExceeded, "too many answers wait for credit")
-}
-
-fn no_way(what: &'static str) -> AmqpError {
-    AmqpError::described(ErrorCondition::NotFound, what)
 }
