@@ -75,7 +75,10 @@ impl Consumer {
     }
 
     /// Looks for a message that is for this link. The link goes on behind those that are not.
-    pub fn look(&mut self, outlet: Outlet, available: &Available) -> Found {
+    ///
+    /// Each look is taken from the number that is left of this step.
+    pub fn look(&mut self, outlet: Outlet, available: &Available, looks: &mut usize) -> Found {
+        *looks = looks.saturating_sub(1);
         let is_for_it = |place: u64, message: &Stored| {
             !message.is_barred(outlet) && self.filters.pass(outlet.0, place, message)
         };
@@ -99,6 +102,7 @@ impl Consumer {
                 return Found::Message(place);
             }
             *seen = Some(position);
+            *looks = looks.saturating_sub(1);
         }
         Found::NotYet
     }

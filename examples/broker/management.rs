@@ -52,7 +52,7 @@ impl Node {
             None | Some(QUEUE) => queue.map(|queue| attributes(&name, queue)),
             _ => event_hubs::read(operation, &name, queue, self.services.started),
         };
-        attributes.map_or_else(|| failed(404, "there is no such entity"), |map| ok(map))
+        attributes.map_or_else(|| failed(404, "there is no such entity"), ok)
     }
 
     fn query(&self, operation: &Operation) -> Answer {
@@ -61,7 +61,7 @@ impl Node {
         let number = |name| property(name).and_then(|value| usize::try_from(value.as_i128()?).ok());
         let (offset, count) = (number("offset").unwrap_or(0), number("count").unwrap_or(ROWS).min(ROWS));
         let asked = operation.body_value().as_map().and_then(|map| map.get(&Value::from("attributeNames")));
-        let asked = asked.map(|names| texts(names)).filter(|names| !names.is_empty());
+        let asked = asked.map(texts).filter(|names| !names.is_empty());
         let queues = self.queues().filter(|_| is_of_queues).skip(offset).take(count);
         let names = asked.unwrap_or_else(|| NAMES.map(Str::from_static).to_vec());
         let rows = queues.map(|(name, queue)| {

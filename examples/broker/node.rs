@@ -17,6 +17,9 @@ use crate::{peers::Peers, queue::Queue, room::Room, services::Services, stored::
 /// Bytes for a queue beside its name and its messages.
 const QUEUE: usize = 1024;
 
+/// Messages that links look at before it is the turn of the sockets.
+const LOOKS: usize = 2048;
+
 /// A link of one of the connections.
 pub type Key = (usize, LinkId);
 
@@ -70,14 +73,19 @@ impl Node {
         }
     }
 
-    /// Sends from the queues that may have messages, each in its turn, and ends links whose queue is gone.
+    /// Sends from the queues that may have messages, each in its turn, and ends links whose queue is gone. What is left
+    /// then is for the next call.
     pub fn serve(&mut self, peers: &mut Peers) {
         self.wake_scheduled();
+        let mut looks = LOOKS;
         for _ in 0..self.noted.len() {
+            if looks == 0 {
+                break;
+            }
             let Some(name) = self.noted.pop_front() else { break };
             let Some(queue) = self.queues.get_mut(&name) else { continue };
             queue.is_noted = false;
-            let is_done = self.stopping || queue.serve(peers);
+            let is_done = self.stopping || queue.serve(peers, &mut looks);
             self.end_if_over(&name);
             if !is_done {
                 self.note(&name);
@@ -109,8 +117,11 @@ impl Node {
     /// Makes scheduled messages available whose time has come.
     fn wake_scheduled(&mut self) {
         let now = now();
-        while let Some((_, name)) = self.alarms.first().filter(|(time, _)| *time <= now).cloned() {
-            let Some(queue) = self.queues.get_mut(&name) else { break };
+        while self.alarms.first().is_some_and(|(time, _)| *time <= now)
+            && let Some((_, name)) = self.alarms.pop_first()
+        {
+            let Some(queue) = self.queues.get_mut(&name) else { continue };
+            queue.alarm = None;
             while let Some(mut message) = queue.parked.take_due(now) {
                 message.enqueued = now;
                 queue.push(message);

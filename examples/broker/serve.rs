@@ -10,9 +10,6 @@ use crate::{
     stored::now,
 };
 
-/// Turns that a queue has before it is the turn of other queues, and of the sockets.
-const TURNS: usize = 1024;
-
 /// The outcome of a link's turn.
 #[derive(PartialEq, Eq)]
 enum Served {
@@ -27,15 +24,13 @@ enum Served {
 
 impl Queue {
     /// Sends messages, one per link in turn, until no link takes one. A link without a message for it, or one that
-    /// cannot send, has one turn. Returns false if there is more to do.
-    pub fn serve(&mut self, peers: &mut Peers) -> bool {
-        for _ in 0..TURNS {
-            if self.available.is_empty() {
-                break;
-            }
+    /// cannot send, has one turn. Returns false if there is more to do when no looks are left.
+    pub fn serve(&mut self, peers: &mut Peers, looks: &mut usize) -> bool {
+        while *looks > 0 && !self.available.is_empty() {
             let Some((turn, outlet)) = self.turns.take_next() else { return true };
             let peer = peers.touch(outlet.0);
-            match peer.map_or(Served::CannotSend, |peer| self.serve_one(outlet, &mut peer.connection)) {
+            match peer.map_or(Served::CannotSend, |peer| self.serve_one(outlet, &mut peer.connection, looks))
+            {
                 Served::NoMessage => self.turns.wait(turn, outlet),
                 served => {
                     if let Some(consumer) = self.consumers.get_mut(&outlet) {
@@ -58,10 +53,10 @@ impl Queue {
         true
     }
 
-    fn serve_one(&mut self, outlet: Outlet, connection: &mut Connection) -> Served {
+    fn serve_one(&mut self, outlet: Outlet, connection: &mut Connection, looks: &mut usize) -> Served {
         let Some(consumer) = self.consumers.get_mut(&outlet) else { return Served::CannotSend };
         let Ok(mut sender) = connection.sender(outlet.1) else { return Served::CannotSend };
-        let place = match consumer.look(outlet, &self.available) {
+        let place = match consumer.look(outlet, &self.available, looks) {
             Found::Message(place) => place,
             Found::NotYet => return Served::Looking,
             Found::Nothing => {

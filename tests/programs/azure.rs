@@ -194,7 +194,7 @@ fn batch_arrives_as_its_messages_and_a_broken_one_not_at_all() {
     let broker = Broker::start(&["--max-queue-bytes", "20000"]);
     let (mut end, session) = End::client(&broker);
     let batch = |messages: &[Payload]| {
-        let mut messages = messages.iter().map(|message| Bytes::from(message.clone().into_bytes()));
+        let mut messages = messages.iter().map(|message| message.clone().into_bytes());
         let builder = Message::builder().data(messages.next().unwrap());
         messages.fold(builder, |builder, message| builder.data(message)).build()
     };
