@@ -49,6 +49,8 @@ pub struct Node {
     /// Links whose queue was deleted under them.
     stranded: Vec<Key>,
     pub(crate) dynamic: u64,
+    /// The last message-id that was made.
+    pub(crate) last_id: u64,
     /// True if no more messages are handed out.
     stopping: bool,
     pub(crate) room: Rc<Room>,
@@ -66,6 +68,7 @@ impl Node {
             alarms: BTreeSet::new(),
             stranded: Vec::new(),
             dynamic: 0,
+            last_id: 0,
             stopping: false,
             room: Room::new(bounds.all, None),
             bounds,

@@ -68,7 +68,7 @@ impl Queue {
             consumers: BTreeMap::new(),
             producers: BTreeSet::new(),
             turns: Turns::default(),
-            tag: 0,
+            tag: 1,
             tokens: BTreeSet::new(),
             acquired: 0,
             alarm: None,

@@ -24,7 +24,7 @@ use crate::{
 const MESSAGES: u64 = 256;
 const BYTES: usize = 1 << 20;
 
-/// The tokens of deferred messages have this bit, those of deliveries have not: they count from 0.
+/// The tokens of deferred messages have this bit, those of deliveries have not: they count from 1.
 const DEFERRED: u128 = 1 << 127;
 
 impl Node {
@@ -61,6 +61,7 @@ impl Node {
             }
             // One without a time, or with a past one, is due now.
             let time = scheduled_time(MESSAGE_FORMAT, &payload).unwrap_or_else(now);
+            let payload = self.identified(payload);
             let stored = self.queue(name).ok().and_then(|queue| {
                 let message = Stored::new(peer, MESSAGE_FORMAT, payload, queue.room())?;
                 let number = queue.take_number();

@@ -1,5 +1,7 @@
 //! Messages that arrive: singly or in batches, for the queue of their link or the one that they name.
 
+use std::rc::Rc;
+
 use amqp_proto::{
     CommandError, Connection, Delivery, ReceiverId,
     extensions::azure::names::BATCH_FORMAT,
@@ -76,6 +78,7 @@ impl Node {
     ) -> Result<(), AmqpError> {
         let is_azure = self.services.is_azure(from);
         let time = is_azure.then(|| scheduled_time(format, &payload)).flatten();
+        let payload = if is_azure && format == MESSAGE_FORMAT { self.identified(payload) } else { payload };
         let queue = self.queue(name)?;
         let message = Stored::new(from, format, payload, queue.room());
         let stored = message.is_some();
@@ -98,15 +101,30 @@ impl Node {
             |error: MessageError| AmqpError::described(ErrorCondition::DecodeError, error.to_string());
         let options = ParseOptions { body_required: false, ..ParseOptions::default() };
         let batch = Message::parse(payload, &options).map_err(malformed)?;
-        let queue = self.queue(name)?;
+        let room = Rc::clone(self.queue(name)?.room());
         let stored = batch::messages(&batch).map(|message| {
-            let message = message.map_err(malformed)?;
-            Stored::new(from, MESSAGE_FORMAT, message, queue.room()).ok_or_else(no_room)
+            let message = self.identified(message.map_err(malformed)?);
+            Stored::new(from, MESSAGE_FORMAT, message, &room).ok_or_else(no_room)
         });
         let stored: Result<Vec<Stored>, AmqpError> = stored.collect();
+        let queue = self.queue(name)?;
         let done = stored.map(|messages| messages.into_iter().for_each(|message| queue.push(message)));
         // The queue may be new, and without a message it goes again.
         self.note(name);
         done
+    }
+
+    /// Returns a message of a client of Azure with a message-id. Service Bus adds it, and its client for JavaScript
+    /// cannot complete a message without one. Messages of other clients stay as they are (3.2).
+    pub(crate) fn identified(&mut self, payload: Payload) -> Payload {
+        let options = ParseOptions { body_required: false, ..ParseOptions::default() };
+        let message = match Message::parse(payload.clone(), &options) {
+            Ok(message) if message.message_id() == Ok(None) => message,
+            _ => return payload,
+        };
+        self.last_id += 1;
+        let id = format!("{}-{}", self.services.started.as_millis(), self.last_id);
+        let builder = message.to_builder().map(|builder| builder.message_id(&*id));
+        builder.and_then(|builder| builder.try_build()).unwrap_or(payload)
     }
 }

@@ -256,6 +256,29 @@ fn client_with_a_token_gets_numbers_times_and_lock_tokens_and_others_do_not() {
 }
 
 #[test]
+fn message_of_a_client_with_a_token_gets_an_id_if_it_has_none() {
+    let broker = Broker::start(&[]);
+    let (mut end, session) = client(&broker);
+    let (mut other, other_session) = End::client(&broker);
+    let bare = Message::builder().subject("subject").data("bare").build();
+    for (end, session) in [(&mut end, session), (&mut other, other_session)] {
+        send(end, session, "q", bare.clone(), &SendOptions::new());
+    }
+    send_text(&mut end, session, "with an id");
+    let from = other.receiver(other_session, ReceiverConfig::from("q").credit(CreditPolicy::Manual));
+    let (_, message) = take(&mut other, from);
+    assert!(message.message_id().unwrap().is_some());
+    assert_eq!(
+        (message.subject().unwrap().as_deref(), message.body_as::<Bytes>().unwrap()),
+        (Some("subject"), Bytes::from("bare"))
+    );
+    let (delivery, _) = take(&mut other, from);
+    assert_eq!(delivery.payload, bare);
+    let (_, message) = take(&mut other, from);
+    assert_eq!(message.message_id().unwrap(), Some("an id".into()));
+}
+
+#[test]
 fn dead_letters_move_to_their_own_queue_with_reasons_and_stay_there() {
     let broker = Broker::start(&[]);
     let (mut end, session) = client(&broker);
