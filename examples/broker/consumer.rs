@@ -15,6 +15,9 @@ pub type Inlet = (usize, ReceiverId);
 /// Messages that a link looks at in one turn. Then it is the turn of others.
 const LOOKS: usize = 64;
 
+/// Bytes of a message that a filter may go through in one look.
+const LOOK: usize = 4096;
+
 /// A link that messages go out on.
 #[derive(Default)]
 pub struct Consumer {
@@ -54,7 +57,7 @@ enum View {
     Places(Option<u64>),
 }
 
-/// What a link has found.
+/// The result of a look.
 pub enum Found {
     /// The message at this place.
     Message(u64),
@@ -76,16 +79,20 @@ impl Consumer {
 
     /// Looks for a message that is for this link. The link goes on behind those that are not.
     ///
-    /// Each look is taken from the number that is left of this step.
+    /// Each look is taken from the number that is left of this step. One at a large message counts as many.
     pub fn look(&mut self, outlet: Outlet, available: &Available, looks: &mut usize) -> Found {
         *looks = looks.saturating_sub(1);
-        let is_for_it = |place: u64, message: &Stored| {
+        let is_for_it = |place: u64, message: &Stored, looks: &mut usize| {
+            if !self.filters.is_empty() {
+                *looks = looks.saturating_sub(message.len() / LOOK);
+            }
+            *looks = looks.saturating_sub(1);
             !message.is_barred(outlet) && self.filters.pass(outlet.0, place, message)
         };
         if let View::All = self.view {
             match available.from(0).next() {
                 None => return Found::Nothing,
-                Some((place, message)) if is_for_it(place, message) => return Found::Message(place),
+                Some((place, message)) if is_for_it(place, message, looks) => return Found::Message(place),
                 Some(_) => self.view = View::Arrivals(None),
             }
         }
@@ -95,14 +102,16 @@ impl Consumer {
             View::Arrivals(seen) => (seen, true),
         };
         for _ in 0..LOOKS {
+            if *looks == 0 {
+                break;
+            }
             let next =
                 if by_arrival { available.arrival_behind(*seen) } else { available.place_behind(*seen) };
             let Some((position, place)) = next else { return Found::Nothing };
-            if available.get(place).is_some_and(|message| is_for_it(place, message)) {
+            if available.get(place).is_some_and(|message| is_for_it(place, message, looks)) {
                 return Found::Message(place);
             }
             *seen = Some(position);
-            *looks = looks.saturating_sub(1);
         }
         Found::NotYet
     }

@@ -8,7 +8,7 @@ use amqp_proto::{
     types::{Str, Symbol, Value},
 };
 
-use crate::{node::Node, queue::Rejection, stored::Stored};
+use crate::{node::Node, settle::Rejection, stored::Stored};
 
 /// The application-properties of a dead letter, and the keys of an error's `info` that they are taken from.
 const REASON: &str = "DeadLetterReason";

@@ -1,4 +1,4 @@
-//! What Event Hubs' clients read of a hub: it is a queue with one partition, whose events stay.
+//! The attributes of event hubs: each is a queue with one partition, whose events stay.
 
 use amqp_proto::{
     extensions::management::Operation,

@@ -5,7 +5,7 @@ use amqp_proto::{
     spec::delivery_state::{DeliveryState, Rejected},
 };
 
-use crate::{node::Node, queue::outcome};
+use crate::{node::Node, settle::outcome};
 
 impl Node {
     pub fn handle(

@@ -63,6 +63,10 @@ impl Filters {
         (Self(tests), answer)
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// True if a message passes on a link of this connection.
     pub fn pass(&self, peer: usize, number: u64, stored: &Stored) -> bool {
         if self.0.iter().any(|test| matches!(test, Test::NoLocal)) && stored.from == peer {

@@ -7,7 +7,10 @@
 //! ```
 //!
 //! One thread, one poll loop, one engine per connection. It ends at SIGTERM, when deliveries are settled and
-//! connections closed. In this folder, and in `../common/`:
+//! connections closed. A client that puts a token at `$cbs` is taken for one of Azure: its messages have numbers and lock
+//! tokens, and what is undeliverable for it is deferred.
+//!
+//! In this folder, and in `../common/`:
 //!
 //! | file | |
 //! |---|---|
@@ -16,7 +19,8 @@
 //! | `users.rs`, `scram_server.rs`, `../common/random.rs` | logins |
 //! | `peers.rs`, `../common/peer.rs` | all connections, a connection with its socket |
 //! | `node.rs`, `events.rs`, `attach.rs`, `address.rs` | the queues, events, links, names of queues |
-//! | `queue.rs`, `available.rs`, `consumer.rs`, `serve.rs` | a queue, its messages, a link that takes them, their handing out |
+//! | `queue.rs`, `available.rs`, `consumer.rs` | a queue, its messages, a link that takes them |
+//! | `serve.rs`, `settle.rs` | the handing out of messages, the outcomes of deliveries |
 //! | `stored.rs`, `room.rs` | a message, the memory that messages may take |
 //! | `store.rs`, `batch.rs`, `dead_letter.rs`, `parked.rs` | messages that arrive, batches of them, rejected, deferred and scheduled ones |
 //! | `filters.rs`, `selector.rs`, `lifetime.rs` | filters of consumers, the end of dynamic queues |
@@ -57,6 +61,7 @@ mod server;
 mod service_bus;
 mod service_bus_body;
 mod services;
+mod settle;
 mod signals;
 mod store;
 mod stored;

@@ -17,6 +17,9 @@ pub type Answer = (Status, Value);
 
 const QUEUE: &str = "queue";
 
+/// The most attributes that a query may ask for.
+const COLUMNS: usize = 64;
+
 /// The most rows in the answer to a query. A client asks for more by `offset`.
 const ROWS: usize = 1000;
 
@@ -63,6 +66,9 @@ impl Node {
         let asked = operation.body_value().as_map().and_then(|map| map.get(&Value::from("attributeNames")));
         let asked = asked.map(texts).filter(|names| !names.is_empty());
         let queues = self.queues().filter(|_| is_of_queues).skip(offset).take(count);
+        if asked.as_ref().is_some_and(|names| names.len() > COLUMNS) {
+            return failed(400, "the query asks for too many attributes");
+        }
         let names = asked.unwrap_or_else(|| NAMES.map(Str::from_static).to_vec());
         let rows = queues.map(|(name, queue)| {
             let attributes = attributes(name, queue);

@@ -13,15 +13,16 @@ use crate::{
     management::{Answer, failed, ok},
     node::Node,
     parked::lock_end,
-    queue::{Queue, Rejection},
+    queue::Queue,
     service_bus_body::{
         entry, expirations, field, messages, number, numbers, sequence_numbers, tag_of, text, tokens,
     },
+    settle::Rejection,
     stored::{Stored, now, scheduled_time},
 };
 
 /// The most messages in an answer, and the bytes at which it gets no further one.
-const MESSAGES: u64 = 256;
+const MESSAGES: usize = 256;
 const BYTES: usize = 1 << 20;
 
 /// The tokens of deferred messages have this bit, those of deliveries have not: they count from 1.
@@ -96,6 +97,9 @@ impl Node {
         let (now, mut bytes, mut entries) = (now(), 0_usize, Vec::new());
         let delete = number(body, "receiver-settle-mode") == Some(0);
         let numbers = numbers(body, "sequence-numbers");
+        if numbers.len() > MESSAGES {
+            return failed(400, "these are too many messages");
+        }
         if numbers.is_empty() || !numbers.iter().all(|number| queue.parked.deferred(*number, now).is_some()) {
             return not_found();
         }
@@ -158,8 +162,8 @@ impl Node {
 /// Returns messages without acquiring them: those available, deferred and scheduled, by their numbers.
 fn peek(queue: &Queue, body: &Value) -> Answer {
     let from = number(body, "from-sequence-number").unwrap_or(0);
-    let count = number(body, "message-count").unwrap_or(1).min(MESSAGES);
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let count = number(body, "message-count").unwrap_or(1);
+    let count = usize::try_from(count).unwrap_or(usize::MAX).min(MESSAGES);
     let (deferred, scheduled) = queue.parked.from(from);
     // As many of each kind are enough, whichever come first.
     let mut found: Vec<_> = queue.available.from(from).take(count).collect();
