@@ -362,6 +362,8 @@ fn deferred_messages_are_received_by_number_and_locked_until_their_disposition()
     assert_eq!(found, numbers[..3]);
     let tokens: Vec<Uuid> = locked.iter().map(|(_, token)| token.unwrap()).collect();
     // All of the numbers must be there, and none locked.
+    let (code, _) = manager.ask(&mut end, "receive-by-sequence-number", fetch(&[numbers[3]; 257], 1));
+    assert_eq!(code, 400);
     for unknown in [vec![99], vec![numbers[3], 99], vec![numbers[0]], vec![]] {
         let (code, _) = manager.ask(&mut end, "receive-by-sequence-number", fetch(&unknown, 1));
         assert_eq!(code, 404, "{unknown:?}");
@@ -570,4 +572,6 @@ fn query_returns_the_attributes_of_all_queues_in_pages() {
     let bytes = all.rows().map(|row| row.get("bytes").unwrap().as_u64().unwrap());
     assert!(all.rows().len() == 3 && bytes.min() > Some(100));
     assert_eq!(query(&Operation::query(Some("topic"), [])).rows().len(), 0);
+    let many = Operation::query(None, ["name"; 65]);
+    assert_eq!(manager.call(&mut end, &many).0, 400);
 }
