@@ -117,7 +117,7 @@ impl Node {
         Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
     }
 
-    /// Makes scheduled messages available whose time has come.
+    /// Makes the scheduled messages available that are due.
     fn wake_scheduled(&mut self) {
         let now = now();
         while self.alarms.first().is_some_and(|(time, _)| *time <= now)

@@ -116,7 +116,7 @@ impl Parked {
         self.by_time.first().map(|(time, _)| *time)
     }
 
-    /// Takes the next scheduled message whose time has come.
+    /// Takes the next scheduled message that is due.
     pub fn take_due(&mut self, now: Timestamp) -> Option<Stored> {
         let (_, number) = *self.by_time.first().filter(|(time, _)| *time <= now)?;
         self.cancel(number)

@@ -15,7 +15,7 @@ use crate::{
     stored::Stored,
 };
 
-/// A message that is a dead letter by the word of its receiver.
+/// A message that its receiver has rejected as a dead letter.
 pub struct Rejection {
     pub place: u64,
     pub message: Stored,
