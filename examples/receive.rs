@@ -3,6 +3,8 @@
 //! ```sh
 //! cargo run --example receive -- amqp://localhost/queue --count 10
 //! cargo run --example receive -- amqp://localhost/queue --drain       # take what is there, and no more
+//! cargo run --example receive -- amqp://localhost/queue --filter "colour = 'blue'"
+//! cargo run --example receive -- amqp://localhost/queues%2Fstream --offset first
 //! cargo run --example receive -- amqps://localhost/queue --ca ca.pem --cert me.pem --key me.key
 //! ```
 
@@ -10,34 +12,40 @@
 mod client;
 #[path = "common/dial.rs"]
 mod dial;
+#[path = "common/entry.rs"]
+mod entry;
 #[path = "common/login.rs"]
 mod login;
 #[path = "common/peer.rs"]
 mod peer;
 #[path = "common/pem.rs"]
 mod pem;
+#[path = "common/printer.rs"]
+mod printer;
 #[path = "common/stream.rs"]
 mod stream;
 #[path = "common/tls_client.rs"]
 mod tls_client;
+#[path = "common/wanted.rs"]
+mod wanted;
 
 use std::{
-    collections::VecDeque,
-    io::{self, ErrorKind, Write},
+    io::{self, Write as _},
     process::ExitCode,
     time::{Duration, Instant},
 };
 
 use amqp_proto::{
-    Delivery, DeliveryId, Event, ReceiverConfig, ReceiverId, Timeouts,
-    message::{Body, Message, ParseOptions},
-    spec::{definitions::SenderSettleMode, messaging::MESSAGE_FORMAT},
-    types::Value,
+    Event, ReceiverConfig, ReceiverId, Timeouts,
+    extensions::filters::Filter,
+    spec::{definitions::SenderSettleMode, terminus::Target},
 };
 use clap::Parser;
 use client::{Client, Connect, Result, check_open};
 use dial::Place;
 use indicatif::{ProgressBar, ProgressDrawTarget};
+use printer::Printer;
+use wanted::Wanted;
 
 /// The time between two looks at the credit while no message comes.
 const LOOK: Duration = Duration::from_secs(1);
@@ -62,6 +70,8 @@ struct Arguments {
     /// The time that the sender has to end a drain, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 30_000)]
     drain_timeout: u64,
+    #[command(flatten)]
+    wanted: Wanted,
     /// Do not print the bodies.
     #[arg(long)]
     quiet: bool,
@@ -78,103 +88,6 @@ impl Arguments {
     }
 }
 
-/// Bytes of bodies to collect before they are written.
-const BATCH: usize = 64 << 10;
-
-/// Writes bodies, and accepts a message once its body has been written.
-struct Printer {
-    out: Box<dyn Write>,
-    quiet: bool,
-    bytes: Vec<u8>,
-    /// Deliveries that are not settled yet, each with the end of its body in `bytes`.
-    waiting: VecDeque<(ReceiverId, DeliveryId, usize)>,
-    printed: u64,
-}
-
-impl Printer {
-    fn new(quiet: bool) -> Result<Self> {
-        Ok(Self { out: output()?, quiet, bytes: Vec::new(), waiting: VecDeque::new(), printed: 0 })
-    }
-
-    /// Takes a message, whose body is written by the next [`flush`](Self::flush) at the latest.
-    fn print(&mut self, client: &mut Client, receiver: ReceiverId, delivery: Delivery) -> Result<()> {
-        let (id, start) = (delivery.id, self.bytes.len());
-        let done = if self.quiet { Ok(()) } else { format(delivery, &mut self.bytes) };
-        if done.is_err() {
-            self.bytes.truncate(start);
-            release(client, receiver, id);
-            return done;
-        }
-        self.waiting.push_back((receiver, id, self.bytes.len()));
-        if self.bytes.len() >= BATCH { self.flush(client) } else { Ok(()) }
-    }
-
-    /// Writes the bodies and accepts their messages. At an error, those not written as a whole are released.
-    fn flush(&mut self, client: &mut Client) -> Result<()> {
-        let mut written = 0;
-        let done = loop {
-            if written == self.bytes.len() {
-                break self.out.flush();
-            }
-            match self.out.write(&self.bytes[written..]) {
-                Ok(0) => break Err(ErrorKind::WriteZero.into()),
-                Ok(count) => written += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => break Err(error),
-            }
-        };
-        for (receiver, id, end) in self.waiting.drain(..) {
-            if end > written {
-                release(client, receiver, id);
-                continue;
-            }
-            self.printed += 1;
-            // If the link is gone, an event with the reason is queued.
-            if let Ok(mut link) = client.peer.connection.receiver(receiver) {
-                link.accept(id)?;
-            }
-        }
-        self.bytes.clear();
-        done.map_err(|error| format!("standard output: {error}").into())
-    }
-}
-
-/// Releases a delivery: another receiver may take it.
-fn release(client: &mut Client, receiver: ReceiverId, id: DeliveryId) {
-    // An error means that the link has ended, and the delivery with it.
-    let _ = client.peer.connection.receiver(receiver).and_then(|mut link| link.release(id));
-}
-
-/// Returns standard output without a buffer, so that bytes that are taken have been written.
-#[cfg(unix)]
-fn output() -> Result<Box<dyn Write>> {
-    use std::os::fd::AsFd as _;
-    Ok(Box::new(std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?)))
-}
-
-#[cfg(not(unix))]
-fn output() -> Result<Box<dyn Write>> {
-    Ok(Box::new(io::stdout()))
-}
-
-fn format(delivery: Delivery, out: &mut impl Write) -> Result<()> {
-    let settings = ParseOptions { body_required: false, ..ParseOptions::default() };
-    if delivery.message_format != MESSAGE_FORMAT {
-        delivery.payload.chunks().try_for_each(|chunk| out.write_all(chunk))?;
-    } else {
-        let message = Message::parse(delivery.payload, &settings)?;
-        match message.body_kind().map(|_| message.body()).transpose()? {
-            Some(Body::Data(bytes)) => bytes.chunks().try_for_each(|chunk| out.write_all(chunk))?,
-            Some(Body::Value(Value::String(text))) => out.write_all(text.as_bytes())?,
-            Some(Body::Value(Value::Binary(bytes))) => out.write_all(&bytes)?,
-            Some(Body::Value(value)) => write!(out, "{value:?}")?,
-            Some(Body::Sequence(sections)) => write!(out, "{sections:?}")?,
-            None => {}
-        }
-    }
-    Ok(out.write_all(b"\n")?)
-}
-
 /// Tops up the credit when half is used. Returns true if more messages are due.
 fn top_up(client: &mut Client, receiver: ReceiverId, arguments: &Arguments, received: u64) -> Result<bool> {
     let due = arguments.due(received);
@@ -184,6 +97,14 @@ fn top_up(client: &mut Client, receiver: ReceiverId, arguments: &Arguments, rece
         receiver.set_credit(due)?;
     }
     Ok(due > 0)
+}
+
+/// Fails if a filter that was asked for is not in force.
+fn check_filters(client: &Client, receiver: ReceiverId, filters: &[Filter]) -> Result<()> {
+    // If the link is gone, an event with the reason is queued.
+    let Ok(link) = client.peer.connection.receiver_ref(receiver) else { return Ok(()) };
+    let source = link.remote_attach().and_then(|attach| attach.source);
+    wanted::check(filters, source.and_then(|source| source.filter).as_ref())
 }
 
 /// Asks for a round of messages and a drain behind it. Returns true if more messages are due.
@@ -206,7 +127,9 @@ fn receive(
     bar: &ProgressBar,
 ) -> Result<()> {
     let mode = if arguments.settled { SenderSettleMode::Settled } else { SenderSettleMode::Mixed };
-    let config = ReceiverConfig::from(&*place.address).snd_settle_mode(mode);
+    let filters = arguments.wanted.filters()?;
+    let source = wanted::source(&place.address, &filters);
+    let config = ReceiverConfig::new().source(source).target(Target::default()).snd_settle_mode(mode);
     let receiver = client.session()?.attach_receiver(config)?;
     let timeout = arguments.timeout.map(Duration::from_millis);
     let mut until = timeout.map(|timeout| Instant::now() + timeout);
@@ -223,7 +146,10 @@ fn receive(
             let look = (is_open && !arguments.drain).then(|| Instant::now() + LOOK);
             event = client.next_event([until, look].into_iter().flatten().min())?;
         }
-        is_open |= matches!(event, Some(Event::ReceiverOpen { .. }));
+        if matches!(event, Some(Event::ReceiverOpen { .. })) {
+            is_open = true;
+            check_filters(client, receiver, &filters)?;
+        }
         match event {
             Some(Event::ReceiverOpen { .. }) if arguments.drain => {
                 more = drain(client, receiver, arguments, *received)?;

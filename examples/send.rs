@@ -2,6 +2,7 @@
 //!
 //! ```sh
 //! cargo run --example send -- amqp://localhost/queue --count 1000 --size 100
+//! cargo run --example send -- amqp://localhost/queue --property colour=blue --property size:=3
 //! cargo run --example send -- amqps://user:password@localhost/queue --ca ca.pem
 //! ```
 
@@ -9,6 +10,8 @@
 mod client;
 #[path = "common/dial.rs"]
 mod dial;
+#[path = "common/entry.rs"]
+mod entry;
 #[path = "common/login.rs"]
 mod login;
 #[path = "common/peer.rs"]
@@ -35,6 +38,7 @@ use amqp_proto::{
 use clap::Parser;
 use client::{Client, Connect, Result, check_open};
 use dial::Place;
+use entry::Entry;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 /// Send messages to an AMQP address.
@@ -51,6 +55,13 @@ struct Arguments {
     /// The same text as every body.
     #[arg(long, value_name = "TEXT")]
     body: Option<String>,
+    /// An application-property of each message; may be repeated. KEY=TEXT is a string, KEY:=VALUE a boolean, a long or
+    /// a double.
+    #[arg(long = "property", value_name = "KEY=TEXT", value_parser = Entry::parse)]
+    properties: Vec<Entry>,
+    /// The subject of each message.
+    #[arg(long, value_name = "TEXT")]
+    subject: Option<String>,
     /// Send settled: nothing is confirmed.
     #[arg(long)]
     settled: bool,
@@ -105,7 +116,13 @@ impl Counts {
 }
 
 fn message(arguments: &Arguments, number: u64) -> Result<Payload> {
-    let builder = Message::builder().message_id(number);
+    let mut builder = Message::builder().message_id(number);
+    if let Some(subject) = &arguments.subject {
+        builder = builder.subject(subject.as_str());
+    }
+    for Entry { name, value } in &arguments.properties {
+        builder = builder.application_property(name, value);
+    }
     if let Some(body) = &arguments.body {
         return Ok(builder.data(body.clone()).build());
     }

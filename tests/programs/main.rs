@@ -5,9 +5,12 @@
 
 mod agent;
 mod attacks;
+mod azure;
 mod broker;
 mod certificates;
 mod clients;
+mod filters;
+mod lifetimes;
 mod logins;
 mod messages;
 mod services;

@@ -219,7 +219,7 @@ fn management_reads_queues_and_hubs() {
     assert!(matches!(get(hub, "created_at"), Value::Timestamp(time) if time.as_millis() > 1_700_000_000_000));
     let partition = &answers[3].1;
     assert_eq!(get(partition, "partition"), "0");
-    assert_eq!(get(partition, "last_enqueued_sequence_number"), Value::from(2_i64));
+    assert_eq!(get(partition, "last_enqueued_sequence_number"), Value::from(3_i64));
     assert_eq!(get(partition, "is_partition_empty"), Value::from(false));
     // The node of one queue answers for that queue.
     let own = manage(&mut end, session, "q/$management", &[Operation::new("READ")]);

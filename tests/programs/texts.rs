@@ -37,8 +37,8 @@ fn fg1b_no_example_makes_a_socket_elsewhere() {
         ("quickstart.rs", 2),
         ("agent.rs", 1),
         ("websocket.rs", 2),
-        ("broker.rs", 0),
-        ("common/door.rs", 2),
+        ("broker/server.rs", 0),
+        ("broker/door.rs", 2),
         ("common/client.rs", 1),
         ("common/dial.rs", 1),
     ];
@@ -55,10 +55,10 @@ fn fg1b_no_example_makes_a_socket_elsewhere() {
 // The README's own program logs in with PLAIN, and runs as a test of the documentation.
 #[test]
 fn fg2_every_server_in_examples_and_documentation_offers_sasl() {
-    for file in ["README.md", "examples/quickstart.rs", "examples/agent.rs", "examples/broker.rs"] {
+    for file in ["README.md", "examples/quickstart.rs", "examples/agent.rs", "examples/broker/main.rs"] {
         let mut text = text(file);
-        if file.ends_with("broker.rs") {
-            text += &self::text("examples/common/users.rs");
+        if file.ends_with("main.rs") {
+            text += &self::text("examples/broker/users.rs");
         }
         let servers = text.matches("ConnectionConfig::server(").count();
         assert!(servers > 0 && text.contains("anonymous_server()"), "{file}");

@@ -6,9 +6,7 @@ use amqp_proto::{ConnectionConfig, SaslPolicy, sasl::Mechanism};
 use clap::Args;
 
 #[cfg(feature = "scram")]
-mod random;
-#[cfg(feature = "scram")]
-mod scram_server;
+use crate::scram_server;
 
 /// The options of logins.
 #[derive(Args)]

@@ -10,9 +10,11 @@ use amqp_proto::{
 };
 
 use crate::{
-    address::node_name,
+    address::{is_consumer_group, node_name},
+    consumer::Consumer,
+    filters::Filters,
+    lifetime,
     node::{Bounds, Link, Node},
-    queue::Consumer,
     services::Service,
     stored::OVERHEAD,
 };
@@ -65,18 +67,30 @@ impl Node {
         mode: SenderSettleMode,
     ) -> Result<Source, AmqpError> {
         let mut source = source.ok_or_else(|| invalid("the source is missing"))?;
-        if source.dynamic {
+        let policy = source.dynamic.then(|| lifetime::policy(source.dynamic_node_properties.as_ref()));
+        if let Some(policy) = &policy {
             source.address = Some(self.make_address());
+            source.dynamic_node_properties = Some(lifetime::properties(policy));
         }
         let name = source.address.as_ref().and_then(node_name);
         let name = name.ok_or_else(|| not_found("the source names no queue"))?;
-        let browse = source.distribution_mode == Some(DistributionMode::Copy);
+        if source.address.as_ref().is_some_and(is_consumer_group) {
+            source.distribution_mode = Some(DistributionMode::Copy);
+        }
+        let is_azure = self.services.is_azure(peer);
+        let queue = self.queue(&name)?;
+        // 3.5.3: the answer lists the filters in force.
+        let (filters, in_force) = Filters::of(source.filter.as_ref(), queue.last_number());
+        source.filter = in_force;
         let settled = mode == SenderSettleMode::Settled;
-        let consumer = Consumer::new(browse, settled, source.default_outcome.clone());
-        self.queue(&name)?.add_consumer((peer, id), consumer);
-        self.add(peer, id.into(), Link { name: Some(name), owner: source.dynamic, takes_rejected: false });
-        // 3.5.3: the answer lists the filters in force, and there are none.
-        Ok(Source { filter: None, ..source })
+        let consumer = Consumer::new(settled, source.default_outcome.clone(), filters, is_azure);
+        let browse = source.distribution_mode == Some(DistributionMode::Copy);
+        queue.add_consumer((peer, id), if browse { consumer.browser() } else { consumer });
+        if let Some(policy) = policy {
+            queue.set_policy(policy, (peer, id.into()));
+        }
+        self.add(peer, id.into(), Link { name: Some(name), takes_rejected: false });
+        Ok(source)
     }
 
     /// Answers a peer that wants to send.
@@ -122,8 +136,10 @@ impl Node {
             }
             None => return Err(invalid("the target is missing")),
         };
-        if target.dynamic {
+        let policy = target.dynamic.then(|| lifetime::policy(target.dynamic_node_properties.as_ref()));
+        if let Some(policy) = &policy {
             target.address = Some(self.make_address());
+            target.dynamic_node_properties = Some(lifetime::properties(policy));
         }
         // Without an address it is the anonymous terminus: each message names its queue.
         let name = match target.address.as_ref().filter(|address| !address.is_empty()) {
@@ -131,19 +147,25 @@ impl Node {
             None => None,
         };
         if let Some(name) = &name {
-            self.queue(name)?.add_producer((peer, id));
+            let queue = self.queue(name)?;
+            queue.add_producer((peer, id));
+            if let Some(policy) = policy {
+                queue.set_policy(policy, (peer, id.into()));
+            }
         }
         // Without a list of outcomes the source takes all (3.5.3).
         let outcomes = source.map(|source| &source.outcomes).filter(|outcomes| !outcomes.is_empty());
         let takes_rejected =
             outcomes.is_none_or(|outcomes| outcomes.iter().any(|outcome| outcome == "amqp:rejected:list"));
-        self.add(peer, id.into(), Link { name, owner: target.dynamic, takes_rejected });
+        self.add(peer, id.into(), Link { name, takes_rejected });
         Ok(target)
     }
 
     fn add(&mut self, peer: usize, id: LinkId, link: Link) {
+        if let Some(name) = &link.name {
+            self.note(name);
+        }
         self.links.insert((peer, id), link);
-        self.mark(peer, id);
     }
 
     /// Returns the most bytes of a message that a connection, a queue and the broker have room for.
@@ -154,12 +176,12 @@ impl Node {
         most.max(1) as u64
     }
 
-    /// Makes the address of a dynamic node, which is deleted with the link that asked for it (3.5.3, 3.5.4).
+    /// Makes the address of a dynamic node (3.5.3, 3.5.4).
     fn make_address(&mut self) -> Str {
         loop {
             self.dynamic += 1;
             let name = Str::from(format!("dynamic-{}", self.dynamic));
-            if !self.has_queue(&name) {
+            if self.get(&name).is_none() {
                 return name;
             }
         }

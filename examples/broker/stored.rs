@@ -1,22 +1,23 @@
 //! A message in a queue, in its encoding, and what failed deliveries change in it.
 
-use std::{collections::BTreeSet, rc::Rc};
+use std::{collections::BTreeSet, rc::Rc, time::SystemTime};
 
 use amqp_proto::{
+    extensions::azure::names,
     frame::Payload,
     message::{Message, MessageError, ParseOptions},
     spec::{delivery_state::Modified, messaging::MESSAGE_FORMAT},
-    types::{AnnotationKey, MessageFormat, Str},
+    types::{AnnotationKey, MessageFormat, Str, Timestamp},
 };
 
 use crate::{
+    consumer::Outlet,
     peer::READ,
-    queue::Outlet,
     room::{Charge, Room},
 };
 
 /// Bytes that a queue needs for a message beside its payload.
-pub const OVERHEAD: usize = 256;
+pub const OVERHEAD: usize = 320;
 
 /// The number of links that a message is barred from before those that are gone are forgotten.
 const BARRED: usize = 16;
@@ -25,6 +26,11 @@ const BARRED: usize = 16;
 pub struct Stored {
     pub format: MessageFormat,
     pub payload: Payload,
+    /// The connection that it arrived on.
+    pub from: usize,
+    pub enqueued: Timestamp,
+    /// Where it is among the messages of its queue by the time at which they became available.
+    pub arrival: u64,
     /// Links that it cannot be delivered on (3.4.5 `undeliverable-here`).
     barred: BTreeSet<Outlet>,
     /// The number of barred links at which those that are gone are forgotten.
@@ -34,12 +40,38 @@ pub struct Stored {
 
 impl Stored {
     /// Returns the message if there is room for it.
-    pub fn new(format: MessageFormat, payload: Payload, room: &Rc<Room>) -> Option<Self> {
+    pub fn new(from: usize, format: MessageFormat, payload: Payload, room: &Rc<Room>) -> Option<Self> {
         let charge = room.take(payload.len().saturating_add(OVERHEAD))?;
         // A small payload is copied, or it would keep the whole block that it was read into.
         let large = payload.chunks().count().saturating_mul(READ / 2) <= payload.len();
         let payload = if large { payload } else { payload.detach() };
-        Some(Self { format, payload, barred: BTreeSet::new(), forget_at: BARRED, charge })
+        let (enqueued, barred) = (now(), BTreeSet::new());
+        Some(Self { format, payload, from, enqueued, arrival: 0, barred, forget_at: BARRED, charge })
+    }
+
+    /// Returns the bytes that the message takes up.
+    pub fn len(&self) -> usize {
+        self.payload.len()
+    }
+
+    /// Returns the message, or `None` if it cannot be read.
+    pub fn message(&self) -> Option<Message> {
+        read(self.format, &self.payload)
+    }
+
+    /// Returns the payload with the annotations that clients of Azure look for. One that cannot be read is unchanged.
+    pub fn numbered(&self, number: u64, locked_until: Option<Timestamp>) -> Payload {
+        let Some(message) = self.message() else { return self.payload.clone() };
+        let mut forward = message
+            .forward()
+            .keep_delivery_annotations()
+            .message_annotation(names::SEQUENCE_NUMBER, i64::try_from(number).unwrap_or(i64::MAX))
+            .message_annotation(names::OFFSET, &*number.to_string())
+            .message_annotation(names::ENQUEUED_TIME, self.enqueued);
+        if let Some(time) = locked_until {
+            forward = forward.message_annotation(names::LOCKED_UNTIL, time);
+        }
+        forward.build().unwrap_or_else(|_| self.payload.clone())
     }
 
     /// True if the message cannot be delivered on a link.
@@ -75,7 +107,7 @@ impl Stored {
     fn changed(&self, change: &Modified) -> Result<Option<Payload>, MessageError> {
         let failed = change.delivery_failed == Some(true);
         let annotations = change.message_annotations.as_ref().filter(|map| !map.is_empty());
-        let Some(message) = read(self.format, &self.payload) else { return Ok(None) };
+        let Some(message) = self.message() else { return Ok(None) };
         let mut header = message.header()?.unwrap_or_default();
         if !failed && annotations.is_none() && !header.is_first_acquirer() {
             return Ok(None);
@@ -99,6 +131,17 @@ fn read(format: MessageFormat, payload: &Payload) -> Option<Message> {
     let settings = ParseOptions { body_required: false, ..ParseOptions::default() };
     let readable = format == MESSAGE_FORMAT;
     readable.then(|| Message::parse(payload.clone(), &settings).ok())?
+}
+
+/// Returns the time of the system's clock.
+pub fn now() -> Timestamp {
+    Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::from_millis(0))
+}
+
+/// Returns the time before which a message is not to be handed out, if it names one.
+pub fn scheduled_time(format: MessageFormat, payload: &Payload) -> Option<Timestamp> {
+    let value = read(format, payload)?.message_annotation(&names::SCHEDULED_ENQUEUE_TIME).ok()??;
+    value.as_timestamp().filter(|time| *time > now())
 }
 
 /// Returns the address in a message to the anonymous terminus.

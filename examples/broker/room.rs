@@ -26,6 +26,11 @@ impl Room {
         self.use_up(bytes).then(|| Charge { bytes, room: Rc::clone(self) })
     }
 
+    /// Returns the bytes that are taken.
+    pub fn used(&self) -> usize {
+        self.used.get()
+    }
+
     fn use_up(&self, bytes: usize) -> bool {
         let fits = self.each().all(|room| bytes <= room.most.saturating_sub(room.used.get()));
         if fits {

@@ -1,0 +1,125 @@
+//! A link that takes messages from a queue, and where it is among them.
+
+use std::collections::BTreeMap;
+
+use amqp_proto::{DeliveryId, ReceiverId, SenderId, spec::delivery_state::Outcome};
+
+use crate::{available::Available, filters::Filters, stored::Stored};
+
+/// A sending link of one of the connections.
+pub type Outlet = (usize, SenderId);
+
+/// A receiving link of one of the connections.
+pub type Inlet = (usize, ReceiverId);
+
+/// Messages that a link looks at in one turn. Then it is the turn of others.
+const LOOKS: usize = 64;
+
+/// Bytes of a message that a filter may go through in one look.
+const LOOK: usize = 4096;
+
+/// A link that messages go out on.
+#[derive(Default)]
+pub struct Consumer {
+    /// True if messages stay in the queue (3.5.7 `copy`).
+    pub browse: bool,
+    /// True if deliveries are sent settled.
+    pub settled: bool,
+    /// The outcome of deliveries that get none (3.5.3 `default-outcome`).
+    pub default_outcome: Option<Outcome>,
+    pub filters: Filters,
+    /// True if messages get the annotations of Azure, and those undeliverable here are deferred.
+    pub is_azure: bool,
+    /// The link's turn, if it may be able to send.
+    pub turn: Option<u64>,
+    view: View,
+    pub unsettled: BTreeMap<DeliveryId, Acquired>,
+}
+
+/// A message that a link has acquired.
+pub struct Acquired {
+    /// Its place in the queue.
+    pub place: u64,
+    pub message: Stored,
+    /// The tag of the delivery.
+    pub token: u128,
+}
+
+/// The messages that a link has still to look at.
+#[derive(Default)]
+enum View {
+    /// All, so the oldest is the next.
+    #[default]
+    All,
+    /// Those that became available behind this one: the others are not for this link.
+    Arrivals(Option<u64>),
+    /// Those behind this place, for a browser.
+    Places(Option<u64>),
+}
+
+/// The result of a look.
+pub enum Found {
+    /// The message at this place.
+    Message(u64),
+    Nothing,
+    /// There is more to look at in another turn.
+    NotYet,
+}
+
+impl Consumer {
+    pub fn new(settled: bool, default_outcome: Option<Outcome>, filters: Filters, is_azure: bool) -> Self {
+        Self { settled, default_outcome, filters, is_azure, ..Self::default() }
+    }
+
+    pub fn browser(mut self) -> Self {
+        self.browse = true;
+        self.view = View::Places(None);
+        self
+    }
+
+    /// Looks for a message that is for this link. The link goes on behind those that are not.
+    ///
+    /// Each look is taken from the number that is left of this step. One at a large message counts as many.
+    pub fn look(&mut self, outlet: Outlet, available: &Available, looks: &mut usize) -> Found {
+        *looks = looks.saturating_sub(1);
+        let is_for_it = |place: u64, message: &Stored, looks: &mut usize| {
+            if !self.filters.is_empty() {
+                *looks = looks.saturating_sub(message.len() / LOOK);
+            }
+            *looks = looks.saturating_sub(1);
+            !message.is_barred(outlet) && self.filters.pass(outlet.0, place, message)
+        };
+        if let View::All = self.view {
+            match available.from(0).next() {
+                None => return Found::Nothing,
+                Some((place, message)) if is_for_it(place, message, looks) => return Found::Message(place),
+                Some(_) => self.view = View::Arrivals(None),
+            }
+        }
+        let (seen, by_arrival) = match &mut self.view {
+            View::Places(seen) => (seen, false),
+            View::All => return Found::Nothing,
+            View::Arrivals(seen) => (seen, true),
+        };
+        for _ in 0..LOOKS {
+            if *looks == 0 {
+                break;
+            }
+            let next =
+                if by_arrival { available.arrival_behind(*seen) } else { available.place_behind(*seen) };
+            let Some((position, place)) = next else { return Found::Nothing };
+            if available.get(place).is_some_and(|message| is_for_it(place, message, looks)) {
+                return Found::Message(place);
+            }
+            *seen = Some(position);
+        }
+        Found::NotYet
+    }
+
+    /// Takes note that the message at this place was sent.
+    pub fn sent(&mut self, place: u64) {
+        if let View::Places(seen) = &mut self.view {
+            *seen = Some(place);
+        }
+    }
+}

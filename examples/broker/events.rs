@@ -1,0 +1,103 @@
+//! The events of connections: what the broker does about each.
+
+use amqp_proto::{
+    CommandError, Connection, DeliveryId, Event, LinkId, SenderId,
+    spec::delivery_state::{DeliveryState, Rejected},
+};
+
+use crate::{node::Node, settle::outcome};
+
+impl Node {
+    pub fn handle(
+        &mut self,
+        peer: usize,
+        connection: &mut Connection,
+        event: Event,
+    ) -> Result<(), CommandError> {
+        match event {
+            Event::SenderRequested { sender, .. } => self.attach_consumer(peer, connection, sender),
+            Event::ReceiverRequested { receiver, .. } => self.attach_producer(peer, connection, receiver),
+            Event::Delivery { receiver, delivery } if self.services.has_inlet(peer, receiver) => {
+                self.answer(peer, connection, receiver, &delivery)
+            }
+            Event::Delivery { receiver, delivery } => self.store(peer, connection, receiver, delivery),
+            Event::DeliveryUpdated { link: LinkId::Sender(sender), first, last, state } => {
+                self.decide(peer, connection, sender, (first, last), state)
+            }
+            Event::DeliverySettled { link: LinkId::Sender(sender), first, last, state } => {
+                self.settled(peer, sender, (first, last), state.as_ref());
+                Ok(())
+            }
+            Event::SenderReady { sender } | Event::SenderDrain { sender } => {
+                self.services.send_waiting(peer, connection, sender);
+                if let Some(name) = self.name_of(peer, sender.into())
+                    && let Some(queue) = self.get_mut(&name)
+                {
+                    if matches!(event, Event::SenderDrain { .. }) {
+                        queue.drain((peer, sender));
+                    } else {
+                        queue.ready((peer, sender));
+                    }
+                    self.note(&name);
+                }
+                Ok(())
+            }
+            Event::SenderClosed { sender, .. }
+            | Event::SenderError { sender, .. }
+            | Event::SenderDetached { sender, .. } => {
+                self.forget(peer, sender.into());
+                Ok(())
+            }
+            Event::ReceiverClosed { receiver, .. }
+            | Event::ReceiverError { receiver, .. }
+            | Event::ReceiverDetached { receiver } => {
+                self.forget(peer, receiver.into());
+                Ok(())
+            }
+            Event::ConnectionClosed | Event::ConnectionError(_) => {
+                self.services.forget(peer);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Applies the outcome of deliveries that are settled.
+    fn settled(
+        &mut self,
+        peer: usize,
+        id: SenderId,
+        range: (DeliveryId, DeliveryId),
+        state: Option<&DeliveryState>,
+    ) {
+        let Some(name) = self.name_of(peer, id.into()) else { return };
+        let Some(queue) = self.get_mut(&name) else { return };
+        let rejections = queue.settled((peer, id), range, state);
+        self.bury(&name, rejections);
+        self.note(&name);
+    }
+
+    /// Gives deliveries the outcome that a receiver in mode second has for them, and settles them with it.
+    fn decide(
+        &mut self,
+        peer: usize,
+        connection: &mut Connection,
+        id: SenderId,
+        range: (DeliveryId, DeliveryId),
+        state: Option<DeliveryState>,
+    ) -> Result<(), CommandError> {
+        let Some(state) = state.filter(|state| outcome(state).is_some()) else { return Ok(()) };
+        let Some(queue) = self.name_of(peer, id.into()).and_then(|name| self.get_mut(&name)) else {
+            return Ok(());
+        };
+        let deliveries = queue.unsettled_of((peer, id), range);
+        self.settled(peer, id, range, Some(&state));
+        // The error is the receiver's, and some take it for one of ours if it is sent back.
+        let state = match state {
+            DeliveryState::Rejected(_) => DeliveryState::from(Rejected::default()),
+            state => state,
+        };
+        let mut sender = connection.sender(id)?;
+        deliveries.into_iter().try_for_each(|delivery| sender.settle(delivery, Some(state.clone())))
+    }
+}

@@ -1,0 +1,82 @@
+//! Requests to the services, and the way of their answers.
+
+use amqp_proto::{
+    CommandError, Connection, Delivery, ReceiverId,
+    extensions::StatusSpelling,
+    message::{Message, MessageError, ParseOptions},
+    spec::{
+        definitions::{AmqpError, ErrorCondition},
+        messaging::MESSAGE_FORMAT,
+    },
+    types::Value,
+};
+
+use crate::{address::node_name, node::Node, services::Service};
+
+impl Node {
+    /// Answers a request for a service, and settles it.
+    pub(crate) fn answer(
+        &mut self,
+        peer: usize,
+        connection: &mut Connection,
+        id: ReceiverId,
+        delivery: &Delivery,
+    ) -> Result<(), CommandError> {
+        let done = self.answer_request(peer, connection, id, delivery);
+        let mut receiver = connection.receiver(id)?;
+        match done {
+            Ok(()) => receiver.accept(delivery.id),
+            Err(error) => receiver.reject(delivery.id, Some(error)),
+        }
+    }
+
+    fn answer_request(
+        &mut self,
+        peer: usize,
+        connection: &mut Connection,
+        id: ReceiverId,
+        delivery: &Delivery,
+    ) -> Result<(), AmqpError> {
+        let service = self.services.service_of(peer, id).ok_or_else(|| not_found("the link is gone"))?;
+        if delivery.message_format != MESSAGE_FORMAT {
+            return Err(malformed("a request has message-format 0"));
+        }
+        let read = |error: MessageError| malformed(&error.to_string());
+        let request = Message::parse(delivery.payload.clone(), &ParseOptions::default()).map_err(read)?;
+        let reply_to = request.reply_to().map_err(read)?;
+        // Before anything changes that the client would not hear of.
+        let outlet = self.services.outlet(peer, &service, reply_to.as_ref())?;
+        let (status, body) = match &service {
+            Service::Management(queue) => self.operate(peer, queue.as_ref(), &request).map_err(read)?,
+            Service::Cbs => match self.services.take_token(peer, connection, &request)? {
+                Some(status) => (status, Value::Null),
+                // The outcome of the request is its answer.
+                None => return Ok(()),
+            },
+        };
+        let spelling = service.spelling();
+        let mut answer = status.reply(&request, spelling).map_err(read)?;
+        if spelling == StatusSpelling::CamelCase {
+            // Event Hubs reads this spelling.
+            answer = answer.application_property("status-code", status.code);
+        }
+        let answer = answer.value(body).build();
+        if let Some(outlet) = outlet {
+            return self.services.post(peer, connection, outlet, &answer, &self.room);
+        }
+        // The client has no link from the service, but a queue of its own for answers.
+        let address = reply_to.ok_or_else(|| not_found("there is no link for the answer"))?;
+        let name = node_name(&address).filter(|name| self.get(name).is_some());
+        let name = name.ok_or_else(|| not_found("`reply-to` names no link and no queue"))?;
+        self.services.check(peer, None)?;
+        self.put(&name, peer, MESSAGE_FORMAT, answer)
+    }
+}
+
+pub fn malformed(what: &str) -> AmqpError {
+    AmqpError::described(ErrorCondition::DecodeError, what)
+}
+
+fn not_found(what: &'static str) -> AmqpError {
+    AmqpError::described(ErrorCondition::NotFound, what)
+}

@@ -1,0 +1,116 @@
+//! The handing out of a queue's messages, one per link in turn.
+
+use amqp_proto::{CommandError, Connection, SendOptions};
+
+use crate::{
+    consumer::{Acquired, Found, Outlet},
+    parked::lock_end,
+    peers::Peers,
+    queue::Queue,
+    stored::now,
+};
+
+/// The outcome of a link's turn.
+#[derive(PartialEq, Eq)]
+enum Served {
+    /// The link may be able to send another message.
+    Sent,
+    NoMessage,
+    /// There are messages that the link has not looked at.
+    Looking,
+    /// `SENDER_READY` follows when the link can send.
+    CannotSend,
+}
+
+impl Queue {
+    /// Sends messages, one per link in turn, until no link takes one. A link without a message for it, or one that
+    /// cannot send, has one turn. Returns false if there is more to do when no looks are left.
+    pub fn serve(&mut self, peers: &mut Peers, looks: &mut usize) -> bool {
+        while *looks > 0 && !self.available.is_empty() {
+            let Some((turn, outlet)) = self.turns.take_next() else { return true };
+            let peer = peers.touch(outlet.0);
+            match peer.map_or(Served::CannotSend, |peer| self.serve_one(outlet, &mut peer.connection, looks))
+            {
+                Served::NoMessage => self.turns.wait(turn, outlet),
+                served => {
+                    if let Some(consumer) = self.consumers.get_mut(&outlet) {
+                        consumer.turn = None;
+                    }
+                    if served != Served::CannotSend {
+                        self.ready(outlet);
+                    }
+                }
+            }
+        }
+        if !self.available.is_empty() {
+            return self.turns.is_empty();
+        }
+        for outlet in std::mem::take(&mut self.turns.draining) {
+            if let Some(peer) = peers.touch(outlet.0) {
+                drained(outlet, &mut peer.connection);
+            }
+        }
+        true
+    }
+
+    fn serve_one(&mut self, outlet: Outlet, connection: &mut Connection, looks: &mut usize) -> Served {
+        let Some(consumer) = self.consumers.get_mut(&outlet) else { return Served::CannotSend };
+        let Ok(mut sender) = connection.sender(outlet.1) else { return Served::CannotSend };
+        let place = match consumer.look(outlet, &self.available, looks) {
+            Found::Message(place) => place,
+            Found::NotYet => return Served::Looking,
+            Found::Nothing => {
+                if self.turns.draining.remove(&outlet) {
+                    drained(outlet, connection);
+                }
+                return Served::NoMessage;
+            }
+        };
+        let Some(message) = self.available.get(place) else { return Served::NoMessage };
+        let options = SendOptions::new().settled(consumer.settled).message_format(message.format);
+        let payload = if consumer.is_azure {
+            message.numbered(place, (!consumer.settled).then(|| lock_end(now())))
+        } else {
+            // Shared, not copied.
+            message.payload.clone()
+        };
+        // The tag has the size of a lock token, which clients of Azure look for.
+        match sender.send_with(self.tag.to_be_bytes(), payload, &options) {
+            Ok(delivery) => {
+                let token = self.tag;
+                self.tag += 1;
+                consumer.sent(place);
+                if !consumer.browse
+                    && let Some(message) = self.available.remove(place)
+                    && !consumer.settled
+                {
+                    if consumer.is_azure {
+                        self.tokens.insert(token);
+                    }
+                    self.acquired += 1;
+                    consumer.unsettled.insert(delivery, Acquired { place, message, token });
+                }
+                Served::Sent
+            }
+            Err(CommandError::TooLarge { .. }) => {
+                if let Some(message) = self.available.get_mut(place) {
+                    message.bar(outlet, |other| self.consumers.contains_key(other));
+                }
+                Served::Sent
+            }
+            // SENDER_READY follows when it can go on; a drain ends with the credit.
+            Err(_) => {
+                if sender.credit() == 0 {
+                    self.turns.draining.remove(&outlet);
+                }
+                Served::CannotSend
+            }
+        }
+    }
+}
+
+/// Ends a drain, with the credit that is left.
+fn drained((_, id): Outlet, connection: &mut Connection) {
+    // An error means that the link or the drain has ended.
+    let _ = connection.sender(id).and_then(|mut sender| sender.drained());
+}

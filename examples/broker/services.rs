@@ -1,0 +1,209 @@
+//! The links of the services, `$cbs` and `$management`, and the answers that wait on them.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+};
+
+use amqp_proto::{
+    CommandError, Connection, CreditPolicy, LinkId, ReceiverConfig, ReceiverId, SendOptions, SenderConfig,
+    SenderId,
+    extensions::{StatusSpelling, cbs::CbsForm, management},
+    frame::Payload,
+    spec::definitions::{AmqpError, ErrorCondition, SenderSettleMode},
+    types::{Str, Timestamp},
+};
+
+use crate::{
+    address::node_name,
+    attach::address_of,
+    room::{Charge, Room},
+    stored::now,
+};
+
+/// The largest request, in bytes: an answer repeats its message-id.
+const REQUEST: u64 = 256 << 10;
+
+/// Requests that a client may send ahead.
+const CREDIT: u32 = 50;
+
+/// Answers that wait for the credit of their link. A further request is rejected.
+const WAITING: usize = 100;
+
+/// A node that answers requests.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Service {
+    Cbs,
+    /// The broker's, or that of one queue.
+    Management(Option<Str>),
+}
+
+impl Service {
+    /// Returns the service of this name. Other names are those of queues.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            CbsForm::NODE => Some(Self::Cbs),
+            management::NODE => Some(Self::Management(None)),
+            _ => {
+                let queue = name.strip_suffix(management::NODE)?.strip_suffix('/')?;
+                Some(Self::Management(Some(node_name(&queue.into())?)))
+            }
+        }
+    }
+
+    pub fn spelling(&self) -> StatusSpelling {
+        match self {
+            Self::Cbs => StatusSpelling::Hyphenated,
+            Self::Management(_) => StatusSpelling::CamelCase,
+        }
+    }
+}
+
+/// A link that answers go out on.
+struct Outlet {
+    service: Service,
+    /// The address of its target, which a request names as `reply-to`.
+    address: Option<Str>,
+    settled: bool,
+    tag: u32,
+    waiting: VecDeque<(Payload, Charge)>,
+}
+
+/// A connection's share of the services.
+#[derive(Default)]
+pub struct Client {
+    /// True if it has put a token.
+    pub is_granted: bool,
+    /// Tokens that were not the right one.
+    pub wrong_tokens: usize,
+    inlets: BTreeMap<ReceiverId, Service>,
+    outlets: BTreeMap<SenderId, Outlet>,
+}
+
+/// The services, for all connections that use them.
+pub struct Services {
+    /// The only token that is taken; `None` if any is.
+    pub token: Option<String>,
+    pub clients: BTreeMap<usize, Client>,
+    /// The time at which the broker was started.
+    pub started: Timestamp,
+}
+
+impl Services {
+    pub fn new(token: Option<String>) -> Self {
+        Self { token, clients: BTreeMap::new(), started: now() }
+    }
+
+    /// Accepts a link that answers go out on.
+    pub fn attach_answers(
+        &mut self,
+        peer: usize,
+        connection: &mut Connection,
+        id: SenderId,
+        service: Service,
+    ) -> Result<(), CommandError> {
+        let attach = connection.sender_ref(id)?.remote_attach();
+        let mode = attach.as_ref().map(|attach| attach.snd_settle_mode).unwrap_or_default();
+        let target = attach.and_then(|attach| attach.target);
+        let address = target.as_deref().and_then(address_of).map(Str::detach);
+        let settled = mode != SenderSettleMode::Unsettled;
+        connection.accept_sender(id, SenderConfig::new().snd_settle_mode(mode))?;
+        let outlet = Outlet { service, address, settled, tag: 0, waiting: VecDeque::new() };
+        self.clients.entry(peer).or_default().outlets.insert(id, outlet);
+        Ok(())
+    }
+
+    /// Accepts a link that requests arrive on.
+    pub fn attach_requests(
+        &mut self,
+        peer: usize,
+        connection: &mut Connection,
+        id: ReceiverId,
+        service: Service,
+    ) -> Result<(), CommandError> {
+        let config = ReceiverConfig::new().max_message_size(REQUEST).credit(CreditPolicy::Auto(CREDIT));
+        connection.accept_receiver(id, config)?;
+        self.clients.entry(peer).or_default().inlets.insert(id, service);
+        Ok(())
+    }
+
+    /// True if requests arrive on a link.
+    pub fn has_inlet(&self, peer: usize, id: ReceiverId) -> bool {
+        self.clients.get(&peer).is_some_and(|client| client.inlets.contains_key(&id))
+    }
+
+    pub fn forget_link(&mut self, peer: usize, link: LinkId) {
+        let Some(client) = self.clients.get_mut(&peer) else { return };
+        match link {
+            LinkId::Sender(id) => drop(client.outlets.remove(&id)),
+            LinkId::Receiver(id) => drop(client.inlets.remove(&id)),
+        }
+    }
+
+    /// Forgets a connection.
+    pub fn forget(&mut self, peer: usize) {
+        self.clients.remove(&peer);
+    }
+
+    /// Returns the service that a link's requests are for.
+    pub fn service_of(&self, peer: usize, id: ReceiverId) -> Option<Service> {
+        self.clients.get(&peer)?.inlets.get(&id).cloned()
+    }
+
+    /// Returns the service's link that `reply-to` names, or else the last of its links, if there is one.
+    pub fn outlet(
+        &self,
+        peer: usize,
+        service: &Service,
+        reply_to: Option<&Str>,
+    ) -> Result<Option<SenderId>, AmqpError> {
+        let outlets = self.clients.get(&peer).into_iter().flat_map(|client| &client.outlets);
+        let of_service = outlets.filter(|(_, outlet)| outlet.service == *service);
+        let is_named = |outlet: &Outlet| reply_to.is_some() && outlet.address.as_ref() == reply_to;
+        match of_service.max_by_key(|(_, outlet)| is_named(outlet)) {
+            Some((_, outlet)) if outlet.waiting.len() >= WAITING => Err(full()),
+            best => Ok(best.map(|(id, _)| *id)),
+        }
+    }
+
+    /// Sends an answer.
+    pub fn post(
+        &mut self,
+        peer: usize,
+        connection: &mut Connection,
+        id: SenderId,
+        answer: &Payload,
+        room: &Rc<Room>,
+    ) -> Result<(), AmqpError> {
+        let outlet = self.clients.get_mut(&peer).and_then(|client| client.outlets.get_mut(&id));
+        if let Some(outlet) = outlet {
+            // A copy, so that the answer keeps no block of the request.
+            let charge = room.take(answer.len()).ok_or_else(full)?;
+            outlet.waiting.push_back((answer.detach(), charge));
+            self.send_waiting(peer, connection, id);
+        }
+        Ok(())
+    }
+
+    /// Sends what waits for a link's credit. `SENDER_READY` follows when it can go on.
+    pub fn send_waiting(&mut self, peer: usize, connection: &mut Connection, id: SenderId) {
+        let client = self.clients.get_mut(&peer);
+        let Some(outlet) = client.and_then(|client| client.outlets.get_mut(&id)) else { return };
+        let Ok(mut sender) = connection.sender(id) else { return };
+        while let Some((answer, _)) = outlet.waiting.front() {
+            let options = SendOptions::new().settled(outlet.settled);
+            match sender.send_with(outlet.tag, answer.clone(), &options) {
+                // An answer that the client does not take can only be dropped.
+                Ok(_) | Err(CommandError::TooLarge { .. }) => drop(outlet.waiting.pop_front()),
+                Err(_) => return,
+            }
+            outlet.tag = outlet.tag.wrapping_add(1);
+        }
+        // An error means that no drain was asked for.
+        let _ = sender.drained();
+    }
+}
+
+fn full() -> AmqpError {
+    AmqpError::described(ErrorCondition::ResourceLimitExceeded, "too many answers wait for credit")
+}

@@ -1,0 +1,130 @@
+//! Messages that arrive: singly or in batches, for the queue of their link or the one that they name.
+
+use std::rc::Rc;
+
+use amqp_proto::{
+    CommandError, Connection, Delivery, ReceiverId,
+    extensions::azure::names::BATCH_FORMAT,
+    frame::Payload,
+    message::{Message, MessageError, ParseOptions},
+    spec::{
+        definitions::{AmqpError, ErrorCondition},
+        messaging::MESSAGE_FORMAT,
+    },
+    types::{Fields, MessageFormat, Str, Symbol, Value},
+};
+
+use crate::{
+    address::node_name,
+    batch,
+    node::{Node, no_room},
+    services::Service,
+    stored::{Stored, destination, scheduled_time},
+};
+
+impl Node {
+    /// Stores a message that has arrived, and settles it.
+    pub(crate) fn store(
+        &mut self,
+        peer: usize,
+        connection: &mut Connection,
+        id: ReceiverId,
+        delivery: Delivery,
+    ) -> Result<(), CommandError> {
+        let mut receiver = connection.receiver(id)?;
+        let Some(link) = self.links.get(&(peer, id.into())) else { return receiver.release(delivery.id) };
+        let can_reject = link.takes_rejected && !delivery.settled;
+        let name = link.name.clone();
+        match self.push(name, peer, delivery.message_format, delivery.payload.clone()) {
+            Ok(()) => receiver.accept(delivery.id),
+            Err(error) if can_reject => receiver.reject(delivery.id, Some(error)),
+            // There is no other way to report what became of the message.
+            Err(error) => {
+                let tag = Value::from(delivery.tag.as_bytes().to_vec());
+                let info = Fields::new().with(Symbol::from_static("delivery-tag"), tag);
+                receiver.close(Some(AmqpError { info: Some(info), ..error }))
+            }
+        }
+    }
+
+    /// Puts a message into the queue with this name, or into the one that the message names.
+    pub(crate) fn push(
+        &mut self,
+        name: Option<Str>,
+        from: usize,
+        format: MessageFormat,
+        payload: Payload,
+    ) -> Result<(), AmqpError> {
+        let named =
+            || node_name(&destination(format, &payload)?).filter(|name| Service::named(name).is_none());
+        let name = name.or_else(named);
+        let name = name.ok_or_else(|| {
+            AmqpError::described(ErrorCondition::NotFound, "the message's field `to` names no queue")
+        })?;
+        if format == BATCH_FORMAT {
+            self.put_batch(&name, from, payload)
+        } else {
+            self.put(&name, from, format, payload)
+        }
+    }
+
+    /// Puts a message into a queue.
+    pub(crate) fn put(
+        &mut self,
+        name: &Str,
+        from: usize,
+        format: MessageFormat,
+        payload: Payload,
+    ) -> Result<(), AmqpError> {
+        let is_azure = self.services.is_azure(from);
+        let time = is_azure.then(|| scheduled_time(format, &payload)).flatten();
+        let payload = if is_azure && format == MESSAGE_FORMAT { self.identified(payload) } else { payload };
+        let queue = self.queue(name)?;
+        let message = Stored::new(from, format, payload, queue.room());
+        let stored = message.is_some();
+        match (message, time) {
+            (Some(message), Some(time)) => {
+                let number = queue.take_number();
+                queue.parked.schedule(number, time, message);
+            }
+            (Some(message), None) => queue.push(message),
+            (None, _) => {}
+        }
+        self.set_alarm(name);
+        self.note(name);
+        if stored { Ok(()) } else { Err(no_room()) }
+    }
+
+    /// Puts the messages of a batch into a queue: all of them, or none. Consumers get them singly.
+    fn put_batch(&mut self, name: &Str, from: usize, payload: Payload) -> Result<(), AmqpError> {
+        let malformed =
+            |error: MessageError| AmqpError::described(ErrorCondition::DecodeError, error.to_string());
+        let options = ParseOptions { body_required: false, ..ParseOptions::default() };
+        let batch = Message::parse(payload, &options).map_err(malformed)?;
+        let room = Rc::clone(self.queue(name)?.room());
+        let stored = batch::messages(&batch).map(|message| {
+            let message = self.identified(message.map_err(malformed)?);
+            Stored::new(from, MESSAGE_FORMAT, message, &room).ok_or_else(no_room)
+        });
+        let stored: Result<Vec<Stored>, AmqpError> = stored.collect();
+        let queue = self.queue(name)?;
+        let done = stored.map(|messages| messages.into_iter().for_each(|message| queue.push(message)));
+        // The queue may be new, and without a message it goes again.
+        self.note(name);
+        done
+    }
+
+    /// Returns a message of a client of Azure with a message-id. Service Bus adds it, and its client for JavaScript
+    /// cannot complete a message without one. Messages of other clients stay as they are (3.2).
+    pub(crate) fn identified(&mut self, payload: Payload) -> Payload {
+        let options = ParseOptions { body_required: false, ..ParseOptions::default() };
+        let message = match Message::parse(payload.clone(), &options) {
+            Ok(message) if message.message_id() == Ok(None) => message,
+            _ => return payload,
+        };
+        self.last_id += 1;
+        let id = format!("{}-{}", self.services.started.as_millis(), self.last_id);
+        let builder = message.to_builder().map(|builder| builder.message_id(&*id));
+        builder.and_then(|builder| builder.try_build()).unwrap_or(payload)
+    }
+}
