@@ -148,7 +148,8 @@ def rabbitmq4(cache):
         if not program("debootstrap"):
             apt("debootstrap", "debian-archive-keyring")
         for attempt in range(1, TRIES + 1):
-            # What an attempt leaves is of no use for the next one.
+            # What an attempt leaves is of no use for the next one; an interrupted one may have left mounts too.
+            _unmount(root)
             shutil.rmtree(root, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
             try:
@@ -171,6 +172,14 @@ def rabbitmq4_version():
     status = CHROOT.joinpath("var/lib/dpkg/status").read_text() if CHROOT else ""
     found = re.search(r"Package: rabbitmq-server\n(?:.+\n)*?Version: ([^-\n]+)", status)
     return found.group(1) if found else "4"
+
+
+def _unmount(root):
+    """Takes away what is mounted below a folder, of which nothing else may be deleted with it."""
+    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for mount in sorted((mount for mount in mounts if Path(mount).is_relative_to(root)), reverse=True):
+        if subprocess.run(["umount", mount]).returncode:
+            raise Failed(f"{mount} is still mounted")
 
 
 def _mirror():

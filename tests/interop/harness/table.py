@@ -6,6 +6,7 @@ import re
 import threading
 
 from . import versions
+from .ours import ROOT
 
 BEGIN, END = "<!-- table -->\n", "<!-- end of table -->\n"
 
@@ -49,6 +50,7 @@ class Table:
 
 def tidy(reason):
     """A reason for a page: in one line, without what differs from run to run."""
+    reason = reason.replace(f"{ROOT}/", "")
     reason = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", reason)
     return re.sub(r"\s+", " ", reason).replace("|", "\\|")
 

@@ -168,4 +168,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except Exception as error:  # the reason is one line, and not where in the client it arose
+        sys.exit(f"{type(error).__name__}: {error}")

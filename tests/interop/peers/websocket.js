@@ -45,7 +45,7 @@ function server() {
   rhea.on('receiver_open', ({ receiver }) => receiver.set_target({ address: receiver.target.address }));
   rhea.on('message', ({ receiver, message }) => process.stdout.write(`received ${receiver.target.address} ${message.body}\n`));
   for (const name of ['error', 'protocol_error', 'connection_error']) rhea.on(name, context => process.stderr.write(`${name}: ${context.message || ''}\n`));
-  rhea.websocket_accept(listen(), { container_id: 'websocket-server' });
+  listen().on('connection', socket => rhea.websocket_accept(socket, { container_id: 'websocket-server' }));
 }
 
 function client() {
