@@ -17,7 +17,12 @@ class Table:
     def __init__(self):
         self.counts = {"ok": 0, "n/a": 0, "FAILED": 0}
         self.rows = []
+        self.places = {}
         self.lock = threading.Lock()
+
+    def plan(self, case):
+        """Gives a case its place on a page, whenever it ends."""
+        self.places[case.peer, case.direction, case.name] = len(self.places)
 
     def line(self, peer, direction, case, result, reason="", seconds=None):
         took = f"  # {seconds:.1f} s" if seconds is not None else ""
@@ -35,16 +40,13 @@ class Table:
     def markdown(self):
         counts = ", ".join(f"{count} {result}" for result, count in self.counts.items())
         yield f"{datetime.date.today().isoformat()}, {system()}: {counts}.\n"
-        # Cases that wait end late: they are put beside the others of their peer.
-        for peer in dict.fromkeys(row[0] for row in self.rows):
+        ordered = sorted(self.rows, key=lambda row: self.places.get(row[:3], -1))
+        for peer in dict.fromkeys(row[0] for row in ordered):
             yield f"## {peer}: {versions.of(peer)}\n"
             yield "| direction | case | result |"
             yield "|---|---|---|"
-            rows = [row for row in self.rows if row[0] == peer]
-            for direction in dict.fromkeys(row[1] for row in rows):
-                for _, _, case, result, reason in (row for row in rows if row[1] == direction):
-                    text = f"{result}: {tidy(reason)}" if reason else result
-                    yield f"| {direction} | {case} | {text} |"
+            for _, direction, case, result, reason in (row for row in ordered if row[0] == peer):
+                yield f"| {direction} | {case} | {result}{': ' if reason else ''}{tidy(reason)} |"
             yield ""
 
 

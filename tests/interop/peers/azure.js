@@ -131,7 +131,7 @@ const hubJobs = {
     await new Promise((resolve, reject) => {
       client.subscribe('0', {
         async processEvents(events) {
-          // None if nothing has come for the time that is allowed.
+          // None if nothing arrived in the time that is allowed.
           if (!events.length) reject(new Error(`${taken.length} events where ${given.count} were due`));
           taken.push(...events.map(event => event.body));
           if (taken.length >= given.count) resolve();

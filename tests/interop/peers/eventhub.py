@@ -55,7 +55,7 @@ def receive(given):
     taken = []
 
     def on_event(_partition, event):
-        # None if nothing has come for the time that is allowed.
+        # None if nothing arrived in the time that is allowed.
         if event is not None:
             taken.append(event.body_as_str())
         if event is None or len(taken) == given.count:
