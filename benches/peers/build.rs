@@ -37,7 +37,7 @@ fn versions() {
     let lock = manifest.join("Cargo.lock");
     println!("cargo:rerun-if-changed={}", lock.display());
     let lock = fs::read_to_string(lock).expect("the lock file is written before the build");
-    for name in ["fe2o3-amqp", "serde_amqp", "ntex-amqp", "ntex-amqp-codec"] {
+    for name in ["fe2o3-amqp", "serde_amqp", "ntex-amqp", "ntex-amqp-codec", "ramqp", "ramqp-core"] {
         let entry = format!("name = \"{name}\"\nversion = \"");
         let at = lock.find(&entry).expect("the crate is locked");
         let version = lock[at + entry.len()..].split('"').next().unwrap_or_default();

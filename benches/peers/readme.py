@@ -16,8 +16,8 @@ BEGIN, END = "<!-- speed -->\n", "<!-- end of speed -->\n"
 
 # Peers by the column that they share: a library and its codec.
 PEERS = {"Proton C": "Proton C", "fe2o3-amqp": "fe2o3-amqp", "serde_amqp": "fe2o3-amqp", "ntex-amqp": "ntex-amqp",
-         "ntex-amqp-codec": "ntex-amqp"}
-COLUMNS = ["Proton C", "fe2o3-amqp", "ntex-amqp"]
+         "ntex-amqp-codec": "ntex-amqp", "ramqp": "ramqp", "ramqp-core": "ramqp"}
+COLUMNS = ["Proton C", "fe2o3-amqp", "ntex-amqp", "ramqp"]
 
 ROWS = {
     "32 B pre-settled, batch 64": "32 B settled, batches of 64",

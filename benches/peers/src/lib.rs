@@ -10,6 +10,7 @@ mod ntex;
 mod ours;
 pub mod plan;
 mod proton;
+mod ramqp;
 pub mod report;
 mod row;
 pub mod run;

@@ -6,6 +6,9 @@ pub const NTEX: &str = concat!("ntex-amqp-codec ", env!("VERSION_NTEX_AMQP_CODEC
 
 pub const NTEX_AMQP: &str = concat!("ntex-amqp ", env!("VERSION_NTEX_AMQP"));
 
+pub const RAMQP: &str = concat!("ramqp ", env!("VERSION_RAMQP"));
+pub const RAMQP_CORE: &str = concat!("ramqp-core ", env!("VERSION_RAMQP_CORE"));
+
 /// Qpid Proton C as it is installed.
 pub fn proton() -> String {
     format!("Proton C {}", crate::proton::version())

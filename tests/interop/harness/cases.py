@@ -21,6 +21,9 @@ PROMPT = 15
 IDLE_TIMEOUT_MS = 1000
 IDLE_S = 5
 
+# Maximum frame sizes, and their names.
+WIDE = [("512 B", 512), ("64 KiB", 64 * KIB)]
+
 # Split over many frames at 512 bytes, over a few by default.
 SPLIT = (100, 20_000)
 
@@ -30,10 +33,11 @@ REALM = "interop"
 USER, PASSWORD = f"amqp@{REALM}", "secret"
 LOGIN, WRONG_LOGIN = f"{quote(USER)}:{PASSWORD}", f"{quote(USER)}:wrong"
 MECHANISMS = ("PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256")
-REFUSED = r"(?i)unauthori[sz]ed|authenticat|sasl"
+REFUSED = r"(?i)unauthori[sz]ed|authenticat|sasl|ANONYMOUS.* is not supported"
 # The words of our programs and of the peers' for a wrong password. Without a common mechanism the words are others.
 WRONG_TO_US = r"did not authenticate us"
-WRONG_TO_PEER = r"Failed to authenticate|Authentication failed \[mech=(?!none)"
+WRONG_TO_PEER = (r"Failed to authenticate|Authentication failed \[mech=(?!none)|SASL error code Auth|"
+                 r"authentication failed \(bad credentials\)")
 UNTRUSTED = r"(?i)certificate|UnknownIssuer"
 
 VALUES = Path(__file__).resolve().parent.parent / "values.json"

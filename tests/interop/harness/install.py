@@ -1,6 +1,7 @@
 """Puts the peers in place, once, through apt-get, pip and npm as the machine has them configured."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,18 +11,33 @@ from pathlib import Path
 
 from .process import Failed
 
+# The suite's own programs in Rust.
+RUST = Path(__file__).resolve().parent.parent / "rust"
 RHEA = "3.0.5"
 PROTON = "0.40.0"
 SERVICE_BUS = "7.15.0"
+EVENT_HUBS = "5.15.1"
+NODE_SERVICE_BUS = "7.9.5"
+NODE_EVENT_HUBS = "6.0.4"
+WS = "8.23.0"
+# The release of Debian that has RabbitMQ 4.
+DEBIAN = "trixie"
 TRIES = 4
+
+# Where RabbitMQ 4 is, once it is known.
+CHROOT = None
 
 # Debian packages start their services while they are installed, unless this file says no.
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
-def run(argv, timeout=600, **options):
+class NotHere(Failed):
+    """What this machine does not allow, which is no fault."""
+
+
+def run(argv, timeout=600, tries=TRIES, **options):
     """Runs an installer, and again after a pause if it fails: a mirror may be away for a moment."""
-    for attempt in range(1, TRIES + 1):
+    for attempt in range(1, tries + 1):
         try:
             done = subprocess.run([str(word) for word in argv], timeout=timeout, text=True, stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
@@ -32,10 +48,10 @@ def run(argv, timeout=600, **options):
             said = f"no end within {timeout} s"
         except OSError as error:
             said = str(error)
-        print(f"# {argv[0]}, attempt {attempt} of {TRIES}: {said.strip()[-500:]}", file=sys.stderr)
-        if attempt < TRIES:
+        print(f"# {argv[0]}, attempt {attempt} of {tries}: {said.strip()[-500:]}", file=sys.stderr)
+        if attempt < tries:
             time.sleep(3 * attempt)
-    raise Failed(f"{' '.join(str(word) for word in argv[:3])} failed {TRIES} times")
+    raise Failed(f"{' '.join(str(word) for word in argv[:3])} failed {tries} times")
 
 
 def apt(*packages):
@@ -56,18 +72,123 @@ def apt(*packages):
             POLICY.unlink(missing_ok=True)
 
 
-def rhea(cache):
-    """rhea from npm. Returns the folder for NODE_PATH."""
-    folder = cache / "rhea"
+def npm(folder, **packages):
+    """Packages from npm in these versions. Returns the folder for NODE_PATH."""
     modules = folder / "node_modules"
-    manifest = modules / "rhea" / "package.json"
-    if not (manifest.exists() and f'"version": "{RHEA}"' in manifest.read_text()):
+
+    def is_there(name, version):
+        manifest = modules / name / "package.json"
+        return manifest.exists() and f'"version": "{version}"' in manifest.read_text()
+    if not all(is_there(name, version) for name, version in packages.items()):
         if not (shutil.which("node") and shutil.which("npm")):
             apt("nodejs", "npm")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text('{"private": true}\n')
-        run(["npm", "install", "--no-audit", "--no-fund", "--no-save", f"rhea@{RHEA}"], cwd=folder)
+        run(["npm", "install", "--no-audit", "--no-fund", "--no-save",
+             *(f"{name}@{version}" for name, version in packages.items())], cwd=folder)
     return modules
+
+
+def rhea(cache):
+    """rhea from npm. Returns the folder for NODE_PATH."""
+    return npm(cache / "rhea", rhea=RHEA)
+
+
+def websocket(cache):
+    """rhea and a WebSocket for it, from npm. Returns the folder for NODE_PATH."""
+    return npm(cache / "websocket", rhea=RHEA, ws=WS)
+
+
+def azure_node(cache):
+    """The clients of Service Bus and Event Hubs from npm. Returns the folder for NODE_PATH."""
+    return npm(cache / "azure-node", **{"@azure/service-bus": NODE_SERVICE_BUS, "@azure/event-hubs": NODE_EVENT_HUBS})
+
+
+def azure_python(cache):
+    """The clients of Service Bus and Event Hubs from PyPI in a venv. Returns the venv's python."""
+    ready = ("from importlib.metadata import version as v; import azure.servicebus, azure.eventhub; "
+             f"assert v('azure-servicebus') == '{SERVICE_BUS}' and v('azure-eventhub') == '{EVENT_HUBS}'")
+    return _venv(cache / "azure", ready, [], f"azure-servicebus=={SERVICE_BUS}", f"azure-eventhub=={EVENT_HUBS}")
+
+
+def rust(cache, name):
+    """A program of the suite's own, with the crates that its lock file has. Returns its path."""
+    folder = cache / "rust"
+    run(["cargo", "build", "--locked", "--package", f"interop-{name}"], timeout=1800, cwd=RUST,
+        env={**os.environ, "CARGO_TARGET_DIR": str(folder)})
+    return folder / "debug" / f"interop-{name}"
+
+
+def rust_version(name):
+    """The version of a crate in the lock file of the suite's programs."""
+    text = (RUST / "Cargo.lock").read_text()
+    return re.search(rf'name = "{name}"\nversion = "(.*)"', text).group(1)
+
+
+def proton_cpp(cache):
+    """A program on Proton's C++ API from Debian, compiled here. Returns its path."""
+    if not Path("/usr/include/proton/container.hpp").exists():
+        if not shutil.which("apt-get"):
+            raise NotHere("Proton's C++ API is taken from a Debian package, and there is no apt-get here")
+        apt("libqpid-proton-cpp12-dev", *([] if shutil.which("g++") else ["g++"]))
+    source, path = RUST.parent / "peers" / "proton.cpp", cache / "proton-cpp"
+    run(["g++", "-std=c++17", "-O1", "-Wall", "-o", path, source, "-lqpid-proton-cpp"])
+    return path
+
+
+def rabbitmq4(cache):
+    """RabbitMQ 4 from a later Debian, in a chroot. Returns the chroot."""
+    global CHROOT
+    if os.geteuid() != 0:
+        raise NotHere("a chroot needs root")
+    if not shutil.which("apt-get"):
+        raise NotHere("the chroot is filled with Debian's packages, and there is no apt-get here")
+    folder, root = cache / "rabbitmq4", cache / "rabbitmq4" / "root"
+    if not (root / ".ready").exists():
+        if not program("debootstrap"):
+            apt("debootstrap", "debian-archive-keyring")
+        for attempt in range(1, TRIES + 1):
+            # What an attempt leaves is of no use for the next one; an interrupted one may have left mounts too.
+            _unmount(root)
+            shutil.rmtree(root, ignore_errors=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                run([program("debootstrap"), "--variant=minbase", "--include=rabbitmq-server", DEBIAN, root, _mirror()],
+                    timeout=900, tries=1)
+                break
+            except Failed:
+                if attempt == TRIES:
+                    raise
+                time.sleep(5)
+        for packages in (root / "var" / "cache" / "apt" / "archives").glob("*.deb"):
+            packages.unlink()
+        (root / ".ready").touch()
+    CHROOT = root
+    return root
+
+
+def rabbitmq4_version():
+    """The version in the chroot."""
+    status = CHROOT.joinpath("var/lib/dpkg/status").read_text() if CHROOT else ""
+    found = re.search(r"Package: rabbitmq-server\n(?:.+\n)*?Version: ([^-\n]+)", status)
+    return found.group(1) if found else "4"
+
+
+def _unmount(root):
+    """Takes away what is mounted below a folder, of which nothing else may be deleted with it."""
+    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for mount in sorted((mount for mount in mounts if Path(mount).is_relative_to(root)), reverse=True):
+        if subprocess.run(["umount", mount]).returncode:
+            raise Failed(f"{mount} is still mounted")
+
+
+def _mirror():
+    """The mirror that apt is configured with."""
+    sites = run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]).split()
+    sites = [site for site in sites if "security" not in site]
+    if not sites:
+        raise NotHere("apt has no mirror")
+    return sites[0]
 
 
 def proton(cache):

@@ -35,6 +35,12 @@ class Ours:
             if not os.access(path, os.X_OK):
                 raise SystemExit(f"{path} is not there or can't be run")
 
+    def example(self, name):
+        """The path of another example, built here."""
+        build = ["cargo", "build", "--release", "--locked", "--example", name, "--features", "scram"]
+        subprocess.run(build, cwd=ROOT, check=True)
+        return target_folder() / "release" / "examples" / name
+
     @cached_property
     def certificates(self):
         """Those of every server with TLS, the peers' too."""

@@ -10,7 +10,7 @@ from .process import Failed, Process, free_port
 PROGRAMS = Path(__file__).resolve().parent.parent / "peers"
 
 
-def _flags(options):
+def flags(options):
     """count=3, settled=True, user=None becomes --count 3 --settled."""
     words = []
     for name, value in options.items():
@@ -25,16 +25,20 @@ def _flags(options):
 class Peer:
     """An implementation with a client program and a server program."""
 
+    def command(self, job, options):
+        """The command line for a job."""
+        if job == "server":
+            return [*self.program, PROGRAMS / f"server{self.suffix}", *flags(options)]
+        return [*self.program, PROGRAMS / f"client{self.suffix}", job, *flags(options)]
+
     def client(self, job, **options):
         """Starts the client on a job: send, receive or fault."""
-        return Process(f"{self.name}-{job}", [*self.program, PROGRAMS / f"client{self.suffix}", job, *_flags(options)],
-                       self.env)
+        return Process(f"{self.name}-{job}", self.command(job, options), self.env)
 
     def server(self, **options):
         """Starts the server and returns it with its port, when it listens."""
         port = free_port()
-        server = Process(f"{self.name}-server",
-                         [*self.program, PROGRAMS / f"server{self.suffix}", *_flags({"port": port, **options})], self.env)
+        server = Process(f"{self.name}-server", self.command("server", {"port": port, **options}), self.env)
         try:
             server.next_line("READY", 60)
         except BaseException:

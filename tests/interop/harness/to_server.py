@@ -2,21 +2,18 @@
 
 import json
 import sys
-import time
 from functools import partial
 
 from .cases import (IDLE_S, IDLE_TIMEOUT_MS, KIB, LOGIN, MECHANISMS, MIB, MODES, PASSWORD, PATIENCE, PROMPT, SPLIT,
-                    UNTRUSTED, USER, VOLUMES, WRONG_LOGIN, WRONG_TO_US, Case, fresh, size_text, volume_text)
-from .ours import check_made_up, check_received, check_refused, check_sent
+                    UNTRUSTED, USER, VOLUMES, WIDE, WRONG_LOGIN, WRONG_TO_US, Case, volume_text)
+from .ours import check_received, check_refused, check_sent
 from .peers import PROGRAMS
 from .process import Failed
-from .rabbitmq import RabbitMQ
 
 sys.path.insert(0, str(PROGRAMS))
 from body import text  # noqa: E402  (the peers' own module, so that both ends agree on the bytes)
 
 DIRECTION = "server"
-WIDE = [("512 B", 512), ("64 KiB", 64 * KIB)]
 CONDITION = "amqp:resource-limit-exceeded"
 
 
@@ -146,78 +143,3 @@ class ToServer:
             program = {"send": self.ours.send, "receive": self.ours.receive}[job]
             with program(port, f"fail/{endpoint}", "--count", "1") as client:
                 check_refused(client, PROMPT, CONDITION)
-
-
-class ToRabbitMQ:
-    """The cases of RabbitMQ, which is a broker: what send leaves in a queue, receive takes from it."""
-
-    def __init__(self, ours, script, folder):
-        self.ours, self.script, self.folder = ours, script, folder
-        self.node = None
-
-    def start(self):
-        self.node = RabbitMQ(self.script, self.folder / "rabbitmq").wait_ready()
-
-    def stop(self):
-        if self.node:
-            self.node.stop()
-
-    def cases(self):
-        case = partial(Case, "rabbitmq", DIRECTION)
-        for count, size in VOLUMES:
-            for mode, settled in MODES.items():
-                yield case(f"{volume_text(count, size)} {mode}, send and receive",
-                           partial(self.transfer, [], count, size, settled))
-        yield case("drain", self.unreachable)
-        for mechanism in ("none", "anonymous"):
-            yield case(f"SASL {mechanism if mechanism == 'none' else mechanism.upper()}",
-                       partial(self.transfer, ["--sasl", mechanism], 10, 10, False))
-        yield case("SASL PLAIN", partial(self.transfer, [], 10, 10, False, login=LOGIN))
-        for job in ("send", "receive"):
-            yield case(f"SASL PLAIN wrong password, {job}", partial(self.refused, job))
-        for text_size, size in WIDE:
-            yield case(f"max-frame-size {text_size} of ours",
-                       partial(self.transfer, ["--max-frame-size", str(size)], *SPLIT, False))
-            yield case(f"max-frame-size {text_size} of the peer", self.unreachable)
-        yield case("idle-time-out 1 s of the peer", self.idle, idle=True)
-        yield case("peer ends the session with an error, send",
-                   partial(self.failing, self.ours.send, "/exchange/none/key"))
-        yield case("peer ends the session with an error, receive",
-                   partial(self.failing, self.ours.receive, "/amq/queue/none"))
-        for endpoint in ("connection", "link"):
-            yield case(f"peer closes the {endpoint} with an error", self.unreachable)
-
-    def unreachable(self):
-        raise Failed("a case that limits.py excuses was run")
-
-    def transfer(self, send_options, count, size, settled, login=None):
-        address = fresh("queue")
-        mode = ["--settled"] if settled else []
-        volume = ["--count", str(count), "--size", str(size)]
-        port = self.node.port
-        with self.ours.send(port, address, *volume, *mode, *send_options, login=login) as sending:
-            check_sent(sending, count, settled, PATIENCE)
-        with self.ours.receive(port, address, "--count", str(count), *mode, login=login) as taking:
-            check_made_up(check_received(taking, count, PATIENCE), count, size)
-
-    def refused(self, job):
-        program = {"send": self.ours.send, "receive": self.ours.receive}[job]
-        with program(self.node.port, fresh("queue"), "--count", "1", login=WRONG_LOGIN) as client:
-            check_refused(client, PROMPT, WRONG_TO_US)
-
-    def idle(self):
-        """A node of its own, which asks for something to be heard each second."""
-        address = fresh("queue")
-        with RabbitMQ(self.script, self.folder / "rabbitmq-idle", heartbeat=IDLE_TIMEOUT_MS // 1000) as node:
-            node.wait_ready()
-            with self.ours.receive(node.port, address, "--count", "1", "--timeout", "60000") as taking:
-                time.sleep(IDLE_S)
-                with self.ours.send(node.port, address, "--count", "1", "--body", "late") as sending:
-                    check_sent(sending, 1, False, PATIENCE)
-                lines = check_received(taking, 1, PATIENCE)
-        if lines != [b"late"]:
-            raise Failed(f"receive printed {lines}")
-
-    def failing(self, program, address):
-        with program(self.node.port, address, "--count", "1") as client:
-            check_refused(client, PROMPT, "amqp:not-found")

@@ -3,6 +3,7 @@
 use crate::{
     fe2o3, ntex, ours,
     proton::Messages,
+    ramqp,
     row::{Bench, Row},
     target::Target::{Instructions, Nanoseconds},
     versions,
@@ -21,15 +22,18 @@ fn messages() -> Vec<Row> {
     let encode = Row::new("typical message: build and encode", || Box::new(ours::message::encode()))
         .against(versions::proton(), proton(Messages::encode))
         .against(versions::SERDE_AMQP, || Box::new(fe2o3::message::encode()))
-        .against(versions::NTEX, || Box::new(ntex::message::encode()));
+        .against(versions::NTEX, || Box::new(ntex::message::encode()))
+        .against(versions::RAMQP_CORE, || Box::new(ramqp::message::encode()));
     let all = Row::new("typical message: decode all", || Box::new(ours::message::decode_all()))
         .against(versions::proton(), proton(Messages::decode_all))
         .against(versions::SERDE_AMQP, || Box::new(fe2o3::message::decode()))
-        .against(versions::NTEX, || Box::new(ntex::message::decode()));
+        .against(versions::NTEX, || Box::new(ntex::message::decode()))
+        .against(versions::RAMQP_CORE, || Box::new(ramqp::message::decode()));
     let one = Row::new("typical message: decode one property", || Box::new(ours::message::decode_one()))
         .against(versions::proton(), proton(Messages::decode_one))
         .against(versions::SERDE_AMQP, || Box::new(fe2o3::message::decode()))
-        .against(versions::NTEX, || Box::new(ntex::message::decode()));
+        .against(versions::NTEX, || Box::new(ntex::message::decode()))
+        .against(versions::RAMQP_CORE, || Box::new(ramqp::message::decode()));
     let targets = [(encode, 130.0), (all, 150.0), (one, 40.0)];
     targets.map(|(row, most)| row.target(Nanoseconds(most)).target(Instructions(1500))).into()
 }
@@ -41,6 +45,7 @@ fn performatives() -> Vec<Row> {
             Row::new($work, || Box::new(ours::performatives::$function()))
                 .against(versions::SERDE_AMQP, || Box::new(fe2o3::codec::$function()))
                 .against(versions::NTEX, || Box::new(ntex::codec::$function()))
+                .against(versions::RAMQP_CORE, || Box::new(ramqp::codec::$function()))
                 .target(Nanoseconds($most))
         };
     }

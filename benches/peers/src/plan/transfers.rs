@@ -7,7 +7,7 @@ use super::{CREDIT, FRAME, Load, Shape};
 use crate::{
     fe2o3, ntex,
     ours::{Transfers, Wire},
-    proton,
+    proton, ramqp,
     row::{Bench, Curve, Row},
     target::Target,
     versions,
@@ -48,6 +48,10 @@ fn fe2o3(load: Load) -> impl Fn() -> Bench {
     move || Box::new(fe2o3::transfers::transfers(load))
 }
 
+fn ramqp(load: Load) -> impl Fn() -> Bench {
+    move || Box::new(ramqp::transfers::transfers(load))
+}
+
 fn ntex(load: Load) -> impl Fn() -> Bench {
     move || Box::new(ntex::transfers::transfers(load))
 }
@@ -86,7 +90,9 @@ fn words(load: Load) -> String {
 fn small() -> Vec<Row> {
     let load = |payload, settled, batch| Load { payload, settled, batch, max_frame_size: FRAME };
     let plain = |load| {
-        let row = row(words(load), load).against(versions::FE2O3, fe2o3(load));
+        let row = row(words(load), load)
+            .against(versions::FE2O3, fe2o3(load))
+            .against(versions::RAMQP, ramqp(load));
         // Its stream for tests copies byte by byte, which only small messages do not suffer from.
         let row = if load.payload <= 32 { row.against(versions::NTEX_AMQP, ntex(load)) } else { row };
         row.main().counted().target(Target::Allocations(0))

@@ -3,11 +3,12 @@
 use plotters::style::RGBColor;
 
 const OURS: RGBColor = RGBColor(31, 78, 121);
-const PEERS: [(&str, RGBColor); 4] = [
+const PEERS: [(&str, RGBColor); 5] = [
     ("Proton", RGBColor(214, 113, 36)),
     ("fe2o3", RGBColor(86, 140, 72)),
     ("serde", RGBColor(130, 175, 110)),
     ("ntex", RGBColor(140, 98, 168)),
+    ("ramqp", RGBColor(190, 60, 90)),
 ];
 
 /// The same colour for the same peer in every plot; this engine's for whoever is none of them.

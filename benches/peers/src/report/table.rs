@@ -23,7 +23,10 @@ fn processor() -> String {
 fn head(text: &mut String) -> std::fmt::Result {
     writeln!(text, "# This engine and its peers\n")?;
     writeln!(text, "- Processor: {}. Compiler: {}.", processor(), env!("RUSTC_VERSION"))?;
-    writeln!(text, "- This engine, fe2o3-amqp, serde_amqp, ntex-amqp and ntex-amqp-codec: {PROFILE}.")?;
+    writeln!(
+        text,
+        "- This engine, fe2o3-amqp, serde_amqp, ntex-amqp, ntex-amqp-codec, ramqp and ramqp-core: {PROFILE}."
+    )?;
     writeln!(text, "- {}: the shared library as Debian ships it.", versions::proton())?;
     writeln!(
         text,
