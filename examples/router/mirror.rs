@@ -74,6 +74,8 @@ impl Mirror {
             },
         }
         self.pass_on_ends(side, far);
+        // What waited on the far side may have been sent to the near side now.
+        self.pass_on_ends(1 - side, near);
     }
 
     fn begin(&mut self, side: usize, near: &mut Connection, far: &mut Connection, session: SessionId) {

@@ -11,6 +11,7 @@ mod clients;
 mod logins;
 mod messages;
 mod services;
+mod stacks;
 mod stopping;
 mod support;
 mod texts;
