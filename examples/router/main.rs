@@ -32,7 +32,7 @@ use driver::Driver;
 use mirror::Mirror;
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::timeout,
+    time::{self, timeout},
 };
 
 /// The time to connect to the server.
@@ -59,7 +59,11 @@ async fn main() -> Result<()> {
     let listener = TcpListener::bind(arguments.listen).await?;
     println!("listening on {}", listener.local_addr()?);
     loop {
-        let (socket, client) = listener.accept().await?;
+        let Ok((socket, client)) = listener.accept().await else {
+            // Such as too many open files, which others may close.
+            time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
         tokio::spawn(async move {
             let result = serve(socket, arguments.to).await;
             eprintln!("{client}: {}", result.unwrap_or_else(|error| error.to_string()));

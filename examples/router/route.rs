@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use amqp_proto::{
-    CommandError, Connection, Delivery, DeliveryId, ReceiverId, SendOptions, SenderId,
+    CommandError, Connection, Delivery, DeliveryId, ReceiverId, SenderId,
     spec::{
         definitions::{AmqpError, ErrorCondition},
         delivery_state::DeliveryState,
@@ -42,7 +42,7 @@ impl Route {
     pub fn take(&mut self, delivery: Delivery, is_whole: bool) {
         self.credit.on_delivery();
         let stream = (!is_whole).then(Stream::default);
-        self.held.push_back(Held { delivery, stream });
+        self.held.push_back(Held { delivery, stream, is_settled: false });
     }
 
     /// Notes that a delivery has all arrived, or that it never will.
@@ -102,51 +102,25 @@ impl Route {
 
     /// Sends the first delivery, or what has arrived of it. Returns true if that is all of it.
     fn send_first(&mut self, near: &mut Connection, far: &mut Connection) -> Result<bool, CommandError> {
-        let Some(Held { delivery, stream }) = self.held.front_mut() else { return Ok(false) };
-        let mut link = far.sender(self.sender)?;
-        let options = SendOptions::new()
-            .settled(delivery.settled)
-            .message_format(delivery.message_format)
-            .rcv_settle_mode(delivery.rcv_settle_mode);
-        let options = match &delivery.state {
-            // A state of the transfer is an outcome, or names a transaction (4.4.4).
-            Some(state) if !matches!(state, DeliveryState::Received(_)) => options.state(state.clone()),
-            _ => options,
-        };
-        let begun = match stream {
-            None => Some(link.send_with(delivery.tag, delivery.payload.clone(), &options)?),
-            Some(Stream { sent: None, is_aborted: false, .. }) => {
-                Some(link.send_streaming(delivery.tag, &options)?)
-            }
-            Some(_) => None,
-        };
-        if let Some(sent) = begun.filter(|_| !delivery.settled) {
-            self.sent.insert(delivery.id, sent);
-            self.arrived.insert(sent, delivery.id);
+        let Some(held) = self.held.front_mut() else { return Ok(false) };
+        let (id, mut link) = (held.delivery.id, far.sender(self.sender)?);
+        if let Some(sent) = held.begin(&mut link)?
+            && !held.delivery.settled
+        {
+            self.sent.insert(id, sent);
+            self.arrived.insert(sent, id);
         }
-        let Some(stream) = stream else { return Ok(true) };
-        stream.sent = stream.sent.or(begun);
-        let Some(sent) = stream.sent else { return Ok(true) };
-        if stream.is_aborted {
-            // It is aborted once, so another error than a closed window cannot be.
-            return link.abort(sent).map(|()| true);
-        }
-        // Reading frees the near end's window (2.5.6). So it is done when the chunk before is on its way.
-        loop {
-            stream.chunk =
-                stream.chunk.take().or_else(|| near.read_chunk(self.receiver, delivery.id).ok()?);
-            let Some(chunk) = &stream.chunk else { break };
-            link.write(sent, chunk.clone())?;
-            stream.chunk = None;
-        }
-        if !stream.is_complete {
+        if let Some(stream) = &mut held.stream
+            && !stream.pass_on(&mut link, || near.read_chunk(self.receiver, id).ok()?)?
+        {
             return Ok(false);
         }
-        link.finish(sent)?;
-        // It was sent unsettled, and its sender has settled it since.
-        if delivery.settled && self.sent.remove(&delivery.id).is_some() {
+        if held.is_settled
+            && let Some(sent) = self.sent.remove(&id)
+        {
             self.arrived.remove(&sent);
-            link.settle(sent, None)?;
+            // An error means that the receiver has settled it too.
+            let _ = link.settle(sent, None);
         }
         Ok(true)
     }
@@ -184,7 +158,7 @@ impl Route {
         state: Option<&DeliveryState>,
     ) {
         for held in self.held.iter_mut().filter(|held| (first..=last).contains(&held.delivery.id)) {
-            held.delivery.settled = true;
+            held.is_settled = true;
         }
         let ids: Vec<_> = self.sent.range(first..=last).map(|(id, sent)| (*id, *sent)).collect();
         for (id, sent) in ids {

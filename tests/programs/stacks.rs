@@ -263,10 +263,11 @@ fn router_passes_on_the_three_steps_of_rcv_settle_mode_second() {
             _ => None,
         });
         server.connection.receiver(receiver).unwrap().accept(id).unwrap();
-        server.until(|event| match event {
-            Event::DeliverySettled { link: LinkId::Receiver(_), first, .. } => Some(assert_eq!(*first, id)),
+        let settled = server.until(|event| match event {
+            Event::DeliverySettled { link: LinkId::Receiver(_), first, .. } => Some(*first),
             _ => None,
         });
+        assert_eq!(settled, id);
         finish(server);
         attach
     });
@@ -275,13 +276,12 @@ fn router_passes_on_the_three_steps_of_rcv_settle_mode_second() {
     let sender = attach_sender(&mut client, config);
     assert_eq!(client.connection.sender_ref(sender).unwrap().credit(), 3);
     let sent = client.connection.sender(sender).unwrap().send(1_u32, b"hello".as_slice()).unwrap();
-    client.until(|event| match event {
-        Event::DeliveryUpdated { first, state: Some(DeliveryState::Accepted(_)), .. } => {
-            Some(assert_eq!(*first, sent))
-        }
+    let updated = client.until(|event| match event {
+        Event::DeliveryUpdated { first, state: Some(DeliveryState::Accepted(_)), .. } => Some(*first),
         Event::DeliverySettled { .. } => panic!("the receiver has settled first"),
         _ => None,
     });
+    assert_eq!(updated, sent);
     client.connection.sender(sender).unwrap().settle(sent, None).unwrap();
     client.round_trip();
     client.connection.close(None).unwrap();

@@ -14,9 +14,6 @@ use amqp_proto::{
 };
 use bytes::{Buf, BytesMut};
 
-/// The messages that the broker may send ahead of the page.
-const CREDIT: u32 = 20;
-
 struct Client {
     connection: Connection,
     input: BytesMut,
@@ -54,8 +51,8 @@ fn with<T: Default>(run: impl FnOnce(&mut Client, &mut Vec<u8>) -> T) -> T {
     })
 }
 
+/// A conversion of a float saturates.
 fn instant(now: f64) -> Instant {
-    // A conversion of a float saturates.
     Instant::from_millis(now as u64)
 }
 
@@ -68,7 +65,6 @@ pub extern "C" fn buffer(len: usize) -> *mut u8 {
     })
 }
 
-/// Returns the length of the buffer.
 #[unsafe(no_mangle)]
 pub extern "C" fn buffer_len() -> usize {
     BUFFER.with_borrow(Vec::len)
@@ -80,9 +76,8 @@ pub extern "C" fn start() -> u32 {
     let text = BUFFER.with_borrow(|buffer| String::from_utf8_lossy(buffer).into_owned());
     let (to, from) = text.split_once('\n').unwrap_or((&text, &text));
     let client = Client::new(to, from);
-    let is_good = client.is_ok();
     CLIENT.set(client.ok());
-    is_good.into()
+    CLIENT.with_borrow(Option::is_some).into()
 }
 
 impl Client {
@@ -93,7 +88,7 @@ impl Client {
         connection.open()?;
         let session = connection.begin(SessionConfig::new())?;
         let sender = connection.session(session)?.attach_sender(SenderConfig::to(to))?;
-        let receiver = ReceiverConfig::from(from).credit(CreditPolicy::Auto(CREDIT));
+        let receiver = ReceiverConfig::from(from).credit(CreditPolicy::Auto(20));
         connection.session(session)?.attach_receiver(receiver)?;
         Ok(Self { connection, input: BytesMut::new(), sender, next_tag: 0 })
     }
@@ -196,11 +191,10 @@ pub extern "C" fn handle_timeout(now: f64) {
     with(|client, _| client.connection.handle_timeout(instant(now)));
 }
 
-/// Closes the connection.
+/// Closes the connection, unless it is closing already.
 #[unsafe(no_mangle)]
 pub extern "C" fn close() {
     with(|client, _| {
-        // An error means that it is closing already.
         let _ = client.connection.close(None);
     });
 }
