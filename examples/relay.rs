@@ -14,6 +14,7 @@ mod subprotocol;
 
 use std::{
     error::Error,
+    fs,
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
@@ -48,6 +49,9 @@ struct Arguments {
     /// The broker.
     #[arg(long, value_name = "ADDR")]
     to: SocketAddr,
+    /// The folder of the page.
+    #[arg(long, value_name = "FOLDER", default_value = "examples/browser")]
+    page: PathBuf,
     /// The page's WebAssembly module.
     #[arg(long, value_name = "FILE")]
     wasm: PathBuf,
@@ -107,9 +111,9 @@ fn serve(tcp: TcpStream, arguments: &Arguments) -> Result<()> {
     let path = text.split(' ').nth(1).and_then(|path| path.split('?').next()).unwrap_or_default();
     let (kind, body) = match path {
         _ if text.contains("\r\nupgrade: websocket") => return connect(tcp, head, arguments.to),
-        "/" => ("text/html; charset=utf-8", include_bytes!("browser/index.html").to_vec()),
-        "/client.mjs" => ("text/javascript", include_bytes!("browser/client.mjs").to_vec()),
-        "/client.wasm" => ("application/wasm", std::fs::read(&arguments.wasm)?),
+        "/" => ("text/html; charset=utf-8", fs::read(arguments.page.join("index.html"))?),
+        "/client.mjs" => ("text/javascript", fs::read(arguments.page.join("client.mjs"))?),
+        "/client.wasm" => ("application/wasm", fs::read(&arguments.wasm)?),
         _ => return Ok((&tcp).write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?),
     };
     let length = body.len();
