@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Serve a page, and connect its WebSocket to a broker.
 #[derive(Parser)]
 struct Arguments {
-    /// Where to listen; port 0 for any that is free.
+    /// The address to listen on; port 0 for any that is free.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// The broker.
@@ -61,7 +61,7 @@ struct Arguments {
 /// other. So a write is all of a frame or nothing.
 #[derive(Clone)]
 struct Socket {
-    /// What was read of the request, and is read again by the handshake.
+    /// The request as far as it was read. The handshake reads it again.
     head: io::Cursor<Vec<u8>>,
     read: Arc<TcpStream>,
     write: Arc<Mutex<TcpStream>>,

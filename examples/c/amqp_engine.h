@@ -135,7 +135,7 @@ enum AmqpStatus amqp_accept(struct AmqpEngine *engine, uint64_t delivery);
 
 // Passes bytes that were read. `now` is in milliseconds, of a clock that never goes back.
 //
-// What cannot be taken yet is kept: call it again, with no bytes, after events and output.
+// Input that cannot be taken yet is kept: call it again, with no bytes, after events and output.
 //
 // # Safety
 // As for `amqp_open`. The input is null or as many bytes.

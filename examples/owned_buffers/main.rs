@@ -39,7 +39,7 @@ const BLOCK: usize = 256 * 1024;
 const LEAST: usize = 16 * 1024;
 const QUEUE: &str = "owned_buffers";
 
-/// What the program sends, and what has become of it.
+/// The messages that are sent, and their progress.
 struct Job {
     engine: Connection,
     payload: Bytes,

@@ -45,7 +45,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 /// Connect each client to a server, and pass on what either of them sends.
 #[derive(Parser)]
 struct Arguments {
-    /// Where to listen; port 0 for any that is free.
+    /// The address to listen on; port 0 for any that is free.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5673")]
     listen: SocketAddr,
     /// The server.

@@ -1,4 +1,4 @@
-//! What one side of the router does, done on the other side: sessions, requests for links, and all ends.
+//! Does on one side of the router what happens on the other: sessions, requests for links, and all ends.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,13 @@ use crate::{
     route::Route,
 };
 
-/// How a link ended.
+/// The end of a link.
 pub enum End {
     Closed(Option<AmqpError>),
     Detached,
 }
 
-/// What one of the two connections has.
+/// The sessions and links of one of the two connections.
 #[derive(Default)]
 pub struct Side {
     /// Each session's counterpart on the other side.

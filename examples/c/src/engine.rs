@@ -1,4 +1,4 @@
-//! What stands behind a handle: an engine with one session, whose links and deliveries have numbers. Safe Rust.
+//! An engine behind a handle, with one session, whose links and deliveries have numbers. Safe Rust.
 
 use std::{collections::BTreeMap, ffi::CString};
 

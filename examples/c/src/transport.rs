@@ -6,7 +6,7 @@ use crate::{AmqpEvent, AmqpStatus, bytes, engine::AmqpEngine, store, with};
 
 /// Passes bytes that were read. `now` is in milliseconds, of a clock that never goes back.
 ///
-/// What cannot be taken yet is kept: call it again, with no bytes, after events and output.
+/// Input that cannot be taken yet is kept: call it again, with no bytes, after events and output.
 ///
 /// # Safety
 /// As for `amqp_open`. The input is null or as many bytes.

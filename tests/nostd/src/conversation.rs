@@ -47,7 +47,7 @@ impl End {
     }
 }
 
-/// What is counted on both ends.
+/// The messages and ends that both ends have seen.
 #[derive(Default)]
 struct Counts {
     sent: u32,

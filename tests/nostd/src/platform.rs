@@ -1,4 +1,4 @@
-//! What a program without std brings itself: memory, time, a console, and an end when it panics.
+//! The parts that a program without std brings itself: memory, time, a console, and an end when it panics.
 
 use core::{
     alloc::{GlobalAlloc, Layout},
