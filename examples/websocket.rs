@@ -6,6 +6,9 @@
 //! [`run`] moves the bytes. A binary message is a part of the stream and never a frame (OASIS amqp-wsb v1.0 CS01). For
 //! `wss`, put TLS on the socket first.
 
+#[path = "common/subprotocol.rs"]
+mod subprotocol;
+
 use std::{
     error::Error,
     io::{self, ErrorKind, Read, Write},
@@ -27,8 +30,7 @@ use clap::Parser;
 use tungstenite::{
     Error as WebSocketError, WebSocket,
     client::IntoClientRequest as _,
-    handshake::server::{ErrorResponse, Request, Response},
-    http::{HeaderValue, StatusCode, header::SEC_WEBSOCKET_PROTOCOL},
+    http::{HeaderValue, header::SEC_WEBSOCKET_PROTOCOL},
     protocol::WebSocketConfig,
 };
 
@@ -258,24 +260,11 @@ fn client(url: &str, address: &str) -> Result<()> {
     if is_accepted { Ok(()) } else { Err("the message was not accepted".into()) }
 }
 
-/// Chooses the subprotocol, or refuses a client that does not offer it.
-#[expect(clippy::result_large_err, reason = "the type of the callback")]
-fn choose(request: &Request, mut response: Response) -> std::result::Result<Response, ErrorResponse> {
-    let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-    let mut names = offered.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    if !names.any(|name| name.trim() == SUBPROTOCOL) {
-        let mut refusal = ErrorResponse::new(Some("the subprotocol is amqp".into()));
-        *refusal.status_mut() = StatusCode::BAD_REQUEST;
-        return Err(refusal);
-    }
-    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
-    Ok(response)
-}
-
 /// Accepts what one client asks for, and prints its messages.
 fn server(socket: TcpStream) -> Result<()> {
-    let socket = tungstenite::accept_hdr_with_config(Socket::new(socket)?, choose, Some(limits()))
-        .map_err(|error| error.to_string())?;
+    let socket =
+        tungstenite::accept_hdr_with_config(Socket::new(socket)?, subprotocol::choose, Some(limits()))
+            .map_err(|error| error.to_string())?;
     let config = ConnectionConfig::server("websocket-server").auto_accept_sessions(true).idle_timeout(IDLE);
     let connection = Connection::new(config.sasl(Mechanism::anonymous_server()));
     run(socket, connection, |connection, event| {

@@ -14,6 +14,7 @@ mod lifetimes;
 mod logins;
 mod messages;
 mod services;
+mod stacks;
 mod stopping;
 mod support;
 mod texts;

@@ -1,0 +1,182 @@
+//! Buffers that the kernel owns while it works on them, in the manner of io_uring: sends messages to a broker and
+//! receives them again, one operation of each kind in flight.
+//!
+//! ```sh
+//! cargo run --example broker -- --listen 127.0.0.1:5672
+//! cargo run --example owned_buffers -- 127.0.0.1:5672
+//! ```
+//!
+//! [`ring`] has the operations, this file the loop and the messages. compio submits the operations: to io_uring if the kernel allows it, else it does them itself when the socket is
+//! ready. The first line that is printed names the one that is in use; the code is the same.
+//!
+//! Nothing is copied on the way. A filled buffer becomes a chunk of [`Chunks`], whose payloads are slices of it. Output
+//! is taken by `next_chunk`: a large payload reaches the kernel in the memory that the application handed to `send`.
+
+mod ring;
+
+use std::{
+    env,
+    error::Error,
+    time::{Duration, Instant},
+};
+
+use amqp_proto::{
+    Connection, ConnectionConfig, CreditPolicy, Event, LinkId, Progress, ReceiverConfig, SenderConfig,
+    SenderId, SessionConfig, frame::Chunks, message::Message, sasl::Mechanism,
+    spec::delivery_state::DeliveryState,
+};
+use bytes::{Buf as _, Bytes, BytesMut};
+use compio::{BufResult, driver::DriverType, net::TcpStream, runtime::Runtime};
+use ring::{Completion, Ring};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// The number of messages, and the bytes of each.
+const COUNT: u64 = 200;
+const SIZE: usize = 100_000;
+/// The size of the blocks that are read into, and the space that a read must at least have.
+const BLOCK: usize = 256 * 1024;
+const LEAST: usize = 16 * 1024;
+const QUEUE: &str = "owned_buffers";
+
+/// The messages that are sent, and their progress.
+struct Job {
+    engine: Connection,
+    payload: Bytes,
+    sent: u64,
+    settled: u64,
+    received: u64,
+    /// Bytes of payloads that the kernel got in the memory that they were sent from.
+    uncopied: usize,
+}
+
+impl Job {
+    /// Moves the bytes until the connection has ended. See the loop in the crate's documentation.
+    async fn run(&mut self, socket: TcpStream) -> Result<()> {
+        let start = Instant::now();
+        let now = || {
+            amqp_proto::Instant::from_millis(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX))
+        };
+        let mut ring = Ring::new(socket);
+        let (mut input, mut progress) = (Chunks::default(), Progress::NeedInput);
+        let mut spare = Some(BytesMut::new());
+        loop {
+            while let Some(event) = self.engine.poll_event() {
+                self.on_event(event)?;
+            }
+            if !ring.is_writing()
+                && let Some(chunk) = self.engine.poll_transmit(now()).next_chunk()
+            {
+                if self.payload.as_ptr_range().contains(&chunk.as_ptr()) {
+                    self.uncopied += chunk.len();
+                }
+                ring.submit_write(chunk);
+                // Taken output makes room, which may raise events.
+                continue;
+            }
+            if !ring.is_writing() && self.engine.is_closed() {
+                return Ok(());
+            }
+            if progress == Progress::NeedInput {
+                if let Some(mut buffer) = spare.take() {
+                    // Messages that are not dropped yet share the block. If there are none, it is used again.
+                    if buffer.capacity() < LEAST {
+                        buffer.reserve(BLOCK);
+                    }
+                    ring.submit_read(buffer);
+                }
+            } else if !ring.is_writing() || progress == Progress::DrainEvents {
+                // Events or output were in the way, and are there no more.
+                progress = self.engine.handle_input(now(), &mut input);
+                continue;
+            }
+            let deadline = self.engine.poll_timeout();
+            let after = |at: amqp_proto::Instant| start + at.saturating_since(amqp_proto::Instant::default());
+            ring.set_deadline(deadline.map(after));
+            match ring.completion().await {
+                Completion::Read(BufResult(Ok(count), mut buffer)) if count > 0 => {
+                    input.push(buffer.split().freeze());
+                    spare = Some(buffer);
+                }
+                Completion::Read(_) => self.engine.handle_eof(now()),
+                Completion::Written(BufResult(Ok(count), mut chunk)) => {
+                    chunk.advance(count);
+                    if chunk.has_remaining() {
+                        ring.submit_write(chunk);
+                    }
+                }
+                // The peer's last frames may still be there to read.
+                Completion::Written(_) => self.engine.output_lost(now()),
+                Completion::Deadline => {}
+            }
+            self.engine.handle_timeout(now());
+            progress = self.engine.handle_input(now(), &mut input);
+        }
+    }
+
+    fn on_event(&mut self, event: Event) -> Result<()> {
+        match &event {
+            Event::SenderReady { sender } => self.send(*sender)?,
+            Event::DeliverySettled { link: LinkId::Sender(_), first, last, state } => {
+                if *state != Some(DeliveryState::ACCEPTED) {
+                    return Err(format!("a message was not accepted but {state:?}").into());
+                }
+                self.settled += first.through(*last);
+            }
+            Event::Delivery { receiver, delivery } => {
+                self.engine.receiver(*receiver)?.accept(delivery.id)?;
+                self.received += 1;
+            }
+            event => {
+                if let Some(detail) = event.error_detail() {
+                    return Err(format!("{}: {detail}", event.name()).into());
+                }
+            }
+        }
+        if (self.settled, self.received) == (COUNT, COUNT) && self.engine.is_open() {
+            self.engine.close(None)?;
+        }
+        Ok(())
+    }
+
+    /// Sends as far as credit and room reach. `SENDER_READY` follows when there is more.
+    fn send(&mut self, sender: SenderId) -> Result<()> {
+        while self.sent < COUNT {
+            let message = Message::builder().message_id(self.sent).data(self.payload.clone()).build();
+            match self.engine.sender(sender)?.send(self.sent, message) {
+                Ok(_) => self.sent += 1,
+                Err(error) if error.is_temporary() => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn client(broker: String) -> Result<Job> {
+    let socket = TcpStream::connect(broker).await?;
+    socket.set_nodelay(true)?;
+    let config = ConnectionConfig::client("owned-buffers").idle_timeout(Duration::from_secs(60));
+    let mut engine = Connection::new(config.sasl(Mechanism::anonymous()));
+    engine.open()?;
+    let session = engine.begin(SessionConfig::new())?;
+    engine.session(session)?.attach_sender(SenderConfig::to(QUEUE))?;
+    let receiver = ReceiverConfig::from(QUEUE).credit(CreditPolicy::Auto(20));
+    engine.session(session)?.attach_receiver(receiver)?;
+    let payload = Bytes::from(vec![b'x'; SIZE]);
+    let mut job = Job { engine, payload, sent: 0, settled: 0, received: 0, uncopied: 0 };
+    job.run(socket).await?;
+    Ok(job)
+}
+
+fn main() -> Result<()> {
+    let broker = env::args().nth(1).ok_or("the argument is the address of a broker")?;
+    let runtime = Runtime::new()?;
+    match runtime.driver_type() {
+        DriverType::IoUring => println!("operations by io_uring"),
+        other => println!("operations by {other:?}: the kernel does not allow io_uring"),
+    }
+    let job = runtime.block_on(client(broker))?;
+    println!("{} messages sent and received, {} payload bytes uncopied", job.received, job.uncopied);
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! A relay between WebSocket and TCP: it serves the page of `examples/browser`, and connects the page to a broker.
+//!
+//! ```sh
+//! cargo run --example broker -- --listen 127.0.0.1:5672
+//! cargo run --example relay -- --listen 127.0.0.1:8080 --to 127.0.0.1:5672 --wasm FILE
+//! ```
+//!
+//! It reads no AMQP: a binary message is a part of the stream and never a frame (OASIS amqp-wsb v1.0 CS01). Two threads
+//! serve a client, one for each direction. Each writes what it has read before it reads more, so a slow end slows the
+//! other down.
+
+#[path = "common/subprotocol.rs"]
+mod subprotocol;
+
+use std::{
+    error::Error,
+    fs,
+    io::{self, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use clap::Parser;
+use tungstenite::{
+    Message, WebSocket,
+    protocol::{Role, WebSocketConfig},
+};
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The largest binary message in bytes, in either direction.
+const MESSAGE: usize = 1 << 20;
+/// The bytes that are read from the broker at a time.
+const BLOCK: usize = 64 * 1024;
+/// The largest head of a request.
+const HEAD: usize = 16 * 1024;
+/// The time that a client has to send its request.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serve a page, and connect its WebSocket to a broker.
+#[derive(Parser)]
+struct Arguments {
+    /// The address to listen on; port 0 for any that is free.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The broker.
+    #[arg(long, value_name = "ADDR")]
+    to: SocketAddr,
+    /// The folder of the page.
+    #[arg(long, value_name = "FOLDER", default_value = "examples/browser")]
+    page: PathBuf,
+    /// The page's WebAssembly module.
+    #[arg(long, value_name = "FILE")]
+    wasm: PathBuf,
+}
+
+/// A socket of which each half is in a thread of its own. Both write: frames of the one, and answers to pings of the
+/// other. So a write is all of a frame or nothing.
+#[derive(Clone)]
+struct Socket {
+    /// The request as far as it was read. The handshake reads it again.
+    head: io::Cursor<Vec<u8>>,
+    read: Arc<TcpStream>,
+    write: Arc<Mutex<TcpStream>>,
+}
+
+impl Read for Socket {
+    fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        match self.head.read(block)? {
+            0 => (&*self.read).read(block),
+            count => Ok(count),
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut socket = self.write.lock().unwrap_or_else(PoisonError::into_inner);
+        socket.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments = Arc::new(Arguments::parse());
+    let listener = TcpListener::bind(arguments.listen)?;
+    println!("listening on {}", listener.local_addr()?);
+    for socket in listener.incoming() {
+        let (socket, arguments) = (socket?, Arc::clone(&arguments));
+        thread::spawn(move || {
+            if let Err(error) = serve(socket, &arguments) {
+                eprintln!("relay: {error}");
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Answers one request, which may be for a WebSocket.
+fn serve(tcp: TcpStream, arguments: &Arguments) -> Result<()> {
+    tcp.set_nodelay(true)?;
+    tcp.set_read_timeout(Some(PATIENCE))?;
+    let head = read_head(&tcp)?;
+    let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    let path = text.split(' ').nth(1).and_then(|path| path.split('?').next()).unwrap_or_default();
+    let (kind, body) = match path {
+        _ if text.contains("\r\nupgrade: websocket") => return connect(tcp, head, arguments.to),
+        "/" => ("text/html; charset=utf-8", fs::read(arguments.page.join("index.html"))?),
+        "/client.mjs" => ("text/javascript", fs::read(arguments.page.join("client.mjs"))?),
+        "/client.wasm" => ("application/wasm", fs::read(&arguments.wasm)?),
+        _ => return Ok((&tcp).write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?),
+    };
+    let length = body.len();
+    write!(
+        &tcp,
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    )?;
+    Ok((&tcp).write_all(&body)?)
+}
+
+fn read_head(mut tcp: &TcpStream) -> Result<Vec<u8>> {
+    let (mut head, mut block) = (Vec::new(), [0; 1024]);
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        let count = tcp.read(&mut block)?;
+        if count == 0 || head.len() > HEAD {
+            return Err("no request".into());
+        }
+        head.extend_from_slice(&block[..count]);
+    }
+    Ok(head)
+}
+
+/// Relays between a WebSocket and the broker until both directions have ended.
+fn connect(tcp: TcpStream, head: Vec<u8>, to: SocketAddr) -> Result<()> {
+    let broker = Arc::new(TcpStream::connect_timeout(&to, PATIENCE)?);
+    broker.set_nodelay(true)?;
+    let (head, write) = (io::Cursor::new(head), Arc::new(Mutex::new(tcp.try_clone()?)));
+    let socket = Socket { head, read: Arc::new(tcp), write };
+    let config = WebSocketConfig::default().max_message_size(Some(MESSAGE)).max_frame_size(Some(MESSAGE));
+    let up = tungstenite::accept_hdr_with_config(socket, subprotocol::choose, Some(config))
+        .map_err(|error| error.to_string())?;
+    let socket = up.get_ref().clone();
+    socket.read.set_read_timeout(None)?;
+    let down = WebSocket::from_raw_socket(socket.clone(), Role::Server, Some(config));
+    let from = Arc::clone(&broker);
+    let down = thread::spawn(move || to_page(&from, down));
+    let result = to_broker(up, &broker);
+    // Whatever the reason, the broker sees the end, and closes its side.
+    let _ = broker.shutdown(if result.is_ok() { Shutdown::Write } else { Shutdown::Both });
+    down.join().map_err(|_| "the other thread panicked")?;
+    let _ = socket.read.shutdown(Shutdown::Both);
+    result
+}
+
+fn to_broker(mut page: WebSocket<Socket>, mut broker: &TcpStream) -> Result<()> {
+    loop {
+        match page.read() {
+            Ok(Message::Binary(bytes)) => broker.write_all(&bytes)?,
+            Ok(Message::Text(_)) => return Err("AMQP travels in binary messages".into()),
+            Ok(_) => {}
+            Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn to_page(mut broker: &TcpStream, mut page: WebSocket<Socket>) {
+    let mut block = vec![0; BLOCK];
+    while let Ok(count @ 1..) = broker.read(&mut block) {
+        if page.send(Message::Binary(block[..count].to_vec().into())).is_err() {
+            break;
+        }
+    }
+    // The page answers it, which ends the other thread.
+    let _ = page.close(None);
+    let _ = page.flush();
+}

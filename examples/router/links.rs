@@ -1,0 +1,175 @@
+//! Links through the router: their requests and their events, each handed to the right [`Route`].
+
+use amqp_proto::{
+    CommandError, Connection, Delivery, Event, LinkId, ReceiverId, SenderId, SessionId, frame::Payload,
+};
+
+use crate::{
+    configs::{receiver_config, sender_config},
+    credit::Flow,
+    mirror::{End, Mirror},
+    route::Route,
+};
+
+impl Mirror {
+    /// Attaches a sender on the far side, because the near side's peer wants to send.
+    pub fn attach_sender(
+        &mut self,
+        side: usize,
+        near: &Connection,
+        far: &mut Connection,
+        session: SessionId,
+        receiver: ReceiverId,
+    ) -> Result<(), CommandError> {
+        let attach = near.receiver_ref(receiver)?.remote_attach();
+        let other = *self.0[side].sessions.get(&session).ok_or(CommandError::UnknownSession)?;
+        let sender = far.session(other)?.attach_sender(sender_config(attach))?;
+        self.0[side].routes.insert(receiver, (session, Route::new(receiver, sender), None));
+        self.0[1 - side].senders.insert(sender, receiver);
+        Ok(())
+    }
+
+    /// Attaches a receiver on the far side, because the near side's peer wants to receive.
+    pub fn attach_receiver(
+        &mut self,
+        side: usize,
+        near: &Connection,
+        far: &mut Connection,
+        session: SessionId,
+        sender: SenderId,
+    ) -> Result<(), CommandError> {
+        let attach = near.sender_ref(sender)?.remote_attach();
+        let other = *self.0[side].sessions.get(&session).ok_or(CommandError::UnknownSession)?;
+        let receiver = far.session(other)?.attach_receiver(receiver_config(attach))?;
+        self.0[1 - side].routes.insert(receiver, (other, Route::new(receiver, sender), None));
+        self.0[side].senders.insert(sender, receiver);
+        Ok(())
+    }
+
+    /// Passes on an event of a link that arrives on this side.
+    pub fn on_receiver(
+        &mut self,
+        side: usize,
+        near: &mut Connection,
+        far: &mut Connection,
+        receiver: ReceiverId,
+        event: Event,
+    ) {
+        let Some((_, route, end)) = self.0[side].routes.get_mut(&receiver) else { return };
+        match event {
+            Event::ReceiverOpen { .. } => {
+                let attach = near.receiver_ref(receiver).ok().and_then(|link| link.remote_attach());
+                let _ = far.accept_sender(route.sender, sender_config(attach));
+            }
+            Event::Delivery { delivery, .. } => route.take(delivery, true),
+            Event::DeliveryBegun {
+                delivery: id,
+                tag,
+                message_format,
+                settled,
+                state,
+                rcv_settle_mode,
+                ..
+            } => {
+                let payload = Payload::new();
+                let begun = Delivery { id, tag, message_format, settled, state, rcv_settle_mode, payload };
+                route.take(begun, false);
+            }
+            Event::DeliveryData { delivery, complete: true, .. } => route.complete(delivery, false),
+            Event::DeliveryAborted { delivery, .. } => route.complete(delivery, true),
+            Event::DeliverySettled { first, last, state, .. } => {
+                route.on_settled(far, first, last, state.as_ref());
+            }
+            Event::ReceiverDrained { .. } => route.follow(near, far, Flow::Drained),
+            Event::ReceiverAvailable { .. } => {
+                let available = near.receiver_ref(receiver).map_or(0, |link| link.available());
+                let _ = far.sender(route.sender).and_then(|mut link| link.set_available(available));
+            }
+            Event::ReceiverDetached { .. } => *end = Some(End::Detached),
+            Event::ReceiverClosed { .. } => *end = Some(End::Closed(None)),
+            Event::ReceiverError { failure, .. } => *end = Some(End::Closed(Some(failure.error.clone()))),
+            _ => {}
+        }
+        if end.is_some() {
+            route.cut_off();
+        }
+        route.forward(near, far);
+    }
+
+    /// Passes on an event of a link that leaves on this side.
+    pub fn on_sender(
+        &mut self,
+        side: usize,
+        near: &mut Connection,
+        far: &mut Connection,
+        sender: SenderId,
+        event: Event,
+    ) {
+        let Some(&receiver) = self.0[side].senders.get(&sender) else { return };
+        let Some((_, route, _)) = self.0[1 - side].routes.get_mut(&receiver) else { return };
+        let end = match event {
+            Event::SenderOpen { .. } => {
+                let attach = near.sender_ref(sender).ok().and_then(|link| link.remote_attach());
+                let _ = far.accept_receiver(receiver, receiver_config(attach));
+                return;
+            }
+            Event::SenderReady { .. } => {
+                route.forward(far, near);
+                return route.follow(far, near, Flow::Credit);
+            }
+            Event::SenderCredit { .. } => return route.follow(far, near, Flow::Credit),
+            Event::SenderDrain { .. } => return route.follow(far, near, Flow::Drain),
+            Event::DeliveryUpdated { first, last, state, .. } => {
+                return route.on_outcome(far, (first, last), false, state.as_ref());
+            }
+            Event::DeliverySettled { first, last, state, .. } => {
+                return route.on_outcome(far, (first, last), true, state.as_ref());
+            }
+            Event::SenderDetached { .. } => End::Detached,
+            Event::SenderError { failure, .. } => End::Closed(Some(failure.error.clone())),
+            _ => End::Closed(None),
+        };
+        self.0[side].senders.remove(&sender);
+        self.0[1 - side].routes.remove(&receiver);
+        let _ = match end {
+            End::Detached => far.receiver(receiver).and_then(|mut link| link.detach(None)),
+            End::Closed(error) => far
+                .refuse_receiver(receiver, error.clone().unwrap_or_default())
+                .or_else(|_| far.receiver(receiver)?.close(error)),
+        };
+    }
+}
+
+/// Returns the link of an event, if it is one that arrives.
+pub fn receiver_of(event: &Event) -> Option<ReceiverId> {
+    match event {
+        Event::ReceiverOpen { receiver }
+        | Event::ReceiverClosed { receiver, .. }
+        | Event::ReceiverError { receiver, .. }
+        | Event::ReceiverDetached { receiver }
+        | Event::ReceiverDrained { receiver, .. }
+        | Event::ReceiverAvailable { receiver }
+        | Event::Delivery { receiver, .. }
+        | Event::DeliveryBegun { receiver, .. }
+        | Event::DeliveryData { receiver, .. }
+        | Event::DeliveryAborted { receiver, .. }
+        | Event::DeliverySettled { link: LinkId::Receiver(receiver), .. } => Some(*receiver),
+        _ => None,
+    }
+}
+
+/// Returns the link of an event, if it is one that leaves.
+pub fn sender_of(event: &Event) -> Option<SenderId> {
+    match event {
+        Event::SenderOpen { sender }
+        | Event::SenderClosed { sender, .. }
+        | Event::SenderError { sender, .. }
+        | Event::SenderDetached { sender, .. }
+        | Event::SenderReady { sender }
+        | Event::SenderCredit { sender }
+        | Event::SenderDrain { sender }
+        | Event::DeliverySettled { link: LinkId::Sender(sender), .. }
+        | Event::DeliveryUpdated { link: LinkId::Sender(sender), .. } => Some(*sender),
+        _ => None,
+    }
+}

@@ -1,0 +1,130 @@
+//! Does on one side of the router what happens on the other: sessions, requests for links, and all ends.
+
+use std::collections::BTreeMap;
+
+use amqp_proto::{
+    CommandError, Connection, Event, ReceiverId, SenderId, SessionId,
+    spec::definitions::{AmqpError, ErrorCondition},
+};
+
+use crate::{
+    configs::session_config,
+    links::{receiver_of, sender_of},
+    route::Route,
+};
+
+/// The end of a link.
+pub enum End {
+    Closed(Option<AmqpError>),
+    Detached,
+}
+
+/// The sessions and links of one of the two connections.
+#[derive(Default)]
+pub struct Side {
+    /// Each session's counterpart on the other side.
+    pub sessions: BTreeMap<SessionId, SessionId>,
+    /// The links that arrive here, each with its session, and with its end when it has ended.
+    pub routes: BTreeMap<ReceiverId, (SessionId, Route, Option<End>)>,
+    /// The links that leave here, each by its receiver on the other side.
+    pub senders: BTreeMap<SenderId, ReceiverId>,
+    /// The ended sessions, and the end of the connection. They wait for deliveries that are still to be sent.
+    ended: BTreeMap<SessionId, Option<AmqpError>>,
+    closed: Option<Option<AmqpError>>,
+}
+
+/// Two connections that mirror each other.
+#[derive(Default)]
+pub struct Mirror(pub [Side; 2]);
+
+impl Mirror {
+    /// Passes on an event of the near side.
+    ///
+    /// The errors of commands mean that the far side's session or link is ending. Its event follows, and is passed on.
+    pub fn handle(&mut self, side: usize, near: &mut Connection, far: &mut Connection, event: Event) {
+        match event {
+            // The far side is the client's, unless it has opened already.
+            Event::ConnectionOpen => drop(far.open()),
+            Event::ConnectionClosed => self.0[side].closed = Some(None),
+            Event::ConnectionError(failure) => self.0[side].closed = Some(Some(failure.error.clone())),
+            Event::SessionRequested { session } => self.begin(side, near, far, session),
+            Event::SessionOpen { session } => {
+                if let Some(other) = self.0[side].sessions.get(&session) {
+                    let _ = far.accept_session(*other, session_config(near, session));
+                }
+            }
+            Event::SessionClosed { session } => drop(self.0[side].ended.insert(session, None)),
+            Event::SessionError { session, failure } => {
+                self.0[side].ended.insert(session, Some(failure.error.clone()));
+            }
+            Event::ReceiverRequested { session, receiver } => {
+                if let Err(error) = self.attach_sender(side, near, far, session, receiver) {
+                    let _ = near.refuse_receiver(receiver, refusal(error));
+                }
+            }
+            Event::SenderRequested { session, sender } => {
+                if let Err(error) = self.attach_receiver(side, near, far, session, sender) {
+                    let _ = near.refuse_sender(sender, refusal(error));
+                }
+            }
+            event => match (receiver_of(&event), sender_of(&event)) {
+                (Some(receiver), _) => self.on_receiver(side, near, far, receiver, event),
+                (_, Some(sender)) => self.on_sender(side, near, far, sender, event),
+                _ => {}
+            },
+        }
+        self.pass_on_ends(side, far);
+        // What waited on the far side may have been sent to the near side now.
+        self.pass_on_ends(1 - side, near);
+    }
+
+    fn begin(&mut self, side: usize, near: &mut Connection, far: &mut Connection, session: SessionId) {
+        match far.begin(session_config(near, session)) {
+            Ok(other) => {
+                self.0[side].sessions.insert(session, other);
+                self.0[1 - side].sessions.insert(other, session);
+            }
+            Err(error) => drop(near.refuse_session(session, refusal(error))),
+        }
+    }
+
+    /// Passes on ends, those of links first. A link without an error first sends on what waits for the far end.
+    fn pass_on_ends(&mut self, side: usize, far: &mut Connection) {
+        let [a, b] = &mut self.0;
+        let (here, there) = if side == 0 { (a, b) } else { (b, a) };
+        let ended = here.routes.iter().filter(|(_, (_, route, end))| match end {
+            None => false,
+            Some(End::Closed(Some(_))) => true,
+            Some(_) => route.waiting() == [0, 0],
+        });
+        for receiver in ended.map(|(receiver, _)| *receiver).collect::<Vec<_>>() {
+            let Some((_, route, Some(end))) = here.routes.remove(&receiver) else { continue };
+            there.senders.remove(&route.sender);
+            let _ = match end {
+                End::Detached => far.sender(route.sender).and_then(|mut link| link.detach(None)),
+                End::Closed(error) => far
+                    .refuse_sender(route.sender, error.clone().unwrap_or_default())
+                    .or_else(|_| far.sender(route.sender)?.close(error)),
+            };
+        }
+        let is_used = |session| here.routes.values().any(|(other, ..)| *other == session);
+        let ended = here.ended.keys().copied().filter(|session| !is_used(*session));
+        for session in ended.collect::<Vec<_>>() {
+            let error = here.ended.remove(&session).flatten();
+            let Some(other) = here.sessions.remove(&session) else { continue };
+            there.sessions.remove(&other);
+            let _ = far
+                .refuse_session(other, error.clone().unwrap_or_default())
+                .or_else(|_| far.session(other)?.end(error));
+        }
+        if here.sessions.is_empty()
+            && let Some(error) = here.closed.take()
+        {
+            let _ = far.close(error);
+        }
+    }
+}
+
+fn refusal(error: CommandError) -> AmqpError {
+    AmqpError::described(ErrorCondition::ResourceLimitExceeded, error.to_string())
+}

@@ -1,0 +1,173 @@
+//! One link through the router: its deliveries, and their settlement.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use amqp_proto::{
+    CommandError, Connection, Delivery, DeliveryId, ReceiverId, SenderId,
+    spec::{
+        definitions::{AmqpError, ErrorCondition},
+        delivery_state::DeliveryState,
+    },
+};
+
+use crate::{
+    credit::{Credit, Flow},
+    held::{Held, Stream},
+};
+
+/// A link: what the receiver at the near end gets, the sender at the far end sends.
+pub struct Route {
+    pub receiver: ReceiverId,
+    pub sender: SenderId,
+    held: VecDeque<Held>,
+    /// Unsettled deliveries, by their ids at the near end and at the far end.
+    sent: BTreeMap<DeliveryId, DeliveryId>,
+    arrived: BTreeMap<DeliveryId, DeliveryId>,
+    credit: Credit,
+}
+
+impl Route {
+    pub fn new(receiver: ReceiverId, sender: SenderId) -> Self {
+        let (held, sent, arrived) = Default::default();
+        Self { receiver, sender, held, sent, arrived, credit: Credit::default() }
+    }
+
+    /// Returns the number of deliveries that wait, and of those that have used no credit of the far end.
+    pub fn waiting(&self) -> [u32; 2] {
+        let begun = self.held.iter().filter(|held| held.is_begun()).count();
+        [self.held.len(), self.held.len() - begun].map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    /// Takes a delivery, whole or the beginning of one.
+    pub fn take(&mut self, delivery: Delivery, is_whole: bool) {
+        self.credit.on_delivery();
+        let stream = (!is_whole).then(Stream::default);
+        self.held.push_back(Held { delivery, stream, is_settled: false });
+    }
+
+    /// Notes that a delivery has all arrived, or that it never will.
+    pub fn complete(&mut self, id: DeliveryId, is_aborted: bool) {
+        let held = self.held.iter_mut().find(|held| held.delivery.id == id);
+        if let Some(stream) = held.and_then(|held| held.stream.as_mut()) {
+            (stream.is_complete, stream.is_aborted) = (true, is_aborted);
+        }
+    }
+
+    /// Notes that nothing more arrives: the near end is gone.
+    pub fn cut_off(&mut self) {
+        for stream in self.held.iter_mut().filter_map(|held| held.stream.as_mut()) {
+            stream.is_aborted |= !stream.is_complete;
+        }
+    }
+
+    /// Sends what is held, as far as the far end takes it. `SENDER_READY` follows when it takes more.
+    pub fn forward(&mut self, near: &mut Connection, far: &mut Connection) {
+        while let Some(id) = self.held.front().map(|held| held.delivery.id) {
+            match self.send_first(near, far) {
+                Ok(true) => {}
+                // The far end cannot take this delivery. What has begun there is aborted.
+                Err(
+                    error @ (CommandError::TooLarge { .. }
+                    | CommandError::FrameTooLarge { .. }
+                    | CommandError::SettleMode),
+                ) => {
+                    let error = AmqpError::described(ErrorCondition::NotAllowed, error.to_string());
+                    let _ = near.receiver(self.receiver).and_then(|mut link| link.reject(id, Some(error)));
+                    self.complete(id, true);
+                    if self.held.front().is_some_and(Held::is_begun) {
+                        continue;
+                    }
+                }
+                // It goes on with an event: more data, `SENDER_READY`, or the end of the link.
+                Ok(false) | Err(_) => break,
+            }
+            let stream = self.held.pop_front().and_then(|held| held.stream).unwrap_or_default();
+            if let (true, Some(sent)) = (stream.is_aborted, stream.sent) {
+                self.sent.remove(&id);
+                self.arrived.remove(&sent);
+            } else if let (Some((is_settled, state)), Some(sent)) = (stream.outcome, stream.sent) {
+                self.on_outcome(near, (sent, sent), is_settled, state.as_ref());
+            }
+        }
+        self.follow(near, far, Flow::Later);
+    }
+
+    /// Has the credit of the near end follow that of the far end.
+    pub fn follow(&mut self, near: &mut Connection, far: &mut Connection, flow: Flow) {
+        let waiting = self.waiting();
+        if let (Ok(receiver), Ok(sender)) = (near.receiver(self.receiver), far.sender(self.sender)) {
+            self.credit.follow(receiver, sender, waiting, flow);
+        }
+    }
+
+    /// Sends the first delivery, or what has arrived of it. Returns true if that is all of it.
+    fn send_first(&mut self, near: &mut Connection, far: &mut Connection) -> Result<bool, CommandError> {
+        let Some(held) = self.held.front_mut() else { return Ok(false) };
+        let (id, mut link) = (held.delivery.id, far.sender(self.sender)?);
+        if let Some(sent) = held.begin(&mut link)?
+            && !held.delivery.settled
+        {
+            self.sent.insert(id, sent);
+            self.arrived.insert(sent, id);
+        }
+        if let Some(stream) = &mut held.stream
+            && !stream.pass_on(&mut link, || near.read_chunk(self.receiver, id).ok()?)?
+        {
+            return Ok(false);
+        }
+        if held.is_settled
+            && let Some(sent) = self.sent.remove(&id)
+        {
+            self.arrived.remove(&sent);
+            // An error means that the receiver has settled it too.
+            let _ = link.settle(sent, None);
+        }
+        Ok(true)
+    }
+
+    /// Passes on the receiver's state of deliveries, and its settlement.
+    pub fn on_outcome(
+        &mut self,
+        near: &mut Connection,
+        (first, last): (DeliveryId, DeliveryId),
+        is_settled: bool,
+        state: Option<&DeliveryState>,
+    ) {
+        let ids: Vec<_> = self.arrived.range(first..=last).map(|(sent, id)| (*sent, *id)).collect();
+        for (sent, id) in ids {
+            let first = self.held.front_mut().filter(|held| held.delivery.id == id);
+            if let Some(stream) = first.and_then(|held| held.stream.as_mut()) {
+                stream.outcome = Some((is_settled, state.cloned()));
+                continue;
+            }
+            let link = near.receiver(self.receiver);
+            let _ = link.and_then(|mut link| link.disposition(id, id, is_settled, state.cloned()));
+            if is_settled {
+                self.arrived.remove(&sent);
+                self.sent.remove(&id);
+            }
+        }
+    }
+
+    /// Passes on that the sender has settled deliveries, such as the third step of rcv-settle-mode second (2.6.12).
+    pub fn on_settled(
+        &mut self,
+        far: &mut Connection,
+        first: DeliveryId,
+        last: DeliveryId,
+        state: Option<&DeliveryState>,
+    ) {
+        for held in self.held.iter_mut().filter(|held| (first..=last).contains(&held.delivery.id)) {
+            held.is_settled = true;
+        }
+        let ids: Vec<_> = self.sent.range(first..=last).map(|(id, sent)| (*id, *sent)).collect();
+        for (id, sent) in ids {
+            let state = state.filter(|state| state.is_terminal()).cloned();
+            // An error means that it is still being sent. Then it is settled at its end.
+            if far.sender(self.sender).and_then(|mut link| link.settle(sent, state)).is_ok() {
+                self.sent.remove(&id);
+                self.arrived.remove(&sent);
+            }
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! The examples for one kind of stack each: mio, tokio, owned buffers, and the router between two connections.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+};
+
+use amqp_proto::{
+    Cause, CommandError, ConnectionConfig, DeliveryId, Event, LinkId, ReceiverConfig, SendOptions,
+    SenderConfig, SenderId, SessionConfig,
+    sasl::Mechanism,
+    spec::{
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode},
+        delivery_state::DeliveryState,
+    },
+};
+
+use crate::support::{Broker, End, Ended, number, run};
+
+/// Runs a program to its end, however long it takes: many connections on a slow machine take their time.
+fn run_patiently(name: &str, arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(example(name)).args(arguments).stdin(Stdio::null()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.success(), text + &String::from_utf8(output.stderr).unwrap())
+}
+
+/// Returns the path of an example that `support` has built.
+fn example(name: &str) -> std::path::PathBuf {
+    assert_eq!(run("router", &["--help"]).code, Some(0));
+    std::env::current_exe().unwrap().ancestors().nth(3).unwrap().join("debug/examples").join(name)
+}
+
+/// A router on a port of its own.
+struct Router {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Router {
+    fn to(server: SocketAddr) -> Self {
+        let mut command = Command::new(example("router"));
+        command.args(["--listen", "127.0.0.1:0", "--to", &server.to_string()]).stdin(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let mut err = child.stderr.take().unwrap();
+        thread::spawn(move || err.read_to_end(&mut Vec::new()));
+        let address = line.trim().rsplit(' ').next().unwrap().parse().unwrap();
+        Self { child, address }
+    }
+
+    fn broker(broker: &Broker) -> Self {
+        Self::to(([127, 0, 0, 1], broker.port).into())
+    }
+
+    fn client(&self) -> End {
+        let config = ConnectionConfig::client("test").sasl(Mechanism::anonymous());
+        let mut end = End::new(TcpStream::connect(self.address).unwrap(), config);
+        end.connection.open().unwrap();
+        end
+    }
+
+    fn run(&self, name: &str, address: &str, arguments: &[&str]) -> Ended {
+        let url = format!("amqp://{}/{address}", self.address);
+        run(name, &[&[&*url], arguments].concat())
+    }
+
+    fn send(&self, address: &str, arguments: &[&str]) {
+        let ended = self.run("send", address, arguments);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+
+    fn receive(&self, address: &str, arguments: &[&str]) -> u64 {
+        let ended = self.run("receive", address, &[arguments, &["--quiet"]].concat());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        number(&ended.out, "received")
+    }
+}
+
+impl Drop for Router {
+    fn drop(&mut self) {
+        // An error means that it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts a router to a server of one connection, which runs in a thread.
+fn router_to<T: Send + 'static>(
+    serve: impl FnOnce(End) -> T + Send + 'static,
+) -> (Router, thread::JoinHandle<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let router = Router::to(listener.local_addr().unwrap());
+    (router, thread::spawn(move || serve(End::server(&listener))))
+}
+
+/// Runs an end until its connection is over.
+fn finish(mut end: End) {
+    while end.event().is_some() {}
+}
+
+/// Attaches a sender in a session of its own, and waits until it may send.
+fn attach_sender(client: &mut End, config: SenderConfig) -> SenderId {
+    let session = client.connection.begin(SessionConfig::new()).unwrap();
+    client.sender(session, config)
+}
+
+#[test]
+fn mio_example_sends_and_receives_over_a_thousand_connections() {
+    let broker = Broker::start(&["--max-connections", "1100"]);
+    let (is_good, out) = run_patiently("mio", &[&format!("127.0.0.1:{}", broker.port)]);
+    assert!(is_good, "{out}");
+    assert!(out.contains("1000 connections sent and received 100 messages each"), "{out}");
+}
+
+#[test]
+fn tokio_example_connects_again_and_ends_gracefully() {
+    let (is_good, out) = run_patiently("tokio", &[]);
+    assert!(is_good, "{out}");
+    assert!(out.contains("server: drops the connection"), "{out}");
+    assert!(out.contains("messages left"), "{out}");
+    assert!(out.contains("client: CONNECTION_CLOSED"), "{out}");
+}
+
+#[test]
+fn owned_buffers_example_copies_no_payload() {
+    let broker = Broker::start(&[]);
+    let (is_good, out) = run_patiently("owned_buffers", &[&format!("127.0.0.1:{}", broker.port)]);
+    assert!(is_good, "{out}");
+    // Printed, so that a log of the tests shows whether the kernel allowed io_uring.
+    println!("{out}");
+    assert!(out.starts_with("operations by "), "{out}");
+    assert!(out.contains("200 messages sent and received, 20000000 payload bytes uncopied"), "{out}");
+}
+
+#[test]
+fn router_passes_on_small_and_large_messages_settled_or_not() {
+    let broker = Broker::start(&[]);
+    let router = Router::broker(&broker);
+    for (count, size) in [("300", "100"), ("4", "3000000")] {
+        for settled in [&[][..], &["--settled"]] {
+            router.send("queue", &[&["--count", count, "--size", size], settled].concat());
+            assert_eq!(broker.left("queue").to_string(), count);
+            assert_eq!(broker.send("queue", &["--count", count, "--size", size]).code, Some(0));
+            let received = router.receive("queue", &[&["--count", count], settled].concat());
+            assert_eq!(received.to_string(), count);
+            assert_eq!(broker.left("queue"), 0);
+        }
+    }
+}
+
+#[test]
+fn router_passes_on_a_drain_of_any_credit() {
+    let broker = Broker::start(&[]);
+    let router = Router::broker(&broker);
+    for credit in ["1", "7", "500", "100000"] {
+        assert_eq!(broker.send("queue", &["--count", "150"]).code, Some(0));
+        assert_eq!(router.receive("queue", &["--drain", "--credit", credit]), 150, "credit {credit}");
+        assert_eq!(router.receive("queue", &["--drain", "--credit", credit]), 0, "credit {credit}");
+    }
+}
+
+#[test]
+fn router_passes_on_the_refusal_of_a_link() {
+    let broker = Broker::start(&[]);
+    let router = Router::broker(&broker);
+    let ended = router.run("receive", "", &["--drain"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("the link was refused: amqp:not-found"), "{ended:?}");
+}
+
+#[test]
+fn router_refuses_clients_of_a_server_that_is_not_there() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let router = Router::to(nobody);
+    let ended = router.run("send", "queue", &[]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("amqp:connection:forced"), "{ended:?}");
+}
+
+#[test]
+fn router_ends_the_client_s_links_when_the_client_is_lost() {
+    let broker = Broker::start(&[]);
+    let router = Router::broker(&broker);
+    assert_eq!(broker.send("queue", &[]).code, Some(0));
+    let mut client = router.client();
+    let session = client.connection.begin(SessionConfig::new()).unwrap();
+    let receiver = client.receiver(session, ReceiverConfig::from("queue"));
+    client.connection.receiver(receiver).unwrap().set_credit(5).unwrap();
+    client.until(|event| matches!(event, Event::Delivery { .. }).then_some(()));
+    drop(client);
+    // It had no outcome, so the broker has it again once the link has ended.
+    assert_eq!(router.receive("queue", &["--count", "1"]), 1);
+}
+
+#[test]
+fn router_ends_the_client_s_connection_when_the_server_is_lost() {
+    let (router, server) = router_to(|mut server| {
+        server.until(|event| matches!(event, Event::SessionOpen { .. }).then_some(()));
+    });
+    let mut client = router.client();
+    client.connection.begin(SessionConfig::new()).unwrap();
+    let failure = client.until(|event| match event {
+        Event::ConnectionError(failure) => Some(failure.clone()),
+        _ => None,
+    });
+    assert_eq!(failure.cause, Cause::Peer);
+    server.join().unwrap();
+}
+
+#[test]
+fn router_passes_on_errors_of_links_and_sessions() {
+    let (router, server) = router_to(|mut server| {
+        let receiver = accept(&mut server, ReceiverConfig::new(), 1);
+        let error = AmqpError::described(ErrorCondition::ResourceDeleted, "the queue is gone");
+        server.connection.receiver(receiver).unwrap().close(Some(error)).unwrap();
+        let error = server.until(|event| match event {
+            Event::SessionError { failure, .. } => Some(failure.error.clone()),
+            _ => None,
+        });
+        finish(server);
+        error
+    });
+    let mut client = router.client();
+    let session = client.connection.begin(SessionConfig::new()).unwrap();
+    client.connection.session(session).unwrap().attach_sender(SenderConfig::to("queue")).unwrap();
+    let error = client.until(|event| match event {
+        Event::SenderError { failure, .. } => Some(failure.error.clone()),
+        _ => None,
+    });
+    assert_eq!(error, AmqpError::described(ErrorCondition::ResourceDeleted, "the queue is gone"));
+    let error = AmqpError::described(ErrorCondition::NotAllowed, "enough");
+    client.connection.session(session).unwrap().end(Some(error.clone())).unwrap();
+    client.until(|event| matches!(event, Event::SessionClosed { .. }).then_some(()));
+    client.connection.close(None).unwrap();
+    finish(client);
+    assert_eq!(server.join().unwrap(), error);
+}
+
+/// Accepts a link of the client, and grants it credit.
+fn accept(server: &mut End, config: ReceiverConfig, credit: u32) -> amqp_proto::ReceiverId {
+    let receiver = server.until(|event| match event {
+        Event::ReceiverRequested { receiver, .. } => Some(*receiver),
+        _ => None,
+    });
+    server.connection.accept_receiver(receiver, config).unwrap();
+    server.connection.receiver(receiver).unwrap().set_credit(credit).unwrap();
+    server.flush();
+    receiver
+}
+
+#[test]
+fn router_passes_on_the_three_steps_of_rcv_settle_mode_second() {
+    let second = ReceiverSettleMode::Second;
+    let (router, server) = router_to(move |mut server| {
+        let receiver = accept(&mut server, ReceiverConfig::new().rcv_settle_mode(second), 3);
+        let attach = server.connection.receiver_ref(receiver).unwrap().remote_attach().unwrap();
+        let id = server.until(|event| match event {
+            Event::Delivery { delivery, .. } => Some(delivery.id),
+            _ => None,
+        });
+        server.connection.receiver(receiver).unwrap().accept(id).unwrap();
+        let settled = server.until(|event| match event {
+            Event::DeliverySettled { link: LinkId::Receiver(_), first, .. } => Some(*first),
+            _ => None,
+        });
+        assert_eq!(settled, id);
+        finish(server);
+        attach
+    });
+    let mut client = router.client();
+    let config = SenderConfig::to("queue").name("one").rcv_settle_mode(second).settle_on_outcome(false);
+    let sender = attach_sender(&mut client, config);
+    assert_eq!(client.connection.sender_ref(sender).unwrap().credit(), 3);
+    let sent = client.connection.sender(sender).unwrap().send(1_u32, b"hello".as_slice()).unwrap();
+    let updated = client.until(|event| match event {
+        Event::DeliveryUpdated { first, state: Some(DeliveryState::Accepted(_)), .. } => Some(*first),
+        Event::DeliverySettled { .. } => panic!("the receiver has settled first"),
+        _ => None,
+    });
+    assert_eq!(updated, sent);
+    client.connection.sender(sender).unwrap().settle(sent, None).unwrap();
+    client.round_trip();
+    client.connection.close(None).unwrap();
+    finish(client);
+    let attach = server.join().unwrap();
+    assert_eq!((attach.name.as_str(), attach.rcv_settle_mode), ("one", second));
+}
+
+#[test]
+fn router_passes_on_a_long_delivery_while_it_arrives_and_its_abort() {
+    let (begun, has_begun) = mpsc::channel();
+    let (router, server) = router_to(move |mut server| {
+        accept(&mut server, ReceiverConfig::new().streaming(true), 1);
+        server.until(|event| matches!(event, Event::DeliveryData { complete: false, .. }).then_some(()));
+        begun.send(()).unwrap();
+        server.until(|event| matches!(event, Event::DeliveryAborted { .. }).then_some(()));
+        finish(server);
+    });
+    let mut client = router.client();
+    let sender = attach_sender(&mut client, SenderConfig::to("queue"));
+    let mut link = client.connection.sender(sender).unwrap();
+    let sent = link.send_streaming(1_u32, &SendOptions::new()).unwrap();
+    link.write(sent, vec![b'x'; 10_000]).unwrap();
+    client.flush();
+    // The rest is not sent: what the server has is what was there.
+    has_begun.recv().unwrap();
+    client.connection.sender(sender).unwrap().abort(sent).unwrap();
+    client.round_trip();
+    client.connection.close(None).unwrap();
+    finish(client);
+    server.join().unwrap();
+}
+
+/// Sends settled messages as far as the credit reaches.
+fn send_all(client: &mut End, sender: SenderId, sent: &mut u32, most: u32) {
+    while *sent < most {
+        let options = SendOptions::new().settled(true);
+        let mut link = client.connection.sender(sender).unwrap();
+        match link.send_with(*sent, b"hello".as_slice(), &options) {
+            Ok(_) => *sent += 1,
+            Err(error) => return assert_eq!(error, CommandError::NoCredit),
+        }
+    }
+}
+
+#[test]
+fn router_reads_no_more_than_it_may_hold_while_the_server_s_window_is_closed() {
+    // What the router's `AHEAD` allows, and what the server's window takes.
+    const BOUND: u32 = 64 + 5;
+    const ALL: u32 = 300;
+    let (go_on, may_go_on) = mpsc::channel();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let router = Router::to(listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let config = ConnectionConfig::server("test").sasl(Mechanism::anonymous_server());
+        let mut server = End::new(listener.accept().unwrap().0, config);
+        server.until(|event| matches!(event, Event::ConnectionRequested).then_some(()));
+        server.connection.open().unwrap();
+        let session = server.until(|event| match event {
+            Event::SessionRequested { session } => Some(*session),
+            _ => None,
+        });
+        let config = SessionConfig::new().incoming_window(5);
+        server.connection.accept_session(session, config).unwrap();
+        accept(&mut server, ReceiverConfig::new(), 1000);
+        // Until then nothing is read.
+        may_go_on.recv().unwrap();
+        let mut ids: Vec<DeliveryId> = Vec::new();
+        while let Some(event) = server.event() {
+            if let Event::Delivery { delivery, .. } = event {
+                ids.push(delivery.id);
+            }
+        }
+        ids.len()
+    });
+    let mut client = router.client();
+    let sender = attach_sender(&mut client, SenderConfig::to("queue"));
+    let mut sent = 0;
+    send_all(&mut client, sender, &mut sent, ALL);
+    while sent < BOUND {
+        client.until(|event| matches!(event, Event::SenderReady { .. }).then_some(()));
+        send_all(&mut client, sender, &mut sent, ALL);
+    }
+    for _ in 0..10 {
+        client.connection.sender(sender).unwrap().echo().unwrap();
+        client.until(|event| matches!(event, Event::LinkEchoed { .. }).then_some(()));
+        send_all(&mut client, sender, &mut sent, ALL);
+    }
+    assert_eq!(sent, BOUND);
+    go_on.send(()).unwrap();
+    while sent < ALL {
+        client.until(|event| matches!(event, Event::SenderReady { .. }).then_some(()));
+        send_all(&mut client, sender, &mut sent, ALL);
+    }
+    // The end waits for what the router still holds.
+    client.connection.close(None).unwrap();
+    finish(client);
+    assert_eq!(server.join().unwrap(), ALL as usize);
+}
