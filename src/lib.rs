@@ -111,7 +111,7 @@
 //! Payloads are bytes to the engine; [`message`] reads and builds the standard's own format. [`codec`], [`frame`] and
 //! [`spec`] stand alone, for programs that only take AMQP apart. [`callback`] is a layer of handles and callbacks over the
 //! engine. [`extensions`] are values beside a connection: requests and their answers, management, tokens of claims-based
-//! security, link pairs, WebSocket, and the names of Azure.
+//! security, link pairs, WebSocket, and the names of Azure. [`observe`] watches a connection from between its ends.
 //!
 //! # SASL on a server
 //!
@@ -243,6 +243,7 @@ mod session;
 mod connection;
 
 pub mod extensions;
+pub mod observe;
 
 pub mod callback;
 
