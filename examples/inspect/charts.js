@@ -116,7 +116,7 @@ function showFindings() {
 
 function showLinks() {
   const list = [...shown.links.values()].slice(0, 200).map((link) => {
-    const route = `session ${link.session}, ${link.sender} sends${link.source || link.target ? `: ${short(link.source || "·", 30)} → ${short(link.target || "·", 30)}` : ""}`;
+    const route = `session ${link.session}, ${link.sender} sends${link.source || link.target ? `: ${short(link.source || "–", 30)} → ${short(link.target || "–", 30)}` : ""}`;
     const item = element("div", filter.link === link.id ? "item on" : "item", element("span", "dot"), element("span", "what", link.name, element("small", "", route)));
     item.style.setProperty("--tone", tone(link.id));
     item.addEventListener("click", () => { filter.link = filter.link === link.id ? null : link.id; showLinks(); apply(); });

@@ -24,15 +24,29 @@ function firstAt(top) {
   return low;
 }
 
+const descriptors = { 29: "error", 35: "received", 36: "accepted", 37: "rejected", 38: "released", 39: "modified", 40: "source", 41: "target", 48: "coordinator", 52: "transactional-state" };
+const choices = {
+  role: { false: "sender", true: "receiver" },
+  snd_settle_mode: { 0: "unsettled", 1: "settled", 2: "mixed" },
+  rcv_settle_mode: { 0: "first", 1: "second" },
+};
+
+/** A value as a short text. A composite has its name and its fields. */
 function cell(value) {
-  if (value !== null && typeof value === "object") return JSON.stringify(value, null, 1).replace(/\n\s*/g, " ");
-  return String(value);
+  if (value === null || typeof value !== "object") return String(value);
+  if (value.fields && value.descriptor !== undefined) {
+    const set = Object.entries(value.fields).map(([name, inner]) => `${name.replaceAll("_", "-")}: ${cell(inner)}`);
+    const name = descriptors[value.descriptor] || value.descriptor;
+    return set.length ? `${name} { ${set.join(", ")} }` : String(name);
+  }
+  if (Array.isArray(value)) return `[${value.map(cell).join(", ")}]`;
+  return `{ ${Object.entries(value).map(([name, inner]) => `${name}: ${cell(inner)}`).join(", ")} }`;
 }
 
 function fieldsOf(row) {
   const table = element("table");
   const add = (name, value) => table.append(element("tr", "", element("td", "", name), element("td", "", cell(value))));
-  for (const [name, value] of Object.entries(row.f || {})) add(name.replaceAll("_", "-"), value);
+  for (const [name, value] of Object.entries(row.f || {})) add(name.replaceAll("_", "-"), choices[name] ? choices[name][value] ?? value : value);
   if (row.p) add("payload", `${row.p} bytes`);
   add("place", `${row.o}, ${row.z} bytes${row.c === undefined ? "" : `, channel ${row.c}`}`);
   if (row.l) add("link, behind it", `credit ${row.l[1]}${row.l[2] === null ? "" : `, available ${row.l[2]}`}${row.l[3] === null ? "" : `, delivery-count ${row.l[3]}`}`);

@@ -45,7 +45,7 @@ function summary(row, links) {
       parts.push(`“${short(fields.name, 32)}”`, fields.role ? "receiver" : "sender");
       const end = (value) => (value && (value.fields || value).address) || undefined;
       const source = end(fields.source), target = end(fields.target);
-      if (source || target) parts.push(`${short(source || "·", 24)} → ${short(target || "·", 24)}`);
+      if (source || target) parts.push(`${short(source || "–", 24)} → ${short(target || "–", 24)}`);
       break;
     }
     case "flow":
@@ -102,7 +102,7 @@ function prepare(connection) {
     if (row.k === "violation" && frame) frame.broken = true;
     row.group = groups[isFinding ? row.k : row.k === "frame" ? row.n : row.k] || "connection";
     row.tone = row.l ? tone(row.l[0]) : isFinding && row.f.link ? tone(row.f.link) : row.s ? sessionTone(row.s[0]) : "var(--c0)";
-    row.session = row.s ? row.s[0] : undefined;
+    row.session = row.s ? row.s[0] : isFinding ? row.f.session || (row.k === "violation" && frame ? frame.session : undefined) : undefined;
     row.text = isFinding ? row.f.text : summary(row, links);
     row.link = row.l ? row.l[0] : isFinding ? (row.k === "violation" && frame && frame.l ? frame.l[0] : row.f.link) : undefined;
     const name = row.link ? links.get(row.link) : null;

@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// What one end's open stated.
+/// The settings in an end's open.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OpenEnd {
     pub(super) max_frame_size: u32,

@@ -21,7 +21,7 @@ use crate::{
 /// The rules that a frame breaks, with the numbers of the case.
 pub(super) type Broken = alloc::vec::Vec<(Rule, String)>;
 
-/// What one end's attach stated.
+/// The settings in an end's attach, and when it detached.
 #[derive(Debug)]
 pub(super) struct LinkEnd {
     pub(super) handle: u32,

@@ -37,7 +37,7 @@ pub struct Observer {
     waits: Waits,
 }
 
-/// What goes with an observation: its moment, and its place in a stream.
+/// The moment of an observation, and its place in a stream.
 #[derive(Clone, Copy)]
 struct Place {
     at: Instant,

@@ -1,4 +1,4 @@
-//! What an observer has seen: frames, and the state of sessions and links behind each.
+//! Observations: frames, and the state of sessions and links behind each.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 

@@ -19,7 +19,7 @@ use crate::{
     types::{DeliveryNumber, DeliveryTag, TransferNumber},
 };
 
-/// What one end's begin stated, and what it has sent since.
+/// The settings in an end's begin, and the count of its transfers since.
 #[derive(Debug)]
 pub(super) struct SessionEnd {
     pub(super) channel: u16,

@@ -4,7 +4,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 
 use crate::frame::{FrameError, FrameHeader, FrameKind, ProtocolHeader, ProtocolId, parse_header};
 
-/// What the next bytes of a stream are.
+/// The kind of the next bytes of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Header,
