@@ -85,9 +85,10 @@ function write(name, bytes) {
 const inspect = (...args) => execFileSync(program("inspect"), args, { encoding: "utf8", maxBuffer: 1 << 28 });
 const lines = (file) => inspect("--json", file).trim().split("\n").map((line) => JSON.parse(line));
 
-/** The page of a recording, with the frames that it must show. */
+/** The page of a recording or of a capture, with the frames that it must show. */
 function page(name, recording) {
-  const capture = write(`${name}.pcap`, wire.pcap(wire.packets(recording)));
+  const isFile = typeof recording === "string";
+  const capture = isFile ? recording : write(`${name}.pcap`, wire.pcap(wire.packets(recording)));
   const html = path.join(folder, `${name}.html`);
   inspect("--html", html, capture);
   const seen = lines(capture);
@@ -153,9 +154,10 @@ async function main() {
     300: page("300", await record(290, false)),
     10000: page("10000", large),
     both: page("both", small),
+    proton: page("proton", "tests/captures/proton-0.40.0-clients.pcap"),
     planted: page("planted", planted()),
   };
-  for (const name of ["3", "300", "10000", "both"]) check(pages[name].findings.length <= (name === "3" ? 2 : 0), `${name}: our own programs break nothing: ${JSON.stringify(pages[name].findings[0])}`);
+  for (const name of ["3", "300", "10000", "both", "proton"]) check(pages[name].findings.length <= (name === "3" ? 2 : 0), `${name}: our own programs break nothing: ${JSON.stringify(pages[name].findings[0])}`);
   check(pages[10000].frames > 9000, `${pages[10000].frames} frames are many`);
   const texts = pages.planted.findings.map((line) => `${line.content.section} ${line.content.text}`);
   check(texts.includes("2.6.7 credit 0 for 4.2 s, 17 messages waiting"), `the stall: ${texts}`);
@@ -167,7 +169,7 @@ async function main() {
   }
   const browser = await Browser.start(chromium);
   try {
-    for (const name of ["3", "300", "10000"]) {
+    for (const name of ["3", "300", "10000", "proton"]) {
       await look(browser, pages[name], async (tab) => {
         if (name === "3") return;
         check(await tab.evaluate(`document.querySelectorAll("#charts svg path").length >= 4`), `${name}: charts`);

@@ -6,6 +6,7 @@ use super::{
     finding::Rule,
     machine::Machine,
     seen::{Both, LinkView, other},
+    session::FARTHEST,
 };
 use crate::{
     Instant, Side,
@@ -157,11 +158,12 @@ impl Link {
             }
             let first = attach.initial_delivery_count.unwrap_or_default();
             self.delivery_count = Some(first);
-            self.permit(first.plus(self.early_credit), now);
+            self.permit(first, self.early_credit, now);
         }
     }
 
-    fn permit(&mut self, limit: SequenceNo, now: Instant) {
+    fn permit(&mut self, count: SequenceNo, credit: u32, now: Instant) {
+        let limit = count.plus(credit.min(FARTHEST));
         self.announced = Some(limit);
         if self.limit.is_none_or(|held| limit.offset_from(held) > 0) {
             self.limit = Some(limit);
@@ -222,7 +224,7 @@ impl Link {
         }
         self.delivery_count = Some(count);
         // The sender goes by the receiver's last flow.
-        if flow.link_credit.is_some_and(|credit| Some(count.plus(credit)) == self.announced) {
+        if flow.link_credit.is_some_and(|credit| Some(count.plus(credit.min(FARTHEST))) == self.announced) {
             self.limit = self.announced;
         }
     }
@@ -238,7 +240,7 @@ impl Link {
         }
         let Some(credit) = flow.link_credit else { return };
         match flow.delivery_count.or(self.delivery_count) {
-            Some(count) => self.permit(count.plus(credit), now),
+            Some(count) => self.permit(count, credit, now),
             None => self.early_credit = credit,
         }
     }

@@ -19,6 +19,9 @@ use crate::{
     types::{DeliveryNumber, DeliveryTag, TransferNumber},
 };
 
+/// The farthest that a number can be ahead of another (2.8.10).
+pub(super) const FARTHEST: u32 = i32::MAX.cast_unsigned();
+
 /// The settings in an end's begin, and the count of its transfers since.
 #[derive(Debug)]
 pub(super) struct SessionEnd {
@@ -39,6 +42,8 @@ pub(super) struct SessionEnd {
     seen_by_peer: Option<TransferNumber>,
     /// The window that this end's begin announced.
     first_incoming_window: u32,
+    /// The window that the peer announced last.
+    peer_window: u32,
     next_delivery: Option<DeliveryNumber>,
     unsettled: BTreeMap<u32, Unsettled>,
     pub(super) blocked_since: Option<Instant>,
@@ -82,14 +87,17 @@ impl SessionEnd {
             limit: None,
             seen_by_peer: None,
             first_incoming_window: begin.incoming_window,
+            peer_window: 0,
             next_delivery: None,
             unsettled: BTreeMap::new(),
             blocked_since: None,
         }
     }
 
-    /// Notes that the peer can take transfers up to this one.
-    fn permit(&mut self, limit: TransferNumber) {
+    /// Notes that the peer can take this many transfers from this one on.
+    fn permit(&mut self, first: TransferNumber, window: u32) {
+        self.peer_window = window;
+        let limit = first.plus(window.min(FARTHEST));
         self.announced = Some(limit);
         if self.limit.is_none_or(|held| limit.offset_from(held) > 0) {
             self.limit = Some(limit);
@@ -106,9 +114,7 @@ impl SessionEnd {
             next_outgoing_id: self.next_outgoing_id.get(),
             outgoing_window: self.outgoing_window,
             next_incoming_id: self.seen_by_peer.map(TransferNumber::get),
-            incoming_window: self
-                .announced
-                .map_or(0, |limit| limit.since(self.seen_by_peer.unwrap_or(self.first_outgoing_id))),
+            incoming_window: self.peer_window,
             left: self.left(),
         }
     }
@@ -159,8 +165,8 @@ impl Session {
         self.machines.get_mut(other(from)).receive(SessionTrigger::RecvBegin);
         let mut end = SessionEnd::new(begin, channel, now);
         if let Some(peer) = self.ends.get_mut(other(from)) {
-            peer.permit(peer.first_outgoing_id.plus(end.first_incoming_window));
-            end.permit(end.first_outgoing_id.plus(peer.first_incoming_window));
+            peer.permit(peer.first_outgoing_id, end.first_incoming_window);
+            end.permit(end.first_outgoing_id, peer.first_incoming_window);
         }
         *self.ends.get_mut(from) = Some(end);
     }
@@ -274,7 +280,7 @@ impl Session {
                 broken.push((Rule::NextIncomingId, format!("{seen}, and {sent} by the transfers")));
             } else {
                 // 2.5.6: without next-incoming-id the window starts at the initial one.
-                peer.permit(seen.unwrap_or(peer.first_outgoing_id).plus(flow.incoming_window));
+                peer.permit(seen.unwrap_or(peer.first_outgoing_id), flow.incoming_window);
                 peer.seen_by_peer = seen.or(peer.seen_by_peer);
             }
         } else if let Some(seen) = flow.next_incoming_id {

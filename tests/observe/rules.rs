@@ -48,6 +48,14 @@ fn ended() -> Wire {
 }
 
 const CASES: &[Case] = &[
+    (Rule::Malformed, || bytes(bytes(Wire::new(), &SASL), &raw(1, 0, &[0, 0x53, 0x41, 0x45]))),
+    (Rule::ConnectionSequence, || up(bytes(Wire::new(), &AMQP), Close::default())),
+    (Rule::NextIncomingId, || up(up(Wire::opened(), begin(None)), flow())),
+    (Rule::SaslSequence, || bytes(bytes(Wire::new(), &SASL), &SASL)),
+    (Rule::SaslFrame, || {
+        let hostname = Some("h".repeat(600).as_str().into());
+        bytes(bytes(Wire::new(), &SASL), &raw(1, 0, &to_vec(&SaslInit { hostname, ..init() })))
+    }),
     (Rule::ProtocolHeader, || bytes(Wire::new(), b"GET / HTTP/1.1\r\n")),
     (Rule::ProtocolHeader, || bytes(Wire::new(), b"AMQP\0\0\x09\x01")),
     (Rule::FrameHeader, || bytes(Wire::opened(), &[0, 0, 0, 9, 1, 0, 0, 0, 0])),
@@ -297,4 +305,18 @@ fn what_was_begun_before_the_observation_breaks_nothing() {
     assert_eq!(wire.broken(), [Rule::WindowExceeded, Rule::UnattachedHandle]);
     let channels = wire.observer.sessions().next().unwrap().channels;
     assert_eq!((channels.client, channels.server), (Some(5), None));
+}
+
+#[test]
+fn the_largest_window_and_credit_break_nothing() {
+    let mut wire = Wire::opened();
+    wire.up(begin(None));
+    wire.down(Begin { incoming_window: u32::MAX, ..begin(Some(0)) });
+    wire.up(attach(Role::Sender));
+    wire.down(attach(Role::Receiver));
+    wire.down(Flow { incoming_window: u32::MAX, ..credit(0, u32::MAX) });
+    wire.up(transfer(0));
+    assert_eq!(wire.violations(), []);
+    let window = wire.observer.sessions().next().unwrap().windows.client;
+    assert_eq!((window.incoming_window, window.left), (u32::MAX, i32::MAX.cast_unsigned() - 1));
 }

@@ -8,6 +8,7 @@ mod attacks;
 mod broker;
 mod certificates;
 mod clients;
+mod inspect;
 mod logins;
 mod messages;
 mod services;
