@@ -82,109 +82,72 @@ impl End {
     }
 
     fn act(&mut self, random: &mut Random, may_end: bool) {
-        let connection = &mut self.connection;
         match random.up_to(if may_end { 17 } else { 14 }) {
-            1 => {
-                self.sessions.extend(connection.begin(SessionConfig::new().incoming_window(random.up_to(30))))
+            1 => self
+                .sessions
+                .extend(self.connection.begin(SessionConfig::new().incoming_window(random.up_to(30)))),
+            choice @ (2 | 3 | 14 | 17) => self.act_on_session(choice, random),
+            choice @ (4..=8 | 13 | 15) => self.act_on_sender(choice, random),
+            9 | 10 => {
+                while let Some((receiver, delivery)) = self.unsettled.pop() {
+                    let Ok(mut receiver) = self.connection.receiver(receiver) else { continue };
+                    let released = random.one_in(4);
+                    let _ = if released { receiver.release(delivery) } else { receiver.accept(delivery) };
+                }
             }
+            choice => self.act_on_receiver(choice, random),
+        }
+    }
+
+    fn act_on_session(&mut self, choice: u32, random: &mut Random) {
+        let Some(id) = random.pick(&self.sessions) else { return };
+        let Ok(mut session) = self.connection.session(id) else { return };
+        match choice {
             2 => {
-                let Some(mut session) =
-                    random.pick(&self.sessions).and_then(|id| connection.session(id).ok())
-                else {
-                    return;
-                };
                 let name = format!("link {}", self.tag);
                 self.tag += 1;
-                let _ =
-                    session.attach_sender(SenderConfig::to("to").name(name)).map(|id| self.senders.push(id));
+                self.senders.extend(session.attach_sender(SenderConfig::to("to").name(name)));
             }
-            3 => {
-                let Some(mut session) =
-                    random.pick(&self.sessions).and_then(|id| connection.session(id).ok())
-                else {
-                    return;
-                };
-                let _ =
-                    session.attach_receiver(Self::receiver_config(random)).map(|id| self.receivers.push(id));
+            3 => self.receivers.extend(session.attach_receiver(Self::receiver_config(random))),
+            14 => {
+                let _ = session.echo();
             }
-            4..=8 => {
-                let Some(mut sender) = random.pick(&self.senders).and_then(|id| connection.sender(id).ok())
-                else {
-                    return;
-                };
+            _ if random.one_in(4) => {
+                let _ = session.end(None);
+            }
+            _ => {}
+        }
+    }
+
+    fn act_on_sender(&mut self, choice: u32, random: &mut Random) {
+        let Some(id) = random.pick(&self.senders) else { return };
+        let Ok(mut sender) = self.connection.sender(id) else { return };
+        match choice {
+            13 => {
+                let _ = sender.set_available(random.up_to(9));
+                let _ = sender.echo();
+            }
+            15 => {
+                let _ = if random.one_in(2) { sender.close(None) } else { sender.detach(None) };
+            }
+            _ => {
                 let body = vec![7; (random.up_to(40) * random.up_to(40)) as usize];
                 let options = SendOptions::new().settled(random.one_in(3));
                 self.tag += 1;
                 let _ = sender.send_with(self.tag, body, &options);
             }
-            9 | 10 => {
-                while let Some((receiver, delivery)) = self.unsettled.pop() {
-                    let Ok(mut receiver) = connection.receiver(receiver) else { continue };
-                    let _ =
-                        if random.one_in(4) { receiver.release(delivery) } else { receiver.accept(delivery) };
-                }
-            }
-            11 => {
-                let Some(mut receiver) =
-                    random.pick(&self.receivers).and_then(|id| connection.receiver(id).ok())
-                else {
-                    return;
-                };
-                let _ = if random.one_in(2) {
-                    receiver.add_credit(random.up_to(9))
-                } else {
-                    receiver.set_credit(random.up_to(9) - 1)
-                };
-            }
-            12 => {
-                let Some(mut receiver) =
-                    random.pick(&self.receivers).and_then(|id| connection.receiver(id).ok())
-                else {
-                    return;
-                };
-                let _ = receiver.drain();
-            }
-            13 => {
-                let Some(mut sender) = random.pick(&self.senders).and_then(|id| connection.sender(id).ok())
-                else {
-                    return;
-                };
-                let _ = sender.set_available(random.up_to(9));
-                let _ = sender.echo();
-            }
-            14 => {
-                let Some(mut session) =
-                    random.pick(&self.sessions).and_then(|id| connection.session(id).ok())
-                else {
-                    return;
-                };
-                let _ = session.echo();
-            }
-            15 => {
-                let Some(mut sender) = random.pick(&self.senders).and_then(|id| connection.sender(id).ok())
-                else {
-                    return;
-                };
-                let _ = if random.one_in(2) { sender.close(None) } else { sender.detach(None) };
-            }
-            16 => {
-                let Some(mut receiver) =
-                    random.pick(&self.receivers).and_then(|id| connection.receiver(id).ok())
-                else {
-                    return;
-                };
-                let _ = receiver.close(None);
-            }
-            _ if random.one_in(4) => {
-                let Some(mut session) =
-                    random.pick(&self.sessions).and_then(|id| connection.session(id).ok())
-                else {
-                    return;
-                };
-                let _ = session.end(None);
-            }
-            _ => {}
         }
+    }
+
+    fn act_on_receiver(&mut self, choice: u32, random: &mut Random) {
+        let Some(id) = random.pick(&self.receivers) else { return };
+        let Ok(mut receiver) = self.connection.receiver(id) else { return };
+        let _ = match choice {
+            11 if random.one_in(2) => receiver.add_credit(random.up_to(9)),
+            11 => receiver.set_credit(random.up_to(9) - 1),
+            12 => receiver.drain(),
+            _ => receiver.close(None),
+        };
     }
 }
 
