@@ -28,8 +28,14 @@ function steps(points, end, most, width = WIDTH) {
   return `${path}H${width}`;
 }
 
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+/** Draws series over time. They have one scale, or each its own if one is far larger. */
 function chart(title, series, findings) {
-  const end = shown.last, most = Math.max(1, ...series.map((each) => each.points.reduce((max, point) => Math.max(max, point[1]), 0)));
+  const end = shown.last;
+  const highest = series.map((each) => each.points.reduce((max, point) => Math.max(max, point[1]), 0));
+  const most = Math.max(1, ...highest);
+  const scales = highest.map((high) => (high * 50 < most ? Math.max(1, high) : most));
   const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${TALL}`, preserveAspectRatio: "none", role: "img", "aria-label": title });
   const x = (time) => (end ? (time / end) * WIDTH : 0);
   for (const finding of findings) {
@@ -37,15 +43,15 @@ function chart(title, series, findings) {
     const start = x(finding.t - finding.f.seconds * 1e6);
     picture.append(svg("rect", { class: "band", x: start, y: 0, width: Math.max(1.5, x(finding.t) - start), height: TALL }));
   }
-  for (const each of series) {
-    if (!each.points.length) continue;
-    const path = steps(each.points, end, most);
+  series.forEach((each, index) => {
+    if (!each.points.length) return;
+    const path = steps(each.points, end, scales[index]);
     const area = svg("path", { class: "area", d: `${path}V${TALL}H${x(each.points[0][0])}Z` });
     area.style.fill = each.tone;
     const line = svg("path", { d: path, "stroke-dasharray": each.dashed ? "4 3" : "none" });
     line.style.stroke = each.tone;
     picture.append(...(each.dashed ? [line] : [area, line]));
-  }
+  });
   for (const finding of findings) {
     if (finding.k === "violation") picture.append(svg("line", { class: "fault", x1: x(finding.t), x2: x(finding.t), y1: 0, y2: TALL }));
   }
@@ -57,7 +63,7 @@ function chart(title, series, findings) {
     for (const [moment, number] of each.points) { if (moment > time) break; found = number; }
     return `${each.name} ${found}`;
   }).join(" · ");
-  const rest = () => { value.textContent = series.map((each) => each.name).join(" · ") + ` · max ${most.toLocaleString("en")}`; cursor.setAttribute("visibility", "hidden"); };
+  const rest = () => { value.textContent = series.map((each, index) => `${each.name} ≤ ${compact.format(highest[index])}`).join(" · "); cursor.setAttribute("visibility", "hidden"); };
   rest();
   const timeAt = (event) => { const box = picture.getBoundingClientRect(); return ((event.clientX - box.left) / box.width) * end; };
   picture.addEventListener("mousemove", (event) => {
