@@ -171,7 +171,8 @@
 //!
 //! Programs over plain TCP in the folder `examples`: `quickstart` is the loop with a socket, client and server in one
 //! process; `agent` the same with callbacks; `websocket` the same over WebSocket; `broker` serves many connections from one thread; `send` and `receive` are
-//! command-line clients; `inspect` prints captured bytes.
+//! command-line clients; `inspect` prints captured bytes, or the conversations of a packet capture, and draws them as a
+//! page.
 //!
 //! # Panics
 //!

@@ -80,10 +80,29 @@ impl Connection {
         received: ConnectionTrigger,
         broken: &mut Broken,
     ) {
-        if !self.machines.get_mut(from).send(sent) && !self.joined {
+        if self.machines.get_mut(from).send(sent) {
+            self.machines.get_mut(other(from)).receive(received);
+        } else if !self.joined {
             broken.push((Rule::ConnectionSequence, sent.name().into()));
         }
-        self.machines.get_mut(other(from)).receive(received);
+    }
+
+    /// Walks the tables of SASL for a step of the client. Returns false if no state allows it.
+    fn sasl_client(&mut self, sent: Client, received: Server) -> bool {
+        let is_legal = self.sasl_client.send(sent);
+        if is_legal {
+            self.sasl_server.receive(received);
+        }
+        is_legal
+    }
+
+    /// Walks the tables of SASL for a step of the server. Returns false if no state allows it.
+    fn sasl_server(&mut self, sent: Server, received: Client) -> bool {
+        let is_legal = self.sasl_server.send(sent);
+        if is_legal {
+            self.sasl_client.receive(received);
+        }
+        is_legal
     }
 
     pub(super) fn on_header(&mut self, from: Side, header: ProtocolHeader, broken: &mut Broken) {
@@ -98,13 +117,9 @@ impl Connection {
             self.step(from, ConnectionTrigger::SendHeader, ConnectionTrigger::RecvHeader, broken);
         } else if header.id == ProtocolId::Sasl.code() {
             let is_legal = match from {
-                Side::Client => self.sasl_client.send(Client::SendHeader),
-                Side::Server => self.sasl_server.send(Server::SendHeader),
+                Side::Client => self.sasl_client(Client::SendHeader, Server::RecvHeader),
+                Side::Server => self.sasl_server(Server::SendHeader, Client::RecvHeader),
             };
-            match from {
-                Side::Client => self.sasl_server.receive(Server::RecvHeader),
-                Side::Server => self.sasl_client.receive(Client::RecvHeader),
-            }
             if !is_legal {
                 broken.push((Rule::SaslSequence, format!("{header}")));
             }
@@ -119,31 +134,23 @@ impl Connection {
             broken.push((Rule::SaslFrame, format!("{size} bytes")));
         }
         let is_legal = match (from, frame) {
+            (_, SaslSeen::Unknown) => return false,
             (Side::Server, SaslSeen::Mechanisms(_)) => {
-                self.sasl_client.receive(Client::RecvMechanisms);
-                self.sasl_server.send(Server::SendMechanisms)
+                self.sasl_server(Server::SendMechanisms, Client::RecvMechanisms)
             }
-            (Side::Client, SaslSeen::Init(_)) => {
-                self.sasl_server.receive(Server::RecvInit);
-                self.sasl_client.send(Client::SendInit)
-            }
+            (Side::Client, SaslSeen::Init(_)) => self.sasl_client(Client::SendInit, Server::RecvInit),
             (Side::Server, SaslSeen::Challenge) => {
-                self.sasl_client.receive(Client::RecvChallenge);
-                self.sasl_server.send(Server::SendChallenge)
+                self.sasl_server(Server::SendChallenge, Client::RecvChallenge)
             }
             (Side::Client, SaslSeen::Response) => {
-                self.sasl_server.receive(Server::RecvResponse);
-                self.sasl_client.send(Client::SendResponse)
+                self.sasl_client(Client::SendResponse, Server::RecvResponse)
             }
             (Side::Server, SaslSeen::Outcome(SaslCode::Ok)) => {
-                self.sasl_client.receive(Client::RecvOk);
-                self.sasl_server.send(Server::SendOk)
+                self.sasl_server(Server::SendOk, Client::RecvOk)
             }
             (Side::Server, SaslSeen::Outcome(_)) => {
-                self.sasl_client.receive(Client::RecvFailure);
-                self.sasl_server.send(Server::SendFailure)
+                self.sasl_server(Server::SendFailure, Client::RecvFailure)
             }
-            (_, SaslSeen::Unknown) => return false,
             _ => false,
         };
         if !is_legal && !self.joined {

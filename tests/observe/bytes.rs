@@ -166,3 +166,37 @@ fn bytes_behind_a_fault_of_framing_are_not_kept() {
     let found = wire.seen.iter().filter(|seen| matches!(seen.seen, Seen::Finding(Finding::Violation(_))));
     assert_eq!(found.count(), 1);
 }
+
+/// Frames that break the rules are forgotten, however often they come.
+#[test]
+fn frames_that_break_the_rules_leave_nothing_behind() {
+    let init = [0x00, 0x53, 0x41, 0xc0, 0x04, 0x01, 0xa3, 0x01, b'X'];
+    let response = [0x00, 0x53, 0x43, 0xc0, 0x04, 0x01, 0xa0, 0x01, b'X'];
+    let turn: Vec<Vec<u8>> = vec![
+        SASL.to_vec(),
+        AMQP.to_vec(),
+        raw(1, 0, &init),
+        raw(1, 0, &response),
+        frame(0, &Frame::from(open()).0, &[]),
+        frame(0, &Frame::from(begin(None)).0, &[]),
+        frame(0, &Frame::from(begin(Some(0))).0, &[]),
+        frame(0, &Frame::from(attach(Role::Sender)).0, &[]),
+        frame(0, &Frame::from(attach(Role::Receiver)).0, &[]),
+        frame(0, &Frame::from(credit(0, 3)).0, &[]),
+        frame(0, &Frame::from(transfer(9)).0, &[]),
+        frame(0, &Frame::from(disposition(0, 9)).0, &[]),
+        frame(0, &Frame::from(amqp_proto::spec::performatives::Close::default()).0, &[]),
+    ];
+    let mut wire = Wire::new();
+    let mut sizes = Vec::new();
+    for _ in 0..200 {
+        for bytes in &turn {
+            wire.bytes(Side::Client, bytes);
+            wire.bytes(Side::Server, bytes);
+        }
+        wire.seen.clear();
+        sizes.push(format!("{:?}", wire.observer).len());
+    }
+    // Offsets and counters have a few digits more.
+    assert!(sizes[199] < sizes[1] + 200, "{} bytes become {}", sizes[1], sizes[199]);
+}
