@@ -92,9 +92,9 @@ function showCharts() {
     const mine = shown.findings.filter((row) => row.k === "stall" ? row.f.session === id && !row.f.link : false);
     const kind = (name) => mine.filter((row) => row.n === name);
     const up = "var(--c1)", down = "var(--c4)";
-    made.push(chart(`Session ${id}: window left`, [
+    made.push(chart(`Session ${id}: window`, [
       { name: "client’s", tone: up, points: series(rows, "s", 1) }, { name: "server’s", tone: down, dashed: true, points: series(rows, "s", 2) }], kind("Window")));
-    made.push(chart(`Session ${id}: unsettled`, [
+    if (rows.some((row) => row.s[3] || row.s[4])) made.push(chart(`Session ${id}: unsettled`, [
       { name: "client’s", tone: up, points: series(rows, "s", 3) }, { name: "server’s", tone: down, dashed: true, points: series(rows, "s", 4) }], kind("Unsettled")));
   }
   for (const [id, rows] of [...links].slice(0, 16)) {

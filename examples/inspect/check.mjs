@@ -53,6 +53,8 @@ function planted() {
   const recording = [];
   const say = (at, from, bytes) => recording.push({ at: at * 1000, from, bytes, connection: 0 });
   const attach = (role) => list(0x12, text(hostile), uint(0), role, none, none, list(0x28, text("shop")), list(0x29, text("orders")), none, none, role === no ? uint(0) : none);
+  // A second session, on channel 1, has a link the other way.
+  const prices = (role) => list(0x12, text("prices"), uint(0), role, none, none, list(0x28, text("prices")), list(0x29), none, none, role === no ? uint(0) : none);
   const flow = (incoming, outgoing, count, credit, available) =>
     list(0x13, uint(incoming), uint(100), uint(outgoing), uint(100), uint(0), uint(count), uint(credit), available ? uint(available) : none);
   const transfer = (id) => frame(0, list(0x14, uint(0), uint(id), binary(`tag-${id}`), uint(0), no), Buffer.from("hello"));
@@ -66,10 +68,16 @@ function planted() {
   say(7, "client", frame(0, attach(no)));
   say(8, "server", frame(0, attach(yes)));
   say(9, "server", frame(0, flow(0, 0, 0, 3)));
+  say(10, "client", frame(1, list(0x11, none, uint(0), uint(8), uint(8))));
+  say(11, "server", frame(1, list(0x11, Buffer.from([0x60, 0, 1]), uint(0), uint(8), uint(8))));
+  say(12, "client", frame(1, prices(yes)));
+  say(13, "server", frame(1, prices(no)));
+  say(14, "client", frame(1, flow(0, 0, 0, 9)));
   for (const id of [0, 1, 2]) say(20 + id, "client", transfer(id));
   say(30, "server", settle(0, 2));
   say(40, "client", frame(0, flow(0, 3, 3, 0, 17)));
   say(4240, "server", frame(0, flow(3, 0, 3, 2)));
+  for (const id of [0, 1]) say(4250 + id, "server", frame(1, list(0x14, uint(0), uint(id), binary(`price-${id}`), uint(0), yes), Buffer.from("42")));
   for (const id of [3, 4, 5]) say(4300 + id, "client", transfer(id));
   say(4400, "server", settle(3, 4));
   say(4500, "client", frame(0, list(0x18)));
@@ -182,9 +190,13 @@ async function main() {
       check(await tab.evaluate(`document.querySelectorAll("#rows .arrow").length > 5`), "the second connection is shown");
     });
     await look(browser, pages.planted, async (tab) => {
+      const onlyFindings = `[...document.querySelectorAll("#kinds button")].find((button) => button.textContent === "findings").click()`;
+      await tab.evaluate(onlyFindings);
       const notes = await tab.evaluate(`[...document.querySelectorAll("#rows .note")].map((note) => note.textContent)`);
+      check(notes.length === 2, `two findings: ${notes}`);
       check(notes.some((text) => text.includes("2.6.7") && text.includes("credit 0 for 4.2 s, 17 messages waiting")), `the stall is marked: ${notes}`);
       check(notes.some((text) => text.includes("2.6.7") && text.includes("a transfer without credit")), `the violation is marked: ${notes}`);
+      await tab.evaluate(onlyFindings);
       check(await tab.evaluate(`document.querySelectorAll("#charts .band").length > 0 && document.querySelectorAll("#charts .fault").length > 0`), "both are in a chart");
       check(await tab.evaluate(`document.querySelector("#links .what").textContent.startsWith(${JSON.stringify(hostile)})`), "the hostile name is shown as it is");
       const tagged = await search(tab, "tag-4");
