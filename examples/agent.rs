@@ -27,6 +27,7 @@ use std::{
     net::{TcpListener, TcpStream},
     process::ExitCode,
     rc::Rc,
+    sync::OnceLock,
     thread,
     time::Duration,
 };
@@ -86,9 +87,14 @@ struct Program {
     failure: Option<String>,
 }
 
-/// Prints a line. A closed standard output is no reason to panic in a callback.
+/// The reason why a line could not be printed.
+static UNPRINTED: OnceLock<io::Error> = OnceLock::new();
+
+/// Prints a line. If it cannot, that is no reason to panic in a callback: the program fails at its end.
 fn print(line: &dyn Display) {
-    let _ = writeln!(io::stdout(), "{line}");
+    if let Err(error) = writeln!(io::stdout(), "{line}") {
+        let _ = UNPRINTED.set(error);
+    }
 }
 
 /// The connection's callback. It receives all events, because nothing else here has a callback of its own.
@@ -131,7 +137,8 @@ fn on_event(shared: &Rc<RefCell<Program>>, event: &str, error_detail: Option<&st
             }
         }
         _ if error_detail.is_some() => {
-            program.failure.get_or_insert(line);
+            // The last event of a connection that failed is its own, after those of its links and sessions.
+            program.failure = Some(line);
             program.close_all();
         }
         _ => {}
@@ -247,10 +254,11 @@ fn run_with_broker(url: &str, options: &Options) -> Result<()> {
 
     let program = program.borrow();
     print(&format_args!("{} messages received, {:?}", program.received, agent.counts()));
-    match &program.failure {
-        Some(failure) => Err(failure.clone().into()),
-        None if program.received < MESSAGES => Err("not every message arrived".into()),
-        None => Ok(()),
+    match (&program.failure, UNPRINTED.get()) {
+        (Some(failure), _) => Err(failure.clone().into()),
+        (None, Some(error)) => Err(format!("standard output: {error}").into()),
+        _ if program.received < MESSAGES => Err("not every message arrived".into()),
+        _ => Ok(()),
     }
 }
 

@@ -111,7 +111,7 @@
 //! Payloads are bytes to the engine; [`message`] reads and builds the standard's own format. [`codec`], [`frame`] and
 //! [`spec`] stand alone, for programs that only take AMQP apart. [`callback`] is a layer of handles and callbacks over the
 //! engine. [`extensions`] are values beside a connection: requests and their answers, management, tokens of claims-based
-//! security, link pairs, WebSocket, and the names of Azure.
+//! security, link pairs, WebSocket, and the names of Azure. [`observe`] watches a connection from between its ends.
 //!
 //! # SASL on a server
 //!
@@ -171,7 +171,8 @@
 //!
 //! Programs over plain TCP in the folder `examples`: `quickstart` is the loop with a socket, client and server in one
 //! process; `agent` the same with callbacks; `websocket` the same over WebSocket; `broker` serves many connections from one thread; `send` and `receive` are
-//! command-line clients; `inspect` prints captured bytes.
+//! command-line clients; `inspect` prints captured bytes, or the conversations of a packet capture, and draws them as a
+//! page.
 //!
 //! # Panics
 //!
@@ -243,6 +244,7 @@ mod session;
 mod connection;
 
 pub mod extensions;
+pub mod observe;
 
 pub mod callback;
 

@@ -1,11 +1,28 @@
 //! The events of connections: what the broker does about each.
 
 use amqp_proto::{
-    CommandError, Connection, DeliveryId, Event, LinkId, SenderId,
-    spec::delivery_state::{DeliveryState, Rejected},
+    CommandError, Connection, DeliveryId, Event, LinkId, SenderId, SessionId,
+    spec::{
+        definitions::{AmqpError, ErrorCondition},
+        delivery_state::{DeliveryState, Rejected},
+    },
 };
 
 use crate::{node::Node, settle::outcome};
+
+/// Ends a session on which a request for a link has an answer, or a refusal, that the peer's frames have no room for.
+fn end_if_unanswerable(
+    connection: &mut Connection,
+    session: SessionId,
+    answered: Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    if let Err(CommandError::FrameTooLarge { .. }) = answered {
+        let what = "the answer to the attach does not fit a frame";
+        let error = AmqpError::described(ErrorCondition::FrameSizeTooSmall, what);
+        connection.session(session)?.end(Some(error))?;
+    }
+    answered
+}
 
 impl Node {
     pub fn handle(
@@ -15,8 +32,14 @@ impl Node {
         event: Event,
     ) -> Result<(), CommandError> {
         match event {
-            Event::SenderRequested { sender, .. } => self.attach_consumer(peer, connection, sender),
-            Event::ReceiverRequested { receiver, .. } => self.attach_producer(peer, connection, receiver),
+            Event::SenderRequested { session, sender } => {
+                let answered = self.attach_consumer(peer, connection, sender);
+                end_if_unanswerable(connection, session, answered)
+            }
+            Event::ReceiverRequested { session, receiver } => {
+                let answered = self.attach_producer(peer, connection, receiver);
+                end_if_unanswerable(connection, session, answered)
+            }
             Event::Delivery { receiver, delivery } if self.services.has_inlet(peer, receiver) => {
                 self.answer(peer, connection, receiver, &delivery)
             }

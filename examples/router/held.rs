@@ -1,13 +1,20 @@
 //! A delivery inside the router.
 
 use amqp_proto::{
-    CommandError, Delivery, DeliveryId, SendOptions, Sender, spec::delivery_state::DeliveryState,
+    CommandError, DeliveryId, Event, SendOptions, Sender, frame::Payload,
+    spec::delivery_state::DeliveryState, types::DeliveryTag,
 };
 use bytes::Bytes;
 
 /// A delivery that has arrived and is not sent to its end.
 pub struct Held {
-    pub delivery: Delivery,
+    /// Its id at the near end.
+    pub id: DeliveryId,
+    tag: DeliveryTag,
+    payload: Payload,
+    options: SendOptions,
+    /// True if its sender has settled it with its first transfer.
+    pub arrived_settled: bool,
     /// Set for a delivery that is passed on while it arrives.
     pub stream: Option<Stream>,
     /// True if its sender has settled it since it arrived. Then it is settled at the far end when it is sent.
@@ -27,6 +34,38 @@ pub struct Stream {
 }
 
 impl Held {
+    /// Returns the delivery of an event: a whole one, or the beginning of one.
+    pub fn new(event: Event) -> Option<Self> {
+        let (id, tag, payload, stream, format, settled, mode, batchable, state) = match event {
+            Event::Delivery { delivery: it, .. } => {
+                let (format, mode) = (it.message_format, it.rcv_settle_mode);
+                (it.id, it.tag, it.payload, None, format, it.settled, mode, it.batchable, it.state)
+            }
+            Event::DeliveryBegun {
+                delivery: id,
+                tag,
+                message_format,
+                settled,
+                state,
+                rcv_settle_mode,
+                batchable,
+                ..
+            } => {
+                let stream = Some(Stream::default());
+                (id, tag, Payload::new(), stream, message_format, settled, rcv_settle_mode, batchable, state)
+            }
+            _ => return None,
+        };
+        let options = SendOptions::new().settled(settled).message_format(format).rcv_settle_mode(mode);
+        let options = options.batchable(batchable);
+        // The state of a transfer is an outcome, or names a transaction (4.4.4).
+        let options = match state.filter(|state| !matches!(state, DeliveryState::Received(_))) {
+            Some(state) => options.state(state),
+            None => options,
+        };
+        Some(Self { id, tag, payload, options, arrived_settled: settled, stream, is_settled: false })
+    }
+
     /// True if it has used credit of the far end already.
     pub fn is_begun(&self) -> bool {
         self.stream.as_ref().is_some_and(|stream| stream.sent.is_some())
@@ -34,23 +73,12 @@ impl Held {
 
     /// Sends a whole delivery, or begins one that streams. Returns its id at the far end if it has begun now.
     pub fn begin(&mut self, link: &mut Sender<'_>) -> Result<Option<DeliveryId>, CommandError> {
-        let delivery = &self.delivery;
-        let mut options = SendOptions::new()
-            .settled(delivery.settled)
-            .message_format(delivery.message_format)
-            .rcv_settle_mode(delivery.rcv_settle_mode);
-        // The state of a transfer is an outcome, or names a transaction (4.4.4).
-        if let Some(state) = &delivery.state
-            && !matches!(state, DeliveryState::Received(_))
-        {
-            options = options.state(state.clone());
-        }
         match &mut self.stream {
             // The payload is shared, not copied.
-            None => link.send_with(delivery.tag, delivery.payload.clone(), &options).map(Some),
+            None => link.send_with(self.tag, self.payload.clone(), &self.options).map(Some),
             Some(Stream { sent: None, is_aborted: true, .. } | Stream { sent: Some(_), .. }) => Ok(None),
             Some(stream) => {
-                stream.sent = Some(link.send_streaming(delivery.tag, &options)?);
+                stream.sent = Some(link.send_streaming(self.tag, &self.options)?);
                 Ok(stream.sent)
             }
         }

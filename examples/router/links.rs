@@ -1,8 +1,6 @@
 //! Links through the router: their requests and their events, each handed to the right [`Route`].
 
-use amqp_proto::{
-    CommandError, Connection, Delivery, Event, LinkId, ReceiverId, SenderId, SessionId, frame::Payload,
-};
+use amqp_proto::{CommandError, Connection, Event, LinkId, ReceiverId, SenderId, SessionId};
 
 use crate::{
     configs::{receiver_config, sender_config},
@@ -61,20 +59,7 @@ impl Mirror {
                 let attach = near.receiver_ref(receiver).ok().and_then(|link| link.remote_attach());
                 let _ = far.accept_sender(route.sender, sender_config(attach));
             }
-            Event::Delivery { delivery, .. } => route.take(delivery, true),
-            Event::DeliveryBegun {
-                delivery: id,
-                tag,
-                message_format,
-                settled,
-                state,
-                rcv_settle_mode,
-                ..
-            } => {
-                let payload = Payload::new();
-                let begun = Delivery { id, tag, message_format, settled, state, rcv_settle_mode, payload };
-                route.take(begun, false);
-            }
+            event @ (Event::Delivery { .. } | Event::DeliveryBegun { .. }) => route.take(event),
             Event::DeliveryData { delivery, complete: true, .. } => route.complete(delivery, false),
             Event::DeliveryAborted { delivery, .. } => route.complete(delivery, true),
             Event::DeliverySettled { first, last, state, .. } => {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use amqp_proto::{
-    CommandError, Connection, Delivery, DeliveryId, ReceiverId, SenderId,
+    CommandError, Connection, DeliveryId, Event, ReceiverId, SenderId,
     spec::{
         definitions::{AmqpError, ErrorCondition},
         delivery_state::DeliveryState,
@@ -12,7 +12,7 @@ use amqp_proto::{
 
 use crate::{
     credit::{Credit, Flow},
-    held::{Held, Stream},
+    held::Held,
 };
 
 /// A link: what the receiver at the near end gets, the sender at the far end sends.
@@ -39,15 +39,15 @@ impl Route {
     }
 
     /// Takes a delivery, whole or the beginning of one.
-    pub fn take(&mut self, delivery: Delivery, is_whole: bool) {
+    pub fn take(&mut self, event: Event) {
+        let Some(held) = Held::new(event) else { return };
         self.credit.on_delivery();
-        let stream = (!is_whole).then(Stream::default);
-        self.held.push_back(Held { delivery, stream, is_settled: false });
+        self.held.push_back(held);
     }
 
     /// Notes that a delivery has all arrived, or that it never will.
     pub fn complete(&mut self, id: DeliveryId, is_aborted: bool) {
-        let held = self.held.iter_mut().find(|held| held.delivery.id == id);
+        let held = self.held.iter_mut().find(|held| held.id == id);
         if let Some(stream) = held.and_then(|held| held.stream.as_mut()) {
             (stream.is_complete, stream.is_aborted) = (true, is_aborted);
         }
@@ -62,7 +62,7 @@ impl Route {
 
     /// Sends what is held, as far as the far end takes it. `SENDER_READY` follows when it takes more.
     pub fn forward(&mut self, near: &mut Connection, far: &mut Connection) {
-        while let Some(id) = self.held.front().map(|held| held.delivery.id) {
+        while let Some(id) = self.held.front().map(|held| held.id) {
             match self.send_first(near, far) {
                 Ok(true) => {}
                 // The far end cannot take this delivery. What has begun there is aborted.
@@ -103,9 +103,9 @@ impl Route {
     /// Sends the first delivery, or what has arrived of it. Returns true if that is all of it.
     fn send_first(&mut self, near: &mut Connection, far: &mut Connection) -> Result<bool, CommandError> {
         let Some(held) = self.held.front_mut() else { return Ok(false) };
-        let (id, mut link) = (held.delivery.id, far.sender(self.sender)?);
+        let (id, mut link) = (held.id, far.sender(self.sender)?);
         if let Some(sent) = held.begin(&mut link)?
-            && !held.delivery.settled
+            && !held.arrived_settled
         {
             self.sent.insert(id, sent);
             self.arrived.insert(sent, id);
@@ -135,7 +135,7 @@ impl Route {
     ) {
         let ids: Vec<_> = self.arrived.range(first..=last).map(|(sent, id)| (*sent, *id)).collect();
         for (sent, id) in ids {
-            let first = self.held.front_mut().filter(|held| held.delivery.id == id);
+            let first = self.held.front_mut().filter(|held| held.id == id);
             if let Some(stream) = first.and_then(|held| held.stream.as_mut()) {
                 stream.outcome = Some((is_settled, state.cloned()));
                 continue;
@@ -157,7 +157,7 @@ impl Route {
         last: DeliveryId,
         state: Option<&DeliveryState>,
     ) {
-        for held in self.held.iter_mut().filter(|held| (first..=last).contains(&held.delivery.id)) {
+        for held in self.held.iter_mut().filter(|held| (first..=last).contains(&held.id)) {
             held.is_settled = true;
         }
         let ids: Vec<_> = self.sent.range(first..=last).map(|(id, sent)| (*id, *sent)).collect();

@@ -47,7 +47,7 @@ use crate::{
     spec::{definitions::Role, performatives::Begin},
     state::{SessionState, SessionTrigger},
     timer::Timer,
-    types::{Channel, DeliveryNumber, Fields, Handle, Str},
+    types::{Channel, DeliveryNumber, Handle, Str},
 };
 
 /// A session endpoint. It knows its links, and no connection.

@@ -33,6 +33,7 @@ pub(crate) const RANKS: &[(&str, u8)] = &[
     ("session", 8),
     ("connection", 9),
     ("extensions", 10),
+    ("observe", 10),
     ("transaction", 10),
     ("callback", 11),
     ("testing", 11),

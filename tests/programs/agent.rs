@@ -46,6 +46,14 @@ fn assert_done(ended: &Ended, opened: &[&str]) {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn agent_that_cannot_print_fails() {
+    let ended = run_into("/dev/full", "agent", &[]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("standard output"), "{ended:?}");
+}
+
+#[test]
 fn agent_with_a_url_does_with_a_broker_what_it_does_alone() {
     let broker = Broker::start(&["--user", "me:se cret"]);
     let url = format!("amqp://me:se%20cret@127.0.0.1:{}", broker.port);

@@ -4,7 +4,7 @@ use std::{io::Write as _, net::TcpStream, thread, time::Duration};
 
 use amqp_proto::{
     Connection, ConnectionConfig, Event, ReceiverConfig, SenderConfig, SessionConfig,
-    spec::delivery_state::DeliveryState,
+    spec::{definitions::ErrorCondition, delivery_state::DeliveryState},
 };
 
 use crate::support::*;
@@ -51,6 +51,25 @@ fn fg3c_a_client_beyond_the_maximum_is_refused_with_an_error() {
     assert!(refused.err.contains("amqp:resource-limit-exceeded"), "{refused:?}");
     drop(first);
     eventually("served", || broker.send("q", &[]).code == Some(0));
+}
+
+#[test]
+fn fg3p_a_link_whose_answer_does_not_fit_ends_its_session() {
+    let broker = Broker::start(&[]);
+    let config = ConnectionConfig::client("test").max_frame_size(512);
+    let mut client = End::new(broker.connect(), config);
+    client.connection.open().unwrap();
+    for name in ["q".repeat(500), "q".repeat(5000)] {
+        let session = client.connection.begin(SessionConfig::new()).unwrap();
+        let config = SenderConfig::to("q").name(&*name);
+        client.connection.session(session).unwrap().attach_sender(config).unwrap();
+        let ended = client.until(|event| match event {
+            Event::SessionError { failure, .. } => Some(failure.error.condition.clone()),
+            _ => None,
+        });
+        assert_eq!(ended, ErrorCondition::FrameSizeTooSmall);
+    }
+    client.round_trip();
 }
 
 #[test]

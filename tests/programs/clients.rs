@@ -326,7 +326,7 @@ fn receive_releases_what_a_closed_pipe_does_not_take() {
 fn receive_releases_what_a_full_disk_does_not_take() {
     let broker = Broker::start(&[]);
     assert_eq!(broker.send("q", &["--count", "500", "--size", "10"]).code, Some(0));
-    let ended = receive_into("/dev/full", &broker.url("q"));
+    let ended = run_into("/dev/full", "receive", &[&broker.url("q")]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.err.contains("standard output"), "{ended:?}");
     assert_eq!(broker.left("q"), 500);

@@ -10,6 +10,7 @@ mod broker;
 mod certificates;
 mod clients;
 mod filters;
+mod inspect;
 mod lifetimes;
 mod logins;
 mod messages;

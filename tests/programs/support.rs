@@ -62,11 +62,11 @@ pub(crate) fn start(name: &str, arguments: &[&str]) -> Running {
     Running(command.spawn().unwrap())
 }
 
-/// Runs `receive` with its output in a file, which it does not make.
-pub(crate) fn receive_into(file: &str, url: &str) -> Ended {
+/// Runs a program with its output in a file, which it does not make.
+pub(crate) fn run_into(file: &str, name: &str, arguments: &[&str]) -> Ended {
     let file = std::fs::File::options().write(true).open(file).unwrap();
-    let mut command = Command::new(program("receive"));
-    command.arg(url).stdin(Stdio::null()).stdout(file).stderr(Stdio::piped());
+    let mut command = Command::new(program(name));
+    command.args(arguments).stdin(Stdio::null()).stdout(file).stderr(Stdio::piped());
     Running(command.spawn().unwrap()).end()
 }
 

@@ -47,7 +47,7 @@ fn fg1b_no_example_makes_a_socket_elsewhere() {
         let found: usize = makers.iter().map(|maker| text.matches(maker).count()).sum();
         assert_eq!(found, made, "{file}: is TCP_NODELAY set on each socket?");
     }
-    for file in ["examples/send.rs", "examples/receive.rs", "examples/inspect.rs"] {
+    for file in ["examples/send.rs", "examples/receive.rs", "examples/inspect/main.rs"] {
         assert!(!text(file).contains("TcpStream"), "{file}");
     }
 }

@@ -1,23 +1,9 @@
-//! Decodes AMQP bytes and prints a line for each protocol header, frame or message section, with its offset.
-//!
-//! ```sh
-//! cargo run --example inspect -- capture.bin             # one direction of a connection
-//! cargo run --example inspect -- --message --json -      # one encoded message, from standard input
-//! ```
-//!
-//! Bad input ends it with the error, its offset and the AMQP condition on standard error, and with exit code 1.
-
-#[path = "common/json.rs"]
-mod json;
-#[path = "common/line.rs"]
-mod line;
+//! Raw bytes: one direction of a connection, or one message.
 
 use std::{
     error::Error,
-    fmt, fs,
-    io::{self, BufWriter, Read as _, Write},
-    path::PathBuf,
-    process::ExitCode,
+    fmt,
+    io::{self, Read, Write},
 };
 
 use amqp_proto::{
@@ -28,30 +14,19 @@ use amqp_proto::{
     spec::{definitions::ErrorCondition, performatives::Performative, sasl::SaslFrame},
     types::Value,
 };
-use bytes::Bytes;
-use clap::Parser;
-use line::Line;
+use bytes::{Buf as _, Bytes, BytesMut};
 use serde_json::Value as Json;
 
-/// Decode raw AMQP bytes: one direction of a connection, or one message.
-#[derive(Parser)]
-struct Arguments {
-    /// Read one encoded message, not frames.
-    #[arg(long)]
-    message: bool,
-    /// Print a JSON object per line.
-    #[arg(long)]
-    json: bool,
-    /// The file to read; `-` is standard input.
-    file: PathBuf,
-}
+use crate::{json, line::Line};
 
 /// An error of the input, and its offset.
 #[derive(Debug)]
-struct Invalid {
+pub struct Invalid {
     what: String,
     offset: usize,
     condition: ErrorCondition,
+    /// The bytes are right as far as they go.
+    pub is_cut: bool,
 }
 
 impl Error for Invalid {}
@@ -64,19 +39,28 @@ impl fmt::Display for Invalid {
 
 impl Invalid {
     fn framing(what: impl ToString, offset: usize) -> Self {
-        Self { what: what.to_string(), offset, condition: ErrorCondition::FramingError }
+        Self { what: what.to_string(), offset, condition: ErrorCondition::FramingError, is_cut: false }
+    }
+
+    fn cut(what: &str, offset: usize) -> Self {
+        Self { is_cut: true, ..Self::framing(what, offset) }
     }
 
     /// Offsets of decode errors count from the start of their value.
     fn decoding(error: DecodeError, start: usize) -> Self {
         let offset = start.saturating_add(error.offset);
-        Self { what: error.kind.to_string(), offset, condition: ErrorCondition::DecodeError }
+        Self { what: error.kind.to_string(), offset, condition: ErrorCondition::DecodeError, is_cut: false }
     }
 }
 
 impl From<MessageError> for Invalid {
     fn from(error: MessageError) -> Self {
-        Self { what: error.kind.to_string(), offset: error.offset, condition: ErrorCondition::DecodeError }
+        Self {
+            what: error.kind.to_string(),
+            offset: error.offset,
+            condition: ErrorCondition::DecodeError,
+            is_cut: false,
+        }
     }
 }
 
@@ -114,13 +98,13 @@ fn next(bytes: &Bytes, offset: usize) -> Result<Line, Invalid> {
     let rest = bytes.slice(offset..);
     if ProtocolHeader::may_begin(&rest) {
         let header = rest.first_chunk().and_then(|bytes| ProtocolHeader::from_bytes(*bytes));
-        let header = header.ok_or_else(|| Invalid::framing("a protocol header is cut short", offset))?;
+        let header = header.ok_or_else(|| Invalid::cut("a protocol header is cut short", offset))?;
         let (name, content) = (header.to_string(), Json::Null);
         return Ok(Line { offset, size: 8, kind: "header", name, channel: None, content });
     }
     let head = parse_header(&rest, u32::MAX)
         .map_err(|error: FrameError| Invalid::framing(error, offset))?
-        .ok_or_else(|| Invalid::framing("a frame is cut short", offset))?;
+        .ok_or_else(|| Invalid::cut("a frame is cut short", offset))?;
     let (name, content) = body(head.kind, &rest.slice(head.body..head.size))
         .map_err(|error| Invalid::decoding(error, offset.saturating_add(head.body)))?;
     let (kind, channel) = match head.kind {
@@ -144,40 +128,57 @@ fn section(bytes: &Bytes, section: &Section) -> Result<Line, Invalid> {
     Ok(Line { offset, size, kind: "section", name: section.kind.name().into(), channel: None, content })
 }
 
-fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let mut bytes = Vec::new();
-    if arguments.file.as_os_str() == "-" {
-        io::stdin().lock().read_to_end(&mut bytes)?;
-    } else {
-        bytes = fs::read(&arguments.file)?;
+/// Prints a line for each section of a message.
+pub fn print_message(bytes: &Bytes, as_json: bool, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    let message = Message::parse(bytes.clone(), &ParseOptions::default()).map_err(Invalid::from)?;
+    for each in message.sections() {
+        section(bytes, &each)?.print(as_json, out)?;
     }
-    let bytes = Bytes::from(bytes);
-    let mut out = BufWriter::new(io::stdout().lock());
-    if arguments.message {
-        let message = Message::parse(bytes.clone(), &ParseOptions::default()).map_err(Invalid::from)?;
-        for each in message.sections() {
-            section(&bytes, &each)?.print(arguments.json, &mut out)?;
-        }
-        message.validate().map_err(Invalid::from)?;
-    } else {
-        let mut offset = 0;
-        while offset < bytes.len() {
-            let line = next(&bytes, offset)?;
-            offset += line.size;
-            line.print(arguments.json, &mut out)?;
-        }
-    }
-    Ok(out.flush()?)
+    message.validate().map_err(Invalid::from)?;
+    Ok(())
 }
 
-fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // A closed standard error is no reason to panic.
-            let _ = writeln!(io::stderr(), "inspect: {}: {error}", arguments.file.display());
-            ExitCode::FAILURE
+/// Prints a line for each header and frame.
+pub fn print(bytes: &Bytes, as_json: bool, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    let mut offset = 0;
+    while offset < bytes.len() {
+        let line = next(bytes, offset)?;
+        offset += line.size;
+        line.print(as_json, out)?;
+    }
+    Ok(())
+}
+
+/// Prints a line for each header and frame as soon as it is whole, until the input ends.
+pub fn follow(mut input: impl Read, as_json: bool, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    let (mut held, mut passed, mut block) = (BytesMut::new(), 0, vec![0; 1 << 16]);
+    loop {
+        let count = match input.read(&mut block) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            count => count?,
+        };
+        held.extend_from_slice(&block[..count]);
+        let whole = held.clone().freeze();
+        let mut offset = 0;
+        while offset < whole.len() {
+            match next(&whole, offset) {
+                Ok(mut line) => {
+                    offset += line.size;
+                    line.offset += passed;
+                    line.print(as_json, out)?;
+                }
+                Err(error) if error.is_cut && count > 0 => break,
+                Err(error) => {
+                    let offset = error.offset.saturating_add(passed);
+                    return Err(Invalid { offset, ..error }.into());
+                }
+            }
         }
+        out.flush()?;
+        if count == 0 {
+            return Ok(());
+        }
+        held.advance(offset);
+        passed += offset;
     }
 }

@@ -1,0 +1,110 @@
+//! Decodes AMQP bytes and prints a line for each protocol header, frame or message section, with its offset.
+//!
+//! ```sh
+//! cargo run --example inspect -- capture.bin             # one direction of a connection
+//! cargo run --example inspect -- capture.pcapng          # every connection of a capture, both directions
+//! cargo run --example inspect -- --html page.html capture.pcap
+//! tcpdump -i lo -U -w - port 5672 | cargo run --example inspect -- --follow -
+//! cargo run --example inspect -- --message --json -      # one encoded message, from standard input
+//! ```
+//!
+//! In a capture it follows both ends by an `Observer`, and marks what breaks the standard and who waits.
+//!
+//! Bad input ends it with the error, its offset and the AMQP condition on standard error, and with exit code 1.
+
+mod capture;
+mod frames;
+mod json;
+mod line;
+mod page;
+mod raw;
+mod report;
+mod tcp;
+
+use std::{
+    error::Error,
+    fs::{self, File},
+    io::{self, BufWriter, Cursor, Read, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use bytes::Bytes;
+use clap::Parser;
+
+/// Decode AMQP: one direction of a connection, one message, or a packet capture.
+#[derive(Parser)]
+struct Arguments {
+    /// Read one encoded message, not frames.
+    #[arg(long, conflicts_with_all = ["html", "follow"])]
+    message: bool,
+    /// Print a JSON object per line.
+    #[arg(long)]
+    json: bool,
+    /// Write a page with the frames of a capture as a diagram, in place of lines.
+    #[arg(long, value_name = "OUT", conflicts_with = "json")]
+    html: Option<PathBuf>,
+    /// Print each frame as soon as it has arrived.
+    #[arg(long)]
+    follow: bool,
+    /// Take the connections of this port for AMQP, whatever they begin with, and no others.
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+    /// The file to read; `-` is standard input.
+    file: PathBuf,
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let mut input: Box<dyn Read + Send> = if arguments.file.as_os_str() == "-" {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(&arguments.file)?)
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut first = Vec::new();
+    (&mut input).take(4).read_to_end(&mut first)?;
+    let is_capture = !arguments.message && capture::begins(&first);
+    if is_capture {
+        capture::read_head(&mut input, &mut first)?;
+    }
+    let mut input = Cursor::new(first).chain(input);
+    if is_capture {
+        let style = match (&arguments.html, arguments.json) {
+            (Some(_), _) => report::Style::Page,
+            (None, true) => report::Style::Json,
+            (None, false) => report::Style::Text,
+        };
+        let mut report = report::Report::new(style, &mut out, arguments.follow);
+        capture::read(input, arguments.port, &mut report)?;
+        let data = report.finish()?;
+        if let Some(path) = &arguments.html {
+            fs::write(path, page::page(&data))?;
+        }
+    } else if arguments.html.is_some() {
+        return Err("a page needs both directions of a connection: pass a pcap or pcapng capture".into());
+    } else if arguments.follow {
+        raw::follow(input, arguments.json, &mut out)?;
+    } else {
+        let mut bytes = Vec::new();
+        input.read_to_end(&mut bytes)?;
+        let bytes = Bytes::from(bytes);
+        if arguments.message {
+            raw::print_message(&bytes, arguments.json, &mut out)?;
+        } else {
+            raw::print(&bytes, arguments.json, &mut out)?;
+        }
+    }
+    Ok(out.flush()?)
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // A closed standard error is no reason to panic.
+            let _ = writeln!(io::stderr(), "inspect: {}: {error}", arguments.file.display());
+            ExitCode::FAILURE
+        }
+    }
+}
