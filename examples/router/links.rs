@@ -65,6 +65,13 @@ impl Mirror {
             Event::DeliverySettled { first, last, state, .. } => {
                 route.on_settled(far, first, last, state.as_ref());
             }
+            Event::DeliveryUpdated { first, last, state, .. } => {
+                route.on_updated(far, first, last, state.as_ref());
+            }
+            Event::LinkProperties { .. } => {
+                let state = near.receiver_ref(receiver).ok().and_then(|link| link.remote_flow_properties());
+                let _ = far.sender(route.sender).and_then(|mut link| link.set_flow_properties(state));
+            }
             Event::ReceiverDrained { .. } => route.follow(near, far, Flow::Drained),
             Event::ReceiverAvailable { .. } => {
                 let available = near.receiver_ref(receiver).map_or(0, |link| link.available());
@@ -110,6 +117,11 @@ impl Mirror {
             Event::DeliverySettled { first, last, state, .. } => {
                 return route.on_outcome(far, (first, last), true, state.as_ref());
             }
+            Event::LinkProperties { .. } => {
+                let state = near.sender_ref(sender).ok().and_then(|link| link.remote_flow_properties());
+                let _ = far.receiver(receiver).and_then(|mut link| link.set_flow_properties(state));
+                return;
+            }
             Event::SenderDetached { .. } => End::Detached,
             Event::SenderError { failure, .. } => End::Closed(Some(failure.error.clone())),
             _ => End::Closed(None),
@@ -138,7 +150,9 @@ pub fn receiver_of(event: &Event) -> Option<ReceiverId> {
         | Event::DeliveryBegun { receiver, .. }
         | Event::DeliveryData { receiver, .. }
         | Event::DeliveryAborted { receiver, .. }
-        | Event::DeliverySettled { link: LinkId::Receiver(receiver), .. } => Some(*receiver),
+        | Event::DeliverySettled { link: LinkId::Receiver(receiver), .. }
+        | Event::DeliveryUpdated { link: LinkId::Receiver(receiver), .. }
+        | Event::LinkProperties { link: LinkId::Receiver(receiver) } => Some(*receiver),
         _ => None,
     }
 }
@@ -154,7 +168,8 @@ pub fn sender_of(event: &Event) -> Option<SenderId> {
         | Event::SenderCredit { sender }
         | Event::SenderDrain { sender }
         | Event::DeliverySettled { link: LinkId::Sender(sender), .. }
-        | Event::DeliveryUpdated { link: LinkId::Sender(sender), .. } => Some(*sender),
+        | Event::DeliveryUpdated { link: LinkId::Sender(sender), .. }
+        | Event::LinkProperties { link: LinkId::Sender(sender) } => Some(*sender),
         _ => None,
     }
 }

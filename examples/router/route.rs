@@ -149,6 +149,21 @@ impl Route {
         }
     }
 
+    /// Passes on the sender's state of deliveries that it has not settled (2.6.12).
+    pub fn on_updated(
+        &mut self,
+        far: &mut Connection,
+        first: DeliveryId,
+        last: DeliveryId,
+        state: Option<&DeliveryState>,
+    ) {
+        for (_, sent) in self.sent.range(first..=last) {
+            // An error means that it has an outcome.
+            let link = far.sender(self.sender);
+            let _ = link.and_then(|mut link| link.disposition(*sent, *sent, false, state.cloned()));
+        }
+    }
+
     /// Passes on that the sender has settled deliveries, such as the third step of rcv-settle-mode second (2.6.12).
     pub fn on_settled(
         &mut self,
