@@ -14,7 +14,7 @@ use fe2o3_amqp::{
         primitives::Value,
     },
 };
-use interop_shared::{Content, Options, Result, check, content, received, sent};
+use interop_common::{Content, Options, Result, check, content, received, sent};
 
 use crate::bytes;
 

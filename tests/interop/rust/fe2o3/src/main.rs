@@ -14,7 +14,7 @@ use fe2o3_amqp::{
     Delivery,
     types::{messaging::Body, primitives::Value},
 };
-use interop_shared::{Arguments, Job, Result, exit};
+use interop_common::{Arguments, Job, Result, exit};
 
 /// Returns the bytes of a message: of a string, or of its data sections.
 fn bytes(delivery: &Delivery<Body<Value>>) -> Result<Vec<u8>> {

@@ -20,7 +20,7 @@ use fe2o3_amqp::{
         primitives::Value,
     },
 };
-use interop_shared::{Content, Options, Result, check, content};
+use interop_common::{Content, Options, Result, check, content};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::bytes;

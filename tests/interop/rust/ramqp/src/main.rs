@@ -7,7 +7,7 @@
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser as _;
-use interop_shared::{Arguments, Content, Job, Options, Result, check, content, exit, received, sent};
+use interop_common::{Arguments, Content, Job, Options, Result, check, content, exit, received, sent};
 use ramqp::{
     Config, Connection, Message,
     codec::{Value, to_bytes},
