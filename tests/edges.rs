@@ -10,7 +10,7 @@ use amqp_proto::{
         delivery_state::DeliveryState,
         performatives::Attach,
     },
-    types::{Fields, Symbol, Value},
+    types::{Fields, SequenceNo, Symbol, Value},
 };
 use bytes::{Buf, BytesMut};
 use common::{Linked, Pair, names};
@@ -315,6 +315,38 @@ fn a_disposition_for_a_link_in_error_leaves_its_deliveries_unsettled() {
 }
 
 /// An accept that was refused has changed nothing: what it said is not said by the next answer.
+/// 2.6.7, 2.7.3: the count is a serial number that begins anywhere, at a link that is asked for and at one that is accepted.
+#[test]
+fn delivery_count_begins_where_the_sender_says() {
+    for first in [7, 1 << 31, u32::MAX - 1] {
+        let count = SequenceNo::new(first);
+        let config = SenderConfig::to("q").initial_delivery_count(count);
+        let mut asked = Linked::new(config, ReceiverConfig::new().credit(CreditPolicy::Manual));
+        let attach = asked.pair.server.receiver_ref(asked.receiver).unwrap().remote_attach().unwrap();
+        assert_eq!(attach.initial_delivery_count, Some(count));
+        let accepted = asked.pair.client.session(asked.session).unwrap();
+        let receiver = { accepted }.attach_receiver(ReceiverConfig::from("r")).unwrap();
+        asked.pair.client.receiver(receiver).unwrap().set_credit(3).unwrap();
+        asked.pair.run();
+        let Some(Event::SenderRequested { sender, .. }) = asked.pair.server_events().pop() else { panic!() };
+        asked.pair.server.accept_sender(sender, SenderConfig::new().initial_delivery_count(count)).unwrap();
+        asked.pair.server.receiver(asked.receiver).unwrap().set_credit(3).unwrap();
+        asked.pair.run();
+        for tag in 0..3_u32 {
+            asked.pair.client.sender(asked.sender).unwrap().send(tag, b"up".as_slice()).unwrap();
+            asked.pair.server.sender(sender).unwrap().send(tag, b"down".as_slice()).unwrap();
+        }
+        let none = asked.pair.client.sender(asked.sender).unwrap().send(3_u32, b"up".as_slice());
+        assert!(none.is_err_and(|error| error.is_temporary()));
+        let none = asked.pair.server.sender(sender).unwrap().send(3_u32, b"down".as_slice());
+        assert!(none.is_err_and(|error| error.is_temporary()));
+        asked.pair.run();
+        for events in [asked.pair.client_events(), asked.pair.server_events()] {
+            assert_eq!(names(&events).iter().filter(|name| **name == "DELIVERY").count(), 3, "{events:?}");
+        }
+    }
+}
+
 /// 2.7.1, 2.7.2.
 #[test]
 fn fields_of_an_open_and_a_begin_that_are_no_numbers_arrive() {

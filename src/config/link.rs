@@ -8,7 +8,7 @@ use crate::{
         terminus::{Source, Target, TargetArchetype},
         transaction::Coordinator,
     },
-    types::{Fields, Str, Symbol},
+    types::{Fields, SequenceNo, Str, Symbol},
 };
 
 /// The source of a receiver's credit (2.6.7).
@@ -40,6 +40,7 @@ pub(crate) struct LinkConfig {
     pub(crate) credit: CreditPolicy,
     pub(crate) streaming: bool,
     pub(crate) keep_outcomes: bool,
+    pub(crate) initial_delivery_count: SequenceNo,
 }
 
 impl From<SenderConfig> for LinkConfig {
@@ -159,7 +160,8 @@ macro_rules! common_setters {
 
 impl SenderConfig {
     /// Returns the defaults, without a source or a target, for
-    /// [`Connection::accept_sender`](crate::Connection::accept_sender).
+    /// [`Connection::accept_sender`](crate::Connection::accept_sender). A link that we ask for has a source without an
+    /// address then, and needs a target.
     pub fn new() -> Self {
         Self::default()
     }
@@ -201,12 +203,16 @@ impl SenderConfig {
         /// Asks the receiver to settle first or second (2.8.3). Default `first`. The receiver's own attach decides,
         /// so this is ignored when a link is accepted.
         rcv_settle_mode: ReceiverSettleMode;
+        /// Sets the delivery-count that the link begins with (2.7.3 `initial-delivery-count`). Default 0. The count is
+        /// a serial number, so any value does.
+        initial_delivery_count: SequenceNo;
     }
 }
 
 impl ReceiverConfig {
     /// Returns the defaults, without a source or a target, for
-    /// [`Connection::accept_receiver`](crate::Connection::accept_receiver).
+    /// [`Connection::accept_receiver`](crate::Connection::accept_receiver). A link that we ask for has a target without an
+    /// address then, and needs a source.
     pub fn new() -> Self {
         Self::default()
     }

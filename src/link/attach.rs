@@ -2,7 +2,6 @@
 
 use core::ops::Range;
 
-use super::sender::INITIAL_COUNT;
 use crate::{
     codec::{CompoundEncoder, DecodeLimits, Descriptor, Encode, Encoded, EncodedField, Encoder, format_code},
     config,
@@ -177,7 +176,7 @@ impl<'a> AttachReply<'a> {
         echo: EchoTermini,
     ) -> Self {
         // 2.7.3: a sender must set it, a receiver's is ignored.
-        let initial_delivery_count = (role == Role::Sender).then_some(INITIAL_COUNT);
+        let initial_delivery_count = (role == Role::Sender).then_some(local.initial_delivery_count);
         Self { identity, local, handle, role, modes, initial_delivery_count, echo }
     }
 

@@ -10,6 +10,6 @@ pub(crate) use attach::{AttachKind, AttachReply, EchoTermini, LinkIdentity, Term
 pub(crate) use endpoint::{Echo, Link, LinkCommon, LinkKind};
 pub(crate) use partial::{Finished, Part};
 pub(crate) use receiver::{MAX_CREDIT, ReceiverEndpoint, len_u64};
-pub(crate) use sender::{INITIAL_COUNT, SenderEndpoint, UnsentMessage};
+pub(crate) use sender::{SenderEndpoint, UnsentMessage};
 
 pub use sender::SendOptions;

@@ -91,6 +91,8 @@ pub(crate) struct UnsentMessage {
 #[derive(Debug, Default)]
 pub(crate) struct SenderEndpoint {
     delivery_count: SequenceNo,
+    /// The delivery-count of our attach.
+    initial_count: SequenceNo,
     pub(crate) link_credit: u32,
     drain: bool,
     /// `SENDER_DRAIN` has been raised for the credit there is.
@@ -114,11 +116,16 @@ pub(crate) struct SenderEndpoint {
     pub(crate) mode: SenderSettleMode,
 }
 
-pub(crate) const INITIAL_COUNT: SequenceNo = SequenceNo::new(0);
-
 impl SenderEndpoint {
-    pub(crate) fn new(mode: SenderSettleMode) -> Self {
-        Self { ready_owed: true, mode, ..Self::default() }
+    pub(crate) fn new(mode: SenderSettleMode, initial_count: SequenceNo) -> Self {
+        Self { ready_owed: true, mode, delivery_count: initial_count, initial_count, ..Self::default() }
+    }
+
+    /// Applies the settings with which the application accepts the link. Its credit stays: the receiver may have given
+    /// some already.
+    pub(crate) fn configure(&mut self, mode: SenderSettleMode, initial_count: SequenceNo) {
+        self.mode = mode;
+        (self.delivery_count, self.initial_count) = (initial_count, initial_count);
     }
 
     /// 2.6.7: `link-credit_snd := delivery-count_rcv + link-credit_rcv - delivery-count_snd`. Returns true if the
@@ -126,7 +133,7 @@ impl SenderEndpoint {
     pub(crate) fn on_flow(&mut self, flow: &Flow, tolerance: &Tolerance) -> Result<bool, ProtocolError> {
         if let Some(credit) = flow.link_credit {
             // 2.6.7: a receiver that has not seen our attach does not know the count, and means the initial one.
-            let theirs = flow.delivery_count.unwrap_or(INITIAL_COUNT);
+            let theirs = flow.delivery_count.unwrap_or(self.initial_count);
             let ahead = self.delivery_count.offset_from(theirs);
             let in_flight = match u32::try_from(ahead) {
                 Ok(in_flight) => in_flight,

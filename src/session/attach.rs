@@ -10,13 +10,13 @@ use crate::{
     event::Event,
     ids::{LinkId, LinkKey},
     link::{
-        AttachKind, AttachReply, EchoTermini, INITIAL_COUNT, Link, LinkCommon, LinkIdentity, LinkKind,
-        ReceiverEndpoint, SenderEndpoint, Termini,
+        AttachKind, AttachReply, EchoTermini, Link, LinkCommon, LinkIdentity, LinkKind, ReceiverEndpoint,
+        SenderEndpoint, Termini,
     },
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
         performatives::{Attach, AttachRef},
-        terminus::TargetArchetype,
+        terminus::{Target, TargetArchetype},
     },
     state::{LinkState, LinkTrigger},
     timer::Timer,
@@ -92,7 +92,9 @@ impl SessionEndpoint {
 
     fn new_kind(&self, role: Role, local: &config::LinkConfig, cx: &Context) -> LinkKind {
         match role {
-            Role::Sender => LinkKind::Sender(SenderEndpoint::new(local.snd_settle_mode)),
+            Role::Sender => {
+                LinkKind::Sender(SenderEndpoint::new(local.snd_settle_mode, local.initial_delivery_count))
+            }
             Role::Receiver => {
                 let mut receiver = ReceiverEndpoint::new(local, self.window.size, &cx.config.tolerance);
                 (receiver.snd_mode, receiver.rcv_mode) = (local.snd_settle_mode, local.rcv_settle_mode);
@@ -143,6 +145,9 @@ impl SessionEndpoint {
         let handle = self.next_handle().ok_or(CommandError::LimitReached("handle-max"))?;
         let id = self.next_id(role, generation, handle);
         let kind = self.new_kind(role, &local, cx);
+        if !has_own_terminus(role, &local) {
+            add_own_terminus(role, &mut local);
+        }
         let mut common = LinkCommon::new(id, LinkIdentity::Name(Str::empty()));
         common.keeps_outcomes = local.keep_outcomes;
         common.rcv_mode = local.rcv_settle_mode;
@@ -403,8 +408,7 @@ impl SessionEndpoint {
         let link = self.link(id)?;
         link.common.keeps_outcomes = local.keep_outcomes;
         match &mut link.kind {
-            // Its credit stays: the receiver may have given some already.
-            LinkKind::Sender(sender) => sender.mode = modes.0,
+            LinkKind::Sender(sender) => sender.configure(modes.0, local.initial_delivery_count),
             LinkKind::Receiver(receiver) => {
                 receiver.configure(local);
                 receiver.rcv_mode = modes.1;
@@ -463,6 +467,23 @@ fn fault_of(attach: &AttachRef<'_>, termini: Termini) -> Option<AmqpError> {
 }
 
 /// Returns the attach that requests a link.
+fn has_own_terminus(role: Role, local: &config::LinkConfig) -> bool {
+    match role {
+        Role::Sender => local.source.is_some(),
+        Role::Receiver => local.target.is_some(),
+    }
+}
+
+/// 2.6.3: a link has both termini. Ours is one without an address, unless it is set.
+#[cold]
+#[inline(never)]
+fn add_own_terminus(role: Role, local: &mut config::LinkConfig) {
+    match role {
+        Role::Sender => local.source = Some(Box::default()),
+        Role::Receiver => local.target = Some(Target::default().into()),
+    }
+}
+
 fn request(name: Str, handle: Handle, role: Role, local: config::LinkConfig) -> Attach {
     Attach {
         name,
@@ -473,7 +494,7 @@ fn request(name: Str, handle: Handle, role: Role, local: config::LinkConfig) -> 
         source: local.source,
         target: local.target,
         // 2.7.3: a sender must set it, a receiver's is ignored.
-        initial_delivery_count: (role == Role::Sender).then_some(INITIAL_COUNT),
+        initial_delivery_count: (role == Role::Sender).then_some(local.initial_delivery_count),
         max_message_size: (local.max_message_size > 0).then_some(local.max_message_size),
         offered_capabilities: local.offered_capabilities.into(),
         desired_capabilities: local.desired_capabilities.into(),

@@ -3,8 +3,10 @@
 
 #[path = "../../../../examples/common/peer.rs"]
 mod peer;
-#[path = "../../../../examples/common/peers.rs"]
+#[path = "../../../../examples/broker/peers.rs"]
 mod peers;
+#[path = "../../../../examples/common/stream.rs"]
+mod stream;
 
 use std::{
     env,
@@ -20,6 +22,7 @@ use amqp_proto::{ConnectionConfig, Event};
 use mio::{Events, Interest, Poll, Token, net};
 use peer::{Peer, READ};
 use peers::Peers;
+use stream::Stream;
 
 /// The most connections that wait for the peer's answer at a time: a server's backlog is limited.
 const UNDER_WAY: usize = 64;
@@ -46,11 +49,12 @@ impl Client {
     fn connect(&mut self, address: &str, config: &Arc<ConnectionConfig>) -> Result<(), Box<dyn Error>> {
         let socket = TcpStream::connect(address)?;
         socket.set_nonblocking(true)?;
-        let mut peer = Peer::new(net::TcpStream::from_std(socket), Arc::clone(config))?;
+        let stream = Stream { socket: net::TcpStream::from_std(socket), tls: None, host: None };
+        let mut peer = Peer::new(stream, Arc::clone(config))?;
         peer.connection.open()?;
         let token = Token(self.peers.next_key());
         self.poll.registry().register(peer.source(), token, Interest::READABLE | Interest::WRITABLE)?;
-        self.peers.add(peer);
+        self.peers.add(peer, false);
         Ok(())
     }
 
