@@ -22,7 +22,7 @@
 //! | `queue.rs`, `available.rs`, `consumer.rs` | a queue, its messages, a link that takes them |
 //! | `serve.rs`, `settle.rs` | the handing out of messages, the outcomes of deliveries |
 //! | `stored.rs`, `room.rs` | a message, the memory that messages may take |
-//! | `store.rs`, `batch.rs`, `dead_letter.rs`, `parked.rs` | messages that arrive, batches of them, rejected, deferred and scheduled ones |
+//! | `store.rs`, `letter.rs`, `dead_letter.rs`, `parked.rs` | messages that arrive, what `--strict` refuses, rejected, deferred and scheduled ones |
 //! | `filters.rs`, `selector.rs`, `lifetime.rs` | filters of consumers, the end of dynamic queues |
 //! | `services.rs`, `tokens.rs`, `requests.rs` | links to `$cbs` and `$management`, tokens, requests |
 //! | `management.rs`, `event_hubs.rs`, `service_bus.rs`, `service_bus_body.rs` | operations of `$management` |
@@ -30,13 +30,13 @@
 mod address;
 mod attach;
 mod available;
-mod batch;
 mod consumer;
 mod dead_letter;
 mod door;
 mod event_hubs;
 mod events;
 mod filters;
+mod letter;
 mod lifetime;
 mod log;
 mod management;

@@ -53,6 +53,8 @@ pub struct Node {
     pub(crate) last_id: u64,
     /// True if no more messages are handed out.
     stopping: bool,
+    /// True if messages have to keep to the letter of 3.2.
+    pub(crate) strict: bool,
     pub(crate) room: Rc<Room>,
     pub(crate) bounds: Bounds,
     pub(crate) services: Services,
@@ -60,7 +62,8 @@ pub struct Node {
 
 impl Node {
     /// Makes a node without queues. If there is a `token`, `$cbs` takes no other, and without it no link is attached.
-    pub fn new(bounds: Bounds, token: Option<String>) -> Self {
+    /// With `strict`, messages keep to the letter of 3.2.
+    pub fn new(bounds: Bounds, token: Option<String>, strict: bool) -> Self {
         Self {
             queues: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -70,6 +73,7 @@ impl Node {
             dynamic: 0,
             last_id: 0,
             stopping: false,
+            strict,
             room: Room::new(bounds.all, None),
             bounds,
             services: Services::new(token),

@@ -83,7 +83,7 @@ impl Broker {
             poll,
             close_at: None,
             peers: Peers::default(),
-            node: Node::new(bounds, arguments.logins.token.clone()),
+            node: Node::new(bounds, arguments.logins.token.clone(), arguments.strict),
             log: Log::new(),
             block: vec![0; READ].into(),
         })

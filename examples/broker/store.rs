@@ -4,9 +4,12 @@ use std::rc::Rc;
 
 use amqp_proto::{
     CommandError, Connection, Delivery, ReceiverId,
-    extensions::azure::names::BATCH_FORMAT,
+    extensions::azure::{
+        batch::{self, BatchError},
+        names::BATCH_FORMAT,
+    },
     frame::Payload,
-    message::{Message, MessageError, ParseOptions},
+    message::{Message, ParseOptions},
     spec::{
         definitions::{AmqpError, ErrorCondition},
         messaging::MESSAGE_FORMAT,
@@ -16,7 +19,7 @@ use amqp_proto::{
 
 use crate::{
     address::node_name,
-    batch,
+    letter::{Breach, breach},
     node::{Node, no_room},
     services::Service,
     stored::{Stored, destination, scheduled_time},
@@ -35,7 +38,12 @@ impl Node {
         let Some(link) = self.links.get(&(peer, id.into())) else { return receiver.release(delivery.id) };
         let can_reject = link.takes_rejected && !delivery.settled;
         let name = link.name.clone();
-        match self.push(name, peer, delivery.message_format, delivery.payload.clone()) {
+        let stored = match self.breach(&delivery) {
+            Some(Breach::Detach(error)) => return receiver.close(Some(error)),
+            Some(Breach::Reject(error)) => Err(error),
+            None => self.push(name, peer, delivery.message_format, delivery.payload.clone()),
+        };
+        match stored {
             Ok(()) => receiver.accept(delivery.id),
             Err(error) if can_reject => receiver.reject(delivery.id, Some(error)),
             // There is no other way to report what became of the message.
@@ -45,6 +53,15 @@ impl Node {
                 receiver.close(Some(AmqpError { info: Some(info), ..error }))
             }
         }
+    }
+
+    /// Returns what the letter of the standard has against a message, if it is to be kept.
+    fn breach(&self, delivery: &Delivery) -> Option<Breach> {
+        if !self.strict || delivery.message_format != MESSAGE_FORMAT {
+            return None;
+        }
+        let options = ParseOptions { body_required: false, ..ParseOptions::default() };
+        breach(&Message::parse(delivery.payload.clone(), &options).ok()?)
     }
 
     /// Puts a message into the queue with this name, or into the one that the message names.
@@ -98,12 +115,12 @@ impl Node {
     /// Puts the messages of a batch into a queue: all of them, or none. Consumers get them singly.
     fn put_batch(&mut self, name: &Str, from: usize, payload: Payload) -> Result<(), AmqpError> {
         let malformed =
-            |error: MessageError| AmqpError::described(ErrorCondition::DecodeError, error.to_string());
+            |error: BatchError| AmqpError::described(ErrorCondition::DecodeError, error.to_string());
         let options = ParseOptions { body_required: false, ..ParseOptions::default() };
-        let batch = Message::parse(payload, &options).map_err(malformed)?;
+        let batch = batch::read(payload, &options).map_err(malformed)?;
         let room = Rc::clone(self.queue(name)?.room());
-        let stored = batch::messages(&batch).map(|message| {
-            let message = self.identified(message.map_err(malformed)?);
+        let stored = batch.messages().map(|message| {
+            let message = self.identified(message.map_err(|error| malformed(error.into()))?.payload());
             Stored::new(from, MESSAGE_FORMAT, message, &room).ok_or_else(no_room)
         });
         let stored: Result<Vec<Stored>, AmqpError> = stored.collect();

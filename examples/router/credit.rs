@@ -55,7 +55,8 @@ impl Credit {
         let rest = far.credit().saturating_sub(unsent);
         let credit = rest.min(AHEAD.saturating_sub(held));
         match (&self.0, flow) {
-            (Drain::None, Flow::Drain) => self.0 = Drain::Wanted,
+            // A far end that asks while deliveries wait here has granted more since the near end was dry.
+            (Drain::None | Drain::Dry, Flow::Drain) => self.0 = Drain::Wanted,
             // It has used all that it was granted. There may be more to send for what the far end has granted since.
             (Drain::Asked(0), Flow::Drained) if rest > 0 => self.0 = Drain::Wanted,
             (Drain::Asked(_), Flow::Drained) => self.0 = Drain::Dry,

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{Annotations, Symbol, SymbolError};
 
-/// A key of a map of [`Annotations`](super::Annotations) (3.2.10).
+/// A key of a map of [`Annotations`] (3.2.10).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AnnotationKey {
     /// A symbol. Those that do not begin with `x-` are reserved; an end may ignore an unknown one only if it begins

@@ -4,6 +4,7 @@ use amqp_proto::{
     Delivery, Event, LinkId, ReceiverConfig, ReceiverId, SendOptions, SenderConfig, SessionId,
     message::{Message, ParseOptions},
     spec::{
+        definitions::ErrorCondition,
         delivery_state::{DeliveryState, Modified, Released},
         messaging::Header,
         terminus::{Source, Target},
@@ -172,5 +173,34 @@ fn fa3_a_drain_behind_large_messages_ends() {
         assert_eq!(broker.send("q", &["--count", "5", "--size", "1000000"]).code, Some(0));
         let drained = broker.receive("q", &["--drain", "--quiet"]);
         assert_eq!((drained.code, number(&drained.out, "received")), (Some(0), 5), "{drained:?}");
+    }
+}
+
+/// 3.2.1, 3.2.10: rows M13 and M14. Nearly no peer expects either, so the broker asks for it to be asked.
+#[test]
+fn strict_broker_refuses_unknown_annotations_and_durable_messages() {
+    const KEY: Symbol = Symbol::from_static("who");
+    let annotated = Message::builder().message_annotation(KEY, "me").data("text").build();
+    let durable = Message::builder().durable(true).data("text").build();
+    for (strict, payload, condition) in [
+        (true, &annotated, Some(ErrorCondition::NotImplemented)),
+        (true, &durable, Some(ErrorCondition::PreconditionFailed)),
+        (false, &annotated, None),
+        (false, &durable, None),
+    ] {
+        let broker = Broker::start(if strict { &["--strict"] } else { &[] });
+        let (mut client, session) = End::client(&broker);
+        let sender = client.sender(session, SenderConfig::to("q"));
+        client.connection.sender(sender).unwrap().send(1_u32, payload.clone()).unwrap();
+        let refused = client.until(|event| match event {
+            Event::SenderError { failure, .. } => Some(Some(failure.error.condition.clone())),
+            Event::DeliverySettled { state: Some(DeliveryState::Rejected(rejected)), .. } => {
+                Some(rejected.error.as_ref().map(|error| error.condition.clone()))
+            }
+            Event::DeliverySettled { .. } => Some(None),
+            _ => None,
+        });
+        assert_eq!(refused, condition);
+        assert_eq!(broker.left("q"), u64::from(!strict));
     }
 }

@@ -8,7 +8,7 @@
 //! | event position | SDKs of Event Hubs | Event Hubs, IoT Hub | [`EventPosition`] |
 //!
 //! A peer drops the filters that it does not support, and answers with those in place. 3.5.3 makes the receiver check
-//! them, which [`in_force`] does:
+//! them, which [`in_force()`] does:
 //!
 //! ```
 //! use amqp_proto::{

@@ -6,15 +6,15 @@
 //! | operation | request | answer |
 //! |---|---|---|
 //! | `renew-lock` | [`renew_locks`] | [`expirations`] |
-//! | `peek-message` | [`peek`] | [`messages`] |
-//! | `receive-by-sequence-number` | [`receive_deferred`] | [`messages`] |
+//! | `peek-message` | [`peek`] | [`messages()`] |
+//! | `receive-by-sequence-number` | [`receive_deferred`] | [`messages()`] |
 //! | `update-disposition` | [`update_disposition`] | - |
-//! | `schedule-message` | [`schedule`] | [`sequence_numbers`] |
+//! | `schedule-message` | [`schedule()`] | [`sequence_numbers`] |
 //! | `cancel-scheduled-message` | [`cancel_scheduled`] | - |
 //! | `renew-session-lock` | [`renew_session_lock`] | [`expiration`] |
 //! | `get-session-state`, `set-session-state` | [`get_session_state`], [`set_session_state`] | [`session_state`] |
 //! | `get-message-sessions` | [`message_sessions`] | [`MessageSessions`] |
-//! | `add-rule`, `remove-rule`, `enumerate-rules` | [`add_rule`], [`remove_rule`], [`enumerate_rules`] | [`rules`] |
+//! | `add-rule`, `remove-rule`, `enumerate-rules` | [`add_rule`], [`remove_rule`], [`enumerate_rules`] | [`rules()`] |
 //! | READ of Event Hubs | [`read_event_hub`], [`read_partition`] | [`EventHubProperties`], [`PartitionProperties`] |
 //!
 //! The node of Service Bus is [`ENTITY/$management`](super::service_bus::management), that of Event Hubs
