@@ -47,5 +47,5 @@ mod waits;
 
 pub use finding::{Finding, Rule, Stall, StallKind, Violation};
 pub use observer::Observer;
-pub use seen::{Both, FrameSeen, LinkView, Observation, SaslSeen, Seen, SessionView, WindowView};
+pub use seen::{Both, Counts, FrameSeen, LinkView, Observation, SaslSeen, Seen, SessionView, WindowView};
 pub use settings::{ObserverLimits, Thresholds};

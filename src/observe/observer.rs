@@ -9,7 +9,7 @@ use super::{
     connection::Connection,
     finding::{Finding, Rule, Stall, StallKind, Violation},
     link::Broken,
-    seen::{Both, FrameSeen, LinkView, Observation, SaslSeen, Seen, SessionView, other},
+    seen::{Both, Counts, FrameSeen, LinkView, Observation, SaslSeen, Seen, SessionView, other},
     session::Found,
     settings::{ObserverLimits, Thresholds},
     stream::{Content, Part, Stream},
@@ -33,6 +33,7 @@ pub struct Observer {
     thresholds: Thresholds,
     now: Instant,
     streams: Both<Stream>,
+    counts: Both<Counts>,
     connection: Connection,
     waits: Waits,
 }
@@ -65,6 +66,7 @@ impl Observer {
             thresholds,
             now: Instant::default(),
             streams: Both { client: Stream::new(), server: Stream::new() },
+            counts: Both::default(),
             connection: Connection::new(),
             waits: Waits::default(),
         }
@@ -78,6 +80,8 @@ impl Observer {
         let sink: &mut dyn FnMut(Observation) = &mut sink;
         self.find_stalls(now, sink);
         self.streams.get_mut(from).push(bytes);
+        let counts = self.counts.get_mut(from);
+        counts.bytes = counts.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         while let Some(part) = self.streams.get_mut(from).next(self.limits.max_frame_bytes) {
             self.on_part(from, part, sink);
         }
@@ -100,6 +104,11 @@ impl Observer {
         self.report_over(&mut sink);
     }
 
+    /// Returns the numbers of bytes and frames that an end has sent.
+    pub fn counts(&self, side: Side) -> Counts {
+        *self.counts.get(side)
+    }
+
     /// Returns the state of an end's connection once all frames have arrived.
     pub fn connection_state(&self, side: Side) -> ConnectionState {
         self.connection.machines.get(side).latest()
@@ -120,6 +129,10 @@ impl Observer {
         let Part { offset, size, content } = part;
         let place = Place { at: self.now, from, offset, size };
         let mut broken = Broken::new();
+        if matches!(content, Content::Frame(..)) {
+            let counts = self.counts.get_mut(from);
+            counts.frames = counts.frames.saturating_add(1);
+        }
         match content {
             Content::Header(header) => self.on_header(from, header, &mut broken, place, sink),
             Content::Frame(header, body) => match header.kind {

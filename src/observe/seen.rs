@@ -13,6 +13,25 @@ use crate::{
     types::Symbol,
 };
 
+/// The numbers of an end: what it has sent.
+///
+/// ```
+/// use amqp_proto::{Instant, Side, observe::Observer};
+///
+/// let mut observer = Observer::new();
+/// let header = b"AMQP\x00\x01\x00\x00";
+/// observer.observe(Side::Client, Instant::default(), header, |_| {});
+/// assert_eq!((observer.counts(Side::Client).bytes, observer.counts(Side::Client).frames), (8, 0));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Bytes, with headers and those that could not be read.
+    pub bytes: u64,
+    /// Whole frames, of AMQP and of SASL.
+    pub frames: u64,
+}
+
 /// A value for each end of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Both<T> {

@@ -55,6 +55,23 @@ fn observe(parts: &[(Side, Vec<u8>)], cuts: &[usize]) -> Vec<String> {
     seen
 }
 
+#[test]
+fn bytes_and_frames_of_each_end_are_counted() {
+    let mut observer = Observer::new();
+    let (mut bytes, mut frames) = ([0; 2], [0; 2]);
+    for (from, part) in conversation() {
+        let end = usize::from(from == Side::Server);
+        bytes[end] += part.len() as u64;
+        frames[end] += u64::from(part.len() > 8);
+        for byte in part {
+            observer.observe(from, Instant::default(), &[byte], |_| {});
+        }
+    }
+    let counts = [observer.counts(Side::Client), observer.counts(Side::Server)];
+    assert_eq!(counts.map(|counts| counts.bytes), bytes);
+    assert_eq!(counts.map(|counts| counts.frames), frames);
+}
+
 proptest! {
     #[test]
     fn cuts_change_no_observation(cuts in prop::collection::vec(1..40_usize, 1..9)) {
