@@ -24,6 +24,8 @@ pub struct Available {
 #[derive(Default)]
 pub struct Turns {
     turns: BTreeMap<u64, Outlet>,
+    /// Those that have to look further for a message, in turn.
+    searching: BTreeMap<u64, Outlet>,
     /// Those that have found nothing, until there is another message.
     waiting: BTreeMap<u64, Outlet>,
     next: u64,
@@ -98,11 +100,27 @@ impl Turns {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.turns.is_empty()
+        self.turns.is_empty() && self.searching.is_empty()
+    }
+
+    /// True if a link has to look further for a message.
+    pub fn is_searching(&self) -> bool {
+        !self.searching.is_empty()
     }
 
     pub fn take_next(&mut self) -> Option<(u64, Outlet)> {
         self.turns.pop_first()
+    }
+
+    pub fn take_searching(&mut self) -> Option<(u64, Outlet)> {
+        self.searching.pop_first()
+    }
+
+    /// Lets a link look further when those that need not have had their turns.
+    pub fn search(&mut self, outlet: Outlet, consumer: &mut Consumer) {
+        consumer.turn = Some(self.next);
+        self.searching.insert(self.next, outlet);
+        self.next += 1;
     }
 
     /// Lets a link wait for another message.
@@ -114,6 +132,7 @@ impl Turns {
         self.draining.remove(&outlet);
         if let Some(turn) = turn {
             self.turns.remove(&turn);
+            self.searching.remove(&turn);
             self.waiting.remove(&turn);
         }
     }

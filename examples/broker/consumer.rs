@@ -79,14 +79,13 @@ impl Consumer {
 
     /// Looks for a message that is for this link. The link goes on behind those that are not.
     ///
-    /// Each look is taken from the number that is left of this step. One at a large message counts as many.
+    /// Each look is taken from the number that is left of this step. A comparison counts as one, and one in a large
+    /// message as many.
     pub fn look(&mut self, outlet: Outlet, available: &Available, looks: &mut usize) -> Found {
         *looks = looks.saturating_sub(1);
         let is_for_it = |place: u64, message: &Stored, looks: &mut usize| {
-            if !self.filters.is_empty() {
-                *looks = looks.saturating_sub(message.len() / LOOK);
-            }
-            *looks = looks.saturating_sub(1);
+            let cost = self.filters.comparisons().saturating_mul(message.len() / LOOK + 1);
+            *looks = looks.saturating_sub(cost + 1);
             !message.is_barred(outlet) && self.filters.pass(outlet.0, place, message)
         };
         if let View::All = self.view {

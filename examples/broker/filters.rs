@@ -41,7 +41,11 @@ enum Test {
 
 /// The filters in force. A message passes if it passes each.
 #[derive(Default)]
-pub struct Filters(Vec<Test>);
+pub struct Filters {
+    tests: Vec<Test>,
+    /// The comparisons for one message, at most.
+    comparisons: usize,
+}
 
 impl Filters {
     /// Returns the filters that can be evaluated, and the answer to those asked for: 3.5.3 wants those in force.
@@ -60,24 +64,25 @@ impl Filters {
             in_force.insert(name.clone(), value.clone());
         }
         let answer = Some(in_force).filter(|filters| !filters.is_empty());
-        (Self(tests), answer)
+        (Self { tests, comparisons: COMPARISONS - left }, answer)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Returns the number of comparisons for one message, at most.
+    pub fn comparisons(&self) -> usize {
+        self.comparisons
     }
 
     /// True if a message passes on a link of this connection.
     pub fn pass(&self, peer: usize, number: u64, stored: &Stored) -> bool {
-        if self.0.iter().any(|test| matches!(test, Test::NoLocal)) && stored.from == peer {
+        if self.tests.iter().any(|test| matches!(test, Test::NoLocal)) && stored.from == peer {
             return false;
         }
-        if self.0.iter().all(|test| matches!(test, Test::NoLocal)) {
+        if self.tests.iter().all(|test| matches!(test, Test::NoLocal)) {
             return true;
         }
         // A message that cannot be read has nothing to compare.
         stored.message().is_some_and(|message| {
-            self.0.iter().all(|test| test.pass(number, stored, &message).unwrap_or(false))
+            self.tests.iter().all(|test| test.pass(number, stored, &message).unwrap_or(false))
         })
     }
 }

@@ -11,7 +11,6 @@ use crate::{
 };
 
 /// The outcome of a link's turn.
-#[derive(PartialEq, Eq)]
 enum Served {
     /// The link may be able to send another message.
     Sent,
@@ -25,22 +24,27 @@ enum Served {
 impl Queue {
     /// Sends messages, one per link in turn, until no link takes one. A link without a message for it, or one that
     /// cannot send, has one turn. Returns false if there is more to do when no looks are left.
+    ///
+    /// Links that have filters, or have to look further, share half of the looks, so that the others do not wait for
+    /// them.
     pub fn serve(&mut self, peers: &mut Peers, looks: &mut usize) -> bool {
-        while *looks > 0 && !self.available.is_empty() {
-            let Some((turn, outlet)) = self.turns.take_next() else { return true };
-            let peer = peers.touch(outlet.0);
-            match peer.map_or(Served::CannotSend, |peer| self.serve_one(outlet, &mut peer.connection, looks))
-            {
-                Served::NoMessage => self.turns.wait(turn, outlet),
-                served => {
-                    if let Some(consumer) = self.consumers.get_mut(&outlet) {
-                        consumer.turn = None;
-                    }
-                    if served != Served::CannotSend {
-                        self.ready(outlet);
-                    }
+        let of_searching = *looks / 2;
+        while !self.available.is_empty()
+            && (*looks > of_searching || !self.turns.is_searching())
+            && *looks > 0
+        {
+            let Some(next) = self.turns.take_next() else { break };
+            match self.consumers.get_mut(&next.1) {
+                Some(consumer) if consumer.filters.comparisons() > 0 => {
+                    *looks = looks.saturating_sub(1);
+                    self.turns.search(next.1, consumer);
                 }
+                _ => self.serve_next(next, peers, looks),
             }
+        }
+        while *looks > 0 && !self.available.is_empty() {
+            let Some(next) = self.turns.take_searching() else { break };
+            self.serve_next(next, peers, looks);
         }
         if !self.available.is_empty() {
             return self.turns.is_empty();
@@ -51,6 +55,24 @@ impl Queue {
             }
         }
         true
+    }
+
+    /// Gives a link its turn.
+    fn serve_next(&mut self, (turn, outlet): (u64, Outlet), peers: &mut Peers, looks: &mut usize) {
+        let peer = peers.touch(outlet.0);
+        let served =
+            peer.map_or(Served::CannotSend, |peer| self.serve_one(outlet, &mut peer.connection, looks));
+        let Some(consumer) = self.consumers.get_mut(&outlet) else { return };
+        consumer.turn = None;
+        match served {
+            Served::Sent => self.turns.ready(outlet, consumer),
+            Served::Looking => self.turns.search(outlet, consumer),
+            Served::NoMessage => {
+                consumer.turn = Some(turn);
+                self.turns.wait(turn, outlet);
+            }
+            Served::CannotSend => {}
+        }
     }
 
     fn serve_one(&mut self, outlet: Outlet, connection: &mut Connection, looks: &mut usize) -> Served {

@@ -1,5 +1,7 @@
 //! AMQP values as JSON, for people to read: types that JSON lacks become text.
 
+use std::fmt::{self, Display, Formatter, Write as _};
+
 use amqp_proto::{
     spec::{
         Composite, Field, definitions, delivery_state::*, messaging::*, performatives::*, sasl::*,
@@ -84,6 +86,21 @@ pub fn bytes(bytes: &[u8]) -> Json {
     );
     let cut = bytes.len().saturating_sub(shown.len());
     if cut == 0 { text.into() } else { format!("{text}.. and {cut} bytes more").into() }
+}
+
+/// Writes JSON with the characters escaped that are not shown themselves, such as marks of direction.
+pub struct Printed<'a>(pub &'a Json);
+
+impl Display for Printed<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.to_string().chars().try_for_each(|c| {
+            // All but ASCII is within strings, and serde_json has escaped ASCII.
+            if c.is_ascii() || c.escape_debug().count() == 1 {
+                return f.write_char(c);
+            }
+            c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(f, "\\u{unit:04x}"))
+        })
+    }
 }
 
 fn value(value: &Value) -> Json {

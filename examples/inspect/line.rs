@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value as Json};
 
+use crate::json::Printed;
+
 /// One line of output.
 pub struct Line {
     pub offset: usize,
@@ -26,12 +28,12 @@ impl Line {
                 object.insert("channel".into(), channel.into());
             }
             object.insert("content".into(), self.content);
-            return writeln!(out, "{}", Json::Object(object));
+            return writeln!(out, "{}", Printed(&Json::Object(object)));
         }
         let channel = self.channel.map(|channel| format!(" channel {channel}")).unwrap_or_default();
         let content = match self.content {
             Json::Null => String::new(),
-            content => format!(" {content}"),
+            content => format!(" {}", Printed(&content)),
         };
         writeln!(out, "{:>8} {:>7} {}{channel} {}{content}", self.offset, self.size, self.kind, self.name)
     }

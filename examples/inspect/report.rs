@@ -12,7 +12,10 @@ use amqp_proto::{
 };
 use serde_json::{Map, Value as Json, json};
 
-use crate::frames::{self, Shown};
+use crate::{
+    frames::{self, Shown},
+    json::Printed,
+};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Style {
@@ -146,7 +149,7 @@ impl Watched {
             observation.offset, observation.size, shown.kind, shown.name
         )?;
         if shown.content != Json::Null {
-            write!(out, " {}", shown.content)?;
+            write!(out, " {}", Printed(&shown.content))?;
         }
         if shown.payload > 0 {
             write!(out, " with {} bytes", shown.payload)?;
@@ -177,7 +180,7 @@ impl Watched {
             line.insert("payload".into(), shown.payload.into());
         }
         line.insert("content".into(), shown.content);
-        writeln!(out, "{}", Json::Object(line))
+        writeln!(out, "{}", Printed(&Json::Object(line)))
     }
 
     /// Keeps a row for the page, under short names: there can be very many.

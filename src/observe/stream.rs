@@ -1,5 +1,7 @@
 //! One direction of a connection: bytes to headers and frames, however they are cut.
 
+use core::fmt;
+
 use bytes::{Buf as _, Bytes, BytesMut};
 
 use crate::frame::{FrameError, FrameHeader, FrameKind, ProtocolHeader, ProtocolId, parse_header};
@@ -14,7 +16,6 @@ enum Phase {
 }
 
 /// A direction's bytes that make no whole frame yet.
-#[derive(Debug)]
 pub(super) struct Stream {
     buffer: BytesMut,
     /// The place of the buffer's first byte.
@@ -24,6 +25,17 @@ pub(super) struct Stream {
     phase: Phase,
     /// A header has been seen in this direction.
     pub(super) has_header: bool,
+}
+
+impl fmt::Debug for Stream {
+    /// Shows no bytes: a part of a SASL frame can be a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("buffered", &self.buffer.len())
+            .field("offset", &self.offset)
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The next part of a stream, with its place and size.

@@ -217,3 +217,20 @@ proptest! {
         }
     }
 }
+
+/// More would be refused by a reader with default options.
+#[test]
+fn full_batch_takes_no_more_and_is_read_whole() {
+    let message = Message::builder().subject("x").value(7_u8).build();
+    let mut batch = Batch::new(None);
+    let max = loop {
+        match batch.push(message.clone()) {
+            Ok(()) => {}
+            Err(BatchError::TooMany { max }) => break max,
+            Err(other) => panic!("{other}"),
+        }
+    };
+    assert_eq!(batch.len(), max as usize);
+    let read = batch::read(batch.build().unwrap(), &ParseOptions::default()).unwrap();
+    assert_eq!(read.messages().filter(Result::is_ok).count(), max as usize);
+}

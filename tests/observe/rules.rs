@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use amqp_proto::{
-    Side,
+    Instant, Side,
     codec::to_vec,
-    observe::{Rule, SaslSeen, Seen},
+    observe::{Observer, Rule, SaslSeen, Seen},
     spec::{
         definitions::{Role, SenderSettleMode},
         performatives::{Attach, Begin, Close, End, Flow, Transfer},
-        sasl::{SaslChallenge, SaslCode, SaslInit, SaslMechanisms, SaslOutcome},
+        sasl::{SaslChallenge, SaslCode, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
     },
     types::{DeliveryNumber, DeliveryTag, Handle, SequenceNo, TransferNumber},
 };
@@ -259,6 +259,17 @@ fn secrets_of_sasl_are_not_shown() {
     wire.bytes(Side::Server, &raw(1, 0, &to_vec(&mechanisms)));
     wire.bytes(Side::Client, &raw(1, 0, &to_vec(&init())));
     wire.bytes(Side::Server, &raw(1, 0, &to_vec(&challenge)));
+    // A response of which the last byte is missing.
+    let response = raw(1, 0, &to_vec(&SaslResponse { response: b"pass-word"[..].into() }));
+    let mut partly = Observer::new();
+    partly.observe(
+        Side::Client,
+        Instant::default(),
+        &[&SASL[..], &response[..response.len() - 1]].concat(),
+        |_| {},
+    );
+    let text = format!("{partly:?}");
+    assert!(!text.contains("pass-wor"), "{text}");
     wire.bytes(
         Side::Client,
         &raw(

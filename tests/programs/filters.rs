@@ -305,3 +305,27 @@ fn receive_asks_for_the_offset_of_a_stream() {
         assert!(ended.code == Some(0) && ended.out.starts_with("here\n"), "{text}: {ended:?}");
     }
 }
+
+/// The order of deliveries does not depend on speed: both links get their credit with one write.
+#[test]
+fn link_without_a_filter_does_not_wait_for_one_that_searches() {
+    let broker = Broker::start(&[]);
+    let (mut end, session) = End::client(&broker);
+    assert_eq!(broker.send("q", &["--count", "5000", "--size", "1"]).code, Some(0));
+    assert_eq!(broker.send("q", &["--property", "k=z"]).code, Some(0));
+    let (searching, _) = filtered(&mut end, session, Source::at("q"), &[Filter::selector("k = 'z'")]);
+    let all = end.receiver(session, ReceiverConfig::from("q"));
+    end.connection.receiver(searching).unwrap().set_credit(1).unwrap();
+    end.connection.receiver(all).unwrap().set_credit(1000).unwrap();
+    let mut before = 0;
+    let found = end.until(|event| match event {
+        Event::Delivery { receiver, delivery } if *receiver == searching => Some(delivery.payload.clone()),
+        Event::Delivery { .. } => {
+            before += 1;
+            None
+        }
+        _ => None,
+    });
+    assert!(Message::try_from(found).unwrap().application_property("k").unwrap().is_some());
+    assert_eq!(before, 1000);
+}

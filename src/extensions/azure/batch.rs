@@ -22,6 +22,9 @@ use crate::{
 /// From this size on, a batch shares the bytes of a message instead of copying them.
 const BY_REFERENCE: usize = 1024;
 
+/// The most sections before the data sections.
+const ENVELOPE: u32 = 3;
+
 /// The start of a data section (3.2.6).
 const DATA_DESCRIPTOR: [u8; 3] = [0x00, 0x53, 0x75];
 
@@ -36,6 +39,12 @@ pub enum BatchError {
         size: u64,
         /// The greatest size that it may have.
         max: u64,
+    },
+    /// The batch has as many messages as most readers take: [`ParseOptions::max_sections`] sections by default.
+    #[error("a batch has {max} messages at most")]
+    TooMany {
+        /// The greatest number of messages.
+        max: u32,
     },
     /// The message, or the whole batch, is malformed.
     #[error(transparent)]
@@ -90,9 +99,14 @@ impl Batch {
     /// Appends an encoded message.
     ///
     /// # Errors
-    /// [`BatchError::TooLarge`] if it does not fit, [`BatchError::Malformed`] if it is not a message. The batch has not
-    /// changed then.
+    /// [`BatchError::TooLarge`] if it does not fit, [`BatchError::TooMany`] if the batch is full,
+    /// [`BatchError::Malformed`] if it is not a message. The batch has not changed then.
     pub fn push(&mut self, message: impl Into<Payload>) -> Result<(), BatchError> {
+        // A reader counts the sections of the envelope too.
+        let max = ParseOptions::default().max_sections.saturating_sub(ENVELOPE);
+        if u32::try_from(self.len).is_ok_and(|len| len >= max) {
+            return Err(BatchError::TooMany { max });
+        }
         let payload = message.into();
         let message = Message::parse(payload.clone(), &ParseOptions::default())?;
         let envelope = if self.is_empty() { envelope_of(&message) } else { Payload::new() };
