@@ -179,3 +179,21 @@ fn evidence_that_is_not_there_is_a_fault() {
         assert_eq!(fault_of_evidence(&api, evidence).is_none(), is_there, "{evidence}");
     }
 }
+
+#[test]
+fn readme_counts_what_the_document_has() {
+    let document = document();
+    let rows: Vec<_> = rows(&document).into_iter().filter(|row| row[0].parse::<u32>().is_ok()).collect();
+    let yes = |column: usize| rows.iter().filter(|row| row[column] == "yes").count();
+    let due: Vec<usize> = std::iter::once(rows.len()).chain((2..11).map(yes)).collect();
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, table) = readme.split_once("<!-- features -->").unwrap();
+    let (table, _) = table.split_once("<!-- end of features -->").unwrap();
+    let numbers =
+        |line: &str| line.split('|').filter_map(|cell| cell.trim().parse().ok()).collect::<Vec<usize>>();
+    let groups = table.lines().map(numbers).filter(|numbers| numbers.len() == due.len()).collect::<Vec<_>>();
+    let (all, groups) = groups.split_last().unwrap();
+    let sums: Vec<usize> =
+        (0..due.len()).map(|column| groups.iter().map(|group| group[column]).sum()).collect();
+    assert_eq!((all, &sums), (&due, &due));
+}
