@@ -5,7 +5,7 @@
 
 use crate::support::*;
 use amqp_proto::{
-    Connection, Event, Instant, SendOptions,
+    Connection, Event, Instant, ReceiverConfig, SendOptions,
     codec::{Encode, Encoder},
     extensions::{
         RequestConfig, RequestFailure, RequestId, StatusError,
@@ -18,7 +18,7 @@ use amqp_proto::{
     frame::Payload,
     message::Message,
     spec::{
-        definitions::{AmqpError, ErrorCondition},
+        definitions::{AmqpError, ErrorCondition, SenderSettleMode},
         delivery_state::{DeliveryState, Rejected},
         terminus::Source,
     },
@@ -435,6 +435,48 @@ fn receiver_is_active_by_a_boolean_of_the_flow() {
     assert_eq!(is_active(&properties(true.into())), Some(true));
     assert_eq!(is_active(&properties(false.into())), Some(false));
     assert_eq!(is_active(&properties("true".into())), None);
+}
+
+/// A later RabbitMQ than 4.0, as a stub: the answer to the attach has the address for `reply-to`.
+#[test]
+fn volatile_queue_of_a_stub_has_the_address_for_replies() {
+    let mut world = World::new();
+    world.behaviour.dynamic = Some("/queues/amq.rabbitmq.reply-to.g1");
+    let mut none = attach(&mut world);
+    let session = world.session;
+    let config = ReceiverConfig::new().source(volatile_queue()).snd_settle_mode(SenderSettleMode::Settled);
+    let receiver = world.client().session(session).unwrap().attach_receiver(config).unwrap();
+    world.client().receiver(receiver).unwrap().set_credit(1).unwrap();
+    world.turn(&mut none);
+    let attach = world.client().receiver_ref(receiver).unwrap().remote_attach().unwrap();
+    let address = attach.source.and_then(|source| source.address).unwrap();
+    assert_eq!(Address::parse(&address), Some(Address::queue("amq.rabbitmq.reply-to.g1")));
+    world.send(Message::builder().data("reply").build(), &SendOptions::new().settled(true));
+    let left = world.turn(&mut none);
+    assert!(left.iter().any(|event| matches!(event, Event::Delivery { delivery, .. } if delivery.settled)));
+}
+
+/// RabbitMQ 4.3, as a stub: a flow says which receiver of a queue with a single active consumer is active.
+#[test]
+fn flows_of_a_stub_say_which_receiver_is_active() {
+    let mut world = World::new();
+    let mut none = attach(&mut world);
+    let session = world.session;
+    let config = ReceiverConfig::from(Address::queue("orders"));
+    let receiver = world.client().session(session).unwrap().attach_receiver(config).unwrap();
+    world.turn(&mut none);
+    let state = |world: &mut World| {
+        let properties = world.client().receiver_ref(receiver).unwrap().remote_flow_properties();
+        properties.as_ref().and_then(is_active)
+    };
+    assert_eq!(state(&mut world), None);
+    for active in [false, true] {
+        let (sender, properties) = (world.replies.unwrap(), Fields::new().with(names::ACTIVE, active));
+        world.server().sender(sender).unwrap().set_flow_properties(Some(properties)).unwrap();
+        let left = world.turn(&mut none);
+        assert!(left.contains(&Event::LinkProperties { link: receiver.into() }), "{left:?}");
+        assert_eq!(state(&mut world), Some(active));
+    }
 }
 
 proptest! {
