@@ -39,6 +39,10 @@ const BLOCK: usize = 64 * 1024;
 const HEAD: usize = 16 * 1024;
 /// The time that a client has to send its request.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The time that an end may take to read what is written to it.
+const DEAF: Duration = Duration::from_secs(60);
+/// The most clients at a time.
+const CLIENTS: usize = 256;
 
 /// Serve a page, and connect its WebSocket to a broker.
 #[derive(Parser)]
@@ -91,21 +95,35 @@ fn main() -> Result<()> {
     let arguments = Arc::new(Arguments::parse());
     let listener = TcpListener::bind(arguments.listen)?;
     println!("listening on {}", listener.local_addr()?);
-    for socket in listener.incoming() {
-        let (socket, arguments) = (socket?, Arc::clone(&arguments));
-        thread::spawn(move || {
-            if let Err(error) = serve(socket, &arguments) {
-                eprintln!("relay: {error}");
+    let clients = Arc::new(());
+    loop {
+        let served = match listener.accept() {
+            // Each client has a clone of `clients`. One too many is dropped, and sees the end.
+            Ok((socket, _)) if Arc::strong_count(&clients) <= CLIENTS => {
+                let (arguments, client) = (Arc::clone(&arguments), Arc::clone(&clients));
+                thread::Builder::new().spawn(move || {
+                    if let Err(error) = serve(socket, &arguments) {
+                        let _ = writeln!(io::stderr(), "relay: {error}");
+                    }
+                    drop(client);
+                })
             }
-        });
+            Ok(_) => continue,
+            Err(error) => Err(error),
+        };
+        // Such as too many open files or threads, which others may give back.
+        if let Err(error) = served {
+            let _ = writeln!(io::stderr(), "relay: {error}");
+            thread::sleep(Duration::from_millis(100));
+        }
     }
-    Ok(())
 }
 
 /// Answers one request, which may be for a WebSocket.
 fn serve(tcp: TcpStream, arguments: &Arguments) -> Result<()> {
     tcp.set_nodelay(true)?;
     tcp.set_read_timeout(Some(PATIENCE))?;
+    tcp.set_write_timeout(Some(DEAF))?;
     let head = read_head(&tcp)?;
     let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
     let path = text.split(' ').nth(1).and_then(|path| path.split('?').next()).unwrap_or_default();
@@ -140,6 +158,7 @@ fn read_head(mut tcp: &TcpStream) -> Result<Vec<u8>> {
 fn connect(tcp: TcpStream, head: Vec<u8>, to: SocketAddr) -> Result<()> {
     let broker = Arc::new(TcpStream::connect_timeout(&to, PATIENCE)?);
     broker.set_nodelay(true)?;
+    broker.set_write_timeout(Some(DEAF))?;
     let (head, write) = (io::Cursor::new(head), Arc::new(Mutex::new(tcp.try_clone()?)));
     let socket = Socket { head, read: Arc::new(tcp), write };
     let config = WebSocketConfig::default().max_message_size(Some(MESSAGE)).max_frame_size(Some(MESSAGE));
@@ -177,7 +196,8 @@ fn to_page(mut broker: &TcpStream, mut page: WebSocket<Socket>) {
             break;
         }
     }
-    // The page answers it, which ends the other thread.
     let _ = page.close(None);
     let _ = page.flush();
+    // Nothing more can be passed on, so nothing more is read, which ends the other thread.
+    let _ = page.get_ref().read.shutdown(Shutdown::Read);
 }

@@ -1,5 +1,7 @@
 //! The server: a task for each client.
 
+use std::time::Duration;
+
 use amqp_proto::{
     Connection, ConnectionConfig, CreditPolicy, Event, ReceiverConfig,
     sasl::{Mechanism, Tunnel},
@@ -8,7 +10,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -22,9 +24,13 @@ pub async fn run(listener: TcpListener, tls: TlsAcceptor, mut stop: watch::Recei
     let (mut clients, mut lost_after) = (JoinSet::new(), Some(LOST_AFTER));
     loop {
         tokio::select! {
-            accepted = listener.accept() => {
-                clients.spawn(serve(accepted?.0, tls.clone(), lost_after.take(), stop.clone()));
-            }
+            accepted = listener.accept() => match accepted {
+                Ok((socket, _)) => {
+                    clients.spawn(serve(socket, tls.clone(), lost_after.take(), stop.clone()));
+                }
+                // Such as too many open files, which others may close.
+                Err(_) => sleep(Duration::from_millis(100)).await,
+            },
             _ = stop.changed() => break,
         }
     }
