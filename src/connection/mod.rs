@@ -246,18 +246,13 @@ impl Connection {
     /// link or of the connection too: what an event has announced can be read until input, or its end, is handled again.
     ///
     /// ```
-    /// use amqp_proto::{CommandError, Connection, DeliveryId, ReceiverId};
+    /// use amqp_proto::{Connection, DeliveryId, ReceiverId};
     ///
-    /// fn read(
-    ///     connection: &mut Connection,
-    ///     receiver: ReceiverId,
-    ///     delivery: DeliveryId,
-    ///     message: &mut Vec<u8>,
-    /// ) -> Result<(), CommandError> {
-    ///     while let Some(chunk) = connection.read_chunk(receiver, delivery)? {
+    /// fn read(connection: &mut Connection, receiver: ReceiverId, delivery: DeliveryId, message: &mut Vec<u8>) {
+    ///     // An earlier event may have read all of it, which is an error for the later ones.
+    ///     while let Ok(Some(chunk)) = connection.read_chunk(receiver, delivery) {
     ///         message.extend_from_slice(&chunk);
     ///     }
-    ///     Ok(())
     /// }
     /// ```
     ///
