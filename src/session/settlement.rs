@@ -290,7 +290,7 @@ impl SessionEndpoint {
                 decided.push((delivery, entry.state.clone()));
                 return false;
             }
-            // 2.7.5: the outcome has been told, and is the last.
+            // 2.7.5: the outcome has been announced, and is the last.
             if !settled && (state.is_none() || entry.state.at(Role::Sender).is_terminal()) {
                 return true;
             }

@@ -83,8 +83,8 @@ fn the_hint_of_a_message_is_in_its_first_transfer() {
 fn dispositions(fed: &mut Fed) -> Vec<(u32, Option<u32>, bool)> {
     fed.write();
     let only = |performative| match performative {
-        p::Performative::Disposition(told) => {
-            Some((told.first.get(), told.last.map(|last| last.get()), told.batchable))
+        p::Performative::Disposition(hint) => {
+            Some((hint.first.get(), hint.last.map(|last| last.get()), hint.batchable))
         }
         _ => None,
     };
@@ -94,7 +94,7 @@ fn dispositions(fed: &mut Fed) -> Vec<(u32, Option<u32>, bool)> {
 #[test]
 fn neighbours_become_one_disposition_that_is_batchable_if_all_are() {
     let accepted = || Some(DeliveryState::ACCEPTED);
-    for (hints, told) in
+    for (hints, joined) in
         [([true, true], true), ([true, false], false), ([false, true], false), ([false, false], false)]
     {
         let (mut fed, receiver) = receiving(false);
@@ -113,7 +113,7 @@ fn neighbours_become_one_disposition_that_is_batchable_if_all_are() {
             let mut receiver = fed.connection.receiver(receiver).unwrap();
             receiver.disposition_with(*id, *id, true, accepted(), hint).unwrap();
         }
-        assert_eq!(dispositions(&mut fed), [(0, Some(1), told)], "{hints:?}");
+        assert_eq!(dispositions(&mut fed), [(0, Some(1), joined)], "{hints:?}");
     }
 }
 

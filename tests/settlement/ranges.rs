@@ -77,8 +77,8 @@ fn a_state_of_60_kib_for_100_000_deliveries_is_kept_once_and_not_sent_back() {
     for keeps in [false, true] {
         let (mut fed, sender) = sent(COUNT, SenderConfig::new().settle_on_outcome(!keeps));
         let state = Some(modified(SIZE));
-        let told = p::Disposition { settled: false, state: state.clone(), ..outcome(0, Some(COUNT - 1)) };
-        let (events, info) = measured(&mut fed, &frame(0, &told));
+        let given = p::Disposition { settled: false, state: state.clone(), ..outcome(0, Some(COUNT - 1)) };
+        let (events, info) = measured(&mut fed, &frame(0, &given));
         let (first, last) = match &events[..] {
             [Event::DeliverySettled { first, last, state: known, .. }] if !keeps && *known == state => {
                 (first, last)
@@ -128,11 +128,11 @@ fn an_outcome_of_ours_for_100_000_deliveries_is_kept_once_and_written_once() {
     let (first, last) = (all[0].id, all[all.len() - 1].id);
     drop(all);
     let state = modified(SIZE);
-    let told = allocation_counter::measure(|| {
+    let given = allocation_counter::measure(|| {
         let mut link = fed.connection.sender(sender).unwrap();
         link.disposition(first, last, false, Some(state.clone())).unwrap();
     });
-    assert!(told.bytes_max < 6 * SIZE as u64, "{told:?}");
+    assert!(given.bytes_max < 6 * SIZE as u64, "{given:?}");
     fed.write();
     assert_eq!(written(&mut fed).len(), 1);
     // What is known of all of them does not count against the peer, which can go on.
@@ -140,7 +140,7 @@ fn an_outcome_of_ours_for_100_000_deliveries_is_kept_once_and_written_once() {
     assert_eq!(fed.names(), ["DELIVERY_SETTLED"]);
 }
 
-/// What we have told of our deliveries is shared, and counted once when the peer's states are added up.
+/// What we have given of our deliveries is shared, and counted once when the peer's states are added up.
 #[test]
 fn outcomes_of_ours_leave_the_peer_room_for_its_states() {
     const COUNT: u32 = 20_000;

@@ -29,7 +29,7 @@ CANNOT = [
     ("fe2o3", "client", "SASL SCRAM-SHA-*[0-9]",
      "fe2o3-amqp takes SCRAM's last message with the outcome only; our broker sends it as a challenge, as Cyrus SASL does"),
     ("fe2o3", "client", "SASL SCRAM-SHA-* wrong password",
-     "fe2o3-amqp takes SCRAM's last message with the outcome only, so it cannot be told a wrong password from that"),
+     "fe2o3-amqp takes SCRAM's last message with the outcome only, so a wrong password fails no differently"),
     ("fe2o3", "server", "* settled, send",
      "fe2o3-amqp drops what its program has not taken yet when the peer closes the connection behind it"),
     ("fe2o3", "server", "drain",
