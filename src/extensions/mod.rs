@@ -30,6 +30,7 @@
 mod symbols;
 
 pub mod azure;
+mod calls;
 pub mod cbs;
 pub mod filters;
 pub mod jms;
@@ -43,6 +44,7 @@ mod requests;
 mod status;
 pub mod websocket;
 
+pub use calls::CallEvent;
 pub use pair::{LinkPair, PairConfig, PairEvent};
 pub use percent::percent_encode;
 pub use redirect::Redirect;

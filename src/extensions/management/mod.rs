@@ -8,11 +8,10 @@ mod response;
 pub use operation::{Entity, Operation};
 pub use response::{QueryResult, QueryRow, Response};
 
-use alloc::{boxed::Box, sync::Arc};
 use core::time::Duration;
 
-use super::{RequestConfig, RequestEvent, RequestFailure, RequestId, Requests};
-use crate::{CommandError, Connection, Event, Failure, Instant, SessionId, types::Str};
+use super::{CallEvent, RequestConfig, RequestId, Requests};
+use crate::{CommandError, Connection, Event, Instant, SessionId, types::Str};
 
 /// The address of a container's management node.
 pub const NODE: &str = "$management";
@@ -22,31 +21,7 @@ pub const NODE_TYPE: &str = "org.amqp.management";
 pub const NODE_NAME: &str = "self";
 
 /// Something that happened to a [`Management`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum ManagementEvent {
-    /// An operation can be sent: the links are open, or a [temporary](CommandError::is_temporary) error is over.
-    Ready,
-    /// The answer to an operation has arrived. Its status can be that of an error.
-    Answered {
-        /// The request.
-        id: RequestId,
-        /// The answer.
-        response: Box<Response>,
-    },
-    /// There is no answer, or none with a status.
-    Failed {
-        /// The request.
-        id: RequestId,
-        /// The reason.
-        why: RequestFailure,
-    },
-    /// The links have ended. The last event.
-    Closed {
-        /// The reason, unless a link was closed without an error.
-        failure: Option<Arc<Failure>>,
-    },
-}
+pub type ManagementEvent = CallEvent<Response>;
 
 /// A client of a management node. The [module](self) has an example.
 #[derive(Debug)]
@@ -104,17 +79,7 @@ impl Management {
 
     /// Returns the next event.
     pub fn poll_event(&mut self) -> Option<ManagementEvent> {
-        Some(match self.requests.poll_event()? {
-            RequestEvent::Ready => ManagementEvent::Ready,
-            RequestEvent::Answered { id, delivery } => match Response::parse(delivery.payload) {
-                Ok(response) => ManagementEvent::Answered { id, response: Box::new(response) },
-                Err(_) => ManagementEvent::Failed { id, why: RequestFailure::Malformed },
-            },
-            // Only without a receiver: an outcome is no answer to an operation.
-            RequestEvent::Accepted { id } => ManagementEvent::Failed { id, why: RequestFailure::Malformed },
-            RequestEvent::Failed { id, why } => ManagementEvent::Failed { id, why },
-            RequestEvent::Closed { failure } => ManagementEvent::Closed { failure },
-        })
+        self.requests.poll_event().map(|event| CallEvent::read(event, Response::parse))
     }
 
     /// Returns the earliest deadline of an operation.

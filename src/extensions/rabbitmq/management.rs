@@ -1,12 +1,11 @@
 //! A client of the node `/management`.
 
-use alloc::{boxed::Box, sync::Arc};
 use core::time::Duration;
 
 use super::{Request, Response, http::RequestMessage};
 use crate::{
-    CommandError, Connection, Event, Failure, Instant, SessionId,
-    extensions::{LinkPair, RequestConfig, RequestEvent, RequestFailure, RequestId, Requests},
+    CommandError, Connection, Event, Instant, SessionId,
+    extensions::{CallEvent, LinkPair, RequestConfig, RequestId, Requests},
 };
 
 /// The address of RabbitMQ's management node.
@@ -15,31 +14,7 @@ pub const NODE: &str = "/management";
 const LINK_NAME: &str = "management-link-pair";
 
 /// Something that happened to a [`Management`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ManagementEvent {
-    /// A request can be sent: the links are open, or a [temporary](CommandError::is_temporary) error is over.
-    Ready,
-    /// The answer to a request has arrived. Its status can be that of an error.
-    Answered {
-        /// The request.
-        id: RequestId,
-        /// The answer.
-        response: Box<Response>,
-    },
-    /// There is no answer, or none with a status.
-    Failed {
-        /// The request.
-        id: RequestId,
-        /// The reason.
-        why: RequestFailure,
-    },
-    /// The links have ended. The last event.
-    Closed {
-        /// The reason, unless a link was closed without an error.
-        failure: Option<Arc<Failure>>,
-    },
-}
+pub type ManagementEvent = CallEvent<Response>;
 
 /// A client of RabbitMQ's management node, over a link pair. The [module](super) has an example.
 #[derive(Debug)]
@@ -101,17 +76,7 @@ impl Management {
 
     /// Returns the next event.
     pub fn poll_event(&mut self) -> Option<ManagementEvent> {
-        Some(match self.requests.poll_event()? {
-            RequestEvent::Ready => ManagementEvent::Ready,
-            RequestEvent::Answered { id, delivery } => match Response::parse(delivery.payload) {
-                Ok(response) => ManagementEvent::Answered { id, response: Box::new(response) },
-                Err(_) => ManagementEvent::Failed { id, why: RequestFailure::Malformed },
-            },
-            // Only without a receiver: an outcome is no answer to a request.
-            RequestEvent::Accepted { id } => ManagementEvent::Failed { id, why: RequestFailure::Malformed },
-            RequestEvent::Failed { id, why } => ManagementEvent::Failed { id, why },
-            RequestEvent::Closed { failure } => ManagementEvent::Closed { failure },
-        })
+        self.requests.poll_event().map(|event| CallEvent::read(event, Response::parse))
     }
 
     /// Returns the earliest deadline of a request.
