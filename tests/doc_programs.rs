@@ -3,7 +3,8 @@
 use std::{fs, path::Path};
 
 /// Pages of `docs/` with one program each.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
+    "intercept",
     "scram",
     "cbs",
     "management",

@@ -3,12 +3,12 @@
 use alloc::vec::Vec;
 
 use super::{
-    Decode, DecodeErrorKind, DecodeRef, Decoder, Encode, Encoder, encoder::length32, format_code,
+    Decode, DecodeErrorKind, DecodeRef, Decoder, Element, Encode, Encoder, encoder::length32, format_code,
     skip::Source as _,
 };
 use crate::{
     limits::Deviations,
-    types::{Map, Value},
+    types::{Map, Multiple, Value},
 };
 
 /// A list, map or array that has been entered.
@@ -343,31 +343,29 @@ impl<'a> FieldDecoder<'a> {
             None => decoder.missing_field(composite, field, at),
         }
     }
+
+    /// Decodes the next field, which has one value or several: [`DecodeErrorKind::MissingField`] if it has none.
+    #[inline(always)]
+    pub fn mandatory_multiple<T: Decode + Element>(
+        &mut self,
+        decoder: &mut Decoder<'a>,
+        composite: &'static str,
+        field: &'static str,
+    ) -> Option<Multiple<T>> {
+        let at = self.rest;
+        // 1.3: for a field both multiple and mandatory an array without entries is as invalid as null.
+        match self.optional::<Multiple<T>>(decoder)?.filter(|values| !values.is_empty()) {
+            Some(values) => Some(values),
+            None => decoder.missing_field(composite, field, at),
+        }
+    }
 }
 
 impl<'a> Decoder<'a> {
     /// Decodes a composite (1.4) of a type that the standard does not have: a list of at most `max` fields under
     /// the numeric or the symbolic descriptor. `fields` decodes them, in order.
     ///
-    /// ```
-    /// use amqp_proto::codec::{Decode, DecodeLimits, Decoder, from_bytes};
-    ///
-    /// #[derive(Debug, PartialEq)]
-    /// struct Lease { holder: String, seconds: Option<u32> }
-    ///
-    /// impl Decode for Lease {
-    ///     fn decode_as<'a>(code: u8, rest: &'a [u8], decoder: &mut Decoder<'a>) -> Option<(Self, &'a [u8])> {
-    ///         decoder.composite(code, rest, ("Lease", 0x1234, "example:lease:list"), 2, |fields, decoder| {
-    ///             let holder: amqp_proto::types::Str = fields.mandatory(decoder, "Lease", "holder")?;
-    ///             Some(Self { holder: holder.as_str().into(), seconds: fields.optional(decoder)? })
-    ///         })
-    ///     }
-    /// }
-    ///
-    /// let bytes = b"\x00\x80\0\0\0\0\0\0\x12\x34\xc0\x06\x02\xa1\x01a\x52\x1e".as_slice().into();
-    /// let lease = Lease { holder: "a".into(), seconds: Some(30) };
-    /// assert_eq!(from_bytes(&bytes, DecodeLimits::DEFAULT), Ok(lease));
-    /// ```
+    /// `known` has the type's name for errors, and its descriptors. [`composites!`](crate::composites) writes the call.
     pub fn composite<T>(
         &mut self,
         code: u8,

@@ -96,7 +96,7 @@ impl<'a> Encoder<'a> {
 
     /// Starts a described list: a composite (1.4), whose fields are the items.
     #[inline(always)]
-    pub(crate) fn composite(&mut self, descriptor: u64) -> CompoundEncoder {
+    pub fn composite(&mut self, descriptor: u64) -> CompoundEncoder {
         let [.., low] = descriptor.to_be_bytes();
         if descriptor == 0 || descriptor > u64::from(low) {
             self.describe(descriptor);

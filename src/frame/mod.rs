@@ -1,4 +1,6 @@
 //! Bytes to frames and back (2.2, 2.3).
+//!
+#![doc = include_str!("../../docs/intercept.md")]
 
 mod frame_header;
 mod input;

@@ -125,7 +125,7 @@ impl Role {
     }
 }
 
-composites! {
+standard_composites! {
     /// Details of an error.
     AmqpError = "amqp:error:list" (0x1d) in "2.8.14" {
         /// The name of the error.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::types::{Fields, HeapSize};
 
-composites! {
+standard_composites! {
     /// Partial message data has arrived, up to and not including this place.
     Received = "amqp:received:list" (0x23) in "3.4.1" {
         /// The section of the message, counted from 0.

@@ -10,7 +10,7 @@ use crate::{
 /// The message format that this standard defines (3.2.16).
 pub const MESSAGE_FORMAT: MessageFormat = MessageFormat::new(0);
 
-composites! {
+standard_composites! {
     /// Transport details of a message, which intermediaries may change.
     Header = "amqp:header:list" (0x70) in "3.2.1" {
         /// True if the message must survive a failure. [`Header::is_durable`] applies the default.

@@ -18,7 +18,7 @@ use crate::{
 /// The unsettled deliveries of a link by their tags, each with its state at the sender of the map (2.7.3).
 pub type Unsettled = Map<DeliveryTag, Option<DeliveryState>>;
 
-composites! {
+standard_composites! {
     /// Negotiates connection parameters.
     Open = "amqp:open:list" (0x10) in "2.7.1" {
         /// The id of the container that sends this.

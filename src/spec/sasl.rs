@@ -25,7 +25,7 @@ restricted! {
     }
 }
 
-composites! {
+standard_composites! {
     /// The list of a server's mechanisms. The server sends it first.
     SaslMechanisms = "amqp:sasl-mechanisms:list" (0x40) in "5.3.3.1" {
         /// Names of the mechanisms, in decreasing order of preference.

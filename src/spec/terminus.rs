@@ -47,7 +47,7 @@ restricted! {
     }
 }
 
-composites! {
+standard_composites! {
     /// Where messages come from.
     Source = "amqp:source:list" (0x28) in "3.5.3" {
         /// The node's address.

@@ -24,7 +24,7 @@ restricted! {
     }
 }
 
-composites! {
+standard_composites! {
     /// The target of a control link: the resource that coordinates transactions.
     Coordinator = "amqp:coordinator:list" (0x30) in "4.5.1" {
         /// The coordinator's capabilities, by [`TransactionCapability`] names.
