@@ -16,7 +16,7 @@ use crate::{
     config::ConnectionConfig,
     error::CommandError,
     event::Event,
-    frame::{FrameKind, HEADER_SIZE, Outbox, Payload},
+    frame::{FrameKind, HEADER_SIZE, Outbox, Payload, ProtocolHeader},
     ids::{DeliveryId, LinkId, ReceiverId, SessionId},
     limits::Limits,
     ready_queue::ReadyQueue,
@@ -26,6 +26,7 @@ use crate::{
         transfer_fast_path::write_head,
     },
     timer::TimerQueue,
+    trace::{Direction, Trace},
 };
 
 /// Epochs that no session begins with: one is used each time that the delivery-ids of a session wrap.
@@ -68,6 +69,7 @@ pub(crate) struct Context {
     /// The transport takes no more output, so what is written is dropped.
     pub(crate) output_lost: bool,
     pub(crate) timers: TimerQueue,
+    pub(crate) trace: Trace,
     /// Requests of links and sessions that were gone before they were answered, until all events have been polled.
     withdrawn: Option<Box<Withdrawn>>,
     pub(crate) config: Arc<ConnectionConfig>,
@@ -130,6 +132,7 @@ impl Context {
             close_pending: false,
             output_lost: false,
             timers: TimerQueue::default(),
+            trace: Trace::new(&config.side, &config.container_id),
             withdrawn: None,
             config,
             last_link_generation: 0,
@@ -304,10 +307,28 @@ impl Context {
     #[inline(always)]
     pub(crate) fn frame(&mut self, body: &impl Encode) -> Result<(), CommandError> {
         self.check_open()?;
-        self.outbox
-            .frame(FrameKind::Amqp, self.channel, body, self.max_frame_size)
+        self.write(FrameKind::Amqp, self.channel, body, self.max_frame_size)
             .map(drop)
             .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
+    }
+
+    /// Writes a frame of at most `max` bytes, as [`Outbox::frame`] does.
+    #[inline(always)]
+    pub(crate) fn write(
+        &mut self,
+        kind: FrameKind,
+        channel: u16,
+        body: &impl Encode,
+        max: u32,
+    ) -> Result<usize, usize> {
+        let size = self.outbox.frame(kind, channel, body, max)?;
+        self.trace.sent(kind, channel, body);
+        Ok(size)
+    }
+
+    pub(crate) fn write_header(&mut self, header: ProtocolHeader) {
+        self.outbox.protocol_header(header);
+        self.trace.header(Direction::Sent, header);
     }
 
     /// Fails if a performative is larger than `max` bytes in a frame.
@@ -328,9 +349,14 @@ impl Context {
         self.check_open()?;
         let head = |buffer: &mut Vec<u8>, header| write_head(buffer, header, transfer, transfer.more);
         let head_with = |buffer: &mut Vec<u8>, header, more| write_head(buffer, header, transfer, more);
-        self.outbox
+        let before = payload.len();
+        let is_left = self
+            .outbox
             .transfer(self.channel, head, (transfer.more, head_with), payload, self.max_frame_size)
-            .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })
+            .map_err(|size| CommandError::FrameTooLarge { size, max: self.max_frame_size })?;
+        let written = if is_left { before.saturating_sub(payload.len()) } else { before };
+        self.trace.sent_transfer(self.channel, transfer, is_left || transfer.more, written);
+        Ok(is_left)
     }
 
     /// True if there is room for the events that more input raises.

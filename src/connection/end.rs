@@ -128,10 +128,10 @@ impl Connection {
         let max = self.cx.max_frame_size;
         let condition = error.as_ref().map(|error| error.condition.clone());
         let close = Close { error: error.map(Box::new) };
-        let mut written = self.cx.outbox.frame(FrameKind::Amqp, 0, &close, max);
+        let mut written = self.cx.write(FrameKind::Amqp, 0, &close, max);
         if written.is_err() {
             let bare = Close { error: condition.map(|condition| Box::new(AmqpError::new(condition))) };
-            written = self.cx.outbox.frame(FrameKind::Amqp, 0, &bare, max);
+            written = self.cx.write(FrameKind::Amqp, 0, &bare, max);
         }
         self.close_size = written.unwrap_or_default();
         let _ = self.apply(trigger);
@@ -244,6 +244,7 @@ impl Connection {
         if core::mem::replace(&mut self.end_raised, true) {
             return;
         }
+        self.cx.trace.ended(failure);
         // One for all events of sessions and links.
         let of_children = failure.map(|failure| Arc::new(failure.of_child("the connection failed")));
         for channel in self.sessions.numbers() {

@@ -66,12 +66,12 @@ impl Connection {
             Some(ProtocolHeader::SASL) if offers && !self.sasl.is_done() && !lacks_tls => self.accept_sasl(),
             Some(ProtocolHeader::AMQP) if (!insists || self.sasl.is_done()) && !lacks_tls => {
                 let _ = self.apply(ConnectionTrigger::RecvHeader);
-                self.cx.outbox.protocol_header(ProtocolHeader::AMQP);
+                self.cx.write_header(ProtocolHeader::AMQP);
                 let _ = self.apply(ConnectionTrigger::SendHeader);
             }
             other => {
                 let answer = self.header_of_server();
-                self.cx.outbox.protocol_header(answer);
+                self.cx.write_header(answer);
                 if other.is_some() {
                     let _ = self.apply(ConnectionTrigger::RecvHeader);
                 }
@@ -104,7 +104,7 @@ impl Connection {
     /// 2.2: a server answers a header of which only a part came, too.
     pub(super) fn answer_part_of_header(&mut self) {
         if self.header_begun && self.cx.config.side == Side::Server && !self.cx.output_lost {
-            self.cx.outbox.protocol_header(self.header_of_server());
+            self.cx.write_header(self.header_of_server());
         }
     }
 }

@@ -87,6 +87,7 @@ impl Connection {
         }
         if self.keepalive.heartbeat_deadline(&self.cx.outbox).is_some_and(|deadline| deadline <= now) {
             self.cx.outbox.empty_frame();
+            self.cx.trace.sent_empty();
             self.keepalive.on_output(now);
         }
     }

@@ -166,6 +166,7 @@ impl Connection {
     #[must_use]
     fn apply(&mut self, trigger: ConnectionTrigger) -> bool {
         let Some(next) = self.state.next(trigger) else { return false };
+        self.cx.trace.state(self.state, next);
         self.state = next;
         self.cx.close_sent = close_is_sent(next);
         #[cfg(feature = "testing")]

@@ -66,7 +66,7 @@ impl Connection {
         if !self.apply(ConnectionTrigger::SendHeader) {
             return Err(CommandError::IllegalState("the header has been sent"));
         }
-        self.cx.outbox.protocol_header(ProtocolHeader::AMQP);
+        self.cx.write_header(ProtocolHeader::AMQP);
         Ok(())
     }
 
@@ -102,7 +102,7 @@ impl Connection {
         if self.state.next(ConnectionTrigger::SendOpen).is_none() {
             return Err(CommandError::IllegalState("the connection has been opened"));
         }
-        let written = self.cx.outbox.frame(FrameKind::Amqp, 0, &open, max);
+        let written = self.cx.write(FrameKind::Amqp, 0, &open, max);
         written.map_err(|size| CommandError::FrameTooLarge { size, max })?;
         let applied = self.apply(ConnectionTrigger::SendOpen);
         debug_assert!(applied, "checked above");

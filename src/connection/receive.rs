@@ -19,6 +19,7 @@ use crate::{
     state::{ConnectionState, ConnectionTrigger, SessionState},
     time::Instant,
     timer::Timer,
+    trace::Direction,
     types::HeapSize,
 };
 
@@ -242,7 +243,12 @@ impl Connection {
         let header = next_header(input);
         self.header_begun = header.is_none() && input.remaining() > 0;
         match header {
-            Some(header) => self.on_header(header),
+            Some(header) => {
+                if let Some(header) = header {
+                    self.cx.trace.header(Direction::Received, header);
+                }
+                self.on_header(header);
+            }
             None => return false,
         }
         true
@@ -269,6 +275,7 @@ impl Connection {
     fn receive_next(&mut self, layer: FrameKind, input: &mut impl Input) -> Result<(), Stop> {
         if layer == FrameKind::Sasl {
             let header = next_frame(self.cx.limits.max_sasl_frame_size, input)?;
+            self.cx.trace.received(header, input);
             let body = input.take_behind(header.body, header.size);
             self.on_sasl_frame(header, &body);
             return Ok(());
@@ -336,6 +343,7 @@ impl Connection {
         kind: (Kind, bool),
         frame: &[u8],
     ) -> Result<(), ProtocolError> {
+        self.cx.trace.received_frame(header, frame);
         let before = (self.cx.outbox.len(), self.cx.outbox.counted_updates());
         let received = self.receive_own(header, kind, frame);
         self.cx.count_answers(before);
@@ -460,6 +468,7 @@ fn receive_run(
     loop {
         #[cfg(feature = "testing")]
         cx.reached.received.insert(kind.name());
+        cx.trace.received(header, input);
         session.receive(kind, header, input, cx)?;
         if !session.is_open() || !cx.has_room() {
             return Ok(());

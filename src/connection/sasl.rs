@@ -204,7 +204,7 @@ impl Connection {
 
     /// Sends our SASL header (5.3) and starts the timer of the exchange. A client then waits for the server's header.
     pub(super) fn start_sasl(&mut self) {
-        self.cx.outbox.protocol_header(ProtocolHeader::SASL);
+        self.cx.write_header(ProtocolHeader::SASL);
         let applied = self.sasl.apply(Trigger::SendHeader);
         debug_assert!(applied, "a client starts once, a server once the client has");
         self.cx.timers.set(Timer::Sasl, self.cx.config.timeouts.sasl);
@@ -245,7 +245,7 @@ impl Connection {
     /// forever.
     fn send_sasl(&mut self, frame: &SaslFrame) -> bool {
         let max = self.cx.config.limits.max_sasl_frame_size_sent;
-        if let Err(size) = self.cx.outbox.frame(FrameKind::Sasl, 0, frame, max) {
+        if let Err(size) = self.cx.write(FrameKind::Sasl, 0, frame, max) {
             self.sasl.drop_exchange();
             let why = format!("a SASL frame of {size} bytes exceeds the limit of {max} for sending");
             self.end(ConnectionEnd::Lost(Failure::new(Cause::Sasl, ErrorCondition::FrameSizeTooSmall, why)));

@@ -74,7 +74,7 @@ impl Connection {
 
     /// Sends our TLS header. Nothing follows it: what does is inside the tunnel (5.2).
     pub(super) fn send_tls_header(&mut self) {
-        self.cx.outbox.protocol_header(ProtocolHeader::TLS);
+        self.cx.write_header(ProtocolHeader::TLS);
         self.apply_tls(TlsTrigger::SendHeader);
     }
 

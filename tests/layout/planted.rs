@@ -136,7 +136,8 @@ fn performatives_are_named_in_spec_and_testing_alone() {
     let spec = ("spec/mod.rs", "pub enum Performative {}\npub(crate) mod kind;");
     let kind = ("spec/kind.rs", "use super::Performative;\npub(crate) enum Kind { Open }");
     let tree = |text| faults(&[spec, kind, ("session/mod.rs", "mod flow;"), ("session/flow.rs", text)]);
-    let expected = "src/session/flow.rs:2: `Performative` is named in spec/, testing/ and observe/ alone";
+    let expected =
+        "src/session/flow.rs:2: `Performative` is named in spec/, testing/, observe/ and trace/ alone";
     for text in [
         "\nuse crate::spec::Performative;",
         "\nuse crate::spec::{self, Performative as Body};",

@@ -12,7 +12,7 @@ pub(crate) const ROUTERS: [&str; 2] = ["src/connection/receive.rs", "src/session
 const KIND: &str = "src/spec/kind.rs";
 
 /// The folders that may name `Performative`. The engine decodes the one performative that a frame's kind names.
-const NAME_PERFORMATIVE: [&str; 3] = ["src/spec/", "src/testing/", "src/observe/"];
+const NAME_PERFORMATIVE: [&str; 4] = ["src/spec/", "src/testing/", "src/observe/", "src/trace/"];
 
 /// The layers that frames pass through.
 const LAYERS: [&str; 3] = ["src/connection/", "src/session/", "src/link/"];
@@ -56,7 +56,10 @@ impl Walk<'_> {
                     if ident == "Performative"
                         && !NAME_PERFORMATIVE.iter().any(|folder| self.file.starts_with(folder))
                     {
-                        self.fault(line, "`Performative` is named in spec/, testing/ and observe/ alone");
+                        self.fault(
+                            line,
+                            "`Performative` is named in spec/, testing/, observe/ and trace/ alone",
+                        );
                     }
                     if ident == "fn" && tokens.get(at + 1).is_some_and(|name| is_ident(name, "receive")) {
                         self.receive(line);

@@ -28,6 +28,7 @@ pub(crate) const RANKS: &[(&str, u8)] = &[
     ("sasl", 4),
     ("config", 5),
     ("event", 5),
+    ("trace", 5),
     ("context", 6),
     ("link", 7),
     ("session", 8),
