@@ -114,6 +114,17 @@ impl Queue {
         self.put_back(number, message);
     }
 
+    /// Adds a message that is not to be handed out before this time, if there is one.
+    pub fn push_at(&mut self, time: Option<Timestamp>, message: Stored) {
+        match time {
+            None => self.push(message),
+            Some(time) => {
+                let number = self.take_number();
+                self.parked.schedule(number, time, message);
+            }
+        }
+    }
+
     /// Makes a message available at its place.
     pub fn put_back(&mut self, place: u64, message: Stored) {
         self.available.insert(place, message);

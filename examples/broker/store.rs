@@ -94,18 +94,13 @@ impl Node {
         payload: Payload,
     ) -> Result<(), AmqpError> {
         let is_azure = self.services.is_azure(from);
-        let time = is_azure.then(|| scheduled_time(format, &payload)).flatten();
+        let time = scheduled_time(format, &payload);
         let payload = if is_azure && format == MESSAGE_FORMAT { self.identified(payload) } else { payload };
         let queue = self.queue(name)?;
         let message = Stored::new(from, format, payload, queue.room());
         let stored = message.is_some();
-        match (message, time) {
-            (Some(message), Some(time)) => {
-                let number = queue.take_number();
-                queue.parked.schedule(number, time, message);
-            }
-            (Some(message), None) => queue.push(message),
-            (None, _) => {}
+        if let Some(message) = message {
+            queue.push_at(time, message);
         }
         self.set_alarm(name);
         self.note(name);
@@ -120,12 +115,18 @@ impl Node {
         let batch = batch::read(payload, &options).map_err(malformed)?;
         let room = Rc::clone(self.queue(name)?.room());
         let stored = batch.messages().map(|message| {
-            let message = self.identified(message.map_err(|error| malformed(error.into()))?.payload());
-            Stored::new(from, MESSAGE_FORMAT, message, &room).ok_or_else(no_room)
+            let message = message.map_err(|error| malformed(error.into()))?.payload();
+            let time = scheduled_time(MESSAGE_FORMAT, &message);
+            let message = self.identified(message);
+            Stored::new(from, MESSAGE_FORMAT, message, &room)
+                .map(|message| (time, message))
+                .ok_or_else(no_room)
         });
-        let stored: Result<Vec<Stored>, AmqpError> = stored.collect();
+        let stored: Result<Vec<_>, AmqpError> = stored.collect();
         let queue = self.queue(name)?;
-        let done = stored.map(|messages| messages.into_iter().for_each(|message| queue.push(message)));
+        let done = stored
+            .map(|messages| messages.into_iter().for_each(|(time, message)| queue.push_at(time, message)));
+        self.set_alarm(name);
         // The queue may be new, and without a message it goes again.
         self.note(name);
         done

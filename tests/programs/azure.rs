@@ -7,7 +7,7 @@ use amqp_proto::{
     SessionId,
     extensions::{
         RequestConfig,
-        azure::names,
+        azure::{batch::Batch, names},
         cbs::{Cbs, CbsConfig, CbsEvent, CbsForm, Token},
         filters::{EventPosition, Filter},
         management::{Entity, Management, ManagementEvent, Operation, QueryResult},
@@ -465,6 +465,37 @@ fn scheduled_messages_arrive_at_their_time_unless_they_are_cancelled() {
     assert_eq!(manager.ask(&mut end, "schedule-message", schedule(&[garbage])).0, 400);
     let (_, body) = manager.call(&mut end, &Operation::read("queue", Entity::Name("q")));
     assert_eq!(get(&body, "scheduled"), &Value::from(1_u64));
+}
+
+#[test]
+fn scheduled_message_of_any_client_waits_alone_or_in_a_batch() {
+    let broker = Broker::start(&[]);
+    let (mut end, session) = End::client(&broker);
+    let message = |body: &str, in_millis: i64| {
+        let time = Timestamp::from_millis(millis() + in_millis);
+        Message::builder()
+            .message_annotation(names::SCHEDULED_ENQUEUE_TIME, time)
+            .data(body.to_owned())
+            .build()
+    };
+    let mut batch = Batch::new(None);
+    for message in [message("last", 600), message("never", 24 * 60 * 60 * 1000), message("first", -1)] {
+        batch.push(message).unwrap();
+    }
+    let batch = batch.build().unwrap();
+    for (payload, options) in [
+        (message("second", 300), SendOptions::new()),
+        (batch, SendOptions::new().message_format(names::BATCH_FORMAT)),
+    ] {
+        let state = send(&mut end, session, "q", payload, &options);
+        assert!(matches!(state, DeliveryState::Accepted(_)), "{state:?}");
+    }
+    let from = receiver(&mut end, session, "q");
+    for due in ["first", "second", "last"] {
+        let (delivery, message) = take(&mut end, from);
+        assert_eq!(message.body_as::<Bytes>().unwrap(), due);
+        end.connection.receiver(from).unwrap().accept(delivery.id).unwrap();
+    }
 }
 
 #[test]
