@@ -5,8 +5,8 @@
 //! cargo run --example mio -- 127.0.0.1:5672
 //! ```
 //!
-//! [`Client::drive`] does all that can be done for one connection without waiting. [`main`] waits for all of them at
-//! once: for the sockets with mio, and for the deadlines of the engines with a sorted set.
+//! [`Client::drive`] does all that can be done for one connection without waiting. [`main`] waits for all of them:
+//! for the sockets with mio, and for the deadlines of the engines with a sorted set.
 
 use std::{
     collections::BTreeSet,
@@ -26,7 +26,6 @@ use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// The number of connections.
 const CONNECTIONS: usize = 1000;
 /// The number of messages that each connection sends and receives.
 const MESSAGES: u32 = 100;
@@ -93,7 +92,8 @@ impl Client {
                     }
                 }
             } else if self.engine.is_closed() {
-                return Ok(true);
+                let is_done = self.settled.min(self.received) == MESSAGES;
+                return is_done.then_some(true).ok_or_else(|| "the broker closed early".into());
             }
             match self.progress {
                 Progress::NeedInput => match self.socket.read(block) {

@@ -75,7 +75,8 @@ impl Job {
                 continue;
             }
             if !ring.is_writing() && self.engine.is_closed() {
-                return Ok(());
+                let is_done = self.settled.min(self.received) == COUNT;
+                return is_done.then_some(()).ok_or_else(|| "the broker closed early".into());
             }
             if progress == Progress::NeedInput {
                 if let Some(mut buffer) = spare.take() {

@@ -1,4 +1,4 @@
-//! What a connection does, for subscribers of the `tracing` crate: nothing at all without the feature of that name.
+//! Spans and events for subscribers of the `tracing` crate: nothing at all without the feature of that name.
 //!
 //! There is a span for a connection, within it one for each session, and within that one for each link. They follow the
 //! frames alone, so the engine knows nothing of them.

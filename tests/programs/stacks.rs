@@ -137,6 +137,26 @@ fn owned_buffers_example_copies_no_payload() {
 }
 
 #[test]
+fn broker_that_closes_early_is_an_error_of_mio_and_owned_buffers() {
+    for name in ["mio", "owned_buffers"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = thread::spawn(move || {
+            let mut end = End::server(&listener);
+            while !end.connection.is_open() {
+                end.event().unwrap();
+            }
+            end.connection.close(None).unwrap();
+            finish(end);
+            listener
+        });
+        let (is_good, out) = run_patiently(name, &[&address]);
+        assert!(!is_good && out.contains("the broker closed early"), "{name}: {out}");
+        drop(server.join().unwrap());
+    }
+}
+
+#[test]
 fn router_passes_on_small_and_large_messages_settled_or_not() {
     let broker = Broker::start(&[]);
     let router = Router::broker(&broker);
