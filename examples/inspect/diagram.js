@@ -48,9 +48,9 @@ function fieldsOf(row) {
   const add = (name, value) => table.append(element("tr", "", element("td", "", name), element("td", "", cell(value))));
   for (const [name, value] of Object.entries(row.f || {})) add(name.replaceAll("_", "-"), choices[name] ? choices[name][value] ?? value : value);
   if (row.p) add("payload", `${row.p} bytes`);
-  add("place", `${row.o}, ${row.z} bytes${row.c === undefined ? "" : `, channel ${row.c}`}`);
-  if (row.l) add("link, behind it", `credit ${row.l[1]}${row.l[2] === null ? "" : `, available ${row.l[2]}`}${row.l[3] === null ? "" : `, delivery-count ${row.l[3]}`}`);
-  if (row.s) add("session, behind it", `window ${row.s[1]} up, ${row.s[2]} down; unsettled ${row.s[3]} up, ${row.s[4]} down`);
+  add("on the wire", `${row.z} bytes at offset ${row.o}${row.c === undefined ? "" : `, channel ${row.c}`}`);
+  if (row.l) add("link after it", `credit ${row.l[1]}${row.l[2] === null ? "" : `, available ${row.l[2]}`}${row.l[3] === null ? "" : `, delivery-count ${row.l[3]}`}`);
+  if (row.s) add("session after it", `window: client’s ${row.s[1]}, server’s ${row.s[2]}; unsettled: client’s ${row.s[3]}, server’s ${row.s[4]}`);
   return element("div", "fields", table);
 }
 
