@@ -1,18 +1,26 @@
 //! An engine on a stream of tokio: TCP, TLS, a Unix socket, or half of a pipe in a test.
 
 use std::{
-    future::poll_fn,
-    io, mem,
-    pin::Pin,
+    future::{Future as _, poll_fn},
+    io::{self, IoSlice},
+    mem,
+    pin::{Pin, pin},
     task::{Context, Poll, ready},
 };
 
 use amqp_proto::{Connection, Event, Instant, Progress};
 use bytes::{Buf as _, BytesMut};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     time::{self, Sleep},
 };
+
+/// Bytes of the blocks that are read into. The payloads of large messages share them.
+const BLOCK: usize = 64 * 1024;
+/// A new block is made if fewer bytes are left in one.
+const LEAST: usize = 4 * 1024;
+/// The most pieces of output that are written at once: heads of frames, and payloads that were not copied.
+const PIECES: usize = 64;
 
 /// A connection and its stream. It does nothing by itself: [`next_event`](Self::next_event) moves the bytes.
 ///
@@ -24,7 +32,6 @@ pub struct Driver<S> {
     /// What was read, and not yet taken by the engine.
     input: BytesMut,
     progress: Progress,
-    block: Box<[u8]>,
     /// True if the stream holds written bytes back, as TLS may.
     is_behind: bool,
     start: time::Instant,
@@ -39,7 +46,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             engine,
             input: BytesMut::new(),
             progress: Progress::NeedInput,
-            block: vec![0; 16 * 1024].into(),
             is_behind: false,
             start,
             timer: Box::pin(time::sleep_until(start)),
@@ -104,7 +110,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn poll_write(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let mut output = self.engine.poll_transmit(now);
         if output.has_remaining() {
-            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, output.chunk()))?;
+            let mut pieces = [IoSlice::new(&[]); PIECES];
+            let count = output.chunks_vectored(&mut pieces);
+            let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &pieces[..count]))?;
             output.advance(written);
             self.is_behind = true;
             return Poll::Ready(Ok(true));
@@ -118,10 +126,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads some bytes. Returns false at the end of the stream, and after an error.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let mut block = ReadBuf::new(&mut self.block);
-        let result = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut block));
-        self.input.extend_from_slice(block.filled());
-        Poll::Ready(result.is_ok() && !block.filled().is_empty())
+        // If no message is left that shares the block, it is used again.
+        if self.input.capacity() - self.input.len() < LEAST {
+            self.input.reserve(BLOCK);
+        }
+        let read = pin!(self.stream.read_buf(&mut self.input));
+        Poll::Ready(ready!(read.poll(cx)).is_ok_and(|count| count > 0))
     }
 
     /// Waits for the next deadline, and handles it.
