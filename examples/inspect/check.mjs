@@ -3,7 +3,8 @@ import { spawn, execFileSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { Browser } from "./browser.mjs";
+import { pathToFileURL } from "node:url";
+import { Browser } from "../common/browser.mjs";
 import * as wire from "./wire.mjs";
 
 const [programs, chromium, pictures] = process.argv.slice(2);
@@ -124,7 +125,7 @@ function captures(recording) {
 }
 
 async function look(browser, page, marks) {
-  const tab = await browser.open(page.html);
+  const tab = await browser.open(pathToFileURL(page.html).href);
   const rows = () => tab.evaluate(`document.querySelectorAll("#rows .arrow").length`);
   check((await rows()) > 0, `${page.name}: the diagram has arrows`);
   check((await rows()) < 200, `${page.name}: only the rows in view are in the page`);

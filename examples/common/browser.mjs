@@ -3,17 +3,18 @@ import { spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 
 export class Browser {
   static async start(chromium) {
     const browser = new Browser();
-    browser.profile = fs.mkdtempSync(path.join(os.tmpdir(), "inspect-profile-"));
-    const options = ["--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars", `--user-data-dir=${browser.profile}`];
+    browser.profile = fs.mkdtempSync(path.join(os.tmpdir(), "chromium-profile-"));
+    const options = ["--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars", "--disable-background-networking", "--disable-component-update", `--user-data-dir=${browser.profile}`];
     browser.child = spawn(chromium, options, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
     browser.calls = new Map();
     browser.listeners = new Map();
     browser.last = 0;
+    // A browser that ends breaks the pipe.
+    for (const pipe of browser.child.stdio.slice(3)) pipe.on("error", () => {});
     browser.ended = new Promise((resolve) => browser.child.on("close", resolve));
     browser.ended.then(() => browser.calls.forEach((call) => call.reject(new Error("Chromium ended"))));
     let text = Buffer.alloc(0);
@@ -42,16 +43,16 @@ export class Browser {
     return new Promise((resolve, reject) => this.calls.set(id, { resolve, reject }));
   }
 
-  async open(file) {
+  async open(url) {
     const { targetId } = await this.call("Target.createTarget", { url: "about:blank" });
     const { sessionId } = await this.call("Target.attachToTarget", { targetId, flatten: true });
     const tab = new Tab(this, targetId, sessionId);
-    await tab.load(pathToFileURL(file).href);
+    await tab.load(url);
     return tab;
   }
 
   async stop() {
-    await this.call("Browser.close").catch(() => {});
+    this.child.kill("SIGKILL");
     await this.ended;
     fs.rmSync(this.profile, { recursive: true, force: true, maxRetries: 5 });
   }
