@@ -185,6 +185,7 @@
 //! [`frame::Payload::detach`] copies them out. Everything that a peer can make the engine keep has a bound in [`Limits`],
 //! [`ConnectionConfig`], [`SessionConfig`] and [`ReceiverConfig`].
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -250,6 +251,9 @@ pub mod callback;
 
 #[cfg(feature = "testing")]
 pub mod testing;
+
+#[cfg(doc)]
+pub mod guide;
 
 pub use config::{
     ConnectionConfig, CreditPolicy, ReceiverConfig, SaslPolicy, SenderConfig, SessionConfig, Side, Timeouts,
