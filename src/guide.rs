@@ -1,4 +1,6 @@
 //! Guides: how to use the engine, with programs that run as tests. They are pages of the folder `docs`.
+//!
+//! The programs need the crate `bytes` besides.
 
 /// Declares a module for each page. Of several definitions of a link the first counts: here a page's links lead to other
 /// modules, and in the folder to other files.
