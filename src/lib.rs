@@ -157,6 +157,21 @@
 //! the peer has acknowledged what was written before. [`frame::Transmit`] implements [`bytes::Buf`]; its `chunks_vectored`
 //! serves a gathering write.
 //!
+//! # Guides
+//!
+//! | guide | |
+//! |---|---|
+//! | [`your_loop`](guide::your_loop) | reading, writing, time, and what to do when something fails |
+//! | [`client`](guide::client) | connecting, sending, receiving, messages, errors, closing |
+//! | [`server`](guide::server) | accepting and refusing, sending on credit, drain |
+//! | [`sasl_tls`](guide::sasl_tls) | logins, and the place of TLS |
+//! | [`flow_control`](guide::flow_control) | credit and windows, with a picture |
+//! | [`settlement`](guide::settlement) | outcomes and who forgets first, with a picture |
+//! | [`limits`](guide::limits) | each limit, its default, and what it stops |
+//! | [`azure`](guide::azure) | Service Bus and Event Hubs: what to set |
+//! | [`rabbitmq`](guide::rabbitmq) | addresses, outcomes, queues, streams |
+//! | [`coming_from`](guide::coming_from) | the terms of Proton C, fe2o3-amqp, ntex-amqp and the callbacks |
+//!
 //! # Cargo features
 //!
 //! | feature | default | |
@@ -176,10 +191,11 @@
 //!
 //! # Examples
 //!
-//! Programs over plain TCP in the folder `examples`: `quickstart` is the loop with a socket, client and server in one
-//! process; `agent` the same with callbacks; `websocket` the same over WebSocket; `broker` serves many connections from one thread; `send` and `receive` are
-//! command-line clients; `inspect` prints captured bytes, or the conversations of a packet capture, and draws them as a
-//! page.
+//! Programs in the folder `examples`: `quickstart` is the loop with a socket, client and server in one process; `agent` the
+//! same with callbacks; `websocket` the same over WebSocket; `mio`, `tokio`, `owned_buffers`, `browser` and `c` the same on
+//! other stacks; `router` stands between two connections; `broker` serves many connections from one thread; `send` and
+//! `receive` are command-line clients; `inspect` prints captured bytes, or the conversations of a packet capture, and draws
+//! them as a page.
 //!
 //! # Panics
 //!
@@ -192,6 +208,7 @@
 //! [`frame::Payload::detach`] copies them out. Everything that a peer can make the engine keep has a bound in [`Limits`],
 //! [`ConnectionConfig`], [`SessionConfig`] and [`ReceiverConfig`].
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -259,6 +276,9 @@ pub mod callback;
 
 #[cfg(feature = "testing")]
 pub mod testing;
+
+#[cfg(doc)]
+pub mod guide;
 
 pub use config::{
     ConnectionConfig, CreditPolicy, ReceiverConfig, SaslPolicy, SenderConfig, SessionConfig, Side, Timeouts,

@@ -37,6 +37,7 @@ pub(crate) const RANKS: &[(&str, u8)] = &[
     ("observe", 10),
     ("transaction", 10),
     ("callback", 11),
+    ("guide", 11),
     ("testing", 11),
 ];
 
