@@ -1,0 +1,317 @@
+//! A connection that records the calls to it.
+
+use alloc::{format, string::String, sync::Arc, vec::Vec};
+use core::{fmt, ops::Deref};
+
+use bytes::{Buf, Bytes};
+
+use super::{
+    settings::Settings as _,
+    stream::Stream,
+    text::{text, write_hex},
+};
+use crate::{
+    CommandError, Connection, ConnectionConfig, Event, Instant, Progress,
+    frame::{Input, Transmit},
+    sasl::{Step, Supply, Tunnel},
+};
+
+/// A [`Connection`] that records each call to it, so that a bug report is a file.
+///
+/// It has the methods of a connection that change anything, and lends the others by dereferencing. So most programs record
+/// by one line, `use amqp_proto::testing::Recorder as Connection`. [`Self::recording`] is the text so far, which
+/// [`replay`](super::replay) runs against a new connection.
+///
+/// Passwords and tokens are not recorded: the whole SASL layer is left out, in both directions and with the calls that
+/// belong to it. The [format](crate::testing) explains what that means for a replay;
+/// [`Self::with_secrets`] records it. Messages are recorded as they are.
+///
+/// Extensions and callbacks take a `Connection` of their own, so their calls cannot be recorded.
+///
+/// ```
+/// use amqp_proto::{ConnectionConfig, Instant, SessionConfig, testing::{Recorder, replay}};
+///
+/// let mut client = Recorder::new(ConnectionConfig::client("client"));
+/// client.open()?;
+/// client.begin(SessionConfig::new().incoming_window(10))?;
+/// while client.poll_transmit(Instant::from_millis(5)).next_chunk().is_some() {}
+/// assert!(client.recording().contains("\nconnection begin incoming_window=10 -> Ok("));
+/// assert!(client.recording().contains("\n# > BEGIN@0\n"));
+///
+/// let replayed = replay(client.recording()).unwrap();
+/// assert_eq!(replayed.connection.state(), client.state());
+/// # Ok::<(), amqp_proto::CommandError>(())
+/// ```
+pub struct Recorder {
+    pub(super) connection: Connection,
+    text: String,
+    received: Stream,
+    sent: Stream,
+    /// The input that the last call left with its caller.
+    left: Vec<u8>,
+    has_left_out_sasl: bool,
+}
+
+impl Recorder {
+    /// Creates a connection, and a recording without secrets.
+    pub fn new(config: impl Into<Arc<ConnectionConfig>>) -> Self {
+        Self::start(config.into(), false)
+    }
+
+    /// Creates a connection, and a recording with the bytes of the SASL layer: passwords and tokens can be read in it.
+    ///
+    /// [`replay_with`](super::replay_with) takes the mechanisms, which are not in the recording, and neither are the
+    /// answers of the application, `sasl_answer` and `sasl_supply`.
+    pub fn with_secrets(config: impl Into<Arc<ConnectionConfig>>) -> Self {
+        Self::start(config.into(), true)
+    }
+
+    fn start(config: Arc<ConnectionConfig>, keeps_secrets: bool) -> Self {
+        let mut text = format!("{}\nconfig", super::FIRST_LINE);
+        config.write_changed(&ConnectionConfig::client(""), "", &mut text);
+        text.push('\n');
+        Self {
+            connection: Connection::new(config),
+            text,
+            received: Stream::new('<', keeps_secrets),
+            sent: Stream::new('>', keeps_secrets),
+            left: Vec::new(),
+            has_left_out_sasl: false,
+        }
+    }
+
+    /// Returns the recording so far, or since it was last taken.
+    pub fn recording(&self) -> &str {
+        &self.text
+    }
+
+    /// Removes and returns the recording so far. All pieces, one behind the other, are the recording.
+    pub fn take_recording(&mut self) -> String {
+        core::mem::take(&mut self.text)
+    }
+
+    /// Returns the connection. Calls to it are no longer recorded.
+    pub fn into_connection(self) -> Connection {
+        self.connection
+    }
+
+    /// Calls [`Connection::handle_input`], and records the call with the bytes that are new.
+    pub fn handle_input(&mut self, now: Instant, input: &mut impl Input) -> Progress {
+        input.gather(input.remaining());
+        let new = match input.chunk().strip_prefix(self.left.as_slice()) {
+            Some(new) => new,
+            None => {
+                self.received.restart();
+                self.text.push_str("dropped\n");
+                input.chunk()
+            }
+        };
+        let mut line = format!("input {}", now.as_millis());
+        let (is_empty, mut comments) = (new.is_empty(), String::new());
+        let recorded = self.received.pass(new, &mut comments);
+        self.note_sasl();
+        self.text.push_str(&comments);
+        // A call with bytes of the SASL layer alone is left out, as they are.
+        if is_empty || !recorded.is_empty() {
+            if !recorded.is_empty() {
+                line.push(' ');
+                write_hex(&recorded, &mut line);
+            }
+            self.record(&line);
+        }
+        let progress = self.connection.handle_input(now, input);
+        input.gather(input.remaining());
+        self.left = input.chunk().to_vec();
+        progress
+    }
+
+    /// Calls [`Connection::poll_event`], and records the event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let event = self.connection.poll_event();
+        if event != Some(Event::SaslPending) || !self.has_left_out_sasl {
+            let line = super::event_line(event.as_ref());
+            self.record(&line);
+        }
+        event
+    }
+
+    /// Calls [`Connection::poll_transmit`], and records the bytes that are taken.
+    pub fn poll_transmit(&mut self, now: Instant) -> RecordedTransmit<'_> {
+        let Self { connection, text, sent, has_left_out_sasl, .. } = self;
+        RecordedTransmit {
+            inner: connection.poll_transmit(now),
+            now,
+            taken: Vec::new(),
+            text,
+            sent,
+            has_left_out_sasl,
+        }
+    }
+
+    /// Calls [`Connection::handle_timeout`], and records the call.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.record(&format!("timeout {}", now.as_millis()));
+        self.connection.handle_timeout(now);
+    }
+
+    /// Calls [`Connection::handle_eof`], and records the call.
+    pub fn handle_eof(&mut self, now: Instant) {
+        self.record(&format!("eof {}", now.as_millis()));
+        self.connection.handle_eof(now);
+    }
+
+    /// Calls [`Connection::output_lost`], and records the call.
+    pub fn output_lost(&mut self, now: Instant) {
+        self.record(&format!("output_lost {}", now.as_millis()));
+        self.connection.output_lost(now);
+    }
+
+    /// Calls [`Connection::sasl_answer`]. Not recorded.
+    ///
+    /// # Errors
+    /// As that.
+    pub fn sasl_answer(&mut self, step: Step) -> Result<(), CommandError> {
+        self.connection.sasl_answer(step)
+    }
+
+    /// Calls [`Connection::sasl_supply`]. Not recorded.
+    ///
+    /// # Errors
+    /// As that.
+    pub fn sasl_supply(&mut self, supply: Supply) -> Result<(), CommandError> {
+        self.connection.sasl_supply(supply)
+    }
+
+    /// Calls [`Connection::set_tunnel`]. Not recorded, as a tunnel matters to SASL alone.
+    ///
+    /// # Errors
+    /// As that.
+    pub fn set_tunnel(&mut self, tunnel: Tunnel) -> Result<(), CommandError> {
+        self.connection.set_tunnel(tunnel)
+    }
+
+    fn record(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    pub(super) fn record_command(&mut self, line: String, result: &str) {
+        if line == "connection tls_done" {
+            self.received.restart();
+            self.sent.restart();
+        }
+        self.record(&format!("{line} -> {result}"));
+    }
+
+    fn note_sasl(&mut self) {
+        note_sasl(&[&self.received, &self.sent], &mut self.has_left_out_sasl, &mut self.text);
+    }
+}
+
+/// Adds a line if the SASL layer begins, which is left out.
+fn note_sasl(streams: &[&Stream], has_left_out_sasl: &mut bool, text: &mut String) {
+    if !*has_left_out_sasl && streams.iter().any(|stream| stream.leaves_out_sasl()) {
+        *has_left_out_sasl = true;
+        text.push_str("sasl\n");
+    }
+}
+
+impl Deref for Recorder {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+/// Shows the connection, and the length of the recording.
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder")
+            .field("connection", &self.connection)
+            .field("recorded", &self.text.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The output of a [`Recorder`]. The bytes that are taken from it are recorded when it is dropped.
+pub struct RecordedTransmit<'a> {
+    inner: Transmit<'a>,
+    now: Instant,
+    taken: Vec<u8>,
+    text: &'a mut String,
+    sent: &'a mut Stream,
+    has_left_out_sasl: &'a mut bool,
+}
+
+impl RecordedTransmit<'_> {
+    /// As [`Transmit::next_chunk`].
+    pub fn next_chunk(&mut self) -> Option<Bytes> {
+        let chunk = self.inner.next_chunk()?;
+        self.taken.extend_from_slice(&chunk);
+        Some(chunk)
+    }
+
+    /// As [`Transmit::len`].
+    pub fn len(&self) -> usize {
+        self.inner.len()
+    }
+
+    /// As [`Transmit::is_empty`].
+    pub fn is_empty(&self) -> bool {
+        self.inner.is_empty()
+    }
+}
+
+impl Buf for RecordedTransmit<'_> {
+    fn remaining(&self) -> usize {
+        self.inner.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.inner.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        let mut left = count.min(self.inner.remaining());
+        while left > 0 {
+            let chunk = self.inner.chunk();
+            let part = chunk.get(..left).unwrap_or(chunk);
+            self.taken.extend_from_slice(part);
+            let size = part.len();
+            self.inner.advance(size);
+            left = left.saturating_sub(size);
+        }
+    }
+
+    fn chunks_vectored<'b>(&'b self, slices: &mut [std::io::IoSlice<'b>]) -> usize {
+        self.inner.chunks_vectored(slices)
+    }
+}
+
+impl Drop for RecordedTransmit<'_> {
+    fn drop(&mut self) {
+        let mut comments = String::new();
+        let recorded = self.sent.pass(&self.taken, &mut comments);
+        note_sasl(&[self.sent], self.has_left_out_sasl, self.text);
+        self.text.push_str(&comments);
+        if self.taken.is_empty() || !recorded.is_empty() {
+            self.text.push_str(&format!("output {}", text(&self.now)));
+            if !recorded.is_empty() {
+                self.text.push(' ');
+                write_hex(&recorded, self.text);
+            }
+            if !self.inner.is_empty() {
+                self.text.push_str(&format!(" left {}", self.inner.len()));
+            }
+            self.text.push('\n');
+        }
+    }
+}
+
+/// Shows the number of bytes alone.
+impl fmt::Debug for RecordedTransmit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.inner, f)
+    }
+}

@@ -1,0 +1,688 @@
+//! Recordings: any run of two engines replays to the same results, events and output, and no secret is in it.
+
+use core::{cell::RefCell, time::Duration};
+use std::collections::BTreeSet;
+
+use amqp_proto::{
+    Cause, CommandError, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, Instant, Limits,
+    Progress, ReceiverConfig, ReceiverId, SaslPolicy, SendOptions, SenderConfig, SenderId, SessionConfig,
+    SessionId, TlsHeader,
+    frame::{Chunks, Input as _},
+    sasl::{Mechanism, Step as SaslStep, Success},
+    spec::{
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode},
+        delivery_state::{DeliveryState, Modified},
+    },
+    testing::{Recorder, ReplayError, frames, replay, replay_with},
+    types::Fields,
+};
+use bytes::{Buf, BytesMut};
+use proptest::{
+    prelude::*,
+    test_runner::{RngSeed, TestRunner},
+};
+
+/// What an end does, or the pipe. Numbers choose among what there is.
+#[derive(Clone, Debug)]
+enum Step {
+    Command {
+        client: bool,
+        command: u8,
+        which: usize,
+        size: usize,
+    },
+    Carry {
+        up: bool,
+        max: usize,
+        cut: usize,
+    },
+    Poll {
+        client: bool,
+        answers: bool,
+    },
+    Pass(u64),
+    /// Bytes of the peer that are wrong.
+    Garbage {
+        client: bool,
+        bytes: Vec<u8>,
+    },
+    Eof {
+        client: bool,
+    },
+    OutputLost {
+        client: bool,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        20 => (any::<bool>(), 1..21_u8, 0..4_usize, 0..3000_usize)
+            .prop_map(|(client, command, which, size)| Step::Command { client, command, which, size }),
+        30 => (any::<bool>(), prop_oneof![Just(usize::MAX), 1..2000_usize], 1..2000_usize)
+            .prop_map(|(up, max, cut)| Step::Carry { up, max, cut }),
+        20 => (any::<bool>(), prop::bool::weighted(0.8))
+            .prop_map(|(client, answers)| Step::Poll { client, answers }),
+        2 => (any::<bool>(), 22..24_u8, 0..4_usize, 0..3000_usize)
+            .prop_map(|(client, command, which, size)| Step::Command { client, command, which, size }),
+        3 => (0..20_u64).prop_map(Step::Pass),
+    ]
+}
+
+/// Steps after which little goes on.
+fn last_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (any::<bool>(), 20..24_u8, 0..4_usize, 0..3000_usize)
+            .prop_map(|(client, command, which, size)| Step::Command { client, command, which, size }),
+        (1000..70_000_u64).prop_map(Step::Pass),
+        (any::<bool>(), prop::collection::vec(any::<u8>(), 0..12))
+            .prop_map(|(client, bytes)| Step::Garbage { client, bytes }),
+        any::<bool>().prop_map(|client| Step::Eof { client }),
+        any::<bool>().prop_map(|client| Step::OutputLost { client }),
+        step(),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    (prop::collection::vec(step(), 0..150), prop::collection::vec(last_step(), 0..8))
+        .prop_map(|(steps, last)| [steps, last].concat())
+}
+
+struct End {
+    recorder: Recorder,
+    /// Bytes in flight to this end.
+    input: BytesMut,
+    sessions: Vec<SessionId>,
+    senders: Vec<SenderId>,
+    receivers: Vec<ReceiverId>,
+    sent: Vec<DeliveryId>,
+    arrived: Vec<DeliveryId>,
+    tag: u32,
+}
+
+fn nth<T: Copy>(list: &[T], which: usize) -> Option<T> {
+    list.iter().rev().nth(which).or(list.first()).copied()
+}
+
+impl End {
+    fn new(config: ConnectionConfig) -> Self {
+        Self {
+            recorder: Recorder::new(config),
+            input: BytesMut::new(),
+            sessions: Vec::new(),
+            senders: Vec::new(),
+            receivers: Vec::new(),
+            sent: Vec::new(),
+            arrived: Vec::new(),
+            tag: 0,
+        }
+    }
+
+    /// Polls all events, and answers them or not.
+    fn poll(&mut self, answers: bool) {
+        while let Some(event) = self.recorder.poll_event() {
+            let connection = &mut self.recorder;
+            let _ = match event {
+                Event::SaslPending => connection.sasl_answer(SaslStep::Done(Success::new())),
+                Event::ConnectionRequested if answers => connection.open(),
+                Event::SessionRequested { session } => {
+                    self.sessions.push(session);
+                    if answers { connection.accept_session(session, SessionConfig::new()) } else { Ok(()) }
+                }
+                Event::SessionOpen { session } => {
+                    self.sessions.push(session);
+                    Ok(())
+                }
+                Event::SenderRequested { sender, .. } => {
+                    self.senders.push(sender);
+                    if answers { connection.accept_sender(sender, SenderConfig::new()) } else { Ok(()) }
+                }
+                Event::ReceiverRequested { receiver, .. } => {
+                    self.receivers.push(receiver);
+                    let config = ReceiverConfig::new().credit(CreditPolicy::Auto(5)).streaming(answers);
+                    connection.accept_receiver(receiver, config)
+                }
+                Event::Delivery { delivery, .. } => {
+                    self.arrived.push(delivery.id);
+                    Ok(())
+                }
+                Event::DeliveryBegun { delivery, .. } => {
+                    self.arrived.push(delivery);
+                    Ok(())
+                }
+                _ => Ok(()),
+            };
+        }
+    }
+
+    fn command(&mut self, command: u8, which: usize, size: usize) {
+        let error = size
+            .is_multiple_of(3)
+            .then(|| AmqpError::described(ErrorCondition::NotAllowed, "so \"it\" is,\nthen"));
+        let (session, sender) = (nth(&self.sessions, which), nth(&self.senders, which));
+        let (receiver, sent, arrived) =
+            (nth(&self.receivers, which), nth(&self.sent, which), nth(&self.arrived, which));
+        // Whatever comes of it is in the recording.
+        let _ = match command {
+            0 => self.recorder.open(),
+            1 | 2 => {
+                let config =
+                    SessionConfig::new().incoming_window(1 + size as u32 % 50).handle_max(which as u32);
+                self.recorder.begin(config).map(|session| self.sessions.push(session))
+            }
+            3..8 => session.map_or(Ok(()), |session| self.in_session(session, command, size)),
+            8..14 => sender.map_or(Ok(()), |sender| self.send(sender, sent, command, which, size)),
+            14..21 => {
+                receiver.map_or(Ok(()), |receiver| self.receive(receiver, arrived, command, size, error))
+            }
+            21 if size.is_multiple_of(4) => self.recorder.close(error),
+            22 => nth(&self.sessions, which)
+                .map_or(Ok(()), |session| self.recorder.refuse_session(session, error.unwrap_or_default())),
+            23 => {
+                sender.map_or(Ok(()), |sender| self.recorder.refuse_sender(sender, error.unwrap_or_default()))
+            }
+            _ => Ok(()),
+        };
+    }
+
+    fn in_session(&mut self, session: SessionId, command: u8, size: usize) -> Result<(), CommandError> {
+        let mut handle = self.recorder.session(session)?;
+        match command {
+            3 | 4 => {
+                let config =
+                    SenderConfig::to("queue with a blank").initial_delivery_count((size as u32).into());
+                self.senders.push(handle.attach_sender(config.settle_on_outcome(size.is_multiple_of(2)))?);
+            }
+            5 | 6 => {
+                let config = ReceiverConfig::from("straße").rcv_settle_mode(ReceiverSettleMode::Second);
+                self.receivers.push(handle.attach_receiver(config.streaming(size.is_multiple_of(2)))?);
+            }
+            _ if size.is_multiple_of(5) => handle.end(None)?,
+            _ => handle.echo()?,
+        }
+        Ok(())
+    }
+
+    fn send(
+        &mut self,
+        sender: SenderId,
+        sent: Option<DeliveryId>,
+        command: u8,
+        which: usize,
+        size: usize,
+    ) -> Result<(), CommandError> {
+        let mut handle = self.recorder.sender(sender)?;
+        self.tag += 1;
+        let options = SendOptions::new().settled(size.is_multiple_of(4)).batchable(size.is_multiple_of(2));
+        match (command, sent) {
+            (8, _) => self.sent.push(handle.send(self.tag, vec![7; size])?),
+            (9, _) => self.sent.push(handle.send_with(self.tag, b"short".as_slice(), &options)?),
+            (10, _) => self.sent.push(handle.send_streaming(self.tag, &options)?),
+            (11, Some(delivery)) => match which {
+                0 => handle.finish(delivery)?,
+                1 => handle.abort(delivery)?,
+                _ => handle.write(delivery, vec![8; size])?,
+            },
+            (12, Some(delivery)) if which == 0 => handle.disposition(delivery, delivery, false, None)?,
+            (12, Some(delivery)) => handle.settle(delivery, Some(DeliveryState::RELEASED))?,
+            (13, _) => match which {
+                0 => handle.drained()?,
+                1 => handle.set_available(size as u32)?,
+                2 => handle.set_flow_properties(Some(Fields::new()))?,
+                _ => handle.detach(None)?,
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn receive(
+        &mut self,
+        receiver: ReceiverId,
+        arrived: Option<DeliveryId>,
+        command: u8,
+        size: usize,
+        error: Option<AmqpError>,
+    ) -> Result<(), CommandError> {
+        let mut handle = self.recorder.receiver(receiver)?;
+        match (command, arrived) {
+            (14, _) => handle.set_credit(size as u32 % 10)?,
+            (15, _) => handle.add_credit(1)?,
+            (16, _) => handle.drain()?,
+            (17, Some(delivery)) => drop(handle.read_chunk(delivery)?),
+            (18, Some(delivery)) => match size % 5 {
+                0 => handle.accept(delivery)?,
+                1 => handle.release(delivery)?,
+                2 => handle.reject(delivery, error)?,
+                3 => handle.modify(delivery, Modified::default())?,
+                _ => handle.settle(delivery, None)?,
+            },
+            (19, Some(delivery)) => {
+                let first = self.arrived.iter().copied().min().unwrap_or(delivery);
+                handle.disposition_with(first, delivery, true, Some(DeliveryState::ACCEPTED), false)?;
+            }
+            (20, _) if size.is_multiple_of(3) => handle.close(error)?,
+            (20, _) => handle.echo()?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes up to `max` bytes of output.
+    fn take(&mut self, now: Instant, max: usize) -> BytesMut {
+        let mut transmit = self.recorder.poll_transmit(now);
+        let count = transmit.remaining().min(max);
+        let mut taken = BytesMut::new();
+        taken.extend_from_slice(&transmit.copy_to_bytes(count));
+        taken
+    }
+
+    /// Handles what is in flight, in one of the forms of input.
+    fn handle(&mut self, now: Instant, cut: usize) {
+        if cut.is_multiple_of(2) {
+            let _: Progress = self.recorder.handle_input(now, &mut self.input);
+            return;
+        }
+        let mut chunks = Chunks::new();
+        self.input.split().chunks(cut).for_each(|chunk| chunks.push(chunk.to_vec().into()));
+        let _: Progress = self.recorder.handle_input(now, &mut chunks);
+        self.input.extend_from_slice(&chunks.take(usize::MAX));
+    }
+}
+
+struct Run {
+    client: End,
+    server: End,
+    now: u64,
+}
+
+impl Run {
+    fn new(sasl: bool) -> Self {
+        let limits = Limits::default().max_events(8).max_outbox_bytes(4096);
+        let mut client = ConnectionConfig::client("a client").limits(limits).hostname("höst");
+        let mut server =
+            ConnectionConfig::server("server").idle_timeout(Duration::from_millis(1500)).max_frame_size(600);
+        if sasl {
+            client = client.sasl(Mechanism::plain("user", "hunter2"));
+            server = server.sasl(Mechanism::plain_server_deferred()).sasl_policy(SaslPolicy::Required);
+        }
+        Self { client: End::new(client), server: End::new(server), now: 1 }
+    }
+
+    fn end(&mut self, client: bool) -> &mut End {
+        if client { &mut self.client } else { &mut self.server }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let now = Instant::from_millis(self.now);
+        match *step {
+            Step::Command { client, command, which, size } => self.end(client).command(command, which, size),
+            Step::Carry { up, max, cut } => {
+                let bytes = self.end(up).take(now, max);
+                let to = self.end(!up);
+                to.input.extend_from_slice(&bytes);
+                to.handle(now, cut);
+            }
+            Step::Poll { client, answers } => self.end(client).poll(answers),
+            Step::Pass(millis) => {
+                self.now += millis;
+                for client in [true, false] {
+                    self.end(client).recorder.handle_timeout(Instant::from_millis(now.as_millis() + millis));
+                }
+            }
+            Step::Garbage { client, ref bytes } => {
+                // The caller replaces what is in flight, too.
+                let to = self.end(client);
+                to.input = BytesMut::from(bytes.as_slice());
+                to.handle(now, 0);
+            }
+            Step::Eof { client } => self.end(client).recorder.handle_eof(now),
+            Step::OutputLost { client } => self.end(client).recorder.output_lost(now),
+        }
+    }
+
+    /// Opens both ends, after a login or not, with a link each way.
+    fn open(&mut self) {
+        self.client.recorder.open().unwrap();
+        self.client.command(1, 3, 49);
+        self.client.command(3, 0, 0);
+        self.client.command(5, 0, 0);
+        for _ in 0..6 {
+            self.step(&Step::Carry { up: true, max: usize::MAX, cut: 2 });
+            self.server.poll(true);
+            self.step(&Step::Carry { up: false, max: usize::MAX, cut: 2 });
+            self.client.poll(true);
+        }
+        assert!(self.client.recorder.is_open() && self.server.recorder.is_open());
+    }
+}
+
+/// Fails unless the recording replays to a connection in the same state.
+fn check(end: &End) {
+    let replayed = replay(end.recorder.recording()).unwrap_or_else(|error| {
+        panic!("{error}\n{}", end.recorder.recording());
+    });
+    let (found, due): (&Connection, &Connection) = (&replayed.connection, &end.recorder);
+    assert_eq!(format!("{found:?}"), format!("{due:?}"));
+    for sender in &end.senders {
+        assert_eq!(format!("{:?}", found.unsettled(*sender)), format!("{:?}", due.unsettled(*sender)));
+    }
+    for receiver in &end.receivers {
+        assert_eq!(format!("{:?}", found.unsettled(*receiver)), format!("{:?}", due.unsettled(*receiver)));
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Commands that have an `Ok` somewhere in the runs.
+const COMMANDS: &[&str] = &[
+    "connection open",
+    "connection close",
+    "connection begin",
+    "connection accept_session",
+    "connection refuse_session",
+    "connection accept_sender",
+    "connection accept_receiver",
+    "connection refuse_sender",
+    "session attach_sender",
+    "session attach_receiver",
+    "session echo",
+    "session end",
+    "sender send",
+    "sender send_with",
+    "sender send_streaming",
+    "sender write",
+    "sender finish",
+    "sender abort",
+    "sender settle",
+    "sender disposition",
+    "sender set_available",
+    "sender drained",
+    "sender set_flow_properties",
+    "sender detach",
+    "receiver set_credit",
+    "receiver add_credit",
+    "receiver drain",
+    "receiver read_chunk",
+    "receiver accept",
+    "receiver release",
+    "receiver reject",
+    "receiver modify",
+    "receiver settle",
+    "receiver disposition_with",
+    "receiver close",
+    "receiver echo",
+];
+
+#[test]
+fn any_run_replays_to_the_same_results_events_and_output() {
+    let succeeded = RefCell::new(BTreeSet::new());
+    let mut runner = TestRunner::new(config(600));
+    let result = runner.run(&(steps(), prop::bool::weighted(0.9)), |(steps, is_open)| {
+        let mut run = Run::new(false);
+        if is_open {
+            run.open();
+        }
+        steps.iter().for_each(|step| run.step(step));
+        for end in [&run.client, &run.server] {
+            check(end);
+            let lines = end.recorder.recording().lines().filter(|line| line.contains(" -> Ok("));
+            succeeded.borrow_mut().extend(lines.map(|line| {
+                let words: Vec<&str> = line.split(' ').collect();
+                let name = if words[0] == "connection" { words[1] } else { words[2] };
+                format!("{} {name}", words[0])
+            }));
+        }
+        Ok(())
+    });
+    result.unwrap();
+    let succeeded = succeeded.into_inner();
+    let missing: Vec<_> = COMMANDS.iter().filter(|name| !succeeded.contains(**name)).collect();
+    assert!(missing.is_empty(), "never carried out: {missing:?}");
+}
+
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(12),
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config(200))]
+
+    #[test]
+    fn a_run_after_a_login_replays_without_it_and_has_no_secret(steps in steps()) {
+        let mut run = Run::new(true);
+        run.open();
+        steps.iter().for_each(|step| run.step(step));
+        for end in [&run.client, &run.server] {
+            let recording = end.recorder.recording();
+            prop_assert!(recording.contains("\nsasl\n") && recording.contains("SASL-INIT PLAIN"));
+            prop_assert!(!recording.contains(&hex(b"hunter2")) && !recording.contains("hunter2"));
+            check(end);
+        }
+    }
+
+    #[test]
+    fn the_cut_of_a_login_reveals_no_secret(max in 1..40_usize) {
+        let mut run = Run::new(true);
+        run.client.recorder.open().unwrap();
+        for _ in 0..400 {
+            run.step(&Step::Carry { up: true, max, cut: 2 });
+            run.server.poll(true);
+            run.step(&Step::Carry { up: false, max, cut: 2 });
+            run.client.poll(true);
+        }
+        prop_assert!(run.client.recorder.is_open() && run.server.recorder.is_open());
+        for end in [&run.client, &run.server] {
+            let secret = hex(b"hunter2");
+            let clear: String = end.recorder.recording().split("0x").skip(1).map(|rest| rest.split(['\n', ' ']).next().unwrap()).collect();
+            prop_assert!(!clear.contains(&secret) && !clear.contains(&hex(b"user")));
+            check(end);
+        }
+    }
+}
+
+fn now() -> Instant {
+    Instant::from_millis(5)
+}
+
+/// A server that has been opened, with a session.
+fn recorded() -> String {
+    let mut server = Recorder::new(ConnectionConfig::server("server").auto_accept_sessions(true));
+    let bytes =
+        [frames::AMQP, &frames::frame(0, &frames::open()), &frames::frame(0, &frames::begin())].concat();
+    let _: Progress = server.handle_input(now(), &mut bytes.as_slice());
+    while server.poll_event().is_some() {}
+    while server.poll_transmit(now()).next_chunk().is_some() {}
+    server.recording().into()
+}
+
+#[test]
+fn a_recording_reads_as_lines_with_a_comment_for_each_frame() {
+    assert_eq!(
+        recorded(),
+        "amqp-proto recording 1\n\
+         config side=Server container_id=\"server\" auto_accept_sessions=true\n\
+         # < AMQP 1.0.0\n# < OPEN\n# < BEGIN@0\n\
+         input 5 0x414d5150000100000000001402000000005310c00701a104706565720000001402000000005311c00704404352645264\n\
+         event CONNECTION_OPEN ConnectionOpen\n\
+         event SESSION_OPEN SessionOpen { session: SessionId(65536) }\n\
+         event none\n\
+         # > AMQP 1.0.0\n# > OPEN\n# > BEGIN@0 to 0\n\
+         output 5 0x414d5150000100000000001f02000000005310c01204a1067365727665724070000100006000ff\
+         0000001e02000000005311c01105600000437000000800707fffffff52ff\n\
+         output 5\n"
+    );
+}
+
+#[test]
+fn the_first_difference_has_its_line_and_the_frames_of_both() {
+    let recording = recorded();
+    assert_eq!(replay(&recording).unwrap().calls, 6);
+    // Another event, another result, other output, more of it, less of it.
+    for (old, new, line, call, expected, found) in [
+        ("event SESSION_OPEN", "event SESSION_CLOSED", 8, "event", "SESSION_CLOSED", "SESSION_OPEN"),
+        ("# > AMQP 1.0.0", "connection open -> Ok(())", 10, "connection open", "Ok(())", "IllegalState"),
+        ("output 5 0x41", "output 5 0x42", 13, "output", "0x42", "AMQP 1.0.0, OPEN, BEGIN@0 to 0 in 0x41"),
+        ("output 5\n", "output 5 0x00\n", 14, "output", "1 bytes more, and 0 left", "0 bytes more"),
+        (
+            "output 5\n",
+            "output 5 left 3\n",
+            14,
+            "output",
+            "0 bytes more, and 3 left",
+            "0 bytes more, and 0 left",
+        ),
+    ] {
+        let error = replay(&recording.replacen(old, new, 1)).unwrap_err();
+        let ReplayError::Difference { line: at, call: of, expected: due, found: got } = &error else {
+            panic!("{error}")
+        };
+        assert_eq!((*at, of.as_str()), (line, call), "{error}");
+        assert!(due.contains(expected) && got.contains(found), "{error}");
+    }
+}
+
+#[test]
+fn a_text_that_is_no_recording_is_an_error_with_the_line() {
+    let recording = recorded();
+    for (old, new, line) in [
+        ("recording 1", "recording 2", 1),
+        ("side=Server", "side=Both", 2),
+        ("side=Server", "no_such_setting=1", 2),
+        ("side=Server", "limits.no_such_setting=1", 2),
+        ("config side", "output 5\nconfig side", 2),
+        ("input 5", "input five", 6),
+        ("input 5 0x41", "input 5 0x4", 6),
+        ("input 5 0x", "input 5 ", 6),
+        ("event none", "no_such_call 5", 9),
+        ("event none", "connection begin incoming_window=x", 9),
+        ("event none", "connection open now", 9),
+        ("event none", "config", 9),
+        ("event none", "sender 1 send 0x01", 9),
+    ] {
+        let error = replay(&recording.replacen(old, new, 1)).unwrap_err();
+        assert!(matches!(&error, ReplayError::Malformed { line: at, .. } if *at == line), "{new}: {error}");
+    }
+    assert!(matches!(replay(""), Err(ReplayError::Malformed { line: 0, .. })));
+    assert!(matches!(replay("amqp-proto recording 1\n"), Err(ReplayError::Malformed { line: 1, .. })));
+}
+
+#[test]
+fn pieces_that_are_taken_make_the_recording() {
+    let mut client = Recorder::new(ConnectionConfig::client("client"));
+    let mut pieces = client.take_recording();
+    client.open().unwrap();
+    pieces += &client.take_recording();
+    assert_eq!(client.recording(), "");
+    while client.poll_transmit(now()).next_chunk().is_some() {}
+    pieces += client.recording();
+    assert_eq!(replay(&pieces).unwrap().calls, 3);
+    assert_eq!(client.into_connection().outbox_len(), 0);
+}
+
+/// A client's recording of a login that the server refuses.
+fn refused(mut client: Recorder) -> Recorder {
+    client.open().unwrap();
+    let outcome = frames::sasl_outcome(amqp_proto::spec::sasl::SaslCode::Auth);
+    let plain = amqp_proto::types::Symbol::from_static("PLAIN");
+    let server =
+        [frames::SASL, &frames::sasl_frame(&frames::sasl_mechanisms(plain)), &frames::sasl_frame(&outcome)];
+    for bytes in server {
+        while client.poll_transmit(now()).next_chunk().is_some() {}
+        let _: Progress = client.handle_input(now(), &mut &bytes[..]);
+    }
+    while client.poll_event().is_some() {}
+    client
+}
+
+#[test]
+fn a_failed_login_replays_with_its_secrets_alone() {
+    let config = || ConnectionConfig::client("client").sasl(Mechanism::plain("user", "hunter2"));
+    let client = refused(Recorder::with_secrets(config()));
+    assert!(client.recording().contains(&hex(b"hunter2")));
+    let replayed = replay_with(client.recording(), |config| config.sasl(Mechanism::plain("user", "hunter2")));
+    assert!(replayed.unwrap().connection.is_closed());
+    let other = replay_with(client.recording(), |config| config.sasl(Mechanism::plain("user", "hunter3")));
+    assert!(matches!(other, Err(ReplayError::Difference { .. })));
+    // Without them the difference is the failure.
+    let client = refused(Recorder::new(config()));
+    assert!(!client.recording().contains(&hex(b"hunter2")));
+    let Err(ReplayError::Difference { expected, .. }) = replay(client.recording()) else { panic!() };
+    assert!(expected.contains("CONNECTION_ERROR"), "{expected}");
+}
+
+#[test]
+fn a_broken_sasl_frame_is_left_out_with_all_behind_it() {
+    let mut server =
+        Recorder::new(ConnectionConfig::server("server").sasl(Mechanism::plain_server(|_| true)));
+    let mut broken = frames::raw(1, 0, b"\0user\0hunter2");
+    broken.extend_from_slice(b"\0user\0hunter2");
+    let _: Progress = server.handle_input(now(), &mut [frames::SASL, &broken].concat().as_slice());
+    let _: Progress = server.handle_input(now(), &mut b"hunter2".as_slice());
+    let recording = server.recording();
+    assert!(!recording.contains(&hex(b"hunter2")) && !recording.contains("input 5 0x"), "{recording}");
+}
+
+/// Carries output to the other end, and returns true if TLS begins there. The first bytes of TLS arrive right behind
+/// its header, and are the caller's.
+fn carry_tls(from: &mut Recorder, to: &mut Recorder, wire: &mut BytesMut, begins: bool) -> bool {
+    let mut transmit = from.poll_transmit(now());
+    let count = transmit.remaining();
+    wire.extend_from_slice(&transmit.copy_to_bytes(count));
+    drop(transmit);
+    if begins {
+        wire.extend_from_slice(b"\x16\x03\x01 hello");
+    }
+    if to.handle_input(now(), wire) == Progress::StartTls && !wire.is_empty() {
+        assert!(wire.starts_with(b"\x16\x03\x01"));
+        wire.clear();
+    }
+    let mut is_ready = false;
+    while let Some(event) = to.poll_event() {
+        match event {
+            Event::TlsReady => is_ready = true,
+            Event::ConnectionRequested => to.open().unwrap(),
+            Event::ConnectionError(failure) => assert_eq!(failure.cause, Cause::Peer, "{failure}"),
+            _ => {}
+        }
+    }
+    is_ready
+}
+
+#[test]
+fn tls_inside_the_stream_is_recorded_around_the_login() {
+    let secret = |config: ConnectionConfig| config.tls_header(TlsHeader::Required);
+    let mut client =
+        Recorder::new(secret(ConnectionConfig::client("client").sasl(Mechanism::plain("user", "hunter2"))));
+    let mut server = Recorder::new(secret(
+        ConnectionConfig::server("server")
+            .sasl(Mechanism::plain_server(|found| found.matches("user", "hunter2"))),
+    ));
+    client.open().unwrap();
+    let (mut up, mut down) = (BytesMut::new(), BytesMut::new());
+    for round in 0..12 {
+        let at_server = carry_tls(&mut client, &mut server, &mut up, round == 0);
+        let at_client = carry_tls(&mut server, &mut client, &mut down, round == 0);
+        for (end, is_ready) in [(&mut client, at_client), (&mut server, at_server)] {
+            if is_ready {
+                end.tls_done().unwrap();
+            }
+        }
+    }
+    assert!(client.is_open() && server.is_open());
+    for end in [&client, &server] {
+        let recording = end.recording();
+        assert!(
+            !recording.contains(&hex(b"hunter2")) && recording.contains("SASL-INIT PLAIN"),
+            "{recording}"
+        );
+        let replayed = replay(recording).unwrap_or_else(|error| panic!("{error}\n{recording}"));
+        assert!(replayed.connection.is_open());
+    }
+}
