@@ -357,10 +357,9 @@ impl Run {
 }
 
 /// Fails unless the recording replays to a connection in the same state.
-fn check(end: &End) {
-    let replayed = replay(end.recorder.recording()).unwrap_or_else(|error| {
-        panic!("{error}\n{}", end.recorder.recording());
-    });
+fn check(end: &mut End) {
+    let recording = end.recorder.recording().to_owned();
+    let replayed = replay(&recording).unwrap_or_else(|error| panic!("{error}\n{recording}"));
     let (found, due): (&Connection, &Connection) = (&replayed.connection, &end.recorder);
     assert_eq!(format!("{found:?}"), format!("{due:?}"));
     for sender in &end.senders {
@@ -425,7 +424,7 @@ fn any_run_replays_to_the_same_results_events_and_output() {
             run.open();
         }
         steps.iter().for_each(|step| run.step(step));
-        for end in [&run.client, &run.server] {
+        for end in [&mut run.client, &mut run.server] {
             check(end);
             let lines = end.recorder.recording().lines().filter(|line| line.contains(" -> Ok("));
             succeeded.borrow_mut().extend(lines.map(|line| {
@@ -459,7 +458,7 @@ proptest! {
         let mut run = Run::new(true);
         run.open();
         steps.iter().for_each(|step| run.step(step));
-        for end in [&run.client, &run.server] {
+        for end in [&mut run.client, &mut run.server] {
             let recording = end.recorder.recording();
             prop_assert!(recording.contains("\nsasl\n") && recording.contains("SASL-INIT PLAIN"));
             prop_assert!(!recording.contains(&hex(b"hunter2")) && !recording.contains("hunter2"));
@@ -478,7 +477,7 @@ proptest! {
             run.client.poll(true);
         }
         prop_assert!(run.client.recorder.is_open() && run.server.recorder.is_open());
-        for end in [&run.client, &run.server] {
+        for end in [&mut run.client, &mut run.server] {
             let secret = hex(b"hunter2");
             let clear: String = end.recorder.recording().split("0x").skip(1).map(|rest| rest.split(['\n', ' ']).next().unwrap()).collect();
             prop_assert!(!clear.contains(&secret) && !clear.contains(&hex(b"user")));
@@ -604,14 +603,14 @@ fn refused(mut client: Recorder) -> Recorder {
 #[test]
 fn a_failed_login_replays_with_its_secrets_alone() {
     let config = || ConnectionConfig::client("client").sasl(Mechanism::plain("user", "hunter2"));
-    let client = refused(Recorder::with_secrets(config()));
+    let mut client = refused(Recorder::with_secrets(config()));
     assert!(client.recording().contains(&hex(b"hunter2")));
     let replayed = replay_with(client.recording(), |config| config.sasl(Mechanism::plain("user", "hunter2")));
     assert!(replayed.unwrap().connection.is_closed());
     let other = replay_with(client.recording(), |config| config.sasl(Mechanism::plain("user", "hunter3")));
     assert!(matches!(other, Err(ReplayError::Difference { .. })));
     // Without them the difference is the failure.
-    let client = refused(Recorder::new(config()));
+    let mut client = refused(Recorder::new(config()));
     assert!(!client.recording().contains(&hex(b"hunter2")));
     let Err(ReplayError::Difference { expected, .. }) = replay(client.recording()) else { panic!() };
     assert!(expected.contains("CONNECTION_ERROR"), "{expected}");
@@ -676,7 +675,7 @@ fn tls_inside_the_stream_is_recorded_around_the_login() {
         }
     }
     assert!(client.is_open() && server.is_open());
-    for end in [&client, &server] {
+    for end in [&mut client, &mut server] {
         let recording = end.recording();
         assert!(
             !recording.contains(&hex(b"hunter2")) && recording.contains("SASL-INIT PLAIN"),

@@ -17,6 +17,7 @@ use crate::{
     spec::{
         definitions::AmqpError,
         delivery_state::{DeliveryState, Modified},
+        performatives::{Attach, Begin},
     },
     types::{DeliveryTag, Fields},
 };
@@ -26,12 +27,13 @@ fn result_text<T: fmt::Debug>(result: &Result<T, CommandError>) -> String {
     alloc::format!("{result:?}")
 }
 
-/// Makes the methods and the replay of the commands of a handle. `Type as Other` is a parameter that converts into
+/// Makes the methods and the replay of the commands of a handle, behind its getters. `Type as Other` is a parameter that converts into
 /// `Other`; a name behind a semicolon stands for options by reference.
 macro_rules! handle_commands {
     ($(
         $(#[$meta:meta])*
-        $recorded:ident($handle:ident: $id:ty) as $view:ident, $replay:ident {
+        $recorded:ident($handle:ident: $id:ty) as $view:ident by $by:ident, $replay:ident {
+            get { $($getter:ident() -> $got:ty;)* }
             $($name:ident($($arg:ident: $param:ty $(as $ty:ty)?),* $(; $options:ident)?) -> $ret:ty;)*
         }
     )*) => {$(
@@ -54,12 +56,25 @@ macro_rules! handle_commands {
         }
 
         impl $recorded<'_> {
+            /// Returns the id.
+            pub const fn id(&self) -> $id {
+                self.id
+            }
+
+            $(
+                #[doc = concat!("As [`", stringify!($view), "::", stringify!($getter), "`](crate::", stringify!($view), "::", stringify!($getter), ").")]
+                pub fn $getter(&self) -> $got {
+                    self.recorder.connection.$by(self.id).map(|view| view.$getter()).unwrap_or_default()
+                }
+            )*
+
             $(
                 #[doc = concat!("Calls [`", stringify!($view), "::", stringify!($name), "`](crate::", stringify!($view), "::", stringify!($name), "), and records the call.")]
                 ///
                 /// # Errors
                 /// As that.
                 pub fn $name(&mut self, $($arg: $param,)* $($options: &SendOptions)?) -> Result<$ret, CommandError> {
+                    self.recorder.note_taken();
                     #[allow(unused_mut, reason = "some have no arguments")]
                     let mut line = alloc::format!(concat!(stringify!($handle), " {} ", stringify!($name)), text(&self.id));
                     $($(let $arg: $ty = $arg.into();)?)*
@@ -97,6 +112,7 @@ macro_rules! connection_commands {
                 /// # Errors
                 /// As that.
                 pub fn $name(&mut self, $($arg: $ty),*) -> Result<$ret, CommandError> {
+                    self.note_taken();
                     #[allow(unused_mut, reason = "some have no arguments")]
                     let mut line = String::from(concat!("connection ", stringify!($name)));
                     $($arg.append(&mut line);)*
@@ -134,15 +150,33 @@ connection_commands! {
 }
 
 handle_commands! {
-    /// A session of a [`Recorder`]. [`Connection::session_ref`] has the getters.
-    RecordedSession(session: SessionId) as Session, replay_session {
+    /// A session of a [`Recorder`]. Its links are those of [`Connection::session_ref`].
+    RecordedSession(session: SessionId) as Session by session_ref, replay_session {
+        get {
+            is_open() -> bool;
+            remote_begin() -> Option<Begin>;
+            incoming_window() -> u32;
+            remote_incoming_window() -> u32;
+            remote_outgoing_window() -> u32;
+        }
         attach_sender(config: SenderConfig) -> SenderId;
         attach_receiver(config: ReceiverConfig) -> ReceiverId;
         echo() -> ();
         end(error: Option<AmqpError>) -> ();
     }
-    /// A sending link of a [`Recorder`]. [`Connection::sender_ref`] has the getters.
-    RecordedSender(sender: SenderId) as Sender, replay_sender {
+    /// A sending link of a [`Recorder`]. Its session is that of [`Connection::sender_ref`].
+    RecordedSender(sender: SenderId) as Sender by sender_ref, replay_sender {
+        get {
+            name() -> &str;
+            is_open() -> bool;
+            remote_attach() -> Option<Attach>;
+            remote_flow_properties() -> Option<Fields>;
+            unsettled_len() -> u32;
+            credit() -> u32;
+            is_sendable() -> bool;
+            is_sending() -> bool;
+            early_settlements() -> u64;
+        }
         send(tag: impl Into<DeliveryTag> as DeliveryTag, payload: impl Into<Payload> as Payload) -> DeliveryId;
         send_with(tag: impl Into<DeliveryTag> as DeliveryTag, payload: impl Into<Payload> as Payload; options) -> DeliveryId;
         send_streaming(tag: impl Into<DeliveryTag> as DeliveryTag; options) -> DeliveryId;
@@ -158,8 +192,17 @@ handle_commands! {
         detach(error: Option<AmqpError>) -> ();
         close(error: Option<AmqpError>) -> ();
     }
-    /// A receiving link of a [`Recorder`]. [`Connection::receiver_ref`] has the getters.
-    RecordedReceiver(receiver: ReceiverId) as Receiver, replay_receiver {
+    /// A receiving link of a [`Recorder`]. Its session is that of [`Connection::receiver_ref`].
+    RecordedReceiver(receiver: ReceiverId) as Receiver by receiver_ref, replay_receiver {
+        get {
+            name() -> &str;
+            is_open() -> bool;
+            remote_attach() -> Option<Attach>;
+            remote_flow_properties() -> Option<Fields>;
+            unsettled_len() -> u32;
+            credit() -> u32;
+            available() -> u32;
+        }
         set_credit(credit: u32) -> ();
         add_credit(credit: u32) -> ();
         drain() -> ();

@@ -17,7 +17,7 @@ mod tests;
 use alloc::{format, string::String};
 
 pub use commands::{RecordedReceiver, RecordedSender, RecordedSession};
-pub use recorder::{RecordedTransmit, Recorder};
+pub use recorder::Recorder;
 pub use replay::{ReplayError, Replayed, replay, replay_with};
 
 use crate::Event;

@@ -1,15 +1,12 @@
 //! A connection that records the calls to it.
 
-use alloc::{format, string::String, sync::Arc, vec::Vec};
+use alloc::{format, string::String, sync::Arc, vec, vec::Vec};
 use core::{fmt, ops::Deref};
+use std::io::IoSlice;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf as _, Bytes};
 
-use super::{
-    settings::Settings as _,
-    stream::Stream,
-    text::{text, write_hex},
-};
+use super::{arguments::Argument as _, settings::Settings as _, stream::Stream, text::text};
 use crate::{
     CommandError, Connection, ConnectionConfig, Event, Instant, Progress,
     frame::{Input, Transmit},
@@ -49,6 +46,8 @@ pub struct Recorder {
     sent: Stream,
     /// The input that the last call left with its caller.
     left: Vec<u8>,
+    /// The output that was polled last, and the time. The bytes that are gone at the next call have been taken.
+    polled: Option<(Instant, Vec<u8>)>,
     has_left_out_sasl: bool,
 }
 
@@ -76,17 +75,20 @@ impl Recorder {
             received: Stream::new('<', keeps_secrets),
             sent: Stream::new('>', keeps_secrets),
             left: Vec::new(),
+            polled: None,
             has_left_out_sasl: false,
         }
     }
 
     /// Returns the recording so far, or since it was last taken.
-    pub fn recording(&self) -> &str {
+    pub fn recording(&mut self) -> &str {
+        self.note_taken();
         &self.text
     }
 
     /// Removes and returns the recording so far. All pieces, one behind the other, are the recording.
     pub fn take_recording(&mut self) -> String {
+        self.note_taken();
         core::mem::take(&mut self.text)
     }
 
@@ -97,6 +99,7 @@ impl Recorder {
 
     /// Calls [`Connection::handle_input`], and records the call with the bytes that are new.
     pub fn handle_input(&mut self, now: Instant, input: &mut impl Input) -> Progress {
+        self.note_taken();
         input.gather(input.remaining());
         let new = match input.chunk().strip_prefix(self.left.as_slice()) {
             Some(new) => new,
@@ -108,14 +111,13 @@ impl Recorder {
         };
         let mut line = format!("input {}", now.as_millis());
         let (is_empty, mut comments) = (new.is_empty(), String::new());
-        let recorded = self.received.pass(new, &mut comments);
+        let recorded = Bytes::from(self.received.pass(new, &mut comments));
         self.note_sasl();
         self.text.push_str(&comments);
         // A call with bytes of the SASL layer alone is left out, as they are.
         if is_empty || !recorded.is_empty() {
             if !recorded.is_empty() {
-                line.push(' ');
-                write_hex(&recorded, &mut line);
+                recorded.append(&mut line);
             }
             self.record(&line);
         }
@@ -127,6 +129,7 @@ impl Recorder {
 
     /// Calls [`Connection::poll_event`], and records the event.
     pub fn poll_event(&mut self) -> Option<Event> {
+        self.note_taken();
         let event = self.connection.poll_event();
         if event != Some(Event::SaslPending) || !self.has_left_out_sasl {
             let line = super::event_line(event.as_ref());
@@ -135,33 +138,32 @@ impl Recorder {
         event
     }
 
-    /// Calls [`Connection::poll_transmit`], and records the bytes that are taken.
-    pub fn poll_transmit(&mut self, now: Instant) -> RecordedTransmit<'_> {
-        let Self { connection, text, sent, has_left_out_sasl, .. } = self;
-        RecordedTransmit {
-            inner: connection.poll_transmit(now),
-            now,
-            taken: Vec::new(),
-            text,
-            sent,
-            has_left_out_sasl,
-        }
+    /// Calls [`Connection::poll_transmit`]. The next call records it, with the bytes that were taken.
+    pub fn poll_transmit(&mut self, now: Instant) -> Transmit<'_> {
+        self.note_taken();
+        let Self { connection, polled, .. } = self;
+        let transmit = connection.poll_transmit(now);
+        *polled = Some((now, copy(&transmit)));
+        transmit
     }
 
     /// Calls [`Connection::handle_timeout`], and records the call.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.note_taken();
         self.record(&format!("timeout {}", now.as_millis()));
         self.connection.handle_timeout(now);
     }
 
     /// Calls [`Connection::handle_eof`], and records the call.
     pub fn handle_eof(&mut self, now: Instant) {
+        self.note_taken();
         self.record(&format!("eof {}", now.as_millis()));
         self.connection.handle_eof(now);
     }
 
     /// Calls [`Connection::output_lost`], and records the call.
     pub fn output_lost(&mut self, now: Instant) {
+        self.note_taken();
         self.record(&format!("output_lost {}", now.as_millis()));
         self.connection.output_lost(now);
     }
@@ -171,6 +173,7 @@ impl Recorder {
     /// # Errors
     /// As that.
     pub fn sasl_answer(&mut self, step: Step) -> Result<(), CommandError> {
+        self.note_taken();
         self.connection.sasl_answer(step)
     }
 
@@ -179,6 +182,7 @@ impl Recorder {
     /// # Errors
     /// As that.
     pub fn sasl_supply(&mut self, supply: Supply) -> Result<(), CommandError> {
+        self.note_taken();
         self.connection.sasl_supply(supply)
     }
 
@@ -187,6 +191,7 @@ impl Recorder {
     /// # Errors
     /// As that.
     pub fn set_tunnel(&mut self, tunnel: Tunnel) -> Result<(), CommandError> {
+        self.note_taken();
         self.connection.set_tunnel(tunnel)
     }
 
@@ -203,16 +208,46 @@ impl Recorder {
         self.record(&format!("{line} -> {result}"));
     }
 
+    /// Records the last `poll_transmit`. Called before anything that can make output.
+    pub(super) fn note_taken(&mut self) {
+        let Some((now, mut bytes)) = self.polled.take() else { return };
+        let left = self.connection.outbox_len().min(bytes.len());
+        bytes.truncate(bytes.len().saturating_sub(left));
+        let mut comments = String::new();
+        let recorded = Bytes::from(self.sent.pass(&bytes, &mut comments));
+        self.note_sasl();
+        self.text.push_str(&comments);
+        if bytes.is_empty() || !recorded.is_empty() {
+            let mut line = format!("output {}", text(&now));
+            if !recorded.is_empty() {
+                recorded.append(&mut line);
+            }
+            if left > 0 {
+                line.push_str(&format!(" left {left}"));
+            }
+            self.record(&line);
+        }
+    }
+
+    /// Adds a line if the SASL layer begins, which is left out.
     fn note_sasl(&mut self) {
-        note_sasl(&[&self.received, &self.sent], &mut self.has_left_out_sasl, &mut self.text);
+        if !self.has_left_out_sasl && (self.received.leaves_out_sasl() || self.sent.leaves_out_sasl()) {
+            self.has_left_out_sasl = true;
+            self.text.push_str("sasl\n");
+        }
     }
 }
 
-/// Adds a line if the SASL layer begins, which is left out.
-fn note_sasl(streams: &[&Stream], has_left_out_sasl: &mut bool, text: &mut String) {
-    if !*has_left_out_sasl && streams.iter().any(|stream| stream.leaves_out_sasl()) {
-        *has_left_out_sasl = true;
-        text.push_str("sasl\n");
+/// Returns all bytes of the output, which stay in it.
+fn copy(transmit: &Transmit<'_>) -> Vec<u8> {
+    let mut count = 16_usize;
+    loop {
+        let mut slices = vec![IoSlice::new(&[]); count];
+        let filled = transmit.chunks_vectored(&mut slices);
+        if filled < count {
+            return slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        }
+        count = count.saturating_mul(2);
     }
 }
 
@@ -231,87 +266,5 @@ impl fmt::Debug for Recorder {
             .field("connection", &self.connection)
             .field("recorded", &self.text.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// The output of a [`Recorder`]. The bytes that are taken from it are recorded when it is dropped.
-pub struct RecordedTransmit<'a> {
-    inner: Transmit<'a>,
-    now: Instant,
-    taken: Vec<u8>,
-    text: &'a mut String,
-    sent: &'a mut Stream,
-    has_left_out_sasl: &'a mut bool,
-}
-
-impl RecordedTransmit<'_> {
-    /// As [`Transmit::next_chunk`].
-    pub fn next_chunk(&mut self) -> Option<Bytes> {
-        let chunk = self.inner.next_chunk()?;
-        self.taken.extend_from_slice(&chunk);
-        Some(chunk)
-    }
-
-    /// As [`Transmit::len`].
-    pub fn len(&self) -> usize {
-        self.inner.len()
-    }
-
-    /// As [`Transmit::is_empty`].
-    pub fn is_empty(&self) -> bool {
-        self.inner.is_empty()
-    }
-}
-
-impl Buf for RecordedTransmit<'_> {
-    fn remaining(&self) -> usize {
-        self.inner.remaining()
-    }
-
-    fn chunk(&self) -> &[u8] {
-        self.inner.chunk()
-    }
-
-    fn advance(&mut self, count: usize) {
-        let mut left = count.min(self.inner.remaining());
-        while left > 0 {
-            let chunk = self.inner.chunk();
-            let part = chunk.get(..left).unwrap_or(chunk);
-            self.taken.extend_from_slice(part);
-            let size = part.len();
-            self.inner.advance(size);
-            left = left.saturating_sub(size);
-        }
-    }
-
-    fn chunks_vectored<'b>(&'b self, slices: &mut [std::io::IoSlice<'b>]) -> usize {
-        self.inner.chunks_vectored(slices)
-    }
-}
-
-impl Drop for RecordedTransmit<'_> {
-    fn drop(&mut self) {
-        let mut comments = String::new();
-        let recorded = self.sent.pass(&self.taken, &mut comments);
-        note_sasl(&[self.sent], self.has_left_out_sasl, self.text);
-        self.text.push_str(&comments);
-        if self.taken.is_empty() || !recorded.is_empty() {
-            self.text.push_str(&format!("output {}", text(&self.now)));
-            if !recorded.is_empty() {
-                self.text.push(' ');
-                write_hex(&recorded, self.text);
-            }
-            if !self.inner.is_empty() {
-                self.text.push_str(&format!(" left {}", self.inner.len()));
-            }
-            self.text.push('\n');
-        }
-    }
-}
-
-/// Shows the number of bytes alone.
-impl fmt::Debug for RecordedTransmit<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.inner, f)
     }
 }
