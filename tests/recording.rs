@@ -12,9 +12,10 @@ use amqp_proto::{
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode},
         delivery_state::{DeliveryState, Modified},
+        sasl::{SaslCode, SaslInit},
     },
     testing::{Recorder, ReplayError, frames, replay, replay_with},
-    types::Fields,
+    types::{Fields, Symbol},
 };
 use bytes::{Buf, BytesMut};
 use proptest::{
@@ -588,8 +589,8 @@ fn pieces_that_are_taken_make_the_recording() {
 /// A client's recording of a login that the server refuses.
 fn refused(mut client: Recorder) -> Recorder {
     client.open().unwrap();
-    let outcome = frames::sasl_outcome(amqp_proto::spec::sasl::SaslCode::Auth);
-    let plain = amqp_proto::types::Symbol::from_static("PLAIN");
+    let outcome = frames::sasl_outcome(SaslCode::Auth);
+    let plain = Symbol::from_static("PLAIN");
     let server =
         [frames::SASL, &frames::sasl_frame(&frames::sasl_mechanisms(plain)), &frames::sasl_frame(&outcome)];
     for bytes in server {
@@ -617,6 +618,24 @@ fn a_failed_login_replays_with_its_secrets_alone() {
 }
 
 #[test]
+fn input_that_the_caller_drops_during_a_login_reveals_no_secret() {
+    let mechanism = Mechanism::plain_server(|found| found.matches("user", "hunter2"));
+    let mut server = Recorder::new(ConnectionConfig::server("server").sasl(mechanism));
+    let init = SaslInit {
+        initial_response: Some(b"\0user\0hunter2".as_slice().into()),
+        ..frames::sasl_init(Symbol::from_static("PLAIN"))
+    };
+    let init = frames::sasl_frame(&init);
+    let _: Progress = server.handle_input(now(), &mut [frames::SASL, &init[..9]].concat().as_slice());
+    // All of the frame again, instead of the rest.
+    for bytes in [&init[12..], &init] {
+        let _: Progress = server.handle_input(now(), &mut &bytes[..]);
+    }
+    let recording = server.recording();
+    assert!(recording.contains("\ndropped\n") && !recording.contains(&hex(b"hunter2")), "{recording}");
+}
+
+#[test]
 fn a_broken_sasl_frame_is_left_out_with_all_behind_it() {
     let mut server =
         Recorder::new(ConnectionConfig::server("server").sasl(Mechanism::plain_server(|_| true)));
@@ -634,7 +653,6 @@ fn carry_tls(from: &mut Recorder, to: &mut Recorder, wire: &mut BytesMut, begins
     let mut transmit = from.poll_transmit(now());
     let count = transmit.remaining();
     wire.extend_from_slice(&transmit.copy_to_bytes(count));
-    drop(transmit);
     if begins {
         wire.extend_from_slice(b"\x16\x03\x01 hello");
     }

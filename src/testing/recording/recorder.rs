@@ -20,10 +20,12 @@ use crate::{
 /// [`replay`](super::replay) runs against a new connection.
 ///
 /// Passwords and tokens are not recorded: the whole SASL layer is left out, in both directions and with the calls that
-/// belong to it. The [format](crate::testing) explains what that means for a replay;
-/// [`Self::with_secrets`] records it. Messages are recorded as they are.
+/// belong to it. [`Self::with_secrets`] records it. Messages are recorded as they are. The [guide](crate::testing) has the
+/// format.
 ///
-/// Extensions and callbacks take a `Connection` of their own, so their calls cannot be recorded.
+/// Its handles are [`RecordedSession`](super::RecordedSession), [`RecordedSender`](super::RecordedSender) and
+/// [`RecordedReceiver`](super::RecordedReceiver). Extensions and callbacks take a `Connection` itself, so their calls
+/// cannot be recorded.
 ///
 /// ```
 /// use amqp_proto::{ConnectionConfig, Instant, SessionConfig, testing::{Recorder, replay}};
@@ -104,7 +106,7 @@ impl Recorder {
         let new = match input.chunk().strip_prefix(self.left.as_slice()) {
             Some(new) => new,
             None => {
-                self.received.restart();
+                self.received.drop_incomplete();
                 self.text.push_str("dropped\n");
                 input.chunk()
             }
@@ -201,9 +203,9 @@ impl Recorder {
     }
 
     pub(super) fn record_command(&mut self, line: String, result: &str) {
-        if line == "connection tls_done" {
-            self.received.restart();
-            self.sent.restart();
+        if line == "connection tls_done" && result == "Ok(())" {
+            self.received.expect_header();
+            self.sent.expect_header();
         }
         self.record(&format!("{line} -> {result}"));
     }

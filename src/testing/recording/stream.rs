@@ -34,12 +34,15 @@ impl Stream {
         Self { mark, phase: Phase::Header, buffer: BytesMut::new(), keeps_secrets }
     }
 
-    /// Drops the bytes that make no whole frame, and expects a header: TLS is done, or the caller dropped its input.
-    pub(super) fn restart(&mut self) {
-        if self.phase != Phase::Frames {
-            self.phase = Phase::Header;
-        }
+    /// Drops the bytes that make no whole frame: the caller took them back.
+    pub(super) fn drop_incomplete(&mut self) {
         self.buffer.clear();
+    }
+
+    /// Expects a header: TLS is done.
+    pub(super) fn expect_header(&mut self) {
+        self.buffer.clear();
+        self.phase = Phase::Header;
     }
 
     /// Returns the bytes to record, and appends a comment for each header and frame that they complete.

@@ -220,3 +220,34 @@ fn every_setting_of_sessions_links_and_messages_returns() {
     assert_eq!(words.take::<SendOptions>().unwrap().delivery_state, options.delivery_state);
     assert_eq!(words.next(), None);
 }
+
+/// Returns the names of the methods in a source that change their receiver.
+fn commands(source: &str) -> Vec<String> {
+    let methods = source.split("pub fn ").skip(1);
+    let changing = methods.filter(|method| {
+        let arguments = method.split_once('(').unwrap().1.trim_start();
+        arguments.starts_with("&mut self")
+    });
+    changing.map(|method| method.split(['(', '<']).next().unwrap().into()).collect()
+}
+
+#[test]
+fn a_recorder_has_every_method_of_a_connection_and_its_handles_that_changes_anything() {
+    let ours = [include_str!("commands.rs"), include_str!("recorder.rs")].concat();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/connection");
+    let mut checked = 0;
+    for entry in
+        [folder.clone(), folder.join("handles")].iter().flat_map(|folder| std::fs::read_dir(folder).unwrap())
+    {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        for name in commands(&std::fs::read_to_string(&path).unwrap()) {
+            let is_there = ours.contains(&format!(" {name}(")) || ours.contains(&format!("({name}: "));
+            assert!(is_there, "{name} of {} is not recorded", path.display());
+            checked += 1;
+        }
+    }
+    assert!(checked > 50, "{checked} methods");
+}
