@@ -13,6 +13,7 @@ use amqp_proto::{
     testing::{Expect, Expected, Frame, ReadError, ScriptedPeer, frames},
     types::{Handle, Symbol},
 };
+use proptest::prelude::*;
 
 const NOW: Instant = Instant::from_millis(1);
 
@@ -257,4 +258,27 @@ fn the_text_of_a_frame_has_no_secret() {
     let frame = Frame::take(&mut wire).unwrap().unwrap();
     assert_eq!(frame.to_string(), "SASL-INIT PLAIN");
     assert!(!format!("{frame:?}").contains("hunter2"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_frames_or_an_error_however_they_are_cut(
+        bytes in prop::collection::vec(any::<u8>(), 0..64),
+        kind in 0..3_u8,
+        cut in 0..80_usize,
+    ) {
+        let bytes = if kind == 2 { bytes } else { frames::raw(kind, 0, &bytes) };
+        let (first, second) = bytes.split_at(cut.min(bytes.len()));
+        let peer = || {
+            let mut peer = ScriptedPeer::new();
+            peer.expect(Expect::open().respond()).expect(Expect::attach().respond());
+            peer
+        };
+        let mut whole = peer();
+        let mut parts = peer();
+        prop_assert_eq!(whole.input(&bytes), parts.input(first).and_then(|()| parts.input(second)));
+        prop_assert_eq!(whole.output(), parts.output());
+    }
 }

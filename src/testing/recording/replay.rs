@@ -124,6 +124,9 @@ fn read_config(settings: &str) -> Option<ConnectionConfig> {
     Some(config.tolerance(tolerance))
 }
 
+/// The bytes of a difference in the output that an error shows.
+const MAX_SHOWN: usize = 32;
+
 /// A difference whose line is not known yet.
 struct Difference {
     call: String,
@@ -232,7 +235,7 @@ impl Replay {
         let found = transmit.copy_to_bytes(count);
         let found_left = transmit.remaining();
         let expected = self.due.split_to(count);
-        compare("output", &show(&expected), &show(&found))?;
+        compare_output(&expected, &found)?;
         if self.without_sasl {
             return Ok(());
         }
@@ -241,22 +244,26 @@ impl Replay {
     }
 
     fn finish(&mut self) -> Result<(), Difference> {
-        compare("the end", &show(&self.due), "nothing")
+        let missing = format!("{} bytes of output more", self.due.len());
+        if self.due.is_empty() { Ok(()) } else { compare("the end", &missing, "no more output") }
     }
 }
 
-/// Returns bytes as lines of frames if they are whole frames, in hex if not, and a word for none.
-fn show(bytes: &[u8]) -> String {
-    let (mut wire, mut lines) = (BytesMut::from(bytes), Vec::new());
-    while let Ok(Some(frame)) = Frame::take(&mut wire) {
-        lines.push(frame.to_string());
+/// Compares output of one length.
+fn compare_output(expected: &[u8], found: &[u8]) -> Result<(), Difference> {
+    match expected.iter().zip(found).position(|(expected, found)| expected != found) {
+        Some(at) => compare("output", &show(expected, at), &show(found, at)),
+        None => Ok(()),
     }
-    let mut text = lines.join(", ");
-    if bytes.is_empty() {
-        text.push_str("nothing");
-    } else {
-        text.push_str(" in ");
-        write_hex(bytes, &mut text);
-    }
+}
+
+/// Returns the frames of output, and the bytes from the first difference on.
+fn show(bytes: &[u8], at: usize) -> String {
+    let mut wire = BytesMut::from(bytes);
+    let frames = core::iter::from_fn(|| Frame::take(&mut wire).ok().flatten());
+    let frames: Vec<String> = frames.map(|frame| frame.to_string()).collect();
+    let mut text = format!("{}; from byte {at} ", frames.join(", "));
+    let rest = bytes.get(at..).unwrap_or_default();
+    write_hex(rest.get(..MAX_SHOWN).unwrap_or(rest), &mut text);
     text
 }
