@@ -1,7 +1,7 @@
 """Prints the sets of features worth testing, one a line, comma-separated; `none` is the empty set.
 
-None, each feature alone and all together, read from Cargo.toml. Sets that turn on the same features are printed once,
-and the default is left out, because `cargo test` covers it.
+None, and each feature alone, read from Cargo.toml. Sets that turn on the same features are printed once. All together
+are left out, because the step `test` covers them.
 
     --names          prints the name of every feature instead
     --without NAME   prints one set instead: every feature that does not turn on NAME
@@ -28,8 +28,8 @@ def closure(names, features):
 
 def feature_sets(features):
     named = sorted(set(features) - {"default"})
-    seen = {closure(["default"], features)}
-    for names in [[], *([name] for name in named), named]:
+    seen = {closure(named, features)}
+    for names in [[], *([name] for name in named)]:
         turned_on = closure(names, features)
         if turned_on not in seen:
             seen.add(turned_on)

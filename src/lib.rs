@@ -170,6 +170,7 @@
 //! | [`limits`](guide::limits) | each limit, its default, and what it stops |
 //! | [`azure`](guide::azure) | Service Bus and Event Hubs: what to set |
 //! | [`rabbitmq`](guide::rabbitmq) | addresses, outcomes, queues, streams |
+//! | the module `testing`, with the feature of that name | property tests, scripted peers, recordings, fuzzing |
 //! | [`coming_from`](guide::coming_from) | the terms of Proton C, fe2o3-amqp, ntex-amqp and the callbacks |
 //!
 //! # Cargo features

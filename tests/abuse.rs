@@ -1,9 +1,6 @@
 //! A peer, or an application, that is clumsy or means harm: what it must not be able to bring about.
-#![allow(dead_code, reason = "the peer's vocabulary is shared, and this is a part of those who speak it")]
 
 mod common;
-#[path = "hostile/peer.rs"]
-mod peer;
 
 use core::time::Duration;
 
@@ -19,11 +16,11 @@ use amqp_proto::{
         sasl::SaslInit,
         terminus::Source,
     },
+    testing::frames::*,
     types::{Described, Fields, SequenceNo, Symbol, Value},
 };
 use bytes::{Buf, Bytes, BytesMut};
 use common::{Linked, Pair, names};
-use peer::*;
 
 struct Bench {
     conn: Connection,
@@ -247,13 +244,13 @@ fn disposition_over_many_runs_is_answered_without_its_details() {
     pair.run();
     // Every other one is settled, so that the rest are runs of one.
     for n in 0..200 {
-        let bytes = frame(0, &outcome(2 * n, None));
+        let bytes = frame(0, &accepted(2 * n, None));
         let _ = pair.client.handle_input(Instant::from_millis(pair.now), &mut bytes.as_slice());
     }
     pair.run();
     pair.client_events();
     let state = DeliveryState::from(Rejected { error: Some(large_info(2000)) });
-    let disposition = p::Disposition { settled: false, state: Some(state), ..outcome(0, Some(399)) };
+    let disposition = p::Disposition { settled: false, state: Some(state), ..accepted(0, Some(399)) };
     let bytes = frame(0, &disposition);
     let mut input = bytes.as_slice();
     let _ = pair.client.handle_input(Instant::from_millis(pair.now), &mut input);
@@ -530,7 +527,7 @@ fn suspended_link_is_forgotten_once_its_last_delivery_is_settled() {
     pair.run();
     assert_eq!(names(&pair.client_events()), ["SENDER_DETACHED"]);
     for n in [0, 1, 1] {
-        let bytes = frame(0, &p::Disposition { settled: true, ..outcome(n, None) });
+        let bytes = frame(0, &p::Disposition { settled: true, ..accepted(n, None) });
         let _ = pair.client.handle_input(Instant::from_millis(pair.now), &mut bytes.as_slice());
     }
     assert_eq!(names(&pair.client_events()), ["DELIVERY_SETTLED", "DELIVERY_SETTLED"]);
@@ -615,7 +612,7 @@ fn stored_delivery_state_keeps_no_read_buffer_alive() {
         }
         pair.run();
         pair.client_events();
-        let told = p::Disposition { settled: false, state: Some(state.clone()), ..outcome(0, None) };
+        let told = p::Disposition { settled: false, state: Some(state.clone()), ..accepted(0, None) };
         let mut buffer = BytesMut::with_capacity(4096);
         buffer.extend_from_slice(&frame(0, &told));
         let _ = pair.client.handle_input(Instant::from_millis(pair.now), &mut buffer);

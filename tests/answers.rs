@@ -1,9 +1,5 @@
 //! What is kept of the peer's begin and attach, and given back in the attach that answers it.
 
-#[allow(dead_code, reason = "the other peers need more")]
-#[path = "hostile/peer.rs"]
-mod peer;
-
 use amqp_proto::{
     Connection, ConnectionConfig, Event, Instant, Progress, ReceiverConfig, ReceiverId, SessionConfig,
     SessionId,
@@ -13,10 +9,10 @@ use amqp_proto::{
         performatives as p,
         terminus::{FilterSet, Source, Target, TargetArchetype},
     },
+    testing::frames::{AMQP, attach, begin, frame, open, raw},
     types::{Described, Fields, Symbol, Value},
 };
 use bytes::{Buf, Bytes};
-use peer::{AMQP, attach, begin, frame, open, raw};
 
 const NOW: Instant = Instant::from_millis(1);
 

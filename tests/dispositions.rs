@@ -1,9 +1,6 @@
 //! A disposition of one delivery takes a path of its own: it does what the path of any range does.
 
 mod common;
-#[path = "hostile/peer.rs"]
-#[allow(dead_code, reason = "the peer's vocabulary is shared")]
-mod peer;
 
 use amqp_proto::{
     Instant, ReceiverConfig, SendOptions, SenderConfig,
@@ -12,10 +9,10 @@ use amqp_proto::{
         delivery_state::{DeliveryState, Modified, Received, Rejected},
         performatives::Disposition,
     },
+    testing::frames::frame,
 };
 use bytes::{Buf, BytesMut};
 use common::Linked;
-use peer::frame;
 use proptest::prelude::*;
 
 /// Deliveries of a run; the last is sent settled.

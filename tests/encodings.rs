@@ -3,8 +3,6 @@
 
 #[path = "properties/loose.rs"]
 mod loose;
-#[path = "hostile/peer.rs"]
-mod peer;
 
 use amqp_proto::{
     CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, LinkId, ReceiverConfig,
@@ -16,11 +14,11 @@ use amqp_proto::{
         delivery_state::{DeliveryState, Received},
         performatives as p,
     },
+    testing::frames::{self, *},
     types::{Symbol, Value},
 };
 use bytes::{BufMut, Bytes, BytesMut};
 use loose::Loose;
-use peer::*;
 use proptest::{collection::vec, option::weighted, prelude::*};
 
 const NOW: Instant = Instant::from_millis(1);
@@ -70,7 +68,7 @@ fn any_transfer() -> impl Strategy<Value = (p::Transfer, usize)> {
             // The link on handle 1 is one of settled deliveries.
             let settled = if link == 1 { Some(true) } else { settled };
             let state = state.filter(|_| has_state);
-            (p::Transfer { settled, more, aborted, batchable, state, ..peer::transfer(link, 0) }, size)
+            (p::Transfer { settled, more, aborted, batchable, state, ..frames::transfer(link, 0) }, size)
         },
     )
 }
@@ -81,7 +79,7 @@ fn any_disposition() -> impl Strategy<Value = p::Disposition> {
             role: if receiver { Role::Receiver } else { Role::Sender },
             settled,
             state,
-            ..outcome(first, last.map(|last| first + last))
+            ..accepted(first, last.map(|last| first + last))
         },
     )
 }

@@ -3,9 +3,6 @@
 mod common;
 #[path = "hostile/lines.rs"]
 mod lines;
-#[path = "hostile/peer.rs"]
-#[allow(dead_code, reason = "the peer's vocabulary is shared")]
-mod peer;
 #[path = "faults/support.rs"]
 mod support;
 #[path = "faults/written.rs"]
@@ -25,3 +22,5 @@ mod scripted;
 mod spontaneous;
 #[path = "settlement/talk.rs"]
 mod talk;
+
+use amqp_proto::testing::frames as peer;

@@ -76,7 +76,7 @@ impl From<ReceiverConfig> for LinkConfig {
 /// }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct SenderConfig(LinkConfig);
+pub struct SenderConfig(pub(crate) LinkConfig);
 
 /// Settings of a link to receive on.
 ///
@@ -99,7 +99,7 @@ pub struct SenderConfig(LinkConfig);
 /// }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct ReceiverConfig(LinkConfig);
+pub struct ReceiverConfig(pub(crate) LinkConfig);
 
 macro_rules! link_setters {
     ($($(#[$meta:meta])* $name:ident: $ty:ty;)*) => {$(

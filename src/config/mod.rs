@@ -5,6 +5,8 @@ mod link;
 mod session;
 mod tolerance;
 
+#[cfg(feature = "testing")]
+pub(crate) use connection::OpenFacts;
 pub(crate) use link::LinkConfig;
 
 pub use connection::{ConnectionConfig, SaslPolicy, Side, Timeouts, TlsHeader};

@@ -13,13 +13,15 @@ use amqp_proto::{
         definitions::{AmqpError, Role},
         delivery_state::DeliveryState,
         performatives::{Attach, Begin, Close, Detach, Disposition, End, Open, Transfer},
-        terminus::{Source, Target},
     },
-    types::{Array, DeliveryTag, Described, Fields, Handle, Kind, Str, Symbol, Value},
+    types::{Array, DeliveryTag, Described, Fields, Handle, Kind, Symbol, Value},
 };
 use bytes::{Buf, BytesMut};
 
-use crate::support::{HEAD, frame, hex};
+use crate::{
+    peer,
+    support::{HEAD, frame, hex},
+};
 
 const NOW: Instant = Instant::from_millis(1);
 const SESSION: i64 = 512;
@@ -219,24 +221,15 @@ fn begin(channel: u16, properties: Option<Value>) -> Vec<u8> {
         incoming_window: 1000,
         outgoing_window: 1000,
         properties: properties.map(info),
-        ..Begin::default()
+        ..peer::begin()
     };
-    frame(channel, &to_vec(&begin))
+    peer::frame(channel, &begin)
 }
 
 /// The peer's attach, as a sender or a receiver.
 fn attach(channel: u16, handle: u32, role: Role, name: &str, properties: Option<Value>) -> Vec<u8> {
-    let attach = Attach {
-        name: Str::from(name),
-        handle: Handle::new(handle),
-        role,
-        source: Some(Box::new(Source::default())),
-        target: Some(Target::default().into()),
-        initial_delivery_count: (role == Role::Sender).then_some(0.into()),
-        properties: properties.map(info),
-        ..Attach::default()
-    };
-    frame(channel, &to_vec(&attach))
+    let attach = Attach { properties: properties.map(info), ..peer::attach(name, handle, role) };
+    peer::frame(channel, &attach)
 }
 
 fn transfer(handle: u32, number: u32, more: bool, state: Option<DeliveryState>, payload: &[u8]) -> Vec<u8> {
@@ -248,9 +241,7 @@ fn transfer(handle: u32, number: u32, more: bool, state: Option<DeliveryState>, 
         state,
         ..Transfer::default()
     };
-    let mut body = to_vec(&transfer);
-    body.extend_from_slice(payload);
-    frame(0, &body)
+    peer::with_payload(0, &transfer, payload)
 }
 
 fn detailed(value: Value) -> DeliveryState {

@@ -2,9 +2,6 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[allow(dead_code, reason = "the other peers need more")]
-#[path = "../hostile/peer.rs"]
-mod peer;
 
 mod attacks;
 mod coverage;
@@ -19,3 +16,5 @@ mod streams;
 mod support;
 mod tolerance;
 mod written;
+
+use amqp_proto::testing::frames as peer;

@@ -15,7 +15,7 @@ use crate::{
     common::names,
     outcomes::deliveries,
     peer::{
-        answer, attach, begin, continuation, detach, flow, frame, link_flow, more, open, raw, transfer,
+        attach, begin, begin_answer, continuation, detach, flow, frame, link_flow, more, open, raw, transfer,
         with_payload,
     },
     support::Fed,
@@ -60,7 +60,7 @@ fn opened_client() -> (Fed, SessionId) {
     let (mut fed, session) = client(ConnectionConfig::client("c"));
     fed.feed(AMQP);
     feed(&mut fed, &open());
-    feed(&mut fed, &answer(0));
+    feed(&mut fed, &begin_answer(0));
     assert_eq!(fed.names(), ["CONNECTION_OPEN", "SESSION_OPEN"]);
     (fed, session)
 }
@@ -320,7 +320,7 @@ fn fh16_attaches_that_waited_keep_to_the_peers_handle_max() {
     fed.write();
     fed.feed(AMQP);
     feed(&mut fed, &open());
-    let attached = feed(&mut fed, &p::Begin { handle_max: Handle::new(0), ..answer(0) });
+    let attached = feed(&mut fed, &p::Begin { handle_max: Handle::new(0), ..begin_answer(0) });
     assert_eq!(attached, [], "the first attach went ahead of the peer's begin, and no other may follow");
     let events = fed.events();
     assert_eq!(names(&events), ["CONNECTION_OPEN", "SESSION_OPEN", "SENDER_ERROR"]);

@@ -1,7 +1,9 @@
 //! A peer that is nothing but bytes: frames are fed as they would come off the wire, and the answers are decoded.
 #![allow(dead_code, reason = "each module uses its part")]
 
-use amqp_proto::{Connection, ConnectionConfig, Event, Instant, Progress, ReceiverId, SenderId};
+use amqp_proto::{
+    Connection, ConnectionConfig, Event, Instant, Progress, ReceiverId, SenderId, testing::frames,
+};
 use bytes::{Buf, BytesMut};
 
 /// The header, open and begin of a peer.
@@ -19,14 +21,9 @@ pub fn hex(digits: &str) -> Vec<u8> {
     digits.chunks_exact(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).expect("a byte")).collect()
 }
 
-/// Returns a frame with this performative, without its size.
+/// Returns a frame with this body.
 pub fn frame(channel: u16, body: &[u8]) -> Vec<u8> {
-    let size = u32::try_from(8 + body.len()).expect("a frame is shorter than 4 GiB");
-    let mut frame = size.to_be_bytes().to_vec();
-    frame.extend_from_slice(&[2, 0]);
-    frame.extend_from_slice(&channel.to_be_bytes());
-    frame.extend_from_slice(body);
-    frame
+    frames::raw(0, channel, body)
 }
 
 /// A connection whose peer is what a test feeds.

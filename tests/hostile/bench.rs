@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::{
     lines::next_line,
-    peer::{AMQP, answer, attach, begin, flow, frame, open, transfer, with_payload},
+    peer::{AMQP, attach, begin, begin_answer, flow, frame, open, transfer, with_payload},
 };
 
 pub const FRAMING: &[&str] = &["CLOSE amqp:connection:framing-error"];
@@ -212,7 +212,7 @@ impl Bench {
         bench.feed(AMQP);
         bench.feed(&frame(0, &open()));
         bench.session = Some(bench.conn.begin(SessionConfig::new()).unwrap());
-        bench.feed(&frame(0, &answer(0)));
+        bench.feed(&frame(0, &begin_answer(0)));
         bench.forget();
         bench
     }

@@ -13,7 +13,7 @@ use amqp_proto::{
 
 use crate::{
     bench::{ALL_BROKEN, ALL_CLOSED, Bench, Case, FRAMING, Fate, Setup, server},
-    peer::{AMQP, answer, begin, flow, frame, open, raw, settled, transfer, with_payload},
+    peer::{AMQP, begin, begin_answer, flow, frame, open, raw, settled, transfer, with_payload},
 };
 
 fn fresh() -> Bench {
@@ -62,14 +62,14 @@ fn timed(millis: u32) -> Vec<u8> {
     frame(0, &Open { idle_time_out: Some(millis.into()), ..open() })
 }
 
-const OPENED: &[&str] = &["AMQP 0 1.0.0", "OPEN"];
+const OPENED: &[&str] = &["AMQP 1.0.0", "OPEN"];
 
 pub const CASES: &[Case] = &[
     Case {
         id: "C01",
         start: fresh,
         steps: |b| greeted_by(b, &frame(0, &begin())),
-        output: &["AMQP 0 1.0.0", "OPEN", "CLOSE amqp:not-allowed"],
+        output: &["AMQP 1.0.0", "OPEN", "CLOSE amqp:not-allowed"],
         events: &["CONNECTION_ERROR"],
         fate: Fate::Closing,
     },
@@ -100,7 +100,7 @@ pub const CASES: &[Case] = &[
             let close = Close::default();
             greeted_by(b, &[frame(0, &open()), frame(0, &close), frame(0, &begin())].concat());
         },
-        output: &["AMQP 0 1.0.0", "OPEN", "CLOSE"],
+        output: &["AMQP 1.0.0", "OPEN", "CLOSE"],
         events: &["CONNECTION_OPEN", "CONNECTION_CLOSED"],
         fate: Fate::Closed,
     },
@@ -216,7 +216,7 @@ pub const CASES: &[Case] = &[
         id: "C22",
         start: demanding,
         steps: |b| greeted_by(b, &frame(0, &open())),
-        output: &["AMQP 0 1.0.0", "OPEN", "CLOSE amqp:not-implemented"],
+        output: &["AMQP 1.0.0", "OPEN", "CLOSE amqp:not-implemented"],
         events: &["CONNECTION_ERROR"],
         fate: Fate::Closing,
     },
@@ -238,7 +238,7 @@ const fn too_small(id: &'static str, steps: fn(&mut Bench)) -> Case {
         id,
         start: fresh,
         steps,
-        output: &["AMQP 0 1.0.0", "OPEN", "CLOSE amqp:invalid-field"],
+        output: &["AMQP 1.0.0", "OPEN", "CLOSE amqp:invalid-field"],
         events: &["CONNECTION_ERROR"],
         fate: Fate::Closing,
     }
@@ -256,11 +256,11 @@ pub const OPENS: &[Case] = &[
             let session = b.conn.begin(SessionConfig::new()).unwrap();
             assert_eq!(b.conn.begin(SessionConfig::new()), Err(CommandError::LimitReached("channel-max")));
             b.pump();
-            b.feed_frame(0, &answer(0));
+            b.feed_frame(0, &begin_answer(0));
             b.conn.session(session).unwrap().end(None).unwrap();
             b.feed_frame(0, &End::default());
         },
-        output: &["AMQP 0 1.0.0", "OPEN", "BEGIN@0", "END@0"],
+        output: &["AMQP 1.0.0", "OPEN", "BEGIN@0", "END@0"],
         events: &["CONNECTION_OPEN", "SESSION_OPEN", "SESSION_CLOSED"],
         fate: Fate::Alive,
     },
@@ -280,7 +280,7 @@ pub const OPENS: &[Case] = &[
         id: "P13",
         start: fresh,
         steps: |b| greeted_by(b, &timed(1)),
-        output: &["AMQP 0 1.0.0", "OPEN", "CLOSE amqp:not-allowed"],
+        output: &["AMQP 1.0.0", "OPEN", "CLOSE amqp:not-allowed"],
         events: &["CONNECTION_ERROR"],
         fate: Fate::Closing,
     },
@@ -321,7 +321,7 @@ pub const RESOURCES: &[Case] = &[
             b.feed(&65537_u32.to_be_bytes());
             b.feed(&[2, 0, 0, 0]);
         },
-        output: &["AMQP 0 1.0.0", "OPEN", FRAMING[0]],
+        output: &["AMQP 1.0.0", "OPEN", FRAMING[0]],
         events: &["CONNECTION_OPEN", "CONNECTION_ERROR"],
         fate: Fate::Closing,
     },

@@ -54,7 +54,7 @@ fn sized(size: usize) -> Vec<u8> {
 }
 
 const NOT_ALLOWED: &[&str] = &["CLOSE amqp:not-allowed"];
-const OPENED: &[&str] = &["AMQP 0 1.0.0", "OPEN"];
+const OPENED: &[&str] = &["AMQP 1.0.0", "OPEN"];
 
 pub const CASES: &[Case] = &[
     broken("F01", |b| b.feed(&[0, 0, 0, 0, 2, 0, 0, 0])),
@@ -125,7 +125,7 @@ pub const CASES: &[Case] = &[
         id: "F28",
         start: fresh,
         steps: |b| b.feed(&open_with(&[0x52, 0x10])),
-        output: &["AMQP 0 1.0.0", "OPEN", "CLOSE amqp:decode-error"],
+        output: &["AMQP 1.0.0", "OPEN", "CLOSE amqp:decode-error"],
         events: &["CONNECTION_ERROR"],
         fate: Fate::Closing,
     },
@@ -133,7 +133,7 @@ pub const CASES: &[Case] = &[
         id: "F29",
         start: fresh,
         steps: |b| b.feed(&[AMQP, &frame(1, &open())].concat()),
-        output: &["AMQP 0 1.0.0", "OPEN", NOT_ALLOWED[0]],
+        output: &["AMQP 1.0.0", "OPEN", NOT_ALLOWED[0]],
         events: &["CONNECTION_ERROR"],
         fate: Fate::Closing,
     },

@@ -29,7 +29,7 @@ const fn refused(
     Case { id, start, steps, output, events: &["CONNECTION_ERROR"], fate: Fate::Closed }
 }
 
-const PLAIN: &[&str] = &["AMQP 0 1.0.0"];
+const PLAIN: &[&str] = &["AMQP 1.0.0"];
 
 pub const CASES: &[Case] = &[
     refused("H01", fresh, |b| b.feed(b"HTTP/1.1"), PLAIN),
@@ -37,7 +37,7 @@ pub const CASES: &[Case] = &[
     refused("H03", fresh, |b| b.feed(b"AMQP\x00\x00\x09\x01"), PLAIN),
     refused("H04", fresh, |b| b.feed(b"AMQP\x01\x01\x00\x00"), PLAIN),
     refused("H05", fresh, |b| b.feed(b"AMQP\x02\x01\x00\x00"), PLAIN),
-    refused("H06", with_sasl, |b| b.feed(AMQP), &["AMQP 3 1.0.0"]),
+    refused("H06", with_sasl, |b| b.feed(AMQP), &["SASL 1.0.0"]),
     refused("H07", fresh, |b| b.feed(SASL), PLAIN),
     refused("H08", client, |b| b.feed(b"AMQP\x00\x01\x00\x01"), &[]),
     refused("H09", client, |b| b.feed(SASL), &[]),
@@ -59,7 +59,7 @@ pub const CASES: &[Case] = &[
         id: "H12",
         start: fresh,
         steps: |b| b.feed(&[AMQP, AMQP].concat()),
-        output: &["AMQP 0 1.0.0", "OPEN", "CLOSE amqp:connection:framing-error"],
+        output: &["AMQP 1.0.0", "OPEN", "CLOSE amqp:connection:framing-error"],
         events: &["CONNECTION_ERROR"],
         fate: Fate::Closing,
     },
@@ -68,7 +68,7 @@ pub const CASES: &[Case] = &[
         id: "H15",
         start: fresh,
         steps: |b| b.feed(&[AMQP, &frame(0, &open())].concat()),
-        output: &["AMQP 0 1.0.0", "OPEN"],
+        output: &["AMQP 1.0.0", "OPEN"],
         events: &["CONNECTION_OPEN"],
         fate: Fate::Alive,
     },

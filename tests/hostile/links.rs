@@ -13,7 +13,7 @@ use amqp_proto::{
 
 use crate::{
     bench::{ALL_BROKEN, Bench, Case, FRAMING, Fate, Setup},
-    peer::{attach, detach, flow, frame, link_flow, outcome, raw, transfer, with_payload},
+    peer::{accepted, attach, detach, flow, frame, link_flow, raw, transfer, with_payload},
 };
 
 /// A client that has asked for a link called "link".
@@ -526,7 +526,7 @@ pub const CASES: &[Case] = &[
     },
     errs("L36", |b| b.feed_frame(0, &transfer(0, 1))),
     errs("L36b", |b| b.feed_frame(0, &link_flow(1, 10))),
-    errs("L36c", |b| b.feed_frame(0, &outcome(0, None))),
+    errs("L36c", |b| b.feed_frame(0, &accepted(0, None))),
     Case {
         id: "L36d",
         start: Bench::linked,

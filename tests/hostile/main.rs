@@ -13,11 +13,11 @@ mod headers;
 mod lines;
 mod links;
 mod ours;
-mod peer;
 mod security;
 mod sessions;
 mod transfers;
 
+use amqp_proto::testing::frames as peer;
 use bench::{Case, run};
 
 macro_rules! groups {

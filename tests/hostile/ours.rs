@@ -16,8 +16,8 @@ use amqp_proto::{
 use crate::{
     bench::{Bench, Case, Fate, Setup, server},
     peer::{
-        AMQP, SASL, answer, attach, begin, continuation, detach, flow, frame, link_flow, more, open, outcome,
-        sasl_frame, transfer,
+        AMQP, SASL, accepted, attach, begin, begin_answer, continuation, detach, flow, frame, link_flow,
+        more, open, sasl_frame, transfer,
     },
 };
 
@@ -78,10 +78,10 @@ pub const CASES: &[Case] = &[
             b.conn.begin(SessionConfig::new()).unwrap();
             b.conn.session(session).unwrap().attach_sender(SenderConfig::to("q").name("more")).unwrap();
             b.pump();
-            b.feed(&[AMQP, &frame(0, &open()), &frame(0, &answer(0))].concat());
+            b.feed(&[AMQP, &frame(0, &open()), &frame(0, &begin_answer(0))].concat());
         },
         output: &[
-            "AMQP 0 1.0.0",
+            "AMQP 1.0.0",
             "OPEN",
             "BEGIN@0",
             "ATTACH@0 0 link",
@@ -142,7 +142,7 @@ pub const CASES: &[Case] = &[
             attach_next(b, "d");
             let second = b.conn.begin(SessionConfig::new()).unwrap();
             b.conn.begin(SessionConfig::new()).unwrap();
-            b.feed_frame(9, &answer(1));
+            b.feed_frame(9, &begin_answer(1));
             b.conn.session(second).unwrap().end(None).unwrap();
             b.feed_frame(9, &p::End::default());
             b.conn.begin(SessionConfig::new()).unwrap();
@@ -207,7 +207,7 @@ pub const CASES: &[Case] = &[
         steps: |b| {
             let kept = sender(b, 0, SenderConfig::new().settle_on_outcome(false));
             b.conn.sender(kept).unwrap().send(1_u32, b"x".as_slice()).unwrap();
-            let unsettled = p::Disposition { settled: false, ..outcome(0, None) };
+            let unsettled = p::Disposition { settled: false, ..accepted(0, None) };
             b.feed_frame(0, &unsettled);
             let rejected = Some(DeliveryState::Rejected(Default::default()));
             b.feed_frame(0, &p::Disposition { state: rejected, ..unsettled });
@@ -299,7 +299,7 @@ pub const CASES: &[Case] = &[
             assert!(b.output.is_empty());
             b.feed(&[AMQP, &frame(0, &open())].concat());
         },
-        output: &["AMQP 0 1.0.0", "OPEN"],
+        output: &["AMQP 1.0.0", "OPEN"],
         events: &["CONNECTION_OPEN"],
         fate: Fate::Alive,
     },
@@ -318,7 +318,7 @@ pub const CASES: &[Case] = &[
             b.feed(&[AMQP, &frame(0, &p::Open { hostname: Some("other".into()), ..open() })].concat());
             assert_eq!(b.conn.remote_open().unwrap().hostname.as_deref(), Some("other"));
         },
-        output: &["SASL-INIT PLAIN to host", "AMQP 0 1.0.0", "OPEN to host"],
+        output: &["SASL-INIT PLAIN to host", "AMQP 1.0.0", "OPEN to host"],
         events: &["CONNECTION_OPEN"],
         fate: Fate::Alive,
     },
@@ -364,7 +364,7 @@ pub const CASES: &[Case] = &[
             b.feed_frame(0, &open());
             b.conn.open().unwrap();
         },
-        output: &["AMQP 0 1.0.0", "OPEN"],
+        output: &["AMQP 1.0.0", "OPEN"],
         events: &["CONNECTION_REQUESTED", "CONNECTION_OPEN"],
         fate: Fate::Alive,
     },

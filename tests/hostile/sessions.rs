@@ -10,7 +10,7 @@ use amqp_proto::{
 
 use crate::{
     bench::{ALL_BROKEN, Bench, Case, FRAMING, Fate, Setup, server},
-    peer::{AMQP, answer, attach, begin, flow, frame, link_flow, open, transfer},
+    peer::{AMQP, attach, begin, begin_answer, flow, frame, link_flow, open, transfer},
 };
 
 fn begun(begin: p::Begin) -> Bench {
@@ -53,14 +53,14 @@ const fn not_allowed(id: &'static str, steps: fn(&mut Bench)) -> Case {
 
 pub const CASES: &[Case] = &[
     not_allowed("S01", |b| b.feed_frame(0, &begin())),
-    not_allowed("S02", |b| b.feed_frame(2, &answer(7))),
+    not_allowed("S02", |b| b.feed_frame(2, &begin_answer(7))),
     Case {
         id: "S04",
         start: client,
         steps: |b| {
             let session = b.conn.begin(SessionConfig::new()).unwrap();
             b.conn.session(session).unwrap().end(None).unwrap();
-            b.feed_frame(0, &answer(0));
+            b.feed_frame(0, &begin_answer(0));
             b.feed_frame(0, &End::default());
             assert_eq!(b.conn.session_ids().count(), 0);
             b.conn.begin(SessionConfig::new()).unwrap();
@@ -158,7 +158,7 @@ pub const CASES: &[Case] = &[
     Case {
         id: "S03",
         start: Bench::client_session,
-        steps: |b| b.feed_frame(1, &answer(0)),
+        steps: |b| b.feed_frame(1, &begin_answer(0)),
         output: &["CLOSE amqp:not-allowed"],
         events: &["SESSION_ERROR", "CONNECTION_ERROR"],
         fate: Fate::Closing,

@@ -14,7 +14,7 @@ use amqp_proto::{
 use crate::{
     bench::{ALL_BROKEN, Bench, Case, Fate, Setup},
     peer::{
-        attach, continuation, detach, frame, link_flow, more, outcome, raw, settled, transfer, with_payload,
+        accepted, attach, continuation, detach, frame, link_flow, more, raw, settled, transfer, with_payload,
     },
 };
 
@@ -334,26 +334,26 @@ pub const DISPOSITIONS: &[Case] = &[
     outcomes(
         "D01",
         |b| {
-            b.feed_frame(0, &outcome(100, None));
+            b.feed_frame(0, &accepted(100, None));
             assert_eq!(left(b), 2);
         },
         &[],
     ),
-    no_range("D02", |b| b.feed_frame(0, &outcome(0, Some(u32::MAX)))),
+    no_range("D02", |b| b.feed_frame(0, &accepted(0, Some(u32::MAX)))),
     outcomes(
         "D03",
         |b| {
-            b.feed_frame(0, &outcome(0, Some(i32::MAX as u32)));
+            b.feed_frame(0, &accepted(0, Some(i32::MAX as u32)));
             assert_eq!(left(b), 0);
         },
         &["DELIVERY_SETTLED"],
     ),
-    no_range("D04", |b| b.feed_frame(0, &outcome(0, Some(1 << 31)))),
-    no_range("D05", |b| b.feed_frame(0, &outcome(10, Some(5)))),
+    no_range("D04", |b| b.feed_frame(0, &accepted(0, Some(1 << 31)))),
+    no_range("D05", |b| b.feed_frame(0, &accepted(10, Some(5)))),
     outcomes(
         "D06",
         |b| {
-            b.feed_frame(0, &outcome(u32::MAX - 5, Some(5)));
+            b.feed_frame(0, &accepted(u32::MAX - 5, Some(5)));
             assert_eq!(left(b), 0);
         },
         &["DELIVERY_SETTLED"],
@@ -361,7 +361,7 @@ pub const DISPOSITIONS: &[Case] = &[
     outcomes(
         "D07",
         |b| {
-            b.feed_frame(0, &p::Disposition { role: Role::Sender, ..outcome(0, Some(1)) });
+            b.feed_frame(0, &p::Disposition { role: Role::Sender, ..accepted(0, Some(1)) });
             assert_eq!(left(b), 2);
         },
         &[],
@@ -373,7 +373,7 @@ pub const DISPOSITIONS: &[Case] = &[
             b.sender().detach(None).unwrap();
             b.feed_frame(0, &detach(1, false));
             assert_eq!(left(b), 2);
-            b.feed_frame(0, &outcome(0, Some(1)));
+            b.feed_frame(0, &accepted(0, Some(1)));
             assert_eq!(left(b), 0);
         },
         output: &["DETACH@0 1"],
@@ -385,7 +385,7 @@ pub const DISPOSITIONS: &[Case] = &[
         start: sent,
         steps: |b| {
             b.sender().close(Some(AmqpError::new(ErrorCondition::InternalError))).unwrap();
-            b.feed_frame(0, &outcome(0, Some(1)));
+            b.feed_frame(0, &accepted(0, Some(1)));
         },
         output: &["DETACH@0 1 closed amqp:internal-error", "END@0 amqp:session:errant-link"],
         events: &["RECEIVER_ERROR", "SENDER_ERROR", "SESSION_ERROR"],
@@ -398,7 +398,7 @@ pub const DISPOSITIONS: &[Case] = &[
             let delivery = b.sender().send_streaming(3_u32, &SendOptions::new()).unwrap();
             b.sender().write(delivery, b"begun".as_slice()).unwrap();
             b.pump();
-            b.feed_frame(0, &outcome(2, None));
+            b.feed_frame(0, &accepted(2, None));
             b.sender().write(delivery, b"ended".as_slice()).unwrap();
             b.sender().finish(delivery).unwrap();
             b.pump();
@@ -418,7 +418,7 @@ pub const DISPOSITIONS: &[Case] = &[
     outcomes(
         "D11",
         |b| {
-            let nothing = p::Disposition { settled: false, state: None, ..outcome(0, Some(1)) };
+            let nothing = p::Disposition { settled: false, state: None, ..accepted(0, Some(1)) };
             (0..1000).for_each(|_| b.feed_frame(0, &nothing));
             assert_eq!(left(b), 2);
         },
@@ -428,10 +428,10 @@ pub const DISPOSITIONS: &[Case] = &[
         id: "D12",
         start: sent,
         steps: |b| {
-            b.feed_frame(0, &p::Disposition { settled: false, ..outcome(0, None) });
+            b.feed_frame(0, &p::Disposition { settled: false, ..accepted(0, None) });
             b.pump();
             let rejected = DeliveryState::Rejected(Default::default());
-            b.feed_frame(0, &p::Disposition { state: Some(rejected), ..outcome(0, None) });
+            b.feed_frame(0, &p::Disposition { state: Some(rejected), ..accepted(0, None) });
             assert_eq!(left(b), 1);
         },
         output: &["DISPOSITION@0 sender 0 settled accepted"],
@@ -444,7 +444,7 @@ pub const DISPOSITIONS: &[Case] = &[
         steps: |b| {
             let txn_id = [7_u8].as_slice().try_into().unwrap();
             let state = Some(DeliveryState::from(Declared { txn_id }));
-            b.feed_frame(0, &p::Disposition { state, ..outcome(0, None) });
+            b.feed_frame(0, &p::Disposition { state, ..accepted(0, None) });
             assert_eq!(left(b), 2);
         },
         output: &["DETACH@0 1 closed amqp:invalid-field"],
@@ -458,7 +458,7 @@ pub const DISPOSITIONS: &[Case] = &[
             let why = Fields::from([(Symbol::from_static("x-opt-why"), "a".repeat(60 << 10).as_str())]);
             let modified = Modified { message_annotations: Some(why), ..Modified::default() };
             let state = Some(DeliveryState::from(modified));
-            b.feed_frame(0, &p::Disposition { settled: false, state, ..outcome(0, Some(100_000)) });
+            b.feed_frame(0, &p::Disposition { settled: false, state, ..accepted(0, Some(100_000)) });
             assert_eq!(left(b), 0);
         },
         output: &["DISPOSITION@0 sender 0..1 settled other"],
@@ -468,8 +468,8 @@ pub const DISPOSITIONS: &[Case] = &[
     outcomes(
         "D15",
         |b| {
-            (0..2000).for_each(|n| b.feed_frame(0, &outcome(n * 2 + 10, None)));
-            b.feed_frame(0, &outcome(1, None));
+            (0..2000).for_each(|n| b.feed_frame(0, &accepted(n * 2 + 10, None)));
+            b.feed_frame(0, &accepted(1, None));
             assert_eq!(left(b), 1);
         },
         &["DELIVERY_SETTLED"],
@@ -492,8 +492,8 @@ pub const DISPOSITIONS: &[Case] = &[
             bench
         },
         steps: |b| {
-            b.feed_frame(0, &outcome(0, None));
-            b.feed_frame(0, &outcome(1, Some(2)));
+            b.feed_frame(0, &accepted(0, None));
+            b.feed_frame(0, &accepted(1, Some(2)));
             assert_eq!((left(b), b.sender().early_settlements()), (0, 3));
         },
         output: &[],

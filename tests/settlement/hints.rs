@@ -184,7 +184,7 @@ fn properties_set_before_the_attach_is_written_follow_it() {
     fed.connection.sender(waits).unwrap().set_flow_properties(Some(active(true))).unwrap();
     assert_eq!(flow_properties(&mut fed), []);
     fed.feed_bytes(&[crate::peer::AMQP, &frame(0, &crate::peer::open())].concat());
-    fed.feed_bytes(&frame(0, &crate::peer::answer(0)));
+    fed.feed_bytes(&frame(0, &crate::peer::begin_answer(0)));
     assert_eq!(flow_properties(&mut fed), [Some(active(true))]);
 }
 

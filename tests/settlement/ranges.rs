@@ -12,7 +12,7 @@ use amqp_proto::{
 use bytes::Buf;
 
 use crate::{
-    peer::{attach, frame, link_flow, outcome},
+    peer::{accepted, attach, frame, link_flow},
     support::Fed,
     written::written,
 };
@@ -77,7 +77,7 @@ fn a_state_of_60_kib_for_100_000_deliveries_is_kept_once_and_not_sent_back() {
     for keeps in [false, true] {
         let (mut fed, sender) = sent(COUNT, SenderConfig::new().settle_on_outcome(!keeps));
         let state = Some(modified(SIZE));
-        let given = p::Disposition { settled: false, state: state.clone(), ..outcome(0, Some(COUNT - 1)) };
+        let given = p::Disposition { settled: false, state: state.clone(), ..accepted(0, Some(COUNT - 1)) };
         let (events, info) = measured(&mut fed, &frame(0, &given));
         let (first, last) = match &events[..] {
             [Event::DeliverySettled { first, last, state: known, .. }] if !keeps && *known == state => {
@@ -136,7 +136,7 @@ fn an_outcome_of_ours_for_100_000_deliveries_is_kept_once_and_written_once() {
     fed.write();
     assert_eq!(written(&mut fed).len(), 1);
     // What is known of all of them does not count against the peer, which can go on.
-    fed.feed_bytes(&frame(0, &p::Disposition { settled: false, ..outcome(0, None) }));
+    fed.feed_bytes(&frame(0, &p::Disposition { settled: false, ..accepted(0, None) }));
     assert_eq!(fed.names(), ["DELIVERY_SETTLED"]);
 }
 
@@ -156,7 +156,7 @@ fn outcomes_of_ours_leave_the_peer_room_for_its_states() {
     for n in 0..100_u8 {
         let text = char::from(b'a' + n % 26).to_string().repeat(60 << 10);
         let state = Some(DeliveryState::Other(Described::new(0x99_u64, text.as_str()).into()));
-        fed.feed_bytes(&frame(0, &p::Disposition { settled: false, state, ..outcome(0, None) }));
+        fed.feed_bytes(&frame(0, &p::Disposition { settled: false, state, ..accepted(0, None) }));
         assert_eq!(fed.names(), ["DELIVERY_UPDATED"], "{n}");
     }
 }
@@ -169,7 +169,7 @@ fn a_million_dispositions_of_one_delivery_allocate_no_more_for_each_than_a_few()
         let (mut fed, sender) = sent(count, SenderConfig::new());
         // Every second one, then those between them.
         let order = (0..count).step_by(2).chain((1..count).step_by(2));
-        let wire: Vec<u8> = order.flat_map(|id| frame(0, &outcome(id, None)).repeat(TIMES)).collect();
+        let wire: Vec<u8> = order.flat_map(|id| frame(0, &accepted(id, None)).repeat(TIMES)).collect();
         let mut settled = 0;
         let info = allocation_counter::measure(|| {
             let mut input = &wire[..];

@@ -13,7 +13,7 @@ use amqp_proto::{
 
 use crate::{
     common::names,
-    peer::{attach, continuation, frame, link_flow, more, outcome, with_payload},
+    peer::{accepted, attach, continuation, frame, link_flow, more, with_payload},
     support::Fed,
     written::written,
 };
@@ -51,22 +51,22 @@ fn settlements_before_ours_in_mode_second_are_taken_and_counted() {
         let sender = accept(&mut fed, &second("link", 0), SenderConfig::new().settle_on_outcome(!keeps));
         send(&mut fed, sender, 10, &SendOptions::new());
         // One alone, then a range.
-        fed.feed_bytes(&frame(0, &outcome(0, None)));
+        fed.feed_bytes(&frame(0, &accepted(0, None)));
         assert_eq!((fed.names(), early(&mut fed, sender)), (vec!["DELIVERY_SETTLED"], 1));
-        fed.feed_bytes(&frame(0, &outcome(1, Some(3))));
+        fed.feed_bytes(&frame(0, &accepted(1, Some(3))));
         assert_eq!((fed.names(), early(&mut fed, sender)), (vec!["DELIVERY_SETTLED"], 4));
         // Those are gone, and so is what we settle.
-        fed.feed_bytes(&frame(0, &outcome(0, Some(3))));
-        fed.feed_bytes(&frame(0, &p::Disposition { settled: false, ..outcome(4, Some(5)) }));
+        fed.feed_bytes(&frame(0, &accepted(0, Some(3))));
+        fed.feed_bytes(&frame(0, &p::Disposition { settled: false, ..accepted(4, Some(5)) }));
         let last = fed.events();
         if keeps {
             // The receiver settles before the application does.
             assert_eq!((names(&last), early(&mut fed, sender)), (vec!["DELIVERY_UPDATED"], 4));
-            fed.feed_bytes(&frame(0, &outcome(4, Some(5))));
+            fed.feed_bytes(&frame(0, &accepted(4, Some(5))));
             assert_eq!((fed.names(), early(&mut fed, sender)), (vec!["DELIVERY_SETTLED"], 6));
         } else {
             assert_eq!(names(&last), ["DELIVERY_SETTLED"]);
-            fed.feed_bytes(&frame(0, &outcome(4, Some(5))));
+            fed.feed_bytes(&frame(0, &accepted(4, Some(5))));
             assert_eq!((fed.names(), early(&mut fed, sender)), (vec![], 4));
         }
         assert_eq!(fed.connection.unsettled(sender).len(), 4);
@@ -79,17 +79,17 @@ fn the_turn_of_a_receiver_is_no_early_settlement() {
     let mut fed = Fed::server();
     let sender = accept(&mut fed, &attach("link", 0, Role::Receiver), SenderConfig::new());
     send(&mut fed, sender, 4, &SendOptions::new());
-    fed.feed_bytes(&frame(0, &outcome(0, None)));
-    fed.feed_bytes(&frame(0, &outcome(1, Some(3))));
+    fed.feed_bytes(&frame(0, &accepted(0, None)));
+    fed.feed_bytes(&frame(0, &accepted(1, Some(3))));
     assert_eq!((early(&mut fed, sender), fed.connection.unsettled(sender).len()), (0, 0));
     let mut fed = Fed::server();
     let sender = accept(&mut fed, &second("link", 0), SenderConfig::new());
     send(&mut fed, sender, 4, &SendOptions::new().rcv_settle_mode(ReceiverSettleMode::First));
     send(&mut fed, sender, 1, &SendOptions::new());
     fed.events();
-    fed.feed_bytes(&frame(0, &outcome(0, None)));
+    fed.feed_bytes(&frame(0, &accepted(0, None)));
     assert_eq!((early(&mut fed, sender), fed.names()), (0, vec!["DELIVERY_SETTLED"]));
-    fed.feed_bytes(&frame(0, &outcome(1, Some(4))));
+    fed.feed_bytes(&frame(0, &accepted(1, Some(4))));
     assert_eq!((early(&mut fed, sender), fed.connection.unsettled(sender).len()), (1, 0));
 }
 
@@ -100,7 +100,7 @@ fn early_settlements_are_counted_for_each_link() {
     for sender in [0, 1, 1, 0, 1] {
         send(&mut fed, senders[sender], 1, &SendOptions::new());
     }
-    fed.feed_bytes(&frame(0, &outcome(0, Some(4))));
+    fed.feed_bytes(&frame(0, &accepted(0, Some(4))));
     assert_eq!(senders.map(|sender| early(&mut fed, sender)), [2, 3]);
 }
 
@@ -126,7 +126,7 @@ fn declared_is_an_outcome_of_links_to_a_coordinator_alone() {
             send(&mut fed, sender, 1, &SendOptions::new());
         }
         let declares =
-            |first: u32, last| p::Disposition { settled, state: declared(), ..outcome(first, last) };
+            |first: u32, last| p::Disposition { settled, state: declared(), ..accepted(first, last) };
         fed.feed_bytes(&frame(0, &declares(1, None)));
         let events = fed.events();
         let [Event::DeliverySettled { state, .. }] = &events[..] else { panic!("{events:?}") };
@@ -189,7 +189,7 @@ fn a_senders_outcome_before_the_last_frame_is_in_the_event_of_the_delivery() {
         assert_eq!(fed.names(), begun);
         let released = Some(DeliveryState::RELEASED);
         for state in [released.clone(), Some(DeliveryState::ACCEPTED)] {
-            let told = p::Disposition { role: Role::Sender, settled: false, state, ..outcome(0, None) };
+            let told = p::Disposition { role: Role::Sender, settled: false, state, ..accepted(0, None) };
             fed.feed_bytes(&frame(0, &told));
         }
         // The first outcome stands.

@@ -1,4 +1,5 @@
-//! The bodies of the fuzz targets. Each accepts any bytes, and panics if the crate breaks a promise.
+//! The bodies of the fuzz targets. Each accepts any bytes, and panics if the crate breaks a promise. [`Peer`] is for targets
+//! of your own.
 
 mod connection_bytes;
 mod connection_ops;
@@ -7,6 +8,7 @@ mod decode_value;
 mod engine;
 mod output_checker;
 mod pair;
+mod peer;
 mod sasl_exchange;
 mod script;
 mod split_frame;
@@ -16,6 +18,7 @@ pub use connection_ops::connection_ops;
 pub use coverage::{Coverage, CoverageGoal};
 pub use decode_value::decode_value;
 pub use pair::pair;
+pub use peer::Peer;
 pub use sasl_exchange::sasl_exchange;
 pub use split_frame::split_frame;
 

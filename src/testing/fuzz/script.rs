@@ -5,15 +5,15 @@ use alloc::{boxed::Box, collections::BTreeSet, format, vec, vec::Vec};
 use super::output_checker::OutputChecker;
 use crate::{
     Side,
-    codec::{Encode, to_vec},
     frame::ProtocolHeader,
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
         delivery_state::{DeliveryState, Received, Rejected},
         performatives::{Attach, Begin, Close, Detach, Disposition, End, Flow, Open, Performative, Transfer},
-        sasl::{SaslChallenge, SaslCode, SaslInit, SaslMechanisms, SaslOutcome, SaslResponse},
+        sasl::{SaslChallenge, SaslCode, SaslInit, SaslResponse},
         terminus::{Source, Target},
     },
+    testing::frames::{self, frame, raw, with_payload},
     types::{Channel, Fields, Handle, Milliseconds, SequenceNo, Str, Symbol, TransferNumber},
 };
 
@@ -91,21 +91,6 @@ pub(super) fn xorshift(state: &mut u64) -> u8 {
     byte
 }
 
-/// Returns a frame with this body and payload.
-fn frame(kind: u8, channel: u16, mut body: Vec<u8>, payload: &[u8]) -> Vec<u8> {
-    body.extend_from_slice(payload);
-    let size = u32::try_from(body.len().saturating_add(8)).unwrap_or(u32::MAX);
-    let [high, low] = channel.to_be_bytes();
-    let mut bytes = size.to_be_bytes().to_vec();
-    bytes.extend_from_slice(&[2, kind, high, low]);
-    bytes.append(&mut body);
-    bytes
-}
-
-fn performative_frame(channel: u16, performative: &Performative, payload: &[u8]) -> Vec<u8> {
-    frame(0, channel, to_vec(performative), payload)
-}
-
 /// The peer's session on a channel.
 #[derive(Clone, Debug, Default)]
 struct PeerSession {
@@ -153,7 +138,7 @@ impl Peer {
         let performative: Performative = match what {
             0 => return ProtocolHeader::AMQP.to_bytes().to_vec(),
             1 => return ProtocolHeader::SASL.to_bytes().to_vec(),
-            2 => return frame(0, channel, Vec::new(), &[]),
+            2 => return raw(0, channel, &[]),
             3..=6 => return sasl_frame(script),
             7 => open(script).into(),
             8..=15 => self.begin(channel, output, script).into(),
@@ -192,7 +177,7 @@ impl Peer {
             126 => Close { error: error(script) }.into(),
             _ => return self.attach(channel, output, script),
         };
-        performative_frame(channel, &performative, &[])
+        frame(channel, &performative)
     }
 
     /// Returns a channel with a session, or without one if `new` is set; now and then any.
@@ -226,7 +211,7 @@ impl Peer {
     fn drained(&self, channel: u16, count: SequenceNo, flow: Flow, script: &mut Script<'_>) -> Vec<u8> {
         let handle = Some(Handle::new(self.handle(channel, script, Some(Role::Sender)).into()));
         let flow = Flow { handle, delivery_count: Some(count), link_credit: Some(0), drain: true, ..flow };
-        performative_frame(channel, &flow.into(), &[])
+        frame(channel, &flow)
     }
 
     fn begin(&mut self, channel: u16, output: &mut OutputChecker, script: &mut Script<'_>) -> Begin {
@@ -266,7 +251,7 @@ impl Peer {
                 *held = Some(attach.role);
             }
         }
-        performative_frame(channel, &attach.into(), &[])
+        frame(channel, &attach)
     }
 
     /// Returns the frames that open a connection, a session and a link, up to the number of steps. The first part is the
@@ -283,11 +268,11 @@ impl Peer {
         }
         if steps > 0 {
             bytes.extend(ProtocolHeader::AMQP.to_bytes());
-            bytes.append(&mut performative_frame(0, &open(zeros).into(), &[]));
+            bytes.append(&mut frame(0, &open(zeros)));
         }
         if steps > 1 {
             let begin = Begin { remote_channel: None, ..begin(zeros) };
-            bytes.append(&mut performative_frame(0, &begin.into(), &[]));
+            bytes.append(&mut frame(0, &begin));
             let [session, ..] = &mut self.sessions;
             session.begun = true;
         }
@@ -300,7 +285,7 @@ impl Peer {
         }
         if steps > 4 {
             let credit = flow(0, &mut Script::new(&[1]));
-            bytes.append(&mut performative_frame(0, &credit.into(), &[]));
+            bytes.append(&mut frame(0, &credit));
         }
         [sasl_bytes, bytes]
     }
@@ -328,26 +313,25 @@ impl Peer {
             sending.next_delivery = number.wrapping_add(first.into());
         }
         let payload = vec![flags; usize::from(script.below(64))];
-        performative_frame(channel, &transfer.into(), &payload)
+        with_payload(channel, &transfer, &payload)
     }
 }
 
 fn sasl_frame(script: &mut Script<'_>) -> Vec<u8> {
-    fn body(body: &impl Encode) -> Vec<u8> {
-        frame(1, 0, to_vec(body), &[])
-    }
     let name = script.choose("PLAIN", &["ANONYMOUS", "EXTERNAL"]);
     let Ok(mechanism) = Symbol::try_from(name) else { return Vec::new() };
     let response = script.choose("\0user\0secret", &["", "\0user\0wrong", "\0\0\0\0"]);
     let bytes = bytes::Bytes::from_static(response.as_bytes());
     match script.below(6) {
-        0 => body(&SaslMechanisms { sasl_server_mechanisms: vec![mechanism].into() }),
-        1 | 2 => body(&SaslInit { mechanism, initial_response: Some(bytes), hostname: None }),
-        3 => body(&SaslChallenge { challenge: bytes }),
-        4 => body(&SaslResponse { response: bytes }),
+        0 => frames::sasl_frame(&frames::sasl_mechanisms(mechanism)),
+        1 | 2 => {
+            frames::sasl_frame(&SaslInit { initial_response: Some(bytes), ..frames::sasl_init(mechanism) })
+        }
+        3 => frames::sasl_frame(&SaslChallenge { challenge: bytes }),
+        4 => frames::sasl_frame(&SaslResponse { response: bytes }),
         _ => {
             let code = script.choose(SaslCode::Ok, &[SaslCode::Auth, SaslCode::Sys]);
-            body(&SaslOutcome { code, additional_data: None })
+            frames::sasl_frame(&frames::sasl_outcome(code))
         }
     }
 }

@@ -7,7 +7,7 @@ use amqp_proto::{
 };
 
 use crate::{
-    peer::{AMQP, SASL, answer, attach, begin, detach, frame, open, sasl_frame},
+    peer::{AMQP, SASL, attach, begin, begin_answer, detach, frame, open, sasl_frame},
     support::Fed,
 };
 
@@ -26,7 +26,7 @@ fn client() -> Fed {
 fn begun(fed: &mut Fed) -> SessionId {
     let session = fed.connection.begin(SessionConfig::new()).unwrap();
     fed.write();
-    fed.feed_bytes(&frame(0, &answer(0)));
+    fed.feed_bytes(&frame(0, &begin_answer(0)));
     fed.events();
     fed.output.clear();
     session
@@ -111,8 +111,8 @@ fn fa6c_begin_without_an_answer_times_out_with_its_links() {
     assert_eq!(fed.connection.poll_timeout(), None);
     // A late answer finds the end; a begin of ours has another channel.
     let other = fed.connection.begin(SessionConfig::new()).unwrap();
-    fed.feed_bytes(&[frame(7, &answer(0)), frame(7, &p::End { error: None })].concat());
-    fed.feed_bytes(&frame(7, &answer(1)));
+    fed.feed_bytes(&[frame(7, &begin_answer(0)), frame(7, &p::End { error: None })].concat());
+    fed.feed_bytes(&frame(7, &begin_answer(1)));
     assert_eq!(fed.names(), ["SESSION_OPEN"]);
     assert!(fed.connection.session(other).unwrap().is_open());
     assert_eq!(fed.connection.session_ids().count(), 1);
@@ -134,7 +134,7 @@ fn fa6d_waits_begin_when_the_peer_can_answer() {
     fed.feed_bytes(&[AMQP, &frame(0, &open())].concat());
     assert_eq!(fed.names(), ["CONNECTION_OPEN"]);
     fed.pass(59_000);
-    fed.feed_bytes(&frame(0, &answer(0)));
+    fed.feed_bytes(&frame(0, &begin_answer(0)));
     assert_eq!(fed.names(), ["SESSION_OPEN"]);
     fed.pass(1_000);
     assert_eq!(fed.names(), ["SENDER_ERROR", "SESSION_ERROR"], "the second session");
