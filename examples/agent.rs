@@ -221,7 +221,9 @@ fn run_with_broker(url: &str, options: &Options) -> Result<()> {
     let now = || Instant::from_millis(u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX));
     loop {
         agent.run_callbacks(now());
-        set_time(&transport.socket, agent.poll_timeout(), now())?;
+        let has_output = agent.poll_transmit(id, now()).is_some_and(|output| output.has_remaining());
+        let wait = agent.poll_timeout().map(|deadline| deadline.saturating_since(now()));
+        set_time(&transport.socket, wait.filter(|_| !has_output && !transport.is_behind()))?;
         let output = agent.poll_transmit(id, now()).filter(Buf::has_remaining);
         match output.map(|mut output| write_some(&mut transport, &mut output)) {
             // Writing makes room, and callbacks may follow.
@@ -262,11 +264,12 @@ fn run_with_broker(url: &str, options: &Options) -> Result<()> {
     }
 }
 
-/// Has the socket calls wait until the deadline at most. There always is one, for the idle time-out.
-fn set_time(transport: &TcpStream, deadline: Option<Instant>, now: Instant) -> io::Result<()> {
-    let wait = deadline.map(|at| at.saturating_since(now).max(Duration::from_millis(1)));
-    transport.set_read_timeout(wait)?;
-    transport.set_write_timeout(wait)
+/// Has the socket calls wait for this long at most: until the deadline, which there always is for the idle time-out. While
+/// output is left it is hardly at all: both ends may be writing, and each has to read.
+fn set_time(transport: &TcpStream, wait: Option<Duration>) -> io::Result<()> {
+    let wait = wait.unwrap_or_default().max(Duration::from_millis(1));
+    transport.set_read_timeout(Some(wait))?;
+    transport.set_write_timeout(Some(wait))
 }
 
 /// Writes what the transport takes. Returns false if that is nothing, and an error if it never will be anything.
@@ -283,7 +286,7 @@ fn write_some(transport: &mut impl Write, output: &mut impl Buf) -> io::Result<b
 
 /// Reads the bytes that have arrived, after waiting for them. Returns false at the end of the stream.
 fn read_some(transport: &mut impl Read, into: &mut BytesMut) -> bool {
-    let mut block = [0; 4096];
+    let mut block = [0; 16 * 1024];
     match transport.read(&mut block) {
         Ok(count) => {
             into.extend_from_slice(&block[..count]);
@@ -333,8 +336,9 @@ fn run_broker(mut transport: TcpStream) -> Result<()> {
                 tag += 1;
             }
         }
-        set_time(&transport, engine.poll_timeout(), now())?;
+        let wait = engine.poll_timeout().map(|deadline| deadline.saturating_since(now()));
         let mut output = engine.poll_transmit(now());
+        set_time(&transport, wait.filter(|_| output.is_empty()))?;
         if output.has_remaining() {
             match write_some(&mut transport, &mut output) {
                 Ok(true) => continue,

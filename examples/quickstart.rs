@@ -27,15 +27,18 @@ const COUNT: u64 = 3;
 /// The time without a frame after which the other side counts as lost.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// The time that a call on the socket waits while output is left. Both ends may be writing, and each has to read.
+const TURN: Duration = Duration::from_millis(1);
+
 /// Moves bytes between socket and engine and hands events to `handle`, until the connection is closed.
-fn run(
+pub(crate) fn run(
     mut socket: TcpStream,
     mut connection: Connection,
     mut handle: impl FnMut(&mut Connection, Event) -> Result<()>,
 ) -> Result<()> {
-    // Whole batches are written at a time. Without this the kernel would hold back a small one until the one before is
-    // acknowledged, for 40 ms or more.
+    // Without this the kernel would hold back a small batch until the one before is acknowledged, for 40 ms or more.
     socket.set_nodelay(true)?;
+    socket.set_write_timeout(Some(TURN))?;
     // The engine has no clock: every call is passed the time.
     let start = Instant::now();
     let now = || amqp_proto::Instant::from_millis(start.elapsed().as_millis() as u64);
@@ -44,11 +47,6 @@ fn run(
     let mut block = vec![0; 64 * 1024];
     let mut result = Ok(());
     loop {
-        // A socket call waits until the next deadline at most. There always is one, for the idle time-out.
-        let left = connection.poll_timeout().map(|deadline| deadline.saturating_since(now()));
-        let left = left.map(|left| left.max(Duration::from_millis(1)));
-        socket.set_read_timeout(left)?;
-        socket.set_write_timeout(left)?;
         // 1. Events, answered by commands.
         while let Some(event) = connection.poll_event() {
             let handled = handle(&mut connection, event);
@@ -61,14 +59,14 @@ fn run(
         // 2. Output of the commands and the protocol. Writing makes room, which may cause events and more output: repeat
         //    both until there is neither.
         let mut out = connection.poll_transmit(now());
-        if out.has_remaining() {
+        let is_left = out.has_remaining();
+        if is_left {
             match socket.write(out.chunk()) {
                 Ok(written) => {
                     out.advance(written);
                     continue;
                 }
-                // The peer does not read. Maybe it waits for us to read.
-                Err(error) if is_timeout(&error) => {}
+                Err(error) if is_timeout(&error) => {} // The peer does not read now. Maybe it waits for us to read.
                 // Nothing more can be written. The peer's last frames may still be there to read.
                 Err(_) => {
                     connection.output_lost(now());
@@ -82,11 +80,13 @@ fn run(
         // 3. Time and input. Nothing is read if the engine stopped early, because events must be polled or output written
         //    first.
         if progress == Progress::NeedInput {
+            // A read waits until the next deadline at most. There always is one, for the idle time-out.
+            let wait = connection.poll_timeout().map(|deadline| deadline.saturating_since(now()).max(TURN));
+            socket.set_read_timeout(if is_left { Some(TURN) } else { wait })?;
             match socket.read(&mut block) {
                 Ok(count) if count > 0 => input.extend_from_slice(&block[..count]),
                 Err(error) if is_timeout(&error) => {}
-                // The end of the input, or an error.
-                _ => connection.handle_eof(now()),
+                _ => connection.handle_eof(now()), // The end of the input, or an error.
             }
         }
         connection.handle_timeout(now());

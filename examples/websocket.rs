@@ -42,6 +42,9 @@ const MESSAGE: usize = 64 * 1024;
 /// The time without a frame after which the other side counts as lost.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// The time that a call on the socket waits while output is left.
+const TURN: Duration = Duration::from_millis(1);
+
 /// The longest wait for a step of a handshake, and for the end of the WebSocket.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -135,6 +138,10 @@ fn run(
             }
         }
         let mut output = connection.poll_transmit(now());
+        if is_behind || output.has_remaining() {
+            // Both ends may be writing, and each has to read: no call waits for long.
+            socket.get_mut().until = Instant::now() + TURN;
+        }
         let written = if is_behind {
             Some(socket.flush())
         } else if output.has_remaining() {

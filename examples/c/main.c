@@ -84,19 +84,29 @@ static void on_event(AmqpEngine *engine, const AmqpEvent *event) {
     if (accepted == COUNT && received == COUNT) check(amqp_close(engine), "the connection cannot be closed");
 }
 
-// Writes all that there is. A socket that blocks makes this wait, so a real program would poll for both directions.
+// Output that the engine has handed over, and the socket has not taken yet.
+static uint8_t output[16384];
+static size_t output_start, output_end;
+
+static bool is_output_left(void) { return output_start < output_end; }
+
+// Writes what the socket takes without waiting: both ends may be writing, and each has to read.
 static void flush(AmqpEngine *engine, int file) {
-    uint8_t buffer[4096];
-    size_t length;
-    while (amqp_output(engine, now(), buffer, sizeof buffer, &length) == AMQP_STATUS_OK && length > 0) {
-        for (size_t written = 0; written < length;) {
-            ssize_t count = send(file, buffer + written, length - written, MSG_NOSIGNAL);
-            if (count < 0) {
-                // The peer's last frames may still be there to read.
-                amqp_output_lost(engine, now());
-                return;
-            }
-            written += (size_t)count;
+    for (;;) {
+        if (!is_output_left()) {
+            output_start = output_end = 0;
+            AmqpStatus status = amqp_output(engine, now(), output, sizeof output, &output_end);
+            if (status != AMQP_STATUS_OK || output_end == 0) return;
+        }
+        ssize_t count = send(file, output + output_start, output_end - output_start, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (count >= 0) {
+            output_start += (size_t)count;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+            return;
+        } else {
+            // The peer's last frames may still be there to read.
+            amqp_output_lost(engine, now());
+            output_start = output_end = 0;
         }
     }
 }
@@ -128,10 +138,13 @@ int main(int count, char **arguments) {
     check(amqp_attach_receiver(engine, arguments[3], CREDIT, &receiver), "attach");
     for (;;) {
         drain(engine, file);
-        if (amqp_is_closed(engine)) break;
+        if (amqp_is_closed(engine) && !is_output_left()) break;
         uint64_t timeout = amqp_timeout(engine, now());
-        struct pollfd ready = {.fd = file, .events = POLLIN};
-        if (poll(&ready, 1, timeout > 60000 ? 60000 : (int)timeout) > 0) {
+        struct pollfd ready = {.fd = file, .events = is_output_left() ? POLLIN | POLLOUT : POLLIN};
+        int found = poll(&ready, 1, timeout > 60000 ? 60000 : (int)timeout);
+        // A peer that does not read the last output keeps nobody.
+        if (found == 0 && amqp_is_closed(engine)) break;
+        if (found > 0 && (ready.revents & ~POLLOUT)) {
             uint8_t block[4096];
             ssize_t length = recv(file, block, sizeof block, 0);
             if (length > 0) {

@@ -13,6 +13,7 @@ mod filters;
 mod inspect;
 mod lifetimes;
 mod logins;
+mod loops;
 mod messages;
 mod services;
 mod stacks;
