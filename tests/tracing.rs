@@ -204,3 +204,28 @@ fn debug_level_has_the_states_and_the_end_alone() {
     assert_eq!(left, 0);
     assert_eq!(run(Level::INFO), (vec![], 0));
 }
+
+#[test]
+fn names_of_a_peer_cannot_forge_lines() {
+    let recorder = Recorder { max: Level::TRACE, log: Arc::default() };
+    let log = Arc::clone(&recorder.log);
+    tracing::subscriber::with_default(recorder, || {
+        let hostile = "a\n INFO forged\u{202e}\u{1b}[2J";
+        let client = ConnectionConfig::client(format!("{hostile}{}", "x".repeat(300)));
+        let mut pair = Pair::new(client, ConnectionConfig::server("server").auto_accept_sessions(true));
+        let client = &mut pair.client.connection;
+        client.open().unwrap();
+        let session = client.begin(SessionConfig::new()).unwrap();
+        pair.run();
+        let config = SenderConfig::new().name(format!("{hostile}{}", "y".repeat(5000)));
+        pair.client.connection.session(session).unwrap().attach_sender(config).unwrap();
+        pair.run();
+    });
+    let log = log.lock().unwrap();
+    let of_server: Vec<&String> = log.lines.iter().filter(|line| line.contains("side=Server")).collect();
+    assert!(of_server.iter().any(|line| line.contains("received Attach") && line.contains("link ")));
+    for line in of_server {
+        assert!(!line.contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
+        assert!(!line.contains(&"x".repeat(65)) && !line.contains(&"y".repeat(65)), "{line}");
+    }
+}

@@ -22,6 +22,7 @@ use crate::{
         ConnectionState, ConnectionTrigger, SaslClientState, SaslClientTrigger as Client, SaslServerState,
         SaslServerTrigger as Server,
     },
+    types::Escaped,
 };
 
 /// The settings in an end's open.
@@ -180,7 +181,8 @@ impl Connection {
 
     fn on_open(&mut self, from: Side, open: &Open, now: Instant, broken: &mut Broken) {
         if self.opens.get(from).is_some() {
-            broken.push((Rule::SecondOpen, format!("container {:?}", cut(&open.container_id))));
+            broken
+                .push((Rule::SecondOpen, format!("container \"{}\"", Escaped::start_of(&open.container_id))));
             return;
         }
         self.step(from, ConnectionTrigger::SendOpen, ConnectionTrigger::RecvOpen, broken);
@@ -323,9 +325,4 @@ impl Connection {
             }
         }
     }
-}
-
-/// The beginning of a text of the peer, for a message.
-fn cut(text: &str) -> &str {
-    text.char_indices().nth(64).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }

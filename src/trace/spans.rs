@@ -16,7 +16,7 @@ use crate::{
         sasl::SaslFrame,
     },
     state::ConnectionState,
-    types::Str,
+    types::{Escaped, Str},
 };
 
 /// The target of frames and headers, to be filtered by. Everything else has that of its module.
@@ -175,7 +175,8 @@ impl Trace {
     fn open(&mut self, direction: Direction, channel: u16, frame: &Performative) {
         match frame {
             Performative::Open(open) if direction == Received => {
-                self.connection.record("remote_container_id", field::display(&open.container_id));
+                self.connection
+                    .record("remote_container_id", field::display(Escaped::start_of(&open.container_id)));
             }
             Performative::Begin(begin) => self.begin(direction, channel, begin),
             Performative::Attach(attach) => self.attach(direction, channel, attach),
@@ -206,7 +207,7 @@ impl Trace {
         let key = (session.number, attach.name.clone(), we_send);
         let span = open.half_attached.remove(&key).unwrap_or_else(|| {
             let role = if we_send { "sender" } else { "receiver" };
-            let span = debug_span!(parent: &session.span, "link", name = %attach.name, role, handle = field::Empty, remote_handle = field::Empty);
+            let span = debug_span!(parent: &session.span, "link", name = %Escaped::start_of(&attach.name), role, handle = field::Empty, remote_handle = field::Empty);
             open.half_attached.insert(key, span.clone());
             span
         });

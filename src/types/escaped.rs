@@ -5,6 +5,17 @@ use core::fmt::{self, Write as _};
 /// A text that displays with the characters escaped that change how others are shown, or are not shown themselves.
 pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
+/// The characters of a peer's name that are shown where it is repeated.
+const SHOWN: usize = 64;
+
+impl<'a> Escaped<'a> {
+    /// Returns the beginning of a name, for a place where it is repeated.
+    pub(crate) fn start_of(name: &'a str) -> Self {
+        let end = name.char_indices().nth(SHOWN).map_or(name.len(), |(end, _)| end);
+        Self(name.get(..end).unwrap_or(name))
+    }
+}
+
 /// True for controls, marks of direction, and characters that take up no room.
 fn is_invisible(c: char) -> bool {
     c.is_control()
