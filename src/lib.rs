@@ -186,9 +186,9 @@
 //!
 //! With `tracing`, the span `connection` has those of its sessions within it, and `session` those of its links (`link`),
 //! all at level `DEBUG`. Headers and frames are events at level `TRACE` with the target `amqp_proto::frames`: the
-//! performative in the field `frame`, and the number of bytes behind it in `payload`. The peer's names are escaped. Payloads and the fields of SASL
-//! frames are never traced. States and the end of a connection are events at level `DEBUG`. Where nobody listens, a frame
-//! costs a few instructions; without the feature it costs none.
+//! performative in the field `frame`, and the number of bytes behind it in `payload`. The peer's names are escaped.
+//! Payloads and the fields of SASL frames are never traced. States and the end of a connection are events at level
+//! `DEBUG`. Where nobody listens, a frame costs a few instructions; without the feature it costs none.
 //!
 //! # Examples
 //!
