@@ -245,7 +245,8 @@ events! {
         /// The delivery, with its message.
         delivery: Delivery,
     };
-    /// The first bytes of a delivery on a streaming link, to be read by `read_chunk`; `DELIVERY_DATA` follows.
+    /// The first bytes of a delivery on a streaming link, to be read by `read_chunk` at once: `DELIVERY_DATA` follows for
+    /// later ones alone, and unread bytes take up the session's window.
     DeliveryBegun = "DELIVERY_BEGUN" {
         /// The link.
         receiver: ReceiverId,

@@ -1,15 +1,18 @@
 //! What is kept of the peer's begin and attach, and given back in the attach that answers it.
 
 use amqp_proto::{
-    Connection, ConnectionConfig, Event, Instant, Progress, ReceiverConfig, ReceiverId, SessionConfig,
-    SessionId,
+    Connection, ConnectionConfig, Event, Instant, Progress, ReceiverConfig, ReceiverId, SenderConfig,
+    SessionConfig, SessionId,
     codec::{DecodeLimits, from_bytes, to_vec},
     spec::{
         definitions::{ReceiverSettleMode, Role, SenderSettleMode},
         performatives as p,
         terminus::{FilterSet, Source, Target, TargetArchetype},
     },
-    testing::frames::{AMQP, attach, begin, frame, open, raw},
+    testing::{
+        Pair,
+        frames::{AMQP, attach, begin, frame, open, raw},
+    },
     types::{Described, Fields, Symbol, Value},
 };
 use bytes::{Buf, Bytes};
@@ -204,4 +207,32 @@ fn oversized_encoding_of_a_request_is_answered_in_the_smallest() {
     let answer = answer(&written);
     assert_eq!(answer.source, Some(Box::new(Source::at(from))));
     assert_eq!(answer.target, Some(Target::at(to).into()));
+}
+
+#[test]
+fn requested_address_is_that_of_the_terminus_at_this_end() {
+    let config = ConnectionConfig::server("server").auto_accept_sessions(true);
+    let mut pair = Pair::new(ConnectionConfig::client("client"), config);
+    pair.client.connection.open().unwrap();
+    let session = pair.client.connection.begin(SessionConfig::new()).unwrap();
+    let mut session = pair.client.connection.session(session).unwrap();
+    session.attach_sender(SenderConfig::to("in").source(Source::at("not this"))).unwrap();
+    session.attach_sender(SenderConfig::new()).unwrap();
+    session.attach_receiver(ReceiverConfig::from("out").target(Target::at("not this"))).unwrap();
+    session.attach_receiver(ReceiverConfig::new()).unwrap();
+    pair.run();
+    let mut asked = Vec::new();
+    for event in std::iter::from_fn(|| pair.server.connection.poll_event()).collect::<Vec<_>>() {
+        let server = &pair.server.connection;
+        match event {
+            Event::ReceiverRequested { receiver, .. } => {
+                asked.push(server.receiver_ref(receiver).unwrap().requested_address());
+            }
+            Event::SenderRequested { sender, .. } => {
+                asked.push(server.sender_ref(sender).unwrap().requested_address());
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(asked, [Some("in".into()), None, Some("out".into()), None]);
 }

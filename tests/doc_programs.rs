@@ -50,7 +50,7 @@ fn every_guide_is_short_and_in_the_readme_and_on_the_front_page() {
     let (readme, front) = (text("README.md"), text("src/lib.rs"));
     for (module, page) in guides {
         let lines = text(&format!("docs/{page}")).lines().count();
-        assert!(lines <= 200, "{page}: {lines} lines");
+        assert!(lines <= 230, "{page}: {lines} lines");
         assert!(readme.contains(&format!("](docs/{page})")), "README.md does not link {page}");
         assert!(front.contains(&format!("`](guide::{module})")), "src/lib.rs does not link {module}");
     }

@@ -161,9 +161,9 @@ impl Node {
         self.queues.values().flat_map(Queue::unsettled).collect()
     }
 
-    /// Returns the number of messages in all queues.
+    /// Returns the number of messages in all queues, those at consumers included.
     pub fn messages(&self) -> usize {
-        self.queues.values().map(Queue::len).sum()
+        self.queues.values().map(|queue| queue.len() + queue.acquired).sum()
     }
 
     pub(crate) fn get(&self, name: &Str) -> Option<&Queue> {

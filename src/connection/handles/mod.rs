@@ -14,8 +14,12 @@ use crate::{
     ids::{LinkId, LinkKey, ReceiverId, SenderId, SessionId},
     link::Link,
     session::{LinkEnd, SessionEndpoint},
-    spec::{definitions::AmqpError, performatives::Attach},
-    types::Fields,
+    spec::{
+        definitions::{AmqpError, Role},
+        performatives::Attach,
+        terminus::TargetArchetype,
+    },
+    types::{Fields, Str},
 };
 
 pub use receiver::{Receiver, ReceiverRef};
@@ -33,6 +37,15 @@ impl<'a> View<'a> {
     /// A link of the session, until it is gone.
     fn link(self, id: impl Into<LinkId>) -> Option<&'a Link> {
         self.session.link_ref(id.into())
+    }
+}
+
+/// Returns the address of the terminus at our end, as the peer asks for it.
+fn requested_address(attach: Attach) -> Option<Str> {
+    match (attach.role, attach.target.map(|target| *target)) {
+        (Role::Receiver, _) => attach.source?.address,
+        (Role::Sender, Some(TargetArchetype::Target(target))) => target.address,
+        (Role::Sender, _) => None,
     }
 }
 
@@ -295,6 +308,15 @@ macro_rules! link_methods {
             /// It is kept encoded, and decoded by each call.
             fn remote_attach(this) -> Option<Attach> {
                 this.view.link(this.id)?.common.remote(this.view.cx.limits.decode)
+            }
+
+            /// Returns the address that the peer asks for at this end: that of its target if it sends, of its source if it
+            /// receives (3.5.3, 3.5.4).
+            ///
+            /// `None` if its attach has not arrived, or names no address: for a dynamic node, the anonymous terminus, or a
+            /// coordinator of transactions. The whole is in [`remote_attach`](Self::remote_attach).
+            fn requested_address(this) -> Option<crate::types::Str> {
+                super::requested_address(this.view.link(this.id)?.common.remote(this.view.cx.limits.decode)?)
             }
 
             /// Returns the properties of the link's state that the peer's flows have brought, the last of them (2.7.4).

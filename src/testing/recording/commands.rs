@@ -19,7 +19,7 @@ use crate::{
         delivery_state::{DeliveryState, Modified},
         performatives::{Attach, Begin},
     },
-    types::{DeliveryTag, Fields},
+    types::{DeliveryTag, Fields, Str},
 };
 
 /// The text of a result, by which a replay is compared.
@@ -170,6 +170,7 @@ handle_commands! {
             name() -> &str;
             is_open() -> bool;
             remote_attach() -> Option<Attach>;
+            requested_address() -> Option<Str>;
             remote_flow_properties() -> Option<Fields>;
             unsettled_len() -> u32;
             credit() -> u32;
@@ -198,6 +199,7 @@ handle_commands! {
             name() -> &str;
             is_open() -> bool;
             remote_attach() -> Option<Attach>;
+            requested_address() -> Option<Str>;
             remote_flow_properties() -> Option<Fields>;
             unsettled_len() -> u32;
             credit() -> u32;
