@@ -1,6 +1,7 @@
 //! Input: frames, and the router of a connection, the only place where one of its frames meets its handler
 //! (2.2, 2.3, 2.4.6).
 
+use alloc::format;
 use core::ops::Range;
 
 use super::{Connection, Owed, Progress, end::ConnectionEnd};
@@ -312,7 +313,7 @@ impl Connection {
     /// Ends the connection for a frame. If that is a close, no other is waited for.
     #[cold]
     pub(super) fn on_faulty_frame(&mut self, error: ProtocolError, header: FrameHeader, kind: Kind) {
-        self.violation(error);
+        self.violation(on_channel(error, header.channel));
         if kind == Kind::Close && header.kind == FrameKind::Amqp && self.apply(ConnectionTrigger::RecvClose) {
             self.end(ConnectionEnd::PeerClose(None));
         }
@@ -366,12 +367,13 @@ impl Connection {
             return Ok(());
         }
         if header.kind == FrameKind::Sasl {
-            return not_allowed("a SASL frame outside the SASL layer");
+            return not_allowed("a SASL frame outside the SASL layer (5.3.1)");
         }
         // 2.7.1: an empty frame has to keep to the channels too.
         if header.channel > self.cx.config.channel_max {
-            let why = "a channel beyond channel-max";
-            let error = ProtocolError::connection(ErrorCondition::FramingError, why);
+            let (channel, max) = (header.channel, self.cx.config.channel_max);
+            let why = format!("channel {channel} is above our channel-max of {max} (2.7.1)");
+            let error = ProtocolError::connection(ErrorCondition::FramingError, &why);
             return if kind == Kind::Close { self.on_faulty_close(error) } else { Err(error) };
         }
         if body.is_empty() {
@@ -389,7 +391,7 @@ impl Connection {
             Kind::Open => {
                 let open = from_slice(body, limits.for_held(body.len()))?;
                 if header.channel != 0 {
-                    return not_allowed("an open on another channel than 0");
+                    return not_allowed(&format!("open on channel {}, not on 0 (2.4.1)", header.channel));
                 }
                 self.on_open(open)
             }
@@ -415,7 +417,7 @@ impl Connection {
                     // Nothing can be answered after close.
                     ConnectionState::CloseSent => Ok(()),
                     // 2.4.7: the first frame is open.
-                    _ => not_allowed("a frame before open"),
+                    state => before_open(kind, state),
                 }
             }
         }
@@ -531,7 +533,26 @@ fn kind_uncommon(header: FrameHeader, input: &mut impl Input) -> Kind {
     Kind::of(input.chunk().get(header.body..header.size).unwrap_or_default())
 }
 
-pub(super) fn not_allowed<T>(why: &'static str) -> Result<T, ProtocolError> {
+/// Adds the channel to the description of bytes that do not decode: they can be of any frame.
+#[cold]
+fn on_channel(mut error: ProtocolError, channel: u16) -> ProtocolError {
+    if let ProtocolError::Connection(error) = &mut error
+        && error.condition == ErrorCondition::DecodeError
+        && let Some(why) = &error.description
+    {
+        error.description = Some(format!("channel {channel}: {why}").into());
+    }
+    error
+}
+
+#[cold]
+fn before_open(kind: Kind, state: ConnectionState) -> Result<(), ProtocolError> {
+    let (name, state) = (kind.name(), state.name());
+    not_allowed(&format!("open is due, not {name}: the connection is {state} (2.4.7)"))
+}
+
+#[cold]
+pub(super) fn not_allowed<T>(why: &str) -> Result<T, ProtocolError> {
     Err(ProtocolError::connection(ErrorCondition::NotAllowed, why))
 }
 

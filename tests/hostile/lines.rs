@@ -43,11 +43,20 @@ pub fn next_line(wire: &mut BytesMut) -> Option<String> {
     Some(line_of(channel, &performative, reader.take_rest().len()))
 }
 
+/// True if a text names the section that was broken, or the limit or the time that was exceeded.
+fn names_a_rule(text: &str) -> bool {
+    let mut parts = text.split('(').skip(1);
+    let has_section = parts.any(|part| part.starts_with(|c: char| c.is_ascii_digit()));
+    has_section || text.contains("max_") || text.ends_with(" ms")
+}
+
 fn condition(error: Option<&AmqpError>) -> String {
     error.map_or_else(String::new, |error| {
         // What the engine finds fault with it says in words; the rows give these two for an application, bare.
         let ours = !matches!(error.condition, ErrorCondition::InternalError | ErrorCondition::NotFound);
-        assert!(!ours || error.description.is_some(), "{error} without a word");
+        let why = error.description.as_deref().unwrap_or_default();
+        assert!(!ours || names_a_rule(why), "{error} without a rule");
+        assert!(why.len() < 170, "{} bytes: {error}", why.len());
         format!(" {}", error.condition.as_str())
     })
 }
