@@ -184,7 +184,7 @@ impl Connection {
         if let Some(channel) = self.local_channel(remote)
             && self.sessions.get(channel).is_some()
         {
-            return not_allowed(&format!("a begin on channel {remote}, which a session uses (2.5.1)"));
+            return channel_in_use(remote);
         }
         if let Some(answered) = begin.remote_channel {
             let channel = answered.get();
@@ -202,13 +202,10 @@ impl Connection {
             return Ok(());
         }
         if !self.cx.account.has_room_for(body.len().saturating_add(size_of::<SessionEndpoint>())) {
-            let why = "no memory is left for another session: max_held_bytes";
-            return Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, why));
+            return no_memory();
         }
         let Ok((channel, id)) = self.insert_session(SessionConfig::new()) else {
-            let max = self.remote_channel_max().min(self.cx.config.channel_max);
-            let why = format!("no channel is left up to channel-max {max}, or no id for a session (2.7.1)");
-            return Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, &why));
+            return no_channel(self.remote_channel_max().min(self.cx.config.channel_max));
         };
         self.channels.insert(remote, channel);
         let auto_accept = self.cx.config.auto_accept_sessions;
@@ -216,9 +213,7 @@ impl Connection {
         session.on_begin(begin, body, remote, cx);
         if auto_accept {
             let written = session.write_begin(cx);
-            return written.map_err(|error| {
-                ProtocolError::connection(ErrorCondition::FrameSizeTooSmall, &format!("{error}"))
-            });
+            return written.map_err(unwritable);
         }
         cx.answerable_event(Event::SessionRequested { session: id }, 0);
         Ok(())
@@ -274,11 +269,39 @@ impl Connection {
 }
 
 #[cold]
-fn answers_no_begin<T>(channel: u16, state: &str) -> Result<T, ProtocolError> {
+#[inline(never)]
+fn channel_in_use(remote: u16) -> Result<(), ProtocolError> {
+    not_allowed(&format!("a begin on channel {remote}, which a session uses (2.5.1)"))
+}
+
+#[cold]
+#[inline(never)]
+fn no_memory() -> Result<(), ProtocolError> {
+    let why = "no memory is left for another session: max_held_bytes";
+    Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, why))
+}
+
+#[cold]
+#[inline(never)]
+fn no_channel(max: u16) -> Result<(), ProtocolError> {
+    let why = format!("no channel is left up to channel-max {max}, or no id for a session (2.7.1)");
+    Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, &why))
+}
+
+#[cold]
+#[inline(never)]
+fn unwritable(error: CommandError) -> ProtocolError {
+    ProtocolError::connection(ErrorCondition::FrameSizeTooSmall, &format!("{error}"))
+}
+
+#[cold]
+#[inline(never)]
+fn answers_no_begin(channel: u16, state: &str) -> Result<(), ProtocolError> {
     not_allowed(&format!("a begin with remote-channel {channel}, which answers none: {state} (2.7.2)"))
 }
 
 #[cold]
+#[inline(never)]
 fn unmapped(remote: u16) -> Result<u16, ProtocolError> {
     let why = format!("a frame on channel {remote}, which has no session (2.5.1)");
     Err(ProtocolError::connection(ErrorCondition::NotAllowed, &why))

@@ -313,7 +313,7 @@ impl Connection {
     /// Ends the connection for a frame. If that is a close, no other is waited for.
     #[cold]
     pub(super) fn on_faulty_frame(&mut self, error: ProtocolError, header: FrameHeader, kind: Kind) {
-        self.violation(on_channel(error, header.channel));
+        self.violation(error);
         if kind == Kind::Close && header.kind == FrameKind::Amqp && self.apply(ConnectionTrigger::RecvClose) {
             self.end(ConnectionEnd::PeerClose(None));
         }
@@ -371,10 +371,7 @@ impl Connection {
         }
         // 2.7.1: an empty frame has to keep to the channels too.
         if header.channel > self.cx.config.channel_max {
-            let (channel, max) = (header.channel, self.cx.config.channel_max);
-            let why = format!("channel {channel} is above our channel-max of {max} (2.7.1)");
-            let error = ProtocolError::connection(ErrorCondition::FramingError, &why);
-            return if kind == Kind::Close { self.on_faulty_close(error) } else { Err(error) };
+            return self.refuse_channel(&header, kind);
         }
         if body.is_empty() {
             return Ok(());
@@ -391,7 +388,7 @@ impl Connection {
             Kind::Open => {
                 let open = from_slice(body, limits.for_held(body.len()))?;
                 if header.channel != 0 {
-                    return not_allowed(&format!("open on channel {}, not on 0 (2.4.1)", header.channel));
+                    return open_on(header.channel);
                 }
                 self.on_open(open)
             }
@@ -417,10 +414,26 @@ impl Connection {
                     // Nothing can be answered after close.
                     ConnectionState::CloseSent => Ok(()),
                     // 2.4.7: the first frame is open.
-                    state => before_open(kind, state),
+                    _ => self.refuse_before_open(kind),
                 }
             }
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_before_open(&self, kind: Kind) -> Result<(), ProtocolError> {
+        let (name, state) = (kind.name(), self.state.name());
+        not_allowed(&format!("open is due, not {name}: the connection is {state} (2.4.7)"))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_channel(&mut self, header: &FrameHeader, kind: Kind) -> Result<(), ProtocolError> {
+        let (channel, max) = (header.channel, self.cx.config.channel_max);
+        let why = format!("channel {channel} is above our channel-max of {max} (2.7.1)");
+        let error = ProtocolError::connection(ErrorCondition::FramingError, &why);
+        if kind == Kind::Close { self.on_faulty_close(error) } else { Err(error) }
     }
 
     /// Returns the answer that a frame has to wait for: to the peer's open, or to the begin on its channel.
@@ -533,25 +546,12 @@ fn kind_uncommon(header: FrameHeader, input: &mut impl Input) -> Kind {
     Kind::of(input.chunk().get(header.body..header.size).unwrap_or_default())
 }
 
-/// Adds the channel to the description of bytes that do not decode: they can be of any frame.
 #[cold]
-fn on_channel(mut error: ProtocolError, channel: u16) -> ProtocolError {
-    if let ProtocolError::Connection(error) = &mut error
-        && error.condition == ErrorCondition::DecodeError
-        && let Some(why) = &error.description
-    {
-        error.description = Some(format!("channel {channel}: {why}").into());
-    }
-    error
+#[inline(never)]
+fn open_on(channel: u16) -> Result<(), ProtocolError> {
+    not_allowed(&format!("open on channel {channel}, not on 0 (2.4.1)"))
 }
 
-#[cold]
-fn before_open(kind: Kind, state: ConnectionState) -> Result<(), ProtocolError> {
-    let (name, state) = (kind.name(), state.name());
-    not_allowed(&format!("open is due, not {name}: the connection is {state} (2.4.7)"))
-}
-
-#[cold]
 pub(super) fn not_allowed<T>(why: &str) -> Result<T, ProtocolError> {
     Err(ProtocolError::connection(ErrorCondition::NotAllowed, why))
 }

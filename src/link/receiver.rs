@@ -506,17 +506,20 @@ pub(crate) fn len_u64(payload: &Bytes) -> u64 {
 }
 
 #[cold]
+#[inline(never)]
 fn invalid<T>(why: &'static str) -> Result<T, ProtocolError> {
     Err(ProtocolError::link(ErrorCondition::InvalidField, why))
 }
 
 #[cold]
+#[inline(never)]
 fn beyond_credit<T>(count: SequenceNo) -> Result<T, ProtocolError> {
     let why = format!("a delivery beyond the link-credit, 0 at delivery-count {count} (2.6.7)");
     Err(ProtocolError::link(ErrorCondition::TransferLimitExceeded, &why))
 }
 
 #[cold]
+#[inline(never)]
 fn too_large<T>(size: u64, max: u64) -> Result<T, ProtocolError> {
     let why = format!("a message of {size} bytes or more exceeds the maximum of {max} (2.7.3)");
     Err(ProtocolError::link(ErrorCondition::MessageSizeExceeded, &why))

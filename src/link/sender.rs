@@ -153,6 +153,7 @@ impl SenderEndpoint {
     }
 
     #[cold]
+    #[inline(never)]
     fn refuse_count<T>(&self, theirs: SequenceNo) -> Result<T, ProtocolError> {
         let ours = self.delivery_count;
         let why = format!("delivery-count {theirs} in a flow is ahead of its sender's, {ours} (2.6.7)");

@@ -241,22 +241,33 @@ impl SessionEndpoint {
                 }
                 continue;
             };
-            let max = self.remote_handle_max;
-            let why = if u32::from(handle) > max {
-                format!("handle {handle} is above the peer's handle-max of {max} (2.7.2)")
-            } else if cx.frame(&attach).is_err() || !link.common.apply(LinkTrigger::SendAttach) {
-                format!("the attach does not fit the peer's max-frame-size of {} (2.7.1)", cx.max_frame_size)
-            } else {
-                cx.timers.set(Timer::Link(id), cx.config.timeouts.attach);
-                let flow_owed = core::mem::take(&mut link.common.flow_owed) || link.common.echo.is_due();
-                if flow_owed || matches!(id, LinkId::Receiver(_)) {
-                    self.schedule_link_flow(handle);
-                }
+            let is_written = u32::from(handle) <= self.remote_handle_max
+                && cx.frame(&attach).is_ok()
+                && link.common.apply(LinkTrigger::SendAttach);
+            if !is_written {
+                self.end_unwritable(handle, cx);
                 continue;
-            };
-            let failure = Failure::new(Cause::Refused, ErrorCondition::NotAllowed, why);
-            let _ = self.end_link(handle, LinkEnd::Unwritable(failure), cx);
+            }
+            cx.timers.set(Timer::Link(id), cx.config.timeouts.attach);
+            let flow_owed = core::mem::take(&mut link.common.flow_owed) || link.common.echo.is_due();
+            if flow_owed || matches!(id, LinkId::Receiver(_)) {
+                self.schedule_link_flow(handle);
+            }
         }
+    }
+
+    /// Ends a link whose attach waited for the peer's begin, and cannot be written.
+    #[cold]
+    #[inline(never)]
+    fn end_unwritable(&mut self, handle: u16, cx: &mut Context) {
+        let max = self.remote_handle_max;
+        let why = if u32::from(handle) > max {
+            format!("handle {handle} is above the peer's handle-max of {max} (2.7.2)")
+        } else {
+            format!("the attach does not fit the peer's max-frame-size of {} (2.7.1)", cx.max_frame_size)
+        };
+        let failure = Failure::new(Cause::Refused, ErrorCondition::NotAllowed, why);
+        let _ = self.end_link(handle, LinkEnd::Unwritable(failure), cx);
     }
 
     /// Handles the peer's attach, of which `body` is the encoding.

@@ -345,10 +345,10 @@ impl SessionEndpoint {
         epoch: u32,
         number: Option<DeliveryNumber>,
     ) -> Result<&mut UnsettledMap<UnsettledEntry<ReceiverId>>, ProtocolError> {
-        let Some(number) = number else { return without_number() };
+        let Some(number) = number else { return Err(without_number()) };
         let incoming = incoming.get_or_insert_with(|| UnsettledMap::new(number, epoch));
         if incoming.next_number() != number {
-            return out_of_order(number, incoming.next_number());
+            return Err(out_of_order(number, incoming.next_number()));
         }
         Ok(incoming)
     }

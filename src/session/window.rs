@@ -78,6 +78,7 @@ impl Window {
     }
 
     #[cold]
+    #[inline(never)]
     fn refuse_transfer<T>(&self) -> Result<T, ProtocolError> {
         let next = self.next_incoming_id.map_or(0, TransferNumber::get);
         let why = format!("a transfer beyond the incoming-window, 0 at next-incoming-id {next} (2.5.6)");
@@ -85,6 +86,7 @@ impl Window {
     }
 
     #[cold]
+    #[inline(never)]
     fn refuse_flow<T>(&self, known: TransferNumber) -> Result<T, ProtocolError> {
         let next = self.next_outgoing_id;
         let why = format!("next-incoming-id {known} in a flow is ahead of next-outgoing-id {next} (2.5.6)");

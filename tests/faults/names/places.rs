@@ -108,7 +108,7 @@ fn fault_of_a_frame_is_described_with_its_handle_channel_or_delivery_id() {
         (
             frame(0, b"\x00\x53\x16\xc0\x03\x01\x43"),
             "amqp:decode-error",
-            "channel 0: the value is cut short (1.2) at byte 5",
+            "the value is cut short (1.2) at byte 5",
         ),
     ] {
         let details = details(&mut receiving(), &frames);
