@@ -7,6 +7,8 @@
 //! With `--url amqps://HOST:PORT` it does the same against a broker. It takes what is in the queue, so it should have one
 //! of its own, `--address NAME`. With `--cbs TOKEN` it authorizes itself for that queue first.
 
+#[path = "common/advice.rs"]
+mod advice;
 #[path = "common/dial.rs"]
 mod dial;
 #[path = "common/login.rs"]
@@ -21,7 +23,6 @@ mod tls_client;
 use std::{
     cell::RefCell,
     collections::VecDeque,
-    error::Error,
     fmt::Display,
     io::{self, ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
@@ -32,6 +33,7 @@ use std::{
     time::Duration,
 };
 
+use advice::{AnyError, about};
 use amqp_proto::{
     Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, ReceiverConfig, SenderConfig,
     SenderId,
@@ -40,13 +42,15 @@ use amqp_proto::{
     frame::Payload,
     message::Message,
     sasl::Mechanism,
+    spec::definitions::AmqpError,
+    types::Symbol,
 };
 use bytes::{Buf, BytesMut};
 use clap::Parser;
 use dial::Place;
 use tls_client::TlsOptions;
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+type Result<T> = std::result::Result<T, AnyError>;
 
 const MESSAGES: usize = 5;
 
@@ -83,8 +87,8 @@ struct Program {
     /// The audience, and the token that is still to be put.
     cbs: Option<(String, Token)>,
     received: usize,
-    /// The first error.
-    failure: Option<String>,
+    /// The last error.
+    failure: Option<AnyError>,
 }
 
 /// The reason why a line could not be printed.
@@ -138,11 +142,21 @@ fn on_event(shared: &Rc<RefCell<Program>>, event: &str, error_detail: Option<&st
         }
         _ if error_detail.is_some() => {
             // The last event of a connection that failed is its own, after those of its links and sessions.
-            program.failure = Some(line);
+            program.failure = Some(match event {
+                "TOKEN_ERROR" => about(line, "check the token of --cbs, and that it is for this address"),
+                _ => about(event, error_of(error_detail.unwrap_or_default())),
+            });
             program.close_all();
         }
         _ => {}
     }
+}
+
+/// Returns the error that a detail is the text of: its condition and its description.
+fn error_of(detail: &str) -> AmqpError {
+    let (condition, description) = detail.split_once(": ").unwrap_or((detail, ""));
+    let condition = Symbol::try_from(condition).unwrap_or_default();
+    AmqpError::described(condition.into(), description)
 }
 
 impl Program {
@@ -172,13 +186,7 @@ fn main() -> ExitCode {
         Some(url) => run_with_broker(url, &options),
         None => run_alone(&options),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "agent: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    advice::end("agent", done)
 }
 
 fn run_alone(options: &Options) -> Result<()> {
@@ -190,7 +198,7 @@ fn run_alone(options: &Options) -> Result<()> {
 }
 
 fn run_with_broker(url: &str, options: &Options) -> Result<()> {
-    let place = Place::parse(url).map_err(|error| error.to_string())?;
+    let place = Place::parse(url)?;
     let mut config = ConnectionConfig::client("agent").idle_timeout(IDLE);
     let address = options.address.clone().or(Some(place.address.clone()).filter(|path| !path.is_empty()));
     let mut program = Program { address: address.unwrap_or("queue".into()), ..Program::default() };
@@ -214,7 +222,7 @@ fn run_with_broker(url: &str, options: &Options) -> Result<()> {
     let id = connection.id();
     program.borrow_mut().connection = Some(connection);
 
-    let mut transport = place.connect(&options.tls, PATIENCE).map_err(|error| error.to_string())?;
+    let mut transport = place.connect(&options.tls, PATIENCE)?;
     let tunnel = transport.tunnel().unwrap_or_default();
     agent.connection_mut(id).ok_or("the connection has ended")?.set_tunnel(tunnel)?;
     let (clock, mut input, mut progress) = (std::time::Instant::now(), BytesMut::new(), Progress::NeedInput);
@@ -254,12 +262,14 @@ fn run_with_broker(url: &str, options: &Options) -> Result<()> {
     transport.end_output();
     let _ = transport.flush();
 
-    let program = program.borrow();
+    let mut program = program.borrow_mut();
     print(&format_args!("{} messages received, {:?}", program.received, agent.counts()));
-    match (&program.failure, UNPRINTED.get()) {
-        (Some(failure), _) => Err(failure.clone().into()),
-        (None, Some(error)) => Err(format!("standard output: {error}").into()),
-        _ if program.received < MESSAGES => Err("not every message arrived".into()),
+    match (program.failure.take(), UNPRINTED.get()) {
+        (Some(failure), _) => Err(failure),
+        (None, Some(error)) => Err(about("standard output", io::Error::from(error.kind()))),
+        _ if program.received < MESSAGES => {
+            Err(about("not every message arrived", "pass the --address of a queue of its own"))
+        }
         _ => Ok(()),
     }
 }

@@ -8,6 +8,8 @@
 //! cargo run --example receive -- amqps://localhost/queue --ca ca.pem --cert me.pem --key me.key
 //! ```
 
+#[path = "common/advice.rs"]
+mod advice;
 #[path = "common/client.rs"]
 mod client;
 #[path = "common/dial.rs"]
@@ -35,6 +37,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use advice::about;
 use amqp_proto::{
     Event, ReceiverConfig, ReceiverId, Timeouts,
     extensions::filters::Filter,
@@ -163,7 +166,8 @@ fn receive(
                 more = top_up(client, receiver, arguments, *received)?;
             }
             Some(Event::ReceiverDrained { timed_out: true, .. }) => {
-                return Err(format!("no end of the drain in {} ms", arguments.drain_timeout).into());
+                let what = format!("no end of the drain in {} ms", arguments.drain_timeout);
+                return Err(about(what, "raise --drain-timeout, or see the peer's log"));
             }
             // Credit left unused means that the sender has no more messages.
             Some(Event::ReceiverDrained { receiver, .. }) => {
@@ -172,10 +176,13 @@ fn receive(
                 more = used_up && drain(client, receiver, arguments, *received)?;
             }
             Some(event) => check_open(&event)?,
-            None if client.peer.connection.is_closed() => return Err("the connection is over".into()),
+            None if client.peer.connection.is_closed() => {
+                return Err(about("the connection is over", "start it again"));
+            }
             None if !is_open => {
                 let waited = arguments.timeout.unwrap_or_default();
-                return Err(format!("the link was not opened in {waited} ms").into());
+                let what = format!("the link was not opened in {waited} ms");
+                return Err(about(what, "raise --timeout, or see the peer's log"));
             }
             None if until.is_none_or(|until| Instant::now() < until) => {
                 more = top_up(client, receiver, arguments, *received)?;
@@ -208,19 +215,16 @@ fn run(arguments: &Arguments) -> Result<()> {
         received as f64 / seconds.max(f64::EPSILON)
     );
     done?;
-    shown?;
+    shown.map_err(|error| about("standard output", error))?;
     match arguments.count {
-        Some(count) if received < count => Err(format!("{received} of {count} messages came").into()),
+        Some(count) if received < count => {
+            let what = format!("{received} of {count} messages came");
+            Err(about(what, "send more, or pass a smaller --count or a longer --timeout"))
+        }
         _ => Ok(()),
     }
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "receive: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    advice::end("receive", run(&Arguments::parse()))
 }

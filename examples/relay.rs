@@ -9,27 +9,30 @@
 //! serve a client, one for each direction. Each writes what it has read before it reads more, so a slow end slows the
 //! other down.
 
+#[path = "common/advice.rs"]
+mod advice;
 #[path = "common/subprotocol.rs"]
 mod subprotocol;
 
 use std::{
-    error::Error,
     fs,
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
+    process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
 
+use advice::{AnyError, about};
 use clap::Parser;
 use tungstenite::{
     Message, WebSocket,
     protocol::{Role, WebSocketConfig},
 };
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+type Result<T> = std::result::Result<T, AnyError>;
 
 /// The largest binary message in bytes, in either direction.
 const MESSAGE: usize = 1 << 20;
@@ -91,9 +94,14 @@ impl Write for Socket {
     }
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    advice::end("relay", run())
+}
+
+fn run() -> Result<()> {
     let arguments = Arc::new(Arguments::parse());
-    let listener = TcpListener::bind(arguments.listen)?;
+    let at = |error| about(format!("--listen {}", arguments.listen), error);
+    let listener = TcpListener::bind(arguments.listen).map_err(at)?;
     println!("listening on {}", listener.local_addr()?);
     let clients = Arc::new(());
     loop {
@@ -156,7 +164,7 @@ fn read_head(mut tcp: &TcpStream) -> Result<Vec<u8>> {
 
 /// Relays between a WebSocket and the broker until both directions have ended.
 fn connect(tcp: TcpStream, head: Vec<u8>, to: SocketAddr) -> Result<()> {
-    let broker = Arc::new(TcpStream::connect_timeout(&to, PATIENCE)?);
+    let broker = Arc::new(TcpStream::connect_timeout(&to, PATIENCE).map_err(|error| about(to, error))?);
     broker.set_nodelay(true)?;
     broker.set_write_timeout(Some(DEAF))?;
     let (head, write) = (io::Cursor::new(head), Arc::new(Mutex::new(tcp.try_clone()?)));

@@ -6,6 +6,8 @@
 //! cargo run --example send -- amqps://user:password@localhost/queue --ca ca.pem
 //! ```
 
+#[path = "common/advice.rs"]
+mod advice;
 #[path = "common/client.rs"]
 mod client;
 #[path = "common/dial.rs"]
@@ -29,11 +31,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use advice::about;
 use amqp_proto::{
     CommandError, Event, SendOptions, SenderConfig, SenderId, Timeouts,
     frame::Payload,
     message::Message,
-    spec::{definitions::SenderSettleMode, delivery_state::DeliveryState},
+    spec::{
+        definitions::{AmqpError, SenderSettleMode},
+        delivery_state::DeliveryState,
+    },
 };
 use clap::Parser;
 use client::{Client, Connect, Result, check_open};
@@ -90,7 +96,7 @@ struct Counts {
     /// Settled without an outcome.
     unclear: u64,
     /// The receiver's reason for the first rejection that has one.
-    reason: Option<String>,
+    reason: Option<AmqpError>,
 }
 
 impl Counts {
@@ -103,7 +109,7 @@ impl Counts {
             Some(DeliveryState::Accepted(_)) => &mut self.accepted,
             Some(DeliveryState::Rejected(rejected)) => {
                 if let (None, Some(error)) = (&self.reason, &rejected.error) {
-                    self.reason = Some(error.to_string());
+                    self.reason = Some(error.clone());
                 }
                 &mut self.rejected
             }
@@ -127,7 +133,8 @@ fn message(arguments: &Arguments, number: u64) -> Result<Payload> {
         return Ok(builder.data(body.clone()).build());
     }
     let mut body = Vec::new();
-    body.try_reserve_exact(arguments.size.max(20)).map_err(|error| format!("--size: {error}"))?;
+    body.try_reserve_exact(arguments.size.max(20))
+        .map_err(|error| about(format!("--size: {error}"), "pass less"))?;
     write!(body, "{number:010}")?;
     body.resize(arguments.size, b'x');
     Ok(builder.data(body).build())
@@ -195,11 +202,14 @@ fn send(
                 }
             }
             Some(event) => check_open(&event)?,
-            None if client.peer.connection.is_closed() => return Err("the connection is over".into()),
+            None if client.peer.connection.is_closed() => {
+                return Err(about("the connection is over", "start it again"));
+            }
             None if is_turn => {}
             None => {
                 let waited = arguments.timeout.unwrap_or_default();
-                return Err(format!("neither credit nor an outcome in {waited} ms").into());
+                let what = format!("neither credit nor an outcome in {waited} ms");
+                return Err(about(what, "receive from the address to make room, or raise --timeout"));
             }
         }
         due = if open { fill(client, sender, arguments, counts, start)? } else { None };
@@ -233,22 +243,18 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     done?;
     if !arguments.settled {
-        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        return Err(format!(
-            "{} of {sent} were not accepted, {unclear} of them settled without an outcome{reason}",
+        let what = format!(
+            "{} of {sent} were not accepted, {unclear} of them settled without an outcome",
             sent - accepted
-        )
-        .into());
+        );
+        return Err(match reason {
+            Some(reason) => about(what, reason),
+            None => about(what, "see the peer's log for the reason, and send again"),
+        });
     }
     Ok(())
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "send: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    advice::end("send", run(&Arguments::parse()))
 }

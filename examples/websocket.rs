@@ -6,11 +6,12 @@
 //! [`run`] moves the bytes. A binary message is a part of the stream and never a frame (OASIS amqp-wsb v1.0 CS01). For
 //! `wss`, put TLS on the socket first.
 
+#[path = "common/advice.rs"]
+mod advice;
 #[path = "common/subprotocol.rs"]
 mod subprotocol;
 
 use std::{
-    error::Error,
     io::{self, ErrorKind, Read, Write},
     net::{TcpListener, TcpStream, ToSocketAddrs as _},
     process::ExitCode,
@@ -18,6 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use advice::{AnyError, about};
 use amqp_proto::{
     Connection, ConnectionConfig, CreditPolicy, Event, Progress, ReceiverConfig, SenderConfig, SessionConfig,
     extensions::websocket::SUBPROTOCOL,
@@ -34,7 +36,7 @@ use tungstenite::{
     protocol::WebSocketConfig,
 };
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+type Result<T> = std::result::Result<T, AnyError>;
 
 /// The largest binary message in bytes, of ours and of the peer.
 const MESSAGE: usize = 64 * 1024;
@@ -221,24 +223,34 @@ fn show(who: &str, event: &Event) -> Result<()> {
     let detail = event.error_detail();
     let shown = detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
     writeln!(io::stdout(), "{who} {}{shown}", event.name())?;
-    detail.map_or(Ok(()), |detail| Err(detail.into()))
+    match event {
+        Event::ConnectionError(failure)
+        | Event::SessionError { failure, .. }
+        | Event::SenderError { failure, .. }
+        | Event::ReceiverError { failure, .. } => Err(about(event.name(), (**failure).clone())),
+        _ => Ok(()),
+    }
 }
 
 /// Sends one message, and closes when it is settled.
 fn client(url: &str, address: &str) -> Result<()> {
-    let mut request = url.into_client_request()?;
+    const FORM: &str = "write it as ws://HOST:PORT/PATH";
+    let mut request = url.into_client_request().map_err(|error| about(format!("the URL: {error}"), FORM))?;
     request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     let uri = request.uri();
     if uri.scheme_str() != Some("ws") {
-        return Err("the URL does not start with ws://".into());
+        return Err(about("the URL does not start with ws://", FORM));
     }
-    let host = uri.host().ok_or("the URL has no host")?.trim_matches(['[', ']']).to_owned();
-    let server = (&*host, uri.port_u16().unwrap_or(80)).to_socket_addrs()?.next();
-    let server = server.ok_or("the host has no address")?;
-    let socket = Socket::new(TcpStream::connect_timeout(&server, PATIENCE)?)?;
+    let host =
+        uri.host().ok_or_else(|| about("the URL has no host", FORM))?.trim_matches(['[', ']']).to_owned();
+    let servers = (&*host, uri.port_u16().unwrap_or(80)).to_socket_addrs();
+    let server = servers.map_err(|error| about(&host, error))?.next();
+    let server = server.ok_or_else(|| about(&host, io::Error::from(ErrorKind::AddrNotAvailable)))?;
+    let socket = TcpStream::connect_timeout(&server, PATIENCE).map_err(|error| about(server, error))?;
+    let socket = Socket::new(socket)?;
     // It fails unless the server has chosen the subprotocol.
     let (socket, _) = tungstenite::client::client_with_config(request, socket, Some(limits()))
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| about(error, "check the URL, and that it serves AMQP over WebSocket"))?;
 
     let config = ConnectionConfig::client("websocket-client").hostname(&*host).idle_timeout(IDLE);
     let mut connection = Connection::new(config.sasl(Mechanism::anonymous()));
@@ -255,7 +267,9 @@ fn client(url: &str, address: &str) -> Result<()> {
                 is_sent = true;
             }
             Event::DeliverySettled { state, .. } => {
-                let state = state.ok_or("the message was settled without an outcome")?;
+                let state = state.ok_or_else(|| {
+                    about("the message was settled without an outcome", "see the server's log")
+                })?;
                 writeln!(io::stdout(), "client: the message was {}", state.type_name())?;
                 is_accepted = state == amqp_proto::spec::delivery_state::DeliveryState::ACCEPTED;
                 connection.close(None)?;
@@ -264,7 +278,11 @@ fn client(url: &str, address: &str) -> Result<()> {
         }
         Ok(())
     })?;
-    if is_accepted { Ok(()) } else { Err("the message was not accepted".into()) }
+    if is_accepted {
+        Ok(())
+    } else {
+        Err(about("the message was not accepted", "see the outcome above, and check --address"))
+    }
 }
 
 /// Accepts what one client asks for, and prints its messages.
@@ -293,13 +311,7 @@ fn server(socket: TcpStream) -> Result<()> {
 }
 
 fn main() -> ExitCode {
-    match start() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    advice::end("websocket", start())
 }
 
 fn start() -> Result<()> {

@@ -391,7 +391,7 @@ impl Context {
     #[inline]
     pub(crate) fn check_open(&self) -> Result<(), CommandError> {
         if self.close_sent {
-            return Err(CommandError::IllegalState("the connection is closed, or closing"));
+            return Err(CommandError::IllegalState("the connection is closed, or closing (2.4.3)"));
         }
         Ok(())
     }
@@ -400,8 +400,8 @@ impl Context {
     fn refuse_new_work(&self) -> Result<(), CommandError> {
         self.check_open()?;
         Err(CommandError::IllegalState(match self.output_lost {
-            true => "the transport takes no more output",
-            false => "the connection is closed, or closing",
+            true => "the transport takes no more output (2.4.6)",
+            false => "the connection is closed, or closing (2.4.3)",
         }))
     }
 

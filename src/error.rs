@@ -13,6 +13,21 @@ use crate::{
 };
 
 /// A command that was not carried out. Nothing has changed.
+///
+/// It displays the state that does not allow the command and the section of the standard, such as "not possible in this
+/// state: the session is ending (2.5.5)". It is small and owns nothing, so it does not repeat an argument of the call:
+/// the id of the session, link or delivery is in the caller's hand, and belongs in a report beside the error.
+///
+/// ```
+/// use amqp_proto::{CommandError, Connection, ConnectionConfig};
+///
+/// let mut server = Connection::new(ConnectionConfig::server("server"));
+/// let refused = server.close(None).unwrap_err();
+/// assert_eq!(
+///     refused.to_string(),
+///     "not possible in this state: the connection has not been opened (2.4.7)"
+/// );
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CommandError {
@@ -29,30 +44,30 @@ pub enum CommandError {
     #[error("not possible in this state: {0}")]
     IllegalState(&'static str),
     /// The link has no credit (2.6.7). `SENDER_READY` follows once there is some.
-    #[error("the link has no credit")]
+    #[error("the link has no credit (2.6.7)")]
     NoCredit,
     /// The peer's incoming window is used up (2.5.6). `SENDER_READY` follows once it opens.
-    #[error("the session's window is closed")]
+    #[error("the session's remote-incoming-window is closed (2.5.6)")]
     WindowClosed,
     /// As many bytes wait to be written as [`Limits::max_outbox_bytes`](crate::Limits::max_outbox_bytes) allows.
     /// `SENDER_READY` follows once they have been written.
-    #[error("too many bytes wait to be written")]
+    #[error("as many bytes wait to be written as max_outbox_bytes allows")]
     OutboxFull,
     /// As many deliveries of the session are unsettled as [`Limits::max_unsettled`](crate::Limits::max_unsettled) or the
     /// memory for them allows. `SENDER_READY` follows once some have been settled. Messages can still be sent settled.
-    #[error("too many deliveries are unsettled")]
+    #[error("as many deliveries are unsettled as max_unsettled or the memory allows")]
     TooManyUnsettled,
     /// The link is still sending an earlier message. `SENDER_READY` follows once that is done.
-    #[error("an earlier message is still being sent")]
+    #[error("an earlier message is still being sent on the link (2.6.14)")]
     Busy,
     /// The message is larger than the peer's max-message-size (2.7.3).
-    #[error("the message is larger than the peer's maximum of {max} bytes")]
+    #[error("the message is larger than the peer's max-message-size of {max} bytes (2.7.3)")]
     TooLarge {
         /// The peer's max-message-size, in bytes.
         max: u64,
     },
     /// The frame would be larger than the peer accepts (2.8.15 `frame-size-too-small`).
-    #[error("a frame of {size} bytes does not fit the peer's maximum of {max}")]
+    #[error("a frame of {size} bytes does not fit the peer's max-frame-size of {max} (2.7.1)")]
     FrameTooLarge {
         /// The frame's size, in bytes.
         size: usize,
@@ -63,7 +78,7 @@ pub enum CommandError {
     #[error("the limit is reached: {0}")]
     LimitReached(&'static str),
     /// The link's negotiated settle mode does not allow this settlement (2.7.5).
-    #[error("not allowed by the link's settle mode")]
+    #[error("the link's snd-settle-mode does not allow this settlement (2.7.5)")]
     SettleMode,
 }
 
@@ -167,6 +182,9 @@ impl fmt::Display for Cause {
 ///
 /// It displays as its cause. Its [`source`](core::error::Error::source) is [`error`](Self::error), and
 /// [`Event::error_detail`](crate::Event::error_detail) returns that as text.
+///
+/// The description of an error of ours names the handle, channel, delivery-id or link that it is about, the state or limit
+/// if that is the reason, and the section of the standard. It repeats at most 32 bytes of a peer's name, and no secret.
 ///
 /// ```
 /// use amqp_proto::Event;

@@ -126,15 +126,16 @@ assert_errors![
 ];
 
 #[test]
-fn command_errors_display_in_lower_case_without_parentheses_or_a_period() {
+fn command_errors_display_in_lower_case_without_a_period_and_with_the_section_at_the_end() {
     let errors = [
         CommandError::UnknownSession,
         CommandError::UnknownLink,
         CommandError::UnknownId,
-        CommandError::IllegalState("the session is ending"),
+        CommandError::IllegalState("the session is ending (2.5.5)"),
         CommandError::NoCredit,
         CommandError::WindowClosed,
         CommandError::OutboxFull,
+        CommandError::TooManyUnsettled,
         CommandError::Busy,
         CommandError::TooLarge { max: 1 },
         CommandError::FrameTooLarge { size: 513, max: 512 },
@@ -144,7 +145,12 @@ fn command_errors_display_in_lower_case_without_parentheses_or_a_period() {
     for error in errors {
         let text = error.to_string();
         let first = text.chars().next().unwrap();
-        assert!(first.is_lowercase() && !text.ends_with('.') && !text.contains(['(', ')']), "{text}");
+        assert!(first.is_lowercase() && !text.ends_with('.'), "{text}");
+        // Parentheses hold the section, and nothing else.
+        let (said, section) = text.split_once(" (").unwrap_or((&text, "0)"));
+        let section = section.strip_suffix(')').unwrap();
+        let is_section = section.split('.').all(|part| part.parse::<u8>().is_ok());
+        assert!(is_section && !said.contains(['(', ')']), "{text}");
     }
     assert_eq!(CommandError::UnknownLink.to_string(), "the link has ended or is unknown");
 }

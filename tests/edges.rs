@@ -197,7 +197,7 @@ fn state_after_a_terminal_outcome_is_refused() {
         .collect();
     let mut link = pair.server.receiver(receiver).unwrap();
     link.accept(ids[0]).unwrap();
-    let other = Err(CommandError::IllegalState("the delivery has another outcome already"));
+    let other = Err(CommandError::IllegalState("the delivery has another outcome already (3.4)"));
     assert_eq!(link.reject(ids[0], None), other);
     assert_eq!(link.disposition(ids[0], ids[1], false, Some(DeliveryState::RELEASED)), other);
     // The same once more is fine, and so is settling it.

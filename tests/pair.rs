@@ -15,7 +15,7 @@ fn one_message_passes_from_open_to_close() {
     let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("queue")).unwrap();
     assert_eq!(
         pair.client.sender(sender).unwrap().send(1_u32, b"early".as_slice()),
-        Err(CommandError::IllegalState("the link is not attached, or is being detached"))
+        Err(CommandError::IllegalState("the link is not attached, or is being detached (2.6.4)"))
     );
     pair.run();
     assert_eq!(names(&pair.client_events()), ["CONNECTION_OPEN", "SESSION_OPEN"]);

@@ -18,6 +18,7 @@
 //! | `tls_server.rs`, `../common/{stream, pem, subject}.rs` | TLS on a socket, certificates, their subjects |
 //! | `users.rs`, `scram_server.rs`, `../common/random.rs` | logins |
 //! | `peers.rs`, `../common/peer.rs` | all connections, a connection with its socket |
+//! | `../common/advice.rs` | the line of an error that ends it |
 //! | `node.rs`, `events.rs`, `attach.rs`, `address.rs` | the queues, events, links, names of queues |
 //! | `queue.rs`, `available.rs`, `consumer.rs` | a queue, its messages, a link that takes them |
 //! | `serve.rs`, `settle.rs` | the handing out of messages, the outcomes of deliveries |
@@ -28,6 +29,8 @@
 //! | `management.rs`, `event_hubs.rs`, `service_bus.rs`, `service_bus_body.rs` | operations of `$management` |
 
 mod address;
+#[path = "../common/advice.rs"]
+mod advice;
 mod attach;
 mod available;
 mod consumer;
@@ -72,7 +75,6 @@ mod tokens;
 mod users;
 
 use std::{
-    error::Error,
     io::{self, Write as _},
     net::SocketAddr,
     path::PathBuf,
@@ -80,6 +82,7 @@ use std::{
     time::Duration,
 };
 
+use advice::{AnyError, about};
 use amqp_proto::{ConnectionConfig, Limits, Timeouts, Tolerance, types::Symbol};
 use clap::Parser;
 use mio::Events;
@@ -150,7 +153,7 @@ fn config(arguments: &Arguments) -> ConnectionConfig {
 }
 
 /// Serves until it ends. Returns what to report then.
-fn run(broker: &mut Broker) -> Result<Option<String>, Box<dyn Error>> {
+fn run(broker: &mut Broker) -> Result<Option<String>, AnyError> {
     let mut out = io::stdout();
     if let Some(door) = &broker.door {
         writeln!(out, "listening on {}", door.address()?)?;
@@ -161,7 +164,10 @@ fn run(broker: &mut Broker) -> Result<Option<String>, Box<dyn Error>> {
         match (broker.turn(&mut ready)?, broker.close_at) {
             (0, _) => {}
             (1, None) => broker.stop(),
-            _ => return Err("a second signal to end: connections are dropped".into()),
+            _ => {
+                let what = "a second signal to end: connections are dropped";
+                return Err(about(what, "signal once, and wait as long as --grace"));
+            }
         }
     }
     let left = broker.node.messages();
@@ -171,14 +177,11 @@ fn run(broker: &mut Broker) -> Result<Option<String>, Box<dyn Error>> {
 fn main() -> ExitCode {
     let mut broker = match Broker::new(&Arguments::parse()) {
         Ok(broker) => broker,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "broker: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return advice::end("broker", Err(error)),
     };
     let (last, code) = match run(&mut broker) {
         Ok(last) => (last, ExitCode::SUCCESS),
-        Err(error) => (Some(format!("broker: {error}")), ExitCode::FAILURE),
+        Err(error) => (Some(advice::line("broker", error)), ExitCode::FAILURE),
     };
     broker.log.end(last);
     code

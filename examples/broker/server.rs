@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    error::Error,
     io::{self, ErrorKind},
     sync::Arc,
     time::{Duration, Instant},
@@ -15,7 +14,9 @@ use amqp_proto::{
 use mio::{Events, Interest, Poll, Token};
 
 use crate::{
-    Arguments, config,
+    Arguments,
+    advice::{AnyError, about},
+    config,
     door::Door,
     log::Log,
     node::{Bounds, Node},
@@ -59,12 +60,13 @@ pub struct Broker {
 }
 
 impl Broker {
-    pub fn new(arguments: &Arguments) -> Result<Self, Box<dyn Error>> {
+    pub fn new(arguments: &Arguments) -> Result<Self, AnyError> {
         let tls = match arguments.tls.as_deref() {
             Some([cert, key]) => Some(TlsServer::new(cert, key, arguments.client_ca.as_ref())?),
             _ => None,
         };
         arguments.logins.check()?;
+        let at = |error| about(format!("--listen {}", arguments.listen), error);
         let poll = Poll::new()?;
         let config = config(arguments);
         let bounds = Bounds {
@@ -79,7 +81,7 @@ impl Broker {
             max_connections: arguments.max_connections,
             grace: Duration::from_millis(arguments.grace),
             signals: Signals::new(poll.registry(), SIGNALS)?,
-            door: Some(Door::new(arguments.listen, poll.registry(), LISTENER)?),
+            door: Some(Door::new(arguments.listen, poll.registry(), LISTENER).map_err(at)?),
             poll,
             close_at: None,
             peers: Peers::default(),

@@ -1,14 +1,13 @@
 //! A server's end of TLS, from the first byte on.
 
 use std::{
-    error::Error,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use rustls::{ServerConfig, ServerConnection, crypto::ring, server::WebPkiClientVerifier};
 
-use crate::{pem, stream::Stream};
+use crate::{advice::AnyError, pem, stream::Stream};
 
 /// The server's certificate, and whose clients it knows.
 pub struct TlsServer(Arc<ServerConfig>);
@@ -16,7 +15,7 @@ pub struct TlsServer(Arc<ServerConfig>);
 impl TlsServer {
     /// Reads the files. With a `client_ca`, clients are asked for certificates that it vouches for. Those that have
     /// none are taken too, and have to log in another way.
-    pub fn new(cert: &Path, key: &Path, client_ca: Option<&PathBuf>) -> Result<Self, Box<dyn Error>> {
+    pub fn new(cert: &Path, key: &Path, client_ca: Option<&PathBuf>) -> Result<Self, AnyError> {
         let provider = Arc::new(ring::default_provider());
         let (chain, key) = pem::chain(cert, key)?;
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use amqp_proto::{ConnectionConfig, SaslPolicy, sasl::Mechanism};
 use clap::Args;
 
+use crate::advice::{AnyError, about};
 #[cfg(feature = "scram")]
 use crate::scram_server;
 
@@ -32,11 +33,11 @@ fn user(text: &str) -> Result<(String, String), String> {
 
 impl Logins {
     /// Fails if a user has two passwords.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), AnyError> {
         let mut names: Vec<_> = self.user.iter().map(|(name, _)| name).collect();
         names.sort_unstable();
         let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
-        twice.map_or(Ok(()), |pair| Err(format!("--user {} is there twice", pair[0])))
+        twice.map_or(Ok(()), |pair| Err(about(format!("--user {} is there twice", pair[0]), "leave one out")))
     }
 
     /// Adds the mechanisms to a configuration. Certificates can log in if clients are asked for them.

@@ -1,7 +1,6 @@
 //! The client that `send` and `receive` share: the options, one session, waiting for events.
 
 use std::{
-    error::Error,
     io::ErrorKind,
     time::{Duration, Instant},
 };
@@ -14,6 +13,7 @@ use clap::Args;
 use mio::{Events, Interest, Poll, Token, net};
 
 use crate::{
+    advice::{AnyError, about},
     dial::Place,
     login::{Sasl, mechanisms},
     peer::{LINGER, Peer, READ},
@@ -21,7 +21,7 @@ use crate::{
     tls_client::TlsOptions,
 };
 
-pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
+pub type Result<T> = std::result::Result<T, AnyError>;
 
 /// The time for the transport's connection, and for each of the peer's answers.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -161,7 +161,7 @@ impl Client {
                 until = Some(soon);
                 result = check(&event);
                 if let Some(reason) = self.peer.lost.take() {
-                    result = result.map_err(|error| format!("{error}: {reason}").into());
+                    result = result.map_err(|error| about(error, reason));
                 }
             }
             result = result.and_then(|()| if must_arrive { check_open(&event) } else { check(&event) });
@@ -176,7 +176,8 @@ impl Client {
             result = result.and_then(|()| check(&event));
         }
         if must_arrive && !answered {
-            result = result.and(Err("the connection ended before all was sent".into()));
+            let what = "the connection ended before all was sent";
+            result = result.and(Err(about(what, "see the peer's log, and send again")));
         }
         result
     }
@@ -188,9 +189,7 @@ pub fn check(event: &Event) -> Result<()> {
         Event::ConnectionError(failure)
         | Event::SessionError { failure, .. }
         | Event::SenderError { failure, .. }
-        | Event::ReceiverError { failure, .. } => {
-            Err(format!("{}: {failure}: {}", event.name(), failure.error).into())
-        }
+        | Event::ReceiverError { failure, .. } => Err(about(event.name(), (**failure).clone())),
         _ => Ok(()),
     }
 }
@@ -203,7 +202,10 @@ pub fn check_open(event: &Event) -> Result<()> {
         | Event::ReceiverClosed { .. }
         | Event::ReceiverDetached { .. }
         | Event::SessionClosed { .. }
-        | Event::ConnectionClosed => Err(format!("{}: the peer ended it", event.name()).into()),
+        | Event::ConnectionClosed => {
+            let what = format!("{}: the peer ended it", event.name());
+            Err(about(what, "see the peer's log, and start again"))
+        }
         event => check(event),
     }
 }

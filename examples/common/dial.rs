@@ -1,7 +1,6 @@
 //! The URL of a client, and the connection to its host, with TLS on it or without.
 
 use std::{
-    error::Error,
     io::{self, ErrorKind},
     net::{TcpStream, ToSocketAddrs as _},
     time::Duration,
@@ -10,7 +9,14 @@ use std::{
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::{stream::Stream, tls_client::TlsOptions};
+use crate::{
+    advice::{AnyError, about},
+    stream::Stream,
+    tls_client::TlsOptions,
+};
+
+/// The form of a URL.
+const FORM: &str = "write it as amqp[s]://[user:password@]host[:port]/address";
 
 /// `amqp[s]://[user:password@]host[:port]/address`, in its parts.
 pub struct Place {
@@ -22,15 +28,15 @@ pub struct Place {
 }
 
 impl Place {
-    pub fn parse(text: &str) -> Result<Self, Box<dyn Error>> {
-        let url = Url::parse(text)?;
+    pub fn parse(text: &str) -> Result<Self, AnyError> {
+        let url = Url::parse(text).map_err(|error| about(format!("the URL: {error}"), FORM))?;
         let (has_tls, port) = match url.scheme() {
             "amqp" => (false, 5672),
             "amqps" => (true, 5671),
-            other => return Err(format!("not an amqp URL but {other}").into()),
+            other => return Err(about(format!("not an amqp URL but {other}"), FORM)),
         };
         let decode = |part: &str| percent_decode_str(part).decode_utf8().map(|text| text.into_owned());
-        let host = url.host_str().ok_or("the URL has no host")?;
+        let host = url.host_str().ok_or_else(|| about("the URL has no host", FORM))?;
         // An address may begin with a slash of its own.
         let address = decode(url.path().strip_prefix('/').unwrap_or_default())?;
         let login = match (url.username(), url.password()) {
@@ -45,13 +51,9 @@ impl Place {
     /// `patience`.
     ///
     /// The socket of the stream blocks. For a connection, pass [`Stream::tunnel`] to `Connection::set_tunnel`.
-    pub fn connect(
-        &self,
-        options: &TlsOptions,
-        patience: Duration,
-    ) -> Result<Stream<TcpStream>, Box<dyn Error>> {
+    pub fn connect(&self, options: &TlsOptions, patience: Duration) -> Result<Stream<TcpStream>, AnyError> {
         if !self.has_tls && options.has_certificate() {
-            return Err("a client's certificate needs an amqps URL".into());
+            return Err(about("a client's certificate needs an amqps URL", "leave --cert out, or use amqps"));
         }
         let socket = self.reach(patience)?;
         // Without it the kernel holds back small frames until the peer has acknowledged earlier ones.
@@ -62,10 +64,13 @@ impl Place {
         }
     }
 
-    fn reach(&self, patience: Duration) -> io::Result<TcpStream> {
-        let mut result = Err(io::Error::new(ErrorKind::NotFound, "the host has no address"));
-        for address in (&*self.host, self.port).to_socket_addrs()? {
-            result = TcpStream::connect_timeout(&address, patience);
+    fn reach(&self, patience: Duration) -> Result<TcpStream, AnyError> {
+        let place = || format!("{}:{}", self.host, self.port);
+        let addresses = (&*self.host, self.port).to_socket_addrs().map_err(|error| about(place(), error))?;
+        let none = io::Error::new(ErrorKind::NotFound, "the host has no address");
+        let mut result = Err(about(place(), none));
+        for address in addresses {
+            result = TcpStream::connect_timeout(&address, patience).map_err(|error| about(address, error));
             if result.is_ok() {
                 break;
             }

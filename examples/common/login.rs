@@ -3,6 +3,8 @@
 use amqp_proto::sasl::Mechanism;
 use clap::ValueEnum;
 
+use crate::advice::{AnyError, about};
+
 #[cfg(feature = "scram")]
 mod random;
 #[cfg(feature = "scram")]
@@ -27,8 +29,11 @@ pub fn mechanisms(
     asked: Option<Sasl>,
     has_certificate: bool,
     login: Option<&(String, String)>,
-) -> Result<Vec<Mechanism>, &'static str> {
-    let user = || login.ok_or("this SASL mechanism needs a user and a password in the URL");
+) -> Result<Vec<Mechanism>, AnyError> {
+    let user = || {
+        let what = "this SASL mechanism needs a user and a password";
+        login.ok_or_else(|| about(what, "write the URL as amqp://user:password@host/address"))
+    };
     Ok(match asked {
         Some(Sasl::None) => Vec::new(),
         Some(Sasl::Anonymous) => vec![Mechanism::anonymous()],
@@ -37,7 +42,7 @@ pub fn mechanisms(
         Some(Sasl::Scram) => {
             let scram = user().map(|(user, password)| scram(user, password))?;
             if scram.is_empty() {
-                return Err("SCRAM is not built in: it needs the feature `scram`");
+                return Err(about("SCRAM is not built in", "build with `--features scram`"));
             }
             scram
         }

@@ -12,7 +12,10 @@ use amqp_proto::{
     types::Value,
 };
 
-use crate::client::{Client, Result};
+use crate::{
+    advice::about,
+    client::{Client, Result},
+};
 
 /// Bytes of bodies to collect before they are written.
 const BATCH: usize = 64 << 10;
@@ -71,7 +74,7 @@ impl Printer {
             }
         }
         self.bytes.clear();
-        done.map_err(|error| format!("standard output: {error}").into())
+        done.map_err(|error| about("standard output", error))
     }
 }
 

@@ -1,7 +1,6 @@
 //! A client's end of TLS: whom it trusts, and its own certificate.
 
 use std::{
-    error::Error,
     io::{self, ErrorKind},
     net::TcpStream,
     path::PathBuf,
@@ -12,7 +11,11 @@ use std::{
 use clap::Args;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, crypto::ring, pki_types::ServerName};
 
-use crate::{pem, stream::Stream};
+use crate::{
+    advice::{AnyError, about},
+    pem,
+    stream::Stream,
+};
 
 /// The options of TLS.
 #[derive(Args, Default)]
@@ -63,19 +66,19 @@ impl TlsOptions {
         host: &str,
         mut socket: TcpStream,
         patience: Duration,
-    ) -> Result<Stream<TcpStream>, Box<dyn Error>> {
+    ) -> Result<Stream<TcpStream>, AnyError> {
         let name = ServerName::try_from(host.to_owned())?;
         // RFC 6066, 3: an address is not named.
         let named = matches!(name, ServerName::DnsName(_)).then(|| host.to_owned());
         let mut tls = ClientConnection::new(Arc::new(self.config()?), name)?;
         shake_hands(&mut tls, &mut socket, patience).map_err(|error| match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => format!("TLS with {host}: timed out"),
-            _ => format!("TLS with {host}: {error}"),
+            ErrorKind::WouldBlock => about(format!("TLS with {host}"), io::Error::from(ErrorKind::TimedOut)),
+            _ => about(format!("TLS with {host}"), error),
         })?;
         Ok(Stream { socket, tls: Some(Box::new(tls.into())), host: named })
     }
 
-    fn config(&self) -> Result<ClientConfig, Box<dyn Error>> {
+    fn config(&self) -> Result<ClientConfig, AnyError> {
         let roots = match &self.ca {
             Some(file) => pem::roots(file)?,
             None => {

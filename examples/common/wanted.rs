@@ -9,7 +9,7 @@ use amqp_proto::{
 };
 use clap::Args;
 
-use crate::{client::Result, entry::Entry};
+use crate::{advice::about, client::Result, entry::Entry};
 
 /// The options about filters.
 #[derive(Args)]
@@ -147,7 +147,7 @@ impl Wanted {
             }
         }
         if selectors > 1 {
-            return Err("--filter: there are two selectors; join them by AND".into());
+            return Err(about("--filter: there are two selectors", "join them by AND"));
         }
         if !properties.is_empty() {
             filters.push(Filter::new(names::PROPERTIES, FilterDescriptor::Code(0x173), properties));
@@ -171,7 +171,8 @@ pub fn source(address: &str, filters: &[Filter]) -> Source {
 pub fn check(asked: &[Filter], answered: Option<&FilterSet>) -> Result<()> {
     match in_force(asked, answered).missing.first() {
         Some(missing) => {
-            Err(format!("the filter {} is not in force: {:?}", missing.filter.name(), missing.reason).into())
+            let what = format!("the filter {} is not in force: {:?}", missing.filter.name(), missing.reason);
+            Err(about(what, "leave --filter and --offset out, or receive from a peer that has the filter"))
         }
         None => Ok(()),
     }

@@ -1,7 +1,6 @@
 //! Packets of a pcap or pcapng capture.
 
 use std::{
-    error::Error,
     io::{self, Read},
     net::IpAddr,
 };
@@ -10,12 +9,17 @@ use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use pcap_parser::{Block, Linktype, PcapBlockOwned, PcapError, create_reader};
 
 use crate::{
+    advice::{AnyError, about},
     report::Report,
     tcp::{Connections, Segment},
 };
 
 /// Bytes of the largest block that is read.
 const LARGEST_BLOCK: usize = 1 << 20;
+
+fn unreadable(error: &PcapError<&[u8]>) -> AnyError {
+    about(format!("the capture can't be read: {error:?}"), "record it again, as pcap or pcapng")
+}
 
 /// An interface of a capture: the type of its packets, and their clock.
 #[derive(Clone, Copy)]
@@ -52,13 +56,8 @@ pub fn read_head(input: &mut impl Read, first: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// Reads a capture to its end, and passes its connections on as their bytes arrive.
-pub fn read(
-    input: impl Read + Send,
-    port: Option<u16>,
-    report: &mut Report<'_>,
-) -> Result<(), Box<dyn Error>> {
-    let failed = |error: PcapError<&[u8]>| format!("the capture can't be read: {error:?}");
-    let mut reader = create_reader(LARGEST_BLOCK, input).map_err(failed)?;
+pub fn read(input: impl Read + Send, port: Option<u16>, report: &mut Report<'_>) -> Result<(), AnyError> {
+    let mut reader = create_reader(LARGEST_BLOCK, input).map_err(|error| unreadable(&error))?;
     let mut connections = Connections::new(port);
     let mut interfaces: Vec<Interface> = Vec::new();
     let mut last_time = 0;
@@ -85,10 +84,10 @@ pub fn read(
                     is_cut = true;
                     break;
                 }
-                reader.refill().map_err(|error| format!("the capture can't be read: {error:?}"))?;
+                reader.refill().map_err(|error| unreadable(&error))?;
                 continue;
             }
-            Err(error) => return Err(format!("the capture is malformed: {error:?}").into()),
+            Err(error) => return Err(unreadable(&error)),
         };
         reader.consume(size);
     }

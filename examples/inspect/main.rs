@@ -12,6 +12,8 @@
 //!
 //! Bad input ends it with the error, its offset and the AMQP condition on standard error, and with exit code 1.
 
+#[path = "../common/advice.rs"]
+mod advice;
 mod capture;
 mod frames;
 mod json;
@@ -22,13 +24,13 @@ mod report;
 mod tcp;
 
 use std::{
-    error::Error,
     fs::{self, File},
     io::{self, BufWriter, Cursor, Read, Write},
     path::PathBuf,
     process::ExitCode,
 };
 
+use advice::{AnyError, about};
 use bytes::Bytes;
 use clap::Parser;
 
@@ -54,7 +56,7 @@ struct Arguments {
     file: PathBuf,
 }
 
-fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+fn run(arguments: &Arguments) -> Result<(), AnyError> {
     let mut input: Box<dyn Read + Send> = if arguments.file.as_os_str() == "-" {
         Box::new(io::stdin())
     } else {
@@ -78,20 +80,20 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         capture::read(input, arguments.port, &mut report)?;
         let data = report.finish()?;
         if let Some(path) = &arguments.html {
-            fs::write(path, page::page(&data))?;
+            fs::write(path, page::page(&data)).map_err(|error| about(path.display(), error))?;
         }
     } else if arguments.html.is_some() {
-        return Err("a page needs both directions of a connection: pass a pcap or pcapng capture".into());
+        return Err(about("a page needs both directions of a connection", "pass a pcap or pcapng capture"));
     } else if arguments.follow {
-        raw::follow(input, arguments.json, &mut out)?;
+        raw::follow(input, arguments.json, &mut out).map_err(raw::advised)?;
     } else {
         let mut bytes = Vec::new();
         input.read_to_end(&mut bytes)?;
         let bytes = Bytes::from(bytes);
         if arguments.message {
-            raw::print_message(&bytes, arguments.json, &mut out)?;
+            raw::print_message(&bytes, arguments.json, &mut out).map_err(raw::advised)?;
         } else {
-            raw::print(&bytes, arguments.json, &mut out)?;
+            raw::print(&bytes, arguments.json, &mut out).map_err(raw::advised)?;
         }
     }
     Ok(out.flush()?)
@@ -99,12 +101,5 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // A closed standard error is no reason to panic.
-            let _ = writeln!(io::stderr(), "inspect: {}: {error}", arguments.file.display());
-            ExitCode::FAILURE
-        }
-    }
+    advice::end(format_args!("inspect: {}", arguments.file.display()), run(&arguments))
 }

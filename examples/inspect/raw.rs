@@ -17,7 +17,11 @@ use amqp_proto::{
 use bytes::{Buf as _, Bytes, BytesMut};
 use serde_json::Value as Json;
 
-use crate::{json, line::Line};
+use crate::{
+    advice::{AnyError, about},
+    json,
+    line::Line,
+};
 
 /// An error of the input, and its offset.
 #[derive(Debug)]
@@ -128,8 +132,18 @@ fn section(bytes: &Bytes, section: &Section) -> Result<Line, Invalid> {
     Ok(Line { offset, size, kind: "section", name: section.kind.name().into(), channel: None, content })
 }
 
+/// Adds what to do about bytes that are not what they should be.
+pub fn advised(error: AnyError) -> AnyError {
+    match error.is::<Invalid>() {
+        true => {
+            about(error, "pass one direction of a connection from its start, or --message for one message")
+        }
+        false => error,
+    }
+}
+
 /// Prints a line for each section of a message.
-pub fn print_message(bytes: &Bytes, as_json: bool, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+pub fn print_message(bytes: &Bytes, as_json: bool, out: &mut impl Write) -> Result<(), AnyError> {
     let message = Message::parse(bytes.clone(), &ParseOptions::default()).map_err(Invalid::from)?;
     for each in message.sections() {
         section(bytes, &each)?.print(as_json, out)?;
@@ -139,7 +153,7 @@ pub fn print_message(bytes: &Bytes, as_json: bool, out: &mut impl Write) -> Resu
 }
 
 /// Prints a line for each header and frame.
-pub fn print(bytes: &Bytes, as_json: bool, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+pub fn print(bytes: &Bytes, as_json: bool, out: &mut impl Write) -> Result<(), AnyError> {
     let mut offset = 0;
     while offset < bytes.len() {
         let line = next(bytes, offset)?;
@@ -150,7 +164,7 @@ pub fn print(bytes: &Bytes, as_json: bool, out: &mut impl Write) -> Result<(), B
 }
 
 /// Prints a line for each header and frame as soon as it is whole, until the input ends.
-pub fn follow(mut input: impl Read, as_json: bool, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+pub fn follow(mut input: impl Read, as_json: bool, out: &mut impl Write) -> Result<(), AnyError> {
     let (mut held, mut passed, mut block) = (BytesMut::new(), 0, vec![0; 1 << 16]);
     loop {
         let count = match input.read(&mut block) {

@@ -12,14 +12,17 @@
 //! Nothing is copied on the way. A filled buffer becomes a chunk of [`Chunks`], whose payloads are slices of it. Output
 //! is taken by `next_chunk`: a large payload reaches the kernel in the memory that the application handed to `send`.
 
+#[path = "../common/advice.rs"]
+mod advice;
 mod ring;
 
 use std::{
     env,
-    error::Error,
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
+use advice::{AnyError, about};
 use amqp_proto::{
     Connection, ConnectionConfig, CreditPolicy, Event, LinkId, Progress, ReceiverConfig, SenderConfig,
     SenderId, SessionConfig, frame::Chunks, message::Message, sasl::Mechanism,
@@ -29,7 +32,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use compio::{BufResult, driver::DriverType, net::TcpStream, runtime::Runtime};
 use ring::{Completion, Ring};
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type Result<T> = std::result::Result<T, AnyError>;
 
 /// The number of messages, and the bytes of each.
 const COUNT: u64 = 200;
@@ -76,7 +79,9 @@ impl Job {
             }
             if !ring.is_writing() && self.engine.is_closed() {
                 let is_done = self.settled.min(self.received) == COUNT;
-                return is_done.then_some(()).ok_or_else(|| "the broker closed early".into());
+                return is_done
+                    .then_some(())
+                    .ok_or_else(|| about("the broker closed early", "see its log, and start again"));
             }
             if progress == Progress::NeedInput {
                 if let Some(mut buffer) = spare.take() {
@@ -128,11 +133,13 @@ impl Job {
                 self.engine.receiver(*receiver)?.accept(delivery.id)?;
                 self.received += 1;
             }
-            event => {
-                if let Some(detail) = event.error_detail() {
-                    return Err(format!("{}: {detail}", event.name()).into());
-                }
+            Event::ConnectionError(failure)
+            | Event::SessionError { failure, .. }
+            | Event::SenderError { failure, .. }
+            | Event::ReceiverError { failure, .. } => {
+                return Err(about(event.name(), (**failure).clone()));
             }
+            _ => {}
         }
         if (self.settled, self.received) == (COUNT, COUNT) && self.engine.is_open() {
             self.engine.close(None)?;
@@ -155,7 +162,7 @@ impl Job {
 }
 
 async fn client(broker: String) -> Result<Job> {
-    let socket = TcpStream::connect(broker).await?;
+    let socket = TcpStream::connect(&broker).await.map_err(|error| about(broker, error))?;
     socket.set_nodelay(true)?;
     let config = ConnectionConfig::client("owned-buffers").idle_timeout(Duration::from_secs(60));
     let mut engine = Connection::new(config.sasl(Mechanism::anonymous()));
@@ -170,8 +177,13 @@ async fn client(broker: String) -> Result<Job> {
     Ok(job)
 }
 
-fn main() -> Result<()> {
-    let broker = env::args().nth(1).ok_or("the argument is the address of a broker")?;
+fn main() -> ExitCode {
+    advice::end("owned_buffers", start())
+}
+
+fn start() -> Result<()> {
+    let missing = || about("there is no argument", "pass the address of a broker, as 127.0.0.1:5672");
+    let broker = env::args().nth(1).ok_or_else(missing)?;
     let runtime = Runtime::new()?;
     match runtime.driver_type() {
         DriverType::IoUring => println!("operations by io_uring"),

@@ -11,6 +11,8 @@
 //! [`driver`] is that of the example `tokio`. Nothing here queues without a bound: a sender gets no
 //! more credit than the receiver behind the router has granted, and a long delivery is read as fast as it is written.
 
+#[path = "../common/advice.rs"]
+mod advice;
 mod configs;
 mod credit;
 #[path = "../tokio/driver.rs"]
@@ -20,8 +22,9 @@ mod links;
 mod mirror;
 mod route;
 
-use std::{error::Error, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
+use advice::{AnyError, about};
 use amqp_proto::{
     Connection, ConnectionConfig, Event,
     sasl::Mechanism,
@@ -40,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The time without a frame after which either side counts as lost.
 const IDLE: Duration = Duration::from_secs(60);
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+type Result<T> = std::result::Result<T, AnyError>;
 
 /// Connect each client to a server, and pass on what either of them sends.
 #[derive(Parser)]
@@ -54,9 +57,13 @@ struct Arguments {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let listener = TcpListener::bind(arguments.listen).await?;
+async fn main() -> ExitCode {
+    advice::end("router", run(Arguments::parse()).await)
+}
+
+async fn run(arguments: Arguments) -> Result<()> {
+    let at = |error| about(format!("--listen {}", arguments.listen), error);
+    let listener = TcpListener::bind(arguments.listen).await.map_err(at)?;
     println!("listening on {}", listener.local_addr()?);
     loop {
         let Ok((socket, client)) = listener.accept().await else {

@@ -4,17 +4,20 @@
 //! has no outcome. At the end the server closes its connections, and waits for them. [`driver`] is all that is needed
 //! between an engine and tokio.
 
+#[path = "../common/advice.rs"]
+mod advice;
 mod driver;
 mod server;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    error::Error,
     net::SocketAddr,
+    process::ExitCode,
     sync::Arc,
     time::Duration,
 };
 
+use advice::{AnyError, about};
 use amqp_proto::{
     CommandError, Connection, ConnectionConfig, DeliveryId, Event, SenderConfig, SenderId, SessionConfig,
     message::Message,
@@ -32,7 +35,7 @@ use tokio_rustls::{
     rustls::{ClientConfig, RootCertStore, ServerConfig, pki_types::PrivatePkcs8KeyDer},
 };
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+type Result<T> = std::result::Result<T, AnyError>;
 
 /// The number of messages.
 const COUNT: u64 = 100;
@@ -56,7 +59,7 @@ async fn client(server: SocketAddr, tls: TlsConnector) -> Result<()> {
         time::sleep(pause).await;
         pause *= 2;
     }
-    Err("the server cannot be reached".into())
+    Err(about(format!("{server}: {TRIES} connections failed"), "see the lines before it for the reasons"))
 }
 
 /// Sends what is left over one connection, and removes what is accepted.
@@ -132,7 +135,11 @@ fn certificate() -> Result<(TlsAcceptor, TlsConnector)> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    advice::end("tokio", start().await)
+}
+
+async fn start() -> Result<()> {
     let (acceptor, connector) = certificate()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

@@ -27,7 +27,7 @@ impl Connection {
     /// closing or closed, [`CommandError::FrameTooLarge`] if the begin is larger than the peer accepts.
     pub fn begin(&mut self, config: SessionConfig) -> Result<SessionId, CommandError> {
         if self.cx.close_pending || self.is_write_closed() {
-            return Err(CommandError::IllegalState("the connection is closed, or closing"));
+            return Err(CommandError::IllegalState("the connection is closed, or closing (2.4.3)"));
         }
         let (channel, id) = self.insert_session(config)?;
         let opened = self.is_open();
@@ -86,9 +86,9 @@ impl Connection {
                 continue;
             }
             let why = if channel > max {
-                "the peer's channel-max is reached"
+                format!("channel {channel} is above the peer's channel-max of {max} (2.7.1)")
             } else if session.write_begin(cx).is_err() {
-                "the begin does not fit the peer's frames"
+                format!("the begin does not fit the peer's max-frame-size of {} (2.7.1)", cx.max_frame_size)
             } else {
                 cx.timers.set(Timer::Session(id), cx.config.timeouts.begin);
                 continue;
@@ -111,7 +111,7 @@ impl Connection {
             return Ok(());
         }
         if !self.is_open() {
-            return Err(CommandError::IllegalState("the connection is not open"));
+            return Err(CommandError::IllegalState("the connection is not open (2.4.1)"));
         }
         self.answer_begin(id, config)?;
         self.receive_deferred_on(id.slot());
@@ -148,7 +148,7 @@ impl Connection {
             return unknown_session();
         };
         if session.state != SessionState::BeginRcvd {
-            return Err(CommandError::IllegalState("the session's begin has been answered"));
+            return Err(CommandError::IllegalState("the session's begin has been answered (2.5.1)"));
         }
         session.configure(config);
         cx.answering(|cx| session.write_begin(cx))
@@ -184,17 +184,17 @@ impl Connection {
         if let Some(channel) = self.local_channel(remote)
             && self.sessions.get(channel).is_some()
         {
-            return not_allowed("a begin on a channel in use");
+            return channel_in_use(remote);
         }
         if let Some(answered) = begin.remote_channel {
             let channel = answered.get();
             let Some((session, cx)) = self.session_on(channel) else {
-                return not_allowed("a begin that answers none");
+                return answers_no_begin(channel, "no session");
             };
             if session.state == SessionState::Unmapped
                 || session.state.next(SessionTrigger::RecvBegin).is_none()
             {
-                return not_allowed("a begin that answers none");
+                return answers_no_begin(channel, session.state.name());
             }
             session.on_begin(begin, body, remote, cx);
             session.schedule(cx);
@@ -202,12 +202,10 @@ impl Connection {
             return Ok(());
         }
         if !self.cx.account.has_room_for(body.len().saturating_add(size_of::<SessionEndpoint>())) {
-            let why = "no memory is left for another session";
-            return Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, why));
+            return no_memory();
         }
         let Ok((channel, id)) = self.insert_session(SessionConfig::new()) else {
-            let why = "no channel is left, or no id for a session";
-            return Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, why));
+            return no_channel(self.remote_channel_max().min(self.cx.config.channel_max));
         };
         self.channels.insert(remote, channel);
         let auto_accept = self.cx.config.auto_accept_sessions;
@@ -215,9 +213,7 @@ impl Connection {
         session.on_begin(begin, body, remote, cx);
         if auto_accept {
             let written = session.write_begin(cx);
-            return written.map_err(|error| {
-                ProtocolError::connection(ErrorCondition::FrameSizeTooSmall, &format!("{error}"))
-            });
+            return written.map_err(unwritable);
         }
         cx.answerable_event(Event::SessionRequested { session: id }, 0);
         Ok(())
@@ -273,8 +269,41 @@ impl Connection {
 }
 
 #[cold]
+#[inline(never)]
+fn channel_in_use(remote: u16) -> Result<(), ProtocolError> {
+    not_allowed(&format!("a begin on channel {remote}, which a session uses (2.5.1)"))
+}
+
+#[cold]
+#[inline(never)]
+fn no_memory() -> Result<(), ProtocolError> {
+    let why = "no memory is left for another session: max_held_bytes";
+    Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, why))
+}
+
+#[cold]
+#[inline(never)]
+fn no_channel(max: u16) -> Result<(), ProtocolError> {
+    let why = format!("no channel is left up to channel-max {max}, or no id for a session (2.7.1)");
+    Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, &why))
+}
+
+#[cold]
+#[inline(never)]
+fn unwritable(error: CommandError) -> ProtocolError {
+    ProtocolError::connection(ErrorCondition::FrameSizeTooSmall, &format!("{error}"))
+}
+
+#[cold]
+#[inline(never)]
+fn answers_no_begin(channel: u16, state: &str) -> Result<(), ProtocolError> {
+    not_allowed(&format!("a begin with remote-channel {channel}, which answers none: {state} (2.7.2)"))
+}
+
+#[cold]
+#[inline(never)]
 fn unmapped(remote: u16) -> Result<u16, ProtocolError> {
-    let why = format!("no session on channel {remote}");
+    let why = format!("a frame on channel {remote}, which has no session (2.5.1)");
     Err(ProtocolError::connection(ErrorCondition::NotAllowed, &why))
 }
 

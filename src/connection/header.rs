@@ -39,14 +39,14 @@ impl Connection {
         }
         let why = match header {
             Some(other) if due == ProtocolHeader::TLS && other.id != due.id => {
-                format!("the server offers no TLS layer, and answered with the header of {other}")
+                format!("the server offers no TLS layer, and answered with the header of {other} (2.2)")
             }
-            Some(ProtocolHeader::SASL) => "the server asks for a SASL layer".into(),
+            Some(ProtocolHeader::SASL) => "the server asks for a SASL layer (2.2)".into(),
             Some(ProtocolHeader::AMQP) => {
-                "the server offers no SASL layer, and answered with the header of AMQP".into()
+                "the server offers no SASL layer, and answered with the header of AMQP (2.2)".into()
             }
-            Some(other) => format!("the server speaks {other}, and was asked for {due}"),
-            None => "the server does not speak AMQP".into(),
+            Some(other) => format!("the server speaks {other}, and was asked for {due} (2.2)"),
+            None => "the server does not speak AMQP: its first bytes are no protocol header (2.2)".into(),
         };
         // 2.2: what was to follow our header is not written.
         self.cx.outbox.keep_header();
@@ -76,8 +76,10 @@ impl Connection {
                     let _ = self.apply(ConnectionTrigger::RecvHeader);
                 }
                 let why = match other {
-                    Some(header) => format!("the client asked for {header}, and was offered {answer}"),
-                    None => "the client does not speak AMQP".into(),
+                    Some(header) => format!("the client asked for {header}, and was offered {answer} (2.2)"),
+                    None => {
+                        "the client does not speak AMQP: its first bytes are no protocol header (2.2)".into()
+                    }
                 };
                 self.header_mismatch(&why);
             }

@@ -1,5 +1,6 @@
 //! Idle time-outs in both directions (2.4.5).
 
+use alloc::format;
 use core::time::Duration;
 
 use super::{Connection, end::ConnectionEnd};
@@ -81,7 +82,8 @@ impl Connection {
             .is_some_and(|deadline| deadline <= now)
         {
             // 2.4.5: we close with an error that has the reason, and give up the transport if that is not answered.
-            let why = "no frame came within the idle-time-out";
+            let timeout = self.cx.config.idle_timeout.unwrap_or_default().as_millis();
+            let why = format!("no frame arrived within the idle-time-out of {timeout} ms (2.4.5)");
             let failure = Failure::new(Cause::TimedOut, ErrorCondition::ResourceLimitExceeded, why);
             self.end(ConnectionEnd::Failure(failure));
         }

@@ -16,7 +16,7 @@ use crate::{
     },
     state::{ConnectionState, ConnectionTrigger},
     timer::Timer,
-    types::{Channel, HeapSize, Milliseconds},
+    types::{Channel, HeapSize, Milliseconds, Quoted},
 };
 
 impl Connection {
@@ -47,7 +47,7 @@ impl Connection {
             {
                 Ok(())
             }
-            _ => Err(CommandError::IllegalState("the connection has been opened")),
+            _ => Err(CommandError::IllegalState("the connection has been opened (2.4.1)")),
         }
     }
 
@@ -64,7 +64,7 @@ impl Connection {
     /// Writes our AMQP header.
     pub(super) fn send_header(&mut self) -> Result<(), CommandError> {
         if !self.apply(ConnectionTrigger::SendHeader) {
-            return Err(CommandError::IllegalState("the header has been sent"));
+            return Err(CommandError::IllegalState("the protocol header has been sent (2.2)"));
         }
         self.cx.write_header(ProtocolHeader::AMQP);
         Ok(())
@@ -100,7 +100,7 @@ impl Connection {
         let open = self.our_open();
         let max = self.cx.max_frame_size;
         if self.state.next(ConnectionTrigger::SendOpen).is_none() {
-            return Err(CommandError::IllegalState("the connection has been opened"));
+            return Err(CommandError::IllegalState("the connection has been opened (2.4.1)"));
         }
         let written = self.cx.write(FrameKind::Amqp, 0, &open, max);
         written.map_err(|size| CommandError::FrameTooLarge { size, max })?;
@@ -111,16 +111,17 @@ impl Connection {
 
     pub(super) fn on_open(&mut self, open: Box<Open>) -> Result<(), ProtocolError> {
         if !self.apply(ConnectionTrigger::RecvOpen) {
-            return Err(ProtocolError::connection(ErrorCondition::IllegalState, "a second open"));
+            return Err(ProtocolError::connection(ErrorCondition::IllegalState, "a second open (2.4.1)"));
         }
         self.cx.timers.cancel(Timer::Open);
         if open.max_frame_size < MIN_MAX_FRAME_SIZE {
-            let why = "a max-frame-size below 512";
-            return Err(ProtocolError::connection(ErrorCondition::InvalidField, why));
+            let size = open.max_frame_size;
+            let why = format!("a max-frame-size of {size} is below {MIN_MAX_FRAME_SIZE} (2.7.1)");
+            return Err(ProtocolError::connection(ErrorCondition::InvalidField, &why));
         }
         self.cx.max_frame_size = open.max_frame_size;
         if !self.cx.account.keep(0, open.heap_size()) {
-            let why = "the open takes up too much memory";
+            let why = "the open takes up too much memory: max_held_bytes_before_open";
             return Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, why));
         }
         let idle_timeout = open.idle_time_out.map_or(0, Milliseconds::get);
@@ -131,12 +132,15 @@ impl Connection {
         if idle_timeout > 0
             && Duration::from_millis(idle_timeout.into()) < self.cx.limits.min_peer_idle_timeout
         {
-            let why = format!("an idle-time-out of {idle_timeout} ms is too short");
+            let min = self.cx.limits.min_peer_idle_timeout.as_millis();
+            let why =
+                format!("an idle-time-out of {idle_timeout} ms is too short: {min} ms is the least (2.4.5)");
             return Err(ProtocolError::connection(ErrorCondition::NotAllowed, &why));
         }
         // 2.7.1: a capability that we cannot do without.
         if let Some(missing) = missing {
-            let why = format!("the capability {missing} is required");
+            let missing = Quoted(missing.as_str().as_bytes());
+            let why = format!("the capability {missing} is required, and open does not offer it (2.7.1)");
             return Err(ProtocolError::connection(ErrorCondition::NotImplemented, &why));
         }
         match self.state {
@@ -200,7 +204,7 @@ impl Connection {
             self.write_open()?;
         }
         if self.state.next(ConnectionTrigger::SendClose).is_none() {
-            return Err(CommandError::IllegalState("the connection has not been opened"));
+            return Err(CommandError::IllegalState("the connection has not been opened (2.4.7)"));
         }
         self.cx.timers.cancel(Timer::Open);
         if error.is_none() && self.has_unsent_messages() {
@@ -225,7 +229,7 @@ impl Connection {
 
     pub(super) fn on_close(&mut self, close: Close) -> Result<(), ProtocolError> {
         if !self.apply(ConnectionTrigger::RecvClose) {
-            return Err(ProtocolError::connection(ErrorCondition::IllegalState, "close before open"));
+            return Err(ProtocolError::connection(ErrorCondition::IllegalState, "close before open (2.4.7)"));
         }
         let failure = close.error.map(|error| Failure { cause: Cause::Peer, error: *error });
         self.end(ConnectionEnd::PeerClose(failure));

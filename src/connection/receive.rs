@@ -1,6 +1,7 @@
 //! Input: frames, and the router of a connection, the only place where one of its frames meets its handler
 //! (2.2, 2.3, 2.4.6).
 
+use alloc::format;
 use core::ops::Range;
 
 use super::{Connection, Owed, Progress, end::ConnectionEnd};
@@ -366,13 +367,11 @@ impl Connection {
             return Ok(());
         }
         if header.kind == FrameKind::Sasl {
-            return not_allowed("a SASL frame outside the SASL layer");
+            return not_allowed("a SASL frame outside the SASL layer (5.3.1)");
         }
         // 2.7.1: an empty frame has to keep to the channels too.
         if header.channel > self.cx.config.channel_max {
-            let why = "a channel beyond channel-max";
-            let error = ProtocolError::connection(ErrorCondition::FramingError, why);
-            return if kind == Kind::Close { self.on_faulty_close(error) } else { Err(error) };
+            return self.refuse_channel(&header, kind);
         }
         if body.is_empty() {
             return Ok(());
@@ -389,7 +388,7 @@ impl Connection {
             Kind::Open => {
                 let open = from_slice(body, limits.for_held(body.len()))?;
                 if header.channel != 0 {
-                    return not_allowed("an open on another channel than 0");
+                    return open_on(header.channel);
                 }
                 self.on_open(open)
             }
@@ -415,10 +414,26 @@ impl Connection {
                     // Nothing can be answered after close.
                     ConnectionState::CloseSent => Ok(()),
                     // 2.4.7: the first frame is open.
-                    _ => not_allowed("a frame before open"),
+                    _ => self.refuse_before_open(kind),
                 }
             }
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_before_open(&self, kind: Kind) -> Result<(), ProtocolError> {
+        let (name, state) = (kind.name(), self.state.name());
+        not_allowed(&format!("open is due, not {name}: the connection is {state} (2.4.7)"))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_channel(&mut self, header: &FrameHeader, kind: Kind) -> Result<(), ProtocolError> {
+        let (channel, max) = (header.channel, self.cx.config.channel_max);
+        let why = format!("channel {channel} is above our channel-max of {max} (2.7.1)");
+        let error = ProtocolError::connection(ErrorCondition::FramingError, &why);
+        if kind == Kind::Close { self.on_faulty_close(error) } else { Err(error) }
     }
 
     /// Returns the answer that a frame has to wait for: to the peer's open, or to the begin on its channel.
@@ -531,7 +546,13 @@ fn kind_uncommon(header: FrameHeader, input: &mut impl Input) -> Kind {
     Kind::of(input.chunk().get(header.body..header.size).unwrap_or_default())
 }
 
-pub(super) fn not_allowed<T>(why: &'static str) -> Result<T, ProtocolError> {
+#[cold]
+#[inline(never)]
+fn open_on(channel: u16) -> Result<(), ProtocolError> {
+    not_allowed(&format!("open on channel {channel}, not on 0 (2.4.1)"))
+}
+
+pub(super) fn not_allowed<T>(why: &str) -> Result<T, ProtocolError> {
     Err(ProtocolError::connection(ErrorCondition::NotAllowed, why))
 }
 

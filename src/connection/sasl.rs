@@ -1,6 +1,11 @@
 //! The SASL layer of a connection (5.3): headers, mechanisms, the exchange and its outcome, all before AMQP begins.
 
-use alloc::{boxed::Box, format, vec::Vec};
+use alloc::{
+    boxed::Box,
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
 use core::fmt;
 
 use bytes::Bytes;
@@ -19,7 +24,7 @@ use crate::{
     },
     state::{SaslClientState, SaslClientTrigger, SaslServerState, SaslServerTrigger},
     timer::Timer,
-    types::{Str, Symbol},
+    types::{Quoted, Str, Symbol},
 };
 
 /// The state of the layer, by the table of our end (5.3.2).
@@ -39,6 +44,13 @@ enum Trigger<'a> {
 }
 
 impl State {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Client(state) => state.name(),
+            Self::Server(state) => state.name(),
+        }
+    }
+
     /// Returns the next state; `None` if the table of our end does not allow the trigger.
     fn next(self, trigger: Trigger<'_>) -> Option<Self> {
         match self {
@@ -80,8 +92,27 @@ impl State {
     }
 }
 
+/// Returns the name of a frame as the standard has it.
+const fn name_of(frame: &SaslFrame) -> &'static str {
+    match frame {
+        SaslFrame::SaslMechanisms(_) => "sasl-mechanisms",
+        SaslFrame::SaslInit(_) => "sasl-init",
+        SaslFrame::SaslChallenge(_) => "sasl-challenge",
+        SaslFrame::SaslResponse(_) => "sasl-response",
+        SaslFrame::SaslOutcome(_) => "sasl-outcome",
+    }
+}
+
+/// Returns the first names of mechanisms, quoted.
+fn first_names(offered: &[Symbol]) -> String {
+    let names: Vec<_> =
+        offered.iter().take(3).map(|name| Quoted(name.as_str().as_bytes()).to_string()).collect();
+    let more = if offered.len() > names.len() { ", …" } else { "" };
+    format!("{}{more}", names.join(", "))
+}
+
 const NOTHING_WAITS: Result<(), CommandError> =
-    Err(CommandError::IllegalState("no SASL exchange waits for an answer"));
+    Err(CommandError::IllegalState("no SASL exchange waits for an answer (5.3.2)"));
 
 /// The SASL layer of a connection.
 pub(super) struct SaslLayer {
@@ -126,6 +157,11 @@ impl SaslLayer {
             Side::Server => State::Server(SaslServerState::Start),
         };
         Self { state, exchange: None, pending: false, details: None }
+    }
+
+    /// Returns the state's name in the table of our end.
+    pub(super) const fn state_name(&self) -> &'static str {
+        self.state.name()
     }
 
     fn details(&mut self) -> &mut Details {
@@ -217,7 +253,7 @@ impl Connection {
         let names = self.announced();
         // 5.3.3.1: the list must not be empty.
         if names.is_empty() {
-            let why = "no SASL mechanism for a server is configured, or for this transport";
+            let why = "no SASL mechanism is configured for a server on this transport (5.3.3.1)";
             return self.fail_authentication(SaslCode::SysPerm, why);
         }
         self.send_sasl(&SaslMechanisms { sasl_server_mechanisms: names.into() }.into());
@@ -247,7 +283,7 @@ impl Connection {
         let max = self.cx.config.limits.max_sasl_frame_size_sent;
         if let Err(size) = self.cx.write(FrameKind::Sasl, 0, frame, max) {
             self.sasl.drop_exchange();
-            let why = format!("a SASL frame of {size} bytes exceeds the limit of {max} for sending");
+            let why = format!("a SASL frame of {size} bytes exceeds max_sasl_frame_size_sent: {max}");
             self.end(ConnectionEnd::Lost(Failure::new(Cause::Sasl, ErrorCondition::FrameSizeTooSmall, why)));
             return false;
         }
@@ -274,7 +310,7 @@ impl Connection {
         self.sasl.details().outcome = Some(code);
         // A limit that is too small for it ends the connection all the same.
         self.send_sasl(&SaslOutcome { code, additional_data: None }.into());
-        self.fail_authentication(code, "the client was not authenticated");
+        self.fail_authentication(code, "the client was not authenticated (5.3.3.5)");
     }
 
     // Frames in.
@@ -282,7 +318,7 @@ impl Connection {
     /// Decodes a frame that arrived while the layer expects one.
     pub(super) fn on_sasl_frame(&mut self, header: FrameHeader, body: &Bytes) {
         if header.kind != FrameKind::Sasl {
-            return self.refuse_sasl_frame("an AMQP frame inside the SASL layer");
+            return self.refuse_sasl_frame("an AMQP frame inside the SASL layer (5.3.1)");
         }
         // 5.3.1: a body is exactly one SASL type, so an empty frame is an error too.
         match from_bytes(body, DecodeLimits { max_elements: 1024, ..self.cx.config.limits.decode }) {
@@ -295,7 +331,8 @@ impl Connection {
     fn on_sasl_body(&mut self, frame: SaslFrame) {
         // 5.3.2: the frames have an order. While an exchange is pending none is allowed, since it is our turn.
         if !self.sasl.apply(Trigger::Recv(&frame)) {
-            return self.refuse_sasl_frame("a SASL frame out of turn");
+            let (name, state) = (name_of(&frame), self.sasl.state_name());
+            return self.refuse_sasl_frame(&format!("{name} is out of turn: the layer is {state} (5.3.2)"));
         }
         match frame {
             SaslFrame::SaslMechanisms(offered) => self.choose_mechanism(&offered),
@@ -317,8 +354,10 @@ impl Connection {
         // 5.3.3.2: the highest level of security that both have. Only the application can rank its mechanisms.
         let ours = self.usable_mechanisms().find(|it| offered.contains(it.name())).cloned();
         let Some(mechanism) = ours else {
-            let why = "the server offers none of our SASL mechanisms that this transport allows";
-            return self.fail_authentication(SaslCode::Auth, why);
+            let names = first_names(offered);
+            let why =
+                format!("no SASL mechanism of ours fits this transport and the offer: {names} (5.3.3.2)");
+            return self.fail_authentication(SaslCode::Auth, &why);
         };
         let config = self.cx.config.clone();
         let mut exchange = mechanism.start();
@@ -339,7 +378,10 @@ impl Connection {
             Step::Reply(response) => Some(response),
             Step::NoInitialResponse => None,
             Step::Pending => return self.wait_for_answer(),
-            _ => return self.fail_client(SaslCode::Auth, "the client's mechanism failed at its start"),
+            _ => {
+                return self
+                    .fail_client(SaslCode::Auth, "the client's mechanism failed at its start (5.3.3.2)");
+            }
         };
         let details = self.sasl.details();
         let (mechanism, hostname) = (details.mechanism.clone().unwrap_or_default(), details.hostname.clone());
@@ -372,7 +414,7 @@ impl Connection {
     /// Hands the peer's data to the exchange and acts on its step.
     fn step_exchange(&mut self, input: StepInput<'_>) {
         let Some(exchange) = &mut self.sasl.exchange else {
-            return self.refuse_sasl_frame("a SASL frame without a mechanism");
+            return self.refuse_sasl_frame("a SASL frame before a mechanism is chosen (5.3.2)");
         };
         let step = exchange.step(input);
         self.on_step(step);
@@ -383,7 +425,10 @@ impl Connection {
         match (self.cx.config.side, step) {
             (_, Step::Pending) => self.wait_for_answer(),
             (_, Step::Reply(_)) if self.sasl.details().rounds >= self.cx.config.limits.max_sasl_rounds => {
-                self.refuse_sasl_frame("too many rounds of the SASL exchange");
+                let max = self.cx.config.limits.max_sasl_rounds;
+                self.refuse_sasl_frame(&format!(
+                    "more rounds of the SASL exchange than max_sasl_rounds: {max}"
+                ));
             }
             (side, Step::Reply(data)) => {
                 let rounds = &mut self.sasl.details().rounds;
@@ -393,7 +438,7 @@ impl Connection {
                     Side::Server => SaslChallenge { challenge: data }.into(),
                 });
             }
-            (Side::Client, _) => self.fail_client(SaslCode::Auth, "the SASL mechanism gave up"),
+            (Side::Client, _) => self.fail_client(SaslCode::Auth, "the SASL mechanism gave up (5.3.2)"),
             (Side::Server, step) => self.send_outcome(step),
         }
     }
@@ -402,7 +447,7 @@ impl Connection {
     fn on_sasl_outcome(&mut self, outcome: &SaslOutcome) {
         self.sasl.details().outcome = Some(outcome.code);
         if outcome.code != SaslCode::Ok {
-            return self.fail_client(outcome.code, "the server did not authenticate us");
+            return self.fail_client(outcome.code, "the server did not authenticate us (5.3.3.5)");
         }
         let data = outcome.additional_data.as_deref();
         let step = self.sasl.exchange.as_mut().map(|exchange| exchange.step(StepInput::Outcome(data)));
@@ -414,7 +459,7 @@ impl Connection {
         let success = match step {
             Step::Done(success) => success,
             Step::Pending => return self.wait_for_answer(),
-            _ => return self.fail_client(SaslCode::Auth, "the server's proof was not accepted"),
+            _ => return self.fail_client(SaslCode::Auth, "the server's proof was not accepted (5.3.3.5)"),
         };
         self.sasl.drop_exchange();
         self.on_authenticated(success);

@@ -1,18 +1,25 @@
 //! The timers of a connection: the next deadline, and what each does when it fires (2.4.3, 2.4.5).
 
+use alloc::format;
+use core::time::Duration;
+
 use super::{Connection, end::ConnectionEnd};
 use crate::{
     error::{Cause, Failure},
-    ids::{LinkId, LinkKey},
+    ids::{LinkId, LinkKey, SessionId},
     session::{LinkEnd, SessionEnd},
     spec::definitions::ErrorCondition,
     state::{ConnectionState, LinkState, SessionState},
     time::Instant,
     timer::Timer,
+    types::Quoted,
 };
 
-/// Returns the failure of an endpoint whose peer did not answer in time.
-fn timed_out(why: &'static str) -> Failure {
+/// Returns the failure of an endpoint whose peer was in this state for longer than the time-out.
+#[cold]
+fn timed_out(why: &str, state: &str, timeout: Option<Duration>) -> Failure {
+    let millis = timeout.unwrap_or_default().as_millis();
+    let why = format!("{why}: {state} for {millis} ms");
     Failure::new(Cause::TimedOut, ErrorCondition::ResourceLimitExceeded, why)
 }
 
@@ -39,18 +46,27 @@ impl Connection {
     }
 
     fn on_timer(&mut self, timer: Timer) {
+        let (timeouts, state) = (self.cx.config.timeouts, self.state.name());
         match timer {
-            Timer::Open => self.end(ConnectionEnd::Lost(timed_out("the peer did not open in time"))),
-            Timer::Sasl => self.end(ConnectionEnd::Lost(timed_out("the SASL exchange took too long"))),
+            Timer::Open => {
+                let failure = timed_out("the peer did not open in time", state, timeouts.open);
+                self.end(ConnectionEnd::Lost(failure));
+            }
+            Timer::Sasl => {
+                let failure =
+                    timed_out("the SASL exchange took too long", self.sasl.state_name(), timeouts.sasl);
+                self.end(ConnectionEnd::Lost(failure));
+            }
             // Our close does not wait for the peer to read answers.
             Timer::UnreadReplies if self.cx.close_sent => {}
             Timer::UnreadReplies => {
-                self.end(ConnectionEnd::Failure(timed_out("the peer does not read its answers")));
+                let failure = timed_out("the peer does not read its answers", state, timeouts.unread_replies);
+                self.end(ConnectionEnd::Failure(failure));
             }
             Timer::Close if self.cx.close_pending => {
                 // The messages in progress are cut off.
                 self.write_close(None);
-                self.cx.timers.set(Timer::Close, self.cx.config.timeouts.close);
+                self.cx.timers.set(Timer::Close, timeouts.close);
             }
             // The peer does not read the last output.
             Timer::Close if self.state == ConnectionState::End => self.drop_output(),
@@ -58,37 +74,8 @@ impl Connection {
                 self.end_unanswered("the transport took no more output");
             }
             Timer::Close => self.end(ConnectionEnd::Unanswered),
-            Timer::Session(id) => {
-                let Some((session, cx)) = self.session_on(id.slot()).filter(|(session, _)| session.id == id)
-                else {
-                    return;
-                };
-                let why = match session.state {
-                    _ if session.end_pending => SessionEnd::WaitOver,
-                    SessionState::BeginSent => {
-                        SessionEnd::Failure(timed_out("the peer did not answer begin in time"))
-                    }
-                    _ => SessionEnd::Failure(timed_out("the peer did not answer end in time")),
-                };
-                let _ = session.end(why, cx);
-            }
-            Timer::Link(id) => {
-                let key = LinkKey::from(id);
-                let Some((session, cx)) = self.session_on(key.session) else { return };
-                let Some(link) = session.link_ref(id) else { return };
-                let why = match link.common.state {
-                    _ if link.common.pending_detach.is_some() => LinkEnd::WaitOver,
-                    LinkState::AttachSent => {
-                        LinkEnd::Unanswered(timed_out("the peer did not answer attach in time"))
-                    }
-                    LinkState::Attached => LinkEnd::Unanswered(timed_out(
-                        "the peer refused the link, and did not detach it in time",
-                    )),
-                    _ => LinkEnd::Unanswered(timed_out("the peer did not answer detach in time")),
-                };
-                let _ = session.end_link(key.handle, why, cx);
-                session.schedule(cx);
-            }
+            Timer::Session(id) => self.on_session_timer(id),
+            Timer::Link(id) => self.on_link_timer(id),
             Timer::SessionEcho(id) => {
                 if let Some((session, cx)) =
                     self.session_on(id.slot()).filter(|(session, _)| session.id == id)
@@ -109,5 +96,51 @@ impl Connection {
                 session.schedule(cx);
             }
         }
+    }
+
+    /// Ends a session whose peer does not answer.
+    fn on_session_timer(&mut self, id: SessionId) {
+        let timeouts = self.cx.config.timeouts;
+        let found = self.session_on(id.slot()).filter(|(session, _)| session.id == id);
+        let Some((session, cx)) = found else { return };
+        let (state, channel) = (session.state.name(), session.channel);
+        let why = match session.state {
+            _ if session.end_pending => SessionEnd::WaitOver,
+            SessionState::BeginSent => {
+                let why = format!("the peer did not answer begin on channel {channel} in time");
+                SessionEnd::Failure(timed_out(&why, state, timeouts.begin))
+            }
+            _ => {
+                let why = format!("the peer did not answer end on channel {channel} in time");
+                SessionEnd::Failure(timed_out(&why, state, timeouts.end))
+            }
+        };
+        let _ = session.end(why, cx);
+    }
+
+    /// Ends a link whose peer does not answer.
+    fn on_link_timer(&mut self, id: LinkId) {
+        let timeouts = self.cx.config.timeouts;
+        let key = LinkKey::from(id);
+        let Some((session, cx)) = self.session_on(key.session) else { return };
+        let Some(link) = session.link_ref(id) else { return };
+        let (state, name) = (link.common.state.name(), Quoted(link.common.identity.name()));
+        let why = match link.common.state {
+            _ if link.common.pending_detach.is_some() => LinkEnd::WaitOver,
+            LinkState::AttachSent => {
+                let why = format!("the peer did not answer attach of link {name} in time");
+                LinkEnd::Unanswered(timed_out(&why, state, timeouts.attach))
+            }
+            LinkState::Attached => {
+                let why = format!("the peer refused link {name}, and did not detach it in time");
+                LinkEnd::Unanswered(timed_out(&why, state, timeouts.attach))
+            }
+            _ => {
+                let why = format!("the peer did not answer detach of link {name} in time");
+                LinkEnd::Unanswered(timed_out(&why, state, timeouts.detach))
+            }
+        };
+        let _ = session.end_link(key.handle, why, cx);
+        session.schedule(cx);
     }
 }

@@ -37,7 +37,9 @@ impl Connection {
     /// [`CommandError::IllegalState`] if the mechanisms have been offered, or AMQP has begun without them.
     pub fn set_tunnel(&mut self, tunnel: Tunnel) -> Result<(), CommandError> {
         if self.state != ConnectionState::Start || !self.sasl.awaits_mechanisms() {
-            return Err(CommandError::IllegalState("the transport is described too late"));
+            return Err(CommandError::IllegalState(
+                "the mechanisms have been offered, or AMQP has begun (5.3.2)",
+            ));
         }
         *self.sasl.tunnel_mut() = tunnel;
         Ok(())
@@ -130,7 +132,7 @@ impl Connection {
     /// TLS header has not been written.
     pub fn tls_done(&mut self) -> Result<(), CommandError> {
         if self.tls != TlsState::Tunnel || self.end_raised || self.outbox_len() > 0 {
-            return Err(CommandError::IllegalState("the connection does not wait for TLS"));
+            return Err(CommandError::IllegalState("the connection does not wait for TLS (5.2)"));
         }
         self.apply_tls(TlsTrigger::Established);
         self.sasl.tunnel_mut().protected = true;

@@ -37,10 +37,10 @@ pub struct FrameHeader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum FrameError {
     /// The size is smaller than a frame header.
-    #[error("a frame of {0} bytes is smaller than its header")]
+    #[error("a frame of {0} bytes is smaller than its header (2.3.1)")]
     TooSmall(u32),
     /// The size is larger than the maximum.
-    #[error("a frame of {size} bytes is larger than the maximum of {max}")]
+    #[error("a frame of {size} bytes is larger than max-frame-size {max} (2.7.1)")]
     TooLarge {
         /// The size declared.
         size: u32,
@@ -48,10 +48,10 @@ pub enum FrameError {
         max: u32,
     },
     /// The data offset is inside the header or behind the end of the frame.
-    #[error("a data offset of {0} words leads outside the frame")]
+    #[error("a data offset of {0} words leads outside the frame (2.3.1)")]
     DataOffset(u8),
     /// The type is not defined.
-    #[error("frame type {0:#04x} is not defined")]
+    #[error("frame type {0:#04x} is not defined (2.3.1)")]
     UnknownType(u8),
 }
 

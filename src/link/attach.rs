@@ -94,7 +94,7 @@ fn check_any_termini(
 ) -> Termini {
     // 3.5.3: the filter is the eighth field of a source.
     if source.starting_at(7).is_some_and(has_undescribed_value) {
-        return Termini::Wrong("a filter that is neither described nor null");
+        return Termini::Wrong("a filter is neither described nor null (3.5.3)");
     }
     if kind == AttachKind::Request {
         // 3.5.3, 3.5.4: whoever asks for a node does not name it, and has properties for no other.
@@ -102,10 +102,10 @@ fn check_any_termini(
         let [address, _, _, _, dynamic, properties] = wanted.fields();
         let is_dynamic = dynamic.is_some_and(EncodedField::is_true);
         if is_dynamic && address.is_some() {
-            return Termini::Wrong("an address for a node that is yet to be made");
+            return Termini::Wrong("a dynamic terminus of the requester's has an address (3.5.3)");
         }
         if !is_dynamic && properties.is_some() {
-            return Termini::Wrong("properties of a dynamic node for a terminus that is not dynamic");
+            return Termini::Wrong("a terminus that is not dynamic has dynamic-node-properties (3.5.3)");
         }
     }
     match target.descriptor() {

@@ -55,7 +55,7 @@ impl Echo {
     /// Asks, unless an earlier question has no answer.
     pub(crate) fn ask(&mut self) -> Result<(), CommandError> {
         if *self != Self::None {
-            return Err(CommandError::IllegalState("the last echo has not been answered"));
+            return Err(CommandError::IllegalState("the last echo has not been answered (2.7.4)"));
         }
         *self = Self::Due;
         Ok(())

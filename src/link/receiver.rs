@@ -1,6 +1,6 @@
 //! The receiving end of a link: the credit it has given, and deliveries that arrive in parts (2.6.7, 2.6.12, 2.6.14).
 
-use alloc::collections::VecDeque;
+use alloc::{collections::VecDeque, format};
 
 use bytes::Bytes;
 
@@ -115,7 +115,7 @@ impl ReceiverEndpoint {
         self.use_credit()?;
         self.check_settlement(settled, false)?;
         if size > self.max_message_size {
-            return too_large();
+            return too_large(size, self.max_message_size);
         }
         self.unpolled = self.unpolled.saturating_add(1);
         Ok(())
@@ -127,10 +127,7 @@ impl ReceiverEndpoint {
         match (self.link_credit.checked_sub(1), self.revoked_credit.checked_sub(1)) {
             (Some(credit), _) => self.link_credit = credit,
             (None, Some(revoked)) => self.revoked_credit = revoked,
-            (None, None) => {
-                let why = "a message beyond the link's credit";
-                return Err(ProtocolError::link(ErrorCondition::TransferLimitExceeded, why));
-            }
+            (None, None) => return beyond_credit(self.delivery_count),
         }
         self.delivery_count = self.delivery_count.next();
         self.available = self.available.saturating_sub(1);
@@ -147,7 +144,9 @@ impl ReceiverEndpoint {
             && self.snd_mode != SenderSettleMode::Settled
             && self.rcv_mode == ReceiverSettleMode::First
         {
-            return invalid("rcv-settle-mode second on a link attached with first");
+            return invalid(
+                "a transfer has rcv-settle-mode second, and the link was attached with first (2.7.5)",
+            );
         }
         Ok(())
     }
@@ -167,10 +166,10 @@ impl ReceiverEndpoint {
         let Some(partial) = self.partial.back() else { return Ok(()) };
         let delivery = &partial.delivery;
         if transfer.delivery_tag.is_some_and(|tag| tag != delivery.tag) {
-            return invalid("another delivery-tag on a transfer of the same delivery");
+            return invalid("a later transfer of a delivery has another delivery-tag (2.7.5)");
         }
         if transfer.message_format.is_some_and(|format| format != delivery.message_format) {
-            return invalid("another message-format on a transfer of the same delivery");
+            return invalid("a later transfer of a delivery has another message-format (2.7.5)");
         }
         match &transfer.state {
             // Left out, it is as before: many senders name the transaction once.
@@ -178,7 +177,7 @@ impl ReceiverEndpoint {
             Some(now) if partial.transaction() == transaction(now) => Ok(()),
             _ => Err(ProtocolError::link(
                 ErrorCondition::NotAllowed,
-                "a delivery whose transfers are of different transactions",
+                "the transfers of a delivery are of different transactions (4.4.1)",
             )),
         }
     }
@@ -188,10 +187,10 @@ impl ReceiverEndpoint {
     fn check_settlement(&self, settled: bool, more: bool) -> Result<(), ProtocolError> {
         match self.snd_mode {
             SenderSettleMode::Unsettled if settled => {
-                invalid("a settled transfer on a link that sends unsettled")
+                invalid("a settled transfer on a link of snd-settle-mode unsettled (2.7.5)")
             }
             SenderSettleMode::Settled if !settled && !more => {
-                invalid("an unsettled delivery on a link that sends settled")
+                invalid("an unsettled delivery on a link of snd-settle-mode settled (2.7.5)")
             }
             _ => Ok(()),
         }
@@ -210,7 +209,7 @@ impl ReceiverEndpoint {
         let tag = match transfer.delivery_tag {
             Some(tag) => tag,
             None if may_lack_tag => DeliveryTag::default(),
-            None => return invalid("a first transfer without delivery-tag"),
+            None => return invalid("the first transfer of a delivery has no delivery-tag (2.7.5)"),
         };
         self.use_credit()?;
         let delivery = Delivery {
@@ -267,7 +266,9 @@ impl ReceiverEndpoint {
         payload: Bytes,
         max_buffered: u64,
     ) -> Result<Part, ProtocolError> {
-        let Some(last) = self.partial.back() else { return invalid("no delivery in progress") };
+        let Some(last) = self.partial.back() else {
+            return invalid("a transfer continues a delivery, and none is in progress (2.7.5)");
+        };
         // 2.7.5: settled stays true once it has been.
         let settled = last.delivery.settled || transfer.settled == Some(true);
         let (finished, earlier) = (last.finished, last.charged);
@@ -276,7 +277,7 @@ impl ReceiverEndpoint {
         let (streaming, max) = (self.streaming, self.max_message_size);
         let buffers = !streaming && !finished && transfer.more;
         if size > max || (buffers && size > max_buffered) {
-            return too_large();
+            return too_large(size, if buffers { max.min(max_buffered) } else { max });
         }
         let complete = !transfer.more;
         let mut part = Part { complete, finished, settled, earlier, held: 0 };
@@ -505,11 +506,21 @@ pub(crate) fn len_u64(payload: &Bytes) -> u64 {
 }
 
 #[cold]
+#[inline(never)]
 fn invalid<T>(why: &'static str) -> Result<T, ProtocolError> {
     Err(ProtocolError::link(ErrorCondition::InvalidField, why))
 }
 
 #[cold]
-fn too_large<T>() -> Result<T, ProtocolError> {
-    Err(ProtocolError::link(ErrorCondition::MessageSizeExceeded, "the message is too large"))
+#[inline(never)]
+fn beyond_credit<T>(count: SequenceNo) -> Result<T, ProtocolError> {
+    let why = format!("a delivery beyond the link-credit, 0 at delivery-count {count} (2.6.7)");
+    Err(ProtocolError::link(ErrorCondition::TransferLimitExceeded, &why))
+}
+
+#[cold]
+#[inline(never)]
+fn too_large<T>(size: u64, max: u64) -> Result<T, ProtocolError> {
+    let why = format!("a message of {size} bytes or more exceeds the maximum of {max} (2.7.3)");
+    Err(ProtocolError::link(ErrorCondition::MessageSizeExceeded, &why))
 }

@@ -1,6 +1,6 @@
 //! The sending end of a link: credit, drain, and the message in progress (2.6.7, 2.6.12, 2.6.14).
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, format};
 
 use crate::{
     config::Tolerance,
@@ -139,10 +139,7 @@ impl SenderEndpoint {
                 Ok(in_flight) => in_flight,
                 // The formula would add to the credit what the peer is ahead; it has not given that.
                 Err(_) if tolerance.delivery_count_ahead => 0,
-                Err(_) => {
-                    let why = "delivery-count is ahead of the sender's";
-                    return Err(ProtocolError::link(ErrorCondition::InvalidField, why));
-                }
+                Err(_) => return self.refuse_count(theirs),
             };
             // A receiver that lowers its credit below what is in flight leaves none, not a negative amount.
             self.link_credit = credit.saturating_sub(in_flight);
@@ -153,6 +150,14 @@ impl SenderEndpoint {
         self.drain_raised = asked;
         self.drain_answer_owed &= flow.drain;
         Ok(drain)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_count<T>(&self, theirs: SequenceNo) -> Result<T, ProtocolError> {
+        let ours = self.delivery_count;
+        let why = format!("delivery-count {theirs} in a flow is ahead of its sender's, {ours} (2.6.7)");
+        Err(ProtocolError::link(ErrorCondition::InvalidField, &why))
     }
 
     /// Returns true if a flow of the receiver's is to be answered now. A drain that finds no credit is: there is nothing

@@ -23,10 +23,10 @@ pub enum MessageErrorKind {
     #[error("{0}")]
     Decode(DecodeErrorKind),
     /// A section that may occur once occurs twice (3.2).
-    #[error("a second {0} section")]
+    #[error("a second {0} section (3.2)")]
     Duplicate(SectionKind),
     /// A section follows one that it must precede (3.2).
-    #[error("a {section} section after the {after} section")]
+    #[error("a {section} section after the {after} section (3.2)")]
     OutOfOrder {
         /// The section.
         section: SectionKind,
@@ -34,7 +34,7 @@ pub enum MessageErrorKind {
         after: SectionKind,
     },
     /// The body has sections of two kinds (3.2).
-    #[error("a {section} section in a body of {body} sections")]
+    #[error("a {section} section in a body of {body} sections (3.2)")]
     MixedBody {
         /// The kind of the first section of the body.
         body: SectionKind,
@@ -42,10 +42,10 @@ pub enum MessageErrorKind {
         section: SectionKind,
     },
     /// The message has no body (3.2).
-    #[error("the message has no body")]
+    #[error("the message has no body (3.2)")]
     NoBody,
     /// The message has more than [`max_sections`](super::ParseOptions::max_sections) sections.
-    #[error("there are too many sections")]
+    #[error("there are more sections than max_sections")]
     TooManySections,
 }
 

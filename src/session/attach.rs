@@ -2,7 +2,11 @@
 
 use alloc::{boxed::Box, format};
 
-use super::{LinkEnd, SessionEndpoint, held::size_of_link};
+use super::{
+    LinkEnd, SessionEndpoint,
+    faults::{input_for_errant, name_link, unattached},
+    held::size_of_link,
+};
 use crate::{
     config,
     context::Context,
@@ -20,7 +24,7 @@ use crate::{
     },
     state::{LinkState, LinkTrigger},
     timer::Timer,
-    types::{Handle, SequenceNo, Str},
+    types::{Handle, Quoted, SequenceNo, Str},
 };
 
 impl SessionEndpoint {
@@ -56,7 +60,7 @@ impl SessionEndpoint {
     /// error, it ends the session (2.6.5), unless that is tolerated.
     pub(super) fn check_late_input(link: &Link, cx: &Context) -> Result<(), ProtocolError> {
         if link.common.state == LinkState::Errant && !cx.config.tolerance.frames_for_failed_links {
-            return Err(ProtocolError::session(ErrorCondition::ErrantLink, "input for a link in error"));
+            return input_for_errant(link);
         }
         Ok(())
     }
@@ -115,7 +119,9 @@ impl SessionEndpoint {
         let is_taken = |name: &Str| self.link_names.find(&self.links, name.as_bytes(), role).is_some();
         if let Some(given) = given {
             if is_taken(&given) {
-                return Err(CommandError::IllegalState("the session has a link of this name and direction"));
+                return Err(CommandError::IllegalState(
+                    "the session has a link of this name and direction (2.6.1)",
+                ));
             }
             return Ok(given);
         }
@@ -138,7 +144,7 @@ impl SessionEndpoint {
         cx.check_accepts_new_work()?;
         let begun = (self.can_write() && !self.end_pending) || self.begin_pending;
         if !begun {
-            return Err(CommandError::IllegalState("the session has not begun, or is ending"));
+            return Err(CommandError::IllegalState("the session has not begun, or is ending (2.5.5)"));
         }
         let mut generation = next_generation(cx.last_link_generation)?;
         let name = self.choose_name(role, local.name.take(), &mut generation, cx)?;
@@ -205,7 +211,7 @@ impl SessionEndpoint {
         let what = (Handle::new(handle.into()), link.common.role());
         AttachReply::new(&link.common.identity, local, what, modes, echo).write(cx)?;
         if !link.common.apply(LinkTrigger::SendAttach) {
-            return Err(CommandError::IllegalState("the link is attached"));
+            return Err(CommandError::IllegalState("the link is attached (2.6.3)"));
         }
         Ok(())
     }
@@ -235,21 +241,33 @@ impl SessionEndpoint {
                 }
                 continue;
             };
-            let why = if u32::from(handle) > self.remote_handle_max {
-                "the peer's handle-max is reached"
-            } else if cx.frame(&attach).is_err() || !link.common.apply(LinkTrigger::SendAttach) {
-                "the attach does not fit the peer's frames"
-            } else {
-                cx.timers.set(Timer::Link(id), cx.config.timeouts.attach);
-                let flow_owed = core::mem::take(&mut link.common.flow_owed) || link.common.echo.is_due();
-                if flow_owed || matches!(id, LinkId::Receiver(_)) {
-                    self.schedule_link_flow(handle);
-                }
+            let is_written = u32::from(handle) <= self.remote_handle_max
+                && cx.frame(&attach).is_ok()
+                && link.common.apply(LinkTrigger::SendAttach);
+            if !is_written {
+                self.end_unwritable(handle, cx);
                 continue;
-            };
-            let failure = Failure::new(Cause::Refused, ErrorCondition::NotAllowed, why);
-            let _ = self.end_link(handle, LinkEnd::Unwritable(failure), cx);
+            }
+            cx.timers.set(Timer::Link(id), cx.config.timeouts.attach);
+            let flow_owed = core::mem::take(&mut link.common.flow_owed) || link.common.echo.is_due();
+            if flow_owed || matches!(id, LinkId::Receiver(_)) {
+                self.schedule_link_flow(handle);
+            }
         }
+    }
+
+    /// Ends a link whose attach waited for the peer's begin, and cannot be written.
+    #[cold]
+    #[inline(never)]
+    fn end_unwritable(&mut self, handle: u16, cx: &mut Context) {
+        let max = self.remote_handle_max;
+        let why = if u32::from(handle) > max {
+            format!("handle {handle} is above the peer's handle-max of {max} (2.7.2)")
+        } else {
+            format!("the attach does not fit the peer's max-frame-size of {} (2.7.1)", cx.max_frame_size)
+        };
+        let failure = Failure::new(Cause::Refused, ErrorCondition::NotAllowed, why);
+        let _ = self.end_link(handle, LinkEnd::Unwritable(failure), cx);
     }
 
     /// Handles the peer's attach, of which `body` is the encoding.
@@ -261,13 +279,14 @@ impl SessionEndpoint {
     ) -> Result<(), ProtocolError> {
         // 2.7.2: a handle beyond ours closes the connection.
         if attach.handle.get() > self.handle_max {
-            let why = "a handle beyond handle-max";
-            return Err(ProtocolError::connection(ErrorCondition::FramingError, why));
+            let why =
+                format!("handle {} is above our handle-max of {} (2.7.2)", attach.handle, self.handle_max);
+            return Err(ProtocolError::connection(ErrorCondition::FramingError, &why));
         }
         // 2.7.3: so does one in use.
         if self.local_handle(attach.handle).is_some() {
-            let why = "the handle is in use";
-            return Err(ProtocolError::connection(ErrorCondition::HandleInUse, why));
+            let why = format!("handle {} is in use by another link (2.7.3)", attach.handle);
+            return Err(ProtocolError::connection(ErrorCondition::HandleInUse, &why));
         }
         let role = attach.role.opposite();
         let known = self.link_names.find(&self.links, attach.name.as_bytes(), role);
@@ -279,7 +298,11 @@ impl SessionEndpoint {
                 || self.cold.as_ref().is_some_and(|cold| cold.errant.iter().any(is_this)));
         // 2.6.5: the peer wrote this attach before it knew of our error. One that resumes the link has `unsettled`.
         if errant && attach.unsettled.is_none() {
-            return Err(ProtocolError::session(ErrorCondition::ErrantLink, "an attach for a link in error"));
+            let why = format!(
+                "an attach of the link {}, which is in error (2.6.5)",
+                Quoted(attach.name.as_bytes())
+            );
+            return Err(ProtocolError::session(ErrorCondition::ErrantLink, &why));
         }
         let mut reclosing = false;
         if let Some(cold) = &mut self.cold {
@@ -292,7 +315,7 @@ impl SessionEndpoint {
         }
         if let (Some(handle), Some(LinkState::Attached | LinkState::AttachRcvd)) = (known, state) {
             // 2.6.1: the second attach succeeds, and the first is closed.
-            let error = AmqpError::described(ErrorCondition::Stolen, "the link has been attached again");
+            let error = AmqpError::described(ErrorCondition::Stolen, "it has been attached again (2.6.1)");
             let _ = self.end_link(handle, LinkEnd::Violation(error), cx);
         }
         self.on_attach_request(attach, body, reclosing, cx)
@@ -309,8 +332,11 @@ impl SessionEndpoint {
         let role = attach.role.opposite();
         let generation = next_generation(cx.last_link_generation);
         let (Ok(generation), Some(handle)) = (generation, self.next_handle()) else {
-            let why = "no handle is left for the link, or no id";
-            return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
+            let max = self.remote_handle_max;
+            let why = format!(
+                "no handle is left up to the peer's handle-max of {max}, or no id for a link (2.7.2)"
+            );
+            return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, &why));
         };
         cx.last_link_generation = generation;
         let id = self.next_id(role, cx.last_link_generation, handle);
@@ -326,7 +352,10 @@ impl SessionEndpoint {
         self.forget_reclosing(handle);
         self.map_handle(attach.handle, handle);
         if fault.is_some() || reclosing {
-            let error = fault.filter(|_| !reclosing);
+            let mut error = fault.filter(|_| !reclosing);
+            if let Some(error) = &mut error {
+                name_link(error, attach.name.as_bytes());
+            }
             let _ = self.end_link(handle, LinkEnd::Refusal(error), cx);
             return Ok(());
         }
@@ -391,7 +420,7 @@ impl SessionEndpoint {
         self.check_writable()?;
         let link = self.link(id)?;
         if link.common.state != LinkState::AttachRcvd {
-            return Err(CommandError::IllegalState("the link's attach has been answered"));
+            return Err(CommandError::IllegalState("the link's attach has been answered (2.6.3)"));
         }
         let handle = LinkKey::from(id).handle;
         if link.common.asks_for_coordinator
@@ -457,7 +486,7 @@ fn apply_remote_settings(common: &mut LinkCommon, kind: &mut LinkKind, attach: &
 fn fault_of(attach: &AttachRef<'_>, termini: Termini) -> Option<AmqpError> {
     // 2.7.3: a sender must set it, a receiver's is ignored.
     let why = if attach.role == Role::Sender && attach.initial_delivery_count.is_none() {
-        "a sender's attach without initial-delivery-count"
+        "a sender's attach has no initial-delivery-count (2.7.3)"
     } else if let Termini::Wrong(why) = termini {
         why
     } else {
@@ -501,10 +530,4 @@ fn request(name: Str, handle: Handle, role: Role, local: config::LinkConfig) -> 
         properties: local.properties,
         ..Attach::default()
     }
-}
-
-#[cold]
-fn unattached(remote: Handle) -> Result<u16, ProtocolError> {
-    let why = format!("handle {remote} is not attached");
-    Err(ProtocolError::session(ErrorCondition::UnattachedHandle, &why))
 }

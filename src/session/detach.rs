@@ -3,7 +3,9 @@
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 
 use super::{
-    ColdState, SessionEndpoint, find,
+    ColdState, SessionEndpoint,
+    faults::name_link,
+    find,
     held::{size_of_link, size_of_name},
 };
 use crate::{
@@ -82,18 +84,7 @@ impl SessionEndpoint {
                 Ok(())
             }
             LinkEnd::Violation(error) => {
-                let was_requested = link.common.state == LinkState::AttachRcvd;
-                if was_requested {
-                    cx.withdraw(link.common.id);
-                }
-                keep_unread(link, cx);
-                self.abandon_deliveries(handle, cx);
-                let _ = if was_requested {
-                    self.refuse_attach(handle, Some(error.clone()), cx)
-                } else {
-                    self.write_detach_or_bare(handle, true, Some(error.clone()), cx)
-                };
-                self.raise_link_end(handle, Some(Failure { cause: Cause::Violation, error }), cx);
+                self.end_link_for_violation(handle, error, cx);
                 Ok(())
             }
             LinkEnd::PeerDetach(detach) => {
@@ -125,6 +116,25 @@ impl SessionEndpoint {
         }
     }
 
+    /// Ends a link for a fault of the peer's, whose description gets the link's name.
+    #[cold]
+    fn end_link_for_violation(&mut self, handle: u16, mut error: AmqpError, cx: &mut Context) {
+        let Some(link) = self.links.get_mut(handle) else { return };
+        name_link(&mut error, link.common.identity.name());
+        let was_requested = link.common.state == LinkState::AttachRcvd;
+        if was_requested {
+            cx.withdraw(link.common.id);
+        }
+        keep_unread(link, cx);
+        self.abandon_deliveries(handle, cx);
+        let _ = if was_requested {
+            self.refuse_attach(handle, Some(error.clone()), cx)
+        } else {
+            self.write_detach_or_bare(handle, true, Some(error.clone()), cx)
+        };
+        self.raise_link_end(handle, Some(Failure { cause: Cause::Violation, error }), cx);
+    }
+
     fn end_link_by_command(
         &mut self,
         handle: u16,
@@ -148,7 +158,7 @@ impl SessionEndpoint {
         }
         // 2.5.5: nothing follows end on its channel.
         if !can_write {
-            return Err(CommandError::IllegalState("the session is ending"));
+            return Err(CommandError::IllegalState("the session is ending (2.5.5)"));
         }
         let is_attached = link.common.state == LinkState::Attached;
         let must_wait =
@@ -170,7 +180,7 @@ impl SessionEndpoint {
     /// Refuses a link to a coordinator of transactions that the application has accepted without one (4.5.1).
     #[cold]
     pub(super) fn refuse_coordinator(&mut self, handle: u16, cx: &mut Context) -> Result<(), CommandError> {
-        let why = "there is no coordinator of transactions";
+        let why = "there is no coordinator of transactions (4.5.1)";
         let failure = Failure::new(Cause::Refused, ErrorCondition::NotImplemented, why);
         self.refuse_attach(handle, Some(failure.error.clone()), cx)?;
         self.raise_link_end(handle, Some(failure), cx);
@@ -187,7 +197,7 @@ impl SessionEndpoint {
         self.check_writable()?;
         let link = self.links.get(handle).ok_or(CommandError::UnknownLink)?;
         if link.common.state != LinkState::AttachRcvd {
-            return Err(CommandError::IllegalState("the link's attach has been answered"));
+            return Err(CommandError::IllegalState("the link's attach has been answered (2.6.3)"));
         }
         let role = link.common.role();
         let echo = EchoTermini { source: role == Role::Receiver, target: role == Role::Sender };
@@ -225,7 +235,7 @@ impl SessionEndpoint {
         self.check_writable()?;
         let link = self.links.get(handle).ok_or(CommandError::UnknownLink)?;
         if link.common.state.next(trigger).is_none() {
-            return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
+            return Err(CommandError::IllegalState("the link is not attached, or is being detached (2.6.4)"));
         }
         self.write_updates(cx);
         // 2.6.5: a link in error is destroyed, so its detach closes it.
@@ -330,9 +340,11 @@ impl SessionEndpoint {
             Some(error) => {
                 Some(Failure { cause: if refused { Cause::Refused } else { Cause::Peer }, error: *error })
             }
-            None if refused && common.awaiting_terminus => {
-                Some(Failure::new(Cause::Refused, ErrorCondition::NotAllowed, "the peer refused the link"))
-            }
+            None if refused && common.awaiting_terminus => Some(Failure::new(
+                Cause::Refused,
+                ErrorCondition::NotAllowed,
+                "the peer refused the link and did not report why (2.6.3)",
+            )),
             None => None,
         };
         if failure.is_some() || detach.closed || common.we_closed {

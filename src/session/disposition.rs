@@ -1,11 +1,12 @@
 //! State and settlement of deliveries, both ways (2.6.12, 2.7.6, 3.4).
 
-use alloc::vec::Vec;
+use alloc::{format, vec::Vec};
 use core::ops::ControlFlow;
 
 use super::{
     ColdState, SessionEndpoint,
     decided::{DecidedRun, DecidedRuns, keep_decided},
+    faults::{disposition_for_errant, reversed},
     find, find_mut,
     link_facts::count_early,
     settlement::{answer_to, remember_settled},
@@ -93,10 +94,13 @@ pub(super) fn extend(runs: &mut Vec<Run>, link: LinkId, id: DeliveryId, settled:
 
 /// Fails if a disposition names deliveries of a link that we detached with an error (2.6.5), unless that is tolerated.
 /// They stay unsettled, and those of other links are handled first.
-fn check_errant(errant: bool, cx: &Context) -> Result<(), ProtocolError> {
+fn check_errant(
+    errant: bool,
+    (first, last): (DeliveryNumber, DeliveryNumber),
+    cx: &Context,
+) -> Result<(), ProtocolError> {
     if errant && !cx.config.tolerance.frames_for_failed_links {
-        let why = "a disposition for a link in error";
-        return Err(ProtocolError::session(ErrorCondition::ErrantLink, why));
+        return disposition_for_errant(first, last);
     }
     Ok(())
 }
@@ -146,8 +150,7 @@ impl SessionEndpoint {
         let last = disposition.last.unwrap_or(first);
         // 2.8.10: numbers 2³¹ or more apart have no order.
         if last.offset_from(first) < 0 {
-            let why = "a disposition's last is before its first";
-            return Err(ProtocolError::session(ErrorCondition::NotAllowed, why));
+            return reversed(first, last);
         }
         if disposition.state.is_none() && !disposition.settled {
             return Ok(());
@@ -281,7 +284,7 @@ impl SessionEndpoint {
         if !early.is_empty() {
             self.count_early_settlements(early, cx)?;
         }
-        check_errant(errant, cx)
+        check_errant(errant, (first, last), cx)
     }
 
     /// Detaches the links of deliveries whose outcome is to be `declared`, unless their target is a
@@ -311,8 +314,9 @@ impl SessionEndpoint {
             link.is_some_and(|link| !matches!(target(link).as_deref(), Some(TargetArchetype::Coordinator(_))))
         });
         for link in &named {
-            let error =
-                ProtocolError::link(ErrorCondition::InvalidField, "declared is no outcome of the link");
+            let why =
+                format!("declared, in a disposition of delivery-id {first}, is for coordinators (4.5.5)");
+            let error = ProtocolError::link(ErrorCondition::InvalidField, &why);
             self.contain_link(LinkKey::from(*link).handle, error, cx)?;
         }
         Ok(!named.is_empty())
@@ -348,8 +352,9 @@ impl SessionEndpoint {
         let updates = &mut self.cold.get_or_insert_default().updates;
         *updates = updates.saturating_add(visited);
         if *updates > allowed {
-            let why = "too many updates of deliveries that stay unsettled";
-            return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why));
+            let why =
+                format!("updates of unsettled deliveries exceed {UPDATES} for each that there is: {updates}");
+            return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, &why));
         }
         Ok(())
     }
@@ -438,7 +443,7 @@ impl SessionEndpoint {
             self.check_updates(visited, deliveries)?;
         }
         self.stop_at(stopped, last, disposition, cx);
-        check_errant(errant, cx)
+        check_errant(errant, (first, last), cx)
     }
 
     /// Raises the event of a run, and counts it if it is settled.

@@ -56,7 +56,7 @@ impl SessionEndpoint {
             }
             SessionEnd::PeerEnd(error) => {
                 if !self.apply(SessionTrigger::RecvEnd) {
-                    return Err(CommandError::IllegalState("the session has not begun"));
+                    return Err(CommandError::IllegalState("the session has not begun (2.5.5)"));
                 }
                 if self.state == SessionState::EndRcvd {
                     let _ = self.write_end(None, cx);
@@ -104,7 +104,7 @@ impl SessionEndpoint {
     fn write_end(&mut self, error: Option<AmqpError>, cx: &mut Context) -> Result<(), CommandError> {
         let trigger = if error.is_some() { SessionTrigger::SendEndError } else { SessionTrigger::SendEnd };
         if self.state.next(trigger).is_none() {
-            return Err(CommandError::IllegalState("the session has not begun, or has ended"));
+            return Err(CommandError::IllegalState("the session has not begun, or has ended (2.5.5)"));
         }
         let end_pending = core::mem::take(&mut self.end_pending);
         if self.has_work() {

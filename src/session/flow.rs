@@ -60,7 +60,8 @@ impl SessionEndpoint {
         let has_entry = |properties: &Fields| properties.get("txn-id").is_some_and(|id| *id != Value::Null);
         let is_live = link.common.is_open() || link.common.state == LinkState::AttachRcvd;
         if is_live && flow.properties.as_ref().is_some_and(has_entry) {
-            let error = ProtocolError::link(ErrorCondition::NotImplemented, "transactional acquisition");
+            let why = "transactional acquisition, by a flow with txn-id, is not implemented (4.4.3)";
+            let error = ProtocolError::link(ErrorCondition::NotImplemented, why);
             return self.contain_link(handle, error, cx);
         }
         if is_live && let Some(properties) = &flow.properties {
@@ -216,7 +217,7 @@ impl SessionEndpoint {
     /// Asks the peer for a flow with the session's state (2.7.4 `echo`).
     pub(crate) fn ask_session_echo(&mut self, cx: &mut Context) -> Result<(), CommandError> {
         if self.end_pending || !(self.can_write() || self.begin_pending) {
-            return Err(CommandError::IllegalState("the session has not begun, or is ending"));
+            return Err(CommandError::IllegalState("the session has not begun, or is ending (2.5.5)"));
         }
         self.echo.ask()?;
         self.flow_due = true;
@@ -262,7 +263,7 @@ impl SessionEndpoint {
     pub(crate) fn drained(&mut self, id: SenderId) -> Result<(), CommandError> {
         let sender = self.link(id.into())?.sender()?;
         if !sender.is_draining() {
-            return Err(CommandError::IllegalState("no drain was asked for"));
+            return Err(CommandError::IllegalState("the receiver has not asked for a drain (2.6.7)"));
         }
         if sender.unsent.is_some() {
             // 2.6.7: the messages come first.
@@ -327,7 +328,7 @@ impl SessionEndpoint {
 /// Fails if the link is being detached.
 pub(super) fn check_not_leaving(link: &Link) -> Result<(), CommandError> {
     if matches!(link.common.state, LinkState::DetachSent | LinkState::DetachPipe | LinkState::Errant) {
-        return Err(CommandError::IllegalState("the link is being detached"));
+        return Err(CommandError::IllegalState("the link is being detached (2.6.4)"));
     }
     Ok(())
 }

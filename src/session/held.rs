@@ -2,13 +2,18 @@
 
 use alloc::vec::Vec;
 
-use super::{ColdState, RemoteBegin, SessionEndpoint, stored_state::STATE_SIZE, unsettled::UnsettledMap};
+use super::{
+    ColdState, RemoteBegin, SessionEndpoint,
+    faults::{too_many_unsettled, too_much},
+    stored_state::STATE_SIZE,
+    unsettled::UnsettledMap,
+};
 use crate::{
     context::Context,
     error::ProtocolError,
     ids::{LinkId, LinkKey, ReceiverId},
     link::{Link, LinkKind, ReceiverEndpoint},
-    spec::definitions::{ErrorCondition, Role},
+    spec::definitions::Role,
     types::{HeapSize, Str},
 };
 
@@ -21,7 +26,7 @@ impl SessionEndpoint {
     pub(super) fn grow_incoming(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
         let (max, left) = (cx.limits.max_unsettled, self.left_to_hold(cx));
         let grown = self.incoming.as_mut().is_none_or(|map| map.grow(max, |bytes| bytes <= left));
-        if grown { self.charge(cx) } else { too_many_unsettled() }
+        if grown { self.charge(cx) } else { too_many_unsettled(max) }
     }
 
     /// Makes room for more unsettled deliveries of ours, and charges it. Returns false, and does nothing, beyond the limit.
@@ -69,7 +74,7 @@ impl SessionEndpoint {
         if is_within && now <= max && !too_many_states {
             return Ok(());
         }
-        too_much()
+        too_much(max)
     }
 
     /// Returns the bytes that every session takes up, with the peer's begin.
@@ -233,18 +238,6 @@ impl SessionEndpoint {
         cx.account.replace_unread(unread.fold(0, usize::saturating_add), 0);
         cx.account.count_parts(0, core::mem::take(&mut self.parts));
     }
-}
-
-#[cold]
-fn too_many_unsettled() -> Result<(), ProtocolError> {
-    let why = "too many unsettled deliveries";
-    Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why))
-}
-
-#[cold]
-fn too_much() -> Result<(), ProtocolError> {
-    let why = "the session takes up too much memory";
-    Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, why))
 }
 
 impl ColdState {

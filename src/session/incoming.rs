@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     SessionEndpoint,
+    faults::{interrupted, out_of_order, transfer_to_sender, without_number},
     flow::end_drain,
     stored_state::StoredState,
     unsettled::{UnsettledEntry, UnsettledMap},
@@ -91,7 +92,7 @@ impl SessionEndpoint {
         let handle = self.attached_handle(transfer.handle)?;
         let Some(link) = self.links.get_mut(handle) else { return Ok(()) };
         let (LinkId::Receiver(id), LinkKind::Receiver(receiver)) = (link.common.id, &mut link.kind) else {
-            return Err(ProtocolError::session(ErrorCondition::NotAllowed, "a transfer to a sender"));
+            return transfer_to_sender(transfer.handle);
         };
         if !link.common.is_open() {
             return self.on_transfer_to_closed(handle, transfer, cx);
@@ -105,9 +106,8 @@ impl SessionEndpoint {
                 }
                 delivery
             }
-            Some(_) => {
-                let why = "another delivery before the last one was complete";
-                let error = ProtocolError::link(ErrorCondition::InvalidField, why);
+            Some(delivery) => {
+                let error = interrupted(delivery, transfer.delivery_id);
                 return self.refuse_transfer(handle, error, cx);
             }
             None => {
@@ -195,7 +195,7 @@ impl SessionEndpoint {
         }
         let Some(link) = self.links.get(handle) else { return Ok(()) };
         if link.common.state == LinkState::AttachRcvd {
-            let why = "a message before the link is attached, which gives no credit";
+            let why = "a transfer before our attach, which gives no credit yet (2.6.7)";
             let error = ProtocolError::link(ErrorCondition::TransferLimitExceeded, why);
             return self.refuse_transfer(handle, error, cx);
         }
@@ -345,13 +345,10 @@ impl SessionEndpoint {
         epoch: u32,
         number: Option<DeliveryNumber>,
     ) -> Result<&mut UnsettledMap<UnsettledEntry<ReceiverId>>, ProtocolError> {
-        let invalid = |why| Err(ProtocolError::session(ErrorCondition::InvalidField, why));
-        let Some(number) = number else {
-            return invalid("a first transfer without delivery-id");
-        };
+        let Some(number) = number else { return Err(without_number()) };
         let incoming = incoming.get_or_insert_with(|| UnsettledMap::new(number, epoch));
         if incoming.next_number() != number {
-            return invalid("delivery-ids do not follow each other");
+            return Err(out_of_order(number, incoming.next_number()));
         }
         Ok(incoming)
     }

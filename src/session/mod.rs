@@ -5,6 +5,7 @@ mod decided;
 mod detach;
 mod disposition;
 mod end;
+mod faults;
 mod flow;
 mod held;
 mod incoming;
@@ -231,7 +232,7 @@ impl SessionEndpoint {
         if self.can_write() {
             Ok(())
         } else {
-            Err(CommandError::IllegalState("the session has not begun, or is ending"))
+            Err(CommandError::IllegalState("the session has not begun, or is ending (2.5.5)"))
         }
     }
 
@@ -239,7 +240,7 @@ impl SessionEndpoint {
     pub(crate) fn check_accepts_new_work(&self, cx: &Context) -> Result<(), CommandError> {
         cx.check_accepts_new_work()?;
         if self.end_pending {
-            Err(CommandError::IllegalState("the session is ending"))
+            Err(CommandError::IllegalState("the session is ending (2.5.5)"))
         } else {
             self.check_writable()
         }
@@ -290,7 +291,7 @@ impl SessionEndpoint {
             cx.frame(&self.our_begin())?;
         }
         if !self.apply(SessionTrigger::SendBegin) {
-            return Err(CommandError::IllegalState("the session has begun"));
+            return Err(CommandError::IllegalState("the session has begun (2.5.5)"));
         }
         self.begin_pending = false;
         if self.is_open() {

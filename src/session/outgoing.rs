@@ -46,7 +46,7 @@ impl SessionEndpoint {
         let delivery = self.outgoing.next_id();
         let link = find_mut(&mut self.links, sender_id.into())?;
         if link.common.state != LinkState::Attached || link.common.pending_detach.is_some() {
-            return Err(CommandError::IllegalState("the link is not attached, or is being detached"));
+            return Err(CommandError::IllegalState("the link is not attached, or is being detached (2.6.4)"));
         }
         let LinkKind::Sender(sender) = &mut link.kind else { return Err(CommandError::UnknownLink) };
         let settled = sender.settles(options.settled)?;

@@ -137,7 +137,7 @@ impl SessionEndpoint {
         if settled
             || pending.any(|one| one.role == Role::Receiver && one.settled && is_ours(&(one.first, one.last)))
         {
-            return Err(CommandError::IllegalState("the delivery has its outcome, and is settled"));
+            return Err(CommandError::IllegalState("the delivery has its outcome, and is settled (2.6.12)"));
         }
         Ok(())
     }
@@ -232,7 +232,7 @@ impl SessionEndpoint {
         let state = fitting(state, cx)?;
         let sender = self.link(id.into())?.sender()?;
         if sender.unsent.as_ref().is_some_and(|unsent| unsent.id == delivery) {
-            return Err(CommandError::IllegalState("the delivery is still being sent"));
+            return Err(CommandError::IllegalState("the delivery is still being sent (2.6.14)"));
         }
         let entry = self.outgoing.get_mut(delivery).filter(|entry| entry.link == id);
         let state_now = &entry.ok_or(CommandError::UnknownId)?.state;
@@ -258,7 +258,7 @@ impl SessionEndpoint {
         let sender = self.link(id.into())?.sender()?;
         let is_unsent = sender.unsent.as_ref().is_some_and(|unsent| (first..=last).contains(&unsent.id));
         if settled && is_unsent {
-            return Err(CommandError::IllegalState("a delivery is still being sent"));
+            return Err(CommandError::IllegalState("a delivery of the range is still being sent (2.6.14)"));
         }
         if last < first || !self.outgoing.contains(first) || !self.outgoing.contains(last) {
             return Err(CommandError::UnknownId);
@@ -423,7 +423,7 @@ fn check_listed(link: &LinkCommon, state: Option<&DeliveryState>, cx: &Context) 
     let source = link.remote(cx.limits.decode).and_then(|attach| attach.source);
     match (source, state) {
         (Some(source), Some(state)) if source.restricts_outcomes() && !source.supports(state) => {
-            Err(CommandError::IllegalState("the link's source does not list the outcome"))
+            Err(CommandError::IllegalState("the link's source does not list the outcome (3.5.3)"))
         }
         _ => Ok(()),
     }
@@ -432,9 +432,9 @@ fn check_listed(link: &LinkCommon, state: Option<&DeliveryState>, cx: &Context) 
 /// Fails if a sender must not have this state (3.4.1).
 pub(super) fn check_senders(state: Option<&DeliveryState>) -> Result<(), CommandError> {
     match state {
-        Some(DeliveryState::Received(_)) => {
-            Err(CommandError::IllegalState("a sender has the state received only where it resumes"))
-        }
+        Some(DeliveryState::Received(_)) => Err(CommandError::IllegalState(
+            "a sender has the state received only if it resumes a delivery (3.4.1)",
+        )),
         _ => Ok(()),
     }
 }

@@ -169,7 +169,7 @@ impl StoredState {
         if self.may_become(next) {
             return Ok(());
         }
-        Err(CommandError::IllegalState("the delivery has another outcome already"))
+        Err(CommandError::IllegalState("the delivery has another outcome already (3.4)"))
     }
 
     pub(crate) fn is_terminal(&self) -> bool {

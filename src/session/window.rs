@@ -1,5 +1,7 @@
 //! Session flow control (2.5.6), counted in transfer frames.
 
+use alloc::format;
+
 use crate::{
     config,
     error::ProtocolError,
@@ -66,14 +68,29 @@ impl Window {
     #[inline(always)]
     pub(crate) fn on_transfer(&mut self) -> Result<(), ProtocolError> {
         let Some(left) = self.incoming_window.checked_sub(1) else {
-            let why = "a transfer beyond the incoming-window";
-            return Err(ProtocolError::session(ErrorCondition::WindowViolation, why));
+            return self.refuse_transfer();
         };
         self.incoming_window = left;
         self.occupied = self.occupied.saturating_add(1);
         self.next_incoming_id = self.next_incoming_id.map(TransferNumber::next);
         self.remote_outgoing_window = self.remote_outgoing_window.saturating_sub(1);
         Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_transfer<T>(&self) -> Result<T, ProtocolError> {
+        let next = self.next_incoming_id.map_or(0, TransferNumber::get);
+        let why = format!("a transfer beyond the incoming-window, 0 at next-incoming-id {next} (2.5.6)");
+        Err(ProtocolError::session(ErrorCondition::WindowViolation, &why))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_flow<T>(&self, known: TransferNumber) -> Result<T, ProtocolError> {
+        let next = self.next_outgoing_id;
+        let why = format!("next-incoming-id {known} in a flow is ahead of next-outgoing-id {next} (2.5.6)");
+        Err(ProtocolError::session(ErrorCondition::InvalidField, &why))
     }
 
     /// Frees `frames` places in the window. Returns true if at least half of it can be announced again.
@@ -101,8 +118,7 @@ impl Window {
     pub(crate) fn on_flow(&mut self, flow: &Flow, known: TransferNumber) -> Result<(), ProtocolError> {
         // The transfers in flight: sent by us, and not seen by the peer. It cannot have seen more than were sent.
         let Ok(in_flight) = u32::try_from(self.next_outgoing_id.offset_from(known)) else {
-            let why = "next-incoming-id is ahead of the transfers sent";
-            return Err(ProtocolError::session(ErrorCondition::InvalidField, why));
+            return self.refuse_flow(known);
         };
         self.next_incoming_id = Some(flow.next_outgoing_id);
         self.remote_outgoing_window = flow.outgoing_window;

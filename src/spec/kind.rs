@@ -24,8 +24,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// Returns the performative's name, for tests.
-            #[cfg(feature = "testing")]
+            /// Returns the performative's name.
             pub(crate) const fn name(self) -> &'static str {
                 match self {
                     $(Self::$kind => stringify!($kind),)*

@@ -27,6 +27,32 @@ fn is_invisible(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// A peer's name as it is quoted in a message: in quotation marks, escaped, and cut off behind [`MAX_QUOTED`] bytes.
+pub(crate) struct Quoted<'a>(pub(crate) &'a [u8]);
+
+/// The bytes of a peer's name that a message repeats, escapes among them.
+const MAX_QUOTED: usize = 32;
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        let mut left = MAX_QUOTED;
+        for c in self.0.utf8_chunks().flat_map(|chunk| chunk.valid().chars()) {
+            let size = if is_invisible(c) { c.escape_default().len() } else { c.len_utf8() };
+            let Some(rest) = left.checked_sub(size) else {
+                f.write_char('…')?;
+                break;
+            };
+            left = rest;
+            match is_invisible(c) {
+                true => write!(f, "{}", c.escape_default())?,
+                false => f.write_char(c)?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.0.chars().any(is_invisible) {
@@ -36,5 +62,29 @@ impl fmt::Display for Escaped<'_> {
             true => write!(f, "{}", c.escape_default()),
             false => f.write_char(c),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use super::Quoted;
+
+    #[test]
+    fn quoted_name_is_escaped_and_cut_off_at_its_bound() {
+        for (name, shown) in [
+            (&b"events"[..], "\"events\""),
+            (b"", "\"\""),
+            ("left\u{202e}right".as_bytes(), "\"left\\u{202e}right\""),
+            (&[b'x'; 32], "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\""),
+            (&[b'x'; 33], "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…\""),
+            // Not cut within an escape or a character.
+            ("\u{202e}".repeat(5).as_bytes(), "\"\\u{202e}\\u{202e}\\u{202e}\\u{202e}…\""),
+            ("é".repeat(17).as_bytes(), "\"éééééééééééééééé…\""),
+            (b"a\xffb", "\"ab\""),
+        ] {
+            assert_eq!(Quoted(name).to_string(), shown);
+        }
     }
 }

@@ -53,7 +53,7 @@ pub use conversions::ValueTypeError;
 pub use decimal::{Decimal32, Decimal64, Decimal128};
 pub use described::Described;
 pub use duration::DurationError;
-pub(crate) use escaped::Escaped;
+pub(crate) use escaped::{Escaped, Quoted};
 pub use float::{Double, Float};
 pub(crate) use heap_size::HeapSize;
 pub use map::{Annotations, Fields, Map, MapIter};

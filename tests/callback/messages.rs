@@ -189,7 +189,7 @@ fn message_larger_than_the_peer_accepts_ends_its_sender_with_an_error() {
     let log = harness.log();
     let last = log.last().unwrap();
     assert!(
-        last.starts_with("sender SENDER_ERROR the message is larger than the peer's maximum of 64 "),
+        last.starts_with("sender SENDER_ERROR the message is larger than the peer's max-message-size of 64 "),
         "{last}"
     );
     assert!(!sender.is_open() && session.is_open());

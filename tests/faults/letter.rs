@@ -227,7 +227,7 @@ fn fd6_a_senders_outcome_is_its_last() {
     let sent = fed.connection.sender(sender).unwrap().send_with(1_u32, b"x".as_slice(), &options).unwrap();
     written(&mut fed);
     let mut link = fed.connection.sender(sender).unwrap();
-    let other = Err(CommandError::IllegalState("the delivery has another outcome already"));
+    let other = Err(CommandError::IllegalState("the delivery has another outcome already (3.4)"));
     assert_eq!(link.settle(sent, rejected()), other);
     link.settle(sent, None).unwrap();
     assert_eq!(dispositions(&mut fed), [(true, accepted())]);

@@ -1,5 +1,6 @@
 //! Secrets, names and texts (FF).
 
+mod places;
 mod secrets;
 mod texts;
 

@@ -410,7 +410,7 @@ fn fc6_a_second_outcome_is_refused() {
             fed.write();
         }
         let mut link = fed.connection.receiver(receiver).unwrap();
-        let given = Err(CommandError::IllegalState("the delivery has its outcome, and is settled"));
+        let given = Err(CommandError::IllegalState("the delivery has its outcome, and is settled (2.6.12)"));
         assert_eq!(link.reject(delivery, None), given);
         assert_eq!(link.release(delivery), given);
         assert_eq!(link.settle(delivery, None), given);

@@ -176,5 +176,5 @@ fn kinds_of_section_are_those_of_the_table() {
 #[test]
 fn errors_say_what_and_where() {
     let error = Message::parse(hex("00 53 75 a0 00 00 53 70 45"), &ParseOptions::default()).unwrap_err();
-    assert_eq!(error.to_string(), "a header section after the data section at byte 5");
+    assert_eq!(error.to_string(), "a header section after the data section (3.2) at byte 5");
 }

@@ -99,7 +99,7 @@ fn body_of_another_type_is_an_error_with_the_kind_found() {
 fn missing_body_is_an_error_without_a_kind() {
     let error = read::<Value>("00 53 70 45").unwrap_err();
     assert_eq!(error, BodyError { found: None, error: MessageErrorKind::NoBody.at(4) });
-    assert_eq!(error.to_string(), "the message has no body at byte 4");
+    assert_eq!(error.to_string(), "the message has no body (3.2) at byte 4");
     assert_eq!(parse(hex("00 53 70 45")).body_as::<Payload>(), Err(error));
     assert_eq!(parse(hex("00 53 70 45")).body_as::<Cow<'_, [u8]>>(), Err(error));
 }
@@ -107,7 +107,8 @@ fn missing_body_is_an_error_without_a_kind() {
 #[test]
 fn body_error_names_kind_reason_and_offset() {
     let error = read::<String>(DATA).unwrap_err();
-    let text = "the data body is not of the requested type: a string is due, not format code 0xa0 at byte 3";
+    let text =
+        "the data body is not of the requested type: a string is due, not format code 0xa0 (1.3) at byte 3";
     assert_eq!(error.to_string(), text);
     assert_eq!(error.source().unwrap().to_string(), error.error.to_string());
     assert_eq!(MessageError::from(error), error.error);

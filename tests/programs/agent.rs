@@ -19,6 +19,8 @@ use crate::{
 const OPEN: [&str; 4] = ["CONNECTION_OPEN", "SESSION_OPEN", "SENDER_OPEN", "RECEIVER_OPEN"];
 const OPEN_WITH_A_TOKEN: [&str; 5] =
     ["CONNECTION_OPEN", "TOKEN_GRANTED", "SESSION_OPEN", "SENDER_OPEN", "RECEIVER_OPEN"];
+/// What to do about a token that is refused.
+const ADVICE: &str = "check the token of --cbs, and that it is for this address";
 const CLOSED: [&str; 4] = ["SENDER_CLOSED", "RECEIVER_CLOSED", "SESSION_CLOSED", "CONNECTION_CLOSED"];
 
 /// Returns the names of events in what was printed.
@@ -85,7 +87,11 @@ fn agent_with_a_token_does_so_at_a_broker_that_wants_one_over_tls() {
     assert_done(&run("agent", &[&connect[..], &["--cbs", "good"]].concat()), &OPEN_WITH_A_TOKEN);
     let refused = run("agent", &[&connect[..], &["--cbs", "bad"]].concat());
     let reason = "TOKEN_ERROR: amqps://127.0.0.1/letters: 401 amqp:unauthorized-access not the token";
-    assert_eq!((refused.code, &*refused.err), (Some(1), &*format!("agent: {reason}\n")), "{refused:?}");
+    assert_eq!(
+        (refused.code, &*refused.err),
+        (Some(1), &*format!("agent: {reason}: {ADVICE}\n")),
+        "{refused:?}"
+    );
     assert_eq!(events(&refused), ["CONNECTION_OPEN", reason, "CONNECTION_CLOSED"]);
     let without = run("agent", &connect);
     assert_eq!(without.code, Some(1), "{without:?}");
@@ -204,6 +210,6 @@ fn agent_whose_token_is_refused_names_the_reason_and_opens_nothing() {
     let (ended, tokens) = with_token("bad");
     assert_eq!((ended.code, tokens.len()), (Some(1), 1), "{ended:?}");
     let refused = "TOKEN_ERROR: amqps://127.0.0.1/q: 401 no such token";
-    assert_eq!(ended.err, format!("agent: {refused}\n"));
+    assert_eq!(ended.err, format!("agent: {refused}: {ADVICE}\n"));
     assert_eq!(events(&ended), ["CONNECTION_OPEN", refused, "CONNECTION_CLOSED"]);
 }

@@ -3,6 +3,7 @@
 //! Tests of faults found from outside are named by the id of the fault.
 #![cfg(unix)]
 
+mod advice;
 mod agent;
 mod attacks;
 mod azure;

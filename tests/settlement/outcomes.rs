@@ -122,7 +122,7 @@ fn receiving(source: Source, tolerance: Tolerance) -> (Fed, ReceiverId, Delivery
 
 #[test]
 fn an_outcome_that_is_not_listed_is_refused_before_a_frame_unless_that_is_tolerated() {
-    let refused = Err(CommandError::IllegalState("the link's source does not list the outcome"));
+    let refused = Err(CommandError::IllegalState("the link's source does not list the outcome (3.5.3)"));
     let listing = || source(&["amqp:accepted:list"], Some(released()));
     let strict = Tolerance::default().unlisted_outcomes(false);
     assert_eq!(Tolerance::strict().unlisted_outcomes, strict.unlisted_outcomes);

@@ -38,7 +38,7 @@ fn a_senders_own_outcome_is_told_and_confirmed_before_it_is_settled() {
 #[test]
 fn an_outcome_told_by_the_sender_stands_at_its_own_end() {
     let (mut talk, sent, _) = Talk::with_delivery(second());
-    let other = Err(CommandError::IllegalState("the delivery has another outcome already"));
+    let other = Err(CommandError::IllegalState("the delivery has another outcome already (3.4)"));
     talk.sender().disposition(sent, sent, false, released()).unwrap();
     assert_eq!(talk.sender().disposition(sent, sent, false, Some(DeliveryState::ACCEPTED)), other);
     assert_eq!(talk.sender().settle(sent, Some(Rejected::default().into())), other);
@@ -75,7 +75,7 @@ fn an_outcome_is_told_of_a_message_that_is_still_being_sent() {
     let sent = talk.sender().send_streaming(1_u32, &SendOptions::new()).unwrap();
     talk.sender().write(sent, b"begun".as_slice()).unwrap();
     talk.sender().disposition(sent, sent, false, released()).unwrap();
-    let still = Err(CommandError::IllegalState("a delivery is still being sent"));
+    let still = Err(CommandError::IllegalState("a delivery of the range is still being sent (2.6.14)"));
     assert_eq!(talk.sender().disposition(sent, sent, true, None), still);
     talk.sender().finish(sent).unwrap();
     let lines = talk.up();

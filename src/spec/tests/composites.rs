@@ -84,7 +84,7 @@ fn choices() {
 #[test]
 fn an_error_tells_what_and_where() {
     let error = from_bytes::<Open>(&bytes("00 5310 45"), DecodeLimits::DEFAULT).unwrap_err();
-    assert_eq!(format!("{error}"), "Open lacks its mandatory field container_id at byte 4");
+    assert_eq!(format!("{error}"), "Open lacks its mandatory field container_id (1.4) at byte 4");
 }
 
 #[test]

@@ -86,7 +86,11 @@ fn ff3_headers_that_differ_are_named_with_what_was_asked() {
         (server(), "414d515000000901", "the client asked for AMQP 0.9.1, and was offered AMQP 1.0.0"),
         (server(), "414d515009010000", "the client asked for protocol 9 1.0.0, and was offered AMQP 1.0.0"),
         (secured(), "414d515000010000", "the client asked for AMQP 1.0.0, and was offered SASL 1.0.0"),
-        (server(), "485454502f312e31", "the client does not speak AMQP"),
+        (
+            server(),
+            "485454502f312e31",
+            "the client does not speak AMQP: its first bytes are no protocol header",
+        ),
     ];
     for (config, header, text) in cases {
         let mut fed = Fed::new(config);
@@ -95,7 +99,7 @@ fn ff3_headers_that_differ_are_named_with_what_was_asked() {
         fed.write();
         fed.feed(header);
         let detail = last_detail(&mut fed);
-        assert!(detail.ends_with(&format!(": {text}")), "{detail}");
+        assert!(detail.ends_with(&format!(": {text} (2.2)")), "{detail}");
     }
 }
 
