@@ -337,15 +337,23 @@ events! {
 }
 
 impl Event {
-    /// Returns the wire error of an `*_ERROR` event as text, its condition first, and `None` for other events.
-    pub fn error_detail(&self) -> Option<String> {
+    /// Returns the failure of an `*_ERROR` event, and `None` for other events.
+    ///
+    /// If the cause is [`Parent`](crate::Cause::Parent), the reason is in the event of the session or connection, which
+    /// follows.
+    pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::ConnectionError(failure)
             | Self::SessionError { failure, .. }
             | Self::SenderError { failure, .. }
-            | Self::ReceiverError { failure, .. } => Some(failure.error.to_string()),
+            | Self::ReceiverError { failure, .. } => Some(failure),
             _ => None,
         }
+    }
+
+    /// Returns the wire error of an `*_ERROR` event as text, its condition first, and `None` for other events.
+    pub fn error_detail(&self) -> Option<String> {
+        self.failure().map(|failure| failure.error.to_string())
     }
 
     /// True if it refers to a delivery or a request, which the application can answer.

@@ -10,7 +10,7 @@ macro_rules! guides {
         #[doc = "\n"]
         #[doc = "[limits.md]: crate::guide::limits\n"]
         #[doc = "[loop.md]: crate::guide::your_loop\n[client.md]: crate::guide::client\n[server.md]: crate::guide::server\n"]
-        #[doc = "[sasl_tls.md]: crate::guide::sasl_tls\n[flow_control.md]: crate::guide::flow_control\n"]
+        #[doc = "[tokio.md]: crate::guide::tokio\n[sasl_tls.md]: crate::guide::sasl_tls\n[flow_control.md]: crate::guide::flow_control\n"]
         #[doc = "[settlement.md]: crate::guide::settlement\n[azure.md]: crate::guide::azure\n[rabbitmq.md]: crate::guide::rabbitmq\n"]
         #[doc = "[coming_from.md]: crate::guide::coming_from\n"]
         #[doc = "[cbs.md]: crate::extensions::cbs\n[event_hubs.md]: crate::extensions::azure::batch\n"]
@@ -36,6 +36,7 @@ guides! {
     sasl_tls: "sasl_tls.md", "Logins, and the place of TLS.";
     flow_control: "flow_control.md", "Credit, windows and drain, with a picture.", "flow_control.svg";
     settlement: "settlement.md", "Outcomes and who forgets first, with a picture.", "settlement.svg";
+    tokio: "tokio.md", "A client on tokio, over TLS.";
     limits: "limits.md", "Each limit, its default, and what it stops.";
     azure: "azure.md", "Service Bus and Event Hubs: what to set, and in which order.";
     rabbitmq: "rabbitmq.md", "RabbitMQ 4: addresses, settlement, queues and streams.";

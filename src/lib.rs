@@ -164,6 +164,7 @@
 //! | [`your_loop`](guide::your_loop) | reading, writing, time, and what to do when something fails |
 //! | [`client`](guide::client) | connecting, sending, receiving, messages, errors, closing |
 //! | [`server`](guide::server) | accepting and refusing, sending on credit, drain |
+//! | [`tokio`](guide::tokio) | a client on tokio, over TLS |
 //! | [`sasl_tls`](guide::sasl_tls) | logins, and the place of TLS |
 //! | [`flow_control`](guide::flow_control) | credit and windows, with a picture |
 //! | [`settlement`](guide::settlement) | outcomes and who forgets first, with a picture |

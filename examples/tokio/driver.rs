@@ -1,4 +1,4 @@
-//! An engine on a stream of tokio: TCP, TLS, a Unix socket, or half of a pipe in a test.
+// An engine on a stream of tokio: TCP, TLS, a Unix socket, or half of a pipe in a test.
 
 use std::{
     future::{Future as _, poll_fn},
@@ -11,7 +11,7 @@ use std::{
 use amqp_proto::{Connection, Event, Instant, Progress};
 use bytes::{Buf as _, BytesMut};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     time::{self, Sleep},
 };
 
@@ -62,6 +62,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// It is cancel-safe: a future that is dropped, as `select!` does it, has lost neither bytes nor events.
     pub async fn next_event(&mut self) -> Option<Event> {
         poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// Ends the stream, once the connection has ended: of TLS, the peer can tell that nobody has cut it.
+    pub async fn shutdown(&mut self) -> io::Result<()> {
+        self.stream.shutdown().await
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {

@@ -100,6 +100,8 @@ async fn send_all(server: SocketAddr, tls: &TlsConnector, left: &mut BTreeSet<u6
             driver.engine().close(None)?;
         }
     }
+    // A peer that does not read it keeps nobody.
+    let _ = timeout(PATIENCE, driver.shutdown()).await;
     failure.map_or(Ok(()), |failure| Err(failure.into()))
 }
 

@@ -174,7 +174,7 @@ impl Connection {
     ///
     /// What is pending is written first. Without an error so are messages that were handed over completely; the close
     /// waits for them as long as [`Timeouts::close`](crate::Timeouts::close) allows. `CONNECTION_CLOSED` follows when
-    /// the peer has answered.
+    /// the peer has answered, or at once if nothing of AMQP has been written yet: a connection that was never open.
     ///
     /// Of an error that does not fit the peer's frames the condition is sent alone. A connection that is closed, or being
     /// closed by either end, stays as it is: that is no error, and the error given is not sent.
