@@ -24,8 +24,8 @@ use std::{
 
 use advice::{AnyError, about};
 use amqp_proto::{
-    Connection, ConnectionConfig, CreditPolicy, Event, LinkId, Progress, ReceiverConfig, SenderConfig,
-    SenderId, SessionConfig, frame::Chunks, message::Message, sasl::Mechanism,
+    CommandError, Connection, ConnectionConfig, CreditPolicy, Event, LinkId, Progress, ReceiverConfig,
+    SenderConfig, SenderId, SessionConfig, frame::Chunks, message::Message, sasl::Mechanism,
     spec::delivery_state::DeliveryState,
 };
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -151,9 +151,10 @@ impl Job {
     fn send(&mut self, sender: SenderId) -> Result<()> {
         while self.sent < COUNT {
             let message = Message::builder().message_id(self.sent).data(self.payload.clone()).build();
-            match self.engine.sender(sender)?.send(self.sent, message) {
+            match self.engine.sender(sender).and_then(|mut link| link.send(self.sent, message)) {
                 Ok(_) => self.sent += 1,
-                Err(error) if error.is_temporary() => break,
+                // A link that has ended has its last event on the way.
+                Err(error) if error.is_temporary() || error == CommandError::UnknownLink => break,
                 Err(error) => return Err(error.into()),
             }
         }

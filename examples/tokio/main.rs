@@ -112,9 +112,11 @@ fn send(
     unsent: &mut VecDeque<u64>,
     unsettled: &mut BTreeMap<DeliveryId, u64>,
 ) -> std::result::Result<(), CommandError> {
+    // If the link has ended meanwhile, its last event is on the way, and has the reason.
+    let Ok(mut link) = engine.sender(sender) else { return Ok(()) };
     while let Some(number) = unsent.front() {
         let message = Message::builder().message_id(*number).data(format!("message {number}"));
-        match engine.sender(sender)?.send(*number, message.build()) {
+        match link.send(*number, message.build()) {
             Ok(delivery) => unsettled.insert(delivery, *number),
             Err(error) if error.is_temporary() => break,
             Err(error) => return Err(error),
