@@ -153,7 +153,7 @@ fn bytes_that_are_no_frame_are_an_error() {
     for (bytes, found) in [
         (b"HTTP/1.1".as_slice(), "frame type 0x31 is not defined (2.3.1)"),
         (&[0, 0, 0, 7, 2, 0, 0, 0], "a frame of 7 bytes is smaller than its header (2.3.1)"),
-        (&frames::raw(9, 0, &[]), "frame type 0x09 is not defined"),
+        (&frames::raw(9, 0, &[]), "frame type 0x09 is not defined (2.3.1)"),
     ] {
         let mut peer = ScriptedPeer::new();
         peer.expect(Expect::open());
