@@ -274,7 +274,10 @@ events! {
         /// True if these are the last.
         complete: bool,
     };
-    /// The sender aborted a delivery after its first bytes arrived (2.6.14). It is settled.
+    /// The sender aborted a delivery of a streaming link after its first bytes arrived (2.6.14). It is settled.
+    ///
+    /// On other links a delivery is raised once it is complete, so one that is aborted has no event. It has used credit on
+    /// both kinds: with manual credit, ask [`Receiver::credit`](crate::Receiver::credit) when all events are polled.
     DeliveryAborted = "DELIVERY_ABORTED" {
         /// The link.
         receiver: ReceiverId,

@@ -57,7 +57,8 @@ impl End {
         core::iter::from_fn(|| self.connection.poll_event()).collect()
     }
 
-    /// Breaks the pipe to this end after this many more bytes: later ones never arrive.
+    /// Breaks the pipe to this end after this many more bytes: later ones never arrive. No end learns of it:
+    /// [`Pair::lose`] is for that.
     pub fn break_after(&mut self, bytes: usize) {
         self.left = bytes;
     }

@@ -327,7 +327,8 @@ macro_rules! link_methods {
                 properties.decode(this.view.cx.limits.decode)
             }
 
-            /// Returns the number of deliveries that are not settled at this end.
+            /// Returns the number of deliveries that are not settled at this end. Those that are incomplete, or whose event
+            /// has not been polled, are among them.
             fn unsettled_len(this) -> u32 {
                 this.view.link(this.id).map_or(0, |link| link.common.unsettled)
             }

@@ -28,7 +28,8 @@ pub struct ReceiverRef<'a> {
 }
 
 link_methods! { ReceiverRef<'a>, Receiver, ReceiverId {
-    /// Returns how many more messages the sender may send (2.6.7 `link-credit`).
+    /// Returns how many more messages the sender may send (2.6.7 `link-credit`). It falls when a delivery begins to arrive,
+    /// which is before its event is polled.
     fn credit(this) -> u32 {
         match this.view.link(this.id).map(|link| &link.kind) {
             Some(LinkKind::Receiver(receiver)) => receiver.link_credit,
