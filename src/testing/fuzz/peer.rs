@@ -11,7 +11,7 @@ use super::{
 
 /// A peer whose frames are made of a fuzzer's input: mostly legal, in an order that often makes sense.
 ///
-/// It is the peer of [`connection_ops`](super::connection_ops), for a program of your own. It begins as a client without
+/// It is the peer of [`connection_ops`](super::connection_ops()), for a program of your own. It begins as a client without
 /// SASL that may open a connection, a session and a link at once, and reads the output of the program to answer begins,
 /// attaches and drains.
 ///

@@ -1,6 +1,6 @@
 //! Recordings of a connection's calls, and their replay.
 //!
-//! [`Recorder`] makes a recording, and [`replay`] runs it. The module [`testing`](super) has an example, the format of the
+//! [`Recorder`] makes a recording, and [`replay()`] runs it. The module [`testing`](super) has an example, the format of the
 //! text, and what is done about secrets.
 
 mod arguments;

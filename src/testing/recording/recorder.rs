@@ -17,7 +17,7 @@ use crate::{
 ///
 /// It has the methods of a connection that change anything, and lends the others by dereferencing. So most programs record
 /// by one line, `use amqp_proto::testing::Recorder as Connection`. [`Self::recording`] is the text so far, which
-/// [`replay`](super::replay) runs against a new connection.
+/// [`replay`](super::replay()) runs against a new connection.
 ///
 /// Passwords and tokens are not recorded: the whole SASL layer is left out, in both directions and with the calls that
 /// belong to it. [`Self::with_secrets`] records it. Messages are recorded as they are. The [guide](crate::testing) has the
