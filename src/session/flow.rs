@@ -207,11 +207,9 @@ impl SessionEndpoint {
         Ok(())
     }
 
-    /// Returns a receiver that is not being detached.
+    /// Returns a receiver that can still ask for messages.
     fn creditable_receiver(&mut self, id: ReceiverId) -> Result<&mut ReceiverEndpoint, CommandError> {
-        let link = self.link(id.into())?;
-        check_not_leaving(link)?;
-        link.receiver()
+        self.staying_link(id.into())?.receiver()
     }
 
     /// Asks the peer for a flow with the session's state (2.7.4 `echo`).
@@ -227,9 +225,7 @@ impl SessionEndpoint {
 
     /// Asks the peer for a flow with the link's state (2.7.4 `echo`).
     pub(crate) fn ask_link_echo(&mut self, id: LinkId, cx: &mut Context) -> Result<(), CommandError> {
-        let link = self.link(id)?;
-        check_not_leaving(link)?;
-        link.common.echo.ask()?;
+        self.staying_link(id)?.common.echo.ask()?;
         self.schedule_link_flow(LinkKey::from(id).handle);
         cx.timers.set(Timer::LinkEcho(id), cx.config.timeouts.echo);
         Ok(())
@@ -261,7 +257,7 @@ impl SessionEndpoint {
 
     /// Relinquishes the credit of a sender whose receiver drains it.
     pub(crate) fn drained(&mut self, id: SenderId) -> Result<(), CommandError> {
-        let sender = self.link(id.into())?.sender()?;
+        let sender = self.staying_link(id.into())?.sender()?;
         if !sender.is_draining() {
             return Err(CommandError::IllegalState("the receiver has not asked for a drain (2.6.7)"));
         }
@@ -286,7 +282,7 @@ impl SessionEndpoint {
     }
 
     pub(crate) fn set_available(&mut self, id: SenderId, available: u32) -> Result<(), CommandError> {
-        let sender = self.link(id.into())?.sender()?;
+        let sender = self.staying_link(id.into())?.sender()?;
         if core::mem::replace(&mut sender.available, available) == available {
             return Ok(());
         }
@@ -323,14 +319,6 @@ impl SessionEndpoint {
             }
         }
     }
-}
-
-/// Fails if the link is being detached.
-pub(super) fn check_not_leaving(link: &Link) -> Result<(), CommandError> {
-    if matches!(link.common.state, LinkState::DetachSent | LinkState::DetachPipe | LinkState::Errant) {
-        return Err(CommandError::IllegalState("the link is being detached (2.6.4)"));
-    }
-    Ok(())
 }
 
 /// Raises the end of a drain, if one has ended.

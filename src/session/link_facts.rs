@@ -2,9 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{
-    ColdState, SessionEndpoint, flow::check_not_leaving, held::MAP_ENTRY, unsettled::UnsettledEntry,
-};
+use super::{ColdState, SessionEndpoint, held::MAP_ENTRY, unsettled::UnsettledEntry};
 use crate::{
     codec::{Encoded, to_vec},
     context::Context,
@@ -113,8 +111,7 @@ impl SessionEndpoint {
         properties: Option<Fields>,
         cx: &Context,
     ) -> Result<(), CommandError> {
-        let link = self.link(id)?;
-        check_not_leaving(link)?;
+        let link = self.staying_link(id)?;
         if properties.is_some() {
             // As it cannot be refused when it is written, it has to fit with any numbers.
             let largest = largest_flow(properties.clone());

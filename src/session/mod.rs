@@ -46,7 +46,7 @@ use crate::{
     ready_queue::ReadyQueue,
     slab::{NumberMap, Slab},
     spec::{definitions::Role, performatives::Begin},
-    state::{SessionState, SessionTrigger},
+    state::{LinkState, SessionState, SessionTrigger},
     timer::Timer,
     types::{Channel, DeliveryNumber, Handle, Str},
 };
@@ -145,6 +145,27 @@ fn find(links: &Slab<Link>, id: LinkId) -> Option<&Link> {
 fn find_mut(links: &mut Slab<Link>, id: LinkId) -> Result<&mut Link, CommandError> {
     let link = links.get_mut(LinkKey::from(id).handle).filter(|link| link.common.id == id);
     link.ok_or(CommandError::UnknownLink)
+}
+
+/// Fails if our end or the link's detach has been written.
+#[inline(always)]
+fn check_staying(link: &Link, session: SessionState) -> Result<(), CommandError> {
+    if link.common.state == LinkState::Attached && session == SessionState::Mapped {
+        return Ok(());
+    }
+    check_staying_in(link.common.state, session)
+}
+
+#[cold]
+#[inline(never)]
+fn check_staying_in(link: LinkState, session: SessionState) -> Result<(), CommandError> {
+    if matches!(session, SessionState::EndSent | SessionState::EndPipe | SessionState::Discarding) {
+        return Err(CommandError::IllegalState("the session is ending (2.5.5)"));
+    }
+    if matches!(link, LinkState::DetachSent | LinkState::DetachPipe | LinkState::Errant) {
+        return Err(CommandError::IllegalState("the link is being detached (2.6.4)"));
+    }
+    Ok(())
 }
 
 impl SessionEndpoint {
@@ -405,6 +426,15 @@ impl SessionEndpoint {
 
     pub(crate) fn link(&mut self, id: LinkId) -> Result<&mut Link, CommandError> {
         find_mut(&mut self.links, id)
+    }
+
+    /// Returns a link for a command whose effect the peer is to see: our end or detach, behind which nothing counts, has not
+    /// been written.
+    #[inline]
+    pub(super) fn staying_link(&mut self, id: LinkId) -> Result<&mut Link, CommandError> {
+        let link = find_mut(&mut self.links, id)?;
+        check_staying(link, self.state)?;
+        Ok(link)
     }
 
     pub(crate) fn link_ref(&self, id: LinkId) -> Option<&Link> {

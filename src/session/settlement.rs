@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use super::{
-    ColdState, SessionEndpoint,
+    ColdState, SessionEndpoint, check_staying,
     disposition::{extend, follows},
     find_mut,
     stored_state::StoredState,
@@ -45,6 +45,7 @@ impl SessionEndpoint {
     ) -> Result<(), CommandError> {
         let state = fitting(state, cx)?;
         let link = find_mut(&mut self.links, id.into())?;
+        check_staying(link, self.state)?;
         let LinkKind::Receiver(receiver) = &link.kind else { return Err(CommandError::UnknownLink) };
         if receiver.checks_outcomes {
             check_listed(&link.common, state.as_ref(), cx)?;
@@ -152,7 +153,7 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let state = fitting(state, cx)?;
-        let link = self.link(id.into())?;
+        let link = self.staying_link(id.into())?;
         let receiver = link.receiver()?;
         let finishes = receiver.has_parts() && is_final(settled, state.as_ref());
         if receiver.checks_outcomes {
@@ -230,7 +231,7 @@ impl SessionEndpoint {
     ) -> Result<(), CommandError> {
         check_senders(state.as_ref())?;
         let state = fitting(state, cx)?;
-        let sender = self.link(id.into())?.sender()?;
+        let sender = self.staying_link(id.into())?.sender()?;
         if sender.unsent.as_ref().is_some_and(|unsent| unsent.id == delivery) {
             return Err(CommandError::IllegalState("the delivery is still being sent (2.6.14)"));
         }
@@ -255,7 +256,7 @@ impl SessionEndpoint {
     ) -> Result<(), CommandError> {
         check_senders(state.as_ref())?;
         let state = fitting(state, cx)?;
-        let sender = self.link(id.into())?.sender()?;
+        let sender = self.staying_link(id.into())?.sender()?;
         let is_unsent = sender.unsent.as_ref().is_some_and(|unsent| (first..=last).contains(&unsent.id));
         if settled && is_unsent {
             return Err(CommandError::IllegalState("a delivery of the range is still being sent (2.6.14)"));

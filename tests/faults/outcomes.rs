@@ -1,5 +1,6 @@
 //! Outcomes: nothing is lost silently, and `Ok` means that it was done (FC).
 
+mod behind;
 mod ends;
 
 use crate::{

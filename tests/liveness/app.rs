@@ -72,9 +72,9 @@ fn of_link(wait: &Wait, link: LinkId) -> bool {
     }
 }
 
-/// Fails if an outcome has been refused, unless nothing may follow our close.
-fn check_given(given: Result<(), CommandError>, is_closed: bool) {
-    assert!(given.is_ok() || is_closed, "{given:?}");
+/// Fails if an outcome has been refused, unless nothing may follow our close, end or detach.
+fn check_given(given: Result<(), CommandError>, is_over: bool) {
+    assert!(given.is_ok() || is_over, "{given:?}");
 }
 
 impl App {
@@ -166,6 +166,14 @@ impl App {
         }
     }
 
+    /// True if our close, the end of the link's session or the link's detach is written, or waits to be.
+    fn is_over(&self, connection: &Connection, id: ReceiverId) -> bool {
+        let session = connection.receiver_ref(id).map(|link| link.session());
+        connection.is_write_closed()
+            || self.waits.contains(&Wait::Detach(id.into()))
+            || session.is_ok_and(|session| self.waits.contains(&Wait::End(session)))
+    }
+
     fn note_delivery(&mut self, connection: &mut Connection, event: &Event) {
         match event {
             Event::Delivery { receiver, delivery } if !delivery.settled => {
@@ -176,7 +184,7 @@ impl App {
                 self.received.push((*receiver, *delivery));
                 self.begun += 1;
                 if self.begun.is_multiple_of(4)
-                    && !connection.is_write_closed()
+                    && !self.is_over(connection, *receiver)
                     && let Ok(mut link) = connection.receiver(*receiver)
                 {
                     // Not worth reading.
@@ -475,7 +483,7 @@ impl App {
         if random.one_in(2) {
             self.read(connection, id, delivery);
         }
-        let is_closed = connection.is_write_closed();
+        let is_over = self.is_over(connection, id);
         let Ok(mut link) = connection.receiver(id) else { return };
         // Without a chunk it may have been read to its end.
         let is_unread = self.partial.contains(&delivery) && matches!(link.read_chunk(delivery), Ok(Some(_)));
@@ -488,7 +496,7 @@ impl App {
         if is_unread && given.is_ok() {
             self.dropped.insert(delivery);
         }
-        check_given(given, is_closed);
+        check_given(given, is_over);
         self.forget(delivery);
     }
 
@@ -536,9 +544,9 @@ impl App {
                 continue;
             }
             self.read(connection, id, delivery);
-            let is_closed = connection.is_write_closed();
+            let is_over = self.is_over(connection, id);
             if let Ok(mut link) = connection.receiver(id) {
-                check_given(link.accept(delivery), is_closed);
+                check_given(link.accept(delivery), is_over);
             }
         }
         for id in &self.receivers {

@@ -56,7 +56,7 @@ impl Receiver<'_> {
     /// still use credit that was reduced; see [`Tolerance::replaced_credit`](crate::Tolerance::replaced_credit).
     ///
     /// # Errors
-    /// [`CommandError::IllegalState`] if the link is being detached.
+    /// [`CommandError::IllegalState`] if the link is being detached, or its session is ending.
     pub fn set_credit(&mut self, credit: u32) -> Result<(), CommandError> {
         let id = self.id;
         self.parts.run(|session, _| session.set_credit(id, |_| credit))
@@ -65,7 +65,7 @@ impl Receiver<'_> {
     /// Adds to the link credit (2.6.7), up to 2³¹-1.
     ///
     /// # Errors
-    /// [`CommandError::IllegalState`] if the link is being detached.
+    /// [`CommandError::IllegalState`] if the link is being detached, or its session is ending.
     pub fn add_credit(&mut self, credit: u32) -> Result<(), CommandError> {
         let id = self.id;
         self.parts.run(|session, _| session.set_credit(id, |now| now.saturating_add(credit)))
@@ -87,7 +87,7 @@ impl Receiver<'_> {
     /// Without credit it is a barrier: `RECEIVER_DRAINED` follows the deliveries sent before the sender's answer.
     ///
     /// # Errors
-    /// [`CommandError::IllegalState`] if the link is being detached.
+    /// [`CommandError::IllegalState`] if the link is being detached, or its session is ending.
     pub fn drain(&mut self) -> Result<(), CommandError> {
         let id = self.id;
         self.parts.run(|session, cx| session.drain(id, cx))
@@ -117,7 +117,8 @@ impl Receiver<'_> {
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if it is no delivery of this link, [`CommandError::IllegalState`] if it has another
-    /// outcome, or has been settled here: an outcome once given is final (3.4). With
+    /// outcome, or has been settled here: an outcome once given is final (3.4). The same if our detach of the link or the
+    /// end of its session has been written: the peer heeds nothing behind it, and the delivery stays unsettled. With
     /// [`Tolerance::unlisted_outcomes`](crate::Tolerance::unlisted_outcomes) off, also if the link's source does not list
     /// the outcome (3.5.3).
     pub fn accept(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
