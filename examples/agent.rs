@@ -362,8 +362,8 @@ fn run_broker(mut transport: TcpStream) -> Result<()> {
         if progress == Progress::NeedInput && !engine.is_closed() && !read_some(&mut transport, &mut input) {
             engine.handle_eof(now());
         }
-        engine.handle_timeout(now());
         progress = engine.handle_input(now(), &mut input);
+        engine.handle_timeout(now());
     }
     Ok(())
 }

@@ -71,7 +71,6 @@ impl Client {
     ///
     /// mio reports a socket once, so each half is used until it would block.
     fn drive(&mut self, now: Instant, block: &mut [u8]) -> Result<bool> {
-        self.engine.handle_timeout(now);
         loop {
             while let Some(event) = self.engine.poll_event() {
                 self.on_event(event)?;
@@ -167,14 +166,15 @@ fn main() -> Result<()> {
         clients.push(Some(client));
     }
     let (mut events, mut deadlines) = (Events::with_capacity(1024), BTreeSet::new());
-    let mut block = vec![0; 64 * 1024];
-    let mut ready: Vec<usize> = (0..clients.len()).collect();
+    let (mut block, mut ready) = (vec![0; 64 * 1024], Vec::from_iter(0..clients.len()));
     let mut open = CONNECTIONS;
     loop {
         for number in ready.drain(..) {
             let Some(client) = &mut clients[number] else { continue };
             client.deadline.take().map(|deadline| deadlines.remove(&(deadline, number)));
-            if client.drive(now(), &mut block)? {
+            let is_over = client.drive(now(), &mut block)?; // First what has arrived, then what is due.
+            client.engine.handle_timeout(now());
+            if is_over || client.drive(now(), &mut block)? {
                 clients[number] = None; // Closes the socket.
                 open -= 1;
             } else {
@@ -185,15 +185,15 @@ fn main() -> Result<()> {
         if open == 0 {
             break;
         }
-        let wait = deadlines.first().map(|(deadline, _)| deadline.saturating_since(now()));
-        match poll.poll(&mut events, wait) {
+        let deadline = deadlines.first().map(|(deadline, _)| deadline.saturating_since(now()));
+        match poll.poll(&mut events, deadline) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
             _ => ready.extend(events.iter().map(|event| event.token().0)),
         }
         let time = now();
         ready.extend(deadlines.iter().take_while(|(at, _)| *at <= time).map(|(_, number)| number));
     }
-    let seconds = start.elapsed().as_secs_f64();
-    println!("{CONNECTIONS} connections sent and received {MESSAGES} messages each, in {seconds:.1} s");
+    let time = start.elapsed();
+    println!("{CONNECTIONS} connections sent and received {MESSAGES} messages each, in {time:.1?}");
     Ok(())
 }

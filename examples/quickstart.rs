@@ -42,9 +42,8 @@ pub(crate) fn run(
     // The engine has no clock: every call is passed the time.
     let start = Instant::now();
     let now = || amqp_proto::Instant::from_millis(start.elapsed().as_millis() as u64);
-    let mut input = BytesMut::new();
-    let mut progress = Progress::NeedInput;
-    let mut block = vec![0; 64 * 1024];
+    let (mut input, mut block) = (BytesMut::new(), vec![0; 64 * 1024]);
+    let (mut progress, mut writes) = (Progress::NeedInput, 0_u32);
     let mut result = Ok(());
     loop {
         // 1. Events, answered by commands.
@@ -56,15 +55,18 @@ pub(crate) fn run(
                 let _ = connection.close(None);
             }
         }
-        // 2. Output of the commands and the protocol. Writing makes room, which may cause events and more output: repeat
-        //    both until there is neither.
+        // 2. Output. Writing makes room, which may cause events and more output: repeat both until there is neither.
         let mut out = connection.poll_transmit(now());
         let is_left = out.has_remaining();
         if is_left {
             match socket.write(out.chunk()) {
                 Ok(written) => {
                     out.advance(written);
-                    continue;
+                    writes += 1;
+                    // Reading has its turn, whatever the peer takes.
+                    if writes % 16 != 0 {
+                        continue;
+                    }
                 }
                 Err(error) if is_timeout(&error) => {} // The peer does not read now. Maybe it waits for us to read.
                 // Nothing more can be written. The peer's last frames may still be there to read.
@@ -77,8 +79,7 @@ pub(crate) fn run(
         if connection.is_closed() {
             return result;
         }
-        // 3. Time and input. Nothing is read if the engine stopped early, because events must be polled or output written
-        //    first.
+        // 3. Input, unless the engine stopped early: then events must be polled, or output written, first.
         if progress == Progress::NeedInput {
             // A read waits until the next deadline at most. There always is one, for the idle time-out.
             let wait = connection.poll_timeout().map(|deadline| deadline.saturating_since(now()).max(TURN));
@@ -89,9 +90,9 @@ pub(crate) fn run(
                 _ => connection.handle_eof(now()), // The end of the input, or an error.
             }
         }
-        connection.handle_timeout(now());
-        // 4. Complete frames are taken out of the buffer; the rest stays for the next call.
+        // 4. Whole frames leave the buffer. Then what is due: a peer whose frames waited was not silent.
         progress = connection.handle_input(now(), &mut input);
+        connection.handle_timeout(now());
     }
 }
 

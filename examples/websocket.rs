@@ -119,7 +119,7 @@ fn run(
     let (mut input, mut progress, mut result) = (BytesMut::new(), Progress::NeedInput, Ok(()));
     // The TCP socket has not taken all of the message that was written last.
     let mut is_behind = false;
-    let mut closed_at = None;
+    let (mut closed_at, mut writes) = (None, 0_u32);
     loop {
         // Until it is closed there always is a deadline, for the idle time-out.
         let wait = connection.poll_timeout().map_or(PATIENCE, |deadline| deadline.saturating_since(now()));
@@ -155,7 +155,11 @@ fn run(
         match written {
             Some(Ok(())) => {
                 is_behind = false;
-                continue;
+                writes += 1;
+                if writes % 16 != 0 {
+                    continue;
+                }
+                // Reading has its turn, even if the peer takes all that is written.
             }
             // The peer does not read. Maybe it waits for us to read.
             Some(Err(WebSocketError::Io(error))) if is_timeout(&error) => is_behind = true,
@@ -180,8 +184,9 @@ fn run(
                 }
             }
         }
-        connection.handle_timeout(now());
         progress = connection.handle_input(now(), &mut input);
+        // Behind the input: a peer whose frames waited in the socket was not silent.
+        connection.handle_timeout(now());
     }
 }
 

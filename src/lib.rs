@@ -14,7 +14,8 @@
 //!    [`Connection::sender`] and [`Connection::receiver`]. An error means that nothing has changed.
 //! 4. **Output.** Write what [`Connection::poll_transmit`] returns, until it is empty. A TCP socket needs `TCP_NODELAY`: it
 //!    makes the difference between thousands of messages per second and a million.
-//! 5. **Wait** for input, or until [`Connection::poll_timeout`]; then call [`Connection::handle_timeout`].
+//! 5. **Wait** for input, or until [`Connection::poll_timeout`]; pass what has arrived, then call
+//!    [`Connection::handle_timeout`]: a peer whose frames waited in the transport was not silent.
 //! 6. **End.** When [`Connection::is_closed`], close the transport: all is read and written, and the last event is
 //!    raised.
 //!

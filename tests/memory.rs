@@ -91,7 +91,9 @@ fn a_connection_takes_two_kibibytes() {
         pair.wire = Vec::new();
         pairs.push(Box::new(pair));
     });
-    assert!((1000..2048).contains(&bytes), "{bytes}");
+    // The span of a connection, with the feature of that name.
+    let most = 2048 + if cfg!(feature = "tracing") { 64 } else { 0 };
+    assert!((1000..most).contains(&bytes), "{bytes}");
 }
 
 #[test]

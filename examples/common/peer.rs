@@ -98,7 +98,6 @@ impl Peer {
     /// Reads at most a block, and hands it to the engine.
     pub fn receive(&mut self, block: &mut [u8]) {
         let now = self.now();
-        self.connection.handle_timeout(now);
         if self.can_read() {
             let read = self.stream.read(block);
             self.describe();
@@ -121,6 +120,8 @@ impl Peer {
         }
         self.made_room = false;
         self.progress = self.connection.handle_input(now, &mut self.input);
+        // Behind the input: a peer whose frames waited, while this program had no time, was not silent.
+        self.connection.handle_timeout(now);
         if self.input.is_empty() {
             self.input = BytesMut::new();
         }

@@ -115,8 +115,8 @@ impl Job {
                 Completion::Written(_) => self.engine.output_lost(now()),
                 Completion::Deadline => {}
             }
-            self.engine.handle_timeout(now());
             progress = self.engine.handle_input(now(), &mut input);
+            self.engine.handle_timeout(now());
         }
     }
 

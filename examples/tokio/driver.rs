@@ -81,10 +81,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let now = self.now();
             let written = self.poll_write(now, cx);
             match written {
-                // Written bytes make room, which may raise events.
-                Poll::Ready(Ok(true)) => continue,
                 Poll::Ready(Ok(false)) if self.engine.is_closed() => return Poll::Ready(None),
-                Poll::Ready(Ok(false)) | Poll::Pending => {}
+                // Reading has its turn, even if the peer takes all that is written.
+                Poll::Ready(Ok(_)) | Poll::Pending => {}
                 // The peer's last frames may still be there to read.
                 Poll::Ready(Err(_)) => {
                     self.engine.output_lost(now);
@@ -102,13 +101,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             match read {
                 Poll::Ready(true) => {}
                 Poll::Ready(false) => self.engine.handle_eof(now),
+                // Written bytes make room, which may raise events and output.
+                Poll::Pending if matches!(written, Poll::Ready(Ok(true))) => continue,
                 Poll::Pending => {
                     ready!(self.poll_timer(cx));
                     continue;
                 }
             }
-            self.engine.handle_timeout(now);
             self.progress = self.engine.handle_input(now, &mut self.input);
+            // Behind the input: a peer whose frames waited in the stream was not silent.
+            self.engine.handle_timeout(now);
         }
     }
 

@@ -132,8 +132,9 @@ fn text(message: &Message) -> String {
 pub extern "C" fn input(now: f64) {
     with(|client, buffer| {
         client.input.extend_from_slice(buffer);
-        client.connection.handle_timeout(instant(now));
         let _ = client.connection.handle_input(instant(now), &mut client.input);
+        // Behind the input: a peer whose frames waited was not silent.
+        client.connection.handle_timeout(instant(now));
     });
 }
 

@@ -106,8 +106,9 @@ impl AmqpEngine {
     pub fn input(&mut self, now: u64, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
         let now = Instant::from_millis(now);
-        self.connection.handle_timeout(now);
         let _ = self.connection.handle_input(now, &mut self.input);
+        // Behind the input: a peer whose frames waited was not silent.
+        self.connection.handle_timeout(now);
     }
 
     pub fn end_of_input(&mut self, now: u64) {

@@ -42,8 +42,8 @@ impl End {
 
     /// Takes whole frames out of what has arrived. What is left is taken in a later tick.
     fn receive(&mut self, now: Instant) {
-        self.engine.handle_timeout(now);
         let _ = self.engine.handle_input(now, &mut self.input);
+        self.engine.handle_timeout(now);
     }
 }
 
