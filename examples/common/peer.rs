@@ -98,6 +98,8 @@ impl Peer {
     /// Reads at most a block, and hands it to the engine.
     pub fn receive(&mut self, block: &mut [u8]) {
         let now = self.now();
+        // A poll that a signal has interrupted reports nothing. What has arrived comes before what is due all the same.
+        self.readable |= self.connection.poll_timeout().is_some_and(|at| at <= now);
         if self.can_read() {
             let read = self.stream.read(block);
             self.describe();

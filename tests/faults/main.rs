@@ -5,6 +5,7 @@ mod common;
 
 mod attacks;
 mod coverage;
+mod idle;
 mod letter;
 mod liveness;
 mod memory;
