@@ -52,9 +52,16 @@ export class Browser {
   }
 
   async stop() {
+    const late = new Promise((resolve) => setTimeout(resolve, 10_000).unref());
+    this.call("Browser.close").catch(() => {});
+    await Promise.race([this.ended, late]);
     this.child.kill("SIGKILL");
     await this.ended;
-    fs.rmSync(this.profile, { recursive: true, force: true, maxRetries: 5 });
+    try {
+      fs.rmSync(this.profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    } catch {
+      // A process of the browser's is still writing. The folder is a temporary one.
+    }
   }
 }
 
