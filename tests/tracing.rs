@@ -229,3 +229,31 @@ fn names_of_a_peer_cannot_forge_lines() {
         assert!(!line.contains(&"x".repeat(65)) && !line.contains(&"y".repeat(65)), "{line}");
     }
 }
+
+#[test]
+fn links_that_are_gone_leave_no_span_in_their_session() {
+    let recorder = Recorder { max: Level::DEBUG, log: Arc::default() };
+    let log = Arc::clone(&recorder.log);
+    tracing::subscriber::with_default(recorder, || {
+        let server = ConnectionConfig::server("server").auto_accept_sessions(true);
+        let mut pair = Pair::new(ConnectionConfig::client("client"), server);
+        pair.client.connection.open().unwrap();
+        let session = pair.client.connection.begin(SessionConfig::new()).unwrap();
+        pair.run();
+        let before = log.lock().unwrap().spans.len();
+        for number in 0..20 {
+            let config = SenderConfig::new().name(format!("link {number}"));
+            let mut session = pair.client.connection.session(session).unwrap();
+            let sender = session.attach_sender(config).unwrap();
+            // The server's application has no time to answer.
+            pair.run();
+            pair.client.connection.sender(sender).unwrap().close(None).unwrap();
+            pair.run();
+            // The detach waits until the request has been polled.
+            drop((pair.client.events(), pair.server.events()));
+            pair.run();
+        }
+        let left = log.lock().unwrap().spans.len();
+        assert_eq!(left, before, "spans of 20 links that have ended");
+    });
+}

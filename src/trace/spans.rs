@@ -221,7 +221,9 @@ impl Trace {
         let Some(open) = &mut self.open else { return };
         match frame {
             Performative::Detach(detach) => {
-                open.links.remove(&((direction, channel), detach.handle.get()));
+                let span = open.links.remove(&((direction, channel), detach.handle.get()));
+                // A link that was never attached at its other end.
+                open.half_attached.retain(|_, half| span.as_ref() != Some(half));
             }
             Performative::End(_) => {
                 let channel = (direction, channel);

@@ -260,10 +260,10 @@ fn fh10_no_revoked_credit_is_left_once_a_drain_is_answered() {
 fn fh11_a_sender_announces_drain_only_while_it_is_asked_for() {
     let mut fed = server();
     sender(&mut fed);
-    let told = flows(feed(&mut fed, &p::Flow { echo: true, ..link_flow(0, 5) }));
-    assert_eq!(told.iter().map(|flow| flow.drain).collect::<Vec<_>>(), [false]);
-    let told = flows(feed(&mut fed, &p::Flow { echo: true, drain: true, ..link_flow(0, 5) }));
-    assert_eq!(told.iter().map(|flow| flow.drain).collect::<Vec<_>>(), [true]);
+    let seen = flows(feed(&mut fed, &p::Flow { echo: true, ..link_flow(0, 5) }));
+    assert_eq!(seen.iter().map(|flow| flow.drain).collect::<Vec<_>>(), [false]);
+    let seen = flows(feed(&mut fed, &p::Flow { echo: true, drain: true, ..link_flow(0, 5) }));
+    assert_eq!(seen.iter().map(|flow| flow.drain).collect::<Vec<_>>(), [true]);
 }
 
 #[test]
@@ -271,8 +271,8 @@ fn fh12_a_drain_is_over_when_the_receiver_takes_it_back() {
     let mut fed = server();
     let sender = sender(&mut fed);
     feed(&mut fed, &p::Flow { drain: true, ..link_flow(0, 5) });
-    let told = flows(feed(&mut fed, &p::Flow { echo: true, ..link_flow(0, 5) }));
-    assert_eq!(told.iter().map(|flow| flow.drain).collect::<Vec<_>>(), [false]);
+    let seen = flows(feed(&mut fed, &p::Flow { echo: true, ..link_flow(0, 5) }));
+    assert_eq!(seen.iter().map(|flow| flow.drain).collect::<Vec<_>>(), [false]);
     assert!(fed.connection.sender(sender).unwrap().drained().is_err(), "no drain is asked for any more");
 }
 
@@ -280,18 +280,18 @@ fn fh12_a_drain_is_over_when_the_receiver_takes_it_back() {
 fn fh13_a_receiver_answers_the_echo_of_a_link_flow() {
     let mut fed = server();
     receiver(&mut fed, auto(10));
-    let told = flows(feed(&mut fed, &p::Flow { echo: true, link_credit: None, ..link_flow(0, 0) }));
-    let [told] = told.as_slice() else { panic!("{told:?}") };
-    assert_eq!((told.handle, told.link_credit, told.echo), (Some(Handle::new(0)), Some(10), false));
+    let seen = flows(feed(&mut fed, &p::Flow { echo: true, link_credit: None, ..link_flow(0, 0) }));
+    let [seen] = seen.as_slice() else { panic!("{seen:?}") };
+    assert_eq!((seen.handle, seen.link_credit, seen.echo), (Some(Handle::new(0)), Some(10), false));
 }
 
 #[test]
 fn fh14_a_sender_answers_the_echo_of_a_link_flow() {
     let mut fed = server();
     sender(&mut fed);
-    let told = flows(feed(&mut fed, &p::Flow { echo: true, ..link_flow(0, 4) }));
-    let [told] = told.as_slice() else { panic!("{told:?}") };
-    assert_eq!((told.handle, told.link_credit, told.echo), (Some(Handle::new(0)), Some(4), false));
+    let seen = flows(feed(&mut fed, &p::Flow { echo: true, ..link_flow(0, 4) }));
+    let [seen] = seen.as_slice() else { panic!("{seen:?}") };
+    assert_eq!((seen.handle, seen.link_credit, seen.echo), (Some(Handle::new(0)), Some(4), false));
 }
 
 #[test]

@@ -189,8 +189,8 @@ fn a_senders_outcome_before_the_last_frame_is_in_the_event_of_the_delivery() {
         assert_eq!(fed.names(), begun);
         let released = Some(DeliveryState::RELEASED);
         for state in [released.clone(), Some(DeliveryState::ACCEPTED)] {
-            let told = p::Disposition { role: Role::Sender, settled: false, state, ..accepted(0, None) };
-            fed.feed_bytes(&frame(0, &told));
+            let announced = p::Disposition { role: Role::Sender, settled: false, state, ..accepted(0, None) };
+            fed.feed_bytes(&frame(0, &announced));
         }
         // The first outcome stands.
         let updated: &[_] = if streaming { &["DELIVERY_UPDATED"] } else { &[] };
