@@ -232,12 +232,21 @@ impl TimerQueue {
                 (*slot, *unstarted) = (None, false);
             }
         }
-        if let Some(many) = &mut self.many {
-            cancel_many(many);
-            // An idle connection keeps no memory for it.
-            self.many.take_if(|many| many.is_empty());
+        if self.many.is_some() {
+            self.cancel_of_many(cancel_many);
+        } else if self.few.iter().all(Option::is_none) {
+            self.kinds = 0;
         }
-        if self.many.is_none() && self.few.iter().all(Option::is_none) {
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn cancel_of_many(&mut self, cancel: impl FnOnce(&mut ManyTimers)) {
+        if let Some(many) = &mut self.many {
+            cancel(many);
+        }
+        // An idle connection keeps no memory for it.
+        if self.many.take_if(|many| many.is_empty()).is_some() && self.few.iter().all(Option::is_none) {
             self.kinds = 0;
         }
     }

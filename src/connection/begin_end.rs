@@ -94,7 +94,7 @@ impl Connection {
                 continue;
             };
             let failure = Failure::new(Cause::Refused, ErrorCondition::NotAllowed, why);
-            let _ = session.end(SessionEnd::Failure(failure), cx);
+            let _ = session.end(SessionEnd::Failure(failure.into()), cx);
             self.remove_session(channel);
         }
     }
@@ -137,7 +137,7 @@ impl Connection {
         // No `SESSION_OPEN` for a session that ends at once.
         self.cx.events.truncate(events);
         if let Some((session, cx)) = self.session_on(id.slot()) {
-            cx.answering(|cx| session.end(SessionEnd::Refusal(error), cx))?;
+            cx.answering(|cx| session.end(SessionEnd::Refusal(error.into()), cx))?;
         }
         self.receive_deferred_on(id.slot());
         Ok(())
@@ -222,7 +222,7 @@ impl Connection {
     pub(super) fn on_end(&mut self, remote: u16, end: End) -> Result<(), ProtocolError> {
         let channel = self.mapped_channel(remote)?;
         let Some((session, cx)) = self.session_on(channel) else { return Ok(()) };
-        if session.end(SessionEnd::PeerEnd(end.error.map(|error| *error)), cx).is_ok() {
+        if session.end(SessionEnd::PeerEnd(end.error), cx).is_ok() {
             self.channels.remove(remote);
             self.remove_session(channel);
         }

@@ -108,11 +108,11 @@ impl Connection {
             _ if session.end_pending => SessionEnd::WaitOver,
             SessionState::BeginSent => {
                 let why = format!("the peer did not answer begin on channel {channel} in time");
-                SessionEnd::Failure(timed_out(&why, state, timeouts.begin))
+                SessionEnd::Failure(timed_out(&why, state, timeouts.begin).into())
             }
             _ => {
                 let why = format!("the peer did not answer end on channel {channel} in time");
-                SessionEnd::Failure(timed_out(&why, state, timeouts.end))
+                SessionEnd::Failure(timed_out(&why, state, timeouts.end).into())
             }
         };
         let _ = session.end(why, cx);

@@ -16,17 +16,17 @@ use crate::{
 /// Why a session ends.
 pub(crate) enum SessionEnd {
     /// The application ends it. Without an error, messages in progress go out first.
-    Command(Option<AmqpError>),
+    Command(Option<Box<AmqpError>>),
     /// The application refuses the peer's begin, which has just been answered.
-    Refusal(AmqpError),
+    Refusal(Box<AmqpError>),
     /// An end that waited for messages in progress waits no longer.
     WaitOver,
     /// The peer broke the protocol (2.5.4).
-    Violation(AmqpError),
+    Violation(Box<AmqpError>),
     /// The peer's end.
-    PeerEnd(Option<AmqpError>),
+    PeerEnd(Option<Box<AmqpError>>),
     /// The session could not begin, or the peer did not answer its begin or its end.
-    Failure(Failure),
+    Failure(Arc<Failure>),
     /// The connection ends, and this is why.
     Connection(Option<Arc<Failure>>),
 }
@@ -47,7 +47,7 @@ impl SessionEndpoint {
             SessionEnd::Violation(error) => {
                 // All that follows is discarded, whether or not the end could be written.
                 let _ = self.write_end_or_bare(error.clone(), cx);
-                self.raise_end(Some(Arc::new(Failure { cause: Cause::Violation, error })), cx);
+                self.raise_end(Some(Arc::new(Failure { cause: Cause::Violation, error: *error })), cx);
                 if self.state == SessionState::Discarding {
                     self.discharge(cx);
                     self.release_all_but_unsettled();
@@ -61,23 +61,27 @@ impl SessionEndpoint {
                 if self.state == SessionState::EndRcvd {
                     let _ = self.write_end(None, cx);
                 }
-                let failure = error.map(|error| Arc::new(Failure { cause: Cause::Peer, error }));
+                let failure = error.map(|error| Arc::new(Failure { cause: Cause::Peer, error: *error }));
                 self.raise_end(failure, cx);
             }
             SessionEnd::Failure(failure) => {
                 if self.state == SessionState::BeginSent {
                     // The session keeps its channel: an answer may still arrive, and then finds the end.
-                    let _ = self.write_end_or_bare(failure.error.clone(), cx);
+                    let _ = self.write_end_or_bare(Box::new(failure.error.clone()), cx);
                 }
                 cx.timers.cancel_session(self.channel);
-                self.raise_end(Some(Arc::new(failure)), cx);
+                self.raise_end(Some(failure), cx);
             }
             SessionEnd::Connection(failure) => self.raise_end(failure, cx),
         }
         Ok(())
     }
 
-    fn end_by_command(&mut self, error: Option<AmqpError>, cx: &mut Context) -> Result<(), CommandError> {
+    fn end_by_command(
+        &mut self,
+        error: Option<Box<AmqpError>>,
+        cx: &mut Context,
+    ) -> Result<(), CommandError> {
         let is_written =
             matches!(self.state, SessionState::EndSent | SessionState::EndPipe | SessionState::Discarding);
         if is_written || (self.end_pending && error.is_none()) {
@@ -101,7 +105,7 @@ impl SessionEndpoint {
     }
 
     /// Writes an end, behind everything that is pending.
-    fn write_end(&mut self, error: Option<AmqpError>, cx: &mut Context) -> Result<(), CommandError> {
+    fn write_end(&mut self, error: Option<Box<AmqpError>>, cx: &mut Context) -> Result<(), CommandError> {
         let trigger = if error.is_some() { SessionTrigger::SendEndError } else { SessionTrigger::SendEnd };
         if self.state.next(trigger).is_none() {
             return Err(CommandError::IllegalState("the session has not begun, or has ended (2.5.5)"));
@@ -110,7 +114,7 @@ impl SessionEndpoint {
         if self.has_work() {
             self.flush_behind_output(true, cx);
         }
-        if let Err(refused) = cx.frame(&End { error: error.map(Box::new) }) {
+        if let Err(refused) = cx.frame(&End { error }) {
             self.end_pending = end_pending;
             return Err(refused);
         }
@@ -120,8 +124,8 @@ impl SessionEndpoint {
     }
 
     /// Writes an end with an error; with its condition alone if the rest does not fit the peer's frames.
-    fn write_end_or_bare(&mut self, error: AmqpError, cx: &mut Context) -> Result<(), CommandError> {
-        let bare = AmqpError::new(error.condition.clone());
+    fn write_end_or_bare(&mut self, error: Box<AmqpError>, cx: &mut Context) -> Result<(), CommandError> {
+        let bare = Box::new(AmqpError::new(error.condition.clone()));
         self.write_end(Some(error), cx).or_else(|_| self.write_end(Some(bare), cx))
     }
 

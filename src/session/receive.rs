@@ -165,7 +165,7 @@ impl SessionEndpoint {
     fn contain(&mut self, error: ProtocolError, cx: &mut Context) -> Result<(), ProtocolError> {
         match error {
             ProtocolError::Session(error) => {
-                let _ = cx.answering(|cx| self.end(SessionEnd::Violation(*error), cx));
+                let _ = cx.answering(|cx| self.end(SessionEnd::Violation(error), cx));
                 Ok(())
             }
             other => Err(other),

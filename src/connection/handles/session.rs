@@ -1,5 +1,6 @@
 //! A borrowed session.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use super::{Parts, View, getters};
@@ -153,6 +154,6 @@ impl Session<'_> {
     /// [`CommandError::IllegalState`] if it has not begun, [`CommandError::FrameTooLarge`] if the error's condition
     /// alone is larger than the peer accepts.
     pub fn end(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
-        self.parts.run(|session, cx| session.end(SessionEnd::Command(error), cx))
+        self.parts.run(|session, cx| session.end(SessionEnd::Command(error.map(Box::new)), cx))
     }
 }
