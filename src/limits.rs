@@ -158,6 +158,9 @@ pub struct Limits {
     /// Unsettled deliveries of ended sessions and closed links kept for
     /// [`Connection::unsettled`](crate::Connection::unsettled). Default 65 536. Beyond it the oldest are dropped; the
     /// event that ended the link has counted them.
+    ///
+    /// All of a session are dropped once a link of it needs their room, by [`max_unsettled`](Self::max_unsettled) or in
+    /// bytes. A link or a session that ends while half of [`max_held_bytes`](Self::max_held_bytes) is taken up leaves none.
     pub max_retained_unsettled: usize,
     /// Bytes of a SASL frame that is received. Default 16 KiB: the standard's 512 (5.3.1) are too few for the tokens of
     /// some mechanisms. Beyond it the connection ends with `CONNECTION_ERROR`.

@@ -332,7 +332,6 @@ impl Connection {
         let channel = self.local_channel(header.channel).filter(|_| is_routable)?;
         let (session, cx) = self.session_on(channel).filter(|(session, _)| session.is_open())?;
         let received = receive_run(session, (header, kind), input, cx);
-        session.limit_orphaned(cx.limits.max_retained_unsettled);
         session.schedule(cx);
         Some(received)
     }
@@ -472,7 +471,7 @@ impl Connection {
 }
 
 /// Handles frames of an open session, as long as the next is one of its own and there is room for what it causes.
-#[inline(always)]
+#[inline(never)]
 fn receive_run(
     session: &mut SessionEndpoint,
     (mut header, mut kind): (FrameHeader, Kind),

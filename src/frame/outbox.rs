@@ -166,7 +166,6 @@ impl Outbox {
         body: &impl Encode,
         max: u32,
     ) -> Result<usize, usize> {
-        self.reclaim();
         let start = self.heads.len();
         let mut encoder = Encoder::new(&mut self.heads);
         encoder.array(header(kind, channel));
@@ -212,7 +211,6 @@ impl Outbox {
     ) -> Result<bool, usize> {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         let header = header(FrameKind::Amqp, channel);
-        self.reclaim();
         let large_head = |heads: &mut Vec<u8>, more| head_with(heads, header, more);
         let Some(bytes) = payload.only_chunk().filter(|bytes| bytes.len() < BY_REFERENCE) else {
             return self.large_transfer(large_head, more, payload, max);
@@ -282,21 +280,22 @@ impl Outbox {
     /// Frees the room of written heads, so that it does not grow under a peer that never catches up.
     #[inline]
     fn reclaim(&mut self) {
-        if self.read > 0 {
-            self.give_back();
+        if self.read == self.heads.len() && self.chunks.is_empty() {
+            self.heads.clear();
+            if self.heads.capacity() > 2 * LARGEST_BLOCK {
+                self.shrink(self.read);
+            }
+            self.read = 0;
+        } else if self.read > 65_536 {
+            self.remove_written_half();
         }
     }
 
+    /// Removes the heads that have been written, if they are half of all: each byte is moved once on average.
+    #[cold]
     #[inline(never)]
-    fn give_back(&mut self) {
-        if self.read == self.heads.len() && self.chunks.is_empty() {
-            let written = self.heads.len();
-            self.heads.clear();
-            if self.heads.capacity() > 2 * LARGEST_BLOCK {
-                self.shrink(written);
-            }
-            self.read = 0;
-        } else if self.read > 65_536 && self.read >= self.heads.len() / 2 {
+    fn remove_written_half(&mut self) {
+        if self.read >= self.heads.len() / 2 {
             self.heads.drain(..self.read);
             for (place, _) in &mut self.chunks {
                 *place = place.saturating_sub(self.read);
@@ -307,6 +306,7 @@ impl Outbox {
 
     /// Frees what a burst took, once much less has been written.
     #[cold]
+    #[inline(never)]
     fn shrink(&mut self, written: usize) {
         if self.heads.capacity() / 8 > written {
             self.heads.shrink_to(written);

@@ -383,6 +383,13 @@ impl SessionEndpoint {
         self.ready_checks.remove(handle);
         let unsettled = usize::try_from(link.common.unsettled).unwrap_or(usize::MAX);
         self.orphaned = self.orphaned.saturating_add(unsettled);
+        let max = cx.limits.max_retained_unsettled;
+        if cx.account.is_half_full() {
+            self.forget_orphaned(usize::MAX);
+        } else if self.orphaned > max {
+            // An eighth of them at a time: finding them costs a look at all deliveries.
+            self.forget_orphaned(self.orphaned.saturating_sub(max.saturating_sub(max / 8)));
+        }
     }
 
     /// Frees the memory and the window of deliveries that a link has not handed over.
@@ -398,17 +405,14 @@ impl SessionEndpoint {
         }
     }
 
-    /// Forgets the oldest unsettled deliveries of links that are gone once there are more of them than `max`.
-    #[inline]
-    pub(crate) fn limit_orphaned(&mut self, max: usize) {
-        if self.orphaned > max {
-            // An eighth of them at a time: finding them costs a look at all deliveries.
-            self.forget_orphaned(self.orphaned.saturating_sub(max.saturating_sub(max / 8)));
-        }
-    }
-
+    /// Forgets the oldest unsettled deliveries of links that are gone, at most `excess` of them. Returns false if there
+    /// are none.
     #[cold]
-    fn forget_orphaned(&mut self, excess: usize) {
+    pub(super) fn forget_orphaned(&mut self, excess: usize) -> bool {
+        let excess = excess.min(self.orphaned);
+        if excess == 0 {
+            return false;
+        }
         let (links, mut suspended) = (&self.links, self.cold.as_mut().map(|cold| &mut cold.suspended));
         let mut left = excess;
         let mut keep = |id: LinkId| {
@@ -431,6 +435,7 @@ impl SessionEndpoint {
             incoming.retain(|entry| keep(entry.link.into()));
         }
         self.orphaned = self.orphaned.saturating_sub(excess.saturating_sub(left));
+        true
     }
 
     /// Forgets the oldest unsettled deliveries, of a session that has ended: most of the direction that has more.

@@ -24,9 +24,12 @@ impl SessionEndpoint {
     /// Makes room for more unsettled deliveries of the peer's, and charges it. Fails beyond the limit.
     #[cold]
     pub(super) fn grow_incoming(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
-        let (max, left) = (cx.limits.max_unsettled, self.left_to_hold(cx));
-        let grown = self.incoming.as_mut().is_none_or(|map| map.grow(max, |bytes| bytes <= left));
-        if grown { self.charge(cx) } else { too_many_unsettled(max) }
+        let grow = |this: &mut Self, cx: &mut Context| {
+            let left = this.left_to_hold(cx);
+            let map = this.incoming.as_mut();
+            map.is_none_or(|map| map.grow(cx.limits.max_unsettled, |bytes| bytes <= left))
+        };
+        if self.fits(cx, grow) { self.charge(cx) } else { too_many_unsettled(cx.limits.max_unsettled) }
     }
 
     /// Makes room for more unsettled deliveries of ours, and charges it. Returns false, and does nothing, beyond the limit.
@@ -36,8 +39,17 @@ impl SessionEndpoint {
         if self.charge(cx).is_err() {
             return false;
         }
-        let (max, left) = (cx.limits.max_unsettled, self.left_to_hold(cx));
-        self.outgoing.grow(max, |bytes| bytes <= left) && self.charge(cx).is_ok()
+        let grow = |this: &mut Self, cx: &mut Context| {
+            let left = this.left_to_hold(cx);
+            this.outgoing.grow(cx.limits.max_unsettled, |bytes| bytes <= left)
+        };
+        self.fits(cx, grow) && self.charge(cx).is_ok()
+    }
+
+    /// Returns what `attempt` does, of a second time if it fails for the room that deliveries of links that are gone take.
+    /// These are forgotten then: they are kept for as long as nothing else needs their room.
+    fn fits(&mut self, cx: &mut Context, attempt: impl Fn(&mut Self, &mut Context) -> bool) -> bool {
+        attempt(self, cx) || (self.forget_orphaned(usize::MAX) && attempt(self, cx))
     }
 
     /// Returns the bytes that the session may hold beside those that it does.
@@ -54,9 +66,14 @@ impl SessionEndpoint {
         if self.outgoing.is_charge_due() || of_incoming { self.charge(cx) } else { Ok(()) }
     }
 
-    /// Charges what the session holds. Fails if that is too much.
+    /// Charges what the session holds. Fails if that is too much, even without the deliveries of links that are gone.
     #[cold]
     pub(crate) fn charge(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
+        if self.fits(cx, Self::charge_all) { Ok(()) } else { too_much(cx.limits.max_held_bytes_per_session) }
+    }
+
+    /// Charges what the session holds. Returns true if that is not too much.
+    fn charge_all(&mut self, cx: &mut Context) -> bool {
         let max = cx.limits.max_held_bytes_per_session;
         // States may have gone with their deliveries. Finding out costs a look at all, so once in a while will do.
         let mut too_many_states = false;
@@ -70,11 +87,7 @@ impl SessionEndpoint {
             incoming.count_old();
         }
         let now = self.heap_size();
-        let is_within = cx.account.keep(core::mem::replace(&mut self.charged, now), now);
-        if is_within && now <= max && !too_many_states {
-            return Ok(());
-        }
-        too_much(max)
+        cx.account.keep(core::mem::replace(&mut self.charged, now), now) && now <= max && !too_many_states
     }
 
     /// Returns the bytes that every session takes up, with the peer's begin.

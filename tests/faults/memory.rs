@@ -1,5 +1,7 @@
 //! Memory: what a peer can make us hold is counted as it is held (FB).
 
+mod left_behind;
+
 use amqp_proto::{
     ConnectionConfig, CreditPolicy, DecodeLimits, Event, Limits, ReceiverConfig, ReceiverId, SessionConfig,
     codec::{DecodeErrorKind, from_bytes, to_vec},

@@ -1,0 +1,168 @@
+//! Deliveries that closed links leave unsettled take no room that the links after them need.
+
+use amqp_proto::{
+    ConnectionConfig, Event, Limits, ReceiverConfig, ReceiverId, SenderConfig, SenderId, SessionConfig,
+    SessionId, testing::Pair,
+};
+
+/// A server that sends until it is refused, and a client whose links leave what they receive unsettled.
+struct Leaving {
+    pair: Pair,
+    sent: u32,
+    received: u32,
+    /// Of the link that was closed last.
+    left: usize,
+}
+
+impl Leaving {
+    fn new(client: Limits, server: Limits) -> Self {
+        let server = ConnectionConfig::server("s").auto_accept_sessions(true).limits(server);
+        let mut pair = Pair::new(ConnectionConfig::client("c").limits(client), server);
+        pair.client.connection.open().expect("a connection to open");
+        pair.run();
+        pair.client.events();
+        pair.server.events();
+        Self { pair, sent: 0, received: 0, left: 0 }
+    }
+
+    fn begin(&mut self) -> SessionId {
+        let config = SessionConfig::new().incoming_window(1 << 20);
+        self.pair.client.connection.begin(config).expect("a session")
+    }
+
+    fn serve(&mut self) {
+        for event in self.pair.server.events() {
+            match event {
+                Event::SenderRequested { sender, .. } => {
+                    let accepted = self.pair.server.connection.accept_sender(sender, SenderConfig::new());
+                    accepted.expect("a request");
+                }
+                Event::SenderReady { sender } => self.send(sender),
+                _ => {}
+            }
+        }
+    }
+
+    fn send(&mut self, sender: SenderId) {
+        let mut sender = self.pair.server.connection.sender(sender).expect("a sender");
+        while sender.send(self.sent, b"x".as_slice()).is_ok() {
+            self.sent += 1;
+        }
+    }
+
+    fn run(&mut self) {
+        while self.pair.up(usize::MAX) | self.pair.down(usize::MAX) {
+            self.serve();
+            for event in self.pair.client.events() {
+                match event {
+                    Event::Delivery { .. } => self.received += 1,
+                    Event::ReceiverClosed { unsettled, .. } => {
+                        self.left = usize::try_from(unsettled).expect("few");
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Receives `credit` messages on a new link, and returns it with their number.
+    fn receive(&mut self, session: SessionId, credit: u32) -> (ReceiverId, u32) {
+        let mut session = self.pair.client.connection.session(session).expect("the session is open");
+        let receiver = session.attach_receiver(ReceiverConfig::from("q")).expect("a link");
+        self.pair
+            .client
+            .connection
+            .receiver(receiver)
+            .and_then(|mut link| link.set_credit(credit))
+            .expect("credit");
+        let before = self.received;
+        self.run();
+        (receiver, self.received - before)
+    }
+
+    fn close(&mut self, receiver: ReceiverId) {
+        self.pair.client.connection.receiver(receiver).and_then(|mut link| link.close(None)).expect("a link");
+        self.run();
+    }
+
+    /// Has `rounds` links after each other receive `credit` messages each, and checks that each does.
+    fn rounds(&mut self, session: SessionId, rounds: u32, credit: u32) {
+        for round in 0..rounds {
+            let (receiver, received) = self.receive(session, credit);
+            assert_eq!(received, credit, "in round {round}");
+            self.close(receiver);
+            assert_eq!(self.left, usize::try_from(credit).expect("few"));
+        }
+    }
+}
+
+/// Room for 25 unsettled deliveries in each direction.
+fn few() -> Limits {
+    Limits::default().max_unsettled(25)
+}
+
+/// What docs/limits.md shows for a server of many small clients.
+fn small() -> Limits {
+    Limits::default().max_held_bytes(1 << 20).max_held_bytes_per_session(512 << 10)
+}
+
+/// Was refused for good: `TooManyUnsettled`, and no `SENDER_READY`.
+#[test]
+fn fb8c_a_sender_goes_on_behind_closed_links_whatever_they_left_unsettled() {
+    for limits in [few(), small()] {
+        let mut leaving = Leaving::new(Limits::default(), limits);
+        let session = leaving.begin();
+        let credit = if limits.max_unsettled == 25 { 10 } else { 1000 };
+        leaving.rounds(session, 20, credit);
+    }
+}
+
+/// The session was ended, with `amqp:resource-limit-exceeded`, for deliveries that no link had.
+#[test]
+fn fb8d_a_receiver_goes_on_behind_closed_links_whatever_they_left_unsettled() {
+    for limits in [few(), small()] {
+        let mut leaving = Leaving::new(limits, Limits::default());
+        let session = leaving.begin();
+        let credit = if limits.max_unsettled == 25 { 10 } else { 1000 };
+        leaving.rounds(session, 20, credit);
+    }
+}
+
+/// The deliveries of a link that is there have all of the limit, and no more.
+#[test]
+fn fb8e_what_closed_links_left_takes_nothing_of_the_limit_of_those_that_are_there() {
+    let mut leaving = Leaving::new(Limits::default(), few());
+    let session = leaving.begin();
+    leaving.rounds(session, 2, 10);
+    let (_, received) = leaving.receive(session, 1000);
+    assert_eq!(received, 25);
+}
+
+/// What was left is kept for as long as nothing needs its room.
+#[test]
+fn fb8f_what_a_closed_link_left_can_be_asked_for_until_its_room_is_needed() {
+    let mut leaving = Leaving::new(few(), Limits::default());
+    let session = leaving.begin();
+    let (first, _) = leaving.receive(session, 20);
+    leaving.close(first);
+    let (second, received) = leaving.receive(session, 5);
+    assert_eq!((received, leaving.pair.client.connection.unsettled(first).len()), (5, 20));
+    let more = leaving.pair.client.connection.receiver(second).and_then(|mut link| link.set_credit(1));
+    more.expect("the link is attached");
+    leaving.run();
+    assert_eq!(leaving.received, 26);
+    assert!(leaving.pair.client.connection.unsettled(first).is_empty());
+    assert_eq!(leaving.pair.client.connection.unsettled(second).len(), 6);
+}
+
+/// The third session could not even begin.
+#[test]
+fn fb8g_sessions_leave_half_of_the_memory_to_those_after_them() {
+    for (client, server) in [(small(), Limits::default()), (Limits::default(), small())] {
+        let mut leaving = Leaving::new(client, server);
+        for _ in 0..5 {
+            let session = leaving.begin();
+            leaving.rounds(session, 4, 1000);
+        }
+    }
+}
