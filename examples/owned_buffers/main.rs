@@ -24,8 +24,8 @@ use std::{
 
 use advice::{AnyError, about};
 use amqp_proto::{
-    CommandError, Connection, ConnectionConfig, CreditPolicy, Event, LinkId, Progress, ReceiverConfig,
-    SenderConfig, SenderId, SessionConfig, frame::Chunks, message::Message, sasl::Mechanism,
+    CommandError, Connection, ConnectionConfig, Event, LinkId, Progress, ReceiverConfig, SenderConfig,
+    SenderId, SessionConfig, frame::Chunks, message::Message, sasl::Mechanism,
     spec::delivery_state::DeliveryState,
 };
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -170,8 +170,9 @@ async fn client(broker: String) -> Result<Job> {
     engine.open()?;
     let session = engine.begin(SessionConfig::new())?;
     engine.session(session)?.attach_sender(SenderConfig::to(QUEUE))?;
-    let receiver = ReceiverConfig::from(QUEUE).credit(CreditPolicy::Auto(20));
-    engine.session(session)?.attach_receiver(receiver)?;
+    let receiver = engine.session(session)?.attach_receiver(ReceiverConfig::from(QUEUE))?;
+    // Exactly as many as are sent: an earlier run may have left some in the queue.
+    engine.receiver(receiver)?.set_credit(u32::try_from(COUNT)?)?;
     let payload = Bytes::from(vec![b'x'; SIZE]);
     let mut job = Job { engine, payload, sent: 0, settled: 0, received: 0, uncopied: 0 };
     job.run(socket).await?;

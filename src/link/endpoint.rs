@@ -35,6 +35,11 @@ impl Echo {
         self == Self::Due
     }
 
+    /// True if an answer is waited for, or will be.
+    pub(crate) fn is_pending(self) -> bool {
+        self != Self::None
+    }
+
     /// Takes note that a flow with that field has been written.
     pub(crate) fn on_asked(&mut self) {
         if self.is_due() {
@@ -54,7 +59,7 @@ impl Echo {
 
     /// Asks, unless an earlier question has no answer.
     pub(crate) fn ask(&mut self) -> Result<(), CommandError> {
-        if *self != Self::None {
+        if self.is_pending() {
             return Err(CommandError::IllegalState("the last echo has not been answered (2.7.4)"));
         }
         *self = Self::Due;

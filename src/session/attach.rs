@@ -148,7 +148,9 @@ impl SessionEndpoint {
         }
         let mut generation = next_generation(cx.last_link_generation)?;
         let name = self.choose_name(role, local.name.take(), &mut generation, cx)?;
-        let handle = self.next_handle().ok_or(CommandError::LimitReached("handle-max"))?;
+        // 2.7.2: the peer answers with a handle of its own, up to our handle-max.
+        let handle = self.next_handle().filter(|handle| u32::from(*handle) <= self.handle_max);
+        let handle = handle.ok_or(CommandError::LimitReached("handle-max"))?;
         let id = self.next_id(role, generation, handle);
         let kind = self.new_kind(role, &local, cx);
         if !has_own_terminus(role, &local) {
@@ -403,10 +405,15 @@ impl SessionEndpoint {
         link.common.open_raised = true;
         cx.timers.cancel(Timer::Link(link.common.id));
         cx.event(Event::link_open(link.common.id));
-        if let LinkKind::Receiver(receiver) = &mut link.kind
-            && receiver.top_up()
-        {
-            self.schedule_link_flow(handle);
+        let mut has_asked = link.common.echo.is_pending();
+        if let LinkKind::Receiver(receiver) = &mut link.kind {
+            has_asked |= receiver.drain;
+            if receiver.top_up() {
+                self.schedule_link_flow(handle);
+            }
+        }
+        if has_asked {
+            self.await_on_open_link(handle, cx);
         }
     }
 

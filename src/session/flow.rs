@@ -1,5 +1,7 @@
 //! Flow frames of a session and its links (2.5.6, 2.6.7, 2.7.4).
 
+use core::time::Duration;
+
 use super::{SessionEndpoint, link_facts::take_flow_properties};
 use crate::{
     context::Context,
@@ -203,7 +205,7 @@ impl SessionEndpoint {
         }
         receiver.start_drain();
         self.schedule_link_flow(LinkKey::from(LinkId::from(id)).handle);
-        cx.timers.set(Timer::Drain(id), cx.config.timeouts.drain);
+        self.await_on_link(id.into(), Timer::Drain(id), cx.config.timeouts.drain, cx);
         Ok(())
     }
 
@@ -219,7 +221,9 @@ impl SessionEndpoint {
         }
         self.echo.ask()?;
         self.flow_due = true;
-        cx.timers.set(Timer::SessionEcho(self.id), cx.config.timeouts.echo);
+        if self.is_open() {
+            cx.timers.set(Timer::SessionEcho(self.id), cx.config.timeouts.echo);
+        }
         Ok(())
     }
 
@@ -227,8 +231,29 @@ impl SessionEndpoint {
     pub(crate) fn ask_link_echo(&mut self, id: LinkId, cx: &mut Context) -> Result<(), CommandError> {
         self.staying_link(id)?.common.echo.ask()?;
         self.schedule_link_flow(LinkKey::from(id).handle);
-        cx.timers.set(Timer::LinkEcho(id), cx.config.timeouts.echo);
+        self.await_on_link(id, Timer::LinkEcho(id), cx.config.timeouts.echo, cx);
         Ok(())
+    }
+
+    /// Starts the timer of an answer once the peer has attached the link: it cannot answer before.
+    fn await_on_link(&mut self, id: LinkId, timer: Timer, after: Option<Duration>, cx: &mut Context) {
+        if self.link(id).is_ok_and(|link| link.common.open_raised) {
+            cx.timers.set(timer, after);
+        }
+    }
+
+    /// Starts the timers of what was asked before the peer's attach, if anything was.
+    #[cold]
+    pub(super) fn await_on_open_link(&mut self, handle: u16, cx: &mut Context) {
+        let Some(link) = self.links.get_mut(handle) else { return };
+        if link.common.echo.is_pending() {
+            cx.timers.set(Timer::LinkEcho(link.common.id), cx.config.timeouts.echo);
+        }
+        if let (LinkId::Receiver(id), true) =
+            (link.common.id, link.receiver().is_ok_and(|receiver| receiver.drain))
+        {
+            cx.timers.set(Timer::Drain(id), cx.config.timeouts.drain);
+        }
     }
 
     /// Ends the wait for an echo of the session that was not answered in time.

@@ -338,6 +338,10 @@ impl SessionEndpoint {
             }
             self.window.begin_seen = true;
             cx.event(Event::SessionOpen { session: self.id });
+            if self.echo.is_pending() {
+                // Asked for before the peer could answer.
+                cx.timers.set(Timer::SessionEcho(self.id), cx.config.timeouts.echo);
+            }
             self.write_pending_attaches(cx);
         }
     }

@@ -96,7 +96,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// [`CommandError::IllegalState`] if the session is ending or has a sender of this name,
-    /// [`CommandError::LimitReached`] if the peer's handle-max is reached, [`CommandError::FrameTooLarge`] if the
+    /// [`CommandError::LimitReached`] if a handle-max is reached, the peer's or our own, [`CommandError::FrameTooLarge`] if the
     /// attach is larger than the peer accepts.
     pub fn attach_sender(&mut self, config: SenderConfig) -> Result<SenderId, CommandError> {
         match self.attach(Role::Sender, config.into())? {

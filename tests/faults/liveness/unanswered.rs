@@ -1,7 +1,10 @@
 //! A peer that does not answer: each wait has a deadline by default, and a late answer is dealt with.
 
+use core::time::Duration;
+
 use amqp_proto::{
-    Cause, ConnectionConfig, Event, ReceiverConfig, SenderConfig, SessionConfig, SessionId, Timeouts,
+    Cause, CommandError, ConnectionConfig, Event, ReceiverConfig, SenderConfig, SessionConfig, SessionId,
+    Timeouts,
     sasl::Mechanism,
     spec::{definitions::Role, performatives as p, sasl::SaslOutcome},
 };
@@ -13,7 +16,11 @@ use crate::{
 
 /// A client whose open has been answered.
 fn client() -> Fed {
-    let mut fed = Fed::new(ConnectionConfig::client("c"));
+    client_with(Timeouts::default())
+}
+
+fn client_with(timeouts: Timeouts) -> Fed {
+    let mut fed = Fed::new(ConnectionConfig::client("c").timeouts(timeouts));
     fed.connection.open().unwrap();
     fed.write();
     fed.feed_bytes(&[AMQP, &frame(0, &open())].concat());
@@ -272,4 +279,54 @@ fn fa6g_last_output_that_nobody_reads_is_dropped() {
         assert!(connection.is_closed());
         assert_eq!((connection.poll_event(), connection.poll_timeout()), (None, None));
     }
+}
+
+/// Came before the link was open, for a drain that the peer could not answer yet.
+#[test]
+fn fa3g_no_drain_or_echo_times_out_before_its_link_is_attached() {
+    let timeouts = Timeouts::default().drain(Duration::from_secs(5)).echo(Duration::from_secs(5));
+    let mut fed = client_with(timeouts);
+    let session = begun(&mut fed);
+    let config = ReceiverConfig::from("q").name("l");
+    let receiver = fed.connection.session(session).unwrap().attach_receiver(config).unwrap();
+    let mut link = fed.connection.receiver(receiver).unwrap();
+    link.set_credit(10).unwrap();
+    link.drain().unwrap();
+    link.echo().unwrap();
+    fed.write();
+    fed.pass(6000);
+    assert_eq!(fed.names(), [""; 0]);
+    fed.feed_bytes(&frame(0, &attach("l", 0, Role::Sender)));
+    assert_eq!(fed.names(), ["RECEIVER_OPEN"]);
+    let mut late = wait(&mut fed).1;
+    late.sort_by_key(|(name, _)| *name);
+    assert_eq!(late, [("LINK_ECHOED", None), ("RECEIVER_DRAINED", None)]);
+}
+
+#[test]
+fn fa3h_no_echo_times_out_before_its_session_has_begun() {
+    let mut fed = client_with(Timeouts::default().echo(Duration::from_secs(5)));
+    let session = fed.connection.begin(SessionConfig::new()).unwrap();
+    fed.connection.session(session).unwrap().echo().unwrap();
+    fed.write();
+    fed.pass(6000);
+    assert_eq!(fed.names(), [""; 0]);
+    fed.feed_bytes(&frame(0, &begin_answer(0)));
+    assert_eq!(fed.names(), ["SESSION_OPEN"]);
+    assert_eq!(wait(&mut fed).1, [("SESSION_ECHOED", None)]);
+}
+
+/// 2.7.2: the session was ended, with all its links, since the peer had no handle to answer with.
+#[test]
+fn fa6h_no_link_of_our_own_is_attached_above_our_handle_max() {
+    let mut fed = client();
+    let session = fed.connection.begin(SessionConfig::new().handle_max(1)).unwrap();
+    fed.write();
+    fed.feed_bytes(&frame(0, &begin_answer(0)));
+    let mut session = fed.connection.session(session).unwrap();
+    for _ in 0..2 {
+        session.attach_sender(SenderConfig::to("q")).unwrap();
+    }
+    let refused = session.attach_sender(SenderConfig::to("q"));
+    assert_eq!(refused, Err(CommandError::LimitReached("handle-max")));
 }
