@@ -129,15 +129,15 @@ impl Connection {
             _ if link.common.pending_detach.is_some() => LinkEnd::WaitOver,
             LinkState::AttachSent => {
                 let why = format!("the peer did not answer attach of link {name} in time");
-                LinkEnd::Unanswered(timed_out(&why, state, timeouts.attach))
+                LinkEnd::Unanswered(timed_out(&why, state, timeouts.attach).into())
             }
             LinkState::Attached => {
                 let why = format!("the peer refused link {name}, and did not detach it in time");
-                LinkEnd::Unanswered(timed_out(&why, state, timeouts.attach))
+                LinkEnd::Unanswered(timed_out(&why, state, timeouts.attach).into())
             }
             _ => {
                 let why = format!("the peer did not answer detach of link {name} in time");
-                LinkEnd::Unanswered(timed_out(&why, state, timeouts.detach))
+                LinkEnd::Unanswered(timed_out(&why, state, timeouts.detach).into())
             }
         };
         let _ = session.end_link(key.handle, why, cx);

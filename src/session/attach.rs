@@ -269,7 +269,7 @@ impl SessionEndpoint {
             format!("the attach does not fit the peer's max-frame-size of {} (2.7.1)", cx.max_frame_size)
         };
         let failure = Failure::new(Cause::Refused, ErrorCondition::NotAllowed, why);
-        let _ = self.end_link(handle, LinkEnd::Unwritable(failure), cx);
+        let _ = self.end_link(handle, LinkEnd::Unwritable(failure.into()), cx);
     }
 
     /// Handles the peer's attach, of which `body` is the encoding.
@@ -318,7 +318,7 @@ impl SessionEndpoint {
         if let (Some(handle), Some(LinkState::Attached | LinkState::AttachRcvd)) = (known, state) {
             // 2.6.1: the second attach succeeds, and the first is closed.
             let error = AmqpError::described(ErrorCondition::Stolen, "it has been attached again (2.6.1)");
-            let _ = self.end_link(handle, LinkEnd::Violation(error), cx);
+            let _ = self.end_link(handle, LinkEnd::Violation(error.into()), cx);
         }
         self.on_attach_request(attach, body, reclosing, cx)
     }
@@ -358,7 +358,7 @@ impl SessionEndpoint {
             if let Some(error) = &mut error {
                 name_link(error, attach.name.as_bytes());
             }
-            let _ = self.end_link(handle, LinkEnd::Refusal(error), cx);
+            let _ = self.end_link(handle, LinkEnd::Refusal(error.map(Box::new)), cx);
             return Ok(());
         }
         let session = self.id;
@@ -394,7 +394,7 @@ impl SessionEndpoint {
             common.identity.check_termini(attach.role, AttachKind::Answer)
         };
         if let Some(error) = fault_of(attach, termini) {
-            let _ = self.end_link(handle, LinkEnd::Violation(error), cx);
+            let _ = self.end_link(handle, LinkEnd::Violation(error.into()), cx);
             return;
         }
         self.raise_open(handle, cx);

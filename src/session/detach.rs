@@ -29,19 +29,19 @@ const MAX_REMEMBERED: usize = 64;
 /// Why a link ends.
 pub(crate) enum LinkEnd {
     /// The application detaches or closes it. Without an error, a message in progress goes out first.
-    Command { closed: bool, error: Option<AmqpError> },
+    Command { closed: bool, error: Option<Box<AmqpError>> },
     /// The application refuses the peer's attach, or an attach came only to close the link (2.6.6).
-    Refusal(Option<AmqpError>),
+    Refusal(Option<Box<AmqpError>>),
     /// A detach that waited for a message in progress waits no longer.
     WaitOver,
     /// The peer broke the protocol on the link, which is destroyed (2.6.5).
-    Violation(AmqpError),
+    Violation(Box<AmqpError>),
     /// The peer's detach.
     PeerDetach(Detach),
     /// Our attach could not be written.
-    Unwritable(Failure),
+    Unwritable(Arc<Failure>),
     /// The peer did not answer our attach or our detach.
-    Unanswered(Failure),
+    Unanswered(Arc<Failure>),
 }
 
 /// Keeps the bytes that a link has announced and that have not been read, for the application to read them all the
@@ -118,7 +118,7 @@ impl SessionEndpoint {
 
     /// Ends a link for a fault of the peer's, whose description gets the link's name.
     #[cold]
-    fn end_link_for_violation(&mut self, handle: u16, mut error: AmqpError, cx: &mut Context) {
+    fn end_link_for_violation(&mut self, handle: u16, mut error: Box<AmqpError>, cx: &mut Context) {
         let Some(link) = self.links.get_mut(handle) else { return };
         name_link(&mut error, link.common.identity.name());
         let was_requested = link.common.state == LinkState::AttachRcvd;
@@ -132,14 +132,14 @@ impl SessionEndpoint {
         } else {
             self.write_detach_or_bare(handle, true, Some(error.clone()), cx)
         };
-        self.raise_link_end(handle, Some(Failure { cause: Cause::Violation, error }), cx);
+        self.raise_link_end(handle, Some(Arc::new(Failure { cause: Cause::Violation, error: *error })), cx);
     }
 
     fn end_link_by_command(
         &mut self,
         handle: u16,
         closed: bool,
-        error: Option<AmqpError>,
+        error: Option<Box<AmqpError>>,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let can_write = self.can_write();
@@ -182,8 +182,8 @@ impl SessionEndpoint {
     pub(super) fn refuse_coordinator(&mut self, handle: u16, cx: &mut Context) -> Result<(), CommandError> {
         let why = "there is no coordinator of transactions (4.5.1)";
         let failure = Failure::new(Cause::Refused, ErrorCondition::NotImplemented, why);
-        self.refuse_attach(handle, Some(failure.error.clone()), cx)?;
-        self.raise_link_end(handle, Some(failure), cx);
+        self.refuse_attach(handle, Some(Box::new(failure.error.clone())), cx)?;
+        self.raise_link_end(handle, Some(Arc::new(failure)), cx);
         Ok(())
     }
 
@@ -191,7 +191,7 @@ impl SessionEndpoint {
     fn refuse_attach(
         &mut self,
         handle: u16,
-        error: Option<AmqpError>,
+        error: Option<Box<AmqpError>>,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
@@ -201,9 +201,9 @@ impl SessionEndpoint {
         }
         let role = link.common.role();
         let echo = EchoTermini { source: role == Role::Receiver, target: role == Role::Sender };
-        let bare = error.as_ref().map(|error| AmqpError::new(error.condition.clone()));
+        let bare = error.as_ref().map(|error| Box::new(AmqpError::new(error.condition.clone())));
         let wire_handle = Handle::new(handle.into());
-        let detach = Detach { handle: wire_handle, closed: true, error: bare.map(Box::new) };
+        let detach = Detach { handle: wire_handle, closed: true, error: bare };
         Context::check_fits(&detach, cx.max_frame_size)?;
         self.write_reply_or_bare(handle, echo, cx)?;
         self.write_detach_or_bare(handle, true, error, cx)
@@ -214,11 +214,11 @@ impl SessionEndpoint {
         &mut self,
         handle: u16,
         closed: bool,
-        error: Option<AmqpError>,
+        error: Option<Box<AmqpError>>,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let Some(error) = error else { return self.write_detach(handle, closed, None, cx) };
-        let bare = AmqpError::new(error.condition.clone());
+        let bare = Box::new(AmqpError::new(error.condition.clone()));
         self.write_detach(handle, closed, Some(error), cx)
             .or_else(|_| self.write_detach(handle, closed, Some(bare), cx))
     }
@@ -228,7 +228,7 @@ impl SessionEndpoint {
         &mut self,
         handle: u16,
         closed: bool,
-        error: Option<AmqpError>,
+        error: Option<Box<AmqpError>>,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let trigger = if error.is_some() { LinkTrigger::SendDetachError } else { LinkTrigger::SendDetach };
@@ -241,7 +241,7 @@ impl SessionEndpoint {
         // 2.6.5: a link in error is destroyed, so its detach closes it.
         let closed = closed || error.is_some();
         let wire_handle = Handle::new(handle.into());
-        cx.frame(&Detach { handle: wire_handle, closed, error: error.map(Box::new) })?;
+        cx.frame(&Detach { handle: wire_handle, closed, error })?;
         if let Some(link) = self.links.get_mut(handle) {
             let applied = link.common.apply(trigger);
             debug_assert!(applied, "checked above");
@@ -266,7 +266,7 @@ impl SessionEndpoint {
     ) -> Result<(), ProtocolError> {
         match error {
             ProtocolError::Link(error) => {
-                let _ = cx.answering(|cx| self.end_link(handle, LinkEnd::Violation(*error), cx));
+                let _ = cx.answering(|cx| self.end_link(handle, LinkEnd::Violation(error), cx));
                 Ok(())
             }
             other => Err(other),
@@ -348,7 +348,7 @@ impl SessionEndpoint {
             None => None,
         };
         if failure.is_some() || detach.closed || common.we_closed {
-            return self.raise_link_end(handle, failure, cx);
+            return self.raise_link_end(handle, failure.map(Arc::new), cx);
         }
         common.end_raised = true;
         let (id, unsettled) = (common.id, common.unsettled);
@@ -360,12 +360,12 @@ impl SessionEndpoint {
     }
 
     /// Raises the last event of a link, unless it has been raised.
-    fn raise_link_end(&mut self, handle: u16, failure: Option<Failure>, cx: &mut Context) {
+    fn raise_link_end(&mut self, handle: u16, failure: Option<Arc<Failure>>, cx: &mut Context) {
         let Some(link) = self.links.get_mut(handle) else { return };
         if !core::mem::replace(&mut link.common.end_raised, true) {
             keep_unread(link, cx);
             let (id, unsettled) = (link.common.id, link.common.unsettled);
-            cx.event(Event::link_closed(id, unsettled, link.cut_off(), failure.map(Arc::new)));
+            cx.event(Event::link_closed(id, unsettled, link.cut_off(), failure));
         }
     }
 

@@ -6,6 +6,8 @@ mod receiver;
 mod sender;
 mod session;
 
+use alloc::boxed::Box;
+
 use super::Connection;
 use crate::{
     config::{LinkConfig, ReceiverConfig, SenderConfig},
@@ -73,7 +75,8 @@ impl Parts<'_> {
         done
     }
 
-    fn end_link(&mut self, id: LinkId, why: LinkEnd) -> Result<(), CommandError> {
+    fn detach(&mut self, id: LinkId, closed: bool, error: Option<AmqpError>) -> Result<(), CommandError> {
+        let why = LinkEnd::Command { closed, error: error.map(Box::new) };
         self.run(|session, cx| session.end_link(LinkKey::from(id).handle, why, cx))
     }
 }
@@ -239,7 +242,7 @@ impl Connection {
             return Ok(());
         }
         let handle = LinkKey::from(id).handle;
-        let why = LinkEnd::Refusal(Some(error));
+        let why = LinkEnd::Refusal(Some(error.into()));
         self.link_parts(id)?.run(|session, cx| cx.answering(|cx| session.end_link(handle, why, cx)))
     }
 }
@@ -393,7 +396,7 @@ macro_rules! link_methods {
             /// [`CommandError::IllegalState`] if its session is ending, [`CommandError::FrameTooLarge`] if the error's
             /// condition alone is larger than the peer accepts.
             pub fn detach(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
-                self.parts.end_link(self.id.into(), LinkEnd::Command { closed: false, error })
+                self.parts.detach(self.id.into(), false, error)
             }
 
             /// Closes the link (2.6.6), in the order that [`detach`](Self::detach) does.
@@ -402,7 +405,7 @@ macro_rules! link_methods {
             /// As [`detach`](Self::detach); [`CommandError::IllegalState`] if a detach that does not close the link has
             /// been sent, too.
             pub fn close(&mut self, error: Option<AmqpError>) -> Result<(), CommandError> {
-                self.parts.end_link(self.id.into(), LinkEnd::Command { closed: true, error })
+                self.parts.detach(self.id.into(), true, error)
             }
         }
     };

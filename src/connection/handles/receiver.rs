@@ -3,8 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    AmqpError, Attach, CommandError, Fields, LinkEnd, Parts, ReceiverId, SessionId, View, getters,
-    link_methods,
+    AmqpError, Attach, CommandError, Fields, Parts, ReceiverId, SessionId, View, getters, link_methods,
 };
 use crate::{
     ids::DeliveryId,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    AmqpError, Attach, CommandError, Fields, LinkEnd, Parts, SenderId, SessionId, View, getters, link_methods,
+    AmqpError, Attach, CommandError, Fields, Parts, SenderId, SessionId, View, getters, link_methods,
 };
 use crate::{
     frame::Payload,
