@@ -207,6 +207,7 @@ impl Engine {
                 return;
             }
             self.output.read(&bytes, max);
+            assert!(self.output.is_whole(), "a frame that is cut off");
         }
     }
 

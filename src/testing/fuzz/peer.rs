@@ -52,8 +52,8 @@ impl<'a> Peer<'a> {
         }
     }
 
-    /// Reads what the program has written since the last call, and returns the peer's next bytes, or `None` at the end of
-    /// the input.
+    /// Reads what the program has written since the last call, cut anywhere, and returns the peer's next bytes, or `None` at
+    /// the end of the input.
     ///
     /// # Panics
     /// If a peer would refuse what the program has written: it is no frame, or out of turn.
@@ -86,7 +86,9 @@ mod tests {
     use bytes::Buf as _;
 
     /// A server that accepts everything. Returns the names of its events.
-    fn serve(data: &[u8], events: &mut BTreeSet<&'static str>) {
+    ///
+    /// Hands its output over up to `most` bytes at a time.
+    fn serve(data: &[u8], most: usize, events: &mut BTreeSet<&'static str>) {
         let mut server = Connection::new(ConnectionConfig::server("server").auto_accept_sessions(true));
         let (mut peer, mut output) = (Peer::new(data), Vec::new());
         let mut grammar = Grammar::new();
@@ -113,7 +115,7 @@ mod tests {
                 assert!(answer.is_ok() || server.is_write_closed(), "{answer:?}");
             }
             let mut transmit = server.poll_transmit(Instant::default());
-            output = transmit.copy_to_bytes(transmit.remaining()).into();
+            output = transmit.copy_to_bytes(transmit.remaining().min(most)).into();
         }
     }
 
@@ -121,7 +123,7 @@ mod tests {
     fn pseudo_random_inputs_reach_deliveries_and_ends_of_a_server() {
         let mut events = BTreeSet::new();
         for input in super::super::inputs(3000) {
-            serve(&input, &mut events);
+            serve(&input, usize::MAX, &mut events);
         }
         for name in [
             "DELIVERY",
@@ -133,5 +135,14 @@ mod tests {
         ] {
             assert!(events.contains(name), "{name} is not in {events:?}");
         }
+    }
+
+    #[test]
+    fn output_cut_inside_frames_is_put_together() {
+        let mut events = BTreeSet::new();
+        for (input, most) in super::super::inputs(300).zip((1..50).cycle()) {
+            serve(&input, most, &mut events);
+        }
+        assert!(events.contains("SESSION_OPEN"), "{events:?}");
     }
 }
