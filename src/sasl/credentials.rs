@@ -56,7 +56,12 @@ impl<'a> Credentials<'a> {
     /// The secret is compared by [`secrets_equal`].
     pub fn matches(&self, authcid: &str, secret: impl AsRef<[u8]>) -> bool {
         let right = self.secret.is_some_and(|presented| secrets_equal(presented, secret.as_ref()));
-        right & (self.authcid == Some(authcid)) & self.authzid.is_none_or(|authzid| authzid == authcid)
+        right & self.is_only(authcid)
+    }
+
+    /// True if the user is this one, and the client asks to act as nobody else.
+    pub(super) fn is_only(&self, authcid: &str) -> bool {
+        (self.authcid == Some(authcid)) & self.authzid.is_none_or(|authzid| authzid == authcid)
     }
 
     /// Returns the step that accepts the client as [`authcid`](Self::authcid), acting as [`authzid`](Self::authzid)

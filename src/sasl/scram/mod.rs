@@ -14,7 +14,7 @@ use core::fmt;
 use bytes::Bytes;
 
 use self::{client::Client, message::encode, server::Server};
-use super::{Exchange, Mechanism};
+use super::{Credentials, Exchange, Mechanism};
 use crate::{spec::sasl::Redacted, types::Symbol};
 
 pub use hash::ScramHash;
@@ -67,6 +67,27 @@ impl ScramKeys {
             && !self.salt.is_empty()
             && self.stored_key.len() == size
             && self.server_key.len() == size
+    }
+}
+
+impl Credentials<'_> {
+    /// True if the user is this one, the secret is the password of these keys, and the client asks to act as nobody else.
+    ///
+    /// For a server that stores keys alone and takes PLAIN (RFC 4616) beside SCRAM. It takes the time that
+    /// [`ScramKeys::derive`] does, whoever the user is.
+    ///
+    /// ```
+    /// use amqp_proto::sasl::{Mechanism, ScramHash, ScramKeys};
+    ///
+    /// # let keys = ScramKeys::derive(ScramHash::Sha256, "pencil", b"a random salt", 4096);
+    /// let plain = Mechanism::plain_server(move |login| login.matches_keys("alice", ScramHash::Sha256, &keys));
+    /// # let _ = plain;
+    /// ```
+    pub fn matches_keys(&self, authcid: &str, hash: ScramHash, keys: &ScramKeys) -> bool {
+        let presented = self.secret.and_then(|secret| core::str::from_utf8(secret).ok());
+        let derived = ScramKeys::derive(hash, presented.unwrap_or_default(), &keys.salt, keys.iterations);
+        let same = hash.equal(&derived.stored_key, &keys.stored_key);
+        keys.fit(hash) & presented.is_some() & same & self.is_only(authcid)
     }
 }
 

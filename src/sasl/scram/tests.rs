@@ -618,3 +618,27 @@ proptest! {
         prop_assert_eq!(deferred_server(ScramHash::Sha1).start_with("s".into()).step(StepInput::Start(Some(&bytes))), REFUSED);
     }
 }
+
+#[test]
+fn keys_check_the_password_of_a_plain_login() {
+    for hash in [ScramHash::Sha1, ScramHash::Sha256, ScramHash::Sha512] {
+        let keys = ScramKeys::derive(hash, "pencil", b"salt", 10);
+        let login = Credentials::new().authcid("alice").secret(b"pencil");
+        assert!(login.matches_keys("alice", hash, &keys));
+        assert!(login.authzid("alice").matches_keys("alice", hash, &keys));
+        assert!(!login.authzid("bob").matches_keys("alice", hash, &keys));
+        assert!(!login.matches_keys("bob", hash, &keys));
+        for secret in [&b"Pencil"[..], b"", b"pencil\xff"] {
+            assert!(!login.secret(secret).matches_keys("alice", hash, &keys));
+        }
+        assert!(!Credentials::new().authcid("alice").matches_keys("alice", hash, &keys));
+        // Keys that are none: nobody has their password.
+        for broken in [
+            ScramKeys { stored_key: Bytes::new(), ..keys.clone() },
+            ScramKeys { server_key: Bytes::new(), ..keys.clone() },
+            ScramKeys { iterations: 0, ..keys.clone() },
+        ] {
+            assert!(!login.matches_keys("alice", hash, &broken));
+        }
+    }
+}
