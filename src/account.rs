@@ -45,6 +45,8 @@ pub(crate) struct Account {
     stopped: bool,
     /// Made with the first event that has details.
     details: Option<Box<Details>>,
+    /// Something waits until less than this is kept.
+    awaited: usize,
 }
 
 /// The parts of events that the peer sent beside payloads: states and errors.
@@ -72,6 +74,7 @@ impl Account {
             parts: 0,
             stopped: false,
             details: None,
+            awaited: 0,
         }
     }
 
@@ -113,7 +116,23 @@ impl Account {
         self.budget.saturating_sub(self.kept)
     }
 
-    /// True if retained deliveries have to make room.
+    /// Has something wait until less is kept than now.
+    pub(crate) fn await_less(&mut self) {
+        self.awaited = self.kept;
+    }
+
+    /// True if less is kept than when something began to wait for that.
+    #[inline]
+    pub(crate) fn has_less(&self) -> bool {
+        self.kept < self.awaited
+    }
+
+    /// Ends the wait for less.
+    pub(crate) fn await_nothing(&mut self) {
+        self.awaited = 0;
+    }
+
+    /// True if retained deliveries and spare room have to make room.
     pub(crate) fn is_half_full(&self) -> bool {
         self.kept > self.budget / 2
     }

@@ -81,6 +81,8 @@ pub(crate) struct Context {
     pub(crate) to_flush: ReadyQueue,
     /// Channels of sessions with senders that wait for room in the outbox, or whose wait has to be looked at again.
     pub(crate) blocked_senders: ReadyQueue,
+    /// Sessions with senders that wait until the account has more room.
+    pub(crate) senders_without_memory: ReadyQueue,
     /// States that the connection and the sessions that it has removed have reached, for tests.
     #[cfg(feature = "testing")]
     pub(crate) reached: crate::state::Reached,
@@ -139,6 +141,7 @@ impl Context {
             last_delivery_epoch: 0,
             to_flush: ReadyQueue::default(),
             blocked_senders: ReadyQueue::default(),
+            senders_without_memory: ReadyQueue::default(),
             #[cfg(feature = "testing")]
             reached: Default::default(),
         }
@@ -363,6 +366,25 @@ impl Context {
     #[inline(always)]
     pub(crate) fn has_room(&self) -> bool {
         self.events.len() < self.limits.max_events && self.account.has_room()
+    }
+
+    /// Charges the account as [`Account::keep`] does. Senders that waited for room look at it again once there is more.
+    #[inline]
+    pub(crate) fn keep(&mut self, before: usize, now: usize) -> bool {
+        let is_within = self.account.keep(before, now);
+        if self.account.has_less() {
+            self.wake_senders_without_memory();
+        }
+        is_within
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wake_senders_without_memory(&mut self) {
+        self.account.await_nothing();
+        while let Some(channel) = self.senders_without_memory.pop() {
+            self.blocked_senders.push(channel);
+        }
     }
 
     /// Runs what answers the peer, and counts what it writes.

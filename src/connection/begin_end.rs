@@ -232,7 +232,9 @@ impl Connection {
     /// Removes a session. The deliveries that it leaves unsettled can still be asked for.
     pub(super) fn remove_session(&mut self, channel: u16) {
         let session = self.sessions.remove(channel);
-        for queue in [&mut self.cx.to_flush, &mut self.cx.blocked_senders] {
+        let queues =
+            [&mut self.cx.to_flush, &mut self.cx.blocked_senders, &mut self.cx.senders_without_memory];
+        for queue in queues {
             if !queue.is_empty() {
                 queue.remove(channel);
             }

@@ -360,6 +360,9 @@ impl Outbox {
 
     /// Removes and returns the next bytes.
     fn pop(&mut self) -> Option<Bytes> {
+        if self.is_empty() {
+            return None;
+        }
         let by_reference = self.chunks.front().is_some_and(|(place, _)| *place <= self.read);
         let chunk = if by_reference {
             let (_, chunk) = self.chunks.pop_front()?;
@@ -372,7 +375,7 @@ impl Outbox {
         };
         self.reclaim();
         self.on_removed(chunk.len());
-        (!chunk.is_empty()).then_some(chunk)
+        Some(chunk)
     }
 }
 

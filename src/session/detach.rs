@@ -381,7 +381,16 @@ impl SessionEndpoint {
         self.link_flows_due.remove(handle);
         self.sending.remove(handle);
         self.ready_checks.remove(handle);
-        let unsettled = usize::try_from(link.common.unsettled).unwrap_or(usize::MAX);
+        if link.common.unsettled > 0 {
+            self.leave_unsettled(link.common.unsettled, cx);
+        }
+    }
+
+    /// Keeps the unsettled deliveries of a link that is gone, as far as the limit and the memory allow.
+    #[cold]
+    #[inline(never)]
+    fn leave_unsettled(&mut self, unsettled: u32, cx: &Context) {
+        let unsettled = usize::try_from(unsettled).unwrap_or(usize::MAX);
         self.orphaned = self.orphaned.saturating_add(unsettled);
         let max = cx.limits.max_retained_unsettled;
         if cx.account.is_half_full() {

@@ -328,6 +328,11 @@ impl SessionEndpoint {
         }
         // As `send` finds out.
         let full = self.outgoing.must_grow() && !self.grow_outgoing(cx);
+        if full {
+            // Other sessions may give some back.
+            cx.account.await_less();
+            cx.senders_without_memory.push(self.channel);
+        }
         for _ in 0..self.ready_checks.len() {
             let Some(handle) = self.ready_checks.pop() else { return };
             let Some(Link { common, kind: LinkKind::Sender(sender) }) = self.links.get_mut(handle) else {

@@ -46,10 +46,16 @@ impl SessionEndpoint {
         self.fits(cx, grow) && self.charge(cx).is_ok()
     }
 
-    /// Returns what `attempt` does, of a second time if it fails for the room that deliveries of links that are gone take.
-    /// These are forgotten then: they are kept for as long as nothing else needs their room.
+    /// Returns what `attempt` does. If it fails for want of room, the session gives back spare room and the deliveries of
+    /// links that are gone first, which are kept for as long as nothing else needs theirs.
     fn fits(&mut self, cx: &mut Context, attempt: impl Fn(&mut Self, &mut Context) -> bool) -> bool {
-        attempt(self, cx) || (self.forget_orphaned(usize::MAX) && attempt(self, cx))
+        attempt(self, cx) || (self.make_room() && attempt(self, cx))
+    }
+
+    fn make_room(&mut self) -> bool {
+        let forgotten = self.forget_orphaned(usize::MAX);
+        let of_incoming = self.incoming.as_mut().is_some_and(UnsettledMap::free_spare);
+        self.outgoing.free_spare() || of_incoming || forgotten
     }
 
     /// Returns the bytes that the session may hold beside those that it does.
@@ -61,9 +67,18 @@ impl SessionEndpoint {
 
     /// Charges unsettled deliveries that take up more than has been charged.
     #[inline]
-    pub(super) fn charge_if_due(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
+    pub(crate) fn charge_if_due(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
         let of_incoming = self.incoming.as_ref().is_some_and(UnsettledMap::is_charge_due);
-        if self.outgoing.is_charge_due() || of_incoming { self.charge(cx) } else { Ok(()) }
+        let is_due = self.outgoing.is_charge_due() || of_incoming || self.state_bytes > 0;
+        if is_due { self.charge_what_is_due(cx) } else { Ok(()) }
+    }
+
+    /// States are counted as they arrive, and looked at again once no delivery is left that could have one.
+    #[cold]
+    fn charge_what_is_due(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
+        let of_incoming = self.incoming.as_ref().is_some_and(UnsettledMap::is_charge_due);
+        let is_idle = self.unsettled_len() == 0;
+        if self.outgoing.is_charge_due() || of_incoming || is_idle { self.charge(cx) } else { Ok(()) }
     }
 
     /// Charges what the session holds. Fails if that is too much, even without the deliveries of links that are gone.
@@ -77,17 +92,20 @@ impl SessionEndpoint {
         let max = cx.limits.max_held_bytes_per_session;
         // States may have gone with their deliveries. Finding out costs a look at all, so once in a while will do.
         let mut too_many_states = false;
-        if self.state_bytes > max / 4 {
+        if self.state_bytes > 0 && self.unsettled_len() == 0 {
+            self.state_bytes = 0;
+        } else if self.state_bytes > max / 4 {
             let incoming = self.incoming.as_ref().map_or(0, |incoming| incoming.state_bytes());
             self.state_bytes = self.outgoing.state_bytes().saturating_add(incoming);
             too_many_states = self.state_bytes > max / 8;
         }
-        self.outgoing.count_old();
+        let is_short = cx.account.is_half_full();
+        self.outgoing.on_charge(is_short);
         if let Some(incoming) = &mut self.incoming {
-            incoming.count_old();
+            incoming.on_charge(is_short);
         }
         let now = self.heap_size();
-        cx.account.keep(core::mem::replace(&mut self.charged, now), now) && now <= max && !too_many_states
+        cx.keep(core::mem::replace(&mut self.charged, now), now) && now <= max && !too_many_states
     }
 
     /// Returns the bytes that every session takes up, with the peer's begin.
@@ -100,7 +118,7 @@ impl SessionEndpoint {
     pub(super) fn charge_session(&mut self, cx: &mut Context) {
         let now = self.own_size().wrapping_add(self.link_bytes);
         self.charged = self.charged.wrapping_add(now);
-        cx.account.keep(0, now);
+        cx.keep(0, now);
     }
 
     fn heap_size(&self) -> usize {
@@ -203,7 +221,7 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         self.charged = self.charged.wrapping_sub(before).wrapping_add(now);
-        if cx.account.keep(before, now) && self.charged <= cx.limits.max_held_bytes_per_session {
+        if cx.keep(before, now) && self.charged <= cx.limits.max_held_bytes_per_session {
             return Ok(());
         }
         // Less may be unsettled than there was when it was charged.
@@ -238,7 +256,7 @@ impl SessionEndpoint {
     /// Takes what is left of the session off the account, while its links are there.
     pub(crate) fn discharge(&mut self, cx: &mut Context) {
         let charged = core::mem::take(&mut self.charged);
-        cx.account.keep(charged, 0);
+        cx.keep(charged, 0);
         if self.parts > 0 {
             self.discharge_all_parts(cx);
         }

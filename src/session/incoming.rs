@@ -25,6 +25,13 @@ use crate::{
     types::{DeliveryNumber, HeapSize},
 };
 
+/// Creates the map of a session's incoming deliveries, of which the first has this number.
+#[cold]
+#[inline(never)]
+fn first_map(number: DeliveryNumber, epoch: u32) -> UnsettledMap<UnsettledEntry<ReceiverId>> {
+    UnsettledMap::new(number, epoch)
+}
+
 impl SessionEndpoint {
     /// Handles a transfer that is a whole delivery, with no field beyond the common ones. Any other link state than
     /// the common one is left to [`on_transfer`](Self::on_transfer).
@@ -346,7 +353,7 @@ impl SessionEndpoint {
         number: Option<DeliveryNumber>,
     ) -> Result<&mut UnsettledMap<UnsettledEntry<ReceiverId>>, ProtocolError> {
         let Some(number) = number else { return Err(without_number()) };
-        let incoming = incoming.get_or_insert_with(|| UnsettledMap::new(number, epoch));
+        let incoming = incoming.get_or_insert_with(|| first_map(number, epoch));
         if incoming.next_number() != number {
             return Err(out_of_order(number, incoming.next_number()));
         }

@@ -34,8 +34,10 @@ const MAX_SPARSENESS: usize = 4;
 const MIN_GROWTH: usize = 4;
 /// As many deliveries may move out of the ring before they are charged.
 const FREE_OLD: usize = 16;
-/// Room for as many slots stays.
-const MAX_SPARE: usize = 1024;
+/// Room for as many slots stays, unless the connection is short of memory.
+const MAX_SPARE: u16 = 1024;
+/// Room for as many slots stays even then.
+const MIN_SPARE: u16 = 8;
 
 /// The unsettled deliveries of one direction of a session, whose numbers have no gaps (2.8.8).
 ///
@@ -60,6 +62,9 @@ pub(crate) struct UnsettledMap<T> {
     charged_old: u32,
     /// The epoch of ids now, and the one before the delivery number last wrapped.
     epochs: (u32, u32),
+    /// Room for as many slots stays.
+    max_spare: u16,
+    is_charge_due: bool,
 }
 
 impl<T> UnsettledMap<T> {
@@ -76,6 +81,8 @@ impl<T> UnsettledMap<T> {
             max_in_ring: 0,
             charged_old: 0,
             epochs: (epoch, epoch),
+            max_spare: MAX_SPARE,
+            is_charge_due: false,
         }
     }
 
@@ -136,19 +143,20 @@ impl<T> UnsettledMap<T> {
         true
     }
 
-    /// Counts more deliveries outside the ring than there are, if any, so that not each one that moves is charged.
-    pub(crate) fn count_old(&mut self) {
+    /// Takes note that the map is charged now, and whether the connection is short of memory. More deliveries count
+    /// outside the ring than there are, if any, so that not each one that moves is charged.
+    pub(crate) fn on_charge(&mut self, is_short: bool) {
+        self.is_charge_due = false;
+        self.max_spare = if is_short { MIN_SPARE } else { MAX_SPARE };
         let old = self.old_len();
         let counted = old.saturating_add(old / 8).saturating_add(FREE_OLD);
         self.charged_old = if old == 0 { 0 } else { u32::try_from(counted).unwrap_or(u32::MAX) };
     }
 
-    /// True if the map takes up more than it did when it was charged, and has not [grown](Self::grow) for that.
+    /// True if the map takes up more or much less than it did when it was charged, and has not [grown](Self::grow).
     #[inline]
     pub(crate) fn is_charge_due(&self) -> bool {
-        self.old
-            .as_ref()
-            .is_some_and(|old| old.len() > usize::try_from(self.charged_old).unwrap_or(usize::MAX))
+        self.is_charge_due
     }
 
     /// Returns how many deliveries there have been.
@@ -210,28 +218,32 @@ impl<T> UnsettledMap<T> {
         id
     }
 
-    #[inline]
-    fn shorten(&mut self) {
-        if self.ring.len() > MIN_RING {
-            self.move_oldest();
-        }
-    }
-
     /// Moves the oldest deliveries out of a ring that is too sparse.
-    fn move_oldest(&mut self) {
+    #[inline(always)]
+    fn shorten(&mut self) {
         while self.ring.len() > MIN_RING && self.ring.len() > self.in_ring().saturating_mul(MAX_SPARSENESS) {
             self.move_first();
         }
     }
 
     /// Moves the delivery at the front out of the ring, if there is one.
+    #[inline(never)]
     fn move_first(&mut self) {
         let position = self.base();
         if let Some(Some(delivery)) = self.ring.pop_front() {
             self.in_ring = self.in_ring.saturating_sub(1);
-            self.old.get_or_insert_default().insert(position, delivery);
+            let old = self.old.get_or_insert_default();
+            old.insert(position, delivery);
+            self.is_charge_due |= old.len() > usize::try_from(self.charged_old).unwrap_or(usize::MAX);
             self.max_in_ring = self.max_in_ring.saturating_sub(1);
         }
+    }
+
+    /// Has the map charged again if much less is left outside the ring than has been charged.
+    #[cold]
+    fn on_old_removed(&mut self) {
+        let charged = usize::try_from(self.charged_old).unwrap_or(usize::MAX);
+        self.is_charge_due |= charged > 4 * FREE_OLD && self.old_len() < charged / 2;
     }
 
     pub(crate) fn get_mut(&mut self, id: DeliveryId) -> Option<&mut T> {
@@ -277,6 +289,7 @@ impl<T> UnsettledMap<T> {
             let (keep, result) = visit(old.get_mut(&position)?);
             if !keep {
                 old.remove(&position);
+                self.on_old_removed();
             }
             return Some(result);
         };
@@ -336,6 +349,7 @@ impl<T> UnsettledMap<T> {
             for position in settled {
                 old.remove(&position);
             }
+            self.on_old_removed();
         }
         let base = self.base();
         let start = usize::try_from(from.saturating_sub(base)).unwrap_or(usize::MAX);
@@ -379,6 +393,7 @@ impl<T> UnsettledMap<T> {
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
         if let Some(old) = &mut self.old {
             old.retain(|_, delivery| keep(delivery));
+            self.on_old_removed();
         }
         for entry in &mut self.ring {
             if entry.as_ref().is_some_and(|delivery| !keep(delivery)) {
@@ -389,22 +404,34 @@ impl<T> UnsettledMap<T> {
         self.trim();
     }
 
-    #[inline]
+    #[inline(always)]
     fn trim(&mut self) {
         self.shorten();
         while let Some(None) = self.ring.front() {
             self.ring.pop_front();
         }
-        if self.ring.capacity() > MAX_SPARE {
+        if self.ring.capacity() > usize::from(self.max_spare) {
             self.shrink();
         }
     }
 
     #[cold]
+    #[inline(never)]
     fn shrink(&mut self) {
         if self.ring.capacity() / 8 > self.ring.len() {
-            self.ring.shrink_to(self.ring.len().saturating_mul(2));
+            self.free_spare();
         }
+    }
+
+    /// Frees most of the room that no delivery needs. Returns false if there is none to speak of.
+    pub(crate) fn free_spare(&mut self) -> bool {
+        let keep = self.ring.len().saturating_mul(2);
+        let frees = self.ring.capacity() > keep.max(MIN_SPARE.into());
+        if frees {
+            self.ring.shrink_to(keep);
+            self.is_charge_due = true;
+        }
+        frees
     }
 
     /// True if the id is of a delivery of this session and direction, settled or not.
@@ -530,6 +557,64 @@ mod tests {
             assert_eq!(map.get_mut(id), Some(&mut { n }));
         }
         assert_eq!(map.next_id().number(), 40 + u32::try_from(capacity).unwrap());
+    }
+
+    /// A map of 1,000 deliveries, all of them outside the ring, which has been charged.
+    fn old(epochs: &mut u32) -> (UnsettledMap<u32>, Vec<DeliveryId>) {
+        let mut map = UnsettledMap::new(DeliveryNumber::new(0), 0);
+        let mut ids = vec![];
+        for n in 0..1000 {
+            if map.must_grow() {
+                assert!(map.grow(2000, |_| true));
+            }
+            ids.push(map.push(n, epochs));
+        }
+        (0..2 * map.ring.capacity()).for_each(|_| {
+            map.push_settled(epochs);
+        });
+        map.on_charge(false);
+        (map, ids)
+    }
+
+    #[test]
+    fn a_map_is_charged_again_once_much_of_it_is_gone() {
+        let mut epochs = 0;
+        let (mut map, ids) = old(&mut epochs);
+        assert_eq!((map.old_len(), map.is_charge_due()), (1000, false));
+        for id in &ids[..400] {
+            map.remove(*id);
+        }
+        assert!(!map.is_charge_due());
+        map.retain_range(DeliveryNumber::new(400), DeliveryNumber::new(600), |_, _| false);
+        assert!(map.is_charge_due());
+        let before = map.heap_size();
+        map.on_charge(false);
+        assert!(map.heap_size() < before && !map.is_charge_due());
+        map.retain(|_| false);
+        assert!(map.is_charge_due());
+        map.on_charge(false);
+        assert!(map.heap_size() < 1024 * 64 + 1);
+    }
+
+    #[test]
+    fn a_ring_keeps_some_spare_room_and_hardly_any_if_memory_is_short() {
+        for (is_short, kept) in [(false, 1024), (true, 8)] {
+            let mut epochs = 0;
+            let mut map = UnsettledMap::new(DeliveryNumber::new(0), 0);
+            let mut ids = vec![];
+            for n in 0..4000_u32 {
+                if map.must_grow() {
+                    assert!(map.grow(8000, |_| true));
+                }
+                ids.push(map.push(n, &mut epochs));
+            }
+            map.on_charge(is_short);
+            assert!(map.ring.capacity() >= 4000);
+            for id in ids {
+                map.remove(id);
+            }
+            assert!(map.ring.capacity() <= kept && map.is_charge_due(), "{}", map.ring.capacity());
+        }
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use amqp_proto::{
     ConnectionConfig, Event, Limits, ReceiverConfig, ReceiverId, SenderConfig, SenderId, SessionConfig,
-    SessionId, testing::Pair,
+    SessionId,
+    spec::definitions::{AmqpError, ErrorCondition},
+    testing::Pair,
 };
 
 /// A server that sends until it is refused, and a client whose links leave what they receive unsettled.
@@ -51,9 +53,12 @@ impl Leaving {
     }
 
     fn run(&mut self) {
-        while self.pair.up(usize::MAX) | self.pair.down(usize::MAX) {
+        let mut is_busy = true;
+        while is_busy {
+            is_busy = self.pair.up(usize::MAX) | self.pair.down(usize::MAX);
             self.serve();
             for event in self.pair.client.events() {
+                is_busy = true;
                 match event {
                     Event::Delivery { .. } => self.received += 1,
                     Event::ReceiverClosed { unsettled, .. } => {
@@ -78,6 +83,18 @@ impl Leaving {
         let before = self.received;
         self.run();
         (receiver, self.received - before)
+    }
+
+    /// Takes back the link's credit, and accepts all that it has received.
+    fn settle(&mut self, receiver: ReceiverId) {
+        let client = &mut self.pair.client.connection;
+        let ids: Vec<_> = client.unsettled(receiver).iter().map(|delivery| delivery.id).collect();
+        let mut link = client.receiver(receiver).expect("it is attached");
+        link.set_credit(0).expect("credit");
+        for id in ids {
+            link.accept(id).expect("it is unsettled");
+        }
+        self.run();
     }
 
     fn close(&mut self, receiver: ReceiverId) {
@@ -164,5 +181,94 @@ fn fb8g_sessions_leave_half_of_the_memory_to_those_after_them() {
             let session = leaving.begin();
             leaving.rounds(session, 4, 1000);
         }
+    }
+}
+
+/// Two sessions share the memory: what one gives back, the other has. It had to wait for good.
+#[test]
+fn fb8h_a_sender_without_memory_is_ready_once_another_session_settles() {
+    let limits = Limits::default().max_held_bytes(64 << 10).max_held_bytes_per_session(60 << 10);
+    let mut leaving = Leaving::new(Limits::default(), limits);
+    let (first, second) = (leaving.begin(), leaving.begin());
+    let (filling, filled) = leaving.receive(first, 10_000);
+    let (_, received) = leaving.receive(second, 10_000);
+    assert!(filled > 100 && received < 10_000, "{filled} and {received}");
+    let before = leaving.received;
+    leaving.settle(filling);
+    assert!(leaving.received > before);
+}
+
+/// What settled deliveries took up stayed charged, so that sessions that were idle ended the next one that was not.
+#[test]
+fn fb8i_idle_sessions_leave_the_memory_to_others() {
+    let large = Limits::default().max_held_bytes(4 << 20).max_held_bytes_per_session(3 << 20);
+    for (limits, sessions, credit) in [(small(), 30, 700), (large, 5, 20_000)] {
+        for (client, server) in [(limits, Limits::default()), (Limits::default(), limits)] {
+            let mut leaving = Leaving::new(client, server);
+            for session in 0..sessions {
+                let id = leaving.begin();
+                let (receiver, received) = leaving.receive(id, credit);
+                assert_eq!(received, credit, "on session {session}");
+                leaving.settle(receiver);
+            }
+        }
+    }
+}
+
+/// The errors of outcomes stayed charged when their deliveries were settled.
+#[test]
+fn fb8j_states_of_settled_deliveries_take_nothing_of_later_sessions() {
+    let mut leaving = Leaving::new(Limits::default(), small());
+    let error = AmqpError::described(ErrorCondition::InternalError, "x".repeat(2000));
+    for session in 0..20 {
+        let id = leaving.begin();
+        let (receiver, received) = leaving.receive(id, 60);
+        assert_eq!(received, 60, "on session {session}");
+        let client = &mut leaving.pair.client.connection;
+        let ids: Vec<_> = client.unsettled(receiver).iter().map(|delivery| delivery.id).collect();
+        for id in ids {
+            let mut link = leaving.pair.client.connection.receiver(receiver).expect("it is attached");
+            link.reject(id, Some(error.clone())).expect("it is unsettled");
+            leaving.run();
+        }
+    }
+}
+
+/// Frames that waited for the answer to their session's begin are not charged any more. Right since 5c0c02b.
+#[test]
+fn fb8k_frames_that_waited_take_nothing_of_later_sessions() {
+    let server = ConnectionConfig::server("s").limits(small());
+    let mut pair = Pair::new(ConnectionConfig::client("c"), server);
+    pair.client.connection.open().expect("a connection to open");
+    pair.run();
+    pair.server.connection.open().expect("a request");
+    for round in 0..20 {
+        let id = pair.client.connection.begin(SessionConfig::new()).expect("a session");
+        let mut session = pair.client.connection.session(id).expect("a session");
+        for link in 0..100 {
+            let name = format!("{}{link}", "n".repeat(400));
+            session.attach_receiver(ReceiverConfig::from("q").name(&*name)).expect("a link");
+        }
+        pair.run();
+        let (mut refused, mut is_open) = (0, false);
+        for _ in 0..5 {
+            for event in pair.server.events() {
+                match event {
+                    Event::SessionRequested { session } => {
+                        let accepted = pair.server.connection.accept_session(session, SessionConfig::new());
+                        accepted.expect("a request");
+                    }
+                    Event::SenderRequested { sender, .. } => {
+                        refused += 1;
+                        let error = AmqpError::new(ErrorCondition::NotFound);
+                        pair.server.connection.refuse_sender(sender, error).expect("a request");
+                    }
+                    _ => {}
+                }
+            }
+            pair.run();
+            is_open |= pair.client.events().iter().any(|event| matches!(event, Event::SessionOpen { .. }));
+        }
+        assert_eq!((refused, is_open), (100, true), "in round {round}");
     }
 }
