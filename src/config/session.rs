@@ -74,7 +74,8 @@ impl SessionConfig {
     /// Sets the highest handle accepted (2.7.2 `handle-max`), one less than the number of links. Default 255; more than
     /// 65 535 counts as 65 535.
     ///
-    /// An attach with a higher handle closes the connection with `amqp:connection:framing-error`.
+    /// An attach with a higher handle closes the connection with `amqp:connection:framing-error`. If attaches of both ends
+    /// cross and no handle is left to answer with, the session ends with `amqp:resource-limit-exceeded`.
     #[must_use]
     pub fn handle_max(mut self, handle: u32) -> Self {
         self.handle_max = handle.min(u16::MAX.into());

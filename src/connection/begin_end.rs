@@ -201,7 +201,8 @@ impl Connection {
             self.channels.insert(remote, channel);
             return Ok(());
         }
-        if !self.cx.account.has_room_for(body.len().saturating_add(size_of::<SessionEndpoint>())) {
+        let size = body.len().saturating_add(size_of::<SessionEndpoint>());
+        if !self.cx.account.has_room_for(size) && !self.make_room_for(size) {
             return no_memory();
         }
         let Ok((channel, id)) = self.insert_session(SessionConfig::new()) else {
@@ -217,6 +218,20 @@ impl Connection {
         }
         cx.answerable_event(Event::SessionRequested { session: id }, 0);
         Ok(())
+    }
+
+    /// Frees what nobody needs: deliveries that ended sessions and closed links left, and spare room. Returns true if that
+    /// many bytes have room then.
+    #[cold]
+    fn make_room_for(&mut self, bytes: usize) -> bool {
+        self.retained = 0;
+        for mut session in self.ended.drain(..) {
+            session.discharge(&mut self.cx);
+        }
+        for session in self.sessions.iter_mut() {
+            session.make_room_for_others(&mut self.cx);
+        }
+        self.cx.account.has_room_for(bytes)
     }
 
     pub(super) fn on_end(&mut self, remote: u16, end: End) -> Result<(), ProtocolError> {

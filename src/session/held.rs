@@ -46,16 +46,25 @@ impl SessionEndpoint {
         self.fits(cx, grow) && self.charge(cx).is_ok()
     }
 
-    /// Returns what `attempt` does. If it fails for want of room, the session gives back spare room and the deliveries of
-    /// links that are gone first, which are kept for as long as nothing else needs theirs.
+    /// Returns what `attempt` returns, of a second time behind [`make_room`](Self::make_room) if it fails.
     fn fits(&mut self, cx: &mut Context, attempt: impl Fn(&mut Self, &mut Context) -> bool) -> bool {
         attempt(self, cx) || (self.make_room() && attempt(self, cx))
     }
 
+    /// Frees spare room, and the deliveries of links that are gone, which are kept as long as nothing needs their room.
+    /// Returns false if there is neither.
     fn make_room(&mut self) -> bool {
         let forgotten = self.forget_orphaned(usize::MAX);
         let of_incoming = self.incoming.as_mut().is_some_and(UnsettledMap::free_spare);
         self.outgoing.free_spare() || of_incoming || forgotten
+    }
+
+    /// As [`make_room`](Self::make_room), for another session.
+    #[cold]
+    pub(crate) fn make_room_for_others(&mut self, cx: &mut Context) {
+        if self.make_room() {
+            let _ = self.charge(cx);
+        }
     }
 
     /// Returns the bytes that the session may hold beside those that it does.

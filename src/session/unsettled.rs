@@ -34,10 +34,12 @@ const MAX_SPARSENESS: usize = 4;
 const MIN_GROWTH: usize = 4;
 /// As many deliveries may move out of the ring before they are charged.
 const FREE_OLD: usize = 16;
-/// Room for as many slots stays, unless the connection is short of memory.
-const MAX_SPARE: u16 = 1024;
-/// Room for as many slots stays even then.
-const MIN_SPARE: u16 = 8;
+/// Spare room is counted in as many slots.
+const SPARE_STEP: usize = 8;
+/// Room for as many steps stays, unless the connection is short of memory: 1,024 slots.
+const MAX_SPARE: u8 = 128;
+/// Room for as many steps stays even then.
+const MIN_SPARE: u8 = 1;
 
 /// The unsettled deliveries of one direction of a session, whose numbers have no gaps (2.8.8).
 ///
@@ -58,13 +60,13 @@ pub(crate) struct UnsettledMap<T> {
     first: u32,
     /// The ring may have as many unsettled deliveries before the map has to [grow](Self::grow).
     max_in_ring: u32,
-    /// As many deliveries are charged outside the ring, where they take up more.
-    charged_old: u32,
+    /// As many deliveries are charged outside the ring, where they take up more, in steps of [`FREE_OLD`].
+    charged_old: u16,
+    /// Room for as many slots stays, in steps of [`SPARE_STEP`].
+    max_spare: u8,
+    is_charge_due: bool,
     /// The epoch of ids now, and the one before the delivery number last wrapped.
     epochs: (u32, u32),
-    /// Room for as many slots stays.
-    max_spare: u16,
-    is_charge_due: bool,
 }
 
 impl<T> UnsettledMap<T> {
@@ -108,10 +110,12 @@ impl<T> UnsettledMap<T> {
         const IN_TREE: usize = 3;
         let ring = self.ring.capacity().saturating_mul(size_of::<Option<T>>());
         ring.saturating_add(
-            self.old_len()
-                .max(usize::try_from(self.charged_old).unwrap_or(usize::MAX))
-                .saturating_mul(size_of::<T>().saturating_mul(IN_TREE)),
+            self.old_len().max(self.charged_old()).saturating_mul(size_of::<T>().saturating_mul(IN_TREE)),
         )
+    }
+
+    fn charged_old(&self) -> usize {
+        usize::from(self.charged_old).saturating_mul(FREE_OLD)
     }
 
     fn old_len(&self) -> usize {
@@ -149,8 +153,8 @@ impl<T> UnsettledMap<T> {
         self.is_charge_due = false;
         self.max_spare = if is_short { MIN_SPARE } else { MAX_SPARE };
         let old = self.old_len();
-        let counted = old.saturating_add(old / 8).saturating_add(FREE_OLD);
-        self.charged_old = if old == 0 { 0 } else { u32::try_from(counted).unwrap_or(u32::MAX) };
+        let steps = old.saturating_add(old / 8).div_ceil(FREE_OLD).saturating_add(1);
+        self.charged_old = if old == 0 { 0 } else { u16::try_from(steps).unwrap_or(u16::MAX) };
     }
 
     /// True if the map takes up more or much less than it did when it was charged, and has not [grown](Self::grow).
@@ -232,9 +236,8 @@ impl<T> UnsettledMap<T> {
         let position = self.base();
         if let Some(Some(delivery)) = self.ring.pop_front() {
             self.in_ring = self.in_ring.saturating_sub(1);
-            let old = self.old.get_or_insert_default();
-            old.insert(position, delivery);
-            self.is_charge_due |= old.len() > usize::try_from(self.charged_old).unwrap_or(usize::MAX);
+            self.old.get_or_insert_default().insert(position, delivery);
+            self.is_charge_due |= self.old_len() > self.charged_old();
             self.max_in_ring = self.max_in_ring.saturating_sub(1);
         }
     }
@@ -242,7 +245,7 @@ impl<T> UnsettledMap<T> {
     /// Has the map charged again if much less is left outside the ring than has been charged.
     #[cold]
     fn on_old_removed(&mut self) {
-        let charged = usize::try_from(self.charged_old).unwrap_or(usize::MAX);
+        let charged = self.charged_old();
         self.is_charge_due |= charged > 4 * FREE_OLD && self.old_len() < charged / 2;
     }
 
@@ -410,7 +413,7 @@ impl<T> UnsettledMap<T> {
         while let Some(None) = self.ring.front() {
             self.ring.pop_front();
         }
-        if self.ring.capacity() > usize::from(self.max_spare) {
+        if self.ring.capacity() > usize::from(self.max_spare).saturating_mul(SPARE_STEP) {
             self.shrink();
         }
     }
@@ -426,7 +429,7 @@ impl<T> UnsettledMap<T> {
     /// Frees most of the room that no delivery needs. Returns false if there is none to speak of.
     pub(crate) fn free_spare(&mut self) -> bool {
         let keep = self.ring.len().saturating_mul(2);
-        let frees = self.ring.capacity() > keep.max(MIN_SPARE.into());
+        let frees = self.ring.capacity() > keep.max(SPARE_STEP);
         if frees {
             self.ring.shrink_to(keep);
             self.is_charge_due = true;

@@ -215,6 +215,24 @@ fn fb8i_idle_sessions_leave_the_memory_to_others() {
     }
 }
 
+/// The connection was closed, while a session kept what nobody needed.
+#[test]
+fn fb8l_what_closed_links_left_takes_no_room_of_a_session_to_begin() {
+    let limits = Limits::default().max_held_bytes(64 << 10).max_held_bytes_per_session(60 << 10);
+    let mut leaving = Leaving::new(Limits::default(), limits);
+    let (first, second) = (leaving.begin(), leaving.begin());
+    let (receiver, received) = leaving.receive(first, 200);
+    leaving.close(receiver);
+    let (_, filled) = leaving.receive(second, 10_000);
+    assert!(received == 200 && filled > 400, "{received}, {filled}");
+    for _ in 0..45 {
+        leaving.begin();
+        leaving.run();
+    }
+    assert!(leaving.pair.client.connection.is_open());
+    assert_eq!(leaving.pair.server.connection.session_ids().count(), 47);
+}
+
 /// The errors of outcomes stayed charged when their deliveries were settled.
 #[test]
 fn fb8j_states_of_settled_deliveries_take_nothing_of_later_sessions() {
