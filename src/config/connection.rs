@@ -337,7 +337,8 @@ impl ConnectionConfig {
         /// Sets the highest channel number accepted (2.7.1 `channel-max`), one less than the number of sessions.
         /// Default 255.
         ///
-        /// A frame on a higher channel closes the connection with `amqp:connection:framing-error`.
+        /// A frame on a higher channel closes the connection with `amqp:connection:framing-error`. If begins of both ends
+        /// cross and no channel is left to answer on, it closes with `amqp:resource-limit-exceeded`.
         channel_max: u16;
         /// Sets a server's answer to a client that skips SASL (5.1). Default [`SaslPolicy::Required`].
         sasl_policy: SaslPolicy;
