@@ -116,6 +116,12 @@ impl Account {
         self.budget.saturating_sub(self.kept)
     }
 
+    /// Returns how much is kept, in bytes.
+    #[cfg(feature = "testing")]
+    pub(crate) fn kept(&self) -> usize {
+        self.kept
+    }
+
     /// Has something wait until less is kept than now.
     pub(crate) fn await_less(&mut self) {
         self.awaited = self.kept;

@@ -156,10 +156,11 @@ impl Connection {
 
     /// Handles the frames that arrived before the session was answered.
     fn receive_deferred_on(&mut self, channel: u16) {
-        if let Some(session) = self.sessions.get_mut(channel)
+        if let Some((session, cx)) = self.session_on(channel)
             && session.deferred_bytes() > 0
         {
             let deferred = session.take_deferred();
+            let _ = session.charge(cx);
             self.receive_deferred(deferred);
         }
     }

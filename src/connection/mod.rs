@@ -399,6 +399,33 @@ impl Connection {
         reached
     }
 
+    /// Checks that the account of an open connection has all that is held for the peer.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[cfg(feature = "testing")]
+    pub(crate) fn check_account(&self) {
+        if !self.is_open() {
+            return;
+        }
+        let sessions = self.sessions.iter().chain(self.ended.iter().map(|session| &**session));
+        let sessions = sessions.fold(0, |sum, session| {
+            let (charged, held) = session.charged_and_held();
+            // Never for what is gone. The first delivery and rare state are charged the next time.
+            assert!(
+                charged <= held && held <= charged.saturating_add(1024),
+                "{charged} for {held}, {:?}",
+                session.id
+            );
+            charged.saturating_add(sum)
+        });
+        let resumed = self.resumed.iter().fold(0_usize, |sum, frames| sum.saturating_add(frames.len()));
+        let open = self.remote_open.as_ref().map_or(0, crate::types::HeapSize::heap_size);
+        let held = [sessions, resumed, open, self.deferred.capacity()];
+        let held = held.iter().fold(0_usize, |sum, bytes| sum.saturating_add(*bytes));
+        assert_eq!(self.cx.account.kept(), held);
+    }
+
     /// Returns the settings.
     pub fn config(&self) -> &ConnectionConfig {
         &self.cx.config

@@ -4,6 +4,7 @@ use alloc::{boxed::Box, format};
 
 use super::{
     LinkEnd, SessionEndpoint,
+    detach::forget_name,
     faults::{input_for_errant, name_link, unattached},
     held::size_of_link,
 };
@@ -66,18 +67,10 @@ impl SessionEndpoint {
     }
 
     /// Stores a new link under the lowest free handle, which its id contains.
-    fn insert_link(
-        &mut self,
-        common: LinkCommon,
-        kind: LinkKind,
-        cx: &mut Context,
-    ) -> Result<(), ProtocolError> {
-        let handle = LinkKey::from(common.id).handle;
-        let link = Box::new(Link { common, kind });
-        let charged = self.charge_link(0, size_of_link(&link), cx);
+    fn insert_link(&mut self, link: Box<Link>) {
+        let handle = LinkKey::from(link.common.id).handle;
         self.links.insert(link);
         self.link_names.insert(&self.links, handle);
-        charged
     }
 
     /// Returns the handle for a new link, if the peer accepts it.
@@ -185,18 +178,21 @@ impl SessionEndpoint {
             }
         }
         cx.last_link_generation = generation;
+        let link = Box::new(Link { common, kind });
         // The application's own links are not held for the peer, but count.
-        let _ = self.insert_link(common, kind, cx);
-        self.forget_reclosing(handle);
+        let _ = self.charge_link(0, size_of_link(&link), cx);
+        self.insert_link(link);
+        self.forget_reclosing(handle, cx);
         Ok(id)
     }
 
     /// Takes the link's name off the list of those to close by attaching again: it is in use.
-    fn forget_reclosing(&mut self, handle: u16) {
+    fn forget_reclosing(&mut self, handle: u16, cx: &mut Context) {
         let Some(cold) = &mut self.cold else { return };
         let Some(common) = self.links.get(handle).map(|link| &link.common) else { return };
-        cold.reclosing
-            .retain(|(name, role)| (name.as_bytes(), *role) != (common.name_bytes(), common.role()));
+        let (name, role) = (common.name_bytes(), common.role());
+        let forgotten = forget_name(&mut cold.reclosing, name, role);
+        let _ = self.charge_instead(forgotten, 0, cx);
     }
 
     /// Writes our attach in reply to the peer's: our settings, and those of the peer's termini that `echo` selects.
@@ -308,8 +304,9 @@ impl SessionEndpoint {
         }
         let mut reclosing = false;
         if let Some(cold) = &mut self.cold {
-            cold.errant.retain(|name| !is_this(name));
             reclosing = cold.reclosing.iter().any(is_this);
+            let forgotten = forget_name(&mut cold.errant, attach.name.as_bytes(), role);
+            let _ = self.charge_instead(forgotten, 0, cx);
         }
         if let (Some(handle), Some(LinkState::AttachSent | LinkState::DetachPipe)) = (known, state) {
             self.on_attach_reply(handle, attach, body, cx);
@@ -350,8 +347,11 @@ impl SessionEndpoint {
         let termini = common.identity.check_termini(attach.role, AttachKind::Request);
         common.asks_for_coordinator = role == Role::Receiver && termini == Termini::Coordinator;
         let fault = fault_of(attach, termini);
-        self.insert_link(common, kind, cx)?;
-        self.forget_reclosing(handle);
+        let link = Box::new(Link { common, kind });
+        // A link that does not fit is none: the application has not heard of it, and its end is no event.
+        self.charge_link(0, size_of_link(&link), cx)?;
+        self.insert_link(link);
+        self.forget_reclosing(handle, cx);
         self.map_handle(attach.handle, handle);
         if fault.is_some() || reclosing {
             let mut error = fault.filter(|_| !reclosing);

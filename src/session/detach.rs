@@ -444,6 +444,7 @@ impl SessionEndpoint {
             incoming.retain(|entry| keep(entry.link.into()));
         }
         self.orphaned = self.orphaned.saturating_sub(excess.saturating_sub(left));
+        self.outgoing.request_charge();
         true
     }
 
@@ -486,4 +487,17 @@ impl SessionEndpoint {
         // The next attach fails if that is too much, and without one there is no name.
         let _ = self.charge_instead(forgotten, size, cx);
     }
+}
+
+/// Removes a remembered link. Returns the bytes that are free then.
+pub(super) fn forget_name(names: &mut VecDeque<(Str, Role)>, name: &[u8], role: Role) -> usize {
+    let mut forgotten = 0_usize;
+    names.retain(|(other, its_role)| {
+        let keeps = (other.as_bytes(), *its_role) != (name, role);
+        if !keeps {
+            forgotten = forgotten.saturating_add(size_of_name(other));
+        }
+        keeps
+    });
+    forgotten
 }

@@ -470,6 +470,7 @@ impl SessionEndpoint {
             cx.event(event);
             if left == 0 {
                 cold.suspended.remove(&link);
+                self.outgoing.request_charge();
             }
         }
     }

@@ -117,6 +117,16 @@ impl SessionEndpoint {
         cx.keep(core::mem::replace(&mut self.charged, now), now) && now <= max && !too_many_states
     }
 
+    /// Returns what has been charged for the session, and what it holds. The same if it will be charged again before it is
+    /// asked for more.
+    #[cfg(feature = "testing")]
+    pub(crate) fn charged_and_held(&self) -> (usize, usize) {
+        let is_due = self.outgoing.is_charge_due()
+            || self.incoming.as_ref().is_some_and(UnsettledMap::is_charge_due)
+            || !self.is_open();
+        (self.charged, if is_due { self.charged } else { self.heap_size() })
+    }
+
     /// Returns the bytes that every session takes up, with the peer's begin.
     fn own_size(&self) -> usize {
         size_of::<Self>().saturating_add(self.remote_begin.as_ref().map_or(0, RemoteBegin::heap_size))
@@ -125,9 +135,13 @@ impl SessionEndpoint {
     /// Charges the session and the links that it has, once the peer's begin has arrived. A begin of the peer's alone has
     /// been checked to fit.
     pub(super) fn charge_session(&mut self, cx: &mut Context) {
-        let now = self.own_size().wrapping_add(self.link_bytes);
-        self.charged = self.charged.wrapping_add(now);
-        cx.keep(0, now);
+        if self.charged > 0 {
+            // A message that could not be sent yet has had it charged.
+            self.charge_all(cx);
+            return;
+        }
+        self.charged = self.own_size().wrapping_add(self.link_bytes);
+        cx.keep(0, self.charged);
     }
 
     fn heap_size(&self) -> usize {

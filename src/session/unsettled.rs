@@ -163,6 +163,11 @@ impl<T> UnsettledMap<T> {
         self.is_charge_due
     }
 
+    /// Has the session charged again, for what it holds beside the map.
+    pub(crate) fn request_charge(&mut self) {
+        self.is_charge_due = true;
+    }
+
     /// Returns how many deliveries there have been.
     pub(crate) fn count(&self) -> u64 {
         self.next.saturating_sub((1 << 32) | u64::from(self.first))

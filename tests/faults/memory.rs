@@ -3,13 +3,15 @@
 mod left_behind;
 
 use amqp_proto::{
-    ConnectionConfig, CreditPolicy, DecodeLimits, Event, Limits, ReceiverConfig, ReceiverId, SessionConfig,
+    ConnectionConfig, CreditPolicy, DecodeLimits, Event, Limits, ReceiverConfig, ReceiverId, SenderConfig,
+    SessionConfig,
     codec::{DecodeErrorKind, from_bytes, to_vec},
     message::{Message, MessageErrorKind},
     spec::{
         definitions::AmqpError,
         performatives::{Close, End},
     },
+    testing::{Grammar, Pair},
     types::{DeliveryTag, Described, Fields, Symbol, Value},
 };
 use bytes::Bytes;
@@ -235,4 +237,39 @@ fn fb8b_so_do_links_that_are_gone_and_sessions_after_each_other() {
     assert_eq!(left[0].tag, DeliveryTag::from(30_u32));
     fed.feed("0000000c0200000000531745");
     assert_eq!(fed.connection.unsettled(receiver).len(), 70);
+}
+
+/// Had the last event of a link that no event had announced.
+#[test]
+fn fb5f_a_link_that_does_not_fit_has_no_event() {
+    let limits = Limits::default().max_held_bytes(20_000).max_held_bytes_per_session(16_000);
+    let config = ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits);
+    let mut pair = Pair::new(ConnectionConfig::client("c"), config);
+    pair.client.connection.open().unwrap();
+    let session = pair.client.connection.begin(SessionConfig::new()).unwrap();
+    let (mut grammar, mut requested, mut ended) = (Grammar::new(), 0, 0);
+    for number in 0..60 {
+        let name = format!("{number}{}", "x".repeat(300));
+        let attached = pair
+            .client
+            .connection
+            .session(session)
+            .and_then(|mut session| session.attach_sender(SenderConfig::to("q").name(name)));
+        if attached.is_err() {
+            break;
+        }
+        pair.run();
+        for event in pair.server.events() {
+            grammar.note(&event);
+            match event {
+                Event::ReceiverRequested { receiver, .. } => {
+                    requested += 1;
+                    pair.server.connection.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
+                }
+                Event::ReceiverError { .. } => ended += 1,
+                _ => {}
+            }
+        }
+    }
+    assert!(requested > 10 && requested == ended, "{requested} {ended}");
 }

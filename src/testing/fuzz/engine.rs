@@ -204,6 +204,7 @@ impl Engine {
                 transmit.advance(count);
             }
             if bytes.is_empty() {
+                self.connection.check_account();
                 return;
             }
             self.output.read(&bytes, max);

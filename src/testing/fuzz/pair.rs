@@ -37,7 +37,8 @@ struct App {
 /// streamed or aborted. Links, sessions and finally the connection end with an error or without.
 ///
 /// # Panics
-/// If an end reports a violation by the other, or if a delivery ends neither settled nor listed as unsettled. Frames
+/// If an end reports a violation by the other, if its account has not what it holds, or if a delivery ends neither
+/// settled nor listed as unsettled. Frames
 /// that cross a detach with an error are excepted: by 2.6.5 they end the session.
 pub fn pair(data: &[u8]) {
     let mut script = Script::extended(data);
@@ -52,6 +53,8 @@ pub fn pair(data: &[u8]) {
     let mut apps = [App { prefix: "c", ..App::default() }, App { prefix: "s", ..App::default() }];
     let _ = pair.client.connection.open();
     while !script.is_over() {
+        pair.client.connection.check_account();
+        pair.server.connection.check_account();
         let [client, server] = &mut apps;
         let mode = script.byte();
         match mode {
