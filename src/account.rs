@@ -16,6 +16,9 @@ const MAX_PINNED: usize = 64 << 10;
 /// One part in this many of the budget, at most, may be bytes of read buffers beside the payloads in them.
 const WASTE: usize = 8;
 
+/// One part in this many of the budget, at most, is kept beyond it for sessions that are refused.
+const RESERVE: usize = 8;
+
 /// The account of one connection. Sizes are those on the heap, as near as can be known, and rather too high.
 ///
 /// Memory that the peer drives alone is [kept](Self::keep): beyond the budget the endpoint that keeps it ends with
@@ -109,6 +112,11 @@ impl Account {
     /// True if this much more can be kept.
     pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
         self.kept.saturating_add(bytes) <= self.budget
+    }
+
+    /// True if this much more can be kept beyond the budget, for as long as it takes to refuse what needs it.
+    pub(crate) fn has_reserve_for(&self, bytes: usize) -> bool {
+        self.kept.saturating_add(bytes) <= self.budget.saturating_add(self.budget / RESERVE)
     }
 
     /// Returns how much more can be kept, in bytes.

@@ -135,7 +135,8 @@ pub struct Limits {
     /// states, the tables of all these, and events that have not been polled, with their payloads. Sizes are those on
     /// the heap, not on the wire. While events that are not polled, or bytes of streamed deliveries that are not read,
     /// take up what is left of it, input is no longer taken. If the rest alone exceeds it, the session that does so is
-    /// ended with `amqp:resource-limit-exceeded`.
+    /// ended with `amqp:resource-limit-exceeded`, and one that the peer begins then is refused so, without an event. A peer
+    /// that does not answer many such refusals has the connection closed.
     ///
     /// One frame may exceed it. Payloads of messages to send do not count, nor do links that we attach before the peer's
     /// begin has arrived.
@@ -155,8 +156,8 @@ pub struct Limits {
     /// `amqp:resource-limit-exceeded` if the peer sends, and
     /// [`CommandError::TooManyUnsettled`](crate::CommandError::TooManyUnsettled) refuses messages of ours.
     pub max_unsettled: usize,
-    /// Unsettled deliveries of ended sessions and closed links kept for
-    /// [`Connection::unsettled`](crate::Connection::unsettled). Default 65 536. Beyond it the oldest are dropped; the
+    /// Unsettled deliveries kept for [`Connection::unsettled`](crate::Connection::unsettled): those of all ended sessions
+    /// together, and as many of the closed links of each session. Default 65 536. Beyond it the oldest are dropped; the
     /// event that ended the link has counted them.
     ///
     /// All of a session are dropped once a link of it needs their room, by [`max_unsettled`](Self::max_unsettled) or in

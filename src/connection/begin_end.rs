@@ -203,8 +203,9 @@ impl Connection {
             return Ok(());
         }
         let size = body.len().saturating_add(size_of::<SessionEndpoint>());
-        if !self.cx.account.has_room_for(size) && !self.make_room_for(size) {
-            return no_memory();
+        let is_refused = !self.cx.account.has_room_for(size) && !self.make_room_for(size);
+        if is_refused && !self.cx.account.has_reserve_for(size) {
+            return Err(ProtocolError::Connection(Box::new(no_memory())));
         }
         let Ok((channel, id)) = self.insert_session(SessionConfig::new()) else {
             return no_channel(self.remote_channel_max().min(self.cx.config.channel_max));
@@ -213,6 +214,13 @@ impl Connection {
         let auto_accept = self.cx.config.auto_accept_sessions;
         let Some((session, cx)) = self.session_on(channel) else { return Ok(()) };
         session.on_begin(begin, body, remote, cx);
+        if is_refused {
+            self.refuse_session(id, no_memory()).map_err(unwritable)?;
+            if let Some((session, cx)) = self.session_on(channel) {
+                session.release_if_discarding(cx);
+            }
+            return Ok(());
+        }
         if auto_accept {
             let written = session.write_begin(cx);
             return written.map_err(unwritable);
@@ -294,9 +302,9 @@ fn channel_in_use(remote: u16) -> Result<(), ProtocolError> {
 
 #[cold]
 #[inline(never)]
-fn no_memory() -> Result<(), ProtocolError> {
+fn no_memory() -> AmqpError {
     let why = "no memory is left for another session: max_held_bytes";
-    Err(ProtocolError::connection(ErrorCondition::ResourceLimitExceeded, why))
+    AmqpError::described(ErrorCondition::ResourceLimitExceeded, why)
 }
 
 #[cold]

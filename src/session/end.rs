@@ -48,11 +48,7 @@ impl SessionEndpoint {
                 // All that follows is discarded, whether or not the end could be written.
                 let _ = self.write_end_or_bare(error.clone(), cx);
                 self.raise_end(Some(Arc::new(Failure { cause: Cause::Violation, error: *error })), cx);
-                if self.state == SessionState::Discarding {
-                    self.discharge(cx);
-                    self.release_all_but_unsettled();
-                    let _ = self.charge(cx);
-                }
+                self.release_if_discarding(cx);
             }
             SessionEnd::PeerEnd(error) => {
                 if !self.apply(SessionTrigger::RecvEnd) {
@@ -156,6 +152,15 @@ impl SessionEndpoint {
             }
         }
         cx.event(Event::session_ended(self.id, failure));
+    }
+
+    /// Releases what a session whose peer has not answered our end with an error needs no more.
+    pub(crate) fn release_if_discarding(&mut self, cx: &mut Context) {
+        if self.state == SessionState::Discarding {
+            self.discharge(cx);
+            self.release_all_but_unsettled();
+            let _ = self.charge(cx);
+        }
     }
 
     /// Releases everything but the unsettled deliveries, which can still be asked for.

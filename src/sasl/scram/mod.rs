@@ -85,6 +85,8 @@ impl Credentials<'_> {
     /// ```
     pub fn matches_keys(&self, authcid: &str, hash: ScramHash, keys: &ScramKeys) -> bool {
         let presented = self.secret.and_then(|secret| core::str::from_utf8(secret).ok());
+        // RFC 4616: none is in a password. RFC 2104 fills keys up with it, so one with more at its end would be the same.
+        let presented = presented.filter(|password| !password.contains('\0'));
         let derived = ScramKeys::derive(hash, presented.unwrap_or_default(), &keys.salt, keys.iterations);
         let same = hash.equal(&derived.stored_key, &keys.stored_key);
         keys.fit(hash) & presented.is_some() & same & self.is_only(authcid)

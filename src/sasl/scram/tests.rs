@@ -628,7 +628,7 @@ fn keys_check_the_password_of_a_plain_login() {
         assert!(login.authzid("alice").matches_keys("alice", hash, &keys));
         assert!(!login.authzid("bob").matches_keys("alice", hash, &keys));
         assert!(!login.matches_keys("bob", hash, &keys));
-        for secret in [&b"Pencil"[..], b"", b"pencil\xff"] {
+        for secret in [&b"Pencil"[..], b"", b"pencil\xff", b"pencil\0"] {
             assert!(!login.secret(secret).matches_keys("alice", hash, &keys));
         }
         assert!(!Credentials::new().authcid("alice").matches_keys("alice", hash, &keys));

@@ -14,6 +14,8 @@ struct Leaving {
     received: u32,
     /// Of the link that was closed last.
     left: usize,
+    /// Sessions of the client that ended with an error.
+    refused: u32,
 }
 
 impl Leaving {
@@ -24,7 +26,7 @@ impl Leaving {
         pair.run();
         pair.client.events();
         pair.server.events();
-        Self { pair, sent: 0, received: 0, left: 0 }
+        Self { pair, sent: 0, received: 0, left: 0, refused: 0 }
     }
 
     fn begin(&mut self) -> SessionId {
@@ -37,6 +39,10 @@ impl Leaving {
             match event {
                 Event::SenderRequested { sender, .. } => {
                     let accepted = self.pair.server.connection.accept_sender(sender, SenderConfig::new());
+                    accepted.expect("a request");
+                }
+                Event::SessionRequested { session } => {
+                    let accepted = self.pair.server.connection.accept_session(session, SessionConfig::new());
                     accepted.expect("a request");
                 }
                 Event::SenderReady { sender } => self.send(sender),
@@ -61,6 +67,10 @@ impl Leaving {
                 is_busy = true;
                 match event {
                     Event::Delivery { .. } => self.received += 1,
+                    Event::SessionError { failure, .. } => {
+                        assert_eq!(failure.error.condition, ErrorCondition::ResourceLimitExceeded);
+                        self.refused += 1;
+                    }
                     Event::ReceiverClosed { unsettled, .. } => {
                         self.left = usize::try_from(unsettled).expect("few");
                     }
@@ -231,6 +241,36 @@ fn fb8l_what_closed_links_left_takes_no_room_of_a_session_to_begin() {
     }
     assert!(leaving.pair.client.connection.is_open());
     assert_eq!(leaving.pair.server.connection.session_ids().count(), 47);
+}
+
+/// The connection was closed, with all sessions, for a server's own deliveries that waited for their outcomes.
+#[test]
+fn fb8n_a_session_without_memory_is_refused_and_the_others_go_on() {
+    for is_auto in [true, false] {
+        let limits = Limits::default().max_held_bytes(64 << 10).max_held_bytes_per_session(60 << 10);
+        let mut leaving = Leaving::new(Limits::default(), limits);
+        if !is_auto {
+            let server = ConnectionConfig::server("s").limits(limits);
+            leaving.pair = Pair::new(ConnectionConfig::client("c"), server);
+            leaving.pair.client.connection.open().expect("a connection to open");
+            leaving.pair.run();
+            leaving.pair.server.connection.open().expect("a request");
+        }
+        let first = leaving.begin();
+        let (filling, _) = leaving.receive(first, 10_000);
+        let mut refused = 0;
+        for _ in 0..100 {
+            leaving.begin();
+            leaving.run();
+            refused += core::mem::take(&mut leaving.refused);
+        }
+        let before = leaving.received;
+        assert!(refused > 10, "{refused}");
+        assert!(leaving.pair.client.connection.is_open() && leaving.pair.server.connection.is_open());
+        leaving.settle(filling);
+        let (_, received) = leaving.receive(first, 100);
+        assert_eq!((leaving.received - before, received), (100, 100));
+    }
 }
 
 /// The errors of outcomes stayed charged when their deliveries were settled.
