@@ -4,8 +4,12 @@ use amqp_proto::{
     ConnectionConfig, Event, Limits, ReceiverConfig, ReceiverId, SenderConfig, SenderId, SessionConfig,
     SessionId,
     spec::definitions::{AmqpError, ErrorCondition},
-    testing::Pair,
+    testing::{Frame, Pair, frames},
 };
+
+use bytes::BytesMut;
+
+use crate::support::Fed;
 
 /// A server that sends until it is refused, and a client whose links leave what they receive unsettled.
 struct Leaving {
@@ -271,6 +275,31 @@ fn fb8n_a_session_without_memory_is_refused_and_the_others_go_on() {
         let (_, received) = leaving.receive(first, 100);
         assert_eq!((leaving.received - before, received), (100, 100));
     }
+}
+
+#[test]
+fn fb8o_a_peer_that_answers_no_refusal_is_closed() {
+    let limits = Limits::default().max_held_bytes(16 << 10);
+    let mut fed = Fed::server_with(ConnectionConfig::server("s").limits(limits));
+    fed.events();
+    let mut refused = 0;
+    for channel in 100..200 {
+        fed.output.clear();
+        fed.feed_bytes(&frames::frame(channel, &frames::begin()));
+        let mut wire = BytesMut::from(&fed.output[..]);
+        while let Ok(Some(frame)) = Frame::take(&mut wire) {
+            refused += u32::from(frame.to_string().starts_with("END"));
+        }
+        if !fed.connection.is_open() {
+            break;
+        }
+    }
+    let last = fed.events().pop().expect("an event");
+    assert!(
+        matches!(&last, Event::ConnectionError(failure) if failure.error.condition == ErrorCondition::ResourceLimitExceeded),
+        "{last:?}"
+    );
+    assert!((2..10).contains(&refused), "{refused}");
 }
 
 /// The errors of outcomes stayed charged when their deliveries were settled.
