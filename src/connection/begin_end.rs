@@ -197,7 +197,9 @@ impl Connection {
             {
                 return answers_no_begin(channel, session.state.name());
             }
-            session.on_begin(begin, body, remote, cx);
+            if !session.on_begin(begin, body, remote, cx) {
+                let _ = session.end(SessionEnd::Violation(Box::new(no_memory())), cx);
+            }
             session.schedule(cx);
             self.channels.insert(remote, channel);
             return Ok(());

@@ -309,8 +309,7 @@ impl SessionEndpoint {
             let _ = self.charge_instead(forgotten, 0, cx);
         }
         if let (Some(handle), Some(LinkState::AttachSent | LinkState::DetachPipe)) = (known, state) {
-            self.on_attach_reply(handle, attach, body, cx);
-            return Ok(());
+            return self.on_attach_reply(handle, attach, body, cx);
         }
         if let (Some(handle), Some(LinkState::Attached | LinkState::AttachRcvd)) = (known, state) {
             // 2.6.1: the second attach succeeds, and the first is closed.
@@ -371,11 +370,17 @@ impl SessionEndpoint {
     }
 
     /// Handles the peer's reply to our attach.
-    fn on_attach_reply(&mut self, handle: u16, attach: &AttachRef<'_>, body: &[u8], cx: &mut Context) {
+    fn on_attach_reply(
+        &mut self,
+        handle: u16,
+        attach: &AttachRef<'_>,
+        body: &[u8],
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
         self.map_handle(attach.handle, handle);
         let before = self.links.get(handle).map_or(0, |link| link.common.identity_size());
-        let _ = self.charge_link(before, body.len(), cx);
-        let Some(Link { common, kind }) = self.links.get_mut(handle) else { return };
+        self.charge_link(before, body.len(), cx)?;
+        let Some(Link { common, kind }) = self.links.get_mut(handle) else { return Ok(()) };
         let applied = common.apply(LinkTrigger::RecvAttach);
         debug_assert!(applied, "the state was checked");
         apply_remote_settings(common, kind, attach);
@@ -386,7 +391,7 @@ impl SessionEndpoint {
             Role::Receiver => attach.source.is_none(),
         };
         if common.state != LinkState::Attached || common.awaiting_terminus {
-            return;
+            return Ok(());
         }
         let termini = if cx.config.tolerance.undescribed_filters {
             Termini::Plain
@@ -395,9 +400,10 @@ impl SessionEndpoint {
         };
         if let Some(error) = fault_of(attach, termini) {
             let _ = self.end_link(handle, LinkEnd::Violation(error.into()), cx);
-            return;
+            return Ok(());
         }
         self.raise_open(handle, cx);
+        Ok(())
     }
 
     fn raise_open(&mut self, handle: u16, cx: &mut Context) {

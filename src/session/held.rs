@@ -132,16 +132,16 @@ impl SessionEndpoint {
         size_of::<Self>().saturating_add(self.remote_begin.as_ref().map_or(0, RemoteBegin::heap_size))
     }
 
-    /// Charges the session and the links that it has, once the peer's begin has arrived. A begin of the peer's alone has
-    /// been checked to fit.
-    pub(super) fn charge_session(&mut self, cx: &mut Context) {
-        if self.charged > 0 {
-            // A message that could not be sent yet has had it charged.
-            self.charge_all(cx);
-            return;
+    /// Charges the session and the links that it has, once the peer's begin has arrived. Returns false if that is too much.
+    pub(super) fn charge_session(&mut self, cx: &mut Context) -> bool {
+        if self.charged == 0 {
+            self.charged = self.own_size().wrapping_add(self.link_bytes);
+            if cx.keep(0, self.charged) && self.charged <= cx.limits.max_held_bytes_per_session {
+                return true;
+            }
         }
-        self.charged = self.own_size().wrapping_add(self.link_bytes);
-        cx.keep(0, self.charged);
+        // A message that could not be sent yet has had it charged, or it is too much.
+        self.charge(cx).is_ok()
     }
 
     fn heap_size(&self) -> usize {

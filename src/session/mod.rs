@@ -321,17 +321,26 @@ impl SessionEndpoint {
         Ok(())
     }
 
-    /// Handles the peer's begin, the answer to ours or a request. `body` is its encoding.
-    pub(crate) fn on_begin(&mut self, begin: &Begin, body: &[u8], remote_channel: u16, cx: &mut Context) {
+    /// Handles the peer's begin, the answer to ours or a request. `body` is its encoding. Returns false if an
+    /// answer is too large to keep.
+    pub(crate) fn on_begin(
+        &mut self,
+        begin: &Begin,
+        body: &[u8],
+        remote_channel: u16,
+        cx: &mut Context,
+    ) -> bool {
         let is_answer = self.state == SessionState::BeginSent;
         if !self.apply(SessionTrigger::RecvBegin) {
-            return;
+            return true;
         }
         self.remote_channel = Some(remote_channel);
         self.remote_handle_max = begin.handle_max.get();
         self.window.on_begin(begin);
-        self.remote_begin = Some(RemoteBegin::new(begin, body));
-        self.charge_session(cx);
+        let remote_begin = self.remote_begin.insert(RemoteBegin::new(begin, body));
+        // The session itself, and links of ours, are not the peer's doing.
+        let is_small = remote_begin.heap_size() == 0;
+        let fits = self.charge_session(cx) || is_small;
         if is_answer {
             if !self.end_pending {
                 cx.timers.cancel(Timer::Session(self.id));
@@ -344,6 +353,7 @@ impl SessionEndpoint {
             }
             self.write_pending_attaches(cx);
         }
+        fits
     }
 
     /// Keeps a frame until the application has answered the peer's begin.

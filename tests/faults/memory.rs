@@ -1,5 +1,6 @@
 //! Memory: what a peer can make us hold is counted as it is held (FB).
 
+mod answers;
 mod left_behind;
 
 use amqp_proto::{
