@@ -305,7 +305,7 @@ fn channel_in_use(remote: u16) -> Result<(), ProtocolError> {
 #[cold]
 #[inline(never)]
 fn no_memory() -> AmqpError {
-    let why = "no memory is left for another session: max_held_bytes";
+    let why = "no memory is left for the session: max_held_bytes";
     AmqpError::described(ErrorCondition::ResourceLimitExceeded, why)
 }
 
