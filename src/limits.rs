@@ -136,7 +136,7 @@ pub struct Limits {
     /// the heap, not on the wire. While events that are not polled, or bytes of streamed deliveries that are not read,
     /// take up what is left of it, input is no longer taken. If the rest alone exceeds it, the session that does so is
     /// ended with `amqp:resource-limit-exceeded`, and one that the peer begins then is refused so, without an event. A peer
-    /// that does not answer many such refusals has the connection closed.
+    /// that does not answer many such refusals, or begins with more than an eighth of it, has the connection closed.
     ///
     /// One frame may exceed it. Payloads of messages to send do not count, nor do links that we attach before the peer's
     /// begin has arrived.

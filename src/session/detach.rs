@@ -389,12 +389,12 @@ impl SessionEndpoint {
     /// Keeps the unsettled deliveries of a link that is gone, as far as the limit and the memory allow.
     #[cold]
     #[inline(never)]
-    fn leave_unsettled(&mut self, unsettled: u32, cx: &Context) {
+    fn leave_unsettled(&mut self, unsettled: u32, cx: &mut Context) {
         let unsettled = usize::try_from(unsettled).unwrap_or(usize::MAX);
         self.orphaned = self.orphaned.saturating_add(unsettled);
         let max = cx.limits.max_retained_unsettled;
         if cx.account.is_half_full() {
-            self.forget_orphaned(usize::MAX);
+            self.make_room_for_others(cx);
         } else if self.orphaned > max {
             // An eighth of them at a time: finding them costs a look at all deliveries.
             self.forget_orphaned(self.orphaned.saturating_sub(max.saturating_sub(max / 8)));

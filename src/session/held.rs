@@ -108,13 +108,18 @@ impl SessionEndpoint {
             self.state_bytes = self.outgoing.state_bytes().saturating_add(incoming);
             too_many_states = self.state_bytes > max / 8;
         }
-        let is_short = cx.account.is_half_full();
-        self.outgoing.on_charge(is_short);
+        self.outgoing.on_charge();
         if let Some(incoming) = &mut self.incoming {
-            incoming.on_charge(is_short);
+            incoming.on_charge();
         }
         let now = self.heap_size();
-        cx.keep(core::mem::replace(&mut self.charged, now), now) && now <= max && !too_many_states
+        let is_within = cx.keep(core::mem::replace(&mut self.charged, now), now);
+        let is_short = cx.account.is_half_full();
+        self.outgoing.limit_spare(is_short);
+        if let Some(incoming) = &mut self.incoming {
+            incoming.limit_spare(is_short);
+        }
+        is_within && now <= max && !too_many_states
     }
 
     /// Returns what has been charged for the session, and what it holds. The same if it will be charged again before it is

@@ -147,11 +147,15 @@ impl<T> UnsettledMap<T> {
         true
     }
 
-    /// Takes note that the map is charged now, and whether the connection is short of memory. More deliveries count
-    /// outside the ring than there are, if any, so that not each one that moves is charged.
-    pub(crate) fn on_charge(&mut self, is_short: bool) {
-        self.is_charge_due = false;
+    /// Sets how much spare room stays, by whether the connection is short of memory.
+    pub(crate) fn limit_spare(&mut self, is_short: bool) {
         self.max_spare = if is_short { MIN_SPARE } else { MAX_SPARE };
+    }
+
+    /// Takes note that the map is charged now. More deliveries count outside the ring than there are, if any, so that not
+    /// each one that moves is charged.
+    pub(crate) fn on_charge(&mut self) {
+        self.is_charge_due = false;
         let old = self.old_len();
         let steps = old.saturating_add(old / 8).div_ceil(FREE_OLD).saturating_add(1);
         self.charged_old = if old == 0 { 0 } else { u16::try_from(steps).unwrap_or(u16::MAX) };
@@ -580,7 +584,7 @@ mod tests {
         (0..2 * map.ring.capacity()).for_each(|_| {
             map.push_settled(epochs);
         });
-        map.on_charge(false);
+        map.on_charge();
         (map, ids)
     }
 
@@ -596,11 +600,11 @@ mod tests {
         map.retain_range(DeliveryNumber::new(400), DeliveryNumber::new(600), |_, _| false);
         assert!(map.is_charge_due());
         let before = map.heap_size();
-        map.on_charge(false);
+        map.on_charge();
         assert!(map.heap_size() < before && !map.is_charge_due());
         map.retain(|_| false);
         assert!(map.is_charge_due());
-        map.on_charge(false);
+        map.on_charge();
         assert!(map.heap_size() < 1024 * 64 + 1);
     }
 
@@ -616,7 +620,8 @@ mod tests {
                 }
                 ids.push(map.push(n, &mut epochs));
             }
-            map.on_charge(is_short);
+            map.on_charge();
+            map.limit_spare(is_short);
             assert!(map.ring.capacity() >= 4000);
             for id in ids {
                 map.remove(id);

@@ -302,6 +302,48 @@ fn fb8o_a_peer_that_answers_no_refusal_is_closed() {
     assert!((2..10).contains(&refused), "{refused}");
 }
 
+/// What a closed link had left was dropped, and stayed charged: other sessions had no room for it.
+#[test]
+fn fb8p_room_of_dropped_deliveries_is_there_for_other_sessions_at_once() {
+    let half = Limits::default().max_held_bytes(1 << 20).max_held_bytes_per_session(1 << 20);
+    for (client, server) in [(half, Limits::default()), (Limits::default(), half)] {
+        let mut leaving = Leaving::new(client, server);
+        let (first, second) = (leaving.begin(), leaving.begin());
+        let (receiver, received) = leaving.receive(second, 8000);
+        leaving.close(receiver);
+        assert_eq!((received, leaving.left), (8000, 8000));
+        assert!(
+            leaving.pair.client.connection.unsettled(receiver).len() < 8000 || client == Limits::default()
+        );
+        assert_eq!(leaving.receive(first, 8000).1, 8000);
+    }
+}
+
+#[test]
+fn fb8q_a_sender_without_memory_is_ready_once_another_link_is_closed() {
+    let limits = Limits::default().max_held_bytes(1 << 20).max_held_bytes_per_session(1 << 20);
+    let mut leaving = Leaving::new(Limits::default(), limits);
+    let (first, second) = (leaving.begin(), leaving.begin());
+    let (filling, _) = leaving.receive(second, 8000);
+    let (_, received) = leaving.receive(first, 8000);
+    assert!(received < 8000);
+    let before = leaving.received;
+    leaving.close(filling);
+    assert!(leaving.received > before);
+}
+
+/// Settled whole, a ring that was not full kept all of its room, however short memory was.
+#[test]
+fn fb8r_a_ring_that_was_not_full_gives_its_room_back() {
+    let limits = Limits::default().max_held_bytes(100 << 10).max_held_bytes_per_session(90 << 10);
+    let mut leaving = Leaving::new(Limits::default(), limits);
+    let (first, second) = (leaving.begin(), leaving.begin());
+    let (filling, received) = leaving.receive(second, 800);
+    assert_eq!(received, 800);
+    leaving.settle(filling);
+    assert_eq!(leaving.receive(first, 800).1, 800);
+}
+
 /// The errors of outcomes stayed charged when their deliveries were settled.
 #[test]
 fn fb8j_states_of_settled_deliveries_take_nothing_of_later_sessions() {
