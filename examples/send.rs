@@ -197,6 +197,10 @@ fn send(
                 continue;
             }
             Some(Event::SenderDrain { .. }) => {
+                // What there is goes first, as far as the credit reaches.
+                if open {
+                    fill(client, sender, arguments, counts, start)?;
+                }
                 if let Ok(mut sender) = client.peer.connection.sender(sender) {
                     sender.drained()?;
                 }

@@ -8,7 +8,7 @@ pub(crate) const EVENT_SIZE: usize = 128;
 
 /// Events with details of as many bytes are polled before more input is handled: decoded values take up many times what
 /// they do on the wire.
-const MAX_DETAILS: usize = 32 << 10;
+pub(crate) const MAX_DETAILS: usize = 32 << 10;
 
 /// Read buffers may be kept alive with this many bytes more than is held, within [`WASTE`].
 const MAX_PINNED: usize = 64 << 10;

@@ -6,7 +6,7 @@ use super::{
     SessionEndpoint,
     disposition::{Run, follows},
     settlement::answer_to,
-    stored_state::StoredState,
+    stored_state::{StateDecoder, StoredState},
     unsettled::UnsettledEntry,
 };
 use crate::{
@@ -16,7 +16,14 @@ use crate::{
 };
 
 /// Runs that few dispositions have. Where there are none, a box is nothing to drop.
-pub(super) type DecidedRuns = Option<Box<Vec<DecidedRun>>>;
+pub(super) type DecidedRuns = Option<Box<Decided>>;
+
+#[derive(Debug, Default)]
+pub(super) struct Decided {
+    pub(super) runs: Vec<DecidedRun>,
+    /// The bytes of their states, encoded, behind the first.
+    pub(super) bytes: usize,
+}
 
 /// Consecutive deliveries of one link that are settled after an end has given its outcome, with the states of both.
 #[derive(Debug)]
@@ -31,7 +38,7 @@ impl DecidedRun {
     #[cold]
     #[inline(never)]
     pub(super) fn extend(runs: &mut DecidedRuns, link: LinkId, id: DeliveryId, state: &StoredState) {
-        let runs = runs.get_or_insert_default();
+        let Decided { runs, bytes } = &mut **runs.get_or_insert_default();
         let [receivers, senders] = [Role::Receiver, Role::Sender].map(|role| state.at(role).clone());
         match runs.last_mut() {
             Some(last)
@@ -43,6 +50,12 @@ impl DecidedRun {
             }
             _ => {
                 let run = Run { link, first: id, last: id, settled: true };
+                let is_shared =
+                    |other: &Self| other.receivers.is_same(&receivers) || other.senders.is_same(&senders);
+                if runs.last().is_some_and(|last| !is_shared(last)) {
+                    *bytes =
+                        bytes.saturating_add(receivers.encoded_len()).saturating_add(senders.encoded_len());
+                }
                 runs.push(Self { run, receivers, senders });
             }
         }
@@ -71,22 +84,23 @@ impl SessionEndpoint {
     /// Settles deliveries of which an end had given its outcome before: that one stands, whatever is in the disposition.
     #[cold]
     #[inline(never)]
-    pub(super) fn on_decided(
-        &mut self,
-        decided: Vec<DecidedRun>,
-        disposition: &Disposition,
-        cx: &mut Context,
-    ) {
-        for DecidedRun { run, receivers, senders } in decided {
-            let limits = cx.limits.decode;
+    pub(super) fn on_decided(&mut self, decided: Decided, disposition: &Disposition, cx: &mut Context) {
+        let (mut decoder, mut of_senders) = (StateDecoder::default(), StateDecoder::default());
+        for DecidedRun { run, receivers, senders } in decided.runs {
+            let (limits, events) = (cx.limits.decode, cx.events.len());
             let theirs = if disposition.role == Role::Receiver { &receivers } else { &senders };
-            let state = if theirs.is_terminal() { theirs.get(limits) } else { disposition.state.clone() };
+            let state =
+                if theirs.is_terminal() { decoder.get(theirs, limits) } else { disposition.state.clone() };
             if disposition.role == Role::Receiver && !disposition.settled {
                 // 2.6.12: the sender's own outcome, if it has reached one.
-                let ours = senders.get(limits).or_else(|| answer_to(state.as_ref(), cx));
+                let ours = of_senders.get(&senders, limits).or_else(|| answer_to(state.as_ref(), cx));
                 self.add_disposition(Role::Sender, (run.first, run.last), true, ours);
             }
             self.on_run(&run, state.as_ref(), cx);
+            let decoded = decoder.take_decoded();
+            if decoded > 0 {
+                cx.charge_event(events, decoded);
+            }
         }
     }
 }

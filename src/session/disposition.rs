@@ -10,10 +10,11 @@ use super::{
     find, find_mut,
     link_facts::count_early,
     settlement::{answer_to, remember_settled},
-    stored_state::StoredState,
+    stored_state::{StateDecoder, StoredState},
     unsettled::{UnsettledEntry, UnsettledMap},
 };
 use crate::{
+    account::MAX_DETAILS,
     codec::DecodeLimits,
     context::Context,
     error::ProtocolError,
@@ -79,8 +80,8 @@ fn is_known(known: &StoredState, next: &StoredState, last: &mut Option<(StoredSt
 
 /// True if another run would be one too many for now.
 fn must_stop(runs: &[Run], decided: &DecidedRuns, link: LinkId, id: DeliveryId, settled: bool) -> bool {
-    let decided = decided.as_ref().map_or(0, |decided| decided.len());
-    runs.len().saturating_add(decided) >= MAX_RUNS
+    let (decided, bytes) = decided.as_ref().map_or((0, 0), |decided| (decided.runs.len(), decided.bytes));
+    (runs.len().saturating_add(decided) >= MAX_RUNS || bytes >= MAX_DETAILS)
         && !runs.last().is_some_and(|run| run.link == link && run.settled == settled && follows(run.last, id))
 }
 
@@ -245,7 +246,9 @@ impl SessionEndpoint {
                 EventAudience::Application { keeps_outcomes, is_early } => (keeps_outcomes, is_early),
             };
             let settles = disposition.settled || (terminal && !keeps_outcomes);
-            if runs.len() >= MAX_RUNS && must_stop(&runs, &decided, entry.link.into(), id, settles) {
+            if (runs.len() >= MAX_RUNS || decided.is_some())
+                && must_stop(&runs, &decided, entry.link.into(), id, settles)
+            {
                 return ControlFlow::Break(());
             }
             if is_early {
@@ -590,7 +593,7 @@ fn unsettled_of<L: PartialEq>(
 ) -> Vec<UnsettledDelivery> {
     let entries = deliveries.into_iter().flat_map(UnsettledMap::iter);
     let of_link = entries.filter(|(_, entry)| entry.link == link);
-    of_link
-        .map(|(id, entry)| UnsettledDelivery { id, tag: entry.tag, state: entry.state.last_known(limits) })
-        .collect()
+    let mut decoder = StateDecoder::default();
+    let mut state = |entry: &UnsettledEntry<L>| decoder.last_known(&entry.state, limits);
+    of_link.map(|(id, entry)| UnsettledDelivery { id, tag: entry.tag, state: state(entry) }).collect()
 }

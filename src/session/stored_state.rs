@@ -9,6 +9,7 @@ use crate::{
         definitions::Role,
         delivery_state::{Accepted, DeliveryState, Released},
     },
+    types::HeapSize,
 };
 
 /// A delivery state in memory: the common ones without a heap allocation, all others encoded.
@@ -67,6 +68,14 @@ impl StoredState {
         matches!((self, other), (Self::Other(one), Self::Other(other)) if Arc::ptr_eq(one, other))
     }
 
+    /// Returns the bytes of its encoding, if it has one.
+    pub(super) fn encoded_len(&self) -> usize {
+        match self {
+            Self::Other(other) => other.heap_size(),
+            _ => 0,
+        }
+    }
+
     pub(super) fn both_ends(&self) -> Option<&BothEnds> {
         match self {
             Self::Other(other) => match &**other {
@@ -115,11 +124,6 @@ impl StoredState {
         let mut both = self.both_ends().cloned().unwrap_or_else(only_receivers);
         change(&mut both);
         *self = Self::Other(Arc::new(OtherState::OfBoth(both)));
-    }
-
-    /// Returns the receiver's state, or else the sender's.
-    pub(crate) fn last_known(&self, limits: DecodeLimits) -> Option<DeliveryState> {
-        self.at(Role::Receiver).get(limits).or_else(|| self.at(Role::Sender).get(limits))
     }
 }
 
@@ -181,6 +185,39 @@ impl StoredState {
                 OtherState::OfBoth(both) => both.receivers.is_terminal(),
             },
         }
+    }
+}
+
+/// Decodes states of deliveries in order. Neighbours whose state was stored once share what is decoded of it too.
+#[derive(Default)]
+pub(super) struct StateDecoder {
+    last: Option<(Arc<OtherState>, Option<DeliveryState>)>,
+    decoded: usize,
+}
+
+impl StateDecoder {
+    /// Returns the state of one end; `limits` are those that a state of the peer's was decoded with.
+    pub(super) fn get(&mut self, stored: &StoredState, limits: DecodeLimits) -> Option<DeliveryState> {
+        let StoredState::Other(other) = stored else { return stored.get(limits) };
+        match &self.last {
+            Some((last, state)) if Arc::ptr_eq(last, other) => state.clone(),
+            _ => {
+                let state = stored.get(limits);
+                self.decoded = self.decoded.saturating_add(state.as_ref().map_or(0, HeapSize::heap_size));
+                self.last = Some((Arc::clone(other), state.clone()));
+                state
+            }
+        }
+    }
+
+    /// Returns the receiver's state, or else the sender's.
+    pub(super) fn last_known(&mut self, stored: &StoredState, limits: DecodeLimits) -> Option<DeliveryState> {
+        self.get(stored.at(Role::Receiver), limits).or_else(|| self.get(stored.at(Role::Sender), limits))
+    }
+
+    /// Returns the bytes of the heap that have been decoded since it was asked last.
+    pub(super) fn take_decoded(&mut self) -> usize {
+        core::mem::take(&mut self.decoded)
     }
 }
 

@@ -1,16 +1,18 @@
 //! States and errors, which take up many times as much decoded as on the wire.
 
 use amqp_proto::{
-    Event, ReceiverConfig,
+    ConnectionConfig, CreditPolicy, Event, ReceiverConfig,
     spec::{
         definitions::{ReceiverSettleMode, Role},
         delivery_state::{DeliveryState, Modified},
         performatives::{Detach, Disposition},
     },
+    testing::frames,
     types::Handle,
 };
 
 use super::*;
+use crate::support::Fed;
 
 fn polled(attacked: &mut Attacked) {
     while attacked.measure(|connection| connection.poll_event()).is_some() {}
@@ -170,4 +172,93 @@ fn fb7f_outcomes_of_both_ends_have_a_bound() {
         std::iter::from_fn(|| attacked.connection.poll_event()).find_map(|event| event.error_detail());
     assert!(failed.is_some_and(|text| text.starts_with("amqp:resource-limit-exceeded")));
     attacked.check("outcomes of both ends", BUDGET);
+}
+
+/// Each event had a copy of its own, decoded from the one state that was kept: 76 MB for 63 KB and 19 bytes.
+#[test]
+fn fb6d_a_state_that_was_kept_is_decoded_once_for_all_that_are_settled_with_it() {
+    let mut fed = linked_in_turn(200);
+    let modified = modified(Value::List(vec![Value::from("1234567"); 7000]));
+    fed.feed_bytes(&settled_by_sender(199, false, Some(modified.clone())));
+    assert_eq!(fed.events().len(), 200);
+    let mut events = Vec::new();
+    let held = allocation_counter::measure(|| {
+        fed.feed_bytes(&settled_by_sender(199, true, None));
+        events = fed.events();
+    });
+    assert!(held.bytes_max < 2_000_000, "{}", held.bytes_max);
+    // Details that are polled make room for more input.
+    fed.feed_bytes(&[]);
+    events.extend(fed.events());
+    assert_eq!(events.len(), 200);
+    let settled = |event: &Event| match event {
+        Event::DeliverySettled { state, .. } => *state == Some(modified.clone()),
+        _ => false,
+    };
+    assert!(events.iter().all(settled), "{:?}", events.first());
+}
+
+#[test]
+fn fb6e_decided_deliveries_raise_their_events_in_steps() {
+    let mut fed = linked_in_turn(3000);
+    fed.feed_bytes(&settled_by_sender(2999, false, Some(DeliveryState::ACCEPTED)));
+    while !fed.events().is_empty() {
+        fed.feed_bytes(&[]);
+    }
+    fed.feed_bytes(&settled_by_sender(2999, true, None));
+    let mut settled = 0;
+    loop {
+        let events = fed.events().len();
+        // `max_events` and a step.
+        assert!(events <= 1024 + 256, "{events} at once");
+        if events == 0 {
+            break;
+        }
+        settled += events;
+        fed.feed_bytes(&[]);
+    }
+    assert_eq!(settled, 3000);
+}
+
+#[test]
+fn fb6f_a_state_that_was_kept_is_decoded_once_for_the_list_of_unsettled_deliveries() {
+    let mut fed = linked_in_turn(2000);
+    let modified = modified(Value::List(vec![Value::from("1234567"); 7000]));
+    fed.feed_bytes(&settled_by_sender(1999, false, Some(modified.clone())));
+    while !fed.events().is_empty() {
+        fed.feed_bytes(&[]);
+    }
+    let links: Vec<_> = fed.connection.session_ids().collect();
+    let receivers: Vec<_> =
+        links.iter().flat_map(|id| fed.connection.session_ref(*id).unwrap().links()).collect();
+    let mut unsettled = Vec::new();
+    let held = allocation_counter::measure(|| unsettled = fed.connection.unsettled(receivers[0]));
+    // Once for each step in which the disposition was handled.
+    assert!(held.bytes_max < 5_000_000, "{}", held.bytes_max);
+    assert!(unsettled.len() == 1000 && unsettled.iter().all(|one| one.state == Some(modified.clone())));
+}
+
+/// A server that has as many unsettled deliveries, on two links in turn.
+fn linked_in_turn(count: u32) -> Fed {
+    let mut fed = Fed::server_with(ConnectionConfig::server("s"));
+    for handle in 0..2 {
+        fed.feed_bytes(&attach(0, handle, Role::Sender, &format!("l{handle}"), None));
+    }
+    for event in fed.events() {
+        if let Event::ReceiverRequested { receiver, .. } = event {
+            let config = ReceiverConfig::new().credit(CreditPolicy::Auto(10_000));
+            fed.connection.accept_receiver(receiver, config).unwrap();
+        }
+    }
+    fed.write();
+    for id in 0..count {
+        fed.feed_bytes(&frames::with_payload(0, &frames::transfer(id % 2, id), b"x"));
+        fed.events();
+    }
+    fed
+}
+
+fn settled_by_sender(last: u32, settled: bool, state: Option<DeliveryState>) -> Vec<u8> {
+    let all = frames::accepted(0, Some(last));
+    frames::frame(0, &Disposition { role: Role::Sender, settled, state, ..all })
 }
