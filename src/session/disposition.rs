@@ -167,7 +167,7 @@ impl SessionEndpoint {
             Role::Receiver => self.on_outcomes(first, last, disposition, cx)?,
             Role::Sender => self.on_sender_settlement(first, last, disposition, cx)?,
         }
-        self.charge_if_due(cx)
+        self.charge_if_due(cx).or(Ok(())) // To settle never ends the session: what stays may take up more each.
     }
 
     /// Settles one delivery that we sent, if neither end has given its state, its link is open and it is the receiver's

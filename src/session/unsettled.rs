@@ -431,19 +431,23 @@ impl<T> UnsettledMap<T> {
     #[inline(never)]
     fn shrink(&mut self) {
         if self.ring.capacity() / 8 > self.ring.len() {
-            self.free_spare();
+            self.shrink_to(self.ring.len().saturating_mul(2));
         }
     }
 
-    /// Frees most of the room that no delivery needs. Returns false if there is none to speak of.
+    /// Frees the room that no delivery needs. Returns false if that is less than a sixteenth of it.
     pub(crate) fn free_spare(&mut self) -> bool {
-        let keep = self.ring.len().saturating_mul(2);
-        let frees = self.ring.capacity() > keep.max(SPARE_STEP);
-        if frees {
-            self.ring.shrink_to(keep);
-            self.is_charge_due = true;
+        let keep = self.ring.len().max(SPARE_STEP);
+        let is_worth_it = self.ring.capacity().saturating_sub(keep) > self.ring.capacity() / 16;
+        if is_worth_it {
+            self.shrink_to(keep);
         }
-        frees
+        is_worth_it
+    }
+
+    fn shrink_to(&mut self, capacity: usize) {
+        self.ring.shrink_to(capacity);
+        self.is_charge_due = true;
     }
 
     /// True if the id is of a delivery of this session and direction, settled or not.

@@ -344,6 +344,43 @@ fn fb8r_a_ring_that_was_not_full_gives_its_room_back() {
     assert_eq!(leaving.receive(first, 800).1, 800);
 }
 
+/// A session that was full ended when three in four of its deliveries had been settled, in no order.
+#[test]
+fn fb8s_deliveries_that_are_settled_in_any_order_end_no_session() {
+    for (budget, sessions) in [(166_422, 1), (300_000, 1), (1 << 20, 4), (256 << 10, 3)] {
+        let limits = Limits::default().max_held_bytes(budget).max_held_bytes_per_session(budget);
+        let mut leaving = Leaving::new(Limits::default(), limits);
+        let mut ids = Vec::new();
+        for _ in 0..sessions {
+            let session = leaving.begin();
+            let (receiver, _) = leaving.receive(session, 20_000);
+            let unsettled = leaving.pair.client.connection.unsettled(receiver);
+            ids.extend(unsettled.into_iter().map(|delivery| (receiver, delivery.id)));
+            let mut link = leaving.pair.client.connection.receiver(receiver).expect("it is attached");
+            link.set_credit(0).expect("credit");
+        }
+        leaving.run();
+        let mut random = 88_172_645_463_325_252_u64;
+        let before = ids.len();
+        while !ids.is_empty() {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let at = usize::try_from(random % ids.len() as u64).expect("few");
+            let (receiver, id) = ids.swap_remove(at);
+            leaving
+                .pair
+                .client
+                .connection
+                .receiver(receiver)
+                .and_then(|mut link| link.accept(id))
+                .expect("unsettled");
+            leaving.run();
+            assert_eq!(leaving.refused, 0, "with {} of {before} left", ids.len());
+        }
+    }
+}
+
 /// The errors of outcomes stayed charged when their deliveries were settled.
 #[test]
 fn fb8j_states_of_settled_deliveries_take_nothing_of_later_sessions() {
