@@ -50,11 +50,11 @@ impl DecidedRun {
             }
             _ => {
                 let run = Run { link, first: id, last: id, settled: true };
-                let is_shared =
-                    |other: &Self| other.receivers.is_same(&receivers) || other.senders.is_same(&senders);
-                if runs.last().is_some_and(|last| !is_shared(last)) {
-                    *bytes =
-                        bytes.saturating_add(receivers.encoded_len()).saturating_add(senders.encoded_len());
+                if let Some(last) = runs.last() {
+                    for (state, before) in [(&receivers, &last.receivers), (&senders, &last.senders)] {
+                        let more = if state.is_same(before) { 0 } else { state.encoded_len() };
+                        *bytes = bytes.saturating_add(more);
+                    }
                 }
                 runs.push(Self { run, receivers, senders });
             }

@@ -1,6 +1,6 @@
 //! Delivery states as a session stores them.
 
-use alloc::sync::Arc;
+use alloc::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     codec::{DecodeLimits, Encoded, to_vec},
@@ -188,10 +188,11 @@ impl StoredState {
     }
 }
 
-/// Decodes states of deliveries in order. Neighbours whose state was stored once share what is decoded of it too.
+/// Decodes states of deliveries. Those whose state was stored once share what is decoded of it too.
 #[derive(Default)]
 pub(super) struct StateDecoder {
-    last: Option<(Arc<OtherState>, Option<DeliveryState>)>,
+    /// By address, which is of no other state as long as it is in here.
+    known: BTreeMap<usize, (Arc<OtherState>, Option<DeliveryState>)>,
     decoded: usize,
 }
 
@@ -199,15 +200,14 @@ impl StateDecoder {
     /// Returns the state of one end; `limits` are those that a state of the peer's was decoded with.
     pub(super) fn get(&mut self, stored: &StoredState, limits: DecodeLimits) -> Option<DeliveryState> {
         let StoredState::Other(other) = stored else { return stored.get(limits) };
-        match &self.last {
-            Some((last, state)) if Arc::ptr_eq(last, other) => state.clone(),
-            _ => {
-                let state = stored.get(limits);
-                self.decoded = self.decoded.saturating_add(state.as_ref().map_or(0, HeapSize::heap_size));
-                self.last = Some((Arc::clone(other), state.clone()));
-                state
-            }
+        let address = Arc::as_ptr(other).addr();
+        if let Some((_, state)) = self.known.get(&address) {
+            return state.clone();
         }
+        let state = stored.get(limits);
+        self.decoded = self.decoded.saturating_add(state.as_ref().map_or(0, HeapSize::heap_size));
+        self.known.insert(address, (Arc::clone(other), state.clone()));
+        state
     }
 
     /// Returns the receiver's state, or else the sender's.
