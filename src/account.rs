@@ -48,7 +48,7 @@ pub(crate) struct Account {
     stopped: bool,
     /// Made with the first event that has details.
     details: Option<Box<Details>>,
-    /// Something waits until less than this is kept.
+    /// Something waits until less than this is held.
     awaited: usize,
 }
 
@@ -119,9 +119,14 @@ impl Account {
         self.kept.saturating_add(bytes) <= self.budget.saturating_add(self.budget / RESERVE)
     }
 
-    /// Returns how much more can be kept, in bytes.
+    /// Returns how much more can be kept, in bytes, if nothing waits for the application.
     pub(crate) fn left_to_keep(&self) -> usize {
         self.budget.saturating_sub(self.kept)
+    }
+
+    /// Returns how much more can be held, in bytes, beside what waits for the application.
+    pub(crate) fn left_to_hold(&self) -> usize {
+        self.budget.saturating_sub(self.held())
     }
 
     /// Returns how much is kept, in bytes.
@@ -130,15 +135,15 @@ impl Account {
         self.kept
     }
 
-    /// Has something wait until less is kept than now.
+    /// Has something wait until less is held than now.
     pub(crate) fn await_less(&mut self) {
-        self.awaited = self.kept;
+        self.awaited = self.held();
     }
 
-    /// True if less is kept than when something began to wait for that.
+    /// True if less is held than when something began to wait for that.
     #[inline]
     pub(crate) fn has_less(&self) -> bool {
-        self.kept < self.awaited
+        self.awaited > 0 && self.held() < self.awaited
     }
 
     /// Ends the wait for less.

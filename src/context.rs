@@ -368,19 +368,8 @@ impl Context {
         self.events.len() < self.limits.max_events && self.account.has_room()
     }
 
-    /// Charges the account as [`Account::keep`] does. Senders that waited for room look at it again once there is more.
-    #[inline]
-    pub(crate) fn keep(&mut self, before: usize, now: usize) -> bool {
-        let is_within = self.account.keep(before, now);
-        if self.account.has_less() {
-            self.wake_senders_without_memory();
-        }
-        is_within
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn wake_senders_without_memory(&mut self) {
+    /// Has senders that waited for memory look at it again.
+    pub(crate) fn wake_senders_without_memory(&mut self) {
         self.account.await_nothing();
         while let Some(channel) = self.senders_without_memory.pop() {
             self.blocked_senders.push(channel);

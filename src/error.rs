@@ -54,7 +54,8 @@ pub enum CommandError {
     #[error("as many bytes wait to be written as max_outbox_bytes allows")]
     OutboxFull,
     /// As many deliveries of the session are unsettled as [`Limits::max_unsettled`](crate::Limits::max_unsettled) or the
-    /// memory for them allows. `SENDER_READY` follows once some have been settled. Messages can still be sent settled.
+    /// memory for them allows, beside unpolled events and unread streams. `SENDER_READY` follows once some have been
+    /// settled, or what waits has been polled or read. Messages can still be sent settled.
     #[error("as many deliveries are unsettled as max_unsettled or the memory allows")]
     TooManyUnsettled,
     /// The link is still sending an earlier message. `SENDER_READY` follows once that is done.

@@ -224,7 +224,10 @@ impl Connection {
             ) if self.cx.has_withdrawn() => self.cx.forget_next_withdrawn(),
             Some(_) => {}
             None => {
-                if self.cx.blocked_senders.is_empty() && self.cx.events.capacity() <= MAX_SPARE_EVENTS {
+                if self.cx.blocked_senders.is_empty()
+                    && self.cx.events.capacity() <= MAX_SPARE_EVENTS
+                    && !self.cx.account.has_less()
+                {
                     return None;
                 }
                 self.on_all_polled();
@@ -237,6 +240,9 @@ impl Connection {
     fn on_all_polled(&mut self) {
         if self.cx.events.capacity() > MAX_SPARE_EVENTS {
             self.cx.shrink_events();
+        }
+        if self.cx.account.has_less() {
+            self.cx.wake_senders_without_memory();
         }
         if !self.cx.blocked_senders.is_empty() {
             self.wake_senders();

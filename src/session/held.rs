@@ -9,6 +9,7 @@ use super::{
     unsettled::UnsettledMap,
 };
 use crate::{
+    account::Account,
     context::Context,
     error::ProtocolError,
     ids::{LinkId, LinkKey, ReceiverId},
@@ -25,9 +26,11 @@ impl SessionEndpoint {
     #[cold]
     pub(super) fn grow_incoming(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
         let grow = |this: &mut Self, cx: &mut Context| {
-            let left = this.left_to_hold(cx);
+            // What waits for the application is the peer's too, and stops its input: the next frames may go beyond it.
+            let left = this.left_to_hold(cx, Account::left_to_keep);
+            let at_once = this.left_to_hold(cx, Account::left_to_hold);
             let map = this.incoming.as_mut();
-            map.is_none_or(|map| map.grow(cx.limits.max_unsettled, |bytes| bytes <= left))
+            map.is_none_or(|map| map.grow(cx.limits.max_unsettled, left, at_once))
         };
         if self.fits(cx, grow) { self.charge(cx) } else { too_many_unsettled(cx.limits.max_unsettled) }
     }
@@ -40,8 +43,8 @@ impl SessionEndpoint {
             return false;
         }
         let grow = |this: &mut Self, cx: &mut Context| {
-            let left = this.left_to_hold(cx);
-            this.outgoing.grow(cx.limits.max_unsettled, |bytes| bytes <= left)
+            let left = this.left_to_hold(cx, Account::left_to_hold);
+            this.outgoing.grow(cx.limits.max_unsettled, left, left)
         };
         self.fits(cx, grow) && self.charge(cx).is_ok()
     }
@@ -67,11 +70,11 @@ impl SessionEndpoint {
         }
     }
 
-    /// Returns the bytes that the session may hold beside those that it does.
-    fn left_to_hold(&self, cx: &Context) -> usize {
-        let of_session = cx.limits.max_held_bytes_per_session.saturating_sub(self.heap_size());
-        of_session
-            .min(cx.account.left_to_keep().saturating_add(self.charged).saturating_sub(self.heap_size()))
+    /// Returns the bytes that the session may hold beside those that it does, if its connection may as many more.
+    fn left_to_hold(&self, cx: &Context, of_connection: impl Fn(&Account) -> usize) -> usize {
+        let held = self.heap_size();
+        let of_session = cx.limits.max_held_bytes_per_session.saturating_sub(held);
+        of_session.min(of_connection(&cx.account).saturating_add(self.charged).saturating_sub(held))
     }
 
     /// Charges unsettled deliveries that take up more than has been charged.
@@ -113,7 +116,7 @@ impl SessionEndpoint {
             incoming.on_charge();
         }
         let now = self.heap_size();
-        let is_within = cx.keep(core::mem::replace(&mut self.charged, now), now);
+        let is_within = cx.account.keep(core::mem::replace(&mut self.charged, now), now);
         let is_short = cx.account.is_half_full();
         self.outgoing.limit_spare(is_short);
         if let Some(incoming) = &mut self.incoming {
@@ -141,7 +144,7 @@ impl SessionEndpoint {
     pub(super) fn charge_session(&mut self, cx: &mut Context) -> bool {
         if self.charged == 0 {
             self.charged = self.own_size().wrapping_add(self.link_bytes);
-            if cx.keep(0, self.charged) && self.charged <= cx.limits.max_held_bytes_per_session {
+            if cx.account.keep(0, self.charged) && self.charged <= cx.limits.max_held_bytes_per_session {
                 return true;
             }
         }
@@ -249,7 +252,7 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         self.charged = self.charged.wrapping_sub(before).wrapping_add(now);
-        if cx.keep(before, now) && self.charged <= cx.limits.max_held_bytes_per_session {
+        if cx.account.keep(before, now) && self.charged <= cx.limits.max_held_bytes_per_session {
             return Ok(());
         }
         // Less may be unsettled than there was when it was charged.
@@ -284,7 +287,7 @@ impl SessionEndpoint {
     /// Takes what is left of the session off the account, while its links are there.
     pub(crate) fn discharge(&mut self, cx: &mut Context) {
         let charged = core::mem::take(&mut self.charged);
-        cx.keep(charged, 0);
+        cx.account.keep(charged, 0);
         if self.parts > 0 {
             self.discharge_all_parts(cx);
         }

@@ -129,19 +129,22 @@ impl<T> UnsettledMap<T> {
     }
 
     /// Makes room for more deliveries, to be charged by [`heap_size`](Self::heap_size) at once. Returns false if there are
-    /// `max` unsettled ones, or if `is_allowed` does for the bytes that more room takes up.
+    /// `max` unsettled ones, or if twice the room takes up more than `left` bytes. Grows in small steps if it takes up more
+    /// than `at_once`.
     #[cold]
-    pub(crate) fn grow(&mut self, max: usize, is_allowed: impl FnOnce(usize) -> bool) -> bool {
-        let left = max.saturating_sub(self.len());
-        if left == 0 {
+    pub(crate) fn grow(&mut self, max: usize, left: usize, at_once: usize) -> bool {
+        let more = max.saturating_sub(self.len());
+        if more == 0 {
             return false;
         }
-        self.max_in_ring = u32::try_from(self.in_ring().saturating_add(left)).unwrap_or(u32::MAX);
+        self.max_in_ring = u32::try_from(self.in_ring().saturating_add(more)).unwrap_or(u32::MAX);
         if self.ring.len() == self.ring.capacity() {
-            let more = self.ring.capacity().max(MIN_GROWTH);
-            if !is_allowed(more.saturating_mul(size_of::<Option<T>>())) {
+            let double = self.ring.capacity().max(MIN_GROWTH);
+            let bytes = double.saturating_mul(size_of::<Option<T>>());
+            if bytes > left {
                 return false;
             }
+            let more = if bytes > at_once { (double / 8).max(MIN_GROWTH) } else { double };
             self.ring.reserve_exact(more);
         }
         true
@@ -506,152 +509,4 @@ fn id_at(position: u64, turn: u64, (now, before): (u32, u32)) -> DeliveryId {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::vec;
-
-    fn numbers(map: &UnsettledMap<u32>) -> Vec<u32> {
-        map.iter().map(|(_, n)| *n).collect()
-    }
-
-    #[test]
-    fn deliveries_are_found_by_id_and_gone_once_removed() {
-        let mut epochs = 7;
-        let mut map = UnsettledMap::new(DeliveryNumber::new(u32::MAX), 7);
-        let ids: Vec<_> = (0..4).map(|n| map.push(n, &mut epochs)).collect();
-        assert_eq!(epochs, 8, "the number wrapped once");
-        assert_eq!(ids.iter().map(|id| id.number()).collect::<Vec<_>>(), [u32::MAX, 0, 1, 2]);
-        assert_eq!(map.get_mut(ids[0]), Some(&mut 0));
-        assert!(map.remove(ids[1]));
-        assert!(!map.remove(ids[1]));
-        assert_eq!(map.get_mut(DeliveryId::new(9, 0)), None, "another epoch");
-        assert_eq!(map.get_mut(map.next_id()), None, "not sent yet");
-        assert_eq!(map.iter().map(|(id, _)| id).collect::<Vec<_>>(), [ids[0], ids[2], ids[3]]);
-    }
-
-    #[test]
-    fn a_range_visits_what_is_unsettled_across_the_wrap() {
-        let mut epochs = 0;
-        let mut map = UnsettledMap::new(DeliveryNumber::new(u32::MAX - 1), 0);
-        for n in 0..5 {
-            if n == 2 {
-                map.push_settled(&mut epochs);
-            } else {
-                map.push(n, &mut epochs);
-            }
-        }
-        let mut seen = vec![];
-        map.retain_range(DeliveryNumber::new(u32::MAX), DeliveryNumber::new(1), |_, n| {
-            seen.push(*n);
-            *n != 3
-        });
-        assert_eq!(seen, [1, 3]);
-        assert_eq!(numbers(&map), [0, 1, 4]);
-        map.retain_range(DeliveryNumber::new(100), DeliveryNumber::new(200), |_, _| false);
-        map.retain_range(DeliveryNumber::new(u32::MAX - 9), DeliveryNumber::new(u32::MAX - 2), |_, _| false);
-        assert_eq!(map.len(), 3, "numbers never used and numbers long gone touch nothing");
-    }
-
-    #[test]
-    fn a_gap_does_not_grow_the_ring_and_deliveries_keep_their_ids() {
-        let mut epochs = 0;
-        let mut map = UnsettledMap::new(DeliveryNumber::new(0), 0);
-        let mut ids = vec![];
-        for n in 0..40 {
-            if map.must_grow() {
-                assert!(map.grow(1000, |_| true));
-            }
-            ids.push(map.push(n, &mut epochs));
-        }
-        let capacity = map.ring.capacity();
-        for _ in 0..capacity {
-            map.push_settled(&mut epochs);
-            assert_eq!((map.ring.capacity(), map.len()), (capacity, 40));
-        }
-        assert!(map.old_len() > 0 && map.is_charge_due());
-        for (n, id) in (0..40).zip(ids) {
-            assert_eq!(map.get_mut(id), Some(&mut { n }));
-        }
-        assert_eq!(map.next_id().number(), 40 + u32::try_from(capacity).unwrap());
-    }
-
-    /// A map of 1,000 deliveries, all of them outside the ring, which has been charged.
-    fn old(epochs: &mut u32) -> (UnsettledMap<u32>, Vec<DeliveryId>) {
-        let mut map = UnsettledMap::new(DeliveryNumber::new(0), 0);
-        let mut ids = vec![];
-        for n in 0..1000 {
-            if map.must_grow() {
-                assert!(map.grow(2000, |_| true));
-            }
-            ids.push(map.push(n, epochs));
-        }
-        (0..2 * map.ring.capacity()).for_each(|_| {
-            map.push_settled(epochs);
-        });
-        map.on_charge();
-        (map, ids)
-    }
-
-    #[test]
-    fn a_map_is_charged_again_once_much_of_it_is_gone() {
-        let mut epochs = 0;
-        let (mut map, ids) = old(&mut epochs);
-        assert_eq!((map.old_len(), map.is_charge_due()), (1000, false));
-        for id in &ids[..400] {
-            map.remove(*id);
-        }
-        assert!(!map.is_charge_due());
-        map.retain_range(DeliveryNumber::new(400), DeliveryNumber::new(600), |_, _| false);
-        assert!(map.is_charge_due());
-        let before = map.heap_size();
-        map.on_charge();
-        assert!(map.heap_size() < before && !map.is_charge_due());
-        map.retain(|_| false);
-        assert!(map.is_charge_due());
-        map.on_charge();
-        assert!(map.heap_size() < 1024 * 64 + 1);
-    }
-
-    #[test]
-    fn a_ring_keeps_some_spare_room_and_hardly_any_if_memory_is_short() {
-        for (is_short, kept) in [(false, 1024), (true, 8)] {
-            let mut epochs = 0;
-            let mut map = UnsettledMap::new(DeliveryNumber::new(0), 0);
-            let mut ids = vec![];
-            for n in 0..4000_u32 {
-                if map.must_grow() {
-                    assert!(map.grow(8000, |_| true));
-                }
-                ids.push(map.push(n, &mut epochs));
-            }
-            map.on_charge();
-            map.limit_spare(is_short);
-            assert!(map.ring.capacity() >= 4000);
-            for id in ids {
-                map.remove(id);
-            }
-            assert!(map.ring.capacity() <= kept && map.is_charge_due(), "{}", map.ring.capacity());
-        }
-    }
-
-    #[test]
-    fn memory_depends_on_the_number_unsettled_and_not_on_the_span() {
-        let mut epochs = 0;
-        let mut map = UnsettledMap::new(DeliveryNumber::new(0), 0);
-        let straggler = map.push(0, &mut epochs);
-        for n in 1..10_000 {
-            let id = map.push(n, &mut epochs);
-            map.remove(id);
-        }
-        assert!(map.ring.len() <= MIN_RING, "{}", map.ring.len());
-        assert_eq!(map.len(), 1);
-        assert!(map.remove(straggler));
-        // Nor does it stay when the newest are settled first.
-        let ids: Vec<_> = (0..10_000).map(|n| map.push(n, &mut epochs)).collect();
-        for id in ids.iter().skip(1).rev() {
-            map.remove(*id);
-        }
-        assert!(map.ring.len() <= MIN_RING, "{}", map.ring.len());
-        assert_eq!(numbers(&map), [0]);
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod left_behind;
+mod waiting;
 
 use amqp_proto::{
     ConnectionConfig, CreditPolicy, DecodeLimits, Event, Limits, ReceiverConfig, ReceiverId, SenderConfig,
