@@ -350,7 +350,7 @@ impl Connection {
             } else {
                 session.flush_behind_output(updates, cx);
             }
-            let _ = session.charge_if_due(cx);
+            session.charge_if_due(cx);
             // What the peer's window or the outbox has no room for stays scheduled.
             session.schedule(cx);
         }

@@ -10,12 +10,10 @@ use super::{
     find, find_mut,
     link_facts::count_early,
     settlement::{answer_to, remember_settled},
-    stored_state::{StateDecoder, StoredState},
-    unsettled::{UnsettledEntry, UnsettledMap},
+    stored_state::StoredState,
 };
 use crate::{
     account::MAX_DETAILS,
-    codec::DecodeLimits,
     context::Context,
     error::ProtocolError,
     event::Event,
@@ -167,7 +165,8 @@ impl SessionEndpoint {
             Role::Receiver => self.on_outcomes(first, last, disposition, cx)?,
             Role::Sender => self.on_sender_settlement(first, last, disposition, cx)?,
         }
-        self.charge_if_due(cx).or(Ok(())) // To settle never ends the session: what stays may take up more each.
+        self.charge_if_due(cx);
+        Ok(())
     }
 
     /// Settles one delivery that we sent, if neither end has given its state, its link is open and it is the receiver's
@@ -558,42 +557,4 @@ fn are_same(one: Option<&DeliveryState>, other: Option<&DeliveryState>) -> bool 
     // The common case.
     matches!((one, other), (Some(DeliveryState::Accepted(_)), Some(DeliveryState::Accepted(_))))
         || one == other
-}
-
-/// An unsettled delivery of a link, which may be gone (2.6.13).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnsettledDelivery {
-    /// Its id.
-    pub id: DeliveryId,
-    /// Its delivery-tag.
-    pub tag: crate::types::DeliveryTag,
-    /// Its last known state.
-    pub state: Option<DeliveryState>,
-}
-
-impl SessionEndpoint {
-    /// Returns the unsettled deliveries of a link, in order. `limits` are those that states were decoded with.
-    pub(crate) fn unsettled(&self, link: LinkId, limits: DecodeLimits) -> Vec<UnsettledDelivery> {
-        match link {
-            LinkId::Sender(sender) => unsettled_of(Some(&self.outgoing), sender, limits),
-            LinkId::Receiver(receiver) => unsettled_of(self.incoming.as_ref(), receiver, limits),
-        }
-    }
-
-    /// Returns the number of unsettled deliveries in both directions.
-    pub(crate) fn unsettled_len(&self) -> usize {
-        self.outgoing.len().saturating_add(self.incoming.as_ref().map_or(0, |incoming| incoming.len()))
-    }
-}
-
-fn unsettled_of<L: PartialEq>(
-    deliveries: Option<&UnsettledMap<UnsettledEntry<L>>>,
-    link: L,
-    limits: DecodeLimits,
-) -> Vec<UnsettledDelivery> {
-    let entries = deliveries.into_iter().flat_map(UnsettledMap::iter);
-    let of_link = entries.filter(|(_, entry)| entry.link == link);
-    let mut decoder = StateDecoder::default();
-    let mut state = |entry: &UnsettledEntry<L>| decoder.last_known(&entry.state, limits);
-    of_link.map(|(id, entry)| UnsettledDelivery { id, tag: entry.tag, state: state(entry) }).collect()
 }

@@ -77,20 +77,23 @@ impl SessionEndpoint {
         of_session.min(of_connection(&cx.account).saturating_add(self.charged).saturating_sub(held))
     }
 
-    /// Charges unsettled deliveries that take up more than has been charged.
+    /// Charges unsettled deliveries that take up more than has been charged. To settle never ends the session, although
+    /// what stays may take up more each.
     #[inline]
-    pub(crate) fn charge_if_due(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
+    pub(crate) fn charge_if_due(&mut self, cx: &mut Context) {
         let of_incoming = self.incoming.as_ref().is_some_and(UnsettledMap::is_charge_due);
-        let is_due = self.outgoing.is_charge_due() || of_incoming || self.state_bytes > 0;
-        if is_due { self.charge_what_is_due(cx) } else { Ok(()) }
+        if self.outgoing.is_charge_due() || of_incoming || self.state_bytes > 0 {
+            self.charge_what_is_due(cx);
+        }
     }
 
     /// States are counted as they arrive, and looked at again once no delivery is left that could have one.
     #[cold]
-    fn charge_what_is_due(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
+    fn charge_what_is_due(&mut self, cx: &mut Context) {
         let of_incoming = self.incoming.as_ref().is_some_and(UnsettledMap::is_charge_due);
-        let is_idle = self.unsettled_len() == 0;
-        if self.outgoing.is_charge_due() || of_incoming || is_idle { self.charge(cx) } else { Ok(()) }
+        if self.outgoing.is_charge_due() || of_incoming || self.unsettled_len() == 0 {
+            let _ = self.charge(cx);
+        }
     }
 
     /// Charges what the session holds. Fails if that is too much, even without the deliveries of links that are gone.

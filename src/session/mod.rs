@@ -17,9 +17,10 @@ mod remote_begin;
 mod settlement;
 mod stored_state;
 mod unsettled;
+mod unsettled_delivery;
 mod window;
 
-pub use self::disposition::UnsettledDelivery;
+pub use self::unsettled_delivery::UnsettledDelivery;
 
 use alloc::{
     boxed::Box,
