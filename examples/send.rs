@@ -202,7 +202,8 @@ fn send(
                     fill(client, sender, arguments, counts, start)?;
                 }
                 if let Ok(mut sender) = client.peer.connection.sender(sender) {
-                    sender.drained()?;
+                    // The receiver may have taken it back.
+                    let _ = sender.drained();
                 }
             }
             Some(event) => check_open(&event)?,

@@ -266,10 +266,22 @@ fn client(url: &str, address: &str) -> Result<()> {
     run(socket, connection, |connection, event| {
         show("client", &event)?;
         match event {
-            Event::SenderReady { sender } if !is_sent => {
-                let message = Message::builder().value("hello over WebSocket").build();
-                connection.sender(sender)?.send(1_u32, message)?;
-                is_sent = true;
+            Event::SenderReady { sender } | Event::SenderDrain { sender } => {
+                // If the link is gone, an event with the reason is queued.
+                let Ok(mut sender) = connection.sender(sender) else { return Ok(()) };
+                if !is_sent {
+                    let message = Message::builder().value("hello over WebSocket").build();
+                    match sender.send(1_u32, message) {
+                        Ok(_) => is_sent = true,
+                        Err(error) if error.is_temporary() => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                // 2.6.7: the message goes first.
+                if matches!(event, Event::SenderDrain { .. }) {
+                    // The receiver may have taken it back.
+                    let _ = sender.drained();
+                }
             }
             Event::DeliverySettled { state, .. } => {
                 let state = state.ok_or_else(|| {

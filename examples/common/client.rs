@@ -6,7 +6,7 @@ use std::{
 };
 
 use amqp_proto::{
-    ConnectionConfig, Event, Session, SessionConfig, SessionId, Timeouts,
+    Cause, ConnectionConfig, Event, Session, SessionConfig, SessionId, Timeouts,
     spec::definitions::{AmqpError, ErrorCondition},
 };
 use clap::Args;
@@ -191,13 +191,17 @@ impl Client {
     }
 }
 
-/// Returns the error of an `*_ERROR` event.
+/// Returns the error of an `*_ERROR` event, unless the next one has the reason.
 pub fn check(event: &Event) -> Result<()> {
     match event {
         Event::ConnectionError(failure)
         | Event::SessionError { failure, .. }
         | Event::SenderError { failure, .. }
-        | Event::ReceiverError { failure, .. } => Err(about(event.name(), (**failure).clone())),
+        | Event::ReceiverError { failure, .. }
+            if failure.cause != Cause::Parent =>
+        {
+            Err(about(event.name(), (**failure).clone()))
+        }
         _ => Ok(()),
     }
 }

@@ -82,6 +82,14 @@ async fn send_all(server: SocketAddr, tls: &TlsConnector, left: &mut BTreeSet<u6
             Event::SenderReady { sender } => {
                 send(driver.engine(), sender, &mut unsent, &mut unsettled)?;
             }
+            // 2.6.7: what there is goes first, as far as the credit reaches.
+            Event::SenderDrain { sender } => {
+                send(driver.engine(), sender, &mut unsent, &mut unsettled)?;
+                if let Ok(mut sender) = driver.engine().sender(sender) {
+                    // The receiver may have taken it back.
+                    let _ = sender.drained();
+                }
+            }
             Event::DeliverySettled { first, last, state, .. } => {
                 for (_, number) in unsettled.range(first..=last) {
                     if state != Some(DeliveryState::ACCEPTED) {

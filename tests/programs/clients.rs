@@ -1,6 +1,7 @@
 //! `send` and `receive` against peers that end, fail or say nothing.
 
 use std::{
+    io::Write,
     net::{Shutdown, TcpListener},
     thread,
     time::Duration,
@@ -8,8 +9,13 @@ use std::{
 
 use amqp_proto::{
     CreditPolicy, Event, ReceiverConfig, SenderConfig, SessionConfig,
-    spec::definitions::{AmqpError, ErrorCondition},
+    codec::{DecodeLimits, from_bytes, to_vec},
+    spec::{
+        definitions::{AmqpError, ErrorCondition},
+        performatives::Flow,
+    },
 };
+use bytes::Bytes;
 
 use crate::support::*;
 
@@ -127,6 +133,65 @@ fn fg4_a_drain_that_is_not_answered_ends_at_its_deadline_with_a_close() {
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.contains("drain"), "{ended:?}");
     closing.join().unwrap();
+}
+
+/// Both flows arrive at once, so that the drain is gone when its event is polled.
+#[test]
+fn fg4g_send_goes_on_after_a_drain_that_was_taken_back() {
+    let (listener, url) = listen("q");
+    let sending = start("send", &[&url, "--count", "3"]);
+    let mut server = End::server(&listener);
+    let receiver = server.until(|event| match event {
+        Event::ReceiverRequested { receiver, .. } => Some(*receiver),
+        _ => None,
+    });
+    let config = ReceiverConfig::new().credit(CreditPolicy::Manual);
+    server.connection.accept_receiver(receiver, config).unwrap();
+    echo(&mut server);
+    let mut flows = Vec::new();
+    let mut link = server.connection.receiver(receiver).unwrap();
+    link.set_credit(1).unwrap();
+    link.drain().unwrap();
+    server.write_to(&mut flows);
+    let limits = DecodeLimits::DEFAULT;
+    let drain: Flow = from_bytes(&Bytes::copy_from_slice(&flows[8..]), limits).unwrap();
+    assert_eq!((drain.link_credit, drain.drain), (Some(1), true));
+    let taken_back = to_vec(&Flow { link_credit: Some(10), drain: false, ..drain });
+    flows.extend(u32::try_from(taken_back.len() + 8).unwrap().to_be_bytes());
+    flows.extend([2, 0, 0, 0]);
+    flows.extend(taken_back);
+    server.socket.write_all(&flows).unwrap();
+    server.connection.receiver(receiver).unwrap().set_credit(10).unwrap();
+    for _ in 0..3 {
+        let delivery = server.until(|event| match event {
+            Event::Delivery { delivery, .. } => Some(delivery.id),
+            _ => None,
+        });
+        server.connection.receiver(receiver).unwrap().accept(delivery).unwrap();
+    }
+    while server.event().is_some() {}
+    let ended = sending.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+/// The link's event came first, and named the condition alone.
+#[test]
+fn ff4d_send_and_receive_name_the_reason_of_their_session() {
+    for program in ["send", "receive"] {
+        let (listener, url) = listen("q");
+        let running = start(program, &[&url]);
+        let mut server = End::server(&listener);
+        server.until(|event| {
+            let requested = matches!(event, Event::ReceiverRequested { .. } | Event::SenderRequested { .. });
+            requested.then_some(())
+        });
+        let session = server.connection.session_ids().next().unwrap();
+        server.connection.session(session).unwrap().end(Some(error("out of sessions"))).unwrap();
+        while server.event().is_some() {}
+        let ended = running.end();
+        assert_eq!(ended.code, Some(1));
+        assert!(ended.err.contains("SESSION_ERROR") && ended.err.contains("out of sessions"), "{ended:?}");
+    }
 }
 
 #[test]

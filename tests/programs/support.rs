@@ -329,6 +329,15 @@ impl End {
         }
     }
 
+    /// Appends all output to `wire`, which has to be written before anything else.
+    pub(crate) fn write_to(&mut self, wire: &mut Vec<u8>) {
+        let mut out = self.connection.poll_transmit(self.now());
+        while out.has_remaining() {
+            wire.extend_from_slice(out.chunk());
+            out.advance(out.chunk().len());
+        }
+    }
+
     /// Moves bytes until there is an event; `None` if the connection is over.
     pub(crate) fn event(&mut self) -> Option<Event> {
         let deadline = Instant::now() + PATIENCE;

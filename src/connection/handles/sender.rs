@@ -240,7 +240,7 @@ impl Sender<'_> {
     /// then is not answered.
     ///
     /// # Errors
-    /// [`CommandError::IllegalState`] if no drain was asked for.
+    /// [`CommandError::IllegalState`] if no drain was asked for, or the receiver has taken it back meanwhile.
     pub fn drained(&mut self) -> Result<(), CommandError> {
         let id = self.id;
         self.parts.run(|session, _| session.drained(id))
