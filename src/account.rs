@@ -48,7 +48,7 @@ pub(crate) struct Account {
     stopped: bool,
     /// Made with the first event that has details.
     details: Option<Box<Details>>,
-    /// Something waits until less than this is held.
+    /// The least that something waits for to be left.
     awaited: usize,
 }
 
@@ -77,7 +77,7 @@ impl Account {
             parts: 0,
             stopped: false,
             details: None,
-            awaited: 0,
+            awaited: usize::MAX,
         }
     }
 
@@ -135,20 +135,20 @@ impl Account {
         self.kept
     }
 
-    /// Has something wait until less is held than now.
-    pub(crate) fn await_less(&mut self) {
-        self.awaited = self.held();
+    /// Has something wait until this much more can be held, or less that something else waits for.
+    pub(crate) fn await_room(&mut self, bytes: usize) {
+        self.awaited = self.awaited.min(bytes);
     }
 
-    /// True if less is held than when something began to wait for that.
+    /// True if there is room for one of those that wait for it.
     #[inline]
-    pub(crate) fn has_less(&self) -> bool {
-        self.awaited > 0 && self.held() < self.awaited
+    pub(crate) fn has_awaited_room(&self) -> bool {
+        self.awaited != usize::MAX && self.awaited <= self.left_to_hold()
     }
 
-    /// Ends the wait for less.
+    /// Ends the wait for room.
     pub(crate) fn await_nothing(&mut self) {
-        self.awaited = 0;
+        self.awaited = usize::MAX;
     }
 
     /// True if retained deliveries and spare room have to make room.
@@ -342,6 +342,24 @@ mod tests {
         assert!(!account.has_room());
         account.set_budget(2000);
         assert!(account.has_room() && !account.is_half_full());
+    }
+
+    #[test]
+    fn there_is_awaited_room_once_the_least_of_those_that_wait_has_it() {
+        let mut account = Account::new(1000);
+        account.keep(0, 600);
+        account.replace_unread(0, 200);
+        account.add_delivery(200 - EVENT_SIZE);
+        assert!(!account.has_awaited_room());
+        account.await_room(300);
+        account.await_room(500);
+        account.replace_unread(200, 0);
+        assert!(!account.has_awaited_room());
+        account.remove_delivery(200 - EVENT_SIZE);
+        assert!(account.has_awaited_room());
+        account.await_nothing();
+        account.keep(600, 0);
+        assert!(!account.has_awaited_room());
     }
 
     #[test]

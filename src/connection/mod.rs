@@ -226,7 +226,7 @@ impl Connection {
             None => {
                 if self.cx.blocked_senders.is_empty()
                     && self.cx.events.capacity() <= MAX_SPARE_EVENTS
-                    && !self.cx.account.has_less()
+                    && !self.cx.account.has_awaited_room()
                 {
                     return None;
                 }
@@ -241,7 +241,7 @@ impl Connection {
         if self.cx.events.capacity() > MAX_SPARE_EVENTS {
             self.cx.shrink_events();
         }
-        if self.cx.account.has_less() {
+        if self.cx.account.has_awaited_room() {
             self.cx.wake_senders_without_memory();
         }
         if !self.cx.blocked_senders.is_empty() {

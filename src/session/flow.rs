@@ -328,9 +328,9 @@ impl SessionEndpoint {
         }
         // As `send` finds out.
         let full = self.outgoing.must_grow() && !self.grow_outgoing(cx);
-        if full {
-            // Other sessions may give some back.
-            cx.account.await_less();
+        // Other sessions may give some back, or the application.
+        if full && self.outgoing.needed() > cx.account.left_to_hold() {
+            cx.account.await_room(self.outgoing.needed());
             cx.senders_without_memory.push(self.channel);
         }
         for _ in 0..self.ready_checks.len() {

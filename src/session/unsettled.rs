@@ -139,8 +139,7 @@ impl<T> UnsettledMap<T> {
         }
         self.max_in_ring = u32::try_from(self.in_ring().saturating_add(more)).unwrap_or(u32::MAX);
         if self.ring.len() == self.ring.capacity() {
-            let double = self.ring.capacity().max(MIN_GROWTH);
-            let bytes = double.saturating_mul(size_of::<Option<T>>());
+            let (double, bytes) = self.growth();
             if bytes > left {
                 return false;
             }
@@ -148,6 +147,17 @@ impl<T> UnsettledMap<T> {
             self.ring.reserve_exact(more);
         }
         true
+    }
+
+    /// Returns how many places there are to be more once the ring is full, and their bytes.
+    fn growth(&self) -> (usize, usize) {
+        let more = self.ring.capacity().max(MIN_GROWTH);
+        (more, more.saturating_mul(size_of::<Option<T>>()))
+    }
+
+    /// Returns the bytes that must be left for the map to [grow](Self::grow).
+    pub(crate) fn needed(&self) -> usize {
+        self.growth().1
     }
 
     /// Sets how much spare room stays, by whether the connection is short of memory.
