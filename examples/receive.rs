@@ -44,7 +44,7 @@ use amqp_proto::{
     spec::{definitions::SenderSettleMode, terminus::Target},
 };
 use clap::Parser;
-use client::{Client, Connect, Result, check_open};
+use client::{Client, Connect, Result, check_open, unless_late};
 use dial::Place;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use printer::Printer;
@@ -97,7 +97,7 @@ fn top_up(client: &mut Client, receiver: ReceiverId, arguments: &Arguments, rece
     // If the link is gone, an event with the reason is queued.
     let Ok(mut receiver) = client.peer.connection.receiver(receiver) else { return Ok(true) };
     if due > 0 && !arguments.drain && receiver.credit() <= due / 2 {
-        receiver.set_credit(due)?;
+        unless_late(receiver.set_credit(due))?;
     }
     Ok(due > 0)
 }
@@ -115,8 +115,7 @@ fn drain(client: &mut Client, receiver: ReceiverId, arguments: &Arguments, recei
     let due = arguments.due(received);
     let Ok(mut receiver) = client.peer.connection.receiver(receiver) else { return Ok(true) };
     if due > 0 {
-        receiver.set_credit(due)?;
-        receiver.drain()?;
+        unless_late(receiver.set_credit(due).and_then(|()| receiver.drain()))?;
     }
     Ok(due > 0)
 }

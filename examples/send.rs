@@ -42,7 +42,7 @@ use amqp_proto::{
     },
 };
 use clap::Parser;
-use client::{Client, Connect, Result, check_open};
+use client::{Client, Connect, Result, check_open, unless_late};
 use dial::Place;
 use entry::Entry;
 use indicatif::{ProgressBar, ProgressDrawTarget};
@@ -201,10 +201,8 @@ fn send(
                 if open {
                     fill(client, sender, arguments, counts, start)?;
                 }
-                if let Ok(mut sender) = client.peer.connection.sender(sender) {
-                    // The receiver may have taken it back.
-                    let _ = sender.drained();
-                }
+                // The receiver may have taken it back.
+                unless_late(client.peer.connection.sender(sender).and_then(|mut sender| sender.drained()))?;
             }
             Some(event) => check_open(&event)?,
             None if client.peer.connection.is_closed() => {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use amqp_proto::{
-    Cause, ConnectionConfig, Event, Session, SessionConfig, SessionId, Timeouts,
+    Cause, CommandError, ConnectionConfig, Event, Session, SessionConfig, SessionId, Timeouts,
     spec::definitions::{AmqpError, ErrorCondition},
 };
 use clap::Args;
@@ -203,6 +203,15 @@ pub fn check(event: &Event) -> Result<()> {
             Err(about(event.name(), (**failure).clone()))
         }
         _ => Ok(()),
+    }
+}
+
+/// Returns the error of a command, unless it came too late. If its link is gone or ending, an event with the reason is
+/// queued.
+pub fn unless_late(done: std::result::Result<(), CommandError>) -> Result<()> {
+    match done {
+        Err(CommandError::UnknownLink | CommandError::IllegalState(_)) => Ok(()),
+        done => Ok(done?),
     }
 }
 

@@ -14,7 +14,7 @@ use amqp_proto::{
 
 use crate::{
     advice::about,
-    client::{Client, Result},
+    client::{Client, Result, unless_late},
 };
 
 /// Bytes of bodies to collect before they are written.
@@ -68,10 +68,7 @@ impl Printer {
                 continue;
             }
             self.printed += 1;
-            // If the link is gone, an event with the reason is queued.
-            if let Ok(mut link) = client.peer.connection.receiver(receiver) {
-                link.accept(id)?;
-            }
+            unless_late(client.peer.connection.receiver(receiver).and_then(|mut link| link.accept(id)))?;
         }
         self.bytes.clear();
         done.map_err(|error| about("standard output", error))
