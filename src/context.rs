@@ -45,6 +45,12 @@ impl Deref for ConfiguredLimits {
     }
 }
 
+/// There may be an event for each of as many bytes that may be held.
+const BYTES_PER_EVENT: usize = 2048;
+
+/// There may be this many events however few bytes may be held.
+const LEAST_EVENTS: usize = 16;
+
 /// The parts of a connection that its sessions and links share. A handler or command gets it as its one parameter
 /// beside its own.
 #[derive(Debug)]
@@ -60,6 +66,8 @@ pub(crate) struct Context {
     postponed: Option<Box<(u16, Disposition)>>,
     /// Our channel of the session whose handler runs, set by `Connection::session_on`: `frame` and `transfer` write on it.
     pub(crate) channel: u16,
+    /// Input stops at this many events.
+    pub(crate) max_events: u16,
     /// The largest frame that the peer accepts, in bytes; until its open arrives, the least that is legal (2.4.1).
     pub(crate) max_frame_size: u32,
     /// Our close is written, and nothing may follow it (2.4.3).
@@ -86,6 +94,12 @@ pub(crate) struct Context {
     /// States that the connection and the sessions that it has removed have reached, for tests.
     #[cfg(feature = "testing")]
     pub(crate) reached: crate::state::Reached,
+}
+
+/// Returns how many events may be queued if there may be `max`, and `budget` bytes may be held. The queue may be twice as
+/// large as what is in it.
+fn max_events(max: usize, budget: usize) -> u16 {
+    u16::try_from(max.min((budget / BYTES_PER_EVENT).max(LEAST_EVENTS))).unwrap_or(u16::MAX)
 }
 
 /// A request of the peer's that the application answers.
@@ -121,10 +135,12 @@ struct Withdrawn {
 
 impl Context {
     pub(crate) fn new(config: Arc<ConnectionConfig>) -> Self {
+        let budget = config.limits.max_held_bytes_before_open;
         Self {
             outbox: Outbox::default(),
             events: VecDeque::new(),
-            account: Account::new(config.limits.max_held_bytes_before_open),
+            max_events: max_events(config.limits.max_events, budget),
+            account: Account::new(budget),
             unread: None,
             limits: ConfiguredLimits(Arc::clone(&config)),
             postponed: None,
@@ -365,7 +381,13 @@ impl Context {
     /// True if there is room for the events that more input raises.
     #[inline(always)]
     pub(crate) fn has_room(&self) -> bool {
-        self.events.len() < self.limits.max_events && self.account.has_room()
+        self.events.len() < usize::from(self.max_events) && self.account.has_room()
+    }
+
+    /// Sets how many bytes may be held for the peer.
+    pub(crate) fn set_budget(&mut self, budget: usize) {
+        self.account.set_budget(budget);
+        self.max_events = max_events(self.limits.max_events, budget);
     }
 
     /// Has senders that waited for memory look at it again.

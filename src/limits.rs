@@ -111,8 +111,11 @@ pub struct Limits {
     /// Events queued before input is no longer taken. Default 1 024; 0 takes no input. An event takes 120
     /// bytes.
     ///
-    /// A disposition may exceed it by 256 events, one for each contiguous range of deliveries. The rest of it is handled
-    /// once they have been polled.
+    /// There are at most one for each 2 KiB that the connection may [hold](Self::max_held_bytes), or 16 if that is less.
+    /// There are never more than 65 535.
+    ///
+    /// A disposition may exceed it by as many events, but at most 256, one for each contiguous range of deliveries. The
+    /// rest of it is handled once they have been polled.
     pub max_events: usize,
     /// Bytes queued for output before messages are refused or held. Default 1 MiB; 0 sends none.
     ///

@@ -162,7 +162,7 @@ impl Connection {
         let remote_idle_timeout =
             remote_open.and_then(|open| open.idle_time_out).map_or(0, Milliseconds::get);
         self.keepalive.start(remote_idle_timeout, self.cx.timers.now(), &self.cx.outbox);
-        self.cx.account.set_budget(self.cx.limits.max_held_bytes);
+        self.cx.set_budget(self.cx.limits.max_held_bytes);
         self.cx.event(Event::ConnectionOpen);
         self.write_pending_begins();
         let deferred = core::mem::take(&mut self.deferred);

@@ -50,7 +50,8 @@ pub(super) struct Run {
     pub(super) settled: bool,
 }
 
-/// One disposition raises this many events. The rest of it is handled once they have been polled.
+/// One disposition raises this many events, or as many as there may be if these are fewer. The rest of it is handled once
+/// they have been polled.
 const MAX_RUNS: usize = 256;
 
 /// The states of this many deliveries may be updated by one disposition however often that has happened.
@@ -77,9 +78,16 @@ fn is_known(known: &StoredState, next: &StoredState, last: &mut Option<(StoredSt
 }
 
 /// True if another run would be one too many for now.
-fn must_stop(runs: &[Run], decided: &DecidedRuns, link: LinkId, id: DeliveryId, settled: bool) -> bool {
+fn must_stop(
+    runs: &[Run],
+    decided: &DecidedRuns,
+    max: usize,
+    next: (LinkId, DeliveryId),
+    settled: bool,
+) -> bool {
     let (decided, bytes) = decided.as_ref().map_or((0, 0), |decided| (decided.runs.len(), decided.bytes));
-    (runs.len().saturating_add(decided) >= MAX_RUNS || bytes >= MAX_DETAILS)
+    let (link, id) = next;
+    (runs.len().saturating_add(decided) >= max || bytes >= MAX_DETAILS)
         && !runs.last().is_some_and(|run| run.link == link && run.settled == settled && follows(run.last, id))
 }
 
@@ -213,6 +221,7 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         let mut runs = core::mem::take(&mut self.runs);
+        let max_runs = usize::from(cx.max_events).clamp(1, MAX_RUNS);
         let mut errant = false;
         let (links, cold) = (&self.links, &self.cold);
         let state = disposition.state.as_ref();
@@ -245,8 +254,8 @@ impl SessionEndpoint {
                 EventAudience::Application { keeps_outcomes, is_early } => (keeps_outcomes, is_early),
             };
             let settles = disposition.settled || (terminal && !keeps_outcomes);
-            if (runs.len() >= MAX_RUNS || decided.is_some())
-                && must_stop(&runs, &decided, entry.link.into(), id, settles)
+            if (runs.len() >= max_runs || decided.is_some())
+                && must_stop(&runs, &decided, max_runs, (entry.link.into(), id), settles)
             {
                 return ControlFlow::Break(());
             }
@@ -373,6 +382,7 @@ impl SessionEndpoint {
     ) -> Result<(), ProtocolError> {
         let Some(incoming) = &mut self.incoming else { return Ok(()) };
         let mut runs = core::mem::take(&mut self.runs);
+        let max_runs = usize::from(cx.max_events).clamp(1, MAX_RUNS);
         let mut errant = false;
         let mut decided: DecidedRuns = None;
         let links = &self.links;
@@ -395,7 +405,7 @@ impl SessionEndpoint {
                 errant = true;
                 return ControlFlow::Continue(true);
             }
-            if must_stop(&runs, &decided, entry.link.into(), id, disposition.settled) {
+            if must_stop(&runs, &decided, max_runs, (entry.link.into(), id), disposition.settled) {
                 return ControlFlow::Break(());
             }
             if entry.state.at(Role::Sender).is_terminal() {

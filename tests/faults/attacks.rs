@@ -918,6 +918,7 @@ fn fb7d_states_of_a_sender_that_does_not_settle_have_a_bound() {
     let mut attacked = receiving(1, false);
     for number in 0..1000 {
         attacked.feed(&transfer(0, number, false, None, b""));
+        while attacked.connection.poll_event().is_some() {}
     }
     let modified = amqp_proto::spec::delivery_state::Modified::default;
     for _ in 0..40 {

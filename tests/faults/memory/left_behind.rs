@@ -293,6 +293,7 @@ fn fb8o_a_peer_that_answers_no_refusal_is_closed() {
         if !fed.connection.is_open() {
             break;
         }
+        fed.events();
     }
     let last = fed.events().pop().expect("an event");
     assert!(

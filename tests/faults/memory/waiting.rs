@@ -1,8 +1,8 @@
 //! What waits for the application leaves less for the messages that it sends: both are one budget.
 
 use amqp_proto::{
-    CommandError, ConnectionConfig, CreditPolicy, DeliveryId, Event, Limits, ReceiverConfig, SenderConfig,
-    SenderId, SessionConfig,
+    CommandError, ConnectionConfig, CreditPolicy, DeliveryId, Event, Limits, ReceiverConfig, ReceiverId,
+    SenderConfig, SenderId, SessionConfig,
 };
 
 use crate::common::{Linked, Pair};
@@ -16,6 +16,8 @@ const MOST: usize = 192 << 10;
 struct Server {
     linked: Linked,
     sender: SenderId,
+    /// The client's end of its link.
+    consumer: ReceiverId,
     tag: u32,
 }
 
@@ -27,7 +29,7 @@ impl Server {
         let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(2000)).streaming(streaming);
         let mut linked = Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), theirs);
         let ours = ReceiverConfig::from("q").credit(CreditPolicy::Auto(100_000));
-        linked.pair.client.session(linked.session).unwrap().attach_receiver(ours).unwrap();
+        let consumer = linked.pair.client.session(linked.session).unwrap().attach_receiver(ours).unwrap();
         linked.pair.run();
         let sender = linked.pair.server_events().into_iter().find_map(|event| match event {
             Event::SenderRequested { sender, .. } => Some(sender),
@@ -37,7 +39,7 @@ impl Server {
         linked.pair.server.accept_sender(sender, SenderConfig::new()).unwrap();
         linked.pair.run();
         linked.pair.server_events();
-        Self { linked, sender, tag: 0 }
+        Self { linked, sender, consumer, tag: 0 }
     }
 
     /// Sends until there is no memory for more, and returns the number of messages.
@@ -107,4 +109,26 @@ fn fb8u_so_do_events_that_nobody_polls() {
     assert!(beside > 100 && beside <= alone / 2, "{beside} of {alone}");
     assert!(server.poll().1);
     assert_eq!(server.send() + beside, alone);
+}
+
+/// Each is as large as the entry of the delivery that it settles.
+#[test]
+fn fb8v_events_of_outcomes_that_nobody_polls_have_a_bound() {
+    let mut server = Server::new(false);
+    server.send();
+    server.linked.pair.run();
+    let client = &mut server.linked.pair.client;
+    let deliveries = client.unsettled(server.consumer);
+    let mut link = client.receiver(server.consumer).unwrap();
+    // With gaps between, each has a disposition and an event of its own.
+    let settled: Vec<_> = deliveries.iter().step_by(2).map(|delivery| delivery.id).collect();
+    settled.iter().for_each(|id| link.accept(*id).unwrap());
+    let mut seen = 0;
+    while seen < settled.len() {
+        server.linked.pair.run();
+        let events = server.linked.pair.server_events();
+        // And SENDER_READY.
+        assert!(!events.is_empty() && events.len() <= BUDGET / 2048 + 1, "{} behind {seen}", events.len());
+        seen += events.iter().filter(|event| event.name() == "DELIVERY_SETTLED").count();
+    }
 }
