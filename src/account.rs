@@ -16,6 +16,10 @@ const MAX_PINNED: usize = 64 << 10;
 /// One part in this many of the budget, at most, may be bytes of read buffers beside the payloads in them.
 const WASTE: usize = 8;
 
+/// One part in this many of the budget, and of a session's share, is not taken up by messages of ours, so that the peer
+/// can send some too.
+const PEERS_PART: usize = 4;
+
 /// One part in this many of the budget, at most, is kept beyond it for sessions that are refused.
 const RESERVE: usize = 8;
 
@@ -60,6 +64,11 @@ struct Details {
     /// The number of events up to the last with details.
     events: usize,
     bytes: usize,
+}
+
+/// Returns the part of these bytes that messages of ours may take up.
+pub(crate) const fn without_peers_part(bytes: usize) -> usize {
+    bytes.saturating_sub(bytes / PEERS_PART)
 }
 
 impl Account {
@@ -124,6 +133,11 @@ impl Account {
         self.budget.saturating_sub(self.kept)
     }
 
+    /// Returns how much more messages of ours can take up, in bytes.
+    pub(crate) fn left_for_own(&self) -> usize {
+        without_peers_part(self.budget).saturating_sub(self.held())
+    }
+
     /// Returns how much more can be held, in bytes, beside what waits for the application.
     pub(crate) fn left_to_hold(&self) -> usize {
         self.budget.saturating_sub(self.held())
@@ -143,7 +157,7 @@ impl Account {
     /// True if there is room for one of those that wait for it.
     #[inline]
     pub(crate) fn has_awaited_room(&self) -> bool {
-        self.awaited != usize::MAX && self.awaited <= self.left_to_hold()
+        self.awaited != usize::MAX && self.awaited <= self.left_for_own()
     }
 
     /// Ends the wait for room.
@@ -351,7 +365,7 @@ mod tests {
         account.replace_unread(0, 200);
         account.add_delivery(200 - EVENT_SIZE);
         assert!(!account.has_awaited_room());
-        account.await_room(300);
+        account.await_room(100);
         account.await_room(500);
         account.replace_unread(200, 0);
         assert!(!account.has_awaited_room());

@@ -141,7 +141,8 @@ pub struct Limits {
     /// ended with `amqp:resource-limit-exceeded`, and one that the peer begins then is refused so, without an event. A peer
     /// that does not answer many such refusals, or begins with more than an eighth of it, has the connection closed.
     ///
-    /// Messages of ours that stay unsettled have what all of these leave: beyond it they are refused by
+    /// Messages of ours that stay unsettled have what all of these leave, but a quarter of it stays for the peer, and of
+    /// each session's share. Beyond that they are refused by
     /// [`CommandError::TooManyUnsettled`](crate::CommandError::TooManyUnsettled).
     ///
     /// One frame may exceed it. Payloads of messages to send do not count, nor do links that we attach before the peer's

@@ -329,7 +329,7 @@ impl SessionEndpoint {
         // As `send` finds out.
         let full = self.outgoing.must_grow() && !self.grow_outgoing(cx);
         // Other sessions may give some back, or the application.
-        if full && self.outgoing.needed() > cx.account.left_to_hold() {
+        if full && self.outgoing.needed() > cx.account.left_for_own() {
             cx.account.await_room(self.outgoing.needed());
             cx.senders_without_memory.push(self.channel);
         }

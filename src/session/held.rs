@@ -9,7 +9,7 @@ use super::{
     unsettled::UnsettledMap,
 };
 use crate::{
-    account::Account,
+    account::without_peers_part,
     context::Context,
     error::ProtocolError,
     ids::{LinkId, LinkKey, ReceiverId},
@@ -27,8 +27,9 @@ impl SessionEndpoint {
     pub(super) fn grow_incoming(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
         let grow = |this: &mut Self, cx: &mut Context| {
             // What waits for the application is the peer's too, and stops its input: the next frames may go beyond it.
-            let left = this.left_to_hold(cx, Account::left_to_keep);
-            let at_once = this.left_to_hold(cx, Account::left_to_hold);
+            let max = cx.limits.max_held_bytes_per_session;
+            let left = this.left_to_hold(max, cx.account.left_to_keep());
+            let at_once = this.left_to_hold(max, cx.account.left_to_hold());
             let map = this.incoming.as_mut();
             map.is_none_or(|map| map.grow(cx.limits.max_unsettled, left, at_once))
         };
@@ -43,7 +44,8 @@ impl SessionEndpoint {
             return false;
         }
         let grow = |this: &mut Self, cx: &mut Context| {
-            let left = this.left_to_hold(cx, Account::left_to_hold);
+            let max = without_peers_part(cx.limits.max_held_bytes_per_session);
+            let left = this.left_to_hold(max, cx.account.left_for_own());
             this.outgoing.grow(cx.limits.max_unsettled, left, left)
         };
         self.fits(cx, grow) && self.charge(cx).is_ok()
@@ -70,11 +72,11 @@ impl SessionEndpoint {
         }
     }
 
-    /// Returns the bytes that the session may hold beside those that it does, if its connection may as many more.
-    fn left_to_hold(&self, cx: &Context, of_connection: impl Fn(&Account) -> usize) -> usize {
+    /// Returns the bytes that the session may hold beside those that it does, if it may hold `max`, and its connection
+    /// `left` more.
+    fn left_to_hold(&self, max: usize, left: usize) -> usize {
         let held = self.heap_size();
-        let of_session = cx.limits.max_held_bytes_per_session.saturating_sub(held);
-        of_session.min(of_connection(&cx.account).saturating_add(self.charged).saturating_sub(held))
+        max.saturating_sub(held).min(left.saturating_add(self.charged).saturating_sub(held))
     }
 
     /// Charges unsettled deliveries that take up more than has been charged. To settle never ends the session, although

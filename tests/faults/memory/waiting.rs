@@ -2,15 +2,15 @@
 
 use amqp_proto::{
     CommandError, ConnectionConfig, CreditPolicy, DeliveryId, Event, Limits, ReceiverConfig, ReceiverId,
-    SenderConfig, SenderId, SessionConfig,
+    SendOptions, SenderConfig, SenderId, SessionConfig,
 };
 
 use crate::common::{Linked, Pair};
 
 const BUDGET: usize = 256 << 10;
 
-/// The bytes that fill the budget by three quarters.
-const MOST: usize = 192 << 10;
+/// The bytes that fill the budget by half.
+const MOST: usize = 128 << 10;
 
 /// A server that sends and receives, and a client that settles nothing.
 struct Server {
@@ -23,7 +23,11 @@ struct Server {
 
 impl Server {
     fn new(streaming: bool) -> Self {
-        let limits = Limits::default().max_held_bytes(BUDGET).max_held_bytes_per_session(BUDGET);
+        Self::with(streaming, BUDGET)
+    }
+
+    fn with(streaming: bool, budget: usize) -> Self {
+        let limits = Limits::default().max_held_bytes(budget).max_held_bytes_per_session(budget);
         let server = ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits);
         let pair = Pair::new(ConnectionConfig::client("c"), server).opened();
         let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(2000)).streaming(streaming);
@@ -130,5 +134,21 @@ fn fb8v_events_of_outcomes_that_nobody_polls_have_a_bound() {
         // And SENDER_READY.
         assert!(!events.is_empty() && events.len() <= BUDGET / 2048 + 1, "{} behind {seen}", events.len());
         seen += events.iter().filter(|event| event.name() == "DELIVERY_SETTLED").count();
+    }
+}
+
+/// The first message of the peer's ended its session if it was not whole.
+#[test]
+fn fb8w_messages_of_ours_leave_room_for_the_peers() {
+    for budget in (100..300).step_by(10) {
+        let mut server = Server::with(false, budget << 10);
+        server.send();
+        let client = &mut server.linked.pair.client;
+        let mut link = client.sender(server.linked.sender).unwrap();
+        let delivery = link.send_streaming(1_u32, &SendOptions::new()).unwrap();
+        link.write(delivery, vec![7; 20_000]).unwrap();
+        server.linked.pair.run();
+        let names: Vec<_> = server.linked.pair.server_events().iter().map(Event::name).collect();
+        assert_eq!(names, [] as [&str; 0], "{budget} KiB");
     }
 }
