@@ -183,7 +183,9 @@ fn send(
     // The time of the last event, or of a message's turn.
     let mut last = Instant::now();
     while !open || counts.sent < arguments.count || (!arguments.settled && counts.confirmed() < counts.sent) {
-        let give_up = patience.and_then(|patience| last.checked_add(patience));
+        // Between messages of a rate nobody waits for the peer, once it has confirmed those before.
+        let waits = due.is_none() || (!arguments.settled && counts.confirmed() < counts.sent);
+        let give_up = patience.filter(|_| waits).and_then(|patience| last.checked_add(patience));
         let event = client.next_event(due.into_iter().chain(give_up).min())?;
         let is_turn = due.is_some_and(|due| due <= Instant::now());
         if event.is_some() || is_turn {

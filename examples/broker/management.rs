@@ -15,6 +15,9 @@ use crate::{address::node_name, event_hubs, node::Node, queue::Queue};
 /// The status and the body of an answer.
 pub type Answer = (Status, Value);
 
+/// What an operation changes, once its answer is on its way.
+pub type Change = Box<dyn FnOnce(&mut Node)>;
+
 const QUEUE: &str = "queue";
 
 /// The most attributes that a query may ask for.
@@ -24,24 +27,28 @@ const COLUMNS: usize = 64;
 const ROWS: usize = 1000;
 
 impl Node {
-    /// Returns the answer to a request. `own` is the queue that the management node belongs to.
+    /// Returns the answer to a request, and what it changes. `own` is the queue that the management node belongs to.
     pub(crate) fn operate(
         &mut self,
         peer: usize,
         own: Option<&Str>,
         request: &Message,
-    ) -> Result<Answer, MessageError> {
+    ) -> Result<(Answer, Option<Change>), MessageError> {
         let Some(operation) = Operation::parse(request)? else {
-            return Ok(failed(400, "the request names no operation"));
+            return Ok((failed(400, "the request names no operation"), None));
         };
-        Ok(match (operation.name(), own) {
+        let answer = match (operation.name(), own) {
             ("READ", own) => self.read(own, &operation),
             ("QUERY", _) => self.query(&operation),
             (name, Some(queue)) if name.starts_with("com.microsoft:") => {
-                self.service_bus(peer, queue, &operation)
+                return Ok(match self.service_bus(peer, queue, &operation) {
+                    Ok((answer, change)) => (answer, Some(change)),
+                    Err(answer) => (answer, None),
+                });
             }
             _ => failed(501, "the operation is not one of this node"),
-        })
+        };
+        Ok((answer, None))
     }
 
     fn read(&self, own: Option<&Str>, operation: &Operation) -> Answer {

@@ -3,12 +3,13 @@
 use amqp_proto::{
     CommandError, Connection, Delivery, ReceiverId,
     extensions::StatusSpelling,
+    frame::Payload,
     message::{Message, MessageError, ParseOptions},
     spec::{
         definitions::{AmqpError, ErrorCondition},
         messaging::MESSAGE_FORMAT,
     },
-    types::Value,
+    types::{Str, Value},
 };
 
 use crate::{address::node_name, node::Node, services::Service};
@@ -44,12 +45,11 @@ impl Node {
         let read = |error: MessageError| malformed(&error.to_string());
         let request = Message::parse(delivery.payload.clone(), &ParseOptions::default()).map_err(read)?;
         let reply_to = request.reply_to().map_err(read)?;
-        // Before anything changes that the client would not hear of.
         let outlet = self.services.outlet(peer, &service, reply_to.as_ref())?;
-        let (status, body) = match &service {
+        let ((status, body), change) = match &service {
             Service::Management(queue) => self.operate(peer, queue.as_ref(), &request).map_err(read)?,
             Service::Cbs => match self.services.take_token(peer, connection, &request)? {
-                Some(status) => (status, Value::Null),
+                Some(status) => ((status, Value::Null), None),
                 // The outcome of the request is its answer.
                 None => return Ok(()),
             },
@@ -61,10 +61,19 @@ impl Node {
             answer = answer.application_property("status-code", status.code);
         }
         let answer = answer.value(body).build();
-        if let Some(outlet) = outlet {
-            return self.services.post(peer, connection, outlet, &answer, &self.room);
+        // Nothing changes that the client would not hear of.
+        match outlet {
+            Some(outlet) => self.services.post(peer, connection, outlet, &answer, &self.room)?,
+            None => self.put_answer(peer, reply_to, answer)?,
         }
-        // The client has no link from the service, but a queue of its own for answers.
+        if let Some(change) = change {
+            change(self);
+        }
+        Ok(())
+    }
+
+    /// Puts an answer into the client's own queue, if it has no link from the service.
+    fn put_answer(&mut self, peer: usize, reply_to: Option<Str>, answer: Payload) -> Result<(), AmqpError> {
         let address = reply_to.ok_or_else(|| not_found("there is no link for the answer"))?;
         let name = node_name(&address).filter(|name| self.get(name).is_some());
         let name = name.ok_or_else(|| not_found("`reply-to` names no link and no queue"))?;

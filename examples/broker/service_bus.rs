@@ -10,7 +10,7 @@ use amqp_proto::{
 
 use crate::{
     dead_letter,
-    management::{Answer, failed, ok},
+    management::{Answer, Change, failed, ok},
     node::Node,
     parked::lock_end,
     queue::Queue,
@@ -28,135 +28,156 @@ const BYTES: usize = 1 << 20;
 /// The tokens of deferred messages have this bit, those of deliveries have not: they count from 1.
 const DEFERRED: u128 = 1 << 127;
 
+/// The answer to an operation with what it changes, or to one that changes nothing.
+type Done = Result<(Answer, Change), Answer>;
+
 impl Node {
     /// Returns the answer to an operation on a queue.
-    pub(crate) fn service_bus(&mut self, peer: usize, name: &Str, operation: &Operation) -> Answer {
+    pub(crate) fn service_bus(&mut self, peer: usize, name: &Str, operation: &Operation) -> Done {
         let body = operation.body_value();
-        let is_there = self.get(name).is_some();
-        match operation.name() {
-            "com.microsoft:schedule-message" => self.schedule(peer, name, body),
-            "com.microsoft:update-disposition" if is_there => self.update_disposition(name, body),
-            "com.microsoft:cancel-scheduled-message" if is_there => self.cancel_scheduled(name, body),
-            "com.microsoft:peek-message" if is_there => {
-                self.get(name).map_or_else(nothing, |it| peek(it, body))
-            }
-            "com.microsoft:receive-by-sequence-number" if is_there => self.receive_deferred(name, body),
-            "com.microsoft:renew-lock" if is_there => {
-                self.get_mut(name).map_or_else(nothing, |it| renew(it, body))
-            }
+        if operation.name() == "com.microsoft:schedule-message" {
+            return self.schedule(peer, name, body);
+        }
+        let is_known = matches!(
+            operation.name(),
             "com.microsoft:update-disposition"
-            | "com.microsoft:cancel-scheduled-message"
-            | "com.microsoft:peek-message"
-            | "com.microsoft:receive-by-sequence-number"
-            | "com.microsoft:renew-lock" => failed(404, "there is no such queue"),
-            _ => failed(501, "the operation is not one of this node"),
+                | "com.microsoft:cancel-scheduled-message"
+                | "com.microsoft:peek-message"
+                | "com.microsoft:receive-by-sequence-number"
+                | "com.microsoft:renew-lock"
+        );
+        if !is_known {
+            return Err(failed(501, "the operation is not one of this node"));
+        }
+        let queue = self.get_mut(name).ok_or_else(|| failed(404, "there is no such queue"))?;
+        let name = name.clone();
+        match operation.name() {
+            "com.microsoft:update-disposition" => update_disposition(name, queue, body),
+            "com.microsoft:cancel-scheduled-message" => cancel_scheduled(name, queue, body),
+            "com.microsoft:receive-by-sequence-number" => receive_deferred(name, queue, body),
+            "com.microsoft:renew-lock" => renew(name, queue, body),
+            _ => Err(peek(queue, body)),
         }
     }
 
-    fn schedule(&mut self, peer: usize, name: &Str, body: &Value) -> Answer {
-        let mut numbers = Vec::new();
-        for message in messages(body) {
-            let payload = Payload::from(message);
-            if Message::try_from(payload.clone()).is_err() {
-                return failed(400, "one of the messages is malformed");
-            }
+    /// Schedules all the messages of a request, or none.
+    fn schedule(&mut self, peer: usize, name: &Str, body: &Value) -> Done {
+        let payloads: Vec<_> = messages(body).into_iter().map(Payload::from).collect();
+        if payloads.is_empty() {
+            return Err(failed(400, "there are no messages"));
+        }
+        if payloads.iter().any(|payload| Message::try_from(payload.clone()).is_err()) {
+            return Err(failed(400, "one of the messages is malformed"));
+        }
+        let mut due = Vec::new();
+        for payload in payloads {
             // One without a time, or with a past one, is due now.
             let time = scheduled_time(MESSAGE_FORMAT, &payload).unwrap_or_else(now);
             let payload = self.identified(payload);
             let stored = self.queue(name).ok().and_then(|queue| {
                 let message = Stored::new(peer, MESSAGE_FORMAT, payload, queue.room())?;
-                let number = queue.take_number();
-                queue.parked.schedule(number, time, message);
-                Some(number)
+                Some((queue.take_number(), time, message))
             });
             self.note(name);
-            self.set_alarm(name);
-            match stored {
-                Some(number) => numbers.push(number),
-                None => return failed(403, "the queue or the broker is full"),
+            due.push(stored.ok_or_else(|| failed(403, "the queue or the broker is full"))?);
+        }
+        let numbers: Vec<_> = due.iter().map(|(number, ..)| *number).collect();
+        let name = name.clone();
+        let change = move |node: &mut Self| {
+            if let Some(queue) = node.get_mut(&name) {
+                due.into_iter()
+                    .for_each(|(number, time, message)| queue.parked.schedule(number, time, message));
+            }
+            node.set_alarm(&name);
+            node.note(&name);
+        };
+        Ok((ok(sequence_numbers(&numbers)), Box::new(change)))
+    }
+}
+
+fn cancel_scheduled(name: Str, queue: &Queue, body: &Value) -> Done {
+    let numbers = numbers(body, "sequence-numbers");
+    if numbers.is_empty() || !numbers.iter().all(|number| queue.parked.is_scheduled(*number)) {
+        return Err(not_found());
+    }
+    let change = move |node: &mut Node| {
+        if let Some(queue) = node.get_mut(&name) {
+            numbers.into_iter().for_each(|number| drop(queue.parked.cancel(number)));
+        }
+        node.set_alarm(&name);
+        node.note(&name);
+    };
+    Ok((ok(Map::<Str>::new()), Box::new(change)))
+}
+
+/// Hands out deferred messages, each with a lock, or for good.
+fn receive_deferred(name: Str, queue: &mut Queue, body: &Value) -> Done {
+    let (now, mut bytes, mut entries) = (now(), 0_usize, Vec::new());
+    let delete = number(body, "receiver-settle-mode") == Some(0);
+    let numbers = numbers(body, "sequence-numbers");
+    if numbers.len() > MESSAGES {
+        return Err(failed(400, "these are too many messages"));
+    }
+    if numbers.is_empty() || !numbers.iter().all(|number| queue.parked.deferred(*number, now).is_some()) {
+        return Err(not_found());
+    }
+    let mut taken: Vec<(u64, Option<(Uuid, Timestamp)>)> = Vec::new();
+    for number in numbers {
+        // One that is there twice is handed out once.
+        let is_taken = taken.iter().any(|(earlier, _)| *earlier == number);
+        let Some(message) = queue.parked.deferred(number, now).filter(|_| !is_taken) else { continue };
+        bytes = bytes.saturating_add(message.len());
+        if bytes > BYTES && !entries.is_empty() {
+            break;
+        }
+        let lock = (!delete).then(|| {
+            queue.tag += 1;
+            (Uuid::from_u128(DEFERRED | (queue.tag - 1)), lock_end(now))
+        });
+        entries.push(entry(message.numbered(number, lock.map(|(_, end)| end)), lock.map(|(token, _)| token)));
+        taken.push((number, lock));
+    }
+    let change = move |node: &mut Node| {
+        let Some(queue) = node.get_mut(&name) else { return };
+        for (number, lock) in taken {
+            match lock {
+                Some((token, end)) => queue.parked.lock(number, token, end),
+                None => drop(queue.parked.take(number)),
             }
         }
-        if numbers.is_empty() { failed(400, "there are no messages") } else { ok(sequence_numbers(&numbers)) }
-    }
+        node.note(&name);
+    };
+    Ok((with_messages(entries), Box::new(change)))
+}
 
-    fn cancel_scheduled(&mut self, name: &Str, body: &Value) -> Answer {
-        let Some(queue) = self.get_mut(name) else { return nothing() };
-        let numbers = numbers(body, "sequence-numbers");
-        if numbers.is_empty() || !numbers.iter().all(|number| queue.parked.is_scheduled(*number)) {
-            return not_found();
-        }
-        numbers.into_iter().for_each(|number| drop(queue.parked.cancel(number)));
-        self.set_alarm(name);
-        self.note(name);
-        ok(Map::<Str>::new())
+/// Gives deferred messages an outcome. Those that were delivered on a link get it there.
+fn update_disposition(name: Str, queue: &Queue, body: &Value) -> Done {
+    let (now, tokens) = (now(), tokens(body));
+    let found: Vec<u64> = tokens.iter().filter_map(|token| queue.parked.locked(*token, now)).collect();
+    if found.is_empty() || found.len() != tokens.len() {
+        return Err(lock_lost());
     }
-
-    /// Hands out deferred messages, each with a lock, or for good.
-    fn receive_deferred(&mut self, name: &Str, body: &Value) -> Answer {
-        let Some(queue) = self.get_mut(name) else { return nothing() };
-        let (now, mut bytes, mut entries) = (now(), 0_usize, Vec::new());
-        let delete = number(body, "receiver-settle-mode") == Some(0);
-        let numbers = numbers(body, "sequence-numbers");
-        if numbers.len() > MESSAGES {
-            return failed(400, "these are too many messages");
-        }
-        if numbers.is_empty() || !numbers.iter().all(|number| queue.parked.deferred(*number, now).is_some()) {
-            return not_found();
-        }
-        for number in numbers {
-            // A number that is there twice is locked by now.
-            let Some(message) = queue.parked.deferred(number, now) else { continue };
-            bytes = bytes.saturating_add(message.len());
-            if bytes > BYTES && !entries.is_empty() {
-                break;
-            }
-            let end = (!delete).then(|| lock_end(now));
-            let payload = message.numbered(number, end);
-            let token = end.map(|end| {
-                let token = Uuid::from_u128(DEFERRED | queue.tag);
-                queue.tag += 1;
-                queue.parked.lock(number, token, end);
-                token
-            });
-            if delete {
-                queue.parked.take(number);
-            }
-            entries.push(entry(payload, token));
-        }
-        self.note(name);
-        with_messages(entries)
+    let status = text(body, "disposition-status");
+    if !matches!(status.as_deref(), Some("completed" | "abandoned" | "defered" | "suspended")) {
+        return Err(failed(400, "the disposition is not known"));
     }
-
-    /// Gives deferred messages an outcome. Those that were delivered on a link get it there.
-    fn update_disposition(&mut self, name: &Str, body: &Value) -> Answer {
-        let Some(queue) = self.get_mut(name) else { return nothing() };
-        let now = now();
-        let found: Vec<u64> =
-            tokens(body).into_iter().filter_map(|token| queue.parked.locked(token, now)).collect();
-        if found.is_empty() || found.len() != tokens(body).len() {
-            return lock_lost();
-        }
+    let error = dead_letter::error(text(body, "deadletter-reason"), text(body, "deadletter-description"));
+    let change = move |node: &mut Node| {
+        let Some(queue) = node.get_mut(&name) else { return };
         let mut rejections = Vec::new();
-        match text(body, "disposition-status").as_deref() {
+        match status.as_deref() {
             Some("completed") => found.into_iter().for_each(|number| drop(queue.parked.take(number))),
+            Some("suspended") => rejections.extend(found.into_iter().filter_map(|number| {
+                let message = queue.parked.take(number)?;
+                Some(Rejection { place: number, message, error: error.clone() })
+            })),
             // It stays deferred, as at Service Bus.
-            Some("abandoned" | "defered") => {
-                found.into_iter().for_each(|number| queue.parked.unlock(number));
-            }
-            Some("suspended") => {
-                let error =
-                    dead_letter::error(text(body, "deadletter-reason"), text(body, "deadletter-description"));
-                rejections.extend(found.into_iter().filter_map(|number| {
-                    let message = queue.parked.take(number)?;
-                    Some(Rejection { place: number, message, error: error.clone() })
-                }));
-            }
-            _ => return failed(400, "the disposition is not known"),
+            _ => found.into_iter().for_each(|number| queue.parked.unlock(number)),
         }
-        self.bury(name, rejections);
-        self.note(name);
-        ok(Map::<Str>::new())
-    }
+        node.bury(&name, rejections);
+        node.note(&name);
+    };
+    Ok((ok(Map::<Str>::new()), Box::new(change)))
 }
 
 /// Returns messages without acquiring them: those available, deferred and scheduled, by their numbers.
@@ -181,20 +202,26 @@ fn peek(queue: &Queue, body: &Value) -> Answer {
 }
 
 /// Renews locks: those of deferred messages, and those of deliveries, which last as long as their links.
-fn renew(queue: &mut Queue, body: &Value) -> Answer {
+fn renew(name: Str, queue: &Queue, body: &Value) -> Done {
     let (tokens, now) = (tokens(body), now());
     let end: Timestamp = lock_end(now);
+    let mut found = Vec::new();
     for token in &tokens {
         match queue.parked.locked(*token, now) {
-            Some(number) => queue.parked.renew(number, end),
+            Some(number) => found.push(number),
             None if queue.tokens.contains(&tag_of(*token)) => {}
-            None => return lock_lost(),
+            None => return Err(lock_lost()),
         }
     }
     if field(body, "lock-tokens").is_none() {
-        return failed(400, "there are no lock tokens");
+        return Err(failed(400, "there are no lock tokens"));
     }
-    ok(expirations(tokens.len(), end))
+    let change = move |node: &mut Node| {
+        if let Some(queue) = node.get_mut(&name) {
+            found.into_iter().for_each(|number| queue.parked.renew(number, end));
+        }
+    };
+    Ok((ok(expirations(tokens.len(), end)), Box::new(change)))
 }
 
 fn with_messages(entries: Vec<Value>) -> Answer {

@@ -177,6 +177,14 @@ impl Services {
     ) -> Result<(), AmqpError> {
         let outlet = self.clients.get_mut(&peer).and_then(|client| client.outlets.get_mut(&id));
         if let Some(outlet) = outlet {
+            let attach = connection.sender_ref(id).ok().and_then(|link| link.remote_attach());
+            let max = attach.and_then(|attach| attach.max_message_size).filter(|max| *max > 0);
+            if max.is_some_and(|max| answer.len() as u64 > max) {
+                return Err(AmqpError::described(
+                    ErrorCondition::MessageSizeExceeded,
+                    "the answer is too large",
+                ));
+            }
             // A copy, so that the answer keeps no block of the request.
             let charge = room.take(answer.len()).ok_or_else(full)?;
             outlet.waiting.push_back((answer.detach(), charge));
@@ -193,8 +201,7 @@ impl Services {
         while let Some((answer, _)) = outlet.waiting.front() {
             let options = SendOptions::new().settled(outlet.settled);
             match sender.send_with(outlet.tag, answer.clone(), &options) {
-                // An answer that the client does not take can only be dropped.
-                Ok(_) | Err(CommandError::TooLarge { .. }) => drop(outlet.waiting.pop_front()),
+                Ok(_) => drop(outlet.waiting.pop_front()),
                 Err(_) => return,
             }
             outlet.tag = outlet.tag.wrapping_add(1);

@@ -27,7 +27,7 @@ use bytes::Bytes;
 use crate::support::*;
 
 /// Connects a client that has put a token, as those of Azure do first.
-fn client(broker: &Broker) -> (End, SessionId) {
+pub(crate) fn client(broker: &Broker) -> (End, SessionId) {
     let (mut end, session) = End::client(broker);
     let config = CbsConfig::new("test").form(CbsForm::PutToken);
     let mut cbs = Cbs::attach(&mut end.connection, session, config).unwrap();
@@ -88,7 +88,7 @@ impl Manager {
     }
 }
 
-fn longs(numbers: &[i64]) -> Array {
+pub(crate) fn longs(numbers: &[i64]) -> Array {
     numbers.iter().copied().collect()
 }
 
@@ -141,7 +141,7 @@ fn send_text(end: &mut End, session: SessionId, body: &str) {
 }
 
 /// Attaches a receiver as Azure's clients do.
-fn receiver(end: &mut End, session: SessionId, address: &str) -> ReceiverId {
+pub(crate) fn receiver(end: &mut End, session: SessionId, address: &str) -> ReceiverId {
     let config = ReceiverConfig::from(address).rcv_settle_mode(ReceiverSettleMode::Second);
     end.receiver(session, config.credit(CreditPolicy::Manual))
 }
@@ -327,7 +327,7 @@ fn dead_letter_without_room_stays_in_its_queue() {
 }
 
 /// Sends a message and defers it. Returns its number.
-fn deferred(end: &mut End, session: SessionId, from: ReceiverId, body: &str) -> i64 {
+pub(crate) fn deferred(end: &mut End, session: SessionId, from: ReceiverId, body: &str) -> i64 {
     send_text(end, session, body);
     let (delivery, message) = take(end, from);
     end.connection.receiver(from).unwrap().modify(delivery.id, defer()).unwrap();
@@ -459,12 +459,15 @@ fn scheduled_messages_arrive_at_their_time_unless_they_are_cancelled() {
     }
     // A past time is as good as now, and garbage is refused.
     assert_eq!(manager.ask(&mut end, "schedule-message", schedule(&[message("past", -day)])).0, 200);
-    let (_, message) = take(&mut end, from);
-    assert_eq!(message.body_as::<Bytes>().unwrap(), "past");
+    let (_, past) = take(&mut end, from);
+    assert_eq!(past.body_as::<Bytes>().unwrap(), "past");
+    // All of them, or none.
     let garbage = Payload::from(Bytes::from_static(b"garbage"));
-    assert_eq!(manager.ask(&mut end, "schedule-message", schedule(&[garbage])).0, 400);
+    let asked = schedule(&[message("past", -day), message("late", day), garbage]);
+    assert_eq!(manager.ask(&mut end, "schedule-message", asked).0, 400);
     let (_, body) = manager.call(&mut end, &Operation::read("queue", Entity::Name("q")));
     assert_eq!(get(&body, "scheduled"), &Value::from(1_u64));
+    assert_eq!(get(&body, "messages"), &Value::from(0_u64));
 }
 
 #[test]

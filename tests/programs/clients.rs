@@ -174,6 +174,14 @@ fn fg4g_send_goes_on_after_a_drain_that_was_taken_back() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
+/// Its own pause counted as the peer's silence.
+#[test]
+fn fg4h_send_waits_for_its_rate_however_short_its_patience_with_the_peer() {
+    let broker = Broker::start(&[]);
+    let ended = broker.send("q", &["--count", "3", "--rate", "2", "--timeout", "250"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
 /// The link's event came first, and named the condition alone.
 #[test]
 fn ff4d_send_and_receive_name_the_reason_of_their_session() {

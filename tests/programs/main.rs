@@ -22,4 +22,5 @@ mod stopping;
 mod support;
 mod texts;
 mod tls;
+mod unheard;
 mod websocket;

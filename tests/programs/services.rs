@@ -248,7 +248,7 @@ fn ask(end: &mut End, sender: SenderId, number: u64, reply_to: &str) -> Delivery
 }
 
 /// Waits for the outcome of a delivery.
-fn outcome(end: &mut End, delivery: DeliveryId) -> Option<DeliveryState> {
+pub(crate) fn outcome(end: &mut End, delivery: DeliveryId) -> Option<DeliveryState> {
     end.until(|event| match event {
         Event::DeliverySettled { first, last, state, .. } if (*first..=*last).contains(&delivery) => {
             Some(state.clone())
@@ -258,7 +258,7 @@ fn outcome(end: &mut End, delivery: DeliveryId) -> Option<DeliveryState> {
 }
 
 /// Waits for a delivery to be rejected. Returns the condition.
-fn rejection(end: &mut End, delivery: DeliveryId) -> String {
+pub(crate) fn rejection(end: &mut End, delivery: DeliveryId) -> String {
     match outcome(end, delivery) {
         Some(DeliveryState::Rejected(rejected)) => {
             rejected.error.as_ref().unwrap().condition.as_str().to_owned()
@@ -267,7 +267,7 @@ fn rejection(end: &mut End, delivery: DeliveryId) -> String {
     }
 }
 
-fn answer(end: &mut End) -> (Message, i32) {
+pub(crate) fn answer(end: &mut End) -> (Message, i32) {
     let payload = end.until(|event| match event {
         Event::Delivery { delivery, .. } => Some(delivery.payload.clone()),
         _ => None,
