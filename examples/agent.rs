@@ -42,7 +42,7 @@ use amqp_proto::{
     frame::Payload,
     message::Message,
     sasl::Mechanism,
-    spec::definitions::AmqpError,
+    spec::{definitions::AmqpError, delivery_state::DeliveryState},
     types::Symbol,
 };
 use bytes::{Buf, BytesMut};
@@ -72,6 +72,9 @@ struct Options {
     /// A token for the queue: a shared access signature, or else a JSON web token.
     #[arg(long, value_name = "TOKEN", requires = "url")]
     cbs: Option<String>,
+    /// Give up after this many milliseconds without an event, an outcome or a message.
+    #[arg(long, value_name = "MS", default_value_t = 30_000)]
+    timeout: u64,
     #[command(flatten)]
     tls: TlsOptions,
 }
@@ -87,6 +90,8 @@ struct Program {
     /// The audience, and the token that is still to be put.
     cbs: Option<(String, Token)>,
     received: usize,
+    /// Something has come from the peer since that was asked for.
+    has_moved: bool,
     /// The last error.
     failure: Option<AnyError>,
 }
@@ -106,6 +111,7 @@ fn on_event(shared: &Rc<RefCell<Program>>, event: &str, error_detail: Option<&st
     let line = format!("{event}{}", error_detail.map(|detail| format!(": {detail}")).unwrap_or_default());
     print(&line);
     let mut program = shared.borrow_mut();
+    program.has_moved = true;
     match event {
         "CONNECTION_OPEN" => match program.cbs.take() {
             Some((audience, token)) => {
@@ -133,12 +139,21 @@ fn on_event(shared: &Rc<RefCell<Program>>, event: &str, error_detail: Option<&st
             let Some(sender) = &program.sender else { return };
             for number in 1..=MESSAGES {
                 let message = Message::builder().data(format!("message {number}")).build();
-                let on_outcome =
-                    move |outcome: Option<&_>| print(&format_args!("message {number}: {outcome:?}"));
+                let for_outcomes = shared.clone();
+                let on_outcome = move |outcome: Option<&DeliveryState>| {
+                    print(&format_args!("message {number}: {outcome:?}"));
+                    for_outcomes.borrow_mut().on_outcome(number, outcome);
+                };
                 if let Err(error) = sender.send_with_outcome(message, on_outcome) {
                     print(&format_args!("message {number} was not sent: {error}"));
                 }
             }
+        }
+        "SENDER_CLOSED" | "SENDER_DETACHED" | "RECEIVER_CLOSED" | "RECEIVER_DETACHED"
+            if program.connection.is_some() =>
+        {
+            program.failure = Some(about(event, "the peer ended it"));
+            program.close_all();
         }
         _ if error_detail.is_some() => {
             // The last event of a connection that failed is its own, after those of its links and sessions.
@@ -164,10 +179,42 @@ impl Program {
         self.session = self.connection.as_ref().and_then(|it| it.open_session(None).ok());
     }
 
+    fn on_outcome(&mut self, number: usize, outcome: Option<&DeliveryState>) {
+        self.has_moved = true;
+        if let Some(outcome) = outcome.filter(|outcome| **outcome != DeliveryState::ACCEPTED) {
+            let what = format!("message {number} was not accepted: {}", outcome.type_name());
+            self.failure = Some(about(what, "see the line of its outcome for the reason"));
+            self.close_all();
+        }
+    }
+
     fn on_received(&mut self) {
+        self.has_moved = true;
         self.received += 1;
         if self.received == MESSAGES {
             self.close_all();
+        }
+    }
+
+    /// True if something has come from the peer since this was asked.
+    fn has_moved(&mut self) -> bool {
+        std::mem::take(&mut self.has_moved)
+    }
+
+    fn give_up(&mut self, what: String) {
+        self.failure = Some(about(what, "see the peer's log, or raise --timeout"));
+        self.close_all();
+    }
+
+    /// Returns the first of what went wrong.
+    fn result(&mut self) -> Result<()> {
+        match (self.failure.take(), UNPRINTED.get()) {
+            (Some(failure), _) => Err(failure),
+            (None, Some(error)) => Err(about("standard output", io::Error::from(error.kind()))),
+            _ if self.received < MESSAGES => {
+                Err(about("not every message arrived", "pass the --address of a queue of its own"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -227,10 +274,23 @@ fn run_with_broker(url: &str, options: &Options) -> Result<()> {
     agent.connection_mut(id).ok_or("the connection has ended")?.set_tunnel(tunnel)?;
     let (clock, mut input, mut progress) = (std::time::Instant::now(), BytesMut::new(), Progress::NeedInput);
     let now = || Instant::from_millis(u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let patience = Duration::from_millis(options.timeout);
+    let mut last = now();
     loop {
         agent.run_callbacks(now());
+        if program.borrow_mut().has_moved() {
+            last = now();
+        }
+        let is_closing = program.borrow().connection.is_none();
+        let left = patience.saturating_sub(now().saturating_since(last));
+        if left.is_zero() && !is_closing {
+            let what = format!("neither an event nor a message in {} ms", options.timeout);
+            program.borrow_mut().give_up(what);
+            continue;
+        }
         let has_output = agent.poll_transmit(id, now()).is_some_and(|output| output.has_remaining());
         let wait = agent.poll_timeout().map(|deadline| deadline.saturating_since(now()));
+        let wait = if is_closing { wait } else { Some(wait.map_or(left, |wait| wait.min(left))) };
         set_time(&transport.socket, wait.filter(|_| !has_output && !transport.is_behind()))?;
         let output = agent.poll_transmit(id, now()).filter(Buf::has_remaining);
         match output.map(|mut output| write_some(&mut transport, &mut output)) {
@@ -262,16 +322,8 @@ fn run_with_broker(url: &str, options: &Options) -> Result<()> {
     transport.end_output();
     let _ = transport.flush();
 
-    let mut program = program.borrow_mut();
-    print(&format_args!("{} messages received, {:?}", program.received, agent.counts()));
-    match (program.failure.take(), UNPRINTED.get()) {
-        (Some(failure), _) => Err(failure),
-        (None, Some(error)) => Err(about("standard output", io::Error::from(error.kind()))),
-        _ if program.received < MESSAGES => {
-            Err(about("not every message arrived", "pass the --address of a queue of its own"))
-        }
-        _ => Ok(()),
-    }
+    print(&format_args!("{} messages received, {:?}", program.borrow().received, agent.counts()));
+    program.borrow_mut().result()
 }
 
 /// Has the socket calls wait for this long at most: until the deadline, which there always is for the idle time-out. While

@@ -215,6 +215,9 @@ fn run(arguments: &Arguments) -> Result<()> {
     );
     done?;
     shown.map_err(|error| about("standard output", error))?;
+    if let Some(error) = printer.unreadable {
+        return Err(about("a message that is malformed was rejected", error));
+    }
     match arguments.count {
         Some(count) if received < count => {
             let what = format!("{received} of {count} messages came");

@@ -74,7 +74,7 @@ struct Arguments {
     /// Messages per second at most.
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
-    /// Give up after this many milliseconds without an event: neither credit nor an outcome.
+    /// Give up after this many milliseconds in which there is neither credit nor an outcome.
     #[arg(long, value_name = "MS")]
     timeout: Option<u64>,
 }
@@ -180,7 +180,7 @@ fn send(
     let sender = client.session()?.attach_sender(config)?;
     let (mut open, mut due, mut start) = (false, None, Instant::now());
     let patience = arguments.timeout.map(Duration::from_millis);
-    // The time of the last event, or of a message's turn.
+    // The time of the last outcome or message, or of a message's turn.
     let mut last = Instant::now();
     while !open || counts.sent < arguments.count || (!arguments.settled && counts.confirmed() < counts.sent) {
         // Between messages of a rate nobody waits for the peer, once it has confirmed those before.
@@ -188,13 +188,14 @@ fn send(
         let give_up = patience.filter(|_| waits).and_then(|patience| last.checked_add(patience));
         let event = client.next_event(due.into_iter().chain(give_up).min())?;
         let is_turn = due.is_some_and(|due| due <= Instant::now());
-        if event.is_some() || is_turn {
+        if is_turn {
             last = Instant::now();
         }
         match event {
-            Some(Event::SenderOpen { .. }) => (open, start) = (true, Instant::now()),
-            Some(Event::DeliverySettled { first, last, state, .. }) => {
-                counts.settled(first.through(last), state.as_ref());
+            Some(Event::SenderOpen { .. }) => (open, start, last) = (true, Instant::now(), Instant::now()),
+            Some(Event::DeliverySettled { first, last: until, state, .. }) => {
+                last = Instant::now();
+                counts.settled(first.through(until), state.as_ref());
                 bar.set_position(counts.confirmed());
                 continue;
             }
@@ -210,14 +211,17 @@ fn send(
             None if client.peer.connection.is_closed() => {
                 return Err(about("the connection is over", "start it again"));
             }
-            None if is_turn => {}
-            None => {
-                let waited = arguments.timeout.unwrap_or_default();
-                let what = format!("neither credit nor an outcome in {waited} ms");
-                return Err(about(what, "receive from the address to make room, or raise --timeout"));
-            }
+            None => {}
         }
+        let sent = counts.sent;
         due = if open { fill(client, sender, arguments, counts, start)? } else { None };
+        if counts.sent > sent {
+            last = Instant::now();
+        } else if !is_turn && give_up.is_some_and(|give_up| give_up <= Instant::now()) {
+            let waited = arguments.timeout.unwrap_or_default();
+            let what = format!("neither credit nor an outcome in {waited} ms");
+            return Err(about(what, "receive from the address to make room, or raise --timeout"));
+        }
         if arguments.settled {
             bar.set_position(counts.sent);
         }

@@ -8,12 +8,15 @@ use std::{
 use amqp_proto::{
     Delivery, DeliveryId, ReceiverId,
     message::{Body, Message, ParseOptions},
-    spec::messaging::MESSAGE_FORMAT,
+    spec::{
+        definitions::{AmqpError, ErrorCondition},
+        messaging::MESSAGE_FORMAT,
+    },
     types::Value,
 };
 
 use crate::{
-    advice::about,
+    advice::{AnyError, about},
     client::{Client, Result, unless_late},
 };
 
@@ -28,21 +31,34 @@ pub struct Printer {
     /// Deliveries that are not settled yet, each with the end of its body in `bytes`.
     waiting: VecDeque<(ReceiverId, DeliveryId, usize)>,
     pub printed: u64,
+    /// Why the first message was rejected that could not be read.
+    pub unreadable: Option<AnyError>,
 }
 
 impl Printer {
     pub fn new(quiet: bool) -> Result<Self> {
-        Ok(Self { out: output()?, quiet, bytes: Vec::new(), waiting: VecDeque::new(), printed: 0 })
+        Ok(Self {
+            out: output()?,
+            quiet,
+            bytes: Vec::new(),
+            waiting: VecDeque::new(),
+            printed: 0,
+            unreadable: None,
+        })
     }
 
     /// Takes a message, whose body is written by the next [`flush`](Self::flush) at the latest.
     pub fn print(&mut self, client: &mut Client, receiver: ReceiverId, delivery: Delivery) -> Result<()> {
         let (id, start) = (delivery.id, self.bytes.len());
         let done = if self.quiet { Ok(()) } else { format(delivery, &mut self.bytes) };
-        if done.is_err() {
+        if let Err(error) = done {
+            // Whoever gets it next cannot read it either.
             self.bytes.truncate(start);
-            release(client, receiver, id);
-            return done;
+            let reason = AmqpError::described(ErrorCondition::DecodeError, error.to_string());
+            let link = client.peer.connection.receiver(receiver);
+            unless_late(link.and_then(|mut link| link.reject(id, Some(reason))))?;
+            self.unreadable = self.unreadable.take().or(Some(error));
+            return Ok(());
         }
         self.waiting.push_back((receiver, id, self.bytes.len()));
         if self.bytes.len() >= BATCH { self.flush(client) } else { Ok(()) }

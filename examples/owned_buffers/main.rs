@@ -41,6 +41,8 @@ const SIZE: usize = 100_000;
 const BLOCK: usize = 256 * 1024;
 const LEAST: usize = 16 * 1024;
 const QUEUE: &str = "owned_buffers";
+/// The time without an outcome or a message after which the broker is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The messages that are sent, and their progress.
 struct Job {
@@ -63,6 +65,7 @@ impl Job {
         let mut ring = Ring::new(socket);
         let (mut input, mut progress) = (Chunks::default(), Progress::NeedInput);
         let mut spare = Some(BytesMut::new());
+        let (mut done, mut last) = (0, start);
         loop {
             while let Some(event) = self.engine.poll_event() {
                 self.on_event(event)?;
@@ -96,9 +99,14 @@ impl Job {
                 progress = self.engine.handle_input(now(), &mut input);
                 continue;
             }
-            let deadline = self.engine.poll_timeout();
+            if done < self.settled + self.received {
+                (done, last) = (self.settled + self.received, Instant::now());
+            } else if last.elapsed() >= PATIENCE {
+                return Err(about("neither an outcome nor a message came", "see the broker's log"));
+            }
             let after = |at: amqp_proto::Instant| start + at.saturating_since(amqp_proto::Instant::default());
-            ring.set_deadline(deadline.map(after));
+            let deadline = self.engine.poll_timeout().map(after);
+            ring.set_deadline(deadline.into_iter().chain([last + PATIENCE]).min());
             match ring.completion().await {
                 Completion::Read(BufResult(Ok(count), mut buffer)) if count > 0 => {
                     input.push(buffer.split().freeze());

@@ -11,6 +11,8 @@ mod server;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt::Arguments,
+    io::{self, Write},
     net::SocketAddr,
     process::ExitCode,
     sync::Arc,
@@ -46,6 +48,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The time without a frame after which the other side counts as lost.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// Prints a line.
+fn print(line: Arguments<'_>) -> Result<()> {
+    writeln!(io::stdout(), "{line}").map_err(|error| about("standard output", error))
+}
+
 /// Sends all messages, over as many connections as it takes. A message without an outcome is sent again.
 async fn client(server: SocketAddr, tls: TlsConnector) -> Result<()> {
     let mut left: BTreeSet<u64> = (0..COUNT).collect();
@@ -53,8 +60,8 @@ async fn client(server: SocketAddr, tls: TlsConnector) -> Result<()> {
     for _ in 0..TRIES {
         match send_all(server, &tls, &mut left).await {
             Ok(()) if left.is_empty() => return Ok(()),
-            Ok(()) => println!("client: the server has closed, {} messages left", left.len()),
-            Err(error) => println!("client: {error}, {} messages left", left.len()),
+            Ok(()) => print(format_args!("client: the server has closed, {} messages left", left.len()))?,
+            Err(error) => print(format_args!("client: {error}, {} messages left", left.len()))?,
         }
         time::sleep(pause).await;
         pause *= 2;
@@ -99,7 +106,7 @@ async fn send_all(server: SocketAddr, tls: &TlsConnector, left: &mut BTreeSet<u6
                 }
             }
             event => {
-                println!("client: {}", event.name());
+                print(format_args!("client: {}", event.name()))?;
                 // The last event of a connection that failed is its own, after those of its links and sessions.
                 failure = event.error_detail().map(|detail| detail.to_string()).or(failure);
             }

@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::{IDLE, PATIENCE, Result, driver::Driver};
+use crate::{IDLE, PATIENCE, Result, driver::Driver, print};
 
 /// The number of deliveries after which the first connection is lost.
 const LOST_AFTER: u64 = 40;
@@ -73,12 +73,12 @@ async fn serve(
             Some(Event::Delivery { receiver, delivery }) => {
                 received += 1;
                 if lost_after == Some(received) {
-                    println!("server: drops the connection");
+                    print(format_args!("server: drops the connection"))?;
                     return Ok(());
                 }
                 driver.engine().receiver(receiver)?.accept(delivery.id)?;
             }
-            Some(event) => println!("server: {}", event.name()),
+            Some(event) => print(format_args!("server: {}", event.name()))?,
             None => return Ok(()),
         }
     }

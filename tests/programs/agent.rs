@@ -114,6 +114,38 @@ fn agent_that_cannot_connect_names_the_reason() {
     }
 }
 
+/// It waited for good, for messages that would never come.
+#[test]
+fn agent_whose_messages_are_rejected_names_the_outcome() {
+    let broker = Broker::start(&["--max-bytes", "9000"]);
+    assert_eq!(broker.send("q", &["--size", "1"]).code, Some(0));
+    assert_eq!(broker.send("other", &["--size", "6000"]).code, Some(0));
+    // So that the room that is left is less than a message takes.
+    while broker.send("other", &["--size", "1"]).code == Some(0) {}
+    let ended = run("agent", &["--url", &broker.url("q")]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("was not accepted: "), "{ended:?}");
+}
+
+#[test]
+fn agent_gives_up_a_peer_that_answers_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("amqp://127.0.0.1:{}/q", listener.local_addr().unwrap().port());
+    let serving = thread::spawn(move || {
+        let mut end = End::server(&listener);
+        while let Some(event) = end.event() {
+            if let Event::ReceiverRequested { receiver, .. } = event {
+                let config = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+                end.connection.accept_receiver(receiver, config).unwrap();
+            }
+        }
+    });
+    let ended = run("agent", &["--url", &url, "--timeout", "200"]);
+    serving.join().unwrap();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("neither an event nor a message in 200 ms"), "{ended:?}");
+}
+
 /// A server with one queue, and a node `$cbs` that takes the token `good` alone.
 #[derive(Default)]
 struct Server {

@@ -12,6 +12,7 @@ use amqp_proto::{
     codec::{DecodeLimits, from_bytes, to_vec},
     spec::{
         definitions::{AmqpError, ErrorCondition},
+        delivery_state::{DeliveryState, Received},
         performatives::Flow,
     },
 };
@@ -180,6 +181,51 @@ fn fg4h_send_waits_for_its_rate_however_short_its_patience_with_the_peer() {
     let broker = Broker::start(&[]);
     let ended = broker.send("q", &["--count", "3", "--rate", "2", "--timeout", "250"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+/// States that are no outcomes counted as answers.
+#[test]
+fn fg4i_send_gives_up_a_peer_that_repeats_states_and_settles_nothing() {
+    let (listener, url) = listen("q");
+    let sending = start("send", &[&url, "--timeout", "300"]);
+    let mut server = End::server(&listener);
+    let receiver = accept_sender(&mut server);
+    let delivery = server.until(|event| match event {
+        Event::Delivery { delivery, .. } => Some(delivery.id),
+        _ => None,
+    });
+    let mut number = 0;
+    while let Ok(mut link) = server.connection.receiver(receiver)
+        && number < 2000
+    {
+        number += 1;
+        let state = DeliveryState::from(Received { section_offset: number, ..Received::default() });
+        if link.disposition(delivery, delivery, false, Some(state)).is_err() {
+            break;
+        }
+        server.flush();
+        thread::sleep(Duration::from_millis(5));
+        server.read();
+    }
+    let ended = sending.end();
+    assert!(number < 2000 && ended.err.contains("neither credit nor an outcome in 300 ms"), "{ended:?}");
+}
+
+/// It was released, so that it stopped every later `receive` too.
+#[test]
+fn receive_rejects_a_message_that_it_cannot_read_and_goes_on() {
+    let broker = Broker::start(&[]);
+    let (mut end, session) = End::client(&broker);
+    let sender = end.sender(session, SenderConfig::to("q"));
+    let malformed = end.connection.sender(sender).unwrap().send(1_u32, b"\0".as_slice()).unwrap();
+    end.until(|event| {
+        matches!(event, Event::DeliverySettled { first, .. } if *first == malformed).then_some(())
+    });
+    assert_eq!(broker.send("q", &["--count", "2", "--body", "good"]).code, Some(0));
+    let ended = broker.receive("q", &["--drain"]);
+    assert_eq!((ended.code, ended.out.matches("good").count()), (Some(1), 2), "{ended:?}");
+    assert!(ended.err.contains("malformed was rejected"), "{ended:?}");
+    assert_eq!(broker.left("q"), 0);
 }
 
 /// The link's event came first, and named the condition alone.

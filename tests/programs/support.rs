@@ -354,7 +354,7 @@ impl End {
         }
     }
 
-    fn read(&mut self) {
+    pub(crate) fn read(&mut self) {
         let mut block = [0; 4096];
         let read = match &mut self.tls {
             Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).read(&mut block),
