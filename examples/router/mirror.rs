@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use amqp_proto::{
-    CommandError, Connection, Event, ReceiverId, SenderId, SessionId,
+    CommandError, Connection, Event, LinkId, ReceiverId, SenderId, SessionId,
     spec::definitions::{AmqpError, ErrorCondition},
 };
 
@@ -28,6 +28,8 @@ pub struct Side {
     pub routes: BTreeMap<ReceiverId, (SessionId, Route, Option<End>)>,
     /// The links that leave here, each by its receiver on the other side.
     pub senders: BTreeMap<SenderId, ReceiverId>,
+    /// Links that the peer asks for, each with its session.
+    requested: Vec<(SessionId, LinkId)>,
     /// The ended sessions, and the end of the connection. They wait for deliveries that are still to be sent.
     ended: BTreeMap<SessionId, Option<AmqpError>>,
     closed: Option<Option<AmqpError>>,
@@ -58,14 +60,10 @@ impl Mirror {
                 self.0[side].ended.insert(session, Some(failure.error.clone()));
             }
             Event::ReceiverRequested { session, receiver } => {
-                if let Err(error) = self.attach_sender(side, near, far, session, receiver) {
-                    let _ = near.refuse_receiver(receiver, refusal(error));
-                }
+                self.0[side].requested.push((session, receiver.into()));
             }
             Event::SenderRequested { session, sender } => {
-                if let Err(error) = self.attach_receiver(side, near, far, session, sender) {
-                    let _ = near.refuse_sender(sender, refusal(error));
-                }
+                self.0[side].requested.push((session, sender.into()));
             }
             event => match (receiver_of(&event), sender_of(&event)) {
                 (Some(receiver), _) => self.on_receiver(side, near, far, receiver, event),
@@ -76,6 +74,29 @@ impl Mirror {
         self.pass_on_ends(side, far);
         // What waited on the far side may have been sent to the near side now.
         self.pass_on_ends(1 - side, near);
+        self.attach_requested(side, near, far);
+        self.attach_requested(1 - side, far, near);
+    }
+
+    /// Attaches the links that are requested. One whose name is still in use on the far side waits: the near side's peer
+    /// may attach a link again as soon as the near side has answered its detach.
+    fn attach_requested(&mut self, side: usize, near: &mut Connection, far: &mut Connection) {
+        for (session, link) in std::mem::take(&mut self.0[side].requested) {
+            let done = match link {
+                LinkId::Receiver(receiver) => self.attach_sender(side, near, far, session, receiver),
+                LinkId::Sender(sender) => self.attach_receiver(side, near, far, session, sender),
+            };
+            let _ = match (done, link) {
+                (Ok(()), _) => Ok(()),
+                // The far side's session or connection may be ending too. Then there is none at the next event.
+                (Err(CommandError::IllegalState(_)), _) => {
+                    self.0[side].requested.push((session, link));
+                    Ok(())
+                }
+                (Err(error), LinkId::Receiver(receiver)) => near.refuse_receiver(receiver, refusal(error)),
+                (Err(error), LinkId::Sender(sender)) => near.refuse_sender(sender, refusal(error)),
+            };
+        }
     }
 
     fn begin(&mut self, side: usize, near: &mut Connection, far: &mut Connection, session: SessionId) {

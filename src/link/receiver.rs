@@ -38,6 +38,9 @@ pub(crate) struct ReceiverEndpoint {
     pub(crate) drain: bool,
     /// There is no credit to drain: only the sender's flow ends the drain, behind all that it has sent.
     drains_nothing: bool,
+    /// The credit was set while a drain was not answered: the sender may have written an answer before, and still use
+    /// what was set then.
+    is_reset_in_drain: bool,
     /// Messages that await credit at the sender, by its last word less those that have come since.
     pub(crate) available: u32,
     policy: CreditPolicy,
@@ -95,10 +98,12 @@ impl ReceiverEndpoint {
         self.revoked_credit = self.revoked_credit.saturating_add(revoked).min(self.window);
         self.link_credit = credit;
         self.drains_nothing = self.drain && credit == 0;
+        self.is_reset_in_drain |= self.drain;
     }
 
     /// Asks the sender to use the credit or give it up (2.6.7).
     pub(crate) fn start_drain(&mut self) {
+        self.is_reset_in_drain &= self.drain;
         self.drain = true;
         self.drains_nothing = self.link_credit == 0;
     }
@@ -473,10 +478,12 @@ impl ReceiverEndpoint {
         ends
     }
 
-    /// 2.6.7: updates the delivery-count and `available`. The credit is what we gave, so that field is not read.
+    /// 2.6.7: updates the delivery-count and `available`. The credit is what we gave; what the sender knows of it shows
+    /// only whether it answers a drain.
     pub(crate) fn on_flow(&mut self, flow: &Flow) {
         self.available = flow.available.unwrap_or(self.available);
-        self.drains_nothing &= !flow.drain;
+        let has_credit = flow.link_credit.is_some_and(|credit| credit > 0);
+        self.drains_nothing &= !flow.drain || has_credit;
         let Some(theirs) = flow.delivery_count else { return };
         // Some senders count a delivery when it begins and some when it is complete, so only a lead means anything.
         // It is credit given up if the flow answers a drain, even one that is over by now; else it is messages in
@@ -486,7 +493,9 @@ impl ReceiverEndpoint {
         {
             self.link_credit = self.link_credit.saturating_sub(ahead);
             self.delivery_count = theirs;
-            self.revoked_credit = 0;
+            if !has_credit && !self.is_reset_in_drain {
+                self.revoked_credit = 0;
+            }
         }
     }
 

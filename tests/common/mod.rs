@@ -61,6 +61,18 @@ impl Pair {
         }
     }
 
+    /// Carries what the client has written to the server, once.
+    pub fn up(&mut self) {
+        self.now += 1;
+        carry(&mut self.client, &mut self.up, &mut self.server, Instant::from_millis(self.now));
+    }
+
+    /// Carries what the server has written to the client, once.
+    pub fn down(&mut self) {
+        self.now += 1;
+        carry(&mut self.server, &mut self.down, &mut self.client, Instant::from_millis(self.now));
+    }
+
     /// Has the server handle what has been carried to it, and returns what it waits for.
     pub fn turn_of_server(&mut self) -> Progress {
         self.server.handle_input(Instant::from_millis(self.now), &mut self.up)

@@ -198,6 +198,28 @@ fn router_passes_on_the_refusal_of_a_link() {
     assert!(ended.err.contains("the link was refused: amqp:not-found"), "{ended:?}");
 }
 
+/// The link of the name was still being detached on the server's side, so that many were refused.
+#[test]
+fn router_attaches_a_link_again_as_soon_as_its_name_is_free() {
+    let broker = Broker::start(&[]);
+    let router = Router::broker(&broker);
+    let mut client = router.client();
+    let session = client.connection.begin(SessionConfig::new()).unwrap();
+    for _ in 0..20 {
+        let sender = client.sender(session, SenderConfig::to("queue").name("s"));
+        let receiver = client.receiver(session, ReceiverConfig::from("queue").name("r"));
+        client.connection.sender(sender).unwrap().close(None).unwrap();
+        client.connection.receiver(receiver).unwrap().close(None).unwrap();
+        let mut left = 2;
+        client.until(|event| {
+            left -= u32::from(matches!(event, Event::SenderClosed { .. } | Event::ReceiverClosed { .. }));
+            (left == 0).then_some(())
+        });
+    }
+    client.connection.close(None).unwrap();
+    finish(client);
+}
+
 #[test]
 fn router_refuses_clients_of_a_server_that_is_not_there() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -175,6 +175,48 @@ fn fa3f_drain_taken_back_before_its_answer_is_written_is_answered() {
     assert!(!later.drain);
 }
 
+/// What is done to a link, step by step.
+#[derive(Clone, Copy)]
+enum Step {
+    Credit(u32),
+    Drain,
+    Echo,
+    ToSender,
+    Available(u32),
+    Send,
+    ToReceiver,
+}
+
+/// A flow that the sender wrote with credit left was taken for its answer, and the message behind it ended the link.
+#[test]
+fn fa3i_a_flow_with_credit_left_answers_no_drain() {
+    use Step::{Available, Credit, Drain, Echo, Send, ToReceiver, ToSender};
+    for (case, steps) in [
+        &[Credit(4), Drain, ToSender, Available(1), Credit(0), ToReceiver, Send, ToReceiver][..],
+        &[Drain, ToSender, Credit(4), ToSender, Credit(0), ToReceiver, Send],
+        &[Drain, Credit(2), Echo, ToSender, Credit(0), ToReceiver, Send],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let Linked { mut pair, sender, receiver, .. } = linked(CreditPolicy::Manual);
+        for step in steps {
+            match *step {
+                Credit(credit) => pair.server.receiver(receiver).unwrap().set_credit(credit).unwrap(),
+                Drain => pair.server.receiver(receiver).unwrap().drain().unwrap(),
+                Echo => pair.server.receiver(receiver).unwrap().echo().unwrap(),
+                Available(count) => pair.client.sender(sender).unwrap().set_available(count).unwrap(),
+                Send => drop(pair.client.sender(sender).unwrap().send(1_u32, b"x".as_slice()).unwrap()),
+                ToSender => pair.down(),
+                ToReceiver => pair.up(),
+            }
+        }
+        let mut seen = finish(&mut pair);
+        seen.retain(|name| !matches!(*name, "RECEIVER_AVAILABLE" | "LINK_ECHOED"));
+        assert_eq!(seen, ["DELIVERY", "RECEIVER_DRAINED"], "{case}");
+    }
+}
+
 /// 2.6.7: a receiver may drain before its attach is answered.
 #[test]
 fn fa3e_drain_and_echo_before_the_attach_is_answered_are_answered_with_it() {
