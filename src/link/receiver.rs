@@ -471,9 +471,9 @@ impl ReceiverEndpoint {
         core::mem::take(&mut self.drain)
     }
 
-    /// Ends a drain that has used up the credit; returns true if it did.
+    /// Ends a drain that has used up the credit, behind the delivery in progress; returns true if it did.
     pub(crate) fn end_drain(&mut self) -> bool {
-        let ends = self.drain && self.link_credit == 0 && !self.drains_nothing;
+        let ends = self.drain && self.link_credit == 0 && !self.drains_nothing && self.current().is_none();
         self.drain &= !ends;
         ends
     }

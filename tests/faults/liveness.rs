@@ -2,6 +2,7 @@
 
 mod answers;
 mod closes;
+mod credit;
 mod finished;
 mod flows;
 mod half_dead;

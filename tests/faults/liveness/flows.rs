@@ -175,6 +175,29 @@ fn fa3f_drain_taken_back_before_its_answer_is_written_is_answered() {
     assert!(!later.drain);
 }
 
+/// A flow in the midst of a message says that no credit is left. The message came behind `RECEIVER_DRAINED`.
+#[test]
+fn fa3j_a_drain_ends_behind_the_message_in_progress_whatever_flows_are_between() {
+    for echoes in [false, true] {
+        let Linked { mut pair, sender, receiver, .. } = linked(CreditPolicy::Manual);
+        pair.server.receiver(receiver).unwrap().set_credit(1).unwrap();
+        pair.run();
+        pair.client.sender(sender).unwrap().send(1_u32, vec![7; LARGE]).unwrap();
+        pair.run();
+        pair.server.receiver(receiver).unwrap().drain().unwrap();
+        pair.run();
+        let mut link = pair.client.sender(sender).unwrap();
+        if echoes {
+            link.echo().unwrap()
+        } else {
+            link.set_available(7).unwrap()
+        }
+        let mut seen = finish(&mut pair);
+        seen.retain(|name| *name != "RECEIVER_AVAILABLE");
+        assert_eq!(seen, ["DELIVERY", "RECEIVER_DRAINED"], "{echoes}");
+    }
+}
+
 /// What is done to a link, step by step.
 #[derive(Clone, Copy)]
 enum Step {

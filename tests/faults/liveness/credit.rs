@@ -1,0 +1,148 @@
+//! Credit in any order of calls, with flows on their way: no message ends its link, and each drain has its end.
+
+use amqp_proto::{
+    Connection, ConnectionConfig, Event, Instant, Receiver, ReceiverConfig, ReceiverId, Sender, SenderConfig,
+    SenderId, SessionConfig,
+};
+use bytes::Buf;
+
+const NOW: Instant = Instant::from_millis(1);
+
+/// Two ends of a link, and what is on its way between them.
+struct Ends {
+    receiving: Connection,
+    sending: Connection,
+    receiver: ReceiverId,
+    sender: SenderId,
+    /// To the sender, and to the receiver.
+    wires: [Vec<u8>; 2],
+    sent: u32,
+    /// A drain has not ended.
+    is_draining: bool,
+}
+
+fn write(from: &mut Connection, wire: &mut Vec<u8>) {
+    let mut output = from.poll_transmit(NOW);
+    let output = output.copy_to_bytes(output.remaining());
+    wire.extend_from_slice(&output);
+}
+
+fn read(to: &mut Connection, wire: &mut Vec<u8>) {
+    let mut input = &wire[..];
+    let _ = to.handle_input(NOW, &mut input);
+    let left = input.len();
+    wire.drain(..wire.len() - left);
+}
+
+impl Ends {
+    fn new() -> Self {
+        let mut receiving = Connection::new(ConnectionConfig::client("receiving"));
+        let mut sending = Connection::new(
+            ConnectionConfig::server("sending").auto_accept_sessions(true).max_frame_size(512),
+        );
+        receiving.open().unwrap();
+        let session = receiving.begin(SessionConfig::new()).unwrap();
+        let receiver =
+            receiving.session(session).unwrap().attach_receiver(ReceiverConfig::from("q")).unwrap();
+        let mut wires = <[Vec<u8>; 2]>::default();
+        let mut requested = None;
+        for _ in 0..4 {
+            write(&mut receiving, &mut wires[0]);
+            read(&mut sending, &mut wires[0]);
+            while let Some(event) = sending.poll_event() {
+                if let Event::SenderRequested { sender, .. } = event {
+                    sending.accept_sender(sender, SenderConfig::new()).unwrap();
+                    requested = Some(sender);
+                }
+            }
+            write(&mut sending, &mut wires[1]);
+            read(&mut receiving, &mut wires[1]);
+            while receiving.poll_event().is_some() {}
+        }
+        let sender = requested.expect("a request");
+        Self { receiving, sending, receiver, sender, wires, sent: 0, is_draining: false }
+    }
+
+    fn receiver(&mut self) -> Receiver<'_> {
+        self.receiving.receiver(self.receiver).expect("its link has not ended")
+    }
+
+    fn sender(&mut self) -> Sender<'_> {
+        self.sending.sender(self.sender).expect("its link has not ended")
+    }
+
+    /// Does one thing, by these two numbers. An error changes nothing.
+    fn step(&mut self, what: u32, count: u32) {
+        match what {
+            0 => self.receiver().set_credit(count).unwrap(),
+            1 => {
+                self.receiver().drain().unwrap();
+                self.is_draining = true;
+            }
+            // Fails while another is not answered.
+            2 => _ = self.receiver().echo(),
+            3 => _ = self.sender().echo(),
+            4 => self.sender().set_available(count).unwrap(),
+            5 | 6 => {
+                self.sent += 1;
+                let size = if what == 5 { 1 } else { 2000 };
+                let number = self.sent;
+                let _ = self.sender().send(number, vec![7; size]);
+            }
+            7 => self.poll(),
+            8 => write(&mut self.receiving, &mut self.wires[0]),
+            9 => read(&mut self.sending, &mut self.wires[0]),
+            10 => write(&mut self.sending, &mut self.wires[1]),
+            _ => read(&mut self.receiving, &mut self.wires[1]),
+        }
+    }
+
+    fn poll(&mut self) {
+        while let Some(event) = self.sending.poll_event() {
+            if let Event::SenderDrain { sender } = event {
+                // Fails if the drain is over.
+                let _ = self.sending.sender(sender).and_then(|mut link| link.drained());
+            }
+        }
+        while let Some(event) = self.receiving.poll_event() {
+            match event {
+                Event::ReceiverDrained { timed_out, .. } => {
+                    assert!(!timed_out);
+                    self.is_draining = false;
+                }
+                Event::ReceiverError { failure, .. } => panic!("{failure:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Carries all that there is, and drains what credit is left.
+    fn finish(&mut self) {
+        self.step(1, 0);
+        for _ in 0..4 {
+            (7..12).for_each(|what| self.step(what, 0));
+        }
+        self.poll();
+        assert!(!self.is_draining, "no end of the drain");
+    }
+}
+
+#[test]
+fn fa3k_no_order_of_calls_on_credit_ends_the_link_or_leaves_a_drain_without_end() {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = |max: u32| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        u32::try_from((state >> 33) % u64::from(max)).expect("it is below the maximum")
+    };
+    for case in 0..4000 {
+        let mut ends = Ends::new();
+        let steps: Vec<_> = (0..random(30)).map(|_| (random(12), random(6))).collect();
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            steps.iter().for_each(|(what, count)| ends.step(*what, *count));
+            ends.finish();
+        }));
+        assert!(done.is_ok(), "case {case}: {steps:?}");
+    }
+}
