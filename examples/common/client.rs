@@ -103,7 +103,8 @@ impl Client {
         Ok(self.peer.connection.session(self.session)?)
     }
 
-    /// Returns the next event that has been raised. What the server asks for is refused: a client serves nobody.
+    /// Returns the next event that has been raised. What the server asks for is refused: a client serves nobody. The loss of
+    /// the transport is an error, with its reason.
     pub fn poll_event(&mut self) -> Result<Option<Event>> {
         let connection = &mut self.peer.connection;
         let refusal = || AmqpError::described(ErrorCondition::NotAllowed, "this is a client");
@@ -114,7 +115,14 @@ impl Client {
                 Event::ReceiverRequested { receiver, .. } => {
                     connection.refuse_receiver(receiver, refusal())?
                 }
-                event => return Ok(Some(event)),
+                event => {
+                    if matches!(event, Event::ConnectionError(_))
+                        && let Some(reason) = self.peer.lost.take()
+                    {
+                        check(&event).map_err(|error| about(error, reason))?;
+                    }
+                    return Ok(Some(event));
+                }
             }
         }
         Ok(None)
@@ -168,16 +176,21 @@ impl Client {
             if matches!(event, Event::ConnectionError(_)) {
                 until = Some(soon);
                 result = check(&event);
-                if let Some(reason) = self.peer.lost.take() {
-                    result = result.map_err(|error| about(error, reason));
-                }
             }
             result = result.and_then(|()| if must_arrive { check_open(&event) } else { check(&event) });
         }
         // An error means that the connection is ending already.
         let _ = self.peer.connection.close(None);
         let mut answered = false;
-        while let Some(event) = self.next_event(until)? {
+        loop {
+            let event = match self.next_event(until) {
+                Ok(Some(event)) => event,
+                Ok(None) => break,
+                Err(error) => {
+                    result = result.and(Err(error));
+                    break;
+                }
+            };
             // Our close ends the output. The peer's close is read before the end of the transport.
             let is_answer = self.all_written && !self.peer.read_over;
             answered |= is_answer && matches!(event, Event::ConnectionClosed);
