@@ -59,6 +59,9 @@ struct Options {
     /// The address to send to.
     #[arg(long, default_value = "queue")]
     address: String,
+    /// The client closes after this many milliseconds, whether its message has been accepted or not.
+    #[arg(long, value_name = "MS", default_value_t = 30_000)]
+    timeout: u64,
 }
 
 /// A TCP socket whose calls end at a deadline, however slowly the peer sends its part.
@@ -108,10 +111,12 @@ fn limits() -> WebSocketConfig {
         .max_write_buffer_size(4 * MESSAGE)
 }
 
-/// Moves bytes between WebSocket and engine and hands events to `handle`, until the connection is closed.
+/// Moves bytes between WebSocket and engine and hands events to `handle`, until the connection is closed, which it is after
+/// `patience` at the latest.
 fn run(
     mut socket: WebSocket<Socket>,
     mut connection: Connection,
+    patience: Option<Duration>,
     mut handle: impl FnMut(&mut Connection, Event) -> Result<()>,
 ) -> Result<()> {
     let start = Instant::now();
@@ -123,6 +128,17 @@ fn run(
     loop {
         // Until it is closed there always is a deadline, for the idle time-out.
         let wait = connection.poll_timeout().map_or(PATIENCE, |deadline| deadline.saturating_since(now()));
+        let left = patience
+            .filter(|_| result.is_ok() && connection.is_open())
+            .map(|patience| patience.saturating_sub(start.elapsed()));
+        if left.is_some_and(|left| left.is_zero()) {
+            result = Err(about(
+                "the message was not accepted in time",
+                "see the server's log, or raise --timeout",
+            ));
+            let _ = connection.close(None);
+        }
+        let wait = wait.min(left.unwrap_or(wait));
         socket.get_mut().until = Instant::now() + wait.max(Duration::from_millis(1));
         if connection.is_closed() {
             // A peer that does not read keeps nobody.
@@ -238,7 +254,7 @@ fn show(who: &str, event: &Event) -> Result<()> {
 }
 
 /// Sends one message, and closes when it is settled.
-fn client(url: &str, address: &str) -> Result<()> {
+fn client(url: &str, options: &Options) -> Result<()> {
     const FORM: &str = "write it as ws://HOST:PORT/PATH";
     let mut request = url.into_client_request().map_err(|error| about(format!("the URL: {error}"), FORM))?;
     request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
@@ -261,9 +277,10 @@ fn client(url: &str, address: &str) -> Result<()> {
     let mut connection = Connection::new(config.sasl(Mechanism::anonymous()));
     connection.open()?;
     let session = connection.begin(SessionConfig::new())?;
-    connection.session(session)?.attach_sender(SenderConfig::to(address))?;
+    connection.session(session)?.attach_sender(SenderConfig::to(&*options.address))?;
     let (mut is_sent, mut is_accepted) = (false, false);
-    run(socket, connection, |connection, event| {
+    let patience = Some(Duration::from_millis(options.timeout));
+    run(socket, connection, patience, |connection, event| {
         show("client", &event)?;
         match event {
             Event::SenderReady { sender } | Event::SenderDrain { sender } => {
@@ -309,7 +326,7 @@ fn server(socket: TcpStream) -> Result<()> {
             .map_err(|error| error.to_string())?;
     let config = ConnectionConfig::server("websocket-server").auto_accept_sessions(true).idle_timeout(IDLE);
     let connection = Connection::new(config.sasl(Mechanism::anonymous_server()));
-    run(socket, connection, |connection, event| {
+    run(socket, connection, None, |connection, event| {
         show("server", &event)?;
         match event {
             Event::ReceiverRequested { receiver, .. } => {
@@ -334,11 +351,11 @@ fn main() -> ExitCode {
 fn start() -> Result<()> {
     let options = Options::parse();
     if let Some(url) = &options.url {
-        return client(url, &options.address);
+        return client(url, &options);
     }
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("ws://{}/", listener.local_addr()?);
     let server = thread::spawn(move || server(listener.accept()?.0));
-    client(&url, &options.address)?;
+    client(&url, &options)?;
     server.join().map_err(|_| "the server's thread panicked")?
 }

@@ -251,9 +251,8 @@ impl Connection {
             if let Some((session, cx)) = self.session_on(channel) {
                 let _ = session.end(SessionEnd::Connection(of_children.clone()), cx);
             }
-        }
-        // A connection that has ended has nothing but what can be asked of it.
-        for channel in self.sessions.numbers().rev() {
+            // A connection that has ended has nothing but what can be asked of it. Each session makes room for the events
+            // of the next.
             self.remove_session(channel);
         }
         self.cx.event(match failure {

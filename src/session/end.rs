@@ -141,6 +141,8 @@ impl SessionEndpoint {
             }
             _ => None,
         };
+        // At once, so that the queue takes up no more than the links have been charged for their last events.
+        cx.events.reserve(self.links.iter().count().saturating_add(1));
         for link in self.links.iter_mut() {
             if link.common.state == LinkState::AttachRcvd {
                 cx.withdraw(link.common.id);

@@ -9,7 +9,7 @@ use super::{
     unsettled::UnsettledMap,
 };
 use crate::{
-    account::without_peers_part,
+    account::{EVENT_SIZE, without_peers_part},
     context::Context,
     error::ProtocolError,
     ids::{LinkId, LinkKey, ReceiverId},
@@ -140,9 +140,10 @@ impl SessionEndpoint {
         (self.charged, if is_due { self.charged } else { self.heap_size() })
     }
 
-    /// Returns the bytes that every session takes up, with the peer's begin.
+    /// Returns the bytes that every session takes up, with the peer's begin and its last event.
     fn own_size(&self) -> usize {
-        size_of::<Self>().saturating_add(self.remote_begin.as_ref().map_or(0, RemoteBegin::heap_size))
+        let own = size_of::<Self>().saturating_add(TABLES).saturating_add(EVENT_SIZE);
+        own.saturating_add(self.remote_begin.as_ref().map_or(0, RemoteBegin::heap_size))
     }
 
     /// Charges the session and the links that it has, once the peer's begin has arrived. Returns false if that is too much.
@@ -321,9 +322,14 @@ impl ColdState {
 /// The bytes that a link takes up in the tables of its session.
 const TABLE_ENTRIES: usize = 32;
 
-/// Returns the bytes of the heap that a link takes up, without deliveries.
+/// The bytes that a session takes up in the tables of its connection, and that its own tables take up with their first
+/// entry beside what each link does.
+const TABLES: usize = 240;
+
+/// Returns the bytes of the heap that a link takes up, with its last event and without deliveries.
 pub(super) fn size_of_link(link: &Link) -> usize {
-    size_of::<Link>().saturating_add(TABLE_ENTRIES).saturating_add(link.common.identity_size())
+    let own = size_of::<Link>().saturating_add(TABLE_ENTRIES).saturating_add(EVENT_SIZE);
+    own.saturating_add(link.common.identity_size())
 }
 
 /// Returns the bytes of the heap that a name takes up that is remembered.

@@ -3,6 +3,7 @@
 //!
 //! `--nocapture` prints the table of docs/limits.md.
 
+mod sessions;
 mod states;
 
 use amqp_proto::{
