@@ -38,10 +38,17 @@ fn websocket_example_sends_a_message_to_itself_and_ends_both_sides() {
 
 /// Runs the client against a server of one connection, and returns what is left of both.
 fn against<T: Send + 'static>(server: impl FnOnce(TcpStream) -> T + Send + 'static) -> (Ended, T) {
+    against_with(&[], server)
+}
+
+fn against_with<T: Send + 'static>(
+    arguments: &[&str],
+    server: impl FnOnce(TcpStream) -> T + Send + 'static,
+) -> (Ended, T) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/amqp", listener.local_addr().unwrap());
     let serving = thread::spawn(move || server(listener.accept().unwrap().0));
-    let ended = start("websocket", &["--url", &url, "--address", "letters"]).end();
+    let ended = start("websocket", &[&["--url", &url, "--address", "letters"], arguments].concat()).end();
     (ended, serving.join().unwrap())
 }
 
@@ -57,7 +64,7 @@ fn accept(socket: TcpStream) -> WebSocket<TcpStream> {
 }
 
 /// Serves in binary messages of one byte each, and returns the sizes of messages and the names of events.
-fn serve_byte_by_byte(socket: TcpStream) -> Vec<&'static str> {
+fn serve_byte_by_byte(socket: TcpStream, credit: u32) -> Vec<&'static str> {
     let mut socket = accept(socket);
     let config = ConnectionConfig::server("server").auto_accept_sessions(true);
     let mut engine = Connection::new(config.sasl(Mechanism::anonymous_server()));
@@ -69,7 +76,7 @@ fn serve_byte_by_byte(socket: TcpStream) -> Vec<&'static str> {
             names.push(event.name());
             match event {
                 Event::ReceiverRequested { receiver, .. } => {
-                    let config = ReceiverConfig::new().credit(CreditPolicy::Auto(1));
+                    let config = ReceiverConfig::new().credit(CreditPolicy::Auto(credit));
                     engine.accept_receiver(receiver, config).unwrap();
                 }
                 Event::Delivery { receiver, delivery } => {
@@ -87,11 +94,20 @@ fn serve_byte_by_byte(socket: TcpStream) -> Vec<&'static str> {
 
 #[test]
 fn boundaries_of_binary_messages_mean_nothing() {
-    let (ended, names) = against(serve_byte_by_byte);
+    let (ended, names) = against(|socket| serve_byte_by_byte(socket, 1));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.out.contains("client: the message was Accepted"), "{ended:?}");
     assert_eq!(names.last(), Some(&"CONNECTION_CLOSED"));
     assert!(names.contains(&"DELIVERY"));
+}
+
+/// It waited for good.
+#[test]
+fn server_that_gives_no_credit_is_given_up() {
+    let (ended, names) = against_with(&["--timeout", "300"], |socket| serve_byte_by_byte(socket, 0));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("the message was not accepted in time"), "{ended:?}");
+    assert_eq!(names.last(), Some(&"CONNECTION_CLOSED"));
 }
 
 #[test]
