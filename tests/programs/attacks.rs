@@ -155,7 +155,8 @@ fn read_past(socket: &mut TcpStream, wanted: &[u8]) {
 /// Work in proportion to the number of consumers costs less to end than it cost to begin, on any machine.
 #[test]
 fn the_end_of_many_consumers_of_one_queue_costs_the_broker_no_more_than_their_beginning() {
-    let broker = Broker::start(&[]);
+    // Room for 48,000 links.
+    let broker = Broker::start(&["--max-connection-bytes", "33554432"]);
     let mut bytes = head(240);
     for channel in 0..240 {
         for number in 0..200 {
