@@ -8,7 +8,11 @@ use std::{cell::RefCell, collections::BTreeSet};
 use amqp_proto::{
     Cause, Connection, ConnectionConfig, Event, Instant, Progress, TlsHeader,
     sasl::Mechanism,
-    spec::sasl::{SaslCode, SaslInit},
+    spec::{
+        definitions::Role,
+        performatives::Open,
+        sasl::{SaslCode, SaslInit},
+    },
     testing::{Recorder, ReplayError, frames, replay, replay_with},
     types::Symbol,
 };
@@ -382,4 +386,26 @@ fn tls_inside_the_stream_is_recorded_around_the_login() {
         let replayed = replay(recording).unwrap_or_else(|error| panic!("{error}\n{recording}"));
         assert!(replayed.connection.is_open());
     }
+}
+
+/// A name with a line break was a line of the recording, and was replayed as a call.
+#[test]
+fn names_of_the_peer_are_no_lines_of_a_recording() {
+    const FORGED: &str = "x\neof 0\n#\u{202e}";
+    let mut recorder = Recorder::new(ConnectionConfig::server("s").auto_accept_sessions(true));
+    let open = Open { hostname: Some(FORGED.into()), ..frames::open() };
+    let attach = frames::attach(FORGED, 0, Role::Sender);
+    let wire = [
+        frames::AMQP,
+        &frames::frame(0, &open),
+        &frames::frame(0, &frames::begin()),
+        &frames::frame(0, &attach),
+    ]
+    .concat();
+    let _ = recorder.handle_input(Instant::from_millis(1), &mut &wire[..]);
+    while recorder.poll_event().is_some() {}
+    let recording = recorder.recording().to_owned();
+    assert!(recording.contains("x\\neof 0") && !recording.contains('\u{202e}'), "{recording}");
+    assert!(!recording.lines().any(|line| line.starts_with("eof")), "{recording}");
+    replay(&recording).unwrap_or_else(|error| panic!("{error}\n{recording}"));
 }

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use bytes::Bytes;
 
 use super::{
-    LinkEnd, SessionEndpoint, find_mut, settlement::check_senders, stored_state::StoredState,
+    LinkEnd, SessionEndpoint, find, find_mut, settlement::check_senders, stored_state::StoredState,
     unsettled::UnsettledEntry, window::Window,
 };
 use crate::{
@@ -42,7 +42,12 @@ impl SessionEndpoint {
         let handle = LinkKey::from(LinkId::from(sender_id)).handle;
         let (window, outbox_full) = (self.window.remote_incoming_window, cx.outbox_full());
         self.check_accepts_new_work(cx)?;
-        let full = options.settled != Some(true) && self.outgoing.must_grow() && !self.grow_outgoing(cx);
+        let full = options.settled != Some(true)
+            && self.outgoing.must_grow()
+            && window > 0
+            && !outbox_full
+            && self.may_send(sender_id, options, payload.len())
+            && !self.grow_outgoing(cx);
         let delivery = self.outgoing.next_id();
         let link = find_mut(&mut self.links, sender_id.into())?;
         if link.common.state != LinkState::Attached || link.common.pending_detach.is_some() {
@@ -99,6 +104,19 @@ impl SessionEndpoint {
             self.send_rest(handle, message, cx);
         }
         Ok(delivery)
+    }
+
+    /// True if nothing but memory can be in the way of a message. Without this an error would drop what closed links left.
+    #[cold]
+    fn may_send(&self, id: SenderId, options: &SendOptions, size: usize) -> bool {
+        let link = find(&self.links, id.into());
+        link.filter(|link| link.common.state == LinkState::Attached && link.common.pending_detach.is_none())
+            .is_some_and(|link| match &link.kind {
+                LinkKind::Sender(sender) => {
+                    sender.settles(options.settled).is_ok() && sender.check(size).is_ok()
+                }
+                LinkKind::Receiver(_) => false,
+            })
     }
 
     /// Writes more of a message whose first frame has been written, and stores what is left.

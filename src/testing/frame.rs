@@ -1,5 +1,6 @@
 //! A protocol header or frame that was received, as a typed value that displays as a line.
 
+use alloc::string::ToString as _;
 use core::fmt;
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -14,7 +15,7 @@ use crate::{
         performatives::{Attach, Flow, Performative, Transfer},
         sasl::SaslFrame,
     },
-    types::Str,
+    types::{Escaped, Str},
 };
 
 /// A protocol header or a frame.
@@ -105,13 +106,23 @@ impl Frame {
 
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Header(header) => header.fmt(f),
-            Self::Empty { channel } => write!(f, "EMPTY@{channel}"),
-            Self::Amqp { channel, performative, payload } => {
+        // The peer chooses names and conditions: none of them begins another line.
+        Escaped(&Unescaped(self).to_string()).fmt(f)
+    }
+}
+
+/// A frame whose texts are shown as they are.
+struct Unescaped<'a>(&'a Frame);
+
+impl fmt::Display for Unescaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Frame::Header(header) => header.fmt(f),
+            Frame::Empty { channel } => write!(f, "EMPTY@{channel}"),
+            Frame::Amqp { channel, performative, payload } => {
                 write_performative(f, *channel, performative, payload.len())
             }
-            Self::Sasl(frame) => write_sasl(f, frame),
+            Frame::Sasl(frame) => write_sasl(f, frame),
         }
     }
 }

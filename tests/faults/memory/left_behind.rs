@@ -439,3 +439,24 @@ fn fb8k_frames_that_waited_take_nothing_of_later_sessions() {
         assert_eq!((refused, is_open), (100, true), "in round {round}");
     }
 }
+
+/// A message that could not be sent for another reason made room for itself.
+#[test]
+fn fb8x_a_message_that_is_refused_drops_nothing_of_closed_links() {
+    let mut leaving = Leaving::new(Limits::default(), Limits::default().max_unsettled(5));
+    let session = leaving.begin();
+    let (receiver, received) = leaving.receive(session, 5);
+    assert_eq!(received, 5);
+    let of_server = |leaving: &Leaving| leaving.pair.server.connection.session_ids().next();
+    let theirs = of_server(&leaving).expect("a session");
+    let mut session = leaving.pair.server.connection.session(theirs).expect("a session");
+    let links: Vec<_> = session.links().collect();
+    let other = session.attach_sender(SenderConfig::to("other")).expect("a link");
+    leaving.close(receiver);
+    assert_eq!(leaving.pair.server.connection.unsettled(links[0]).len(), 5);
+    // It has no credit, or is not attached.
+    let refused =
+        leaving.pair.server.connection.sender(other).and_then(|mut link| link.send(9_u32, b"x".as_slice()));
+    assert!(refused.is_err());
+    assert_eq!(leaving.pair.server.connection.unsettled(links[0]).len(), 5);
+}
