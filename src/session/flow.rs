@@ -149,6 +149,8 @@ impl SessionEndpoint {
         while let Some(handle) = self.link_flows_due.pop() {
             let Some(link) = self.links.get_mut(handle) else { continue };
             if !matches!(link.common.state, LinkState::AttachSent | LinkState::Attached) {
+                // If it is not attached yet, the flow follows.
+                link.common.flow_owed = true;
                 continue;
             }
             let mut flow = self.window.flow();

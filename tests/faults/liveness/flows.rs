@@ -175,6 +175,29 @@ fn fa3f_drain_taken_back_before_its_answer_is_written_is_answered() {
     assert!(!later.drain);
 }
 
+/// The flow was dropped, because a call that failed had what is due written before the attach.
+#[test]
+fn fa3l_what_is_available_before_the_attach_is_announced_behind_it() {
+    let mut pair = Pair::plain();
+    pair.client.begin(SessionConfig::new()).unwrap();
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
+    let sender = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
+    pair.client.sender(sender).unwrap().set_available(3).unwrap();
+    // The open has gone, and is answered.
+    pair.up();
+    pair.down();
+    assert!(pair.client.sender(sender).unwrap().drained().is_err());
+    pair.run();
+    let receiver = pair.server_events().into_iter().find_map(|event| match event {
+        Event::ReceiverRequested { receiver, .. } => Some(receiver),
+        _ => None,
+    });
+    let receiver = receiver.expect("a request");
+    pair.server.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
+    pair.run();
+    assert_eq!(pair.server.receiver(receiver).unwrap().available(), 3);
+}
+
 /// A flow in the midst of a message says that no credit is left. The message came behind `RECEIVER_DRAINED`.
 #[test]
 fn fa3j_a_drain_ends_behind_the_message_in_progress_whatever_flows_are_between() {
