@@ -90,7 +90,7 @@ struct Program {
     /// The audience, and the token that is still to be put.
     cbs: Option<(String, Token)>,
     received: usize,
-    /// Something has come from the peer since that was asked for.
+    /// The peer has sent something since [`Program::has_moved`] returned.
     has_moved: bool,
     /// The last error.
     failure: Option<AnyError>,
@@ -196,7 +196,7 @@ impl Program {
         }
     }
 
-    /// True if something has come from the peer since this was asked.
+    /// True if the peer has sent something since the last call.
     fn has_moved(&mut self) -> bool {
         std::mem::take(&mut self.has_moved)
     }

@@ -149,7 +149,7 @@ impl<T> UnsettledMap<T> {
         true
     }
 
-    /// Returns how many places there are to be more once the ring is full, and their bytes.
+    /// Returns the number of places by which a full ring grows, and their bytes.
     fn growth(&self) -> (usize, usize) {
         let more = self.ring.capacity().max(MIN_GROWTH);
         (more, more.saturating_mul(size_of::<Option<T>>()))

@@ -146,3 +146,12 @@ fn fa3k_no_order_of_calls_on_credit_ends_the_link_or_leaves_a_drain_without_end(
         assert!(done.is_ok(), "case {case}: {steps:?}");
     }
 }
+
+/// The sender answers a drain, and gets credit before the receiver has read that.
+#[test]
+fn fa3m_an_answer_that_is_older_than_the_credit_revokes_none_of_it() {
+    let mut ends = Ends::new();
+    let steps = [(1, 0), (8, 0), (9, 0), (10, 0), (0, 4), (8, 0), (9, 0), (5, 0), (10, 0), (0, 0), (11, 0)];
+    steps.iter().for_each(|(what, count)| ends.step(*what, *count));
+    ends.finish();
+}

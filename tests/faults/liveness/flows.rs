@@ -25,9 +25,9 @@ fn linked(credit: CreditPolicy) -> Linked {
 }
 
 /// The same with a message on its way, of which a part has arrived.
-fn sending() -> Linked {
+fn sending(credit: u32) -> Linked {
     let mut linked = linked(CreditPolicy::Manual);
-    linked.pair.server.receiver(linked.receiver).unwrap().set_credit(10).unwrap();
+    linked.pair.server.receiver(linked.receiver).unwrap().set_credit(credit).unwrap();
     linked.pair.run();
     linked.pair.client_events();
     linked.pair.client.sender(linked.sender).unwrap().send(1_u32, vec![7; LARGE]).unwrap();
@@ -45,7 +45,7 @@ fn finish(pair: &mut Pair) -> Vec<&'static str> {
 /// 2.6.7: a drain is answered, behind the messages.
 #[test]
 fn fa3_drain_during_a_message_is_answered_behind_it() {
-    let Linked { mut pair, sender, receiver, .. } = sending();
+    let Linked { mut pair, sender, receiver, .. } = sending(10);
     pair.server.receiver(receiver).unwrap().drain().unwrap();
     pair.run();
     assert_eq!(names(&pair.client_events()), ["SENDER_DRAIN"]);
@@ -62,11 +62,7 @@ fn fa3_drain_during_a_message_is_answered_behind_it() {
 /// The credit was one, and the message in progress has it: the engine's own answer waits too.
 #[test]
 fn fa3b_drain_without_credit_during_a_message_is_answered_behind_it() {
-    let Linked { mut pair, sender, receiver, .. } = linked(CreditPolicy::Manual);
-    pair.server.receiver(receiver).unwrap().set_credit(1).unwrap();
-    pair.run();
-    pair.client.sender(sender).unwrap().send(1_u32, vec![7; LARGE]).unwrap();
-    pair.run();
+    let Linked { mut pair, receiver, .. } = sending(1);
     pair.server.receiver(receiver).unwrap().drain().unwrap();
     assert_eq!(finish(&mut pair), ["DELIVERY", "RECEIVER_DRAINED"]);
 }
@@ -99,21 +95,21 @@ fn fa3c_drain_during_a_streamed_message_is_answered_behind_it() {
 /// What a receiver says of its credit during a message is heard: more of it, none of it, a drain taken back, an echo.
 #[test]
 fn fa3d_flows_during_a_message_are_heard() {
-    let Linked { mut pair, sender, receiver, .. } = sending();
+    let Linked { mut pair, sender, receiver, .. } = sending(10);
     pair.server.receiver(receiver).unwrap().set_credit(77).unwrap();
     pair.server.receiver(receiver).unwrap().echo().unwrap();
     pair.run();
     assert_eq!(pair.client.sender(sender).unwrap().credit(), 77);
     assert_eq!(names(&pair.server_events()), ["LINK_ECHOED"]);
     // A drain that is given up for want of an answer, and then given credit again.
-    let Linked { mut pair, sender, receiver, .. } = sending();
+    let Linked { mut pair, sender, receiver, .. } = sending(10);
     pair.server.receiver(receiver).unwrap().drain().unwrap();
     pair.run();
     pair.client.sender(sender).unwrap().drained().unwrap();
     pair.server.receiver(receiver).unwrap().set_credit(0).unwrap();
     assert_eq!(finish(&mut pair), ["DELIVERY", "RECEIVER_DRAINED"]);
     // More credit during the drain: the answer that waits is the answer to that too.
-    let Linked { mut pair, sender, receiver, .. } = sending();
+    let Linked { mut pair, sender, receiver, .. } = sending(10);
     pair.server.receiver(receiver).unwrap().drain().unwrap();
     pair.run();
     pair.client.sender(sender).unwrap().drained().unwrap();
@@ -121,7 +117,7 @@ fn fa3d_flows_during_a_message_are_heard() {
     assert_eq!(finish(&mut pair), ["DELIVERY", "RECEIVER_DRAINED"]);
     assert_eq!(pair.client.sender(sender).unwrap().credit(), 0);
     // A drain that has been given up needs no answer, and credit given after it stays.
-    let Linked { mut pair, sender, receiver, .. } = sending();
+    let Linked { mut pair, sender, receiver, .. } = sending(10);
     pair.server.receiver(receiver).unwrap().drain().unwrap();
     pair.run();
     pair.client.sender(sender).unwrap().drained().unwrap();
@@ -202,11 +198,7 @@ fn fa3l_what_is_available_before_the_attach_is_announced_behind_it() {
 #[test]
 fn fa3j_a_drain_ends_behind_the_message_in_progress_whatever_flows_are_between() {
     for echoes in [false, true] {
-        let Linked { mut pair, sender, receiver, .. } = linked(CreditPolicy::Manual);
-        pair.server.receiver(receiver).unwrap().set_credit(1).unwrap();
-        pair.run();
-        pair.client.sender(sender).unwrap().send(1_u32, vec![7; LARGE]).unwrap();
-        pair.run();
+        let Linked { mut pair, sender, receiver, .. } = sending(1);
         pair.server.receiver(receiver).unwrap().drain().unwrap();
         pair.run();
         let mut link = pair.client.sender(sender).unwrap();
