@@ -163,6 +163,14 @@ pub struct Limits {
     /// `amqp:resource-limit-exceeded` if the peer sends, and
     /// [`CommandError::TooManyUnsettled`](crate::CommandError::TooManyUnsettled) refuses messages of ours.
     pub max_unsettled: usize,
+    /// How often dispositions may name an unsettled delivery and leave it unsettled, on average. Default 64. Beyond it the
+    /// session is ended with `amqp:resource-limit-exceeded`.
+    ///
+    /// The deliveries that have been sent in the session count, and 64 of each disposition are free. So it matters if
+    /// one names more: by states such as [`Received`](crate::spec::delivery_state::Received), by outcomes for a sender that has
+    /// [`settle_on_outcome`](crate::SenderConfig::settle_on_outcome) off, or for links that are closed. Each costs some
+    /// 200 instructions, a tenth of what the transfer took.
+    pub max_updates_per_delivery: u32,
     /// Unsettled deliveries kept for [`Connection::unsettled`](crate::Connection::unsettled): those of all ended sessions
     /// together, and as many of the closed links of each session. Default 65 536. Beyond it the oldest are dropped; the
     /// event that ended the link has counted them.
@@ -195,6 +203,7 @@ impl Limits {
         max_held_bytes_before_open: usize;
         max_buffered_bytes_per_delivery: u64;
         max_unsettled: usize;
+        max_updates_per_delivery: u32;
         max_retained_unsettled: usize;
         max_sasl_frame_size: u32;
         max_sasl_frame_size_sent: u32;
@@ -216,6 +225,7 @@ impl Default for Limits {
             max_held_bytes_before_open: 256 << 10,
             max_buffered_bytes_per_delivery: 32 << 20,
             max_unsettled: 1 << 18,
+            max_updates_per_delivery: 64,
             max_retained_unsettled: 65_536,
             max_sasl_frame_size: 16 << 10,
             max_sasl_frame_size_sent: 16 << 10,

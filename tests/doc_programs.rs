@@ -125,6 +125,7 @@ fn defaults() -> BTreeMap<&'static str, String> {
             bytes(limits.max_buffered_bytes_per_delivery.try_into().unwrap()),
         ),
         ("max_unsettled", count(limits.max_unsettled)),
+        ("max_updates_per_delivery", count(limits.max_updates_per_delivery as usize)),
         ("max_events", count(limits.max_events)),
         ("max_outbox_bytes", bytes(limits.max_outbox_bytes)),
         ("max_unanswered_bytes", bytes(limits.max_unanswered_bytes)),

@@ -35,10 +35,6 @@ const TAKERS: [(&str, usize, Rule); 22] = [
 /// Expressions with the text of another error, or of the state of a connection that was lost.
 const PASSED_ON: [&str; 2] = ["& error . to_string ()", "self . lost_at ()"];
 
-/// Texts about bounds that are no setting.
-const FIXED_BOUNDS: [&str; 1] =
-    ["updates of unsettled deliveries exceed {UPDATES} for each that there is: {updates}"];
-
 /// The longest text in bytes, with [`FILLED`] bytes for each placeholder.
 const LONGEST: usize = 120;
 /// Bytes of a number that fills a placeholder: those of the largest handle.
@@ -124,7 +120,6 @@ impl Known {
             && section.is_none()
             && !file.starts_with("src/extensions/")
             && !is_placeholder(text)
-            && !FIXED_BOUNDS.contains(&&**text)
             && !names_limit()
         {
             Some("names neither a section nor a limit")

@@ -133,7 +133,7 @@ impl Connection {
             let bare = Close { error: condition.map(|condition| Box::new(AmqpError::new(condition))) };
             written = self.cx.write(FrameKind::Amqp, 0, &bare, max);
         }
-        self.close_size = written.unwrap_or_default();
+        self.close_size = written.map_or(0, |bytes| u32::try_from(bytes).unwrap_or(u32::MAX));
         let _ = self.apply(trigger);
         // 2.4.5: no empty frames after close.
         self.keepalive.stop();
@@ -217,7 +217,8 @@ impl Connection {
     #[cold]
     pub(super) fn drop_output(&mut self) {
         // 2.4.3: a close that was sent is as good as answered, so a close that is dropped is no loss.
-        self.output_dropped |= self.cx.outbox.len() > self.close_size || self.has_unsent_messages();
+        let close = usize::try_from(self.close_size).unwrap_or(usize::MAX);
+        self.output_dropped |= self.cx.outbox.len() > close || self.has_unsent_messages();
         self.cx.outbox = Outbox::default();
     }
 

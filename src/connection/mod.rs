@@ -95,8 +95,8 @@ pub struct Connection {
     end_raised: bool,
     /// Output other than our close was dropped, because the transport took none or had ended.
     output_dropped: bool,
-    /// The size of our close, once it is written.
-    close_size: usize,
+    /// The size of our close in bytes, once it is written.
+    close_size: u32,
     cx: Context,
     keepalive: Keepalive,
     remote_open: Option<Box<Open>>,

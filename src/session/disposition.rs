@@ -54,11 +54,8 @@ pub(super) struct Run {
 /// they have been polled.
 const MAX_RUNS: usize = 256;
 
-/// The states of this many deliveries may be updated by one disposition however often that has happened.
-const FREE_UPDATES: u64 = 64;
-
-/// Each delivery that we have sent may be updated this many times by larger ones.
-const UPDATES: u64 = 16;
+/// One disposition may leave this many deliveries unsettled however often that has happened.
+const FREE_UPDATES: usize = 64;
 
 /// True if the receiver's state is known to be this one. `last` is the answer for the state looked at before, which is
 /// mostly shared.
@@ -228,13 +225,14 @@ impl SessionEndpoint {
         let terminal = state.is_some_and(DeliveryState::is_terminal);
         // Encoded once for all of them.
         let mut encoded = None;
-        let mut stored = || encoded.get_or_insert_with(|| StoredState::new(state)).clone();
+        let stored = || StoredState::new(state);
         // The deliveries of a range are mostly of one link.
         let mut last_audience = None;
         let mut decided: DecidedRuns = None;
-        let mut visited = 0_u64;
+        let (mut visited, mut own_states) = (0_usize, 0_usize);
         let mut last_known = None;
         let mut early = Vec::new();
+        let before = self.outgoing.len();
         let stopped = self.outgoing.retain_until(first, last, |id, entry| {
             visited = visited.wrapping_add(1);
             let audience = match last_audience {
@@ -247,7 +245,8 @@ impl SessionEndpoint {
                     errant |= matches!(audience, EventAudience::Errant);
                     // `unsettled` still returns it.
                     if state.is_some() && !entry.state.at(Role::Receiver).is_terminal() {
-                        entry.state.set_receivers(stored());
+                        own_states = own_states.saturating_add(entry.state.both_ends().is_some().into());
+                        entry.state.set_receivers(encoded.get_or_insert_with(stored).clone());
                     }
                     return ControlFlow::Continue(true);
                 }
@@ -268,10 +267,12 @@ impl SessionEndpoint {
                 return ControlFlow::Continue(keep);
             }
             if !settles {
-                if state.is_none() || is_known(&entry.state, &stored(), &mut last_known) {
+                let next = encoded.get_or_insert_with(stored);
+                if state.is_none() || is_known(&entry.state, next, &mut last_known) {
                     return ControlFlow::Continue(true);
                 }
-                entry.state.set_receivers(stored());
+                own_states = own_states.saturating_add(entry.state.both_ends().is_some().into());
+                entry.state.set_receivers(next.clone());
             }
             extend(&mut runs, entry.link.into(), id, settles);
             ControlFlow::Continue(!settles)
@@ -288,8 +289,10 @@ impl SessionEndpoint {
         if let Some(decided) = decided {
             self.on_decided(*decided, disposition, cx);
         }
-        if !disposition.settled && visited > FREE_UPDATES {
-            self.check_updates(visited, self.outgoing.count())?;
+        self.charge_states(own_states, cx)?;
+        let settled = before.saturating_sub(self.outgoing.len());
+        if visited > settled.saturating_add(FREE_UPDATES) {
+            self.check_updates(visited.saturating_sub(settled), self.outgoing.count(), cx)?;
         }
         self.stop_at(stopped, last, disposition, cx);
         if !early.is_empty() {
@@ -355,16 +358,16 @@ impl SessionEndpoint {
         }
     }
 
-    /// Fails if the peer updates states again and again that it does not settle, of as many deliveries as there have been:
-    /// a few bytes of its make us look at all that is unsettled.
+    /// Fails if dispositions leave deliveries unsettled again and again, of as many as there have been. A few bytes of the
+    /// peer's make us look at all that is unsettled.
     #[cold]
-    fn check_updates(&mut self, visited: u64, deliveries: u64) -> Result<(), ProtocolError> {
-        let allowed = deliveries.saturating_mul(UPDATES);
+    fn check_updates(&mut self, left: usize, deliveries: u64, cx: &Context) -> Result<(), ProtocolError> {
+        let allowed = deliveries.saturating_mul(cx.limits.max_updates_per_delivery.into());
+        let counted = u64::try_from(left.saturating_sub(FREE_UPDATES)).unwrap_or(u64::MAX);
         let updates = &mut self.cold.get_or_insert_default().updates;
-        *updates = updates.saturating_add(visited);
+        *updates = updates.saturating_add(counted);
         if *updates > allowed {
-            let why =
-                format!("updates of unsettled deliveries exceed {UPDATES} for each that there is: {updates}");
+            let why = format!("updates of unsettled deliveries exceed max_updates_per_delivery: {updates}");
             return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, &why));
         }
         Ok(())
@@ -395,9 +398,9 @@ impl SessionEndpoint {
         // Shared by all whose receiver has given no state.
         let mut senders_alone = None;
         let mut own_states = 0_usize;
-        let mut visited = 0_u64;
+        let mut visited = 0_usize;
         let mut unannounced = Vec::new();
-        let deliveries = incoming.count();
+        let (deliveries, before) = (incoming.count(), incoming.len());
         let stopped = incoming.retain_until(first, last, |id, entry| {
             visited = visited.wrapping_add(1);
             let link = find(links, entry.link.into());
@@ -434,6 +437,7 @@ impl SessionEndpoint {
             }
             ControlFlow::Continue(!disposition.settled)
         });
+        let settled = before.saturating_sub(incoming.len());
         for run in runs.drain(..) {
             self.on_run(&run, state, cx);
         }
@@ -447,12 +451,9 @@ impl SessionEndpoint {
                 self.charge_part(before, now, cx)?;
             }
         }
-        if own_states > 0 {
-            self.charge_states(own_states);
-            self.charge(cx)?;
-        }
-        if !disposition.settled && visited > FREE_UPDATES {
-            self.check_updates(visited, deliveries)?;
+        self.charge_states(own_states, cx)?;
+        if visited > settled.saturating_add(FREE_UPDATES) {
+            self.check_updates(visited.saturating_sub(settled), deliveries, cx)?;
         }
         self.stop_at(stopped, last, disposition, cx);
         check_errant(errant, (first, last), cx)

@@ -270,9 +270,14 @@ impl SessionEndpoint {
         self.state_bytes = self.state_bytes.saturating_add(bytes).saturating_add(STATE_SIZE);
     }
 
-    /// As [`charge_state`](Self::charge_state), for as many states that differ in the delivery alone.
-    pub(super) fn charge_states(&mut self, count: usize) {
+    /// Charges as many states of both ends, each of one delivery, if there are any.
+    #[inline]
+    pub(super) fn charge_states(&mut self, count: usize, cx: &mut Context) -> Result<(), ProtocolError> {
+        if count == 0 {
+            return Ok(());
+        }
         self.state_bytes = self.state_bytes.saturating_add(count.saturating_mul(STATE_SIZE));
+        self.charge(cx)
     }
 
     /// Returns the bytes of incomplete deliveries that may share read buffers.

@@ -130,7 +130,7 @@ struct ColdState {
     errant: VecDeque<(Str, Role)>,
     /// Deliveries that we received and have settled, in the order of their settlement.
     settled_here: Vec<(DeliveryId, DeliveryId)>,
-    /// Deliveries looked at for updates of states that do not settle them.
+    /// Deliveries that dispositions have left unsettled, but for a few each.
     updates: u64,
     /// Links that are detached but not closed, and how many unsettled deliveries they have.
     suspended: BTreeMap<LinkId, u32>,

@@ -94,9 +94,10 @@ impl StoredState {
     /// Replaces the receiver's state. [`may_become`](Self::may_become) has been asked.
     #[inline]
     pub(crate) fn set_receivers(&mut self, state: Self) {
-        match self {
-            Self::Other(_) => self.set_of_both(|both| both.receivers = state),
-            _ => *self = state,
+        if self.both_ends().is_some() {
+            self.set_of_both(|both| both.receivers = state);
+        } else {
+            *self = state;
         }
     }
 

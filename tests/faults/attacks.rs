@@ -5,6 +5,7 @@
 
 mod sessions;
 mod states;
+mod updates;
 
 use amqp_proto::{
     Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, ReceiverConfig, SenderConfig,
@@ -543,7 +544,7 @@ fn fb7_a_state_that_is_known_is_not_told_again_and_repeating_it_has_a_bound() {
     attacked.feed(&disposition(500, 999, false, Some(received(2))));
     assert_eq!(named(&mut attacked), 500);
     // Each delivery may be updated several times, but not for ever.
-    for offset in 0..30 {
+    for offset in 0..80 {
         attacked.feed(&disposition(0, 999, false, Some(received(offset))));
     }
     let failed =
@@ -922,7 +923,7 @@ fn fb7d_states_of_a_sender_that_does_not_settle_have_a_bound() {
         while attacked.connection.poll_event().is_some() {}
     }
     let modified = amqp_proto::spec::delivery_state::Modified::default;
-    for _ in 0..40 {
+    for _ in 0..80 {
         let update = Disposition {
             role: Role::Sender,
             first: 0.into(),

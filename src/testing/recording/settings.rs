@@ -67,8 +67,8 @@ settings! {
     OpenFacts { properties outgoing_locales incoming_locales } within {} boxed {} without {}
     Limits {
         max_events max_outbox_bytes max_reply_bytes max_unanswered_bytes max_held_bytes max_held_bytes_per_session
-        max_held_bytes_before_open max_buffered_bytes_per_delivery max_unsettled max_retained_unsettled
-        max_sasl_frame_size max_sasl_frame_size_sent max_sasl_rounds min_peer_idle_timeout
+        max_held_bytes_before_open max_buffered_bytes_per_delivery max_unsettled max_updates_per_delivery
+        max_retained_unsettled max_sasl_frame_size max_sasl_frame_size_sent max_sasl_rounds min_peer_idle_timeout
     } within { decode } boxed {} without {}
     DecodeLimits { max_depth max_elements max_zero_width_elements } within {} boxed {} without { deviations }
     Timeouts {

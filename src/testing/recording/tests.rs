@@ -135,6 +135,7 @@ fn every_setting_of_a_connection_returns() {
         .max_buffered_bytes_per_delivery(11)
         .max_unsettled(12)
         .max_retained_unsettled(13)
+        .max_updates_per_delivery(18)
         .max_sasl_frame_size(14)
         .max_sasl_frame_size_sent(15)
         .max_sasl_rounds(99)
@@ -169,7 +170,7 @@ fn every_setting_of_a_connection_returns() {
         .tolerance(Tolerance::strict())
         .auto_accept_sessions(true);
     let written = settings_return(&config, ConnectionConfig::client(""));
-    assert_eq!(count(&written), 12 + 3 + 17 + 10 + 10, "{written}");
+    assert_eq!(count(&written), 12 + 3 + 18 + 10 + 10, "{written}");
     assert!(
         written.contains(" limits.decode.max_depth=1 ") && written.contains(" facts.properties=0x"),
         "{written}"
