@@ -72,7 +72,7 @@ struct Options {
     /// A token for the queue: a shared access signature, or else a JSON web token.
     #[arg(long, value_name = "TOKEN", requires = "url")]
     cbs: Option<String>,
-    /// Give up after this many milliseconds without an event, an outcome or a message.
+    /// Give up after this many milliseconds without an event, an outcome or a message. The close takes up to 10 s more.
     #[arg(long, value_name = "MS", default_value_t = 30_000)]
     timeout: u64,
     #[command(flatten)]

@@ -78,7 +78,7 @@ struct Arguments {
     /// Do not print the bodies.
     #[arg(long)]
     quiet: bool,
-    /// Give up after this many milliseconds without a message.
+    /// Give up after this many milliseconds without a message. The close takes up to 10 s more.
     #[arg(long, value_name = "MS")]
     timeout: Option<u64>,
 }

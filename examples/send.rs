@@ -74,7 +74,7 @@ struct Arguments {
     /// Messages per second at most.
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
-    /// Give up after this many milliseconds in which there is neither credit nor an outcome.
+    /// Give up after this many milliseconds in which there is neither credit nor an outcome. The close takes up to 10 s more.
     #[arg(long, value_name = "MS")]
     timeout: Option<u64>,
 }

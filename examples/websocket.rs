@@ -59,7 +59,8 @@ struct Options {
     /// The address to send to.
     #[arg(long, default_value = "queue")]
     address: String,
-    /// The client closes after this many milliseconds, whether its message has been accepted or not.
+    /// The client closes after this many milliseconds, whether its message has been accepted or not. That takes up to 10 s
+    /// more.
     #[arg(long, value_name = "MS", default_value_t = 30_000)]
     timeout: u64,
 }
