@@ -1,7 +1,7 @@
 //! The promises of the callback API, one test for each, against servers in memory.
 //!
 //! The modules hold what else it does: how endpoints end, messages and their outcomes, connections and their settings,
-//! tokens, and the engine beneath.
+//! tokens, the engine beneath, and random programs.
 
 #[path = "callback/beneath.rs"]
 mod beneath;
@@ -13,6 +13,10 @@ mod endings;
 mod harness;
 #[path = "callback/messages.rs"]
 mod messages;
+#[path = "liveness/random.rs"]
+mod numbers;
+#[path = "callback/random.rs"]
+mod random;
 #[path = "callback/server.rs"]
 mod server;
 #[path = "callback/tokens.rs"]

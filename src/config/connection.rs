@@ -52,7 +52,9 @@ pub enum TlsHeader {
 /// The time that the peer has for each of its answers; `None` means any.
 ///
 /// A timer starts at the first time passed to the connection after its cause, and ends at a whole millisecond, rounded
-/// up. By default nothing waits for ever: each has a default of its own.
+/// up. By default nothing of these waits for ever: each has a default of its own.
+///
+/// Credit and settlement have none: how long a message may wait is for the application to decide.
 ///
 /// ```
 /// use amqp_proto::Timeouts;

@@ -29,6 +29,8 @@ pub(crate) struct Server {
     deliveries: u32,
     /// The link from `$cbs` or `$management`.
     answers: Option<SenderId>,
+    /// Requests at `$cbs` and `$management` get no credit.
+    pub(crate) is_busy: bool,
     /// The audience and the text of each token.
     pub(crate) tokens: Vec<String>,
     pub(crate) received: Vec<Vec<u8>>,
@@ -49,6 +51,7 @@ impl Server {
             receivers: BTreeMap::new(),
             deliveries: 0,
             answers: None,
+            is_busy: false,
             tokens: Vec::new(),
             received: Vec::new(),
             outcomes: Vec::new(),
@@ -148,6 +151,7 @@ impl Server {
                 return self.engine.refuse_receiver(receiver, error).unwrap();
             }
             "slow" => ReceiverConfig::new(),
+            node if node.starts_with('$') && self.is_busy => ReceiverConfig::new(),
             "small" => ReceiverConfig::new().credit(CreditPolicy::Auto(10)).max_message_size(64),
             _ => ReceiverConfig::new().credit(CreditPolicy::Auto(10)),
         };

@@ -222,6 +222,30 @@ fn token_without_an_answer_is_an_error_in_time_or_when_the_links_end() {
     assert_eq!(harness.log().last().unwrap(), "connection TOKEN_GRANTED");
 }
 
+/// The provider was never asked, and no error followed.
+#[test]
+fn node_for_tokens_that_gives_no_credit_is_an_error_in_time() {
+    let mut harness = Harness::default();
+    let connection = harness.connect();
+    harness.run();
+    harness.take_log();
+    harness.server().is_busy = true;
+    let mint = Mint::new(&["one", "two"]);
+    connection.authorize(ORDERS, None, mint.provider()).unwrap();
+    harness.run();
+    harness.advance(Duration::from_secs(29));
+    assert_eq!((harness.take_log(), mint.asked()), (vec![], 0));
+    harness.advance(Duration::from_secs(1));
+    let log = harness.take_log();
+    assert_eq!((log.len(), mint.asked()), (1, 0), "{log:?}");
+    assert!(log[0].starts_with(&format!("connection TOKEN_ERROR {ORDERS}: ")), "{log:?}");
+    // The links are attached again for the next one.
+    harness.server().is_busy = false;
+    connection.authorize(ORDERS, None, mint.provider()).unwrap();
+    harness.run();
+    assert_eq!(harness.take_log(), ["connection TOKEN_GRANTED"]);
+}
+
 #[test]
 fn end_of_the_connection_by_the_peer_fails_the_tokens_without_an_answer_first() {
     let mut harness = Harness::default();

@@ -2,8 +2,8 @@
 
 use crate::support::*;
 use amqp_proto::{
-    CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, ReceiverConfig, SendOptions,
-    SenderConfig,
+    Cause, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, ReceiverConfig,
+    SendOptions, SenderConfig,
     extensions::{ReplyTo, RequestConfig, RequestEvent, RequestFailure, RequestId, Requests},
     message::Message,
     spec::{
@@ -377,6 +377,61 @@ fn request_without_credit_is_a_temporary_error_and_ready_follows() {
     ask(&mut world, &mut requests);
     // The failed attempt has used no number.
     assert_eq!(world.request(0).message_id().unwrap(), Some("c-1".into()));
+}
+
+/// They waited without end: `Ready` never came, and nothing was due.
+#[test]
+fn links_that_the_peer_gives_no_credit_for_requests_are_closed_in_time() {
+    let mut world = World::new();
+    world.behaviour.credit = 0;
+    let session = world.session;
+    let config = RequestConfig::new("c").timeout(millis(1000));
+    let mut requests = Requests::attach(world.client(), session, "node", config).unwrap();
+    assert_eq!(requests.poll_timeout(), None);
+    world.turn(&mut requests);
+    assert_eq!(requests.poll_timeout(), Some(Instant::from_millis(1000)));
+    world.advance(&mut requests, millis(999));
+    assert_eq!((events(&mut requests), requests.is_open()), (vec![], true));
+    world.advance(&mut requests, millis(1));
+    let events = events(&mut requests);
+    let [RequestEvent::Closed { failure: Some(failure) }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(failure.cause, Cause::TimedOut);
+    assert_eq!((requests.poll_timeout(), requests.is_open()), (None, false));
+    let names = world.server_names();
+    assert!(names.contains(&"SENDER_CLOSED") && names.contains(&"RECEIVER_CLOSED"), "{names:?}");
+}
+
+/// A node may take one request at a time, and need longer for it than others wait.
+#[test]
+fn links_without_credit_stay_while_requests_wait_for_their_answers() {
+    let mut world = World::new();
+    world.behaviour.credit = 0;
+    let session = world.session;
+    let config = RequestConfig::new("c").timeout(millis(1000));
+    let mut requests = Requests::attach(world.client(), session, "node", config).unwrap();
+    world.turn(&mut requests);
+    let asked = world.asked.unwrap();
+    world.server().receiver(asked).unwrap().add_credit(1).unwrap();
+    world.turn(&mut requests);
+    assert_eq!((events(&mut requests), requests.poll_timeout()), (vec![RequestEvent::Ready], None));
+    let now = world.now();
+    let question = || Message::builder().value("?");
+    let long = requests.send(now, world.client(), question(), Some(millis(5000))).unwrap();
+    world.turn(&mut requests);
+    world.server().receiver(asked).unwrap().set_credit(0).unwrap();
+    world.turn(&mut requests);
+    // There is no credit, but nobody waits for it.
+    assert_eq!(requests.poll_timeout(), Some(Instant::from_millis(5000)));
+    assert_eq!(requests.send(now, world.client(), question(), None), Err(CommandError::NoCredit));
+    assert_eq!(requests.poll_timeout(), Some(Instant::from_millis(1000)));
+    for _ in 0..4 {
+        world.advance(&mut requests, millis(1000));
+        assert_eq!((events(&mut requests), requests.is_open()), (vec![], true));
+    }
+    world.advance(&mut requests, millis(1000));
+    let events = events(&mut requests);
+    assert_eq!(events[0], failed(long, RequestFailure::TimedOut));
+    assert!(matches!(&events[1..], [RequestEvent::Closed { failure: Some(_) }]), "{events:?}");
 }
 
 #[test]

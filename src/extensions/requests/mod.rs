@@ -17,10 +17,11 @@ use core::time::Duration;
 
 use super::link_of;
 use crate::{
-    CommandError, Connection, Delivery, DeliveryId, Event, Failure, Instant, LinkId, ReceiverConfig,
+    Cause, CommandError, Connection, Delivery, DeliveryId, Event, Failure, Instant, LinkId, ReceiverConfig,
     ReceiverId, SendOptions, SenderConfig, SenderId, SessionId,
     message::{HasBody, Message, MessageBuilder, MessageIdRef, ParseOptions},
     spec::{
+        definitions::ErrorCondition,
         delivery_state::DeliveryState,
         messaging::{MESSAGE_FORMAT, MessageId},
         terminus::{Source, Target},
@@ -73,6 +74,10 @@ pub struct Requests {
     closed: bool,
     /// The sender can send, and `Ready` has not been raised for it.
     ready_owed: bool,
+    /// `Ready` has been raised, and no request has been refused for want of credit or room since.
+    is_ready: bool,
+    /// The time at which the links end unless they are ready.
+    ready_by: Option<Instant>,
     prefix: Str,
     /// None until the peer has named a dynamic node.
     reply_to: Option<Str>,
@@ -171,6 +176,8 @@ impl Requests {
             receiver_open: receiver.is_none(),
             closed: false,
             ready_owed: false,
+            is_ready: false,
+            ready_by: None,
             prefix: config.prefix,
             reply_to: match config.reply_to {
                 ReplyTo::Named(address) => Some(address),
@@ -231,7 +238,8 @@ impl Requests {
     /// # Errors
     /// [`CommandError::LimitReached`] if [`max_pending`](RequestConfig::max_pending) requests wait,
     /// [`CommandError::IllegalState`] if the links are not open, and those of [`send`](crate::Sender::send).
-    /// [`Ready`](RequestEvent::Ready) follows once a [temporary](CommandError::is_temporary) one is over.
+    /// [`Ready`](RequestEvent::Ready) follows once a [temporary](CommandError::is_temporary) one is over, or
+    /// [`Closed`](RequestEvent::Closed) if that takes longer than [`timeout`](RequestConfig::timeout).
     pub fn send<B: HasBody>(
         &mut self,
         now: Instant,
@@ -258,7 +266,14 @@ impl Requests {
             connection.receiver(receiver)?.write_updates()?;
         }
         let mut sender = connection.sender(self.sender)?;
-        let delivery = sender.send_with(id.0, message.build(), &SendOptions::new())?;
+        let delivery = match sender.send_with(id.0, message.build(), &SendOptions::new()) {
+            Ok(delivery) => delivery,
+            Err(error) => {
+                self.is_ready &= !error.is_temporary();
+                self.limit_wait(now);
+                return Err(error);
+            }
+        };
         self.last_id = id.0;
         let deadline = now.saturating_add(timeout.unwrap_or(self.timeout));
         // A link pair sends settled, by the mode of its link, and then nothing is ever unsettled.
@@ -275,15 +290,22 @@ impl Requests {
     }
 
     /// Takes an event of the connection, and returns it if it is not about one of the two links.
-    pub fn handle(&mut self, _now: Instant, connection: &mut Connection, event: Event) -> Option<Event> {
+    pub fn handle(&mut self, now: Instant, connection: &mut Connection, event: Event) -> Option<Event> {
         let is_ours = match link_of(&event) {
             Some(LinkId::Sender(sender)) => sender == self.sender,
             Some(LinkId::Receiver(receiver)) => Some(receiver) == self.receiver,
             None => false,
         };
-        if !is_ours {
-            return Some(event);
+        let mut rest = Some(event);
+        if is_ours && let Some(event) = rest.take() {
+            self.on_event(connection, event);
         }
+        self.raise_ready();
+        self.limit_wait(now);
+        rest
+    }
+
+    fn on_event(&mut self, connection: &mut Connection, event: Event) {
         match event {
             Event::SenderOpen { .. } => self.sender_open = true,
             Event::SenderReady { .. } => self.ready_owed = true,
@@ -305,8 +327,6 @@ impl Requests {
             | Event::ReceiverDetached { .. } => self.end(connection, None),
             _ => {}
         }
-        self.raise_ready();
-        None
     }
 
     /// Returns the next event.
@@ -314,12 +334,13 @@ impl Requests {
         self.events.pop_front()
     }
 
-    /// Returns the earliest deadline of a request.
+    /// Returns the earliest deadline of a request, or of the wait until one can be sent.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        let first = self.deadlines.first().map(|(deadline, _)| *deadline);
+        [first, self.ready_by].into_iter().flatten().min()
     }
 
-    /// Fails the requests whose deadline has been reached.
+    /// Fails the requests whose deadline has been reached, and closes links on which none could be sent in time.
     pub fn handle_timeout(&mut self, now: Instant, connection: &mut Connection) {
         while self.deadlines.first().is_some_and(|(deadline, _)| *deadline <= now) {
             let Some((_, id)) = self.deadlines.pop_first() else { return };
@@ -328,6 +349,23 @@ impl Requests {
             if let Some(delivery) = delivery.filter(|delivery| self.unsettled.contains_key(delivery)) {
                 self.give_up(connection, delivery);
             }
+        }
+        if self.ready_by.is_some_and(|deadline| deadline <= now) {
+            self.ready_by = None;
+            if self.pending.is_empty() {
+                let why = "the peer let no request be sent in time: its credit or window stayed 0 (2.6.7)";
+                let (cause, condition) = (Cause::TimedOut, ErrorCondition::ResourceLimitExceeded);
+                return self.end(connection, Some(Arc::new(Failure::new(cause, condition, why))));
+            }
+            // A node may take one request at a time. Those that wait have deadlines of their own.
+            self.limit_wait(now);
+        }
+    }
+
+    /// Sets the time at which the links end, if they are open and no request can be sent.
+    fn limit_wait(&mut self, now: Instant) {
+        if self.is_open() && !self.is_ready && self.ready_by.is_none() {
+            self.ready_by = Some(now.saturating_add(self.timeout));
         }
     }
 
@@ -347,6 +385,7 @@ impl Requests {
     fn raise_ready(&mut self) {
         if self.ready_owed && self.is_open() {
             self.ready_owed = false;
+            (self.is_ready, self.ready_by) = (true, None);
             self.events.push_back(RequestEvent::Ready);
         }
     }
@@ -440,6 +479,7 @@ impl Requests {
             return;
         }
         self.closed = true;
+        self.ready_by = None;
         let _ = connection.sender(self.sender).and_then(|mut sender| sender.close(None));
         if let Some(receiver) = self.receiver {
             let _ = connection.receiver(receiver).and_then(|mut receiver| receiver.close(None));

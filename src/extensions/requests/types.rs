@@ -66,6 +66,9 @@ impl RequestConfig {
     }
 
     /// Sets how long a request waits for its answer unless it has a timeout of its own. Default 30 seconds.
+    ///
+    /// The links wait as long until a request can be sent: for the peer's credit and its session's window, or for room in
+    /// the outbox. Then they are closed, unless requests wait for their answers.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -112,7 +115,7 @@ pub enum RequestEvent {
         /// The reason.
         why: RequestFailure,
     },
-    /// One of the links has ended, and the other was closed for it. The last event.
+    /// One of the links has ended, and the other was closed for it; or no request could be sent in time. The last event.
     Closed {
         /// The reason, unless the link was closed without an error.
         failure: Option<Arc<Failure>>,
