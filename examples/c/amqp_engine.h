@@ -65,6 +65,8 @@ extern "C" {
 
 // Makes the engine of a client. Returns null for texts that are null or not UTF-8. Free it with `amqp_free`.
 //
+// A peer that is silent for 60 s fails the connection. Credit and outcomes have no deadline: those are the caller's.
+//
 // # Safety
 // The texts are null or end with a NUL.
 struct AmqpEngine *amqp_client(const char *container_id,

@@ -94,7 +94,6 @@ impl Stream {
     ) -> Result<bool, CommandError> {
         let Some(sent) = self.sent else { return Ok(true) };
         if self.is_aborted {
-            // It is aborted once, so another error than a closed window cannot be.
             return link.abort(sent).map(|()| true);
         }
         // Reading frees the near end's window (2.5.6). So it is done when the chunk before is on its way.

@@ -85,6 +85,8 @@ pub(crate) struct UnsentMessage {
     pub(crate) size: u64,
     /// The state that every frame has to carry.
     pub(crate) state: Option<DeliveryState>,
+    /// The application has aborted it, and the frame that does so waits for the peer's window.
+    pub(crate) is_aborted: bool,
 }
 
 /// The sending end of a link.
@@ -182,19 +184,23 @@ impl SenderEndpoint {
 
     /// Drops the delivery in progress, since our detach has been written.
     pub(crate) fn cut_off_unsent(&mut self) {
-        if let Some(unsent) = self.unsent.take() {
-            self.cut_off = Some(unsent.id);
-        }
+        self.cut_off = self.cut_off();
+        self.unsent = None;
     }
 
     /// Returns the delivery that the end of the link cuts off.
     pub(crate) fn cut_off(&self) -> Option<DeliveryId> {
-        self.cut_off.or(self.unsent.as_ref().map(|unsent| unsent.id))
+        self.cut_off.or(self.in_progress())
+    }
+
+    /// Returns the delivery that is partly unsent, unless it is aborted.
+    pub(crate) fn in_progress(&self) -> Option<DeliveryId> {
+        self.unsent.as_ref().filter(|unsent| !unsent.is_aborted).map(|unsent| unsent.id)
     }
 
     /// True if a complete message is still partly unsent.
     pub(crate) fn has_unsent_message(&self) -> bool {
-        self.unsent.as_ref().is_some_and(|unsent| !unsent.streaming)
+        self.unsent.as_ref().is_some_and(|unsent| !unsent.streaming && !unsent.is_aborted)
     }
 
     /// Fails if the peer takes no message of this size (2.7.3).

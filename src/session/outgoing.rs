@@ -100,7 +100,15 @@ impl SessionEndpoint {
             // 4.4.1: all frames of a delivery name its transaction.
             let is_transactional = matches!(transfer.state, Some(DeliveryState::TransactionalState(_)));
             let state = if is_transactional { options.delivery_state.clone() } else { None };
-            let message = UnsentMessage { id: delivery, settled, payload, streaming, size: 0, state };
+            let message = UnsentMessage {
+                id: delivery,
+                settled,
+                payload,
+                streaming,
+                size: 0,
+                state,
+                is_aborted: false,
+            };
             self.send_rest(handle, message, cx);
         }
         Ok(delivery)
@@ -174,6 +182,10 @@ impl SessionEndpoint {
             sender.cut_off_unsent();
             return Written::Last;
         }
+        if unsent.is_aborted {
+            self.write_abort(id, handle, cx);
+            return Written::Last;
+        }
         if unsent.payload.is_empty() && unsent.streaming {
             return Written::AllSoFar;
         }
@@ -225,7 +237,7 @@ impl SessionEndpoint {
         let handle = LinkKey::from(LinkId::from(id)).handle;
         let sender = self.link(id.into())?.sender()?;
         let unsent = sender.unsent.as_ref().filter(|unsent| unsent.id == delivery && unsent.streaming);
-        let unsent = unsent.ok_or(CommandError::UnknownId)?;
+        let unsent = unsent.filter(|unsent| !unsent.is_aborted).ok_or(CommandError::UnknownId)?;
         let (waits, size) = (!unsent.payload.is_empty(), unsent.size.saturating_add(len_u64(&chunk)));
         sender.check_size(size)?;
         if waits && !last {
@@ -243,7 +255,7 @@ impl SessionEndpoint {
         Ok(())
     }
 
-    /// Aborts a delivery whose last frame has not been written (2.6.14).
+    /// Aborts a delivery whose last frame has not been written (2.6.14). The frame for it waits for the peer's window.
     pub(crate) fn abort(
         &mut self,
         id: SenderId,
@@ -252,22 +264,41 @@ impl SessionEndpoint {
     ) -> Result<(), CommandError> {
         self.check_writable()?;
         let handle = LinkKey::from(LinkId::from(id)).handle;
-        if self.window.remote_incoming_window == 0 {
-            return Err(CommandError::WindowClosed);
+        let link = self.link(id.into())?;
+        let must_detach = link.common.pending_detach.is_some();
+        let sender = link.sender()?;
+        if sender.in_progress() != Some(delivery) {
+            return Err(CommandError::UnknownId);
         }
-        let sender = self.link(id.into())?.sender()?;
-        let unsent = sender.unsent.as_ref().filter(|unsent| unsent.id == delivery);
-        let state = unsent.ok_or(CommandError::UnknownId)?.state.clone();
-        let transfer =
-            Transfer { handle: Handle::new(handle.into()), state, aborted: true, ..Transfer::default() };
-        cx.transfer(&transfer, &mut Payload::new())?;
-        self.link(id.into())?.sender()?.unsent = None;
-        self.sending.remove(handle);
-        self.window.on_send();
+        if let Some(unsent) = &mut sender.unsent {
+            (unsent.is_aborted, unsent.payload) = (true, Payload::new());
+        }
         // 2.7.5: an aborted delivery is settled.
         self.forget_outgoing(id, delivery);
-        self.on_message_sent(handle, cx);
+        if self.window.remote_incoming_window > 0 {
+            self.write_abort(id, handle, cx);
+        } else if must_detach {
+            // 2.6.6: a detach ends what is in progress.
+            self.on_message_sent(handle, cx);
+        } else {
+            self.sending.push(handle);
+        }
         Ok(())
+    }
+
+    /// Writes the frame that aborts a link's message in progress.
+    #[cold]
+    #[inline(never)]
+    fn write_abort(&mut self, id: SenderId, handle: u16, cx: &mut Context) {
+        let Ok(sender) = self.link(id.into()).and_then(Link::sender) else { return };
+        let state = sender.unsent.take().and_then(|unsent| unsent.state);
+        let transfer =
+            Transfer { handle: Handle::new(handle.into()), state, aborted: true, ..Transfer::default() };
+        // The first frame had room for more than this head.
+        let _ = cx.transfer(&transfer, &mut Payload::new());
+        self.sending.remove(handle);
+        self.window.on_send();
+        self.on_message_sent(handle, cx);
     }
 
     pub(super) fn forget_outgoing(&mut self, sender: SenderId, delivery: DeliveryId) {

@@ -232,7 +232,7 @@ impl SessionEndpoint {
         check_senders(state.as_ref())?;
         let state = fitting(state, cx)?;
         let sender = self.staying_link(id.into())?.sender()?;
-        if sender.unsent.as_ref().is_some_and(|unsent| unsent.id == delivery) {
+        if sender.in_progress() == Some(delivery) {
             return Err(CommandError::IllegalState("the delivery is still being sent (2.6.14)"));
         }
         let entry = self.outgoing.get_mut(delivery).filter(|entry| entry.link == id);
@@ -257,7 +257,7 @@ impl SessionEndpoint {
         check_senders(state.as_ref())?;
         let state = fitting(state, cx)?;
         let sender = self.staying_link(id.into())?.sender()?;
-        let is_unsent = sender.unsent.as_ref().is_some_and(|unsent| (first..=last).contains(&unsent.id));
+        let is_unsent = sender.in_progress().is_some_and(|id| (first..=last).contains(&id));
         if settled && is_unsent {
             return Err(CommandError::IllegalState("a delivery of the range is still being sent (2.6.14)"));
         }

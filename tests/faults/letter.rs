@@ -1,5 +1,6 @@
 //! The standard's letter (FD).
 
+mod aborts;
 mod headers;
 mod sasl;
 

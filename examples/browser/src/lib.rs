@@ -3,7 +3,7 @@
 //! No bindings are generated: numbers are arguments and results, and bytes pass through one buffer in the module's memory,
 //! whose address and length [`buffer`] and [`buffer_len`] return. Times are milliseconds of `performance.now()`.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, time::Duration};
 
 use amqp_proto::{
     CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, ReceiverConfig, SenderConfig,
@@ -13,6 +13,9 @@ use amqp_proto::{
     types::Value,
 };
 use bytes::{Buf, BytesMut};
+
+/// A peer that is silent for longer is given up.
+const IDLE: Duration = Duration::from_secs(60);
 
 struct Client {
     connection: Connection,
@@ -83,7 +86,7 @@ pub extern "C" fn start() -> u32 {
 impl Client {
     /// Asks for a session and two links at once.
     fn new(to: &str, from: &str) -> Result<Self, CommandError> {
-        let config = ConnectionConfig::client("browser").sasl(Mechanism::anonymous());
+        let config = ConnectionConfig::client("browser").sasl(Mechanism::anonymous()).idle_timeout(IDLE);
         let mut connection = Connection::new(config);
         connection.open()?;
         let session = connection.begin(SessionConfig::new())?;

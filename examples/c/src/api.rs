@@ -10,6 +10,8 @@ use crate::{
 
 /// Makes the engine of a client. Returns null for texts that are null or not UTF-8. Free it with `amqp_free`.
 ///
+/// A peer that is silent for 60 s fails the connection. Credit and outcomes have no deadline: those are the caller's.
+///
 /// # Safety
 /// The texts are null or end with a NUL.
 #[unsafe(no_mangle)]

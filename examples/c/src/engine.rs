@@ -1,6 +1,6 @@
 //! An engine behind a handle, with one session, whose links and deliveries have numbers. Safe Rust.
 
-use std::{collections::BTreeMap, ffi::CString};
+use std::{collections::BTreeMap, ffi::CString, time::Duration};
 
 use amqp_proto::{
     CommandError, Connection, ConnectionConfig, CreditPolicy, DeliveryId, Event, Instant, LinkId,
@@ -13,6 +13,9 @@ use amqp_proto::{
 use bytes::{Buf as _, Bytes, BytesMut};
 
 use crate::{AmqpEvent, AmqpEventKind, AmqpStatus};
+
+/// A peer that is silent for longer is given up.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// The messages that a peer may send to us ahead of our answers.
 const CREDIT: u32 = 50;
@@ -34,7 +37,7 @@ pub struct AmqpEngine {
 impl AmqpEngine {
     pub fn new(config: ConnectionConfig) -> Self {
         Self {
-            connection: Connection::new(config),
+            connection: Connection::new(config.idle_timeout(IDLE)),
             session: None,
             input: BytesMut::new(),
             received: BTreeMap::new(),

@@ -178,9 +178,11 @@ impl Sender<'_> {
 
     /// Aborts a delivery that is still partly unsent (2.6.14). It is settled by that, without an event.
     ///
+    /// The rest of it is dropped at once. If the peer's window is closed, the frame that aborts it waits, and other messages
+    /// are [`Busy`](CommandError::Busy) until then.
+    ///
     /// # Errors
-    /// [`CommandError::UnknownId`] if the delivery is not in progress, [`CommandError::WindowClosed`] if the
-    /// peer's window is.
+    /// [`CommandError::UnknownId`] if the delivery is not in progress.
     pub fn abort(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
         let id = self.id;
         self.parts.run(|session, cx| session.abort(id, delivery, cx))

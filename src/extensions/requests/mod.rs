@@ -468,10 +468,8 @@ impl Requests {
     /// Settles a delivery whose outcome no longer matters, or aborts it if it is partly unsent.
     fn give_up(&mut self, connection: &mut Connection, delivery: DeliveryId) {
         let Ok(mut sender) = connection.sender(self.sender) else { return };
-        // With the window closed neither works. The delivery stays among the unsettled ones, for another attempt.
-        if sender.settle(delivery, None).is_ok() || sender.abort(delivery).is_ok() {
-            self.unsettled.remove(&delivery);
-        }
+        self.unsettled.remove(&delivery);
+        let _ = sender.settle(delivery, None).or_else(|_| sender.abort(delivery));
     }
 
     fn end(&mut self, connection: &mut Connection, failure: Option<Arc<Failure>>) {
