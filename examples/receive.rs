@@ -91,15 +91,52 @@ impl Arguments {
     }
 }
 
+/// The credit that the sender was given.
+#[derive(Default)]
+struct Granted {
+    /// That of all messages so far, those that have been received among them.
+    total: u64,
+    /// What is left of it is asked back.
+    is_draining: bool,
+}
+
+impl Granted {
+    /// Returns the number of messages that are on their way, or that may still be sent. `Receiver::credit` would leave out
+    /// those that wait for this program.
+    fn ahead(&self, received: u64) -> u64 {
+        self.total.saturating_sub(received)
+    }
+}
+
 /// Tops up the credit when half is used. Returns true if more messages are due.
-fn top_up(client: &mut Client, receiver: ReceiverId, arguments: &Arguments, received: u64) -> Result<bool> {
+fn top_up(
+    client: &mut Client,
+    receiver: ReceiverId,
+    arguments: &Arguments,
+    received: u64,
+    granted: &mut Granted,
+) -> Result<bool> {
     let due = arguments.due(received);
     // If the link is gone, an event with the reason is queued.
     let Ok(mut receiver) = client.peer.connection.receiver(receiver) else { return Ok(true) };
-    if due > 0 && !arguments.drain && receiver.credit() <= due / 2 {
-        unless_late(receiver.set_credit(due))?;
+    let ahead = granted.ahead(received);
+    if !arguments.drain && !granted.is_draining && due > 0 && ahead <= u64::from(due / 2) {
+        let more = u64::from(due) - ahead;
+        granted.total += more;
+        unless_late(receiver.add_credit(u32::try_from(more).unwrap_or(u32::MAX)))?;
     }
     Ok(due > 0)
+}
+
+/// Asks for a drain if credit was used up by messages that their sender has aborted, of which no event says so. They may be on
+/// their way as well: a drain ends behind them.
+fn look(client: &mut Client, receiver: ReceiverId, received: u64, granted: &mut Granted) -> Result<()> {
+    let Ok(mut receiver) = client.peer.connection.receiver(receiver) else { return Ok(()) };
+    if !granted.is_draining && granted.ahead(received) > receiver.credit().into() {
+        granted.is_draining = true;
+        unless_late(receiver.drain())?;
+    }
+    Ok(())
 }
 
 /// Fails if a filter that was asked for is not in force.
@@ -139,12 +176,12 @@ fn receive(
     // The number of messages received when the last drain was asked for.
     let mut round = 0_u64;
     let mut is_open = false;
+    let mut granted = Granted::default();
     while more {
         let mut event = client.poll_event()?;
         if event.is_none() {
             // Before it waits.
             printer.flush(client)?;
-            // A message that its sender aborts uses up credit, and no event says so.
             let look = (is_open && !arguments.drain).then(|| Instant::now() + LOOK);
             event = client.next_event([until, look].into_iter().flatten().min())?;
         }
@@ -156,13 +193,22 @@ fn receive(
             Some(Event::ReceiverOpen { .. }) if arguments.drain => {
                 more = drain(client, receiver, arguments, *received)?;
             }
-            Some(Event::ReceiverOpen { .. }) => more = top_up(client, receiver, arguments, *received)?,
+            Some(Event::ReceiverOpen { .. }) => {
+                more = top_up(client, receiver, arguments, *received, &mut granted)?;
+            }
             Some(Event::Delivery { receiver, delivery }) => {
                 *received += 1;
                 bar.set_position(*received);
                 until = timeout.map(|timeout| Instant::now() + timeout);
                 printer.print(client, receiver, delivery)?;
-                more = top_up(client, receiver, arguments, *received)?;
+                more = top_up(client, receiver, arguments, *received, &mut granted)?;
+            }
+            Some(Event::ReceiverDrained { timed_out, .. }) if !arguments.drain => {
+                granted.is_draining = false;
+                if !timed_out {
+                    granted.total = *received;
+                }
+                more = top_up(client, receiver, arguments, *received, &mut granted)?;
             }
             Some(Event::ReceiverDrained { timed_out: true, .. }) => {
                 let what = format!("no end of the drain in {} ms", arguments.drain_timeout);
@@ -184,7 +230,7 @@ fn receive(
                 return Err(about(what, "raise --timeout, or see the peer's log"));
             }
             None if until.is_none_or(|until| Instant::now() < until) => {
-                more = top_up(client, receiver, arguments, *received)?;
+                look(client, receiver, *received, &mut granted)?;
             }
             None => break,
         }

@@ -13,6 +13,8 @@
 mod advice;
 #[path = "common/subprotocol.rs"]
 mod subprotocol;
+#[path = "common/timed.rs"]
+mod timed;
 
 use std::{
     fs,
@@ -20,13 +22,14 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use advice::{AnyError, about};
 use clap::Parser;
+use timed::Timed;
 use tungstenite::{
     Message, WebSocket,
     protocol::{Role, WebSocketConfig},
@@ -42,8 +45,6 @@ const BLOCK: usize = 64 * 1024;
 const HEAD: usize = 16 * 1024;
 /// The time that a client has to send its request.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The time that an end may take to read what is written to it.
-const DEAF: Duration = Duration::from_secs(60);
 /// The most clients at a time.
 const CLIENTS: usize = 256;
 
@@ -62,6 +63,16 @@ struct Arguments {
     /// The page's WebAssembly module.
     #[arg(long, value_name = "FILE")]
     wasm: PathBuf,
+    /// Give up an end that does not read what is written to it, or does not close behind the other, for this many
+    /// milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: u64,
+}
+
+impl Arguments {
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout)
+    }
 }
 
 /// A socket of which each half is in a thread of its own. Both write: frames of the one, and answers to pings of the
@@ -129,28 +140,27 @@ fn run() -> Result<()> {
 
 /// Answers one request, which may be for a WebSocket.
 fn serve(tcp: TcpStream, arguments: &Arguments) -> Result<()> {
-    tcp.set_nodelay(true)?;
-    tcp.set_read_timeout(Some(PATIENCE))?;
-    tcp.set_write_timeout(Some(DEAF))?;
-    let head = read_head(&tcp)?;
+    let mut tcp = Timed::new(tcp, PATIENCE.min(arguments.timeout()))?;
+    let head = read_head(&mut tcp)?;
+    tcp.until = Instant::now() + arguments.timeout();
     let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
     let path = text.split(' ').nth(1).and_then(|path| path.split('?').next()).unwrap_or_default();
     let (kind, body) = match path {
-        _ if text.contains("\r\nupgrade: websocket") => return connect(tcp, head, arguments.to),
+        _ if text.contains("\r\nupgrade: websocket") => return connect(tcp.tcp, head, arguments),
         "/" => ("text/html; charset=utf-8", fs::read(arguments.page.join("index.html"))?),
         "/client.mjs" => ("text/javascript", fs::read(arguments.page.join("client.mjs"))?),
         "/client.wasm" => ("application/wasm", fs::read(&arguments.wasm)?),
-        _ => return Ok((&tcp).write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?),
+        _ => return Ok(tcp.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?),
     };
     let length = body.len();
     write!(
-        &tcp,
+        tcp,
         "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     )?;
-    Ok((&tcp).write_all(&body)?)
+    Ok(tcp.write_all(&body)?)
 }
 
-fn read_head(mut tcp: &TcpStream) -> Result<Vec<u8>> {
+fn read_head(tcp: &mut Timed) -> Result<Vec<u8>> {
     let (mut head, mut block) = (Vec::new(), [0; 1024]);
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         let count = tcp.read(&mut block)?;
@@ -163,10 +173,13 @@ fn read_head(mut tcp: &TcpStream) -> Result<Vec<u8>> {
 }
 
 /// Relays between a WebSocket and the broker until both directions have ended.
-fn connect(tcp: TcpStream, head: Vec<u8>, to: SocketAddr) -> Result<()> {
+fn connect(tcp: TcpStream, head: Vec<u8>, arguments: &Arguments) -> Result<()> {
+    let (to, timeout) = (arguments.to, arguments.timeout());
     let broker = Arc::new(TcpStream::connect_timeout(&to, PATIENCE).map_err(|error| about(to, error))?);
     broker.set_nodelay(true)?;
-    broker.set_write_timeout(Some(DEAF))?;
+    broker.set_write_timeout(Some(timeout))?;
+    tcp.set_read_timeout(Some(PATIENCE))?;
+    tcp.set_write_timeout(Some(timeout))?;
     let (head, write) = (io::Cursor::new(head), Arc::new(Mutex::new(tcp.try_clone()?)));
     let socket = Socket { head, read: Arc::new(tcp), write };
     let config = WebSocketConfig::default().max_message_size(Some(MESSAGE)).max_frame_size(Some(MESSAGE));
@@ -176,12 +189,18 @@ fn connect(tcp: TcpStream, head: Vec<u8>, to: SocketAddr) -> Result<()> {
     socket.read.set_read_timeout(None)?;
     let down = WebSocket::from_raw_socket(socket.clone(), Role::Server, Some(config));
     let from = Arc::clone(&broker);
-    let down = thread::spawn(move || to_page(&from, down));
+    let (ends, ended) = mpsc::channel::<()>();
+    let down = thread::spawn(move || {
+        to_page(&from, down);
+        drop(ends);
+    });
     let result = to_broker(up, &broker);
-    // Whatever the reason, the broker sees the end, and closes its side.
+    // Whatever the reason, the broker sees the end, and closes its side, or has it closed.
     let _ = broker.shutdown(if result.is_ok() { Shutdown::Write } else { Shutdown::Both });
-    down.join().map_err(|_| "the other thread panicked")?;
+    let _ = ended.recv_timeout(timeout);
+    let _ = broker.shutdown(Shutdown::Both);
     let _ = socket.read.shutdown(Shutdown::Both);
+    down.join().map_err(|_| "the other thread panicked")?;
     result
 }
 

@@ -10,9 +10,11 @@
 mod advice;
 #[path = "common/subprotocol.rs"]
 mod subprotocol;
+#[path = "common/timed.rs"]
+mod timed;
 
 use std::{
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind, Write as _},
     net::{TcpListener, TcpStream, ToSocketAddrs as _},
     process::ExitCode,
     thread,
@@ -29,6 +31,7 @@ use amqp_proto::{
 };
 use bytes::{Buf as _, Bytes, BytesMut};
 use clap::Parser;
+use timed::Timed;
 use tungstenite::{
     Error as WebSocketError, WebSocket,
     client::IntoClientRequest as _,
@@ -65,44 +68,6 @@ struct Options {
     timeout: u64,
 }
 
-/// A TCP socket whose calls end at a deadline, however slowly the peer sends its part.
-struct Socket {
-    tcp: TcpStream,
-    until: Instant,
-}
-
-impl Socket {
-    /// Prepares a TCP connection for the handshake.
-    fn new(tcp: TcpStream) -> io::Result<Self> {
-        tcp.set_nodelay(true)?;
-        Ok(Self { tcp, until: Instant::now() + PATIENCE })
-    }
-
-    /// Returns the time left. Zero would mean no end.
-    fn left(&self) -> io::Result<Option<Duration>> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
-    }
-}
-
-impl Read for Socket {
-    fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
-        self.tcp.set_read_timeout(self.left()?)?;
-        self.tcp.read(block)
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.tcp.set_write_timeout(self.left()?)?;
-        self.tcp.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.tcp.flush()
-    }
-}
-
 /// Bounds all that the peer can make the WebSocket hold.
 fn limits() -> WebSocketConfig {
     WebSocketConfig::default()
@@ -115,7 +80,7 @@ fn limits() -> WebSocketConfig {
 /// Moves bytes between WebSocket and engine and hands events to `handle`, until the connection is closed, which it is after
 /// `patience` at the latest.
 fn run(
-    mut socket: WebSocket<Socket>,
+    mut socket: WebSocket<Timed>,
     mut connection: Connection,
     patience: Option<Duration>,
     mut handle: impl FnMut(&mut Connection, Event) -> Result<()>,
@@ -208,7 +173,7 @@ fn run(
 }
 
 /// Returns the content of a binary message, or nothing if the time was over or there was none in what arrived.
-fn read(socket: &mut WebSocket<Socket>) -> std::result::Result<Bytes, WebSocketError> {
+fn read(socket: &mut WebSocket<Timed>) -> std::result::Result<Bytes, WebSocketError> {
     match socket.read() {
         Ok(tungstenite::Message::Binary(bytes)) => Ok(bytes),
         Ok(tungstenite::Message::Text(_)) => {
@@ -229,7 +194,7 @@ fn unless_closed(error: WebSocketError) -> Result<()> {
 }
 
 /// Closes the WebSocket, and waits until the peer has done so too (RFC 6455, 7.1.1).
-fn finish(mut socket: WebSocket<Socket>) {
+fn finish(mut socket: WebSocket<Timed>) {
     socket.get_mut().until = Instant::now() + PATIENCE;
     let _ = socket.close(None);
     while socket.read().is_ok() {}
@@ -269,7 +234,7 @@ fn client(url: &str, options: &Options) -> Result<()> {
     let server = servers.map_err(|error| about(&host, error))?.next();
     let server = server.ok_or_else(|| about(&host, io::Error::from(ErrorKind::AddrNotAvailable)))?;
     let socket = TcpStream::connect_timeout(&server, PATIENCE).map_err(|error| about(server, error))?;
-    let socket = Socket::new(socket)?;
+    let socket = Timed::new(socket, PATIENCE)?;
     // It fails unless the server has chosen the subprotocol.
     let (socket, _) = tungstenite::client::client_with_config(request, socket, Some(limits()))
         .map_err(|error| about(error, "check the URL, and that it serves AMQP over WebSocket"))?;
@@ -322,9 +287,12 @@ fn client(url: &str, options: &Options) -> Result<()> {
 
 /// Accepts what one client asks for, and prints its messages.
 fn server(socket: TcpStream) -> Result<()> {
-    let socket =
-        tungstenite::accept_hdr_with_config(Socket::new(socket)?, subprotocol::choose, Some(limits()))
-            .map_err(|error| error.to_string())?;
+    let socket = tungstenite::accept_hdr_with_config(
+        Timed::new(socket, PATIENCE)?,
+        subprotocol::choose,
+        Some(limits()),
+    )
+    .map_err(|error| error.to_string())?;
     let config = ConnectionConfig::server("websocket-server").auto_accept_sessions(true).idle_timeout(IDLE);
     let connection = Connection::new(config.sasl(Mechanism::anonymous_server()));
     run(socket, connection, None, |connection, event| {

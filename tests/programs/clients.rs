@@ -429,6 +429,23 @@ fn receive_gives_more_credit_for_messages_that_were_aborted() {
     assert_eq!((ended.code, ended.out.matches("a body").count()), (Some(0), 2), "{ended:?}");
 }
 
+/// Credit was given anew for messages that had arrived and were not handled yet. Settled ones beyond the count were lost.
+#[test]
+fn receive_settled_takes_no_more_messages_than_it_prints() {
+    let broker = Broker::start(&[]);
+    for (count, credit) in [("500", "500"), ("10", "3"), ("100", "99"), ("501", "1000"), ("7", "1")] {
+        assert_eq!(broker.send("q", &["--count", "1000"]).code, Some(0));
+        let ended = run("receive", &[&broker.url("q"), "--settled", "--count", count, "--credit", credit]);
+        assert_eq!(
+            (ended.code, ended.out.lines().count() - 1),
+            (Some(0), count.parse().unwrap()),
+            "{}",
+            ended.err
+        );
+        assert_eq!(broker.left("q"), 1000 - count.parse::<u64>().unwrap(), "{count} {credit}");
+    }
+}
+
 #[test]
 fn receive_releases_what_a_closed_pipe_does_not_take() {
     let broker = Broker::start(&[]);

@@ -16,6 +16,7 @@ mod lifetimes;
 mod logins;
 mod loops;
 mod messages;
+mod relay;
 mod services;
 mod stacks;
 mod stopping;

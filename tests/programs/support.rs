@@ -85,6 +85,14 @@ impl Running {
         self.0.kill().unwrap();
     }
 
+    /// Returns the port that the program has printed that it listens on.
+    pub(crate) fn port(&mut self) -> u16 {
+        let mut line = String::new();
+        BufReader::new(self.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
+        port.unwrap_or_else(|| panic!("not a port: {line}"))
+    }
+
     pub(crate) fn end(mut self) -> Ended {
         let deadline = Instant::now() + PATIENCE;
         let status = loop {

@@ -1,0 +1,65 @@
+//! The relay between slow or closed clients and a broker that does nothing.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tungstenite::{client::IntoClientRequest as _, http::HeaderValue};
+
+use crate::support::{Running, start};
+
+/// Far more than any time that is set here.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Starts a relay to a listener, and returns its port.
+fn relay(to: &TcpListener) -> (Running, u16) {
+    let to = to.local_addr().unwrap().to_string();
+    let wasm = format!("{}/Cargo.toml", env!("CARGO_MANIFEST_DIR"));
+    let mut relay =
+        start("relay", &["--listen", "127.0.0.1:0", "--to", &to, "--wasm", &wasm, "--timeout", "500"]);
+    let port = relay.port();
+    (relay, port)
+}
+
+/// Each byte had the time that is meant for the whole request.
+#[test]
+fn relay_gives_a_request_up_that_comes_byte_by_byte() {
+    let broker = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (_relay, port) = relay(&broker);
+    let mut slow = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    slow.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let start = Instant::now();
+    // The end of a socket with unread bytes is a reset.
+    while slow.write_all(b"G").is_ok() && !matches!(slow.read(&mut [0; 8]), Ok(0)) {
+        assert!(start.elapsed() < PATIENCE, "it waits for the rest");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The slot of a client that had closed was taken until the broker closed too.
+#[test]
+fn relay_waits_for_a_broker_behind_a_closed_client_for_its_time_only() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (_relay, port) = relay(&listener);
+    let mut request = format!("ws://127.0.0.1:{port}/").into_client_request().unwrap();
+    request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("amqp"));
+    let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let (mut page, _) = tungstenite::client(request, client).unwrap();
+    let (mut broker, _) = listener.accept().unwrap();
+    broker.set_read_timeout(Some(PATIENCE)).unwrap();
+    page.close(None).unwrap();
+    while page.read().is_ok() {}
+    // The relay ends what it writes, and the broker does not close.
+    assert_eq!(broker.read(&mut [0; 8]).unwrap(), 0);
+    page.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(page.get_mut().read(&mut [0; 8]).unwrap(), 0);
+    // It has closed both ways then, so that bytes are refused.
+    let start = Instant::now();
+    while broker.write_all(b"late").is_ok() {
+        assert!(start.elapsed() < PATIENCE, "the relay still reads");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
