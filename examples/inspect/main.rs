@@ -24,7 +24,7 @@ mod report;
 mod tcp;
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, BufWriter, Cursor, Read, Write},
     path::PathBuf,
     process::ExitCode,
@@ -43,7 +43,7 @@ struct Arguments {
     /// Print a JSON object per line.
     #[arg(long)]
     json: bool,
-    /// Write a page with the frames of a capture as a diagram, in place of lines.
+    /// Write a page with the frames of a capture as a diagram, in place of lines; the first 32 MiB of them.
     #[arg(long, value_name = "OUT", conflicts_with = "json")]
     html: Option<PathBuf>,
     /// Print each frame as soon as it has arrived.
@@ -80,7 +80,8 @@ fn run(arguments: &Arguments) -> Result<(), AnyError> {
         capture::read(input, arguments.port, &mut report)?;
         let data = report.finish()?;
         if let Some(path) = &arguments.html {
-            fs::write(path, page::page(&data)).map_err(|error| about(path.display(), error))?;
+            let written = File::create(path).and_then(|mut file| page::write(&mut file, &data));
+            written.map_err(|error| about(path.display(), error))?;
         }
     } else if arguments.html.is_some() {
         return Err(about("a page needs both directions of a connection", "pass a pcap or pcapng capture"));

@@ -15,6 +15,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::{
     frames::{self, Shown},
     json::Printed,
+    page,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,10 +30,13 @@ struct Watched {
     observer: Observer,
     client: SocketAddr,
     server: SocketAddr,
-    /// Frames and findings, for the page.
-    rows: Vec<Json>,
+    /// Frames and findings, for the page, with commas between them.
+    rows: String,
     links: BTreeMap<u32, Json>,
 }
+
+/// The most bytes of frames and findings on a page. A browser needs several times as much for them.
+const MAX_ROWS: usize = 32 << 20;
 
 pub struct Report<'a> {
     style: Style,
@@ -43,11 +47,29 @@ pub struct Report<'a> {
     now: u64,
     connections: Vec<Watched>,
     notes: Vec<String>,
+    room: Room,
+}
+
+/// The room on the page.
+struct Room {
+    /// The bytes that there may still be.
+    left: usize,
+    /// The frames and findings that there was no room for.
+    left_out: u64,
 }
 
 impl<'a> Report<'a> {
     pub fn new(style: Style, out: &'a mut dyn Write, flushes: bool) -> Self {
-        Self { style, out, flushes, start: None, now: 0, connections: Vec::new(), notes: Vec::new() }
+        Self {
+            style,
+            out,
+            flushes,
+            start: None,
+            now: 0,
+            connections: Vec::new(),
+            notes: Vec::new(),
+            room: Room { left: MAX_ROWS, left_out: 0 },
+        }
     }
 
     /// Adds a connection, and returns its number.
@@ -62,7 +84,7 @@ impl<'a> Report<'a> {
             }
             Style::Page => {}
         }
-        let (rows, links) = (Vec::new(), BTreeMap::new());
+        let (rows, links) = (String::new(), BTreeMap::new());
         self.connections.push(Watched { number, observer: Observer::new(), client, server, rows, links });
         Ok(number)
     }
@@ -78,7 +100,7 @@ impl<'a> Report<'a> {
         let mut seen = Vec::new();
         watched.observer.observe(from, Instant::from_millis(since / 1000), bytes, |each| seen.push(each));
         for observation in seen {
-            watched.show(&observation, since, self.style, self.out)?;
+            watched.show(&observation, since, self.style, self.out, &mut self.room)?;
         }
         if self.flushes { self.out.flush() } else { Ok(()) }
     }
@@ -94,20 +116,29 @@ impl<'a> Report<'a> {
     }
 
     /// Ends the observation. Returns the data of the page.
-    pub fn finish(mut self) -> io::Result<Json> {
+    pub fn finish(mut self) -> io::Result<String> {
         for watched in &mut self.connections {
             let mut seen = Vec::new();
             watched.observer.finish(Instant::from_millis(self.now / 1000), |each| seen.push(each));
             for observation in seen {
-                watched.show(&observation, self.now, self.style, self.out)?;
+                watched.show(&observation, self.now, self.style, self.out, &mut self.room)?;
             }
         }
         if self.connections.is_empty() {
             self.note("no connection of AMQP 1.0 in the capture; --port N takes one that does not begin with a header")?;
         }
+        if self.room.left_out > 0 {
+            let text = format!(
+                "the page has no room for {} lines: without --html all are printed",
+                self.room.left_out
+            );
+            self.note(&text)?;
+            writeln!(io::stderr(), "inspect: {text}")?;
+        }
         self.out.flush()?;
         let connections: Vec<_> = self.connections.into_iter().map(Watched::data).collect();
-        Ok(json!({ "connections": connections, "notes": self.notes }))
+        let notes = page::escaped(&json!(self.notes));
+        Ok(format!(r#"{{"connections":[{}],"notes":{notes}}}"#, connections.join(",")))
     }
 }
 
@@ -118,6 +149,7 @@ impl Watched {
         micros: u64,
         style: Style,
         out: &mut dyn Write,
+        room: &mut Room,
     ) -> io::Result<()> {
         // The threshold of a stall is between two packets.
         let micros = match &observation.seen {
@@ -128,7 +160,7 @@ impl Watched {
             Style::Text => self.print(observation, micros, out),
             Style::Json => self.print_json(observation, micros, out),
             Style::Page => {
-                self.collect(observation, micros);
+                self.collect(observation, micros, room);
                 Ok(())
             }
         }
@@ -183,8 +215,9 @@ impl Watched {
         writeln!(out, "{}", Printed(&Json::Object(line)))
     }
 
-    /// Keeps a row for the page, under short names: there can be very many.
-    fn collect(&mut self, observation: &Observation, micros: u64) {
+    /// Keeps a row for the page, under short names: there can be very many. It is the text that it will be, a tenth of its
+    /// values.
+    fn collect(&mut self, observation: &Observation, micros: u64, room: &mut Room) {
         let shown = Shown::of(observation);
         let mut row = Map::new();
         row.insert("t".into(), micros.into());
@@ -200,23 +233,34 @@ impl Watched {
         if shown.payload > 0 {
             row.insert("p".into(), shown.payload.into());
         }
+        let mut link = None;
         if let Seen::Frame(frame) = &observation.seen {
             row.extend(frame.session.as_ref().map(|view| ("s".into(), frames::session(view))));
             row.extend(frame.link.as_ref().map(|view| ("l".into(), frames::link(view))));
-            if let Some(view) = &frame.link {
-                self.links.insert(view.id, frames::describe_link(view));
-            }
+            link = frame.link.as_ref();
         }
-        self.rows.push(row.into());
+        let row = page::escaped(&row.into());
+        // No row comes behind one that is left out.
+        if row.len() >= room.left || room.left_out > 0 {
+            room.left_out += 1;
+            return;
+        }
+        room.left -= row.len();
+        if !self.rows.is_empty() {
+            self.rows.push(',');
+        }
+        self.rows.push_str(&row);
+        self.links.extend(link.map(|view| (view.id, frames::describe_link(view))));
     }
 
-    fn data(self) -> Json {
-        json!({
+    fn data(self) -> String {
+        let head = json!({
             "number": self.number,
             "client": self.client.to_string(),
             "server": self.server.to_string(),
             "links": self.links.into_values().collect::<Vec<_>>(),
-            "rows": self.rows,
-        })
+        });
+        let head = page::escaped(&head);
+        format!(r#"{},"rows":[{}]}}"#, head.strip_suffix('}').unwrap_or(&head), self.rows)
     }
 }
