@@ -89,6 +89,14 @@ use mio::Events;
 use server::Broker;
 use users::Logins;
 
+/// Less would leave no room for a message.
+fn connection_bytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes @ 131_072..) => Ok(bytes),
+        _ => Err("less than 131072, or no number".into()),
+    }
+}
+
 /// Keep messages in memory and pass them on.
 #[derive(Parser)]
 struct Arguments {
@@ -107,7 +115,7 @@ struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(512..))]
     max_frame_size: Option<u32>,
     /// Close connections that are silent for this many milliseconds; 0 for never.
-    #[arg(long, value_name = "MS", default_value_t = 60_000)]
+    #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = peer::idle_timeout)]
     idle_timeout: u64,
     /// The time to log in and to open a connection, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 30_000)]
@@ -121,8 +129,8 @@ struct Arguments {
     /// The most bytes of all queues.
     #[arg(long, value_name = "N", default_value_t = 256 << 20)]
     max_bytes: usize,
-    /// The most bytes that a connection may take up beside the queues; no message may be larger.
-    #[arg(long, value_name = "N", default_value_t = 16 << 20)]
+    /// The most bytes that a connection may take up beside the queues, 128 KiB at least; no message may be larger.
+    #[arg(long, value_name = "N", default_value_t = 16 << 20, value_parser = connection_bytes)]
     max_connection_bytes: usize,
     /// After SIGTERM, the time to settle deliveries before connections are closed, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 5_000)]

@@ -145,7 +145,15 @@ fn of_tls(error: &TlsError) -> &'static str {
         TlsError::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => "use a name of the certificate in the URL",
-        TlsError::InvalidCertificate(_) => "have the certificate renewed, or check this machine's clock",
+        TlsError::InvalidCertificate(
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. },
+        ) => "have the certificate renewed, or check this machine's clock",
+        TlsError::InvalidCertificate(_) => {
+            "have the certificate made anew, of version 3: this one is not taken"
+        }
         TlsError::AlertReceived(_) => {
             "check the client's certificate, --cert and --key, and the server's log"
         }

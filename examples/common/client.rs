@@ -16,7 +16,7 @@ use crate::{
     advice::{AnyError, about},
     dial::Place,
     login::{Sasl, mechanisms},
-    peer::{LINGER, Peer, READ},
+    peer::{LINGER, Peer, READ, idle_timeout},
     stream::Stream,
     tls_client::TlsOptions,
 };
@@ -40,7 +40,7 @@ pub struct Connect {
     #[command(flatten)]
     tls: TlsOptions,
     /// Give up on a peer that is silent for this many milliseconds; 0 for never.
-    #[arg(long, value_name = "MS", default_value_t = 60_000)]
+    #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = idle_timeout)]
     idle_timeout: u64,
 }
 

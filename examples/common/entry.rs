@@ -30,7 +30,8 @@ fn typed(text: &str) -> Option<SimpleValue> {
         "false" => Some(false.into()),
         _ => {
             let integer = text.parse::<i64>().ok().map(SimpleValue::from);
-            integer.or_else(|| text.parse().ok().map(Double::new).map(SimpleValue::from))
+            let double = || text.parse().ok().filter(|number| f64::is_finite(*number));
+            integer.or_else(|| double().map(Double::new).map(SimpleValue::from))
         }
     }
 }

@@ -19,6 +19,14 @@ pub const READ: usize = 64 << 10;
 /// The time that the peer has to close the transport after the connection is closed.
 pub const LINGER: Duration = Duration::from_secs(1);
 
+/// Reads the option of an idle time-out in milliseconds: 0 for none, or so many that a peer can keep to it.
+pub fn idle_timeout(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(millis @ (0 | 100..)) => Ok(millis),
+        _ => Err("neither 0 nor at least 100".into()),
+    }
+}
+
 /// A connection and its socket.
 pub struct Peer {
     pub connection: Connection,

@@ -60,6 +60,11 @@ fn attribute(name: &[u8]) -> Option<String> {
     })
 }
 
+/// True for marks of direction, and for characters of no width.
+fn is_unseen(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// Escapes what would end or change the value, so that no name can look like another.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
@@ -68,7 +73,7 @@ fn escaped(text: &str) -> String {
         match character {
             '"' | '+' | ',' | ';' | '<' | '>' | '\\' | '=' => out.extend(['\\', character]),
             '#' | ' ' if at_end => out.extend(['\\', character]),
-            _ if character.is_control() => {
+            _ if character.is_control() || is_unseen(character) => {
                 let mut bytes = [0; 4];
                 character.encode_utf8(&mut bytes).bytes().for_each(|byte| _ = write!(out, "\\{byte:02x}"));
             }
