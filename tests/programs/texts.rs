@@ -13,7 +13,7 @@ fn fg1_nodelay_is_set_by_every_example_with_a_socket_and_stands_in_the_loop() {
     for file in [
         "examples/quickstart.rs",
         "examples/agent.rs",
-        "examples/websocket.rs",
+        "examples/common/timed.rs",
         "examples/common/peer.rs",
         "examples/common/dial.rs",
     ] {
