@@ -141,7 +141,7 @@ events! {
         sender: SenderId,
         /// The number of deliveries not settled; [`Connection::unsettled`](crate::Connection::unsettled) returns them.
         unsettled: u32,
-        /// The delivery, settled or not, of which the last frame had not been written when the link ended.
+        /// The delivery, settled or not, of which the last frame had not been written when the link ended, unless it was aborted.
         cut_off: Option<DeliveryId>,
     };
     /// The link was detached by the peer with an error, refused (2.6.3), detached for a violation of the protocol
@@ -151,7 +151,7 @@ events! {
         sender: SenderId,
         /// The number of deliveries not settled; [`Connection::unsettled`](crate::Connection::unsettled) returns them.
         unsettled: u32,
-        /// The delivery, settled or not, of which the last frame had not been written when the link ended.
+        /// The delivery, settled or not, of which the last frame had not been written when the link ended, unless it was aborted.
         cut_off: Option<DeliveryId>,
         /// The reason.
         failure: Arc<Failure>,
@@ -160,7 +160,7 @@ events! {
     SenderDetached = "SENDER_DETACHED" {
         /// The link.
         sender: SenderId,
-        /// The delivery, settled or not, of which the last frame had not been written when the link ended.
+        /// The delivery, settled or not, of which the last frame had not been written when the link ended, unless it was aborted.
         cut_off: Option<DeliveryId>,
     };
     /// A message can be sent, or a chunk of one, after the link opened or after a

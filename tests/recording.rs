@@ -331,6 +331,43 @@ fn a_broken_sasl_frame_is_left_out_with_all_behind_it() {
     assert!(!recording.contains(&hex(b"hunter2")) && !recording.contains("input 5 0x"), "{recording}");
 }
 
+/// A line of a proxy in front, another version, or a header in the wrong place: the login comes behind it all the same.
+#[test]
+fn a_login_behind_another_header_is_left_out() {
+    let init = SaslInit {
+        initial_response: Some(b"\0user\0hunter2".as_slice().into()),
+        ..frames::sasl_init(Symbol::from_static("PLAIN"))
+    };
+    let init = frames::sasl_frame(&init);
+    let proxy = b"PROXY TCP4 192.0.2.1 192.0.2.2 50000 5672\r\n";
+    let beginnings: [&[&[u8]]; 8] = [
+        &[proxy, frames::SASL],
+        &[b"AMQP\x03\x01\x00\x01"],
+        &[b"AMQP\x03\x02\x00\x00"],
+        &[b"\x16\x03\x01\x02\x00"],
+        &[b"AMQP\x02\x01\x00\x00", frames::SASL],
+        &[frames::AMQP, frames::SASL],
+        &[frames::AMQP],
+        &[frames::SASL, frames::SASL],
+    ];
+    for beginning in beginnings {
+        let bytes = [&beginning.concat(), &init[..]].concat();
+        for cut in 0..bytes.len() {
+            let mechanism = Mechanism::plain_server(|found| found.matches("user", "hunter2"));
+            let mut server = Recorder::new(ConnectionConfig::server("server").sasl(mechanism));
+            for part in [&bytes[..cut], &bytes[cut..]] {
+                let _: Progress = server.handle_input(now(), &mut &part[..]);
+                while server.poll_event().is_some() {}
+                while server.poll_transmit(now()).next_chunk().is_some() {}
+            }
+            let recording = server.recording();
+            let clear: String =
+                recording.lines().filter_map(|line| line.strip_prefix("input 5 0x")).collect();
+            assert!(!clear.contains(&hex(b"hunter2")), "{beginning:?} {cut}: {recording}");
+        }
+    }
+}
+
 /// Carries output to the other end, and returns true if TLS begins there. The first bytes of TLS arrive right behind
 /// its header, and are the caller's.
 fn carry_tls(from: &mut Recorder, to: &mut Recorder, wire: &mut BytesMut, begins: bool) -> bool {

@@ -12,10 +12,18 @@ use amqp_proto::{
     types::{Str, Timestamp},
 };
 
-use crate::{peers::Peers, queue::Queue, room::Room, services::Services, stored::now};
+use crate::{
+    peers::Peers,
+    queue::Queue,
+    room::Room,
+    services::Services,
+    stored::{Stored, now},
+};
 
-/// Bytes for a queue beside its name and its messages.
-const QUEUE: usize = 1024;
+/// Bytes for a queue beside its name and its messages: its entry in a map that may be half full, and the first blocks of the
+/// maps of its messages, which have room for 11.
+const QUEUE: usize =
+    2 * size_of::<(Str, Queue)>() + 12 * (size_of::<(u64, Stored)>() + size_of::<(u64, u64)>());
 
 /// Messages that links look at before it is the turn of the sockets.
 const LOOKS: usize = 2048;

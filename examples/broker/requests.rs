@@ -46,12 +46,19 @@ impl Node {
         let request = Message::parse(delivery.payload.clone(), &ParseOptions::default()).map_err(read)?;
         let reply_to = request.reply_to().map_err(read)?;
         let outlet = self.services.outlet(peer, &service, reply_to.as_ref())?;
+        let mut granted = false;
         let ((status, body), change) = match &service {
             Service::Management(queue) => self.operate(peer, queue.as_ref(), &request).map_err(read)?,
             Service::Cbs => match self.services.take_token(peer, connection, &request)? {
-                Some(status) => ((status, Value::Null), None),
+                (Some(status), is_right) => {
+                    granted = is_right;
+                    ((status, Value::Null), None)
+                }
                 // The outcome of the request is its answer.
-                None => return Ok(()),
+                (None, _) => {
+                    self.services.grant(peer);
+                    return Ok(());
+                }
             },
         };
         let spelling = service.spelling();
@@ -63,8 +70,11 @@ impl Node {
         let answer = answer.value(body).build();
         // Nothing changes that the client would not hear of.
         match outlet {
-            Some(outlet) => self.services.post(peer, connection, outlet, &answer, &self.room)?,
+            Some(outlet) => self.services.post(peer, connection, outlet, &answer)?,
             None => self.put_answer(peer, reply_to, answer)?,
+        }
+        if granted {
+            self.services.grant(peer);
         }
         if let Some(change) = change {
             change(self);

@@ -30,6 +30,10 @@ const CREDIT: u32 = 50;
 /// Answers that wait for the credit of their link. A further request is rejected.
 const WAITING: usize = 100;
 
+/// Bytes of the answers of a connection that wait behind the first of a link. They are no part of the room of the queues: a
+/// full broker has to grant tokens, or nobody could take its messages.
+const WAITING_BYTES: usize = 1 << 20;
+
 /// A node that answers requests.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Service {
@@ -66,11 +70,10 @@ struct Outlet {
     address: Option<Str>,
     settled: bool,
     tag: u32,
-    waiting: VecDeque<(Payload, Charge)>,
+    waiting: VecDeque<(Payload, Option<Charge>)>,
 }
 
 /// A connection's share of the services.
-#[derive(Default)]
 pub struct Client {
     /// True if it has put a token.
     pub is_granted: bool,
@@ -78,6 +81,19 @@ pub struct Client {
     pub wrong_tokens: usize,
     inlets: BTreeMap<ReceiverId, Service>,
     outlets: BTreeMap<SenderId, Outlet>,
+    room: Rc<Room>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self {
+            is_granted: false,
+            wrong_tokens: 0,
+            inlets: BTreeMap::new(),
+            outlets: BTreeMap::new(),
+            room: Room::new(WAITING_BYTES, None),
+        }
+    }
 }
 
 /// The services, for all connections that use them.
@@ -173,10 +189,9 @@ impl Services {
         connection: &mut Connection,
         id: SenderId,
         answer: &Payload,
-        room: &Rc<Room>,
     ) -> Result<(), AmqpError> {
-        let outlet = self.clients.get_mut(&peer).and_then(|client| client.outlets.get_mut(&id));
-        if let Some(outlet) = outlet {
+        let Some(Client { outlets, room, .. }) = self.clients.get_mut(&peer) else { return Ok(()) };
+        if let Some(outlet) = outlets.get_mut(&id) {
             let attach = connection.sender_ref(id).ok().and_then(|link| link.remote_attach());
             let max = attach.and_then(|attach| attach.max_message_size).filter(|max| *max > 0);
             if max.is_some_and(|max| answer.len() as u64 > max) {
@@ -186,7 +201,8 @@ impl Services {
                 ));
             }
             // A copy, so that the answer keeps no block of the request.
-            let charge = room.take(answer.len()).ok_or_else(full)?;
+            let is_first = outlet.waiting.is_empty();
+            let charge = if is_first { None } else { Some(room.take(answer.len()).ok_or_else(full)?) };
             outlet.waiting.push_back((answer.detach(), charge));
             self.send_waiting(peer, connection, id);
         }

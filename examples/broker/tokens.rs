@@ -34,47 +34,49 @@ impl Services {
         self.clients.get(&peer).is_some_and(|client| client.is_granted)
     }
 
-    /// Takes the token of a request. Returns the status of the answer, or `None` if the outcome of the request is the
-    /// answer.
+    /// Looks at the token of a request. Returns the status of the answer, or `None` if the outcome of the request is the
+    /// answer; and true if the token is the right one, to be [granted](Self::grant).
     pub fn take_token(
         &mut self,
         peer: usize,
         connection: &mut Connection,
         request: &Message,
-    ) -> Result<Option<Status>, AmqpError> {
+    ) -> Result<(Option<Status>, bool), AmqpError> {
         let token = Token::parse(request).map_err(|error| malformed(&error.to_string()))?;
         let Some((form, token)) = token else {
-            return Ok(Some(Status::new(400).description("neither put-token nor set-token")));
+            return Ok((Some(Status::new(400).description("neither put-token nor set-token")), false));
         };
-        let is_right = self.grant(peer, &token);
+        let is_right = self.is_right(&token);
         if !is_right {
             self.check_guesses(peer, connection)?;
         }
-        match (form, is_right) {
-            (CbsForm::SetToken, true) => Ok(None),
-            (CbsForm::SetToken, false) => Err(unauthorized("not the token")),
-            (CbsForm::PutToken, true) => Ok(Some(Status::new(202).description("Accepted"))),
+        let status = match (form, is_right) {
+            (CbsForm::SetToken, true) => None,
+            (CbsForm::SetToken, false) => return Err(unauthorized("not the token")),
+            (CbsForm::PutToken, true) => Some(Status::new(202).description("Accepted")),
             (CbsForm::PutToken, false) => {
                 let status = Status::new(401).description("not the token");
-                Ok(Some(status.condition(ErrorCondition::UnauthorizedAccess.as_str())))
+                Some(status.condition(ErrorCondition::UnauthorizedAccess.as_str()))
             }
-        }
+        };
+        Ok((status, is_right))
     }
 
-    /// True if the token is the right one, which the connection has put now.
-    fn grant(&mut self, peer: usize, token: &Token) -> bool {
+    fn is_right(&self, token: &Token) -> bool {
         let expected = self.token.as_ref();
-        let is_right =
-            expected.is_none_or(|expected| secrets_equal(token.text().as_bytes(), expected.as_bytes()));
-        let client = self.clients.entry(peer).or_default();
-        client.is_granted |= is_right;
-        client.wrong_tokens += usize::from(!is_right);
-        is_right
+        expected.is_none_or(|expected| secrets_equal(token.text().as_bytes(), expected.as_bytes()))
     }
 
-    /// Closes a connection that has put too many wrong tokens: it is guessing.
-    fn check_guesses(&self, peer: usize, connection: &mut Connection) -> Result<(), AmqpError> {
-        if self.clients.get(&peer).is_none_or(|client| client.wrong_tokens < MAX_WRONG_TOKENS) {
+    /// Notes that a connection has put the right token.
+    pub fn grant(&mut self, peer: usize) {
+        self.clients.entry(peer).or_default().is_granted = true;
+    }
+
+    /// Counts a wrong token, and closes a connection that has put too many: it is guessing.
+    fn check_guesses(&mut self, peer: usize, connection: &mut Connection) -> Result<(), AmqpError> {
+        let client = self.clients.entry(peer).or_default();
+        client.wrong_tokens += 1;
+        if client.wrong_tokens < MAX_WRONG_TOKENS {
             return Ok(());
         }
         let error = unauthorized("too many wrong tokens");

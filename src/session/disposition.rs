@@ -9,7 +9,7 @@ use super::{
     faults::{disposition_for_errant, reversed},
     find, find_mut,
     link_facts::count_early,
-    settlement::{answer_to, remember_settled},
+    settlement::{answer_to, has_coordinator, remember_settled},
     stored_state::StoredState,
 };
 use crate::{
@@ -24,7 +24,6 @@ use crate::{
         definitions::{ErrorCondition, ReceiverSettleMode, Role},
         delivery_state::DeliveryState,
         performatives::Disposition,
-        terminus::TargetArchetype,
     },
     state::LinkState,
     types::DeliveryNumber,
@@ -324,8 +323,7 @@ impl SessionEndpoint {
         let limits = cx.limits.decode;
         named.retain(|link| {
             let link = find(&self.links, *link).filter(|link| link.common.is_open());
-            let target = |link: &Link| link.common.remote(limits)?.target;
-            link.is_some_and(|link| !matches!(target(link).as_deref(), Some(TargetArchetype::Coordinator(_))))
+            link.is_some_and(|link| !has_coordinator(&link.common, limits))
         });
         for link in &named {
             let why =

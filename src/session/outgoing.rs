@@ -319,6 +319,9 @@ fn add_options(
     links: ReceiverSettleMode,
 ) -> Result<(), CommandError> {
     check_senders(options.delivery_state.as_ref())?;
+    if matches!(options.delivery_state, Some(DeliveryState::Declared(_))) {
+        return Err(CommandError::IllegalState("declared is the outcome of a coordinator (4.5.5)"));
+    }
     transfer.state = options.delivery_state.clone();
     // 2.7.5: a settled message has no use for it.
     let wanted = options.rcv_settle_mode.filter(|_| transfer.settled.is_none());

@@ -9,7 +9,7 @@ use super::{
     stored_state::StoredState,
 };
 use crate::{
-    codec::to_vec,
+    codec::{DecodeLimits, to_vec},
     context::Context,
     error::CommandError,
     frame::HEADER_SIZE,
@@ -18,6 +18,7 @@ use crate::{
     spec::{
         definitions::{AmqpError, ReceiverSettleMode, Role},
         delivery_state::{DeliveryState, Modified, Rejected},
+        terminus::TargetArchetype,
     },
 };
 
@@ -50,6 +51,7 @@ impl SessionEndpoint {
         if receiver.checks_outcomes {
             check_listed(&link.common, state.as_ref(), cx)?;
         }
+        check_declared(&link.common, state.as_ref(), cx)?;
         // 2.7.5: in mode second the sender settles first.
         let settled = settle.unwrap_or(receiver.rcv_mode == ReceiverSettleMode::First);
         let has_parts = receiver.has_parts();
@@ -159,6 +161,7 @@ impl SessionEndpoint {
         if receiver.checks_outcomes {
             check_listed(&link.common, state.as_ref(), cx)?;
         }
+        check_declared(&link.common, state.as_ref(), cx)?;
         let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
         if last < first || !incoming.contains(first) || !incoming.contains(last) {
             return Err(CommandError::UnknownId);
@@ -231,7 +234,9 @@ impl SessionEndpoint {
     ) -> Result<(), CommandError> {
         check_senders(state.as_ref())?;
         let state = fitting(state, cx)?;
-        let sender = self.staying_link(id.into())?.sender()?;
+        let link = self.staying_link(id.into())?;
+        check_declared(&link.common, state.as_ref(), cx)?;
+        let sender = link.sender()?;
         if sender.in_progress() == Some(delivery) {
             return Err(CommandError::IllegalState("the delivery is still being sent (2.6.14)"));
         }
@@ -256,7 +261,9 @@ impl SessionEndpoint {
     ) -> Result<(), CommandError> {
         check_senders(state.as_ref())?;
         let state = fitting(state, cx)?;
-        let sender = self.staying_link(id.into())?.sender()?;
+        let link = self.staying_link(id.into())?;
+        check_declared(&link.common, state.as_ref(), cx)?;
+        let sender = link.sender()?;
         let is_unsent = sender.in_progress().is_some_and(|id| (first..=last).contains(&id));
         if settled && is_unsent {
             return Err(CommandError::IllegalState("a delivery of the range is still being sent (2.6.14)"));
@@ -428,6 +435,27 @@ fn check_listed(link: &LinkCommon, state: Option<&DeliveryState>, cx: &Context) 
         }
         _ => Ok(()),
     }
+}
+
+/// Fails for `declared` on a link whose target is not a coordinator (4.5.5).
+#[inline]
+fn check_declared(
+    link: &LinkCommon,
+    state: Option<&DeliveryState>,
+    cx: &Context,
+) -> Result<(), CommandError> {
+    if !matches!(state, Some(DeliveryState::Declared(_))) || has_coordinator(link, cx.limits.decode) {
+        return Ok(());
+    }
+    Err(CommandError::IllegalState("declared is for links to a coordinator (4.5.5)"))
+}
+
+/// True if the target in the peer's attach is a coordinator.
+#[cold]
+#[inline(never)]
+pub(super) fn has_coordinator(link: &LinkCommon, limits: DecodeLimits) -> bool {
+    let target = link.remote(limits).and_then(|attach| attach.target);
+    matches!(target.as_deref(), Some(TargetArchetype::Coordinator(_)))
 }
 
 /// Fails if a sender must not have this state (3.4.1).

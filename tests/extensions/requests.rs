@@ -581,6 +581,47 @@ fn events_of_other_links_are_returned() {
     assert_eq!((left.as_slice(), events(&mut requests)), (&expected[..], vec![]));
 }
 
+/// Nothing was due, and `Ready` never came.
+#[test]
+fn links_without_credit_that_are_taken_over_are_closed_in_time() {
+    let mut world = World::new();
+    world.behaviour.credit = 0;
+    let session = world.session;
+    let links = Requests::attach(world.client(), session, "node", RequestConfig::new("c")).unwrap();
+    let (sender, receiver) = (links.sender(), links.receiver());
+    let mut links = links;
+    world.turn(&mut links);
+    let config = RequestConfig::new("d").timeout(millis(1000));
+    let mut requests = Requests::over(world.client(), sender, receiver, config).unwrap();
+    // At once, for its deadline.
+    let now = world.now();
+    assert!(requests.poll_timeout().is_some_and(|due| due <= now));
+    requests.handle_timeout(now, world.client());
+    assert_eq!(requests.poll_timeout(), Some(now.saturating_add(millis(1000))));
+    world.advance(&mut requests, millis(1000));
+    let events = events(&mut requests);
+    assert!(matches!(&events[..], [RequestEvent::Closed { failure: Some(_) }]), "{events:?}");
+}
+
+/// The event of the link came behind what was known from it.
+#[test]
+fn links_that_are_taken_over_are_ready_once() {
+    let mut world = World::new();
+    world.behaviour.credit = 1;
+    let session = world.session;
+    let config = RequestConfig::new("c");
+    let mut links = Requests::attach(world.client(), session, "node", config.clone()).unwrap();
+    world.pair.run();
+    for event in world.pair.server.events() {
+        world.serve(event);
+    }
+    world.pair.run();
+    let (sender, receiver) = (links.sender(), links.receiver());
+    links = Requests::over(world.client(), sender, receiver, config).unwrap();
+    world.turn(&mut links);
+    assert_eq!(events(&mut links), [RequestEvent::Ready]);
+}
+
 #[test]
 fn links_that_are_open_can_be_taken_over() {
     let mut world = World::new();

@@ -129,7 +129,7 @@ impl World {
         self.turn(extension);
     }
 
-    fn serve(&mut self, event: Event) {
+    pub fn serve(&mut self, event: Event) {
         let server = &mut self.pair.server.connection;
         match event {
             Event::SenderRequested { sender, .. } => {

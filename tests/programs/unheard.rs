@@ -1,9 +1,9 @@
 //! Operations of a management node whose answers have no way: they change nothing.
 
 use amqp_proto::{
-    DeliveryId, ReceiverConfig, SenderConfig, SenderId,
+    DeliveryId, Event, ReceiverConfig, SenderConfig, SenderId,
     message::Message,
-    spec::terminus::Target,
+    spec::{delivery_state::DeliveryState, terminus::Target},
     types::{Map, Str, Value},
 };
 
@@ -64,19 +64,48 @@ fn deferred_message_stays_if_the_client_takes_no_answer_as_large() {
 }
 
 #[test]
-fn deferred_message_stays_if_the_broker_has_no_room_for_the_answer() {
-    let broker = Broker::start(&["--max-bytes", "9000"]);
+fn deferred_message_stays_if_too_many_answers_wait_already() {
+    let broker = Broker::start(&[]);
     let (mut end, session) = client(&broker);
     let from = receiver(&mut end, session, "q");
     let number = deferred(&mut end, session, from, "a");
-    assert_eq!(broker.send("other", &["--size", "6000"]).code, Some(0));
     let sender = end.sender(session, SenderConfig::to("q/$management"));
     let outlet = end.receiver(session, answers());
-    end.connection.receiver(outlet).unwrap().set_credit(10).unwrap();
-    let request =
-        ask(&mut end, sender, &"1".repeat(4000), "receive-by-sequence-number", take_for_good(number));
+    for _ in 0..100 {
+        ask(&mut end, sender, "1", "peek-message", Map::new());
+        end.until(|event| matches!(event, Event::DeliverySettled { .. }).then_some(()));
+    }
+    let request = ask(&mut end, sender, "2", "receive-by-sequence-number", take_for_good(number));
     assert_eq!(rejection(&mut end, request), "amqp:resource-limit-exceeded");
-    assert_eq!(broker.left("other"), 1);
-    ask(&mut end, sender, "2", "receive-by-sequence-number", take_for_good(number));
+    end.connection.receiver(outlet).unwrap().set_credit(200).unwrap();
+    for _ in 0..100 {
+        answer(&mut end);
+    }
+    ask(&mut end, sender, "3", "receive-by-sequence-number", take_for_good(number));
     assert_eq!(answer(&mut end).1, 200);
+}
+
+/// Answers needed room of the queues. So nobody could put a token, and take the messages that filled it.
+#[test]
+fn full_broker_takes_tokens() {
+    let broker = Broker::start(&["--max-bytes", "20000", "--token", "t"]);
+    let (mut end, session) = client(&broker);
+    let sender = end.sender(session, SenderConfig::to("full"));
+    let mut refused = 0;
+    // All but a few bytes: the largest that fits is taken, and then nothing is.
+    for size in (0..4000).rev().step_by(4) {
+        let message = Message::builder().data(vec![7; size]).build();
+        end.connection.sender(sender).unwrap().send(1_u32, message).unwrap();
+        let state = end.until(|event| match event {
+            Event::DeliverySettled { state, .. } => Some(state.clone()),
+            _ => None,
+        });
+        refused += usize::from(!matches!(state, Some(DeliveryState::Accepted(_))));
+    }
+    assert!(refused > 0);
+    // It puts a token first.
+    let (mut other, session) = client(&broker);
+    let full = receiver(&mut other, session, "full");
+    other.connection.receiver(full).unwrap().set_credit(1).unwrap();
+    other.until(|event| matches!(event, Event::Delivery { .. }).then_some(()));
 }

@@ -1,7 +1,7 @@
 //! What a scripted peer does out of turn: early settlements, outcomes that are none.
 
 use amqp_proto::{
-    CreditPolicy, Event, ReceiverConfig, SendOptions, SenderConfig, SenderId,
+    CommandError, CreditPolicy, Event, ReceiverConfig, SendOptions, SenderConfig, SenderId,
     spec::{
         definitions::{ErrorCondition, ReceiverSettleMode, Role},
         delivery_state::DeliveryState,
@@ -143,6 +143,51 @@ fn declared_is_an_outcome_of_links_to_a_coordinator_alone() {
         // Its delivery is listed without an outcome, and the other link goes on.
         assert_eq!(fed.connection.unsettled(ordinary)[0].state, None);
         send(&mut fed, control, 1, &SendOptions::new());
+    }
+}
+
+/// It was sent, and a peer that keeps to the letter ends the link.
+#[test]
+fn declared_is_refused_for_links_that_are_not_to_a_coordinator() {
+    let coordinator = Coordinator { capabilities: amqp_proto::types::Multiple::default() };
+    let archetype = Box::new(TargetArchetype::Coordinator(coordinator.clone()));
+    for is_control in [false, true] {
+        let theirs = attach("link", 0, Role::Sender);
+        let target = if is_control { Some(archetype.clone()) } else { theirs.target.clone() };
+        let mut fed = Fed::server();
+        fed.feed_bytes(&frame(0, &p::Attach { target, ..theirs }));
+        let receiver = fed.receiver_asked_for();
+        let mut config = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+        if is_control {
+            config = config.coordinator(coordinator.clone());
+        }
+        fed.connection.accept_receiver(receiver, config).unwrap();
+        for id in 0..2 {
+            fed.feed_bytes(&with_payload(0, &p::Transfer { more: false, ..more(0, id) }, b"x"));
+        }
+        let events = fed.events();
+        let [.., Event::Delivery { delivery: one, .. }, Event::Delivery { delivery: two, .. }] = &events[..]
+        else {
+            panic!("{events:?}")
+        };
+        written(&mut fed);
+        let mut link = fed.connection.receiver(receiver).unwrap();
+        let done = [link.settle(one.id, declared()), link.disposition(two.id, two.id, true, declared())];
+        let refused = Err(CommandError::IllegalState("declared is for links to a coordinator (4.5.5)"));
+        assert_eq!(done, if is_control { [Ok(()), Ok(())] } else { [refused.clone(), refused.clone()] });
+        assert_eq!(link.unsettled_len(), if is_control { 0 } else { 2 });
+        // The sender's end: it is no state of a message, and no outcome of an ordinary link.
+        let target = if is_control { Some(archetype.clone()) } else { None };
+        let theirs = attach("other", 1, Role::Receiver);
+        let theirs = p::Attach { target: target.or_else(|| theirs.target.clone()), ..theirs };
+        let sender = accept(&mut fed, &theirs, SenderConfig::new());
+        let mut link = fed.connection.sender(sender).unwrap();
+        let options = SendOptions::new().state(declared().unwrap());
+        let sent = link.send_with(1_u32, b"x".as_slice(), &options);
+        assert!(matches!(sent, Err(CommandError::IllegalState(_))), "{sent:?}");
+        let sent = link.send(1_u32, b"x".as_slice()).unwrap();
+        let settled = link.settle(sent, declared());
+        assert_eq!(settled, if is_control { Ok(()) } else { refused });
     }
 }
 

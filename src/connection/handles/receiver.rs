@@ -159,7 +159,8 @@ impl Receiver<'_> {
     ///
     /// # Errors
     /// As [`accept`](Self::accept), and [`CommandError::FrameTooLarge`] if the state does not fit the peer's frames,
-    /// even without its details.
+    /// even without its details. [`CommandError::IllegalState`] if it is `declared`, and the link's target is no coordinator
+    /// (4.5.5).
     pub fn settle(&mut self, delivery: DeliveryId, state: Option<DeliveryState>) -> Result<(), CommandError> {
         self.resolve(delivery, state, Some(true))
     }
@@ -180,8 +181,8 @@ impl Receiver<'_> {
     /// # Errors
     /// [`CommandError::UnknownId`] if the range is not one of deliveries that have arrived in this session, or none of
     /// its unsettled ones is the link's. [`CommandError::IllegalState`] if one of them has another outcome, or all have
-    /// been settled here, or if the outcome is refused as by [`accept`](Self::accept). [`CommandError::FrameTooLarge`] as
-    /// for [`settle`](Self::settle).
+    /// been settled here, or if the outcome is refused as by [`settle`](Self::settle). [`CommandError::FrameTooLarge`] as
+    /// for that.
     pub fn disposition(
         &mut self,
         first: DeliveryId,

@@ -62,7 +62,7 @@ link_methods! { SenderRef<'a>, Sender, SenderId {
 
     /// True if part of the last message is still unsent.
     ///
-    /// A detach, end or close without an error waits for a message that was taken whole, and aborts one that is sent
+    /// A detach, end or close without an error waits for a message that was taken whole, and cuts off one that is sent
     /// in chunks.
     fn is_sending(this) -> bool {
         this.endpoint().is_some_and(|sender| sender.unsent.is_some())
@@ -195,7 +195,8 @@ impl Sender<'_> {
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if it is settled or not of this link. [`CommandError::IllegalState`] if it is still
-    /// being sent, was sent with another outcome (2.7.5), or the state is `received` (3.4.1).
+    /// being sent, was sent with another outcome (2.7.5), or the state is `received` (3.4.1), or `declared` on a link whose
+    /// target is no coordinator (4.5.5).
     /// [`CommandError::FrameTooLarge`] if the state does not fit the peer's frames, even without its details.
     pub fn settle(&mut self, delivery: DeliveryId, state: Option<DeliveryState>) -> Result<(), CommandError> {
         let id = self.id;
@@ -213,7 +214,7 @@ impl Sender<'_> {
     /// # Errors
     /// [`CommandError::UnknownId`] if the range is not one of deliveries that were sent in this session, or none of its
     /// unsettled ones is the link's. [`CommandError::IllegalState`] if one of them has another outcome of ours (2.7.5), if
-    /// one that is to be settled is still being sent, or if the state is `received` (3.4.1).
+    /// one that is to be settled is still being sent, or if the state is refused as by [`settle`](Self::settle).
     /// [`CommandError::FrameTooLarge`] as for [`settle`](Self::settle).
     pub fn disposition(
         &mut self,

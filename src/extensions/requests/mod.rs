@@ -308,7 +308,8 @@ impl Requests {
     fn on_event(&mut self, connection: &mut Connection, event: Event) {
         match event {
             Event::SenderOpen { .. } => self.sender_open = true,
-            Event::SenderReady { .. } => self.ready_owed = true,
+            // The first one may be known from `over` already.
+            Event::SenderReady { .. } => self.ready_owed = !self.is_ready,
             // 2.6.7: there is never a request that waits here, so the credit can go back at once.
             Event::SenderDrain { sender } => {
                 let _ = connection.sender(sender).and_then(|mut sender| sender.drained());
@@ -335,9 +336,13 @@ impl Requests {
     }
 
     /// Returns the earliest deadline of a request, or of the wait until one can be sent.
+    ///
+    /// A wait that begins by [`over`](Self::over) has its deadline from the next [`handle`](Self::handle) or
+    /// [`handle_timeout`](Self::handle_timeout), which is due at once.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let first = self.deadlines.first().map(|(deadline, _)| *deadline);
-        [first, self.ready_by].into_iter().flatten().min()
+        let ready_by = if self.waits() { self.ready_by.or(Some(Instant::from_millis(0))) } else { None };
+        [first, ready_by].into_iter().flatten().min()
     }
 
     /// Fails the requests whose deadline has been reached, and closes links on which none could be sent in time.
@@ -358,13 +363,18 @@ impl Requests {
                 return self.end(connection, Some(Arc::new(Failure::new(cause, condition, why))));
             }
             // A node may take one request at a time. Those that wait have deadlines of their own.
-            self.limit_wait(now);
         }
+        self.limit_wait(now);
     }
 
-    /// Sets the time at which the links end, if they are open and no request can be sent.
+    /// True if the links are open and no request can be sent.
+    fn waits(&self) -> bool {
+        self.is_open() && !self.is_ready
+    }
+
+    /// Sets the time at which the links end, if no request can be sent.
     fn limit_wait(&mut self, now: Instant) {
-        if self.is_open() && !self.is_ready && self.ready_by.is_none() {
+        if self.waits() && self.ready_by.is_none() {
             self.ready_by = Some(now.saturating_add(self.timeout));
         }
     }

@@ -16,8 +16,11 @@ enum Phase {
     BrokenSasl,
     /// Frames of AMQP.
     Frames,
-    /// Bytes that are recorded as they are: TLS, or behind a frame that cannot be read.
+    /// Bytes that are recorded as they are, such as those behind a frame that cannot be read.
     Opaque,
+    /// Behind a header of something else, or a SASL layer where there can be none. It may hold secrets, and the connection
+    /// has failed or reads on behind TLS.
+    LeftOut,
 }
 
 pub(super) struct Stream {
@@ -57,16 +60,19 @@ impl Stream {
         loop {
             match self.phase {
                 Phase::Header => {
-                    if !self.pass_header(&mut recorded) {
+                    if !self.pass_header(&mut recorded, comments) {
                         return recorded;
                     }
+                }
+                Phase::Frames if !self.keeps_secrets && begins_sasl(&self.buffer) => {
+                    let secret = self.buffer.len().saturating_sub(ProtocolHeader::SIZE);
+                    recorded.truncate(recorded.len().saturating_sub(secret));
+                    self.phase = Phase::LeftOut;
                 }
                 Phase::Sasl if self.buffer.starts_with(b"AMQP") => self.phase = Phase::Header,
                 Phase::Sasl | Phase::Frames => match Frame::take(&mut self.buffer) {
                     Ok(Some(frame)) => {
                         self.comment(&format!("{frame}"), comments);
-                        let is_tls = frame == Frame::Header(ProtocolHeader::TLS);
-                        self.phase = if is_tls { Phase::Opaque } else { self.phase };
                     }
                     Ok(None) => return recorded,
                     Err(error) => {
@@ -75,7 +81,7 @@ impl Stream {
                         self.phase = if is_sasl { Phase::BrokenSasl } else { Phase::Opaque };
                     }
                 },
-                Phase::BrokenSasl | Phase::Opaque => {
+                Phase::BrokenSasl | Phase::Opaque | Phase::LeftOut => {
                     self.buffer.clear();
                     return recorded;
                 }
@@ -84,7 +90,7 @@ impl Stream {
     }
 
     /// Decides by a header what follows. Returns false until it is whole.
-    fn pass_header(&mut self, recorded: &mut Vec<u8>) -> bool {
+    fn pass_header(&mut self, recorded: &mut Vec<u8>, comments: &mut String) -> bool {
         let header = self.buffer.first_chunk().copied().and_then(ProtocolHeader::from_bytes);
         if header == Some(ProtocolHeader::SASL) {
             self.buffer.advance(ProtocolHeader::SIZE);
@@ -94,10 +100,20 @@ impl Stream {
         if header.is_none() && ProtocolHeader::may_begin(&self.buffer) {
             return false;
         }
+        let is_amqp = header == Some(ProtocolHeader::AMQP);
         if !self.keeps_secrets {
-            recorded.extend_from_slice(&self.buffer);
+            let shown = if is_amqp { usize::MAX } else { ProtocolHeader::SIZE };
+            recorded.extend(self.buffer.iter().take(shown));
         }
-        self.phase = if header.is_some() { Phase::Frames } else { Phase::Opaque };
+        if let Some(header) = header {
+            self.comment(&format!("{}", Frame::Header(header)), comments);
+            self.buffer.advance(ProtocolHeader::SIZE);
+        }
+        self.phase = match (is_amqp, self.keeps_secrets) {
+            (true, _) => Phase::Frames,
+            (false, true) => Phase::Opaque,
+            (false, false) => Phase::LeftOut,
+        };
         true
     }
 
@@ -109,4 +125,9 @@ impl Stream {
     pub(super) fn leaves_out_sasl(&self) -> bool {
         !self.keeps_secrets && matches!(self.phase, Phase::Sasl | Phase::BrokenSasl)
     }
+}
+
+/// True if bytes in the place of a frame begin a protocol header or a SASL frame (2.3.1, 5.3.1).
+fn begins_sasl(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"AMQP") || bytes.get(5) == Some(&1)
 }
