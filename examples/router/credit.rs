@@ -12,8 +12,11 @@ enum Drain {
     None,
     /// The near end has to be asked.
     Wanted,
-    /// The near end was asked, and may still send this many deliveries.
-    Asked(u32),
+    /// The near end was asked, and may still send as many deliveries as it was given credit for.
+    Asked {
+        /// The far end has asked again since.
+        is_old: bool,
+    },
     /// The near end has nothing more.
     Dry,
 }
@@ -32,14 +35,16 @@ pub enum Flow {
 }
 
 #[derive(Default)]
-pub struct Credit(Drain);
+pub struct Credit {
+    drain: Drain,
+    /// The deliveries that the near end may send, with those that have arrived and wait for this program.
+    ahead: u32,
+}
 
 impl Credit {
     /// Counts a delivery of the near end.
     pub fn on_delivery(&mut self) {
-        if let Drain::Asked(left) = &mut self.0 {
-            *left = left.saturating_sub(1);
-        }
+        self.ahead = self.ahead.saturating_sub(1);
     }
 
     /// Grants the near end what the far end has granted, as far as there is room here, and passes on a drain.
@@ -54,35 +59,42 @@ impl Credit {
     ) {
         let rest = far.credit().saturating_sub(unsent);
         let credit = rest.min(AHEAD.saturating_sub(held));
-        match (&self.0, flow) {
-            // A far end that asks while deliveries wait here has granted more since the near end was dry.
-            (Drain::None | Drain::Dry, Flow::Drain) => self.0 = Drain::Wanted,
-            // It has used all that it was granted. There may be more to send for what the far end has granted since.
-            (Drain::Asked(0), Flow::Drained) if rest > 0 => self.0 = Drain::Wanted,
-            (Drain::Asked(_), Flow::Drained) => self.0 = Drain::Dry,
+        match (&mut self.drain, flow) {
+            (Drain::None | Drain::Dry, Flow::Drain) => self.drain = Drain::Wanted,
+            // The near end was dry before. The far end may have granted more, and ask again.
+            (Drain::Dry, Flow::Credit) if rest > 0 => self.drain = Drain::Wanted,
+            (Drain::Asked { is_old }, Flow::Drain) => *is_old = true,
+            (Drain::Asked { is_old }, Flow::Drained) => {
+                // If it has used all that it was granted, there may be more for what the far end has granted since.
+                let is_again = *is_old || (self.ahead == 0 && rest > 0);
+                self.drain = if is_again { Drain::Wanted } else { Drain::Dry };
+                self.ahead = near.credit();
+            }
             _ => {}
         }
-        match self.0 {
+        match self.drain {
             // The answer comes first.
-            Drain::Asked(_) => return,
+            Drain::Asked { .. } => return,
+            Drain::Dry if held > 0 => return,
             Drain::Dry => {
-                if held == 0 {
-                    self.0 = Drain::None;
-                    // An error means that the far end no longer asks.
-                    let _ = far.drained();
+                self.drain = Drain::None;
+                // An error means that the far end no longer asks, and its credit is for the near end again.
+                if far.drained().is_ok() {
+                    return;
                 }
-                return;
             }
             Drain::None | Drain::Wanted => {}
         }
-        if flow != Flow::Later || credit < near.credit() || near.credit() <= credit / 2 {
+        if flow != Flow::Later || credit < self.ahead || self.ahead <= credit / 2 {
+            let unpolled = self.ahead.saturating_sub(near.credit());
+            self.ahead = credit.max(unpolled);
             // An error means that the link is ending.
-            let _ = near.set_credit(credit);
+            let _ = near.set_credit(credit.saturating_sub(unpolled));
         }
         // Without credit a drain is a barrier: what was sent before it arrives first.
         let can_ask = credit > 0 || held == 0;
-        if can_ask && matches!(self.0, Drain::Wanted) && near.drain().is_ok() {
-            self.0 = Drain::Asked(credit);
+        if can_ask && matches!(self.drain, Drain::Wanted) && near.drain().is_ok() {
+            self.drain = Drain::Asked { is_old: false };
         }
     }
 }

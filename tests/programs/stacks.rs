@@ -189,6 +189,30 @@ fn router_passes_on_a_drain_of_any_credit() {
     }
 }
 
+/// The first router answered a new drain with what had been dry before, while there was more.
+#[test]
+fn routers_in_a_row_pass_on_a_drain_of_any_credit() {
+    let broker = Broker::start(&[]);
+    let near = Router::broker(&broker);
+    let far = Router::to(near.address);
+    for credit in ["7", "50", "7", "50", "3"] {
+        assert_eq!(broker.send("queue", &["--count", "4000"]).code, Some(0));
+        assert_eq!(far.receive("queue", &["--drain", "--credit", credit]), 4000, "credit {credit}");
+    }
+}
+
+/// A message that is settled and held by the router when its client leaves is lost.
+#[test]
+fn router_takes_no_more_settled_messages_than_its_client_wants() {
+    let broker = Broker::start(&[]);
+    let router = Router::broker(&broker);
+    for (count, credit) in [("100", "99"), ("10", "3"), ("501", "1000")] {
+        assert_eq!(broker.send("queue", &["--count", "1000"]).code, Some(0));
+        router.receive("queue", &["--settled", "--count", count, "--credit", credit]);
+        assert_eq!(broker.left("queue"), 1000 - count.parse::<u64>().unwrap(), "{count} {credit}");
+    }
+}
+
 #[test]
 fn router_passes_on_the_refusal_of_a_link() {
     let broker = Broker::start(&[]);

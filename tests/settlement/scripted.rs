@@ -174,7 +174,7 @@ fn declared_is_refused_for_links_that_are_not_to_a_coordinator() {
         let mut link = fed.connection.receiver(receiver).unwrap();
         let done = [link.settle(one.id, declared()), link.disposition(two.id, two.id, true, declared())];
         let refused = Err(CommandError::IllegalState("declared is for links to a coordinator (4.5.5)"));
-        assert_eq!(done, if is_control { [Ok(()), Ok(())] } else { [refused.clone(), refused.clone()] });
+        assert_eq!(done, if is_control { [Ok(()), Ok(())] } else { [refused, refused] });
         assert_eq!(link.unsettled_len(), if is_control { 0 } else { 2 });
         // The sender's end: it is no state of a message, and no outcome of an ordinary link.
         let target = if is_control { Some(archetype.clone()) } else { None };
