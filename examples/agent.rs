@@ -269,12 +269,12 @@ fn run_with_broker(url: &str, options: &Options) -> Result<()> {
     let id = connection.id();
     program.borrow_mut().connection = Some(connection);
 
-    let mut transport = place.connect(&options.tls, PATIENCE)?;
+    let patience = Duration::from_millis(options.timeout.max(1));
+    let mut transport = place.connect(&options.tls, patience.min(PATIENCE))?;
     let tunnel = transport.tunnel().unwrap_or_default();
     agent.connection_mut(id).ok_or("the connection has ended")?.set_tunnel(tunnel)?;
     let (clock, mut input, mut progress) = (std::time::Instant::now(), BytesMut::new(), Progress::NeedInput);
     let now = || Instant::from_millis(u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX));
-    let patience = Duration::from_millis(options.timeout);
     let mut last = now();
     loop {
         agent.run_callbacks(now());

@@ -233,8 +233,9 @@ fn client(url: &str, options: &Options) -> Result<()> {
     let servers = (&*host, uri.port_u16().unwrap_or(80)).to_socket_addrs();
     let server = servers.map_err(|error| about(&host, error))?.next();
     let server = server.ok_or_else(|| about(&host, io::Error::from(ErrorKind::AddrNotAvailable)))?;
-    let socket = TcpStream::connect_timeout(&server, PATIENCE).map_err(|error| about(server, error))?;
-    let socket = Timed::new(socket, PATIENCE)?;
+    let patience = Duration::from_millis(options.timeout.max(1)).min(PATIENCE);
+    let socket = TcpStream::connect_timeout(&server, patience).map_err(|error| about(server, error))?;
+    let socket = Timed::new(socket, patience)?;
     // It fails unless the server has chosen the subprotocol.
     let (socket, _) = tungstenite::client::client_with_config(request, socket, Some(limits()))
         .map_err(|error| about(error, "check the URL, and that it serves AMQP over WebSocket"))?;

@@ -109,7 +109,8 @@ impl Node {
         range: (DeliveryId, DeliveryId),
         state: Option<DeliveryState>,
     ) -> Result<(), CommandError> {
-        let Some(state) = state.filter(|state| outcome(state).is_some()) else { return Ok(()) };
+        let is_outcome = |state: &DeliveryState| state.is_terminal() && outcome(state).is_some();
+        let Some(state) = state.filter(is_outcome) else { return Ok(()) };
         let Some(queue) = self.name_of(peer, id.into()).and_then(|name| self.get_mut(&name)) else {
             return Ok(());
         };

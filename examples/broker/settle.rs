@@ -85,13 +85,15 @@ impl Queue {
     }
 }
 
-/// Returns the outcome that a terminal state is.
+/// Returns the outcome that a terminal state is, or one of a transaction.
 pub fn outcome(state: &DeliveryState) -> Option<Outcome> {
     match state {
         DeliveryState::Accepted(_) => Some(Outcome::Accepted(Default::default())),
         DeliveryState::Rejected(rejected) => Some(Outcome::Rejected(Box::new((**rejected).clone()))),
         DeliveryState::Released(_) => Some(Outcome::Released(Default::default())),
         DeliveryState::Modified(modified) => Some(Outcome::Modified(Box::new((**modified).clone()))),
+        // There is no such transaction, so that nothing of it takes effect.
+        DeliveryState::TransactionalState(_) => Some(Outcome::Released(Default::default())),
         _ => None,
     }
 }

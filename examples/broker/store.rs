@@ -12,6 +12,7 @@ use amqp_proto::{
     message::{Message, ParseOptions},
     spec::{
         definitions::{AmqpError, ErrorCondition},
+        delivery_state::DeliveryState,
         messaging::MESSAGE_FORMAT,
     },
     types::{Fields, MessageFormat, Str, Symbol, Value},
@@ -24,6 +25,11 @@ use crate::{
     services::Service,
     stored::{Stored, destination, scheduled_time},
 };
+
+/// There is no coordinator here, and so no transaction that a message could be a part of (4.4.1).
+fn no_transaction() -> AmqpError {
+    AmqpError::described(ErrorCondition::UnknownTransaction, "there is no such transaction")
+}
 
 impl Node {
     /// Stores a message that has arrived, and settles it.
@@ -41,6 +47,9 @@ impl Node {
         let stored = match self.breach(&delivery) {
             Some(Breach::Detach(error)) => return receiver.close(Some(error)),
             Some(Breach::Reject(error)) => Err(error),
+            None if matches!(delivery.state, Some(DeliveryState::TransactionalState(_))) => {
+                Err(no_transaction())
+            }
             None => self.push(name, peer, delivery.message_format, delivery.payload.clone()),
         };
         match stored {

@@ -117,7 +117,7 @@ fn agent_that_cannot_connect_names_the_reason() {
 /// It waited for good, for messages that would never come.
 #[test]
 fn agent_whose_messages_are_rejected_names_the_outcome() {
-    let broker = Broker::start(&["--max-bytes", "9000"]);
+    let broker = Broker::start(&["--max-bytes", "14000"]);
     assert_eq!(broker.send("q", &["--size", "1"]).code, Some(0));
     assert_eq!(broker.send("other", &["--size", "6000"]).code, Some(0));
     // So that the room that is left is less than a message takes.

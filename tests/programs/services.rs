@@ -1,8 +1,8 @@
 //! `$cbs` and `$management` at the broker, and receivers that settle second.
 
 use amqp_proto::{
-    ConnectionConfig, DeliveryId, Event, ReceiverConfig, ReceiverId, SenderConfig, SenderId, SessionConfig,
-    SessionId,
+    ConnectionConfig, DeliveryId, Event, ReceiverConfig, ReceiverId, SendOptions, SenderConfig, SenderId,
+    SessionConfig, SessionId,
     extensions::{
         RequestConfig, Status,
         cbs::{Cbs, CbsConfig, CbsEvent, CbsForm, Token},
@@ -12,8 +12,9 @@ use amqp_proto::{
     sasl::Mechanism,
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode},
-        delivery_state::{DeliveryState, Modified},
+        delivery_state::{Accepted, DeliveryState, Modified, Outcome},
         terminus::{Source, Target},
+        transaction::TransactionalState,
     },
     types::{Array, Str, Value},
 };
@@ -375,4 +376,30 @@ fn receiver_that_settles_second_gets_its_outcomes_back() {
     drop(end);
     // Those modified and released are there again.
     assert_eq!(broker.left("q"), 2);
+}
+
+/// 4.4: a transaction that nobody has declared. Its message was stored, and its outcome taken for an acceptance.
+#[test]
+fn what_is_part_of_an_unknown_transaction_takes_no_effect() {
+    let broker = Broker::start(&[]);
+    let (mut end, session) = End::client(&broker);
+    let sender = end.sender(session, SenderConfig::to("q"));
+    let txn_id = || [7_u8].as_slice().try_into().unwrap();
+    let state = |outcome| DeliveryState::from(TransactionalState { txn_id: txn_id(), outcome });
+    let options = SendOptions::new().state(state(None));
+    let message = Message::builder().value(Value::Null).build();
+    let delivery = end.connection.sender(sender).unwrap().send_with(1_u32, message, &options).unwrap();
+    assert_eq!(rejection(&mut end, delivery), "amqp:transaction:unknown-id");
+    assert_eq!(broker.send("q", &["--count", "1"]).code, Some(0));
+    let receiver = end.receiver(session, ReceiverConfig::from("q"));
+    end.connection.receiver(receiver).unwrap().set_credit(1).unwrap();
+    let id = end.until(|event| match event {
+        Event::Delivery { delivery, .. } => Some(delivery.id),
+        _ => None,
+    });
+    let accepted = state(Some(Outcome::Accepted(Accepted {})));
+    end.connection.receiver(receiver).unwrap().settle(id, Some(accepted)).unwrap();
+    end.connection.receiver(receiver).unwrap().close(None).unwrap();
+    end.until(|event| matches!(event, Event::ReceiverClosed { .. }).then_some(()));
+    assert_eq!(broker.left("q"), 1);
 }
