@@ -1,7 +1,7 @@
 //! Bytes that once took the broker's memory. It has 1 GB of address space here, and serves others afterwards.
 
 use std::{
-    io::{self, Read as _, Write as _},
+    io::{self, ErrorKind, Read as _, Write as _},
     net::{Shutdown, TcpStream},
     sync::mpsc,
     thread,
@@ -146,7 +146,10 @@ fn read_past(socket: &mut TcpStream, wanted: &[u8]) {
     let (mut seen, mut block) = (Vec::new(), [0; 4096]);
     while !seen.windows(wanted.len()).any(|window| window == wanted) {
         seen.drain(..seen.len().saturating_sub(wanted.len()));
-        let count = socket.read(&mut block).unwrap();
+        let count = match socket.read(&mut block) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read.unwrap(),
+        };
         assert!(count > 0, "the broker ended the connection");
         seen.extend_from_slice(&block[..count]);
     }

@@ -259,6 +259,7 @@ pub(crate) fn read_to_end(socket: &mut TcpStream) -> Vec<u8> {
             Ok(0) => return all,
             Ok(count) => all.extend_from_slice(&block[..count]),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => return all,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => panic!("the peer does not end the transport: {error}"),
         }
     }
@@ -370,7 +371,12 @@ impl End {
         };
         match read {
             Ok(count) if count > 0 => self.input.extend_from_slice(&block[..count]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            // A machine that is halted for a while interrupts calls.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                ) => {}
             _ => {
                 self.connection.handle_eof(self.now());
                 self.over = true;
