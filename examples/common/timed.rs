@@ -25,17 +25,31 @@ impl Timed {
     }
 }
 
+/// Calls until it is not interrupted: a signal that stops the program for a while ends a call with a time-out.
+fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
 impl Read for Timed {
     fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
-        self.tcp.set_read_timeout(self.left()?)?;
-        self.tcp.read(block)
+        uninterrupted(|| {
+            self.tcp.set_read_timeout(self.left()?)?;
+            self.tcp.read(block)
+        })
     }
 }
 
 impl Write for Timed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.tcp.set_write_timeout(self.left()?)?;
-        self.tcp.write(bytes)
+        uninterrupted(|| {
+            self.tcp.set_write_timeout(self.left()?)?;
+            self.tcp.write(bytes)
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
