@@ -38,9 +38,17 @@ pub(crate) struct ReceiverEndpoint {
     pub(crate) drain: bool,
     /// There is no credit to drain: only the sender's flow ends the drain, behind all that it has sent.
     drains_nothing: bool,
-    /// The credit was set while a drain was not answered: the sender may have written an answer before, and still use
-    /// what was set then.
-    is_reset_in_drain: bool,
+    /// The delivery-count up to which the sender may send, if it has not heard of less credit than was announced once.
+    limit: SequenceNo,
+    /// The value of `drain` in the last flow that was written.
+    announced_drain: bool,
+    /// No flow of the sender's has had that value since.
+    is_unheard: bool,
+    /// Nothing was left of earlier credit then: more than this delivery-count is of that flow's.
+    heard_beyond: Option<SequenceNo>,
+    /// A drain without credit has to wait: the sender may still be in an earlier one, and its flows say so. It is asked to
+    /// leave that first.
+    leaves_drain: bool,
     /// Messages that await credit at the sender, by its last word less those that have come since.
     pub(crate) available: u32,
     policy: CreditPolicy,
@@ -97,15 +105,34 @@ impl ReceiverEndpoint {
         };
         self.revoked_credit = self.revoked_credit.saturating_add(revoked).min(self.window);
         self.link_credit = credit;
-        self.drains_nothing = self.drain && credit == 0;
-        self.is_reset_in_drain |= self.drain;
+        self.note_barrier();
     }
 
     /// Asks the sender to use the credit or give it up (2.6.7).
     pub(crate) fn start_drain(&mut self) {
-        self.is_reset_in_drain &= self.drain;
         self.drain = true;
-        self.drains_nothing = self.link_credit == 0;
+        self.note_barrier();
+    }
+
+    /// A drain without credit ends by a flow of the sender's that has `drain` set. So none of an earlier drain may be on its
+    /// way, unless no message can be either.
+    fn note_barrier(&mut self) {
+        self.drains_nothing = self.drain && self.link_credit == 0;
+        let is_unheard =
+            self.is_unheard && self.heard_beyond.is_none_or(|count| count == self.delivery_count);
+        self.leaves_drain =
+            self.drains_nothing && self.in_flight() > 0 && (self.announced_drain || is_unheard);
+    }
+
+    /// Returns the number of deliveries that may be on their way.
+    fn in_flight(&self) -> u32 {
+        u32::try_from(self.limit.offset_from(self.delivery_count)).unwrap_or(0)
+    }
+
+    /// Sets the delivery-count that the sender's attach has.
+    pub(crate) fn begin_count(&mut self, count: SequenceNo) {
+        self.limit = count.plus(self.in_flight());
+        self.delivery_count = count;
     }
 
     /// Returns the id of the delivery in progress.
@@ -465,10 +492,13 @@ impl ReceiverEndpoint {
 
     /// Ends a drain that was not answered, and revokes the credit. Returns true if there was one.
     pub(crate) fn give_up_drain(&mut self) -> bool {
-        if self.drain {
-            self.set_credit(0);
+        if !core::mem::take(&mut self.drain) {
+            return false;
         }
-        core::mem::take(&mut self.drain)
+        self.set_credit(0);
+        // The sender is asked for a flow, behind which the policy grants credit again.
+        self.drains_nothing = true;
+        true
     }
 
     /// Ends a drain that has used up the credit, behind the delivery in progress; returns true if it did.
@@ -479,34 +509,47 @@ impl ReceiverEndpoint {
     }
 
     /// 2.6.7: updates the delivery-count and `available`. The credit is what we gave; what the sender knows of it shows
-    /// only whether it answers a drain.
-    pub(crate) fn on_flow(&mut self, flow: &Flow) {
+    /// only whether it answers a drain. Returns true if a flow is due.
+    pub(crate) fn on_flow(&mut self, flow: &Flow) -> bool {
         self.available = flow.available.unwrap_or(self.available);
-        let has_credit = flow.link_credit.is_some_and(|credit| credit > 0);
-        self.drains_nothing &= !flow.drain || has_credit;
-        let Some(theirs) = flow.delivery_count else { return };
+        let is_answer = flow.drain && flow.link_credit.is_none_or(|credit| credit == 0);
+        self.is_unheard &= flow.drain != self.announced_drain;
+        let has_left = self.leaves_drain && !flow.drain && !self.announced_drain;
+        self.leaves_drain &= !has_left;
         // Some senders count a delivery when it begins and some when it is complete, so only a lead means anything.
         // It is credit given up if the flow answers a drain, even one that is over by now; else it is messages in
         // flight, which RabbitMQ counts before it sends them.
         if flow.drain
+            && let Some(theirs) = flow.delivery_count
             && let Ok(ahead) = u32::try_from(theirs.offset_from(self.delivery_count))
         {
             self.link_credit = self.link_credit.saturating_sub(ahead);
             self.delivery_count = theirs;
-            if !has_credit && !self.is_reset_in_drain {
-                self.revoked_credit = 0;
-            }
         }
+        let is_heard = self.in_flight() == 0 || (self.announced_drain && !self.leaves_drain);
+        if self.drains_nothing && is_answer && is_heard {
+            (self.drains_nothing, self.leaves_drain, self.limit) = (false, false, self.delivery_count);
+        }
+        if is_answer && self.in_flight() == 0 {
+            self.revoked_credit = 0;
+        }
+        has_left
     }
 
-    /// Fills in the link's fields of a flow (2.7.4). The count is unset until the sender's attach has brought it.
-    pub(crate) fn fill_flow(&self, flow: &mut Flow, attached: bool) {
+    /// Fills in the link's fields of a flow that is written (2.7.4). The count is unset until the sender's attach has brought
+    /// it.
+    pub(crate) fn fill_flow(&mut self, flow: &mut Flow, attached: bool) {
         flow.delivery_count = attached.then_some(self.delivery_count);
         flow.link_credit = Some(self.link_credit);
         flow.available = Some(self.available);
-        flow.drain = self.drain;
+        flow.drain = self.drain && !self.leaves_drain;
         // Some senders have nothing to say to a drain without credit.
         flow.echo = self.drains_nothing;
+        if flow.drain != self.announced_drain {
+            self.heard_beyond = (!flow.drain && self.in_flight() == 0).then_some(self.delivery_count);
+            (self.announced_drain, self.is_unheard) = (flow.drain, true);
+        }
+        self.limit = self.delivery_count.plus(self.in_flight().max(self.link_credit));
     }
 }
 

@@ -243,12 +243,14 @@ impl SenderEndpoint {
         self.available = self.available.saturating_sub(1);
     }
 
-    /// Fills in the link's fields of a flow (2.7.4).
-    pub(crate) fn fill_flow(&mut self, flow: &mut Flow) {
+    /// Fills in the link's fields of a flow (2.7.4). Returns true if another one has to follow: this one answers a drain that
+    /// has been taken back, and the receiver may wait to hear that the sender has left it.
+    pub(crate) fn fill_flow(&mut self, flow: &mut Flow) -> bool {
         flow.delivery_count = Some(self.delivery_count);
         flow.link_credit = Some(self.link_credit);
         flow.available = Some(self.available);
         // 2.7.4: the drain mode that the sender is in.
         flow.drain = self.drain | core::mem::take(&mut self.answers_drain);
+        flow.drain != self.drain
     }
 }

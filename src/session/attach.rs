@@ -489,7 +489,7 @@ fn apply_remote_settings(common: &mut LinkCommon, kind: &mut LinkKind, attach: &
             common.rcv_mode = attach.rcv_settle_mode;
         }
         LinkKind::Receiver(receiver) => {
-            receiver.delivery_count = attach.initial_delivery_count.unwrap_or(SequenceNo::new(0));
+            receiver.begin_count(attach.initial_delivery_count.unwrap_or(SequenceNo::new(0)));
             receiver.snd_mode = attach.snd_settle_mode;
         }
     }

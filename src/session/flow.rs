@@ -75,8 +75,7 @@ impl SessionEndpoint {
             let sender = match &mut link.kind {
                 LinkKind::Sender(sender) => sender,
                 LinkKind::Receiver(receiver) => {
-                    receiver.on_flow(flow);
-                    link.common.flow_owed |= flow.echo;
+                    link.common.flow_owed |= receiver.on_flow(flow) | flow.echo;
                     return Ok(());
                 }
             };
@@ -118,12 +117,12 @@ impl SessionEndpoint {
             }
             (LinkKind::Receiver(receiver), LinkId::Receiver(id)) => {
                 let before = receiver.available;
-                receiver.on_flow(flow);
+                let is_due = receiver.on_flow(flow);
                 if receiver.available != before {
                     cx.event(Event::ReceiverAvailable { receiver: id });
                 }
                 end_drain(id, receiver, cx);
-                receiver.top_up() || flow.echo
+                receiver.top_up() | is_due | flow.echo
             }
             _ => false,
         };
@@ -155,12 +154,13 @@ impl SessionEndpoint {
             }
             let mut flow = self.window.flow();
             flow.handle = Some(Handle::new(handle.into()));
-            match &mut link.kind {
+            let is_first = match &mut link.kind {
                 LinkKind::Sender(sender) => sender.fill_flow(&mut flow),
                 LinkKind::Receiver(receiver) => {
                     receiver.fill_flow(&mut flow, link.common.has_remote_attach());
+                    false
                 }
-            }
+            };
             flow.echo |= link.common.echo.is_due();
             let id = link.common.id;
             flow.properties = take_flow_properties(self.cold.as_deref_mut(), id);
@@ -170,6 +170,9 @@ impl SessionEndpoint {
                 link.common.echo.on_asked();
             } else if let Some(properties) = flow.properties {
                 self.put_back_flow_properties(id, properties);
+            }
+            if is_first {
+                self.link_flows_due.push(handle);
             }
         }
         if self.flow_due {

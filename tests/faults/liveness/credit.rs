@@ -19,6 +19,9 @@ struct Ends {
     sent: u32,
     /// A drain has not ended.
     is_draining: bool,
+    /// It was asked for without credit, and none has been given since: no message may come behind its end.
+    is_barrier: bool,
+    is_shut: bool,
 }
 
 fn write(from: &mut Connection, wire: &mut Vec<u8>) {
@@ -60,7 +63,17 @@ impl Ends {
             while receiving.poll_event().is_some() {}
         }
         let sender = requested.expect("a request");
-        Self { receiving, sending, receiver, sender, wires, sent: 0, is_draining: false }
+        Self {
+            receiving,
+            sending,
+            receiver,
+            sender,
+            wires,
+            sent: 0,
+            is_draining: false,
+            is_barrier: false,
+            is_shut: false,
+        }
     }
 
     fn receiver(&mut self) -> Receiver<'_> {
@@ -74,8 +87,14 @@ impl Ends {
     /// Does one thing, by these two numbers. An error changes nothing.
     fn step(&mut self, what: u32, count: u32) {
         match what {
-            0 => self.receiver().set_credit(count).unwrap(),
+            0 => {
+                self.receiver().set_credit(count).unwrap();
+                self.is_barrier &= count == 0;
+                self.is_shut &= count == 0;
+            }
             1 => {
+                // Asked for again, it is the same one.
+                self.is_barrier |= !self.is_draining && self.receiver().credit() == 0;
                 self.receiver().drain().unwrap();
                 self.is_draining = true;
             }
@@ -109,7 +128,9 @@ impl Ends {
                 Event::ReceiverDrained { timed_out, .. } => {
                     assert!(!timed_out);
                     self.is_draining = false;
+                    self.is_shut = self.is_barrier;
                 }
+                Event::Delivery { .. } => assert!(!self.is_shut, "a message behind the end of a drain"),
                 Event::ReceiverError { failure, .. } => panic!("{failure:?}"),
                 _ => {}
             }
@@ -153,5 +174,44 @@ fn fa3m_an_answer_that_is_older_than_the_credit_revokes_none_of_it() {
     let mut ends = Ends::new();
     let steps = [(1, 0), (8, 0), (9, 0), (10, 0), (0, 4), (8, 0), (9, 0), (5, 0), (10, 0), (0, 0), (11, 0)];
     steps.iter().for_each(|(what, count)| ends.step(*what, *count));
+    ends.finish();
+}
+
+/// The sender is in an earlier drain until it hears of new credit, and a flow of its says so.
+#[test]
+fn fa3n_a_flow_of_an_earlier_drain_ends_no_other() {
+    for is_written in [false, true] {
+        let mut ends = Ends::new();
+        let first = [(1, 0), (8, 0), (9, 0), (10, 0), (11, 0), (7, 0)];
+        let crossing = [(0, 3), (8, 0), (4, 5), (10, 0), (9, 0), (7, 0), (5, 0), (10, 0), (0, 0), (1, 0)];
+        let written = if is_written { &[(8, 0)][..] } else { &[] };
+        let steps = first.iter().chain(&crossing).chain(written).chain(&[(11, 0), (7, 0)]);
+        steps.for_each(|(what, count)| ends.step(*what, *count));
+        ends.finish();
+    }
+}
+
+/// The sender gives its credit up while the drain is taken back: two flows have to say so.
+#[test]
+fn fa3o_a_drain_taken_back_and_asked_for_again_ends() {
+    let mut ends = Ends::new();
+    let before = [
+        (0, 5),
+        (8, 0),
+        (1, 0),
+        (5, 0),
+        (0, 1),
+        (8, 0),
+        (7, 0),
+        (10, 0),
+        (9, 0),
+        (0, 2),
+        (9, 0),
+        (0, 3),
+        (8, 0),
+        (11, 0),
+        (0, 0),
+    ];
+    before.iter().for_each(|(what, count)| ends.step(*what, *count));
     ends.finish();
 }
