@@ -48,8 +48,9 @@ fn config(config: ConnectionConfig, random: &mut Random, tiny: bool, breaks: boo
         .max_events(pick(random, &[1, 2, 5, 50]))
         .max_outbox_bytes(pick(random, &[1, 100, 1000, 50_000]))
         .max_reply_bytes(replies)
-        // With the first, streamed deliveries that wait to be read take up the budget now and then.
-        .max_held_bytes(pick(random, &[24_000, 64 << 20]));
+        // With the first, streamed deliveries that wait to be read take up the budget now and then. Three quarters of it have
+        // room for all sessions and links: behind that, messages would wait until some are closed.
+        .max_held_bytes(pick(random, &[32_000, 64 << 20]));
     let some = random.one_in(3).then_some(Duration::from_millis(4));
     let timeouts =
         if some.is_some() { Timeouts::default().drain(some).echo(some) } else { Timeouts::default() };

@@ -150,7 +150,6 @@ impl SenderEndpoint {
         let asked = flow.drain && self.link_credit > 0;
         let drain = asked && !self.drain_raised;
         self.drain_raised = asked;
-        self.drain_answer_owed &= flow.drain;
         Ok(drain)
     }
 
@@ -165,9 +164,12 @@ impl SenderEndpoint {
     /// Returns true if a flow of the receiver's is to be answered now. A drain that finds no credit is: there is nothing
     /// to give up. But its answer follows a message in progress, as that of any drain does.
     pub(crate) fn answers_now(&mut self, flow: &Flow) -> bool {
+        // The flow of a drain that is taken back may have asked for an echo, which is still owed.
+        let is_taken_back = self.drain_answer_owed && !flow.drain;
+        self.drain_answer_owed &= flow.drain;
         let is_drained = flow.drain && self.link_credit == 0;
         self.drain_answer_owed |= is_drained && self.unsent.is_some();
-        if is_drained { self.unsent.is_none() } else { flow.echo }
+        if is_drained { self.unsent.is_none() } else { flow.echo | is_taken_back }
     }
 
     /// Relinquishes the credit left (2.6.7): the delivery-count advances as if it had been used.

@@ -178,6 +178,23 @@ fn fa3f_drain_taken_back_before_its_answer_is_written_is_answered() {
     assert_eq!(flows(&mut fed), [(gone.0, gone.1, false)]);
 }
 
+/// The answer waits for the message in progress. Nothing answered the echo once the drain was taken back.
+#[test]
+fn fa3p_the_echo_of_a_drain_that_is_taken_back_during_a_message_is_answered() {
+    let mut fed = Fed::server();
+    fed.feed(ATTACH_RECEIVER);
+    let sender = fed.sender_asked_for();
+    fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+    fed.feed_bytes(&flow(1, false, false));
+    fed.connection.sender(sender).unwrap().send_streaming(1_u32, &SendOptions::new()).unwrap();
+    fed.write();
+    written(&mut fed);
+    fed.feed_bytes(&flow(0, true, true));
+    assert_eq!(written(&mut fed), []);
+    fed.feed_bytes(&flow(0, false, false));
+    assert!(matches!(written(&mut fed)[..], [p::Performative::Flow(_)]));
+}
+
 /// The flow was dropped, because a call that failed had what is due written before the attach.
 #[test]
 fn fa3l_what_is_available_before_the_attach_is_announced_behind_it() {
