@@ -31,6 +31,13 @@ fn no_transaction() -> AmqpError {
     AmqpError::described(ErrorCondition::UnknownTransaction, "there is no such transaction")
 }
 
+/// Names the delivery in the error's info. A link that closes for it has to; a rejection has an info too, since Azure's
+/// SDK for Python waits for good behind one without.
+pub(crate) fn about(delivery: &Delivery, error: AmqpError) -> AmqpError {
+    let tag = Value::from(delivery.tag.as_bytes().to_vec());
+    AmqpError { info: Some(Fields::new().with(Symbol::from_static("delivery-tag"), tag)), ..error }
+}
+
 impl Node {
     /// Stores a message that has arrived, and settles it.
     pub(crate) fn store(
@@ -54,13 +61,9 @@ impl Node {
         };
         match stored {
             Ok(()) => receiver.accept(delivery.id),
-            Err(error) if can_reject => receiver.reject(delivery.id, Some(error)),
+            Err(error) if can_reject => receiver.reject(delivery.id, Some(about(&delivery, error))),
             // There is no other way to report what became of the message.
-            Err(error) => {
-                let tag = Value::from(delivery.tag.as_bytes().to_vec());
-                let info = Fields::new().with(Symbol::from_static("delivery-tag"), tag);
-                receiver.close(Some(AmqpError { info: Some(info), ..error }))
-            }
+            Err(error) => receiver.close(Some(about(&delivery, error))),
         }
     }
 
