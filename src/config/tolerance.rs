@@ -74,6 +74,11 @@ pub struct Tolerance {
     /// lists none and knows all. A source that has neither a list nor a default-outcome restricts nothing in either
     /// case. [`Source::supports`](crate::spec::terminus::Source::supports) is the same question, to be asked before.
     pub unlisted_outcomes: bool,
+    /// A detach on a channel that has no session is dropped.
+    ///
+    /// 2.5.5: behind an end nothing is sent; otherwise the connection is closed with `amqp:not-allowed`. Azure's SDK
+    /// for Python ends its session, and detaches some of its links then.
+    pub detaches_behind_end: bool,
 }
 
 impl Tolerance {
@@ -90,6 +95,7 @@ impl Tolerance {
             string_keys: false,
             replaced_credit: false,
             unlisted_outcomes: false,
+            detaches_behind_end: false,
         }
     }
 
@@ -104,6 +110,7 @@ impl Tolerance {
         string_keys: bool;
         replaced_credit: bool;
         unlisted_outcomes: bool;
+        detaches_behind_end: bool;
     }
 
     /// The part that the decoder needs.
@@ -128,6 +135,7 @@ impl Default for Tolerance {
             string_keys: true,
             replaced_credit: true,
             unlisted_outcomes: true,
+            detaches_behind_end: true,
         }
     }
 }

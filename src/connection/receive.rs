@@ -408,6 +408,7 @@ impl Connection {
             _ => {
                 check_body(body, limits)?;
                 match self.state {
+                    ConnectionState::Opened if self.is_behind_end(header.channel, kind) => Ok(()),
                     // 2.5.4, 2.5.5: a session that is not open any more answers nothing.
                     ConnectionState::Opened => self.mapped_channel(header.channel).map(drop),
                     // Nothing can be answered after close.
@@ -417,6 +418,13 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// True if the frame is a detach that may come without a session.
+    fn is_behind_end(&self, channel: u16, kind: Kind) -> bool {
+        kind == Kind::Detach
+            && self.cx.config.tolerance.detaches_behind_end
+            && self.local_channel(channel).is_none()
     }
 
     #[cold]

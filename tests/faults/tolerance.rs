@@ -10,7 +10,7 @@ use amqp_proto::{
     spec::{
         definitions::{AmqpError, Role},
         delivery_state::DeliveryState,
-        performatives::{Attach, Detach, Disposition, Flow, Open, Transfer},
+        performatives::{Attach, Close, Detach, Disposition, End, Flow, Open, Transfer},
         terminus::Source,
     },
     types::{DeliveryTag, Fields, Handle, Symbol, Value},
@@ -499,6 +499,27 @@ fn fe9b_other_maps_of_fields_may_have_string_keys_and_no_other_types_or_doubles(
     }
     // Annotations have their own rule (3.2.10).
     assert_eq!(parsed::<amqp_proto::types::Annotations>(true, "c10702a1016ba10176"), None);
+}
+
+#[test]
+fn fe10_a_detach_behind_an_end_is_dropped_and_other_frames_never_are() {
+    let detach = performative(&Detach { handle: Handle::new(0), closed: true, error: None });
+    let others = [transfer(0, Transfer::default()), flow(0, None, None)];
+    for (strict, tolerance) in both() {
+        for (late, dropped) in [(&detach, !strict), (&others[0], false), (&others[1], false)] {
+            let mut fed = server(tolerance);
+            fed.feed_bytes(&performative(&End::default()));
+            fed.write();
+            fed.events();
+            fed.feed_bytes(&[&late[..], late].concat());
+            assert_eq!(fed.names(), if dropped { vec![] } else { vec!["CONNECTION_ERROR"] });
+            let error = last_written::<Close>(&fed).and_then(|close| close.error);
+            assert_eq!(
+                error.as_ref().map(|error| error.condition.as_str()),
+                (!dropped).then_some("amqp:not-allowed")
+            );
+        }
+    }
 }
 
 fn flow(handle: u32, properties: Option<Fields>, available: Option<u32>) -> Vec<u8> {

@@ -77,6 +77,7 @@ settings! {
     Tolerance {
         frames_for_failed_links missing_delivery_tags delivery_count_ahead arrays_without_constructor lists_as_arrays
         missing_next_incoming_id undescribed_filters string_keys replaced_credit unlisted_outcomes
+        detaches_behind_end
     } within {} boxed {} without {}
     SessionConfig {
         incoming_window outgoing_window handle_max next_outgoing_id
