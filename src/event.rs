@@ -313,7 +313,8 @@ events! {
         /// The link.
         receiver: ReceiverId,
         /// True if the sender did not answer within [`Timeouts::drain`](crate::Timeouts::drain). The credit was
-        /// revoked, and messages in flight may still use it.
+        /// revoked, and messages in flight may still use it. [`CreditPolicy::Auto`](crate::CreditPolicy::Auto) has
+        /// granted credit again.
         timed_out: bool,
     };
     /// The sender has announced how many messages await credit (2.6.7 `available`), and it is another number than

@@ -283,6 +283,27 @@ fn drain_without_an_answer_revokes_the_credit() {
     assert_eq!(pair.client.sender(sender).unwrap().credit(), 2);
 }
 
+/// A sender that answers no drain may answer no echo either (2.7.4), so no other flow of its is waited for.
+#[test]
+fn drain_without_an_answer_leaves_the_policy_its_credit() {
+    let theirs = ConnectionConfig::server("s").auto_accept_sessions(true).timeouts(timeouts());
+    let Linked { mut pair, sender, receiver, .. } = Linked::with(
+        Pair::new(ConnectionConfig::client("c"), theirs).opened(),
+        SessionConfig::new(),
+        SenderConfig::to("q"),
+        ReceiverConfig::new().credit(CreditPolicy::Auto(10)),
+    );
+    pair.server.receiver(receiver).unwrap().drain().unwrap();
+    pair.run();
+    pair.now += 3000;
+    pair.server.handle_timeout(Instant::from_millis(pair.now));
+    assert_eq!(pair.server_events(), [Event::ReceiverDrained { receiver, timed_out: true }]);
+    assert_eq!(pair.server.receiver(receiver).unwrap().credit(), 10);
+    pair.run();
+    assert_eq!(pair.client.sender(sender).unwrap().credit(), 10);
+    assert!(pair.client.sender(sender).unwrap().drained().is_err(), "the drain is over");
+}
+
 #[test]
 fn ended_sessions_and_links_leave_no_timer() {
     // Neither has gone out when it is given up: they wait for the peer's limits.

@@ -1,5 +1,6 @@
 //! One link endpoint (2.6), which knows no session.
 
+mod announced;
 mod attach;
 mod endpoint;
 mod partial;

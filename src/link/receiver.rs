@@ -4,7 +4,10 @@ use alloc::{collections::VecDeque, format};
 
 use bytes::Bytes;
 
-use super::partial::{Finished, Part, PartialDelivery, ReadChunk, transaction};
+use super::{
+    announced::Announced,
+    partial::{Finished, Part, PartialDelivery, ReadChunk, transaction},
+};
 use crate::{
     codec::DecodeLimits,
     config::{self, CreditPolicy},
@@ -38,17 +41,7 @@ pub(crate) struct ReceiverEndpoint {
     pub(crate) drain: bool,
     /// There is no credit to drain: only the sender's flow ends the drain, behind all that it has sent.
     drains_nothing: bool,
-    /// The delivery-count up to which the sender may send, if it has not heard of less credit than was announced once.
-    limit: SequenceNo,
-    /// The value of `drain` in the last flow that was written.
-    announced_drain: bool,
-    /// No flow of the sender's has had that value since.
-    is_unheard: bool,
-    /// Nothing was left of earlier credit then: more than this delivery-count is of that flow's.
-    heard_beyond: Option<SequenceNo>,
-    /// A drain without credit has to wait: the sender may still be in an earlier one, and its flows say so. It is asked to
-    /// leave that first.
-    leaves_drain: bool,
+    announced: Announced,
     /// Messages that await credit at the sender, by its last word less those that have come since.
     pub(crate) available: u32,
     policy: CreditPolicy,
@@ -114,24 +107,27 @@ impl ReceiverEndpoint {
         self.note_barrier();
     }
 
-    /// A drain without credit ends by a flow of the sender's that has `drain` set. So none of an earlier drain may be on its
-    /// way, unless no message can be either.
     fn note_barrier(&mut self) {
         self.drains_nothing = self.drain && self.link_credit == 0;
-        let is_unheard =
-            self.is_unheard && self.heard_beyond.is_none_or(|count| count == self.delivery_count);
-        self.leaves_drain =
-            self.drains_nothing && self.in_flight() > 0 && (self.announced_drain || is_unheard);
+        self.announced.note_count(self.delivery_count);
     }
 
     /// Returns the number of deliveries that may be on their way.
     fn in_flight(&self) -> u32 {
-        u32::try_from(self.limit.offset_from(self.delivery_count)).unwrap_or(0)
+        self.announced.in_flight(self.delivery_count)
+    }
+
+    /// Returns the `drain` of the next flow.
+    ///
+    /// A drain without credit ends once the sender is known to have read that there is none. It may be in an earlier drain,
+    /// and its flows look alike in both. So as long as messages may be on their way it is asked for a change.
+    fn asks_drain(&self) -> bool {
+        self.drain && (!self.drains_nothing || self.in_flight() == 0 || !self.announced.is_drain_read())
     }
 
     /// Sets the delivery-count that the sender's attach has.
     pub(crate) fn begin_count(&mut self, count: SequenceNo) {
-        self.limit = count.plus(self.in_flight());
+        self.announced.begin_count(count);
         self.delivery_count = count;
     }
 
@@ -490,14 +486,14 @@ impl ReceiverEndpoint {
         true
     }
 
-    /// Ends a drain that was not answered, and revokes the credit. Returns true if there was one.
+    /// Ends a drain that was not answered, and revokes the credit; the policy grants it again. Returns true if there was one.
     pub(crate) fn give_up_drain(&mut self) -> bool {
         if !core::mem::take(&mut self.drain) {
             return false;
         }
         self.set_credit(0);
-        // The sender is asked for a flow, behind which the policy grants credit again.
-        self.drains_nothing = true;
+        // A sender that has not answered this may answer nothing.
+        self.top_up();
         true
     }
 
@@ -513,9 +509,6 @@ impl ReceiverEndpoint {
     pub(crate) fn on_flow(&mut self, flow: &Flow) -> bool {
         self.available = flow.available.unwrap_or(self.available);
         let is_answer = flow.drain && flow.link_credit.is_none_or(|credit| credit == 0);
-        self.is_unheard &= flow.drain != self.announced_drain;
-        let has_left = self.leaves_drain && !flow.drain && !self.announced_drain;
-        self.leaves_drain &= !has_left;
         // Some senders count a delivery when it begins and some when it is complete, so only a lead means anything.
         // It is credit given up if the flow answers a drain, even one that is over by now; else it is messages in
         // flight, which RabbitMQ counts before it sends them.
@@ -526,14 +519,11 @@ impl ReceiverEndpoint {
             self.link_credit = self.link_credit.saturating_sub(ahead);
             self.delivery_count = theirs;
         }
-        let is_heard = self.in_flight() == 0 || (self.announced_drain && !self.leaves_drain);
-        if self.drains_nothing && is_answer && is_heard {
-            (self.drains_nothing, self.leaves_drain, self.limit) = (false, false, self.delivery_count);
-        }
+        self.announced.read(flow, self.delivery_count);
         if is_answer && self.in_flight() == 0 {
-            self.revoked_credit = 0;
+            (self.drains_nothing, self.revoked_credit) = (false, 0);
         }
-        has_left
+        self.drain && self.drains_nothing && self.asks_drain() != self.announced.drain
     }
 
     /// Fills in the link's fields of a flow that is written (2.7.4). The count is unset until the sender's attach has brought
@@ -542,14 +532,10 @@ impl ReceiverEndpoint {
         flow.delivery_count = attached.then_some(self.delivery_count);
         flow.link_credit = Some(self.link_credit);
         flow.available = Some(self.available);
-        flow.drain = self.drain && !self.leaves_drain;
+        flow.drain = self.asks_drain();
         // Some senders have nothing to say to a drain without credit.
         flow.echo = self.drains_nothing;
-        if flow.drain != self.announced_drain {
-            self.heard_beyond = (!flow.drain && self.in_flight() == 0).then_some(self.delivery_count);
-            (self.announced_drain, self.is_unheard) = (flow.drain, true);
-        }
-        self.limit = self.delivery_count.plus(self.in_flight().max(self.link_credit));
+        self.announced.write(self.delivery_count, self.link_credit, flow.drain);
     }
 }
 

@@ -81,7 +81,7 @@ impl Receiver<'_> {
     }
 
     /// Asks the sender to use or relinquish the remaining credit (2.6.7). `RECEIVER_DRAINED` follows when it has, or
-    /// after [`Timeouts::drain`](crate::Timeouts::drain). Asked again before that, it does nothing.
+    /// after [`Timeouts::drain`](crate::Timeouts::drain). Asked again before it has ended, it does nothing.
     ///
     /// Without credit it is a barrier: `RECEIVER_DRAINED` follows the deliveries sent before the sender's answer.
     ///

@@ -170,7 +170,7 @@ fn every_setting_of_a_connection_returns() {
         .tolerance(Tolerance::strict())
         .auto_accept_sessions(true);
     let written = settings_return(&config, ConnectionConfig::client(""));
-    assert_eq!(count(&written), 12 + 3 + 18 + 10 + 10, "{written}");
+    assert_eq!(count(&written), 12 + 3 + 18 + 10 + 11, "{written}");
     assert!(
         written.contains(" limits.decode.max_depth=1 ") && written.contains(" facts.properties=0x"),
         "{written}"
