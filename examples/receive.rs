@@ -50,6 +50,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 use printer::Printer;
 use wanted::Wanted;
 
+/// The time for messages that are on their way when the program ends.
+const STOP: Duration = Duration::from_secs(5);
+
 /// The time between two looks at the credit while no message comes.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -78,7 +81,8 @@ struct Arguments {
     /// Do not print the bodies.
     #[arg(long)]
     quiet: bool,
-    /// Give up after this many milliseconds without a message. The close takes up to 10 s more.
+    /// Give up after this many milliseconds without a message. Then settled messages that are on their way are taken, for up
+    /// to 5 s; the close takes up to 10 s more.
     #[arg(long, value_name = "MS")]
     timeout: Option<u64>,
 }
@@ -180,8 +184,10 @@ fn receive(
     while more {
         let mut event = client.poll_event()?;
         if event.is_none() {
-            // Before it waits.
+            // Before it waits. The peer has no part in the time that this takes.
+            let before = Instant::now();
             printer.flush(client)?;
+            until = until.map(|until| until + before.elapsed());
             let look = (is_open && !arguments.drain).then(|| Instant::now() + LOOK);
             event = client.next_event([until, look].into_iter().flatten().min())?;
         }
@@ -199,8 +205,8 @@ fn receive(
             Some(Event::Delivery { receiver, delivery }) => {
                 *received += 1;
                 bar.set_position(*received);
-                until = timeout.map(|timeout| Instant::now() + timeout);
                 printer.print(client, receiver, delivery)?;
+                until = timeout.map(|timeout| Instant::now() + timeout);
                 more = top_up(client, receiver, arguments, *received, &mut granted)?;
             }
             Some(Event::ReceiverDrained { timed_out, .. }) if !arguments.drain => {
@@ -232,10 +238,43 @@ fn receive(
             None if until.is_none_or(|until| Instant::now() < until) => {
                 look(client, receiver, *received, &mut granted)?;
             }
+            None if arguments.drain => {
+                let what = format!("no message in {} ms, and no end", arguments.timeout.unwrap_or_default());
+                let given_up = Err(about(what, "raise --timeout, or see the peer's log"));
+                return if arguments.settled {
+                    stop(client, receiver, received, printer).and(given_up)
+                } else {
+                    given_up
+                };
+            }
+            None if arguments.settled => return stop(client, receiver, received, printer),
             None => break,
         }
     }
     Ok(())
+}
+
+/// Takes the credit back, and takes what has been sent on it: nobody else gets messages that are settled.
+fn stop(client: &mut Client, receiver: ReceiverId, received: &mut u64, printer: &mut Printer) -> Result<()> {
+    // If the link is gone, an event with the reason is queued.
+    if let Ok(mut link) = client.peer.connection.receiver(receiver) {
+        unless_late(link.set_credit(0).and_then(|()| link.drain()))?;
+    }
+    let until = Instant::now() + STOP;
+    loop {
+        match client.next_event(Some(until))? {
+            Some(Event::Delivery { receiver, delivery }) => {
+                *received += 1;
+                printer.print(client, receiver, delivery)?;
+            }
+            Some(Event::ReceiverDrained { timed_out: false, .. }) => return Ok(()),
+            Some(Event::ReceiverDrained { .. }) | None => {
+                let what = "settled messages may be on their way";
+                return Err(about(what, "the peer ends no drain: see its log, or receive without --settled"));
+            }
+            Some(event) => check_open(&event)?,
+        }
+    }
 }
 
 fn run(arguments: &Arguments) -> Result<()> {

@@ -14,7 +14,7 @@
 //!
 //! | file | |
 //! |---|---|
-//! | `server.rs`, `door.rs`, `signals.rs`, `log.rs` | the loop, clients that come, signals, lines on standard error |
+//! | `server.rs`, `door.rs`, `signals.rs`, `../common/log.rs` | the loop, clients that come, signals, lines on standard error |
 //! | `tls_server.rs`, `../common/{stream, pem, subject}.rs` | TLS on a socket, certificates, their subjects |
 //! | `users.rs`, `scram_server.rs`, `../common/random.rs` | logins |
 //! | `peers.rs`, `../common/peer.rs` | all connections, a connection with its socket |
@@ -41,6 +41,7 @@ mod events;
 mod filters;
 mod letter;
 mod lifetime;
+#[path = "../common/log.rs"]
 mod log;
 mod management;
 mod node;

@@ -110,7 +110,7 @@ impl Broker {
             let (key, interest) = (self.peers.next_key(), Interest::READABLE | Interest::WRITABLE);
             match self.poll.registry().register(peer.source(), Token(key), interest) {
                 Ok(()) => self.peers.add(peer, refuse),
-                Err(error) => self.log.report(key, &error),
+                Err(error) => self.log.line(format!("connection {key}: {error}")),
             }
         }
     }
@@ -122,20 +122,20 @@ impl Broker {
         while let Some(event) = peer.connection.poll_event() {
             answered = true;
             if let Some(detail) = event.error_detail() {
-                self.log.report(key, &format_args!("{}: {detail}", event.name()));
+                self.log.line(format!("connection {key}: {}: {detail}", event.name()));
                 if let Some(reason) = peer.lost.take() {
-                    self.log.report(key, &reason);
+                    self.log.line(format!("connection {key}: {reason}"));
                 }
             }
             if let (Event::ConnectionOpen, Some(user)) = (&event, peer.connection.sasl_identity()) {
-                self.log.report(key, &format_args!("the user is {user}"));
+                self.log.line(format!("connection {key}: the user is {user}"));
             }
             let done = match event {
                 Event::ConnectionRequested => refuse(&mut peer.connection, self.max_connections),
                 event => self.node.handle(key, &mut peer.connection, event),
             };
             if let Err(error) = done {
-                self.log.report(key, &error);
+                self.log.line(format!("connection {key}: {error}"));
             }
         }
         answered

@@ -128,8 +128,10 @@ impl Client {
         Ok(None)
     }
 
-    /// Returns the next event, moving bytes until there is one; `None` at `until`, or if the connection is over.
+    /// Returns the next event, moving bytes until there is one; `None` at `until`, or if the connection is over. What has
+    /// arrived before that is read first, even if this program had no time for it.
     pub fn next_event(&mut self, until: Option<Instant>) -> Result<Option<Event>> {
+        let mut late: Option<Instant> = None;
         loop {
             if let Some(event) = self.poll_event()? {
                 return Ok(Some(event));
@@ -145,11 +147,17 @@ impl Client {
             if let Some(event) = self.poll_event()? {
                 return Ok(Some(event));
             }
-            let over = until.is_some_and(|until| until <= Instant::now());
-            if self.peer.connection.is_closed() || over {
+            if self.peer.connection.is_closed() {
                 return Ok(None);
             }
+            if until.is_some_and(|until| until <= Instant::now()) {
+                late.get_or_insert_with(Instant::now);
+            }
             self.wait(until)?;
+            // A peer that never pauses is not read for ever.
+            if late.is_some_and(|since| !self.peer.can_read() || since.elapsed() > LINGER) {
+                return self.poll_event();
+            }
         }
     }
 

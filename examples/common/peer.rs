@@ -208,7 +208,8 @@ impl Peer {
         self.connection.outbox_len() == 0 && (self.write_over || !self.stream.is_behind())
     }
 
-    fn can_read(&self) -> bool {
+    /// True if the socket may have more to read.
+    pub fn can_read(&self) -> bool {
         // After Closed the engine drops its input, which is still read up to the peer's end.
         self.readable && !self.read_over && matches!(self.progress, Progress::NeedInput | Progress::Closed)
     }

@@ -19,10 +19,17 @@ mod credit;
 mod driver;
 mod held;
 mod links;
+#[path = "../common/log.rs"]
+mod log;
 mod mirror;
 mod route;
 
-use std::{net::SocketAddr, process::ExitCode, time::Duration};
+use std::{
+    net::SocketAddr,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use advice::{AnyError, about};
 use amqp_proto::{
@@ -32,6 +39,7 @@ use amqp_proto::{
 };
 use clap::Parser;
 use driver::Driver;
+use log::Log;
 use mirror::Mirror;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -65,21 +73,32 @@ async fn run(arguments: Arguments) -> Result<()> {
     let at = |error| about(format!("--listen {}", arguments.listen), error);
     let listener = TcpListener::bind(arguments.listen).await.map_err(at)?;
     println!("listening on {}", listener.local_addr()?);
+    let log = Arc::new(Mutex::new(Log::new()));
     loop {
         let Ok((socket, client)) = listener.accept().await else {
             // Such as too many open files, which others may close.
             time::sleep(Duration::from_millis(100)).await;
             continue;
         };
+        let log = Arc::clone(&log);
         tokio::spawn(async move {
-            let result = serve(socket, arguments.to).await;
-            eprintln!("{client}: {}", result.unwrap_or_else(|error| error.to_string()));
+            let result = serve(socket, arguments.to, &log).await;
+            report(&log, format!("{client}: {}", result.unwrap_or_else(|error| error.to_string())));
         });
     }
 }
 
+/// Writes a line, and waits for nobody who reads it.
+fn report(log: &Mutex<Log>, line: String) {
+    log.lock().unwrap_or_else(PoisonError::into_inner).line(line);
+}
+
 /// Serves one client. Returns how its connection ended, as text.
-async fn serve(socket: TcpStream, to: SocketAddr) -> std::result::Result<String, std::io::Error> {
+async fn serve(
+    socket: TcpStream,
+    to: SocketAddr,
+    log: &Mutex<Log>,
+) -> std::result::Result<String, std::io::Error> {
     socket.set_nodelay(true)?;
     let config = ConnectionConfig::server("router").sasl(Mechanism::anonymous_server()).idle_timeout(IDLE);
     let mut client = Driver::new(socket, Connection::new(config));
@@ -87,7 +106,9 @@ async fn serve(socket: TcpStream, to: SocketAddr) -> std::result::Result<String,
     loop {
         match client.next_event().await {
             Some(Event::ConnectionRequested) => break,
-            Some(event) => eprintln!("{}: {}", event.name(), event.error_detail().unwrap_or_default()),
+            Some(event) => {
+                report(log, format!("{}: {}", event.name(), event.error_detail().unwrap_or_default()));
+            }
             None => return Ok("never opened".into()),
         }
     }

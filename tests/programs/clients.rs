@@ -8,8 +8,9 @@ use std::{
 };
 
 use amqp_proto::{
-    CreditPolicy, Event, ReceiverConfig, SenderConfig, SessionConfig,
+    CreditPolicy, Event, ReceiverConfig, SendOptions, SenderConfig, SessionConfig,
     codec::{DecodeLimits, from_bytes, to_vec},
+    message::Message,
     spec::{
         definitions::{AmqpError, ErrorCondition},
         delivery_state::{DeliveryState, Received},
@@ -477,6 +478,45 @@ fn receive_with_a_timeout_reports_a_server_that_never_answers() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.err.contains("100 ms"), "{ended:?}");
     drop(socket);
+}
+
+/// It counted the time in which nobody read its output as time without a message, and lost what had been sent to it.
+#[test]
+fn receive_that_is_read_slowly_loses_no_settled_message() {
+    const SENT: u64 = 3000;
+    for drain in [&[][..], &["--drain"]] {
+        let broker = Broker::start(&[]);
+        assert_eq!(broker.send("q", &["--count", "3000", "--size", "1000"]).code, Some(0));
+        let url = broker.url("q");
+        let receiving = start("receive", &[&[&*url, "--settled", "--timeout", "300"], drain].concat());
+        let ended = receiving.end_of_slow_reader(Duration::from_secs(1));
+        let left = broker.left("q");
+        assert_eq!(number(&ended.out, "received") + left, SENT, "{}", ended.err);
+        assert!(drain.is_empty() || ended.code == Some(1) || left == 0, "{}", ended.err);
+    }
+}
+
+/// The server sends a message when the client's patience has ended, and has not read that.
+#[test]
+fn receive_takes_settled_messages_that_are_on_their_way_when_it_gives_up() {
+    let (listener, url) = listen("q");
+    for (drain, code) in [(&[][..], 0), (&["--drain"], 1)] {
+        let receiving = start("receive", &[&[&*url, "--settled", "--timeout", "100"], drain].concat());
+        let mut server = End::server(&listener);
+        accept_receiver(&mut server);
+        let sender = server.until(|event| match event {
+            Event::SenderReady { sender } => Some(*sender),
+            _ => None,
+        });
+        thread::sleep(Duration::from_millis(500));
+        let late = Message::builder().data("late").build();
+        let settled = SendOptions::new().settled(true);
+        server.connection.sender(sender).unwrap().send_with(1_u32, late, &settled).unwrap();
+        wait_for_close(server);
+        let ended = receiving.end();
+        assert!(ended.out.starts_with("late\n"), "{ended:?}");
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+    }
 }
 
 /// More than the transport takes: the client cannot have written all.

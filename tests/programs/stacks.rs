@@ -1,7 +1,7 @@
 //! The examples for one kind of stack each: mio, tokio, owned buffers, and the router between two connections.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -42,13 +42,19 @@ struct Router {
 
 impl Router {
     fn to(server: SocketAddr) -> Self {
+        let mut router = Self::unread(server);
+        let mut err = router.child.stderr.take().unwrap();
+        thread::spawn(move || err.read_to_end(&mut Vec::new()));
+        router
+    }
+
+    /// Starts one whose log nobody reads.
+    fn unread(server: SocketAddr) -> Self {
         let mut command = Command::new(example("router"));
         command.args(["--listen", "127.0.0.1:0", "--to", &server.to_string()]).stdin(Stdio::null());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let mut err = child.stderr.take().unwrap();
-        thread::spawn(move || err.read_to_end(&mut Vec::new()));
         let address = line.trim().rsplit(' ').next().unwrap().parse().unwrap();
         Self { child, address }
     }
@@ -155,6 +161,19 @@ fn broker_that_closes_early_is_an_error_of_mio_and_owned_buffers() {
         assert!(!is_good && out.contains("the broker closed early"), "{name}: {out}");
         drop(server.join().unwrap());
     }
+}
+
+/// Each of these clients makes the router report something, which soon fills a pipe that nobody reads.
+#[test]
+fn router_whose_log_nobody_reads_holds_nobody_up() {
+    let broker = Broker::start(&[]);
+    let router = Router::unread(([127, 0, 0, 1], broker.port).into());
+    for _ in 0..1500 {
+        // The router may have left already.
+        let _ = TcpStream::connect(router.address).unwrap().write_all(b"GARBAGE!GARBAGE!GARBAGE!");
+    }
+    router.send("q", &["--count", "3"]);
+    assert_eq!(broker.left("q"), 3);
 }
 
 #[test]

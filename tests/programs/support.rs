@@ -93,6 +93,14 @@ impl Running {
         port.unwrap_or_else(|| panic!("not a port: {line}"))
     }
 
+    /// Reads what the program prints, after a pause, and waits for its end.
+    pub(crate) fn end_of_slow_reader(mut self, pause: Duration) -> Ended {
+        thread::sleep(pause);
+        let mut out = String::new();
+        self.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        Ended { out, ..self.end() }
+    }
+
     pub(crate) fn end(mut self) -> Ended {
         let deadline = Instant::now() + PATIENCE;
         let status = loop {

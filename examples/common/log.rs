@@ -1,7 +1,6 @@
 //! Lines on standard error that never hold up the program: a reader that stalls, or clients that cause many, cost lines.
 
 use std::{
-    fmt::Display,
     io::{self, Write as _},
     sync::{
         Arc,
@@ -61,12 +60,9 @@ impl Log {
             self.left_out.fetch_add(1, Relaxed);
         }
     }
-    /// Writes a line about a connection.
-    pub fn report(&mut self, key: usize, what: &impl Display) {
-        self.line(format!("connection {key}: {what}"));
-    }
 
     /// Writes a last line, if there is one, and waits for the lines that are left; but not for ever.
+    #[allow(dead_code, reason = "the router ends by signals alone")]
     pub fn end(self, last: Option<String>) {
         let Self { lines, written, .. } = self;
         if let Some(last) = last {
