@@ -6,7 +6,7 @@ use super::{
     LinkEnd, SessionEndpoint,
     detach::forget_name,
     faults::{input_for_errant, name_link, unattached},
-    held::size_of_link,
+    held::{size_of_link, size_of_name},
 };
 use crate::{
     config,
@@ -316,7 +316,54 @@ impl SessionEndpoint {
             let error = AmqpError::described(ErrorCondition::Stolen, "it has been attached again (2.6.1)");
             let _ = self.end_link(handle, LinkEnd::Violation(error.into()), cx);
         }
+        if let Some(handle) = self.restore_unanswered(attach, cx)? {
+            return self.on_attach_reply(handle, attach, body, cx);
+        }
         self.on_attach_request(attach, body, reclosing, cx)
+    }
+
+    /// Restores the link that was closed and forgotten before the peer answered its attach, if this is the answer. Taken for
+    /// a request, it would be refused by an attach, which the peer would take for a request as well, and so on.
+    fn restore_unanswered(
+        &mut self,
+        attach: &AttachRef<'_>,
+        cx: &mut Context,
+    ) -> Result<Option<u16>, ProtocolError> {
+        let Some(cold) = self.cold.as_mut().filter(|cold| !cold.unanswered.is_empty()) else {
+            return Ok(None);
+        };
+        let role = attach.role.opposite();
+        let is_this =
+            |(name, other): &(Str, Role)| name.as_bytes() == attach.name.as_bytes() && *other == role;
+        let found = cold.unanswered.iter().position(is_this).and_then(|at| cold.unanswered.remove(at));
+        let Some((name, _)) = found else { return Ok(None) };
+        let _ = self.charge_instead(size_of_name(&name), 0, cx);
+        let id = self.place_link(role, cx)?;
+        let mut common = LinkCommon::new(id, LinkIdentity::Name(name));
+        for trigger in [LinkTrigger::SendAttach, LinkTrigger::SendDetach] {
+            let applied = common.apply(trigger);
+            debug_assert!(applied, "both had been written");
+        }
+        (common.we_closed, common.end_raised) = (true, true);
+        let kind = self.new_kind(role, &config::LinkConfig::default(), cx);
+        let link = Box::new(Link { common, kind });
+        self.charge_link(0, size_of_link(&link), cx)?;
+        self.insert_link(link);
+        Ok(Some(LinkKey::from(id).handle))
+    }
+
+    /// Returns the id of a link that the peer attaches, with the lowest free handle.
+    fn place_link(&self, role: Role, cx: &mut Context) -> Result<LinkId, ProtocolError> {
+        let generation = next_generation(cx.last_link_generation);
+        let (Ok(generation), Some(handle)) = (generation, self.next_handle()) else {
+            let max = self.remote_handle_max;
+            let why = format!(
+                "no handle is left up to the peer's handle-max of {max}, or no id for a link (2.7.2)"
+            );
+            return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, &why));
+        };
+        cx.last_link_generation = generation;
+        Ok(self.next_id(role, generation, handle))
     }
 
     /// Handles an attach that requests a link; `reclosing` if only to have it closed at both ends (2.6.6).
@@ -328,16 +375,8 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         let role = attach.role.opposite();
-        let generation = next_generation(cx.last_link_generation);
-        let (Ok(generation), Some(handle)) = (generation, self.next_handle()) else {
-            let max = self.remote_handle_max;
-            let why = format!(
-                "no handle is left up to the peer's handle-max of {max}, or no id for a link (2.7.2)"
-            );
-            return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, &why));
-        };
-        cx.last_link_generation = generation;
-        let id = self.next_id(role, cx.last_link_generation, handle);
+        let id = self.place_link(role, cx)?;
+        let handle = LinkKey::from(id).handle;
         let mut common = LinkCommon::new(id, LinkIdentity::theirs(body, attach.name.as_bytes()));
         let mut kind = self.new_kind(role, &config::LinkConfig::default(), cx);
         let applied = common.apply(LinkTrigger::RecvAttach);

@@ -23,8 +23,8 @@ use crate::{
     types::{Handle, Str},
 };
 
-/// Link names remembered at a time, for peers that attach again to close.
-const MAX_REMEMBERED: usize = 64;
+/// Link names remembered at a time, of each kind: links that are attached again to be closed.
+const MAX_REMEMBERED: usize = 1024;
 
 /// Why a link ends.
 pub(crate) enum LinkEnd {
@@ -103,9 +103,9 @@ impl SessionEndpoint {
                     let _ = self.write_detach(handle, true, None, cx);
                 }
                 self.raise_link_end(handle, Some(failure), cx);
-                if was_ended {
-                    // 2.6.6: the link was only attached again to be closed at both ends. A late answer is closed too.
-                    self.remember(handle, |cold| &mut cold.reclosing, cx);
+                if was_ended && state == LinkState::DetachPipe {
+                    // 2.6.6: the link was only attached again to be closed at both ends.
+                    self.remember(handle, |cold| &mut cold.unanswered, cx);
                     self.remove_link(handle, cx);
                 } else {
                     // The link keeps its handle, because the peer may still answer.

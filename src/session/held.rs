@@ -315,7 +315,7 @@ impl SessionEndpoint {
 
 impl ColdState {
     fn heap_size(&self) -> usize {
-        let names = self.reclosing.iter().chain(&self.errant);
+        let names = self.reclosing.iter().chain(&self.unanswered).chain(&self.errant);
         let names = names.fold(0_usize, |sum, (name, _)| sum.saturating_add(size_of_name(name)));
         size_of::<Self>()
             .saturating_add(self.deferred.capacity())

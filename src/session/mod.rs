@@ -126,6 +126,8 @@ struct ColdState {
     deferred: Vec<u8>,
     /// Links that we closed while the peer only detached: it attaches again to close (2.6.6).
     reclosing: VecDeque<(Str, Role)>,
+    /// Links that are forgotten, and whose second attach (2.6.6) the peer may still answer.
+    unanswered: VecDeque<(Str, Role)>,
     /// Links that we detached with an error, which their peer had not seen (2.6.5).
     errant: VecDeque<(Str, Role)>,
     /// Deliveries that we received and have settled, in the order of their settlement.

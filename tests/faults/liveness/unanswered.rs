@@ -212,8 +212,13 @@ fn fd12b_so_is_a_receiver_attached_again_to_be_closed() {
     fed.connection.receiver(again).unwrap().close(None).unwrap();
     fed.write();
     fed.feed_bytes(&frame(0, &detach(0, true)));
+    assert_eq!(fed.names(), ["RECEIVER_OPEN", "RECEIVER_CLOSED"]);
+    // Of three attaches there is one answer too few: one more may be on its way, and is none to answer.
+    fed.output.clear();
+    fed.feed_bytes(&[frame(0, &attach("l", 0, Role::Sender)), frame(0, &detach(0, true))].concat());
+    assert_eq!((fed.names(), fed.output.len()), (vec![], 0));
     fed.feed_bytes(&frame(0, &attach("l", 0, Role::Sender)));
-    assert_eq!(fed.names(), ["RECEIVER_OPEN", "RECEIVER_CLOSED", "RECEIVER_REQUESTED"]);
+    assert_eq!(fed.names(), ["RECEIVER_REQUESTED"]);
 }
 
 /// Our detach crosses the peer's close, so the link is attached again to be closed, and the peer does not answer that.
@@ -233,12 +238,12 @@ fn fd12_link_attached_again_to_be_closed_is_forgotten_in_time() {
     assert!(fed.output.ends_with(&frame(0, &detach(0, true))), "attached again and closed");
     let links = |fed: &mut Fed| fed.connection.session(session).unwrap().links().count();
     assert_eq!((wait(&mut fed), links(&mut fed)), ((60, vec![]), 0));
-    // A late answer is closed as well, without a request.
+    // A late answer has been closed already, and is no request.
     fed.output.clear();
     fed.feed_bytes(&frame(0, &attach("l", 0, Role::Receiver)));
     fed.feed_bytes(&frame(0, &detach(0, true)));
     assert_eq!((fed.names(), links(&mut fed)), (vec![], 0));
-    assert!(fed.output.ends_with(&frame(0, &detach(0, true))));
+    assert!(fed.output.is_empty());
     let again = fed.connection.session(session).unwrap().attach_sender(config).unwrap();
     fed.write();
     fed.feed_bytes(&frame(0, &attach("l", 0, Role::Receiver)));
@@ -249,6 +254,40 @@ fn fd12_link_attached_again_to_be_closed_is_forgotten_in_time() {
     fed.feed_bytes(&frame(0, &detach(0, true)));
     fed.feed_bytes(&frame(0, &attach("l", 0, Role::Receiver)));
     assert_eq!(fed.names(), ["SENDER_CLOSED", "SENDER_REQUESTED"]);
+}
+
+/// An answer to an answer would be answered as well, and so on: two ends of this engine did so without end.
+#[test]
+fn fd12c_late_answers_to_links_attached_again_are_not_answered() {
+    const LINKS: u32 = 100;
+    let mut fed = client();
+    let session = begun(&mut fed);
+    let name = |number: u32| format!("l{number}");
+    let mut links = Vec::new();
+    for number in 0..LINKS {
+        let config = SenderConfig::to("q").name(name(number));
+        links.push(fed.connection.session(session).unwrap().attach_sender(config).unwrap());
+    }
+    fed.write();
+    // The detaches cross refusals.
+    for link in links {
+        fed.connection.sender(link).unwrap().detach(None).unwrap();
+    }
+    fed.write();
+    let answers = |fed: &mut Fed| {
+        for number in 0..LINKS {
+            let refusal = p::Attach { target: None, ..attach(&name(number), number, Role::Receiver) };
+            fed.feed_bytes(&[frame(0, &refusal), frame(0, &detach(number, true))].concat());
+        }
+    };
+    answers(&mut fed);
+    assert_eq!(fed.names().len(), LINKS.try_into().unwrap());
+    wait(&mut fed);
+    fed.output.clear();
+    answers(&mut fed);
+    assert_eq!((fed.names(), fed.output.len()), (vec![], 0));
+    let open = fed.connection.session(session).unwrap();
+    assert_eq!((open.is_open(), open.links().count()), (true, 0));
 }
 
 /// The last output of a connection that has ended is dropped in time, so that the transport can be closed.
