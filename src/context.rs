@@ -432,10 +432,16 @@ impl Context {
     #[cold]
     fn refuse_new_work(&self) -> Result<(), CommandError> {
         self.check_open()?;
-        Err(CommandError::IllegalState(match self.output_lost {
-            true => "the transport takes no more output (2.4.6)",
-            false => "the connection is closed, or closing (2.4.3)",
-        }))
+        self.check_takes_output()?;
+        Err(CommandError::IllegalState("the connection is closed, or closing (2.4.3)"))
+    }
+
+    /// Fails if the transport takes no more output.
+    pub(crate) fn check_takes_output(&self) -> Result<(), CommandError> {
+        if self.output_lost {
+            return Err(CommandError::IllegalState("the transport takes no more output (2.4.6)"));
+        }
+        Ok(())
     }
 
     /// Fails if the connection is on its way to its close.

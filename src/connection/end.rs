@@ -53,6 +53,8 @@ impl Connection {
                 self.give_up(Some(&failure));
             }
             ConnectionEnd::PeerClose(failure) => {
+                // What has been written since the transport failed.
+                self.discards_output();
                 if self.state == ConnectionState::CloseRcvd {
                     self.write_close(None);
                 }
@@ -184,8 +186,8 @@ impl Connection {
     /// Takes note that the transport takes no more output: its write half has failed, or nobody reads it.
     ///
     /// What waits to be written is dropped, and so is what would be written from now on. Input goes on: the peer's close
-    /// with its error, outcomes and messages may still be there to read. New sessions, links and messages are refused
-    /// with [`CommandError::IllegalState`](crate::CommandError::IllegalState). All other commands go on, without effect
+    /// with its error, outcomes and messages may still be there to read. New sessions, links and messages, and more
+    /// bytes of messages, are refused with [`CommandError::IllegalState`](crate::CommandError::IllegalState). All other commands go on, without effect
     /// at the peer.
     ///
     /// The last event follows when the peer's close arrives, at [`handle_eof`](Self::handle_eof), or after

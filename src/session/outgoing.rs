@@ -234,6 +234,7 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         self.check_writable()?;
+        cx.check_takes_output()?;
         let handle = LinkKey::from(LinkId::from(id)).handle;
         let sender = self.link(id.into())?.sender()?;
         let unsent = sender.unsent.as_ref().filter(|unsent| unsent.id == delivery && unsent.streaming);

@@ -162,6 +162,7 @@ impl Sender<'_> {
     /// once when more may be added.
     /// [`CommandError::TooLarge`] if the message would become larger than the peer's max-message-size.
     /// [`CommandError::UnknownId`] if the delivery is not in progress.
+    /// [`CommandError::IllegalState`] behind [`Connection::output_lost`](crate::Connection::output_lost).
     pub fn write(&mut self, delivery: DeliveryId, chunk: impl Into<Bytes>) -> Result<(), CommandError> {
         let id = self.id;
         self.parts.run(|session, cx| session.write(id, delivery, chunk.into(), false, cx))
@@ -171,6 +172,7 @@ impl Sender<'_> {
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if the delivery is not in progress.
+    /// [`CommandError::IllegalState`] behind [`Connection::output_lost`](crate::Connection::output_lost).
     pub fn finish(&mut self, delivery: DeliveryId) -> Result<(), CommandError> {
         let id = self.id;
         self.parts.run(|session, cx| session.write(id, delivery, Bytes::new(), true, cx))

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use amqp_proto::{
     Cause, CommandError, ConnectionConfig, CreditPolicy, Event, Limits, Progress, ReceiverConfig, ReceiverId,
-    SenderConfig, SessionConfig, Timeouts,
+    SendOptions, SenderConfig, SessionConfig, Timeouts,
     codec::to_vec,
     spec::{
         definitions::{AmqpError, ErrorCondition},
@@ -13,7 +13,7 @@ use amqp_proto::{
     types::{DeliveryNumber, DeliveryTag, Handle},
 };
 
-use crate::support::{ATTACH_SENDER, Fed, HEAD, frame};
+use crate::support::{ATTACH_RECEIVER, ATTACH_SENDER, Fed, HEAD, frame};
 
 fn close(error: Option<ErrorCondition>) -> Vec<u8> {
     let error = error.map(|condition| Box::new(AmqpError::new(condition)));
@@ -146,4 +146,46 @@ fn fa2d_input_after_the_loss_of_output_is_judged_as_before() {
     let Event::ConnectionError(failure) = fed.events().pop().unwrap() else { panic!() };
     assert_eq!(failure.cause, Cause::Violation);
     assert!(fed.output.ends_with(&[]) && fed.connection.outbox_len() == 0);
+}
+
+/// What is written behind the loss is dropped, even if no output has been asked for when the peer's close comes.
+#[test]
+fn fa2e_output_of_commands_behind_the_loss_is_lost_too() {
+    let mut fed = Fed::server_with(ConnectionConfig::server("s"));
+    fed.feed(ATTACH_SENDER);
+    let receiver = fed.receiver_asked_for();
+    fed.connection.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
+    fed.write();
+    fed.connection.output_lost(fed.instant());
+    fed.connection.receiver(receiver).unwrap().set_credit(5).unwrap();
+    fed.connection.close(None).unwrap();
+    fed.feed_bytes(&close(None));
+    assert_eq!(outcome(&mut fed), lost());
+}
+
+/// A stream went on behind the loss, and its end was reported nowhere.
+#[test]
+fn fa2f_stream_that_the_loss_cuts_off_is_named() {
+    let mut fed = Fed::server_with(ConnectionConfig::server("s"));
+    fed.feed(ATTACH_RECEIVER);
+    let sender = fed.sender_asked_for();
+    fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+    // Credit for 10 messages.
+    fed.feed("0000001902000000005313c00c07435264435264520243520a");
+    fed.write();
+    let mut link = fed.connection.sender(sender).unwrap();
+    let delivery = link.send_streaming(1_u32, &SendOptions::new().settled(true)).unwrap();
+    link.write(delivery, b"part".as_slice()).unwrap();
+    fed.write();
+    fed.connection.output_lost(fed.instant());
+    let mut link = fed.connection.sender(sender).unwrap();
+    assert!(matches!(link.write(delivery, b"more".as_slice()), Err(CommandError::IllegalState(_))));
+    assert!(matches!(link.finish(delivery), Err(CommandError::IllegalState(_))));
+    fed.connection.close(None).unwrap();
+    fed.feed_bytes(&close(None));
+    let cut_off = fed.events().into_iter().find_map(|event| match event {
+        Event::SenderClosed { cut_off, .. } | Event::SenderError { cut_off, .. } => Some(cut_off),
+        _ => None,
+    });
+    assert_eq!(cut_off, Some(Some(delivery)));
 }
