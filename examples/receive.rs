@@ -81,8 +81,8 @@ struct Arguments {
     /// Do not print the bodies.
     #[arg(long)]
     quiet: bool,
-    /// Give up after this many milliseconds without a message. Then settled messages that are on their way are taken, for up
-    /// to 5 s; the close takes up to 10 s more.
+    /// Give up after this many milliseconds without a message. Then messages that are on their way are taken, for up to 5 s;
+    /// the close takes up to 10 s more.
     #[arg(long, value_name = "MS")]
     timeout: Option<u64>,
 }
@@ -180,6 +180,7 @@ fn receive(
     // The number of messages received when the last drain was asked for.
     let mut round = 0_u64;
     let mut is_open = false;
+    let mut has_settled = arguments.settled;
     let mut granted = Granted::default();
     while more {
         let mut event = client.poll_event()?;
@@ -205,6 +206,7 @@ fn receive(
             Some(Event::Delivery { receiver, delivery }) => {
                 *received += 1;
                 bar.set_position(*received);
+                has_settled |= delivery.settled;
                 printer.print(client, receiver, delivery)?;
                 until = timeout.map(|timeout| Instant::now() + timeout);
                 more = top_up(client, receiver, arguments, *received, &mut granted)?;
@@ -238,41 +240,52 @@ fn receive(
             None if until.is_none_or(|until| Instant::now() < until) => {
                 look(client, receiver, *received, &mut granted)?;
             }
-            None if arguments.drain => {
-                let what = format!("no message in {} ms, and no end", arguments.timeout.unwrap_or_default());
-                let given_up = Err(about(what, "raise --timeout, or see the peer's log"));
-                return if arguments.settled {
-                    stop(client, receiver, received, printer).and(given_up)
-                } else {
-                    given_up
-                };
+            None => {
+                stop(client, receiver, has_settled, received, printer)?;
+                if arguments.drain {
+                    let waited = arguments.timeout.unwrap_or_default();
+                    let what = format!("no message in {waited} ms, and no end");
+                    return Err(about(what, "raise --timeout, or see the peer's log"));
+                }
+                break;
             }
-            None if arguments.settled => return stop(client, receiver, received, printer),
-            None => break,
         }
     }
     Ok(())
 }
 
-/// Takes the credit back, and takes what has been sent on it: nobody else gets messages that are settled.
-fn stop(client: &mut Client, receiver: ReceiverId, received: &mut u64, printer: &mut Printer) -> Result<()> {
+/// Takes the credit back, and takes what has been sent on it: nobody else gets messages that are settled. It is no error if
+/// the peer does not say when that is over, unless it `has_settled` messages before.
+fn stop(
+    client: &mut Client,
+    receiver: ReceiverId,
+    mut has_settled: bool,
+    received: &mut u64,
+    printer: &mut Printer,
+) -> Result<()> {
     // If the link is gone, an event with the reason is queued.
     if let Ok(mut link) = client.peer.connection.receiver(receiver) {
         unless_late(link.set_credit(0).and_then(|()| link.drain()))?;
     }
     let until = Instant::now() + STOP;
     loop {
-        match client.next_event(Some(until))? {
+        let failed = match client.next_event(Some(until))? {
             Some(Event::Delivery { receiver, delivery }) => {
                 *received += 1;
+                has_settled |= delivery.settled;
                 printer.print(client, receiver, delivery)?;
+                continue;
             }
             Some(Event::ReceiverDrained { timed_out: false, .. }) => return Ok(()),
             Some(Event::ReceiverDrained { .. }) | None => {
-                let what = "settled messages may be on their way";
-                return Err(about(what, "the peer ends no drain: see its log, or receive without --settled"));
+                Err(about("settled messages may be on their way", "the peer ends no drain: see its log"))
             }
-            Some(event) => check_open(&event)?,
+            Some(event) => check_open(&event),
+        };
+        match failed {
+            Ok(()) => {}
+            Err(_) if !has_settled => return Ok(()),
+            failed => return failed,
         }
     }
 }
