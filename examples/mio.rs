@@ -18,8 +18,8 @@ use std::{
 };
 
 use amqp_proto::{
-    Connection, ConnectionConfig, Event, Instant, LinkId, Progress, ReceiverConfig, SenderConfig, SenderId,
-    SessionConfig, message::Message, sasl::Mechanism, spec::delivery_state::DeliveryState,
+    Cause, Connection, ConnectionConfig, Event, Instant, LinkId, Progress, ReceiverConfig, SenderConfig,
+    SenderId, SessionConfig, message::Message, sasl::Mechanism, spec::delivery_state::DeliveryState,
 };
 use bytes::{Buf as _, BytesMut};
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
@@ -122,6 +122,8 @@ impl Client {
                 self.engine.receiver(*receiver)?.accept(delivery.id)?;
                 self.received += 1;
             }
+            // The connection's own event follows those of its children, and has the reason.
+            event if event.failure().is_some_and(|failure| failure.cause == Cause::Parent) => {}
             event => {
                 if let Some(detail) = event.error_detail() {
                     return Err(format!("{}: {detail}", event.name()).into());

@@ -9,7 +9,7 @@ use amqp_proto::{
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
@@ -31,13 +31,19 @@ pub async fn run(listener: TcpListener, tls: TlsAcceptor, mut stop: watch::Recei
                 // Such as too many open files, which others may close.
                 Err(_) => sleep(Duration::from_millis(100)).await,
             },
+            Some(client) = clients.join_next() => report(client)?,
             _ = stop.changed() => break,
         }
     }
     while let Some(client) = clients.join_next().await {
-        client??;
+        report(client)?;
     }
     Ok(())
+}
+
+/// Prints why a client could not be served: that ends no other, and not the server.
+fn report(client: std::result::Result<Result<()>, JoinError>) -> Result<()> {
+    client?.or_else(|error| print(format_args!("server: {error}")))
 }
 
 /// Accepts all messages of one client. With `lost_after`, it drops the connection at that delivery.
