@@ -5,6 +5,7 @@ use alloc::{collections::BTreeMap, format, string::String, sync::Arc};
 use super::{
     finding::Rule,
     machine::Machine,
+    permitted::Permitted,
     seen::{Both, LinkView, other},
     session::FARTHEST,
 };
@@ -52,12 +53,8 @@ pub(super) struct Link {
     source: Option<Arc<str>>,
     target: Option<Arc<str>>,
     delivery_count: Option<SequenceNo>,
-    /// The delivery-count up to which the receiver last permitted.
-    announced: Option<SequenceNo>,
-    /// The highest of those that the sender may still go by.
-    limit: Option<SequenceNo>,
-    /// Credit that was given before the sender's attach.
-    early_credit: u32,
+    first_count: SequenceNo,
+    permitted: Permitted,
     available: Option<u32>,
     drain: bool,
     /// The receiver has asked to drain at least once.
@@ -102,9 +99,8 @@ impl Link {
             source: None,
             target: None,
             delivery_count: None,
-            announced: None,
-            limit: None,
-            early_credit: 0,
+            first_count: SequenceNo::default(),
+            permitted: Permitted::new(),
             available: None,
             drain: false,
             ever_drained: false,
@@ -157,23 +153,15 @@ impl Link {
                 broken.push((Rule::InitialDeliveryCount, format!("link {:?}", self.name)));
             }
             let first = attach.initial_delivery_count.unwrap_or_default();
-            self.delivery_count = Some(first);
-            self.permit(first, self.early_credit, now);
+            (self.delivery_count, self.first_count) = (Some(first), first);
+            self.permitted.begin_count(first);
+            self.note_credit(now);
         }
-    }
-
-    fn permit(&mut self, count: SequenceNo, credit: u32, now: Instant) {
-        let limit = count.plus(credit.min(FARTHEST));
-        self.announced = Some(limit);
-        if self.limit.is_none_or(|held| limit.offset_from(held) > 0) {
-            self.limit = Some(limit);
-        }
-        self.note_credit(now);
     }
 
     /// Returns the credit by the receiver's last flow.
     fn credit(&self) -> u32 {
-        let left = self.announced.zip(self.delivery_count).map(|(limit, count)| limit.offset_from(count));
+        let left = self.delivery_count.map(|count| self.permitted.latest().offset_from(count));
         left.and_then(|left| u32::try_from(left).ok()).unwrap_or(0)
     }
 
@@ -213,7 +201,7 @@ impl Link {
         let Some((count, held)) = flow.delivery_count.zip(self.delivery_count) else { return };
         let ahead = count.offset_from(held);
         // 2.6.7: a drained sender moves its count up to the limit.
-        let may_advance = self.ever_drained && self.limit.is_some_and(|limit| count.offset_from(limit) <= 0);
+        let may_advance = self.ever_drained && count.offset_from(self.permitted.highest()) <= 0;
         // A message is sent by its first frame or by its last: the standard does not decide.
         if ahead == -1 && self.partial.is_some() {
             return;
@@ -223,9 +211,8 @@ impl Link {
                 .push((Rule::DeliveryCount, format!("delivery-count {count}, and {held} by the transfers")));
         }
         self.delivery_count = Some(count);
-        // The sender goes by the receiver's last flow.
-        if flow.link_credit.is_some_and(|credit| Some(count.plus(credit.min(FARTHEST))) == self.announced) {
-            self.limit = self.announced;
+        if let Some(credit) = flow.link_credit {
+            self.permitted.on_flow(count, credit.min(FARTHEST));
         }
     }
 
@@ -239,10 +226,10 @@ impl Link {
                 .push((Rule::DeliveryCount, format!("delivery-count {count}, and {held} by the transfers")));
         }
         let Some(credit) = flow.link_credit else { return };
-        match flow.delivery_count.or(self.delivery_count) {
-            Some(count) => self.permit(count, credit, now),
-            None => self.early_credit = credit,
-        }
+        // 2.6.7: a receiver that has not read the sender's attach counts from there.
+        let count = flow.delivery_count.unwrap_or(self.first_count);
+        self.permitted.permit(count.plus(credit.min(FARTHEST)));
+        self.note_credit(now);
     }
 
     pub(super) fn on_transfer(
@@ -303,8 +290,7 @@ impl Link {
             broken.push((Rule::TagInUse, format!("delivery {id} has it")));
         }
         if let Some(count) = self.delivery_count {
-            if self.limit.is_none_or(|limit| count.offset_from(limit) >= 0) {
-                let limit = self.limit.unwrap_or(count);
+            if let Err(limit) = self.permitted.on_delivery(count) {
                 broken.push((Rule::CreditExceeded, format!("delivery-count {count} at the limit {limit}")));
             }
             self.delivery_count = Some(count.next());

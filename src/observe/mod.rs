@@ -39,6 +39,7 @@ mod finding;
 mod link;
 mod machine;
 mod observer;
+mod permitted;
 mod seen;
 mod session;
 mod settings;

@@ -215,6 +215,43 @@ fn credit_taken_back_counts_once_the_sender_shows_that_it_knows() {
     assert_eq!(wire.broken(), [Rule::CreditExceeded]);
 }
 
+/// Flows that say the same may be the answer to one that was read long ago.
+#[test]
+fn a_flow_of_the_sender_answers_the_oldest_flow_that_it_may_have_read() {
+    let drain = |count, credits| Flow { drain: true, ..credit(count, credits) };
+    let answer = Flow { delivery_count: Some(SequenceNo::new(3)), ..available(0, 0) };
+    // The receiver gives credit and takes it back, before the sender's attach and behind it.
+    for credits in [[0, 3, 0], [3, 0, 0], [3, 1, 0]] {
+        let mut wire = Wire::attached();
+        credits.iter().for_each(|credits| wire.down(drain(0, *credits)));
+        wire.up(available(0, 0));
+        wire.up(answer.clone());
+        assert_eq!(wire.broken(), [], "{credits:?}");
+        let mut wire = Wire::begun();
+        wire.down(attach(Role::Receiver));
+        for credits in credits {
+            wire.down(Flow { delivery_count: None, ..credit(0, credits) });
+        }
+        wire.up(attach(Role::Sender));
+        (0..3).for_each(|number| wire.up(transfer(number)));
+        assert_eq!(wire.broken(), [], "{credits:?}");
+        wire.up(transfer(3));
+        assert_eq!(wire.broken(), [Rule::CreditExceeded], "{credits:?}");
+    }
+}
+
+/// What the sender begins shows that it has read of that much credit at least, and of none before.
+#[test]
+fn many_flows_without_an_answer_break_nothing() {
+    let mut wire = Wire::attached();
+    for round in 0..200 {
+        wire.down(credit(0, 3 - round % 4));
+    }
+    wire.up(transfer(0));
+    wire.up(transfer(1));
+    assert_eq!(wire.broken(), []);
+}
+
 #[test]
 fn a_drained_sender_moves_its_count_up_to_the_limit_and_no_further() {
     for (count, broken) in [(3, &[][..]), (4, &[Rule::DeliveryCount])] {
