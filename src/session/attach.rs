@@ -116,6 +116,13 @@ impl SessionEndpoint {
                     "the session has a link of this name and direction (2.6.1)",
                 ));
             }
+            let is_this = |(name, other): &(Str, Role)| *name == given && *other == role;
+            if self.cold.as_ref().is_some_and(|cold| cold.unanswered.iter().any(is_this)) {
+                // The next attach of the peer's with this name is the answer that is due.
+                return Err(CommandError::IllegalState(
+                    "the peer has not answered an earlier link of this name and direction (2.6.6)",
+                ));
+            }
             return Ok(given);
         }
         loop {
