@@ -196,6 +196,6 @@ fn main() -> Result<()> {
         ready.extend(deadlines.iter().take_while(|(at, _)| *at <= time).map(|(_, number)| number));
     }
     let time = start.elapsed();
-    println!("{CONNECTIONS} connections sent and received {MESSAGES} messages each, in {time:.1?}");
-    Ok(())
+    let what = format!("{CONNECTIONS} connections sent and received {MESSAGES} messages each");
+    Ok(writeln!(io::stdout(), "{what}, in {time:.1?}")?)
 }

@@ -11,6 +11,8 @@
 
 #[path = "common/advice.rs"]
 mod advice;
+#[path = "common/log.rs"]
+mod log;
 #[path = "common/subprotocol.rs"]
 mod subprotocol;
 #[path = "common/timed.rs"]
@@ -29,6 +31,7 @@ use std::{
 
 use advice::{AnyError, about};
 use clap::Parser;
+use log::Log;
 use timed::Timed;
 use tungstenite::{
     Message, WebSocket,
@@ -113,16 +116,17 @@ fn run() -> Result<()> {
     let arguments = Arc::new(Arguments::parse());
     let at = |error| about(format!("--listen {}", arguments.listen), error);
     let listener = TcpListener::bind(arguments.listen).map_err(at)?;
-    println!("listening on {}", listener.local_addr()?);
-    let clients = Arc::new(());
+    let listening = writeln!(io::stdout(), "listening on {}", listener.local_addr()?);
+    listening.map_err(|error| about("standard output", error))?;
+    let (clients, log) = (Arc::new(()), Arc::new(Log::new()));
     loop {
         let served = match listener.accept() {
             // Each client has a clone of `clients`. One too many is dropped, and sees the end.
             Ok((socket, _)) if Arc::strong_count(&clients) <= CLIENTS => {
-                let (arguments, client) = (Arc::clone(&arguments), Arc::clone(&clients));
+                let (arguments, client, log) = (arguments.clone(), clients.clone(), log.clone());
                 thread::Builder::new().spawn(move || {
                     if let Err(error) = serve(socket, &arguments) {
-                        let _ = writeln!(io::stderr(), "relay: {error}");
+                        log.line(format!("relay: {error}"));
                     }
                     drop(client);
                 })
@@ -132,7 +136,7 @@ fn run() -> Result<()> {
         };
         // Such as too many open files or threads, which others may give back.
         if let Err(error) = served {
-            let _ = writeln!(io::stderr(), "relay: {error}");
+            log.line(format!("relay: {error}"));
             thread::sleep(Duration::from_millis(100));
         }
     }

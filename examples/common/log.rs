@@ -3,7 +3,7 @@
 use std::{
     io::{self, Write as _},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
         mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
     },
@@ -24,10 +24,10 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub struct Log {
     lines: SyncSender<String>,
     /// Closed once all lines are written.
-    written: Receiver<()>,
+    written: Mutex<Receiver<()>>,
     left_out: Arc<AtomicU64>,
-    second: Instant,
-    in_second: u32,
+    /// The beginning of the second, and the lines in it.
+    second: Mutex<(Instant, u32)>,
 }
 
 impl Log {
@@ -47,22 +47,23 @@ impl Log {
                 let _ = writeln!(err, "{line}");
             }
         });
-        Self { lines, written, left_out, second: Instant::now(), in_second: 0 }
+        Self { lines, written: written.into(), left_out, second: (Instant::now(), 0).into() }
     }
 
     /// Writes a line, or leaves it out if there are too many.
-    pub fn line(&mut self, line: String) {
-        if self.second.elapsed() >= Duration::from_secs(1) {
-            (self.second, self.in_second) = (Instant::now(), 0);
+    pub fn line(&self, line: String) {
+        let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
+        if second.0.elapsed() >= Duration::from_secs(1) {
+            *second = (Instant::now(), 0);
         }
-        self.in_second = self.in_second.saturating_add(1);
-        if self.in_second > RATE || self.lines.try_send(line).is_err() {
+        second.1 = second.1.saturating_add(1);
+        if second.1 > RATE || self.lines.try_send(line).is_err() {
             self.left_out.fetch_add(1, Relaxed);
         }
     }
 
     /// Writes a last line, if there is one, and waits for the lines that are left; but not for ever.
-    #[allow(dead_code, reason = "the router ends by signals alone")]
+    #[allow(dead_code, reason = "some programs end by signals alone")]
     pub fn end(self, last: Option<String>) {
         let Self { lines, written, .. } = self;
         if let Some(last) = last {
@@ -70,6 +71,6 @@ impl Log {
         }
         drop(lines);
         // Nothing is ever sent: the thread's end closes it.
-        let _ = written.recv_timeout(PATIENCE);
+        let _ = written.into_inner().unwrap_or_else(PoisonError::into_inner).recv_timeout(PATIENCE);
     }
 }

@@ -18,6 +18,7 @@ mod ring;
 
 use std::{
     env,
+    io::{self, Write as _},
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -195,11 +196,14 @@ fn start() -> Result<()> {
     let missing = || about("there is no argument", "pass the address of a broker, as 127.0.0.1:5672");
     let broker = env::args().nth(1).ok_or_else(missing)?;
     let runtime = Runtime::new()?;
-    match runtime.driver_type() {
-        DriverType::IoUring => println!("operations by io_uring"),
-        other => println!("operations by {other:?}: the kernel does not allow io_uring"),
-    }
+    print(match runtime.driver_type() {
+        DriverType::IoUring => "operations by io_uring".into(),
+        other => format!("operations by {other:?}: the kernel does not allow io_uring"),
+    })?;
     let job = runtime.block_on(client(broker))?;
-    println!("{} messages sent and received, {} payload bytes uncopied", job.received, job.uncopied);
-    Ok(())
+    print(format!("{} messages sent and received, {} payload bytes uncopied", job.received, job.uncopied))
+}
+
+fn print(line: String) -> Result<()> {
+    writeln!(io::stdout(), "{line}").map_err(|error| about("standard output", error))
 }

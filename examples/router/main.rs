@@ -25,9 +25,10 @@ mod mirror;
 mod route;
 
 use std::{
+    io::{self, Write as _},
     net::SocketAddr,
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -72,8 +73,9 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<()> {
     let at = |error| about(format!("--listen {}", arguments.listen), error);
     let listener = TcpListener::bind(arguments.listen).await.map_err(at)?;
-    println!("listening on {}", listener.local_addr()?);
-    let log = Arc::new(Mutex::new(Log::new()));
+    let listening = writeln!(io::stdout(), "listening on {}", listener.local_addr()?);
+    listening.map_err(|error| about("standard output", error))?;
+    let log = Arc::new(Log::new());
     loop {
         let Ok((socket, client)) = listener.accept().await else {
             // Such as too many open files, which others may close.
@@ -83,22 +85,13 @@ async fn run(arguments: Arguments) -> Result<()> {
         let log = Arc::clone(&log);
         tokio::spawn(async move {
             let result = serve(socket, arguments.to, &log).await;
-            report(&log, format!("{client}: {}", result.unwrap_or_else(|error| error.to_string())));
+            log.line(format!("{client}: {}", result.unwrap_or_else(|error| error.to_string())));
         });
     }
 }
 
-/// Writes a line, and waits for nobody who reads it.
-fn report(log: &Mutex<Log>, line: String) {
-    log.lock().unwrap_or_else(PoisonError::into_inner).line(line);
-}
-
 /// Serves one client. Returns how its connection ended, as text.
-async fn serve(
-    socket: TcpStream,
-    to: SocketAddr,
-    log: &Mutex<Log>,
-) -> std::result::Result<String, std::io::Error> {
+async fn serve(socket: TcpStream, to: SocketAddr, log: &Log) -> std::result::Result<String, std::io::Error> {
     socket.set_nodelay(true)?;
     let config = ConnectionConfig::server("router").sasl(Mechanism::anonymous_server()).idle_timeout(IDLE);
     let mut client = Driver::new(socket, Connection::new(config));
@@ -107,7 +100,7 @@ async fn serve(
         match client.next_event().await {
             Some(Event::ConnectionRequested) => break,
             Some(event) => {
-                report(log, format!("{}: {}", event.name(), event.error_detail().unwrap_or_default()));
+                log.line(format!("{}: {}", event.name(), event.error_detail().unwrap_or_default()));
             }
             None => return Ok("never opened".into()),
         }

@@ -63,3 +63,28 @@ fn relay_waits_for_a_broker_behind_a_closed_client_for_its_time_only() {
         thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// Each of these clients makes the relay report something, which soon fills a pipe that nobody reads.
+#[test]
+fn relay_whose_log_nobody_reads_holds_nobody_up() {
+    let broker = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (_relay, port) = relay(&broker);
+    for _ in 0..4000 {
+        // The relay may have left already.
+        let _ = TcpStream::connect(("127.0.0.1", port)).unwrap().write_all(b"GARBAGE");
+    }
+    let start = Instant::now();
+    // While the others have their slots still, there is none for this one.
+    let answer = loop {
+        let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut answer = String::new();
+        let asked = client.write_all(b"GET / HTTP/1.1\r\n\r\n");
+        if asked.and_then(|()| client.read_to_string(&mut answer)).is_ok() && !answer.is_empty() {
+            break answer;
+        }
+        assert!(start.elapsed() < PATIENCE, "nobody is served");
+        thread::sleep(Duration::from_millis(50));
+    };
+    assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+}
