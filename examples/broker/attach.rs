@@ -11,10 +11,12 @@ use amqp_proto::{
 
 use crate::{
     address::{is_consumer_group, node_name},
+    barred::{self, Barred},
     consumer::Consumer,
     filters::Filters,
     lifetime,
-    node::{Bounds, Link, Node},
+    node::{Bounds, Link, Node, no_room},
+    room::Room,
     services::Service,
     stored::OVERHEAD,
 };
@@ -78,12 +80,14 @@ impl Node {
             source.distribution_mode = Some(DistributionMode::Copy);
         }
         let is_azure = self.services.is_azure(peer);
+        let bars = self.bars.entry(peer).or_insert_with(|| Room::new(barred::BYTES, None));
+        let barred = Barred::new(bars).ok_or_else(no_room)?;
         let queue = self.queue(&name)?;
         // 3.5.3: the answer lists the filters in force.
         let (filters, in_force) = Filters::of(source.filter.as_ref(), queue.last_number());
         source.filter = in_force;
         let settled = mode == SenderSettleMode::Settled;
-        let consumer = Consumer::new(settled, source.default_outcome.clone(), filters, is_azure);
+        let consumer = Consumer::new(settled, source.default_outcome.clone(), filters, is_azure, barred);
         let browse = source.distribution_mode == Some(DistributionMode::Copy);
         queue.add_consumer((peer, id), if browse { consumer.browser() } else { consumer });
         if let Some(policy) = policy {

@@ -14,7 +14,7 @@ use crate::{
 #[derive(Default)]
 pub struct Available {
     /// By place: a message that is released returns to its place.
-    by_place: BTreeMap<u64, Stored>,
+    by_place: BTreeMap<u64, Box<Stored>>,
     /// The places of all, in the order in which they became available.
     arrivals: BTreeMap<u64, u64>,
     next_arrival: u64,
@@ -43,21 +43,17 @@ impl Available {
     }
 
     pub fn get(&self, place: u64) -> Option<&Stored> {
-        self.by_place.get(&place)
+        self.by_place.get(&place).map(|message| &**message)
     }
 
-    pub fn get_mut(&mut self, place: u64) -> Option<&mut Stored> {
-        self.by_place.get_mut(&place)
-    }
-
-    pub fn insert(&mut self, place: u64, mut message: Stored) {
+    pub fn insert(&mut self, place: u64, mut message: Box<Stored>) {
         message.arrival = self.next_arrival;
         self.arrivals.insert(self.next_arrival, place);
         self.next_arrival += 1;
         self.by_place.insert(place, message);
     }
 
-    pub fn remove(&mut self, place: u64) -> Option<Stored> {
+    pub fn remove(&mut self, place: u64) -> Option<Box<Stored>> {
         let message = self.by_place.remove(&place)?;
         self.arrivals.remove(&message.arrival);
         Some(message)
@@ -65,7 +61,7 @@ impl Available {
 
     /// Returns the messages from this place on.
     pub fn from(&self, place: u64) -> impl Iterator<Item = (u64, &Stored)> {
-        self.by_place.range(place..).map(|(place, message)| (*place, message))
+        self.by_place.range(place..).map(|(place, message)| (*place, &**message))
     }
 
     /// Returns the next message by the time at which it became available, and its place.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use amqp_proto::{DeliveryId, ReceiverId, SenderId, spec::delivery_state::Outcome};
 
-use crate::{available::Available, filters::Filters, stored::Stored};
+use crate::{available::Available, barred::Barred, filters::Filters, stored::Stored};
 
 /// A sending link of one of the connections.
 pub type Outlet = (usize, SenderId);
@@ -19,7 +19,6 @@ const LOOKS: usize = 64;
 const LOOK: usize = 4096;
 
 /// A link that messages go out on.
-#[derive(Default)]
 pub struct Consumer {
     /// True if messages stay in the queue (3.5.7 `copy`).
     pub browse: bool,
@@ -34,22 +33,23 @@ pub struct Consumer {
     pub turn: Option<u64>,
     view: View,
     pub unsettled: BTreeMap<DeliveryId, Acquired>,
+    pub barred: Barred,
+    /// Bytes of the smallest message that the peer's max-message-size does not allow.
+    pub too_large: usize,
 }
 
 /// A message that a link has acquired.
 pub struct Acquired {
     /// Its place in the queue.
     pub place: u64,
-    pub message: Stored,
+    pub message: Box<Stored>,
     /// The tag of the delivery.
     pub token: u128,
 }
 
 /// The messages that a link has still to look at.
-#[derive(Default)]
 enum View {
     /// All, so the oldest is the next.
-    #[default]
     All,
     /// Those that became available behind this one: the others are not for this link.
     Arrivals(Option<u64>),
@@ -67,8 +67,25 @@ pub enum Found {
 }
 
 impl Consumer {
-    pub fn new(settled: bool, default_outcome: Option<Outcome>, filters: Filters, is_azure: bool) -> Self {
-        Self { settled, default_outcome, filters, is_azure, ..Self::default() }
+    pub fn new(
+        settled: bool,
+        default_outcome: Option<Outcome>,
+        filters: Filters,
+        is_azure: bool,
+        barred: Barred,
+    ) -> Self {
+        Self {
+            browse: false,
+            settled,
+            default_outcome,
+            filters,
+            is_azure,
+            turn: None,
+            view: View::All,
+            unsettled: BTreeMap::new(),
+            barred,
+            too_large: usize::MAX,
+        }
     }
 
     pub fn browser(mut self) -> Self {
@@ -86,7 +103,9 @@ impl Consumer {
         let is_for_it = |place: u64, message: &Stored, looks: &mut usize| {
             let cost = self.filters.comparisons().saturating_mul(message.len() / LOOK + 1);
             *looks = looks.saturating_sub(cost + 1);
-            !message.is_barred(outlet) && self.filters.pass(outlet.0, place, message)
+            message.len() < self.too_large
+                && !self.barred.contains(place)
+                && self.filters.pass(outlet.0, place, message)
         };
         if let View::All = self.view {
             match available.from(0).next() {

@@ -79,6 +79,7 @@ impl Node {
             }
             Event::ConnectionClosed | Event::ConnectionError(_) => {
                 self.services.forget(peer);
+                self.bars.remove(&peer);
                 Ok(())
             }
             _ => Ok(()),
@@ -96,7 +97,13 @@ impl Node {
         let Some(name) = self.name_of(peer, id.into()) else { return };
         let Some(queue) = self.get_mut(&name) else { return };
         let rejections = queue.settled((peer, id), range, state);
+        let is_overfull = queue.is_overfull((peer, id));
         self.bury(&name, rejections);
+        if is_overfull {
+            let why = "too many messages are undeliverable on the links of the connection";
+            let error = AmqpError::described(ErrorCondition::ResourceLimitExceeded, why);
+            self.stranded.push((peer, id.into(), error));
+        }
         self.note(&name);
     }
 

@@ -20,7 +20,7 @@
 //! | `peers.rs`, `../common/peer.rs` | all connections, a connection with its socket |
 //! | `../common/advice.rs` | the line of an error that ends it |
 //! | `node.rs`, `events.rs`, `attach.rs`, `address.rs` | the queues, events, links, names of queues |
-//! | `queue.rs`, `available.rs`, `consumer.rs` | a queue, its messages, a link that takes them |
+//! | `queue.rs`, `available.rs`, `consumer.rs`, `barred.rs` | a queue, its messages, a link that takes them, those that it cannot |
 //! | `serve.rs`, `settle.rs` | the handing out of messages, the outcomes of deliveries |
 //! | `stored.rs`, `room.rs` | a message, the memory that messages may take |
 //! | `store.rs`, `letter.rs`, `dead_letter.rs`, `parked.rs` | messages that arrive, what `--strict` refuses, rejected, deferred and scheduled ones |
@@ -33,6 +33,7 @@ mod address;
 mod advice;
 mod attach;
 mod available;
+mod barred;
 mod consumer;
 mod dead_letter;
 mod door;

@@ -23,7 +23,7 @@ use crate::{
 /// Bytes for a queue beside its name and its messages: its entry in a map that may be half full, and the first blocks of the
 /// maps of its messages, which have room for 11.
 const QUEUE: usize =
-    2 * size_of::<(Str, Queue)>() + 12 * (size_of::<(u64, Stored)>() + size_of::<(u64, u64)>());
+    2 * size_of::<(Str, Queue)>() + 12 * (size_of::<(u64, Box<Stored>)>() + size_of::<(u64, u64)>());
 
 /// Messages that links look at before it is the turn of the sockets.
 const LOOKS: usize = 2048;
@@ -54,8 +54,8 @@ pub struct Node {
     noted: VecDeque<Str>,
     /// The time of the first scheduled message of each queue.
     alarms: BTreeSet<(Timestamp, Str)>,
-    /// Links whose queue was deleted under them.
-    stranded: Vec<Key>,
+    /// Links to end, each with the reason.
+    pub(crate) stranded: Vec<(usize, LinkId, AmqpError)>,
     pub(crate) dynamic: u64,
     /// The last message-id that was made.
     pub(crate) last_id: u64,
@@ -64,6 +64,8 @@ pub struct Node {
     /// True if messages have to keep to the letter of 3.2.
     pub(crate) strict: bool,
     pub(crate) room: Rc<Room>,
+    /// For each connection, the room for messages that are undeliverable on its links.
+    pub(crate) bars: BTreeMap<usize, Rc<Room>>,
     pub(crate) bounds: Bounds,
     pub(crate) services: Services,
 }
@@ -83,6 +85,7 @@ impl Node {
             stopping: false,
             strict,
             room: Room::new(bounds.all, None),
+            bars: BTreeMap::new(),
             bounds,
             services: Services::new(token),
         }
@@ -106,9 +109,8 @@ impl Node {
                 self.note(&name);
             }
         }
-        for (peer, link) in std::mem::take(&mut self.stranded) {
+        for (peer, link, error) in std::mem::take(&mut self.stranded) {
             let Some(peer) = peers.touch(peer) else { continue };
-            let error = AmqpError::described(ErrorCondition::ResourceDeleted, "the queue was deleted");
             // An error means that the link has ended.
             let _ = match link {
                 LinkId::Sender(id) => peer.connection.sender(id).and_then(|mut link| link.close(Some(error))),
@@ -225,7 +227,8 @@ impl Node {
         let left = queue.links();
         // Messages on their way to the queue must not make it again.
         left.iter().for_each(|key| drop(self.links.remove(key)));
-        self.stranded.extend(left);
+        let deleted = || AmqpError::described(ErrorCondition::ResourceDeleted, "the queue was deleted");
+        self.stranded.extend(left.into_iter().map(|(peer, link)| (peer, link, deleted())));
     }
 
     pub(crate) fn forget(&mut self, peer: usize, link: LinkId) {

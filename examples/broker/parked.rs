@@ -24,12 +24,12 @@ pub struct Parked {
     deferred: BTreeMap<u64, Deferred>,
     /// The deferred messages that have a lock, by its token.
     locks: BTreeMap<Uuid, u64>,
-    scheduled: BTreeMap<u64, (Timestamp, Stored)>,
+    scheduled: BTreeMap<u64, (Timestamp, Box<Stored>)>,
     by_time: BTreeSet<(Timestamp, u64)>,
 }
 
 struct Deferred {
-    message: Stored,
+    message: Box<Stored>,
     /// The token of its lock, and the lock's end.
     lock: Option<(Uuid, Timestamp)>,
 }
@@ -47,7 +47,7 @@ impl Parked {
         self.scheduled.len()
     }
 
-    pub fn defer(&mut self, number: u64, message: Stored) {
+    pub fn defer(&mut self, number: u64, message: Box<Stored>) {
         self.deferred.insert(number, Deferred { message, lock: None });
     }
 
@@ -89,12 +89,12 @@ impl Parked {
     }
 
     /// Takes a deferred message.
-    pub fn take(&mut self, number: u64) -> Option<Stored> {
+    pub fn take(&mut self, number: u64) -> Option<Box<Stored>> {
         self.unlock(number);
         self.deferred.remove(&number).map(|deferred| deferred.message)
     }
 
-    pub fn schedule(&mut self, number: u64, time: Timestamp, message: Stored) {
+    pub fn schedule(&mut self, number: u64, time: Timestamp, message: Box<Stored>) {
         self.by_time.insert((time, number));
         self.scheduled.insert(number, (time, message));
     }
@@ -105,7 +105,7 @@ impl Parked {
     }
 
     /// Takes a scheduled message.
-    pub fn cancel(&mut self, number: u64) -> Option<Stored> {
+    pub fn cancel(&mut self, number: u64) -> Option<Box<Stored>> {
         let (time, message) = self.scheduled.remove(&number)?;
         self.by_time.remove(&(time, number));
         Some(message)
@@ -117,7 +117,7 @@ impl Parked {
     }
 
     /// Takes the next scheduled message that is due.
-    pub fn take_due(&mut self, now: Timestamp) -> Option<Stored> {
+    pub fn take_due(&mut self, now: Timestamp) -> Option<Box<Stored>> {
         let (_, number) = *self.by_time.first().filter(|(time, _)| *time <= now)?;
         self.cancel(number)
     }
@@ -127,8 +127,8 @@ impl Parked {
         &self,
         number: u64,
     ) -> (impl Iterator<Item = (u64, &Stored)>, impl Iterator<Item = (u64, &Stored)>) {
-        let deferred = self.deferred.range(number..).map(|(number, deferred)| (*number, &deferred.message));
-        let scheduled = self.scheduled.range(number..).map(|(number, (_, message))| (*number, message));
+        let deferred = self.deferred.range(number..).map(|(number, deferred)| (*number, &*deferred.message));
+        let scheduled = self.scheduled.range(number..).map(|(number, (_, message))| (*number, &**message));
         (deferred, scheduled)
     }
 }

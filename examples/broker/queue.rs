@@ -109,13 +109,13 @@ impl Queue {
         }
     }
 
-    pub fn push(&mut self, message: Stored) {
+    pub fn push(&mut self, message: Box<Stored>) {
         let number = self.take_number();
         self.put_back(number, message);
     }
 
     /// Adds a message that is not to be handed out before this time, if there is one.
-    pub fn push_at(&mut self, time: Option<Timestamp>, message: Stored) {
+    pub fn push_at(&mut self, time: Option<Timestamp>, message: Box<Stored>) {
         match time {
             None => self.push(message),
             Some(time) => {
@@ -126,7 +126,7 @@ impl Queue {
     }
 
     /// Makes a message available at its place.
-    pub fn put_back(&mut self, place: u64, message: Stored) {
+    pub fn put_back(&mut self, place: u64, message: Box<Stored>) {
         self.available.insert(place, message);
         self.turns.wake();
     }

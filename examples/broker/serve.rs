@@ -115,9 +115,7 @@ impl Queue {
                 Served::Sent
             }
             Err(CommandError::TooLarge { .. }) => {
-                if let Some(message) = self.available.get_mut(place) {
-                    message.bar(outlet, |other| self.consumers.contains_key(other));
-                }
+                consumer.too_large = consumer.too_large.min(message.len());
                 Served::Sent
             }
             // SENDER_READY follows when it can go on; a drain ends with the credit.

@@ -1,5 +1,7 @@
 //! The outcomes of deliveries (3.4): what becomes of the messages that a link has acquired.
 
+use std::collections::BTreeSet;
+
 use amqp_proto::{
     DeliveryId,
     spec::{
@@ -18,7 +20,7 @@ use crate::{
 /// A message that its receiver has rejected as a dead letter.
 pub struct Rejection {
     pub place: u64,
-    pub message: Stored,
+    pub message: Box<Stored>,
     pub error: AmqpError,
 }
 
@@ -76,12 +78,32 @@ impl Queue {
                 self.parked.defer(place, message);
                 return None;
             }
-            if self.consumers.contains_key(&outlet) {
-                message.bar(outlet, |other| self.consumers.contains_key(other));
-            }
+            self.bar(outlet, place);
         }
         self.put_back(place, message);
         None
+    }
+
+    /// Bars a message from a link.
+    fn bar(&mut self, outlet: Outlet, place: u64) {
+        let Some(consumer) = self.consumers.get_mut(&outlet) else { return };
+        if consumer.barred.is_due() {
+            let acquired: BTreeSet<u64> = self.acquired_places().collect();
+            let Some(consumer) = self.consumers.get_mut(&outlet) else { return };
+            consumer.barred.retain(&acquired, |place| self.available.get(place).is_some());
+        }
+        if let Some(consumer) = self.consumers.get_mut(&outlet) {
+            consumer.barred.insert(place);
+        }
+    }
+
+    fn acquired_places(&self) -> impl Iterator<Item = u64> {
+        self.consumers.values().flat_map(|consumer| consumer.unsettled.values().map(|it| it.place))
+    }
+
+    /// True if a link has more undeliverable messages than there is room for.
+    pub fn is_overfull(&self, outlet: Outlet) -> bool {
+        self.consumers.get(&outlet).is_some_and(|consumer| consumer.barred.is_full())
     }
 }
 

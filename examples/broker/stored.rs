@@ -1,6 +1,6 @@
 //! A message in a queue, in its encoding, and what failed deliveries change in it.
 
-use std::{collections::BTreeSet, rc::Rc, time::SystemTime};
+use std::{rc::Rc, time::SystemTime};
 
 use amqp_proto::{
     extensions::azure::names,
@@ -11,16 +11,12 @@ use amqp_proto::{
 };
 
 use crate::{
-    consumer::Outlet,
     peer::READ,
     room::{Charge, Room},
 };
 
 /// Bytes that a queue needs for a message beside its payload.
 pub const OVERHEAD: usize = 320;
-
-/// The number of links that a message is barred from before those that are gone are forgotten.
-const BARRED: usize = 16;
 
 /// A message in its encoding.
 pub struct Stored {
@@ -31,22 +27,17 @@ pub struct Stored {
     pub enqueued: Timestamp,
     /// Where it is among the messages of its queue by the time at which they became available.
     pub arrival: u64,
-    /// Links that it cannot be delivered on (3.4.5 `undeliverable-here`).
-    barred: BTreeSet<Outlet>,
-    /// The number of barred links at which those that are gone are forgotten.
-    forget_at: usize,
     charge: Charge,
 }
 
 impl Stored {
     /// Returns the message if there is room for it.
-    pub fn new(from: usize, format: MessageFormat, payload: Payload, room: &Rc<Room>) -> Option<Self> {
+    pub fn new(from: usize, format: MessageFormat, payload: Payload, room: &Rc<Room>) -> Option<Box<Self>> {
         let charge = room.take(payload.len().saturating_add(OVERHEAD))?;
         // A small payload is copied, or it would keep the whole block that it was read into.
         let large = payload.chunks().count().saturating_mul(READ / 2) <= payload.len();
         let payload = if large { payload } else { payload.detach() };
-        let (enqueued, barred) = (now(), BTreeSet::new());
-        Some(Self { format, payload, from, enqueued, arrival: 0, barred, forget_at: BARRED, charge })
+        Some(Box::new(Self { format, payload, from, enqueued: now(), arrival: 0, charge }))
     }
 
     /// Returns the bytes that the message takes up.
@@ -72,21 +63,6 @@ impl Stored {
             forward = forward.message_annotation(names::LOCKED_UNTIL, time);
         }
         forward.build().unwrap_or_else(|_| self.payload.clone())
-    }
-
-    /// True if the message cannot be delivered on a link.
-    pub fn is_barred(&self, outlet: Outlet) -> bool {
-        self.barred.contains(&outlet)
-    }
-
-    /// Bars the message from a link.
-    pub fn bar(&mut self, outlet: Outlet, is_there: impl Fn(&Outlet) -> bool) {
-        if self.barred.len() >= self.forget_at {
-            self.barred.retain(is_there);
-            // Doubled, so that many links that stay are not gone through for each of them.
-            self.forget_at = BARRED.max(self.barred.len() * 2);
-        }
-        self.barred.insert(outlet);
     }
 
     /// Takes note that the message was acquired and is available again (3.4.4, 3.4.5).

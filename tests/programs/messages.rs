@@ -98,6 +98,34 @@ fn fg3k_an_undeliverable_message_goes_to_another_link() {
     assert_eq!(on, other);
 }
 
+/// What is undeliverable took up memory for each link and message, and nothing bounded it.
+#[test]
+fn a_link_with_too_many_undeliverable_messages_ends() {
+    const SENT: u32 = 40_000;
+    let broker = Broker::start(&[]);
+    assert_eq!(broker.send("q", &["--count", "40000", "--size", "1"]).code, Some(0));
+    let (mut client, session) = End::client(&broker);
+    let receiver = client.receiver(session, ReceiverConfig::from("q"));
+    client.connection.receiver(receiver).unwrap().set_credit(SENT).unwrap();
+    let mut taken = Vec::new();
+    while taken.len() < SENT as usize {
+        taken.push(client.until(|event| match event {
+            Event::Delivery { delivery, .. } => Some(delivery.id),
+            _ => None,
+        }));
+    }
+    let modified = Modified { undeliverable_here: Some(true), ..Modified::default() };
+    for id in taken {
+        client.connection.receiver(receiver).unwrap().modify(id, modified.clone()).unwrap();
+    }
+    let failure = client.until(|event| match event {
+        Event::ReceiverError { failure, .. } => Some(failure.clone()),
+        _ => None,
+    });
+    assert_eq!(failure.error.condition.as_str(), "amqp:resource-limit-exceeded");
+    assert_eq!(broker.left("q"), u64::from(SENT));
+}
+
 #[test]
 fn fg3l_an_unsettled_message_of_a_lost_link_gets_the_default_outcome() {
     let broker = Broker::start(&[]);
