@@ -6,8 +6,7 @@ use bytes::Bytes;
 
 use super::{
     AnnotationKeyRef, ApplicationProperties, DataBody, HasBody, Message, MessageError, NoBody, ParseOptions,
-    SequenceBody, SharedBody, SimpleType, ValueBody,
-    encoded::{Fields, Pairs},
+    SequenceBody, SharedBody, SimpleType, ValueBody, encoded::Fields, pairs::Pairs,
 };
 use crate::{
     codec::{Encode, Encoder},
@@ -409,6 +408,15 @@ impl<B: HasBody> MessageBuilder<B> {
 
 impl Head {
     fn write(&self, out: &mut Vec<u8>) {
+        let maps = [&self.delivery_annotations, &self.message_annotations, &self.application_properties];
+        if maps.iter().any(|pairs| pairs.may_repeat()) {
+            return self.write_distinct(out);
+        }
+        self.write_sections(out);
+    }
+
+    #[inline(always)]
+    fn write_sections(&self, out: &mut Vec<u8>) {
         let mut writer = Encoder::new(out);
         if self.has_header {
             self.header.encode(&mut writer);
@@ -419,7 +427,35 @@ impl Head {
         self.application_properties.write(APPLICATION_PROPERTIES, &mut writer);
     }
 
+    /// Writes the sections with distinct keys.
+    #[cold]
+    #[inline(never)]
+    fn write_distinct(&self, out: &mut Vec<u8>) {
+        self.to_distinct().write_sections(out);
+    }
+
     fn write_footer(&self, out: &mut Vec<u8>) {
+        if self.footer.may_repeat() {
+            return self.write_distinct_footer(out);
+        }
         self.footer.write(FOOTER, &mut Encoder::new(out));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn write_distinct_footer(&self, out: &mut Vec<u8>) {
+        self.footer.distinct().write(FOOTER, &mut Encoder::new(out));
+    }
+
+    fn to_distinct(&self) -> Self {
+        Self {
+            header: self.header.clone(),
+            has_header: self.has_header,
+            delivery_annotations: self.delivery_annotations.distinct(),
+            message_annotations: self.message_annotations.distinct(),
+            fields: self.fields.clone(),
+            application_properties: self.application_properties.distinct(),
+            footer: Pairs::default(),
+        }
     }
 }

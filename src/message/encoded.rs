@@ -3,7 +3,6 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::ops::Range;
 
-use super::borrowed::name_bit;
 use crate::{
     codec::{Encode, Encoder, format_code, skip::skip_value},
     spec::{Composite, Field, messaging::Properties},
@@ -128,7 +127,7 @@ fn ranges_of(bytes: &[u8]) -> [Range<usize>; FIELD_COUNT] {
 /// Writes the format code, size and count of a list or map in the smallest form. `codes` are the narrow and the wide
 /// format code.
 #[inline]
-fn compound_head(codes: [u8; 2], size: usize, count: usize, encoder: &mut Encoder<'_>) {
+pub(super) fn compound_head(codes: [u8; 2], size: usize, count: usize, encoder: &mut Encoder<'_>) {
     let [narrow, wide_code] = codes;
     match (u8::try_from(size.saturating_add(1)), u8::try_from(count)) {
         (Ok(size), Ok(count)) => encoder.raw(&[narrow, size, count]),
@@ -150,88 +149,9 @@ const fn equal(mut one: &[u8], mut other: &[u8]) -> bool {
     one.is_empty() && other.is_empty()
 }
 
-/// The entries of a map, encoded, with distinct keys.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Pairs {
-    bytes: Vec<u8>,
-    count: usize,
-    /// The [`name_bit`]s of the keys.
-    key_bits: u64,
-}
-
-impl Pairs {
-    /// Sets the value of a key. Keys are compared as they are encoded: equal keys have the same smallest encoding.
-    #[inline]
-    pub(super) fn set(&mut self, key: &(impl Encode + ?Sized), value: &(impl Encode + ?Sized)) {
-        reserve_first(&mut self.bytes);
-        let start = self.bytes.len();
-        key.encode(&mut Encoder::new(&mut self.bytes));
-        let bit = self.bytes.get(start..).map_or(0, name_bit);
-        let previous = if self.key_bits & bit == 0 { None } else { self.find(start) };
-        self.key_bits |= bit;
-        value.encode(&mut Encoder::new(&mut self.bytes));
-        match previous {
-            // 1.6.23: keys are distinct.
-            Some(old) => drop(self.bytes.drain(old)),
-            None => self.count = self.count.saturating_add(1),
-        }
-    }
-
-    /// Returns the range of the entry before `start` that has the key at `start`.
-    #[cold]
-    fn find(&self, start: usize) -> Option<Range<usize>> {
-        let key = self.bytes.get(start..)?;
-        let mut rest = self.bytes.get(..start)?;
-        while !rest.is_empty() {
-            let from = start.saturating_sub(rest.len());
-            skip_value(&mut rest).ok()?;
-            let same = self.bytes.get(from..start.saturating_sub(rest.len())) == Some(key);
-            skip_value(&mut rest).ok()?;
-            if same {
-                return Some(from..start.saturating_sub(rest.len()));
-            }
-        }
-        None
-    }
-
-    /// Removes the entry of a key, if present.
-    pub(super) fn remove(&mut self, key: &(impl Encode + ?Sized)) {
-        let end = self.bytes.len();
-        key.encode(&mut Encoder::new(&mut self.bytes));
-        let entry = self.find(end);
-        self.bytes.truncate(end);
-        if let Some(entry) = entry {
-            self.bytes.drain(entry);
-            self.count = self.count.saturating_sub(1);
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.bytes.clear();
-        self.count = 0;
-        self.key_bits = 0;
-    }
-
-    /// Writes the section, or nothing if there is no entry.
-    #[inline]
-    pub(super) fn write(&self, descriptor: u64, encoder: &mut Encoder<'_>) {
-        if self.count == 0 {
-            return;
-        }
-        encoder.describe(descriptor);
-        let count = self.count.saturating_mul(2);
-        compound_head([format_code::MAP8, format_code::MAP32], self.bytes.len(), count, encoder);
-        encoder.raw(&self.bytes);
-    }
-}
-
 /// Reserves memory for a typical section at once, which saves the first few reallocations.
 #[inline]
-fn reserve_first(bytes: &mut Vec<u8>) {
+pub(super) fn reserve_first(bytes: &mut Vec<u8>) {
     if bytes.capacity() == 0 {
         bytes.reserve(128);
     }

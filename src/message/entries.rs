@@ -66,8 +66,8 @@ impl Encode for AnnotationKeyRef<'_> {
 }
 
 /// A key read from a map section.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum EntryKey<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum EntryKey<'a> {
     /// The bytes of a string in application-properties, or of a symbol elsewhere.
     Text(&'a [u8]),
     Ulong(u64),
@@ -82,18 +82,18 @@ impl<'a> From<AnnotationKeyRef<'a>> for EntryKey<'a> {
     }
 }
 
+impl<'a> From<&'a AnnotationKey> for EntryKey<'a> {
+    fn from(key: &'a AnnotationKey) -> Self {
+        AnnotationKeyRef::from(key).into()
+    }
+}
+
 /// One entry of a map section, still encoded.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
-    key: EntryKey<'a>,
+    pub(super) key: EntryKey<'a>,
     pub(super) encoded_key: &'a [u8],
     pub(super) encoded_value: &'a [u8],
-}
-
-impl Entry<'_> {
-    pub(super) fn has_key(&self, key: &AnnotationKey) -> bool {
-        self.key == EntryKey::from(AnnotationKeyRef::from(key))
-    }
 }
 
 /// Steps through the entries of a map section.

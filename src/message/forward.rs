@@ -1,9 +1,14 @@
 //! Messages for the next hop: changed annotations around an unchanged bare message (3.2).
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 use core::ops::Range;
 
-use super::{Message, MessageError, SectionKind, encoded::RawValue, entries::Entries};
+use super::{
+    Message, MessageError, SectionKind,
+    encoded::RawValue,
+    entries::{Entries, EntryKey},
+    pairs::COMPARED_IN_TURN,
+};
 use crate::{
     codec::{Encode, Encoder, to_vec},
     frame::Payload,
@@ -32,22 +37,34 @@ struct MapChange {
     keep: bool,
     /// Entries to set, encoded, or to drop if `None`. Each key occurs once.
     entries: Vec<(AnnotationKey, Option<Vec<u8>>)>,
+    /// The positions of all keys, once there are more than [`COMPARED_IN_TURN`].
+    positions: BTreeMap<AnnotationKey, usize>,
 }
 
 impl MapChange {
-    const KEEP: Self = Self { keep: true, entries: Vec::new() };
-    const OMIT: Self = Self { keep: false, entries: Vec::new() };
+    const KEEP: Self = Self { keep: true, entries: Vec::new(), positions: BTreeMap::new() };
+    const OMIT: Self = Self { keep: false, entries: Vec::new(), positions: BTreeMap::new() };
 
     fn replace(entries: &Annotations) -> Self {
         let entries = entries.iter().map(|(key, value)| (key.clone(), Some(to_vec(value))));
-        Self { keep: false, entries: entries.collect() }
+        Self { entries: entries.collect(), ..Self::OMIT }
     }
 
     fn set(&mut self, key: AnnotationKey, value: Option<Vec<u8>>) {
-        match self.entries.iter_mut().find(|(other, _)| *other == key) {
-            Some((_, change)) => *change = value,
-            None => self.entries.push((key, value)),
+        let is_small = self.entries.len() <= COMPARED_IN_TURN;
+        let keys = || self.entries.iter().map(|(key, _)| key);
+        if !is_small && self.positions.is_empty() {
+            self.positions = keys().cloned().zip(0..).collect();
         }
+        let at = if is_small { keys().position(|it| *it == key) } else { self.positions.get(&key).copied() };
+        if let Some((_, change)) = at.and_then(|at| self.entries.get_mut(at)) {
+            *change = value;
+            return;
+        }
+        if !is_small {
+            self.positions.insert(key.clone(), self.entries.len());
+        }
+        self.entries.push((key, value));
     }
 }
 
@@ -314,10 +331,18 @@ impl<'a> Output<'a> {
             is_empty = false;
         };
         let mut changes: Vec<_> = change.entries.iter().map(|(key, value)| (key, value.as_deref())).collect();
+        let keys = || change.entries.iter().map(|(key, _)| EntryKey::from(key));
+        let is_small = change.entries.len() <= COMPARED_IN_TURN;
+        let positions: BTreeMap<_, usize> = keys().zip(0..).filter(|_| !is_small).collect();
         let mut entries = if change.keep { Entries::of(self.message, kind)? } else { None };
         while let Some(entry) = entries.as_mut().map_or(Ok(None), Entries::next_entry)? {
-            let change = changes.iter_mut().find(|(key, _)| entry.has_key(key));
+            let at = if is_small {
+                keys().position(|key| key == entry.key)
+            } else {
+                positions.get(&entry.key).copied()
+            };
             // 1.6.23: a key occurs once, so taking the value drops a second entry with the key.
+            let change = at.and_then(|at| changes.get_mut(at));
             let value = change.map_or(Some(entry.encoded_value), |(_, value)| value.take());
             if let Some(value) = value {
                 write(&RawValue(entry.encoded_key), value);

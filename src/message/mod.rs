@@ -49,6 +49,7 @@ mod error;
 mod forward;
 mod head;
 mod header;
+mod pairs;
 mod parts;
 mod property;
 mod reader;
