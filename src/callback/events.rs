@@ -174,9 +174,9 @@ impl AgentConnection {
         let delivery = ReceivedDelivery::new(delivery);
         (receiver.on_message)(&delivery);
         let id = delivery.id();
-        // An error means that there is nothing to settle: the sender settled the delivery, or the link has ended.
+        // Other errors mean that there is nothing to settle: the sender settled the delivery, or the link has ended.
         let _ = match delivery.into_outcome() {
-            Outcome::Accepted => link.accept(id),
+            Outcome::Accepted => link.accept(id).or_else(|_| link.settle(id, None)),
             Outcome::Rejected(error) => match link.reject(id, error) {
                 // The outcome matters more than its reason.
                 Err(CommandError::FrameTooLarge { .. }) => link.reject(id, None),
@@ -184,7 +184,11 @@ impl AgentConnection {
             },
             Outcome::Released => link.release(id),
             Outcome::Modified(modified) => link.modify(id, modified),
-        };
+        }
+        .or_else(|error| match error {
+            CommandError::IllegalState(_) => link.close(Some(unlisted())),
+            error => Err(error),
+        });
     }
 
     fn on_settled(
@@ -202,4 +206,11 @@ impl AgentConnection {
             }
         }
     }
+}
+
+/// The error of a link whose message has an outcome that the peer's source does not list, if that is not tolerated.
+#[cold]
+fn unlisted() -> AmqpError {
+    let why = "the source does not list the outcome of a message (3.5.3)";
+    AmqpError::described(ErrorCondition::NotAllowed, why)
 }

@@ -208,7 +208,8 @@ impl LinkPair {
 
     /// Takes an event of the connection, and returns it if it is not about the pair.
     ///
-    /// Deliveries, their settlement, and credit are returned too: they are the application's.
+    /// Deliveries, their settlement, and credit are returned too: they are the application's. So is a request for the second
+    /// link that cannot be accepted, because the answer does not fit the peer's frames: it is to be refused.
     pub fn handle(&mut self, now: Instant, connection: &mut Connection, event: Event) -> Option<Event> {
         if let Some((session, link, attach)) = requested(connection, &event) {
             let is_free = match link {
@@ -224,10 +225,12 @@ impl LinkPair {
                 self.handle_timeout(now, connection);
                 return Some(event);
             }
-            if self.accept_link(connection, link).is_err() {
-                self.end(connection, None, None);
+            if self.accept_link(connection, link).is_ok() {
+                return None;
             }
-            return None;
+            // It is still to be answered, and a refusal may fit the peer's frames.
+            self.end(connection, None, None);
+            return Some(event);
         }
         let is_ours = match link_of(&event) {
             Some(LinkId::Sender(sender)) => Some(sender) == self.sender,

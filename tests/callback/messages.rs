@@ -2,6 +2,7 @@
 
 use crate::harness::Harness;
 use amqp_proto::{
+    ConnectionConfig, Tolerance,
     callback::{AgentConfig, AgentError},
     spec::{
         definitions::{AmqpError, ErrorCondition},
@@ -82,6 +83,30 @@ fn receiver_tops_up_its_credit_and_settles_with_the_outcome_set() {
     }
     assert!(states.len() == 35 && states[3..].iter().all(|state| state.contains("Accepted")), "{states:?}");
     drop(receiver);
+}
+
+/// 3.5.3, if it is not tolerated: such deliveries were settled never, up to a limit that ended the session.
+#[test]
+fn outcome_that_the_source_does_not_list_is_none_or_ends_the_link() {
+    let config = ConnectionConfig::client("c").tolerance(Tolerance::strict());
+    let mut harness = Harness::new(AgentConfig::new("c").connection_config(config));
+    let (_connection, session) = harness.connect_with_session();
+    let on_event = harness.callback("receiver");
+    let released = session.open_receiver("only released", None, |_| {}).unwrap();
+    harness.run();
+    harness.server().deliver("text");
+    harness.run();
+    assert_eq!(std::mem::take(&mut harness.server().outcomes), ["None"]);
+    drop(released);
+    harness.run();
+    let accepted =
+        session.open_receiver("only accepted", Some(on_event), |delivery| delivery.release()).unwrap();
+    harness.run();
+    harness.server().deliver("text");
+    harness.run();
+    assert!(harness.take_log().iter().any(|line| line.contains("RECEIVER")), "its link has ended");
+    assert_eq!(harness.server().outcomes, [""; 0]);
+    drop(accepted);
 }
 
 #[test]

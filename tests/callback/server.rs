@@ -8,9 +8,9 @@ use amqp_proto::{
     message::{Message, ParseOptions},
     spec::{
         definitions::{AmqpError, ErrorCondition},
-        terminus::TargetArchetype,
+        terminus::{Source, TargetArchetype},
     },
-    types::Value,
+    types::{Symbol, Value},
 };
 use bytes::{BufMut, BytesMut};
 use std::collections::BTreeMap;
@@ -110,7 +110,12 @@ impl Server {
             let error = AmqpError::described(ErrorCondition::NotFound, "no such node");
             return self.engine.refuse_sender(sender, error).unwrap();
         }
-        self.engine.accept_sender(sender, SenderConfig::new()).unwrap();
+        let mut config = SenderConfig::new();
+        if let Some(outcome) = address.as_ref().and_then(|address| address.strip_prefix("only ")) {
+            let outcomes = Symbol::try_from(format!("amqp:{outcome}:list")).unwrap().into();
+            config = config.source(Source { outcomes, ..Source::at("only") });
+        }
+        self.engine.accept_sender(sender, config).unwrap();
         if address.is_some_and(|address| address.starts_with('$')) {
             self.answers = Some(sender);
         } else {

@@ -77,8 +77,12 @@ struct Server {
 
 impl Server {
     fn new() -> Self {
+        Self::with(ConnectionConfig::client("client"))
+    }
+
+    fn with(client: ConnectionConfig) -> Self {
         let server = ConnectionConfig::server("server").auto_accept_sessions(true);
-        let mut pair = Pair::new(ConnectionConfig::client("client"), server);
+        let mut pair = Pair::new(client, server);
         pair.client.connection.open().unwrap();
         let session = pair.client.connection.begin(SessionConfig::new()).unwrap();
         pair.run();
@@ -92,9 +96,13 @@ impl Server {
     }
 
     fn attach_sender(&mut self, name: &str, paired: bool) -> amqp_proto::SenderId {
+        self.attach_sender_from("node", name, paired)
+    }
+
+    fn attach_sender_from(&mut self, source: &str, name: &str, paired: bool) -> amqp_proto::SenderId {
         let session = self.session;
         let properties = Fields::new().with(PAIRED, paired);
-        let config = SenderConfig::to("node").source(Source::at("node")).name(name).properties(properties);
+        let config = SenderConfig::to("node").source(Source::at(source)).name(name).properties(properties);
         self.client().session(session).unwrap().attach_sender(config).unwrap()
     }
 
@@ -298,6 +306,17 @@ fn second_link_after_the_end_of_the_first_is_not_taken() {
     server.turn();
     assert_eq!(server.pair_events(), [PairEvent::Closed { failure: None }]);
     server.attach_sender("p", true);
+    server.turn();
+    assert_eq!(server.left.iter().map(Event::name).collect::<Vec<_>>(), ["RECEIVER_REQUESTED"]);
+}
+
+/// The answer would not fit the peer's frames. The request was taken, and not answered.
+#[test]
+fn second_link_that_cannot_be_accepted_is_left_to_be_refused() {
+    let mut server = Server::with(ConnectionConfig::client("client").max_frame_size(512));
+    server.attach_receiver("p", true);
+    server.turn();
+    server.attach_sender_from(&"x".repeat(600), "p", true);
     server.turn();
     assert_eq!(server.left.iter().map(Event::name).collect::<Vec<_>>(), ["RECEIVER_REQUESTED"]);
 }

@@ -3,7 +3,7 @@
 use crate::support::*;
 use amqp_proto::{
     Cause, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, ReceiverConfig,
-    SendOptions, SenderConfig,
+    SendOptions, SenderConfig, Tolerance,
     extensions::{ReplyTo, RequestConfig, RequestEvent, RequestFailure, RequestId, Requests},
     message::Message,
     spec::{
@@ -11,7 +11,7 @@ use amqp_proto::{
         delivery_state::{DeliveryState, Rejected},
         messaging::MessageId,
     },
-    types::{MessageFormat, Uuid},
+    types::{MessageFormat, Symbol, Uuid},
 };
 use bytes::{Buf as _, Bytes};
 use std::sync::Arc;
@@ -150,6 +150,20 @@ fn answers_in_any_order_belong_to_their_requests_and_are_accepted() {
     assert_eq!(answered(&events(&mut requests)), [ids[2], ids[0], ids[1]]);
     assert_eq!((requests.pending(), requests.unmatched(), requests.poll_timeout()), (0, 0, None));
     assert_eq!(world.outcomes(), vec![Some(DeliveryState::ACCEPTED); 3]);
+}
+
+/// 3.5.3: a source may list outcomes, and the answers' one `released` alone. They were settled never, up to a limit that
+/// ended the session.
+#[test]
+fn answers_whose_source_does_not_list_accepted_are_settled_without_an_outcome() {
+    let client = ConnectionConfig::client("client").tolerance(Tolerance::strict());
+    let mut world = World::between(client, ConnectionConfig::server("server"));
+    world.behaviour.outcomes = Some(Symbol::from_static("amqp:released:list"));
+    let mut requests = attach(&mut world, RequestConfig::new("r"));
+    let id = ask(&mut world, &mut requests);
+    answer(&mut world, &mut requests, "r-1");
+    assert_eq!(answered(&events(&mut requests)), [id]);
+    assert_eq!(world.outcomes(), [None]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use amqp_proto::{
         terminus::{Source, TargetArchetype},
     },
     testing::Pair,
+    types::Symbol,
 };
 use core::time::Duration;
 
@@ -48,6 +49,8 @@ pub struct Behaviour {
     pub outcome: Option<DeliveryState>,
     /// The address of a dynamic node.
     pub dynamic: Option<&'static str>,
+    /// The outcomes that the source of the answers lists.
+    pub outcomes: Option<Symbol>,
 }
 
 pub struct World {
@@ -70,14 +73,22 @@ impl World {
     }
 
     pub fn with(server: ConnectionConfig) -> Self {
-        let mut pair = Pair::new(ConnectionConfig::client("client"), server.auto_accept_sessions(true));
+        Self::between(ConnectionConfig::client("client"), server)
+    }
+
+    pub fn between(client: ConnectionConfig, server: ConnectionConfig) -> Self {
+        let mut pair = Pair::new(client, server.auto_accept_sessions(true));
         pair.client.connection.open().unwrap();
         let session = pair.client.connection.begin(SessionConfig::new()).unwrap();
         pair.run();
         pair.client.events();
         pair.server.events();
-        let behaviour =
-            Behaviour { credit: 100, outcome: Some(DeliveryState::ACCEPTED), dynamic: Some("made-1") };
+        let behaviour = Behaviour {
+            credit: 100,
+            outcome: Some(DeliveryState::ACCEPTED),
+            dynamic: Some("made-1"),
+            outcomes: None,
+        };
         Self {
             pair,
             session,
@@ -138,6 +149,9 @@ impl World {
                 if attach.source.is_some_and(|source| source.dynamic) {
                     let address = self.behaviour.dynamic.map(Into::into);
                     config = config.source(Source { address, dynamic: true, ..Source::default() });
+                }
+                if let Some(outcome) = self.behaviour.outcomes.clone() {
+                    config = config.source(Source { outcomes: outcome.into(), ..Source::at("node") });
                 }
                 server.accept_sender(sender, config).unwrap();
                 self.replies = Some(sender);

@@ -402,7 +402,10 @@ impl Requests {
 
     fn on_reply(&mut self, connection: &mut Connection, receiver: ReceiverId, delivery: Delivery) {
         if !delivery.settled {
-            let _ = connection.receiver(receiver).and_then(|mut receiver| receiver.accept(delivery.id));
+            // 3.5.3: the source may not list the outcome, and may be held to that.
+            let _ = connection.receiver(receiver).and_then(|mut receiver| {
+                receiver.accept(delivery.id).or_else(|_| receiver.settle(delivery.id, None))
+            });
         }
         match self.request_of(&delivery).filter(|id| self.forget(*id)) {
             Some(id) => {
