@@ -18,11 +18,15 @@ use crate::{
     node::{Bounds, Link, Node, no_room},
     room::Room,
     services::Service,
+    settle::size_of,
     stored::OVERHEAD,
 };
 
 /// Bytes that a connection may need beside a message that it holds: parts of other links and their overhead.
 const HELD: usize = 64 << 10;
+
+/// Bytes of a source's default outcome, in its encoding.
+const DEFAULT_OUTCOME: usize = 1024;
 
 /// Messages that a producer may send ahead.
 const CREDIT: u32 = 1000;
@@ -78,6 +82,11 @@ impl Node {
         let name = name.ok_or_else(|| not_found("the source names no queue"))?;
         if source.address.as_ref().is_some_and(is_consumer_group) {
             source.distribution_mode = Some(DistributionMode::Copy);
+        }
+        // It is kept for the link, decoded.
+        if source.default_outcome.as_ref().is_some_and(|outcome| size_of(outcome) > DEFAULT_OUTCOME) {
+            let why = format!("the default outcome has more than {DEFAULT_OUTCOME} bytes");
+            return Err(AmqpError::described(ErrorCondition::ResourceLimitExceeded, why));
         }
         let is_azure = self.services.is_azure(peer);
         let bars = self.bars.entry(peer).or_insert_with(|| Room::new(barred::BYTES, None));

@@ -34,6 +34,8 @@ pub struct Consumer {
     view: View,
     pub unsettled: BTreeMap<DeliveryId, Acquired>,
     pub barred: Barred,
+    /// True if it has annotated more messages at once than is allowed.
+    pub is_overfull: bool,
     /// Bytes of the smallest message that the peer's max-message-size does not allow.
     pub too_large: usize,
 }
@@ -84,6 +86,7 @@ impl Consumer {
             view: View::All,
             unsettled: BTreeMap::new(),
             barred,
+            is_overfull: false,
             too_large: usize::MAX,
         }
     }

@@ -5,10 +5,10 @@ use amqp_proto::{
     frame::Payload,
     message::MessageError,
     spec::definitions::{AmqpError, ErrorCondition},
-    types::{Str, Symbol, Value},
+    types::{Str, Symbol},
 };
 
-use crate::{node::Node, settle::Rejection, stored::Stored};
+use crate::{node::Node, settle::Rejections, stored::Stored};
 
 /// The application-properties of a dead letter, and the keys of an error's `info` that they are taken from.
 const REASON: &str = "DeadLetterReason";
@@ -33,8 +33,8 @@ pub fn error(reason: Option<Str>, description: Option<Str>) -> AmqpError {
 
 impl Node {
     /// Moves rejected messages to the dead-letter queue of their queue. One that has no room there stays.
-    pub(crate) fn bury(&mut self, name: &Str, rejections: Vec<Rejection>) {
-        for Rejection { place, message, error } in rejections {
+    pub(crate) fn bury(&mut self, name: &Str, Rejections { error, messages }: Rejections) {
+        for (place, message) in messages {
             let is_buried =
                 !name.ends_with("/$DeadLetterQueue") && self.copy_to_dead_letters(name, &message, &error);
             if !is_buried && let Some(queue) = self.get_mut(name) {
@@ -46,10 +46,22 @@ impl Node {
     /// Returns false if there is no room.
     fn copy_to_dead_letters(&mut self, name: &Str, message: &Stored, error: &AmqpError) -> bool {
         let target = Str::from(service_bus::dead_letter_queue(name));
+        let room = self.get(&target).map_or(&self.room, |queue| queue.room());
+        // Large reasons of many messages are not copied to find that there is no room for them.
+        if !room
+            .has(texts(error).into_iter().flatten().fold(message.len(), |sum, (_, text)| sum + text.len()))
+        {
+            return false;
+        }
         // A message that cannot be read is moved as it is.
         let payload = letter(message, error).unwrap_or_else(|_| message.payload.clone());
         self.put(&target, message.from, message.format, payload).is_ok()
     }
+}
+
+/// Returns the reasons in an error, by their names.
+fn texts(error: &AmqpError) -> [Option<(&'static str, &str)>; 2] {
+    [REASON, DESCRIPTION].map(|name| Some((name, error.info.as_ref()?.get(name)?.as_str()?)))
 }
 
 /// Returns the dead letter of a message. It is a message of the broker's own, with reasons among its
@@ -57,11 +69,8 @@ impl Node {
 fn letter(message: &Stored, error: &AmqpError) -> Result<Payload, MessageError> {
     let Some(original) = message.message() else { return Ok(message.payload.clone()) };
     let mut letter = original.to_builder()?;
-    let info = |name: &str| error.info.as_ref()?.get(name).and_then(Value::as_str);
-    for (name, text) in [(REASON, info(REASON)), (DESCRIPTION, info(DESCRIPTION))] {
-        if let Some(text) = text {
-            letter = letter.application_property(name, text);
-        }
+    for (name, text) in texts(error).into_iter().flatten() {
+        letter = letter.application_property(name, text);
     }
     // It is kept for long, so no block of a peer's frame is.
     letter.try_build().map(|payload| payload.detach())

@@ -4,11 +4,14 @@ use amqp_proto::{
     CommandError, Connection, DeliveryId, Event, LinkId, SenderId, SessionId,
     spec::{
         definitions::{AmqpError, ErrorCondition},
-        delivery_state::{DeliveryState, Rejected},
+        delivery_state::DeliveryState,
     },
 };
 
-use crate::{node::Node, settle::outcome};
+use crate::{
+    node::Node,
+    settle::{bare, outcome},
+};
 
 /// Ends a session on which a request for a link has an answer, or a refusal, that the peer's frames have no room for.
 fn end_if_unanswerable(
@@ -100,7 +103,7 @@ impl Node {
         let is_overfull = queue.is_overfull((peer, id));
         self.bury(&name, rejections);
         if is_overfull {
-            let why = "too many messages are undeliverable on the links of the connection";
+            let why = "the outcomes of the link's messages are too much to keep";
             let error = AmqpError::described(ErrorCondition::ResourceLimitExceeded, why);
             self.stranded.push((peer, id.into(), error));
         }
@@ -123,11 +126,7 @@ impl Node {
         };
         let deliveries = queue.unsettled_of((peer, id), range);
         self.settled(peer, id, range, Some(&state));
-        // The error is the receiver's, and some take it for one of ours if it is sent back.
-        let state = match state {
-            DeliveryState::Rejected(_) => DeliveryState::from(Rejected::default()),
-            state => state,
-        };
+        let state = bare(&state);
         let mut sender = connection.sender(id)?;
         deliveries.into_iter().try_for_each(|delivery| sender.settle(delivery, Some(state.clone())))
     }

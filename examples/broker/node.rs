@@ -235,7 +235,8 @@ impl Node {
         self.services.forget_link(peer, link);
         let Some(Link { name: Some(name), .. }) = self.links.remove(&(peer, link)) else { return };
         if let Some(queue) = self.queues.get_mut(&name) {
-            queue.remove_link(peer, link);
+            let rejections = queue.remove_link(peer, link);
+            self.bury(&name, rejections);
         }
         self.note(&name);
         self.end_if_over(&name);

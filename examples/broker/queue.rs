@@ -19,6 +19,7 @@ use crate::{
     consumer::{Consumer, Inlet, Outlet},
     parked::Parked,
     room::{Charge, Room},
+    settle::{Rejections, size_of},
     stored::Stored,
 };
 
@@ -156,24 +157,26 @@ impl Queue {
     }
 
     /// Removes a link. The unsettled messages of a consumer get its default outcome, or are available again.
-    pub fn remove_link(&mut self, peer: usize, link: LinkId) {
+    #[must_use]
+    pub fn remove_link(&mut self, peer: usize, link: LinkId) -> Rejections {
         self.creator.take_if(|creator| *creator == (peer, link));
         let id = match link {
             LinkId::Receiver(id) => {
                 self.producers.remove(&(peer, id));
-                return;
+                return Rejections::default();
             }
             LinkId::Sender(id) => id,
         };
         let outlet = (peer, id);
-        let Some(consumer) = self.consumers.remove(&outlet) else { return };
+        let Some(consumer) = self.consumers.remove(&outlet) else { return Rejections::default() };
         self.turns.remove(outlet, consumer.turn);
         // Nobody knows what became of them, so the next delivery may be a duplicate (3.2.1).
         let failed = Modified { delivery_failed: Some(true), ..Modified::default() };
-        let outcome = consumer.default_outcome.unwrap_or(failed.into());
-        for acquired in consumer.unsettled.into_values() {
-            self.settle(outlet, false, acquired, Some(&outcome));
-        }
+        let outcome = Some(consumer.default_outcome.unwrap_or(failed.into()));
+        let unsettled = consumer.unsettled.into_values();
+        let size = outcome.as_ref().map_or(0, size_of);
+        let rejected = unsettled.filter_map(|it| self.settle(outlet, false, it, outcome.as_ref(), size));
+        Rejections::with(outcome.as_ref(), rejected.collect())
     }
 
     /// Returns the queue's links.

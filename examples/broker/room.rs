@@ -31,8 +31,13 @@ impl Room {
         self.used.get()
     }
 
+    /// True if this many bytes can be taken.
+    pub fn has(&self, bytes: usize) -> bool {
+        self.each().all(|room| bytes <= room.most.saturating_sub(room.used.get()))
+    }
+
     fn use_up(&self, bytes: usize) -> bool {
-        let fits = self.each().all(|room| bytes <= room.most.saturating_sub(room.used.get()));
+        let fits = self.has(bytes);
         if fits {
             self.each().for_each(|room| room.used.set(room.used.get() + bytes));
         }
@@ -49,6 +54,11 @@ impl Room {
 }
 
 impl Charge {
+    /// True if this many bytes more can be taken.
+    pub fn has(&self, bytes: usize) -> bool {
+        self.room.has(bytes)
+    }
+
     /// Changes the number of bytes. Returns false if there is no room for more.
     pub fn resize(&mut self, bytes: usize) -> bool {
         if !self.room.use_up(bytes.saturating_sub(self.bytes)) {

@@ -17,7 +17,7 @@ use crate::{
     service_bus_body::{
         entry, expirations, field, messages, number, numbers, sequence_numbers, tag_of, text, tokens,
     },
-    settle::Rejection,
+    settle::Rejections,
     stored::{Stored, now, scheduled_time},
 };
 
@@ -164,13 +164,13 @@ fn update_disposition(name: Str, queue: &Queue, body: &Value) -> Done {
     let error = dead_letter::error(text(body, "deadletter-reason"), text(body, "deadletter-description"));
     let change = move |node: &mut Node| {
         let Some(queue) = node.get_mut(&name) else { return };
-        let mut rejections = Vec::new();
+        let mut rejections = Rejections { error, ..Rejections::default() };
         match status.as_deref() {
             Some("completed") => found.into_iter().for_each(|number| drop(queue.parked.take(number))),
-            Some("suspended") => rejections.extend(found.into_iter().filter_map(|number| {
-                let message = queue.parked.take(number)?;
-                Some(Rejection { place: number, message, error: error.clone() })
-            })),
+            Some("suspended") => {
+                let taken = found.into_iter().filter_map(|number| Some((number, queue.parked.take(number)?)));
+                rejections.messages.extend(taken);
+            }
             // It stays deferred, as at Service Bus.
             _ => found.into_iter().for_each(|number| queue.parked.unlock(number)),
         }

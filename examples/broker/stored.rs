@@ -7,7 +7,7 @@ use amqp_proto::{
     frame::Payload,
     message::{Message, MessageError, ParseOptions},
     spec::{delivery_state::Modified, messaging::MESSAGE_FORMAT},
-    types::{AnnotationKey, MessageFormat, Str, Timestamp},
+    types::{AnnotationKey, Fields, MessageFormat, Str, Timestamp},
 };
 
 use crate::{
@@ -66,23 +66,28 @@ impl Stored {
     }
 
     /// Takes note that the message was acquired and is available again (3.4.4, 3.4.5).
-    pub fn give_back(&mut self, change: &Modified) {
+    ///
+    /// Annotations are left out if there is no room for them, which `size` bytes of room are at least.
+    pub fn give_back(&mut self, change: &Modified, size: usize) {
         // A message that cannot be read stays as it is.
-        let Ok(Some(payload)) = self.changed(change) else { return };
+        let annotations = change.message_annotations.as_ref().filter(|_| self.charge.has(size));
+        let Ok(Some(payload)) = self.changed(change, annotations) else { return };
         if self.charge.resize(payload.len().saturating_add(OVERHEAD)) {
             self.payload = payload;
-        } else if let Ok(Some(payload)) =
-            self.changed(&Modified { message_annotations: None, ..change.clone() })
-        {
-            // There is no room for the annotations. The header grows by a few bytes at most.
+        } else if let Ok(Some(payload)) = self.changed(change, None) {
+            // The header grows by a few bytes at most.
             self.payload = payload;
         }
     }
 
     /// Returns the payload with the changes, if there are any.
-    fn changed(&self, change: &Modified) -> Result<Option<Payload>, MessageError> {
+    fn changed(
+        &self,
+        change: &Modified,
+        annotations: Option<&Fields>,
+    ) -> Result<Option<Payload>, MessageError> {
         let failed = change.delivery_failed == Some(true);
-        let annotations = change.message_annotations.as_ref().filter(|map| !map.is_empty());
+        let annotations = annotations.filter(|map| !map.is_empty());
         let Some(message) = self.message() else { return Ok(None) };
         let mut header = message.header()?.unwrap_or_default();
         if !failed && annotations.is_none() && !header.is_first_acquirer() {

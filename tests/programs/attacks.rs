@@ -8,10 +8,12 @@ use std::{
 };
 
 use amqp_proto::{
+    Event, ReceiverConfig,
     codec::{Encode, to_vec},
     spec::{
-        definitions::{AmqpError, Role},
-        performatives::{Attach, Begin, Close, Flow, Open},
+        definitions::{AmqpError, ErrorCondition, Role},
+        delivery_state::{DeliveryState, Modified, Rejected},
+        performatives::{Attach, Begin, Close, Disposition, Flow, Open},
         terminus::{Source, Target, TargetArchetype},
     },
     types::{Fields, Symbol, Value},
@@ -190,4 +192,75 @@ fn the_end_of_many_consumers_of_one_queue_costs_the_broker_no_more_than_their_be
     assert_eq!(broker.send("other", &[]).code, Some(0));
     let (begin, end) = (attached - start, broker.ticks().unwrap() - attached);
     assert!(end <= begin, "{begin} ticks to attach, {end} to close");
+}
+
+/// Takes all messages of a queue, and settles them by one disposition.
+fn settle_all(broker: &Broker, count: u32, state: DeliveryState) -> End {
+    assert_eq!(broker.send("q", &["--count", &count.to_string(), "--size", "1"]).code, Some(0));
+    let (mut client, session) = End::client(broker);
+    let receiver = client.receiver(session, ReceiverConfig::from("q"));
+    client.connection.receiver(receiver).unwrap().set_credit(count).unwrap();
+    for _ in 0..count {
+        client.until(|event| matches!(event, Event::Delivery { .. }).then_some(()));
+    }
+    let disposition = Disposition {
+        role: Role::Receiver,
+        first: 0_u32.into(),
+        last: Some((count - 1).into()),
+        settled: true,
+        state: Some(state),
+        batchable: false,
+    };
+    client.socket.write_all(&frame(0, &disposition, &[])).unwrap();
+    client
+}
+
+/// The error was decoded, and kept for each message.
+#[test]
+fn a_large_error_for_many_dead_letters() {
+    const COUNT: u32 = 10_000;
+    let mut broker = limited();
+    let list = Value::List(vec![Value::Ulong(u64::MAX); 6000]);
+    let info = Fields::new()
+        .with(Symbol::from_static("DeadLetterReason"), "why")
+        .with(Symbol::from_static("x"), list);
+    let condition = ErrorCondition::from(Symbol::from_static("com.microsoft:dead-letter"));
+    let error = AmqpError { info: Some(info), ..AmqpError::new(condition) };
+    let mut client = settle_all(&broker, COUNT, Rejected { error: Some(error) }.into());
+    client.round_trip();
+    assert!(broker.is_running());
+    assert_eq!((broker.left("q"), broker.left("q/$DeadLetterQueue")), (0, COUNT.into()));
+}
+
+/// They were merged into each message, though there was no room, while all others waited.
+#[test]
+fn large_annotations_for_many_modified_messages_end_their_link() {
+    const COUNT: u32 = 2000;
+    let broker = Broker::start(&[]);
+    let annotations = Fields::new().with(Symbol::from_static("x-opt-x"), "x".repeat(50_000));
+    let modified = Modified { message_annotations: Some(annotations), ..Modified::default() };
+    let mut client = settle_all(&broker, COUNT, modified.into());
+    let failure = client.until(|event| match event {
+        Event::ReceiverError { failure, .. } => Some(failure.clone()),
+        _ => None,
+    });
+    assert_eq!(failure.error.condition, ErrorCondition::ResourceLimitExceeded);
+    assert_eq!(broker.left("q"), COUNT.into());
+}
+
+/// A consumer keeps its default outcome in decoded form.
+#[test]
+fn a_large_default_outcome_is_refused() {
+    let broker = Broker::start(&[]);
+    let (mut client, session) = End::client(&broker);
+    let annotations = Fields::new().with(Symbol::from_static("x-opt-x"), "x".repeat(2000));
+    let modified = Modified { message_annotations: Some(annotations), ..Modified::default() };
+    let source = Source { default_outcome: Some(modified.into()), ..Source::at("q") };
+    let config = ReceiverConfig::new().source(source);
+    client.connection.session(session).unwrap().attach_receiver(config).unwrap();
+    let failure = client.until(|event| match event {
+        Event::ReceiverError { failure, .. } => Some(failure.clone()),
+        _ => None,
+    });
+    assert_eq!(failure.error.condition, ErrorCondition::ResourceLimitExceeded);
 }
