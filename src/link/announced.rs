@@ -32,8 +32,8 @@ impl Announced {
 
     /// Counts from the sender's first delivery-count, in place of 0.
     pub(crate) fn begin_count(&mut self, first: SequenceNo) {
-        let counts = [&mut self.last, &mut self.limit].into_iter().chain(&mut self.proof);
-        counts.for_each(|count| *count = count.plus(first.get()));
+        let moved = |count: SequenceNo| count.plus(first.get());
+        (self.last, self.limit, self.proof) = (moved(self.last), moved(self.limit), self.proof.map(moved));
     }
 
     /// Notes a flow that is written.

@@ -116,8 +116,7 @@ impl SessionEndpoint {
                     "the session has a link of this name and direction (2.6.1)",
                 ));
             }
-            let is_this = |(name, other): &(Str, Role)| *name == given && *other == role;
-            if self.cold.as_ref().is_some_and(|cold| cold.unanswered.iter().any(is_this)) {
+            if self.cold.as_ref().is_some_and(|cold| cold.is_unanswered(given.as_bytes(), role)) {
                 // The next attach of the peer's with this name is the answer that is due.
                 return Err(CommandError::IllegalState(
                     "the peer has not answered an earlier link of this name and direction (2.6.6)",
@@ -309,9 +308,10 @@ impl SessionEndpoint {
             );
             return Err(ProtocolError::session(ErrorCondition::ErrantLink, &why));
         }
-        let mut reclosing = false;
+        let (mut reclosing, mut is_late) = (false, false);
         if let Some(cold) = &mut self.cold {
             reclosing = cold.reclosing.iter().any(is_this);
+            is_late = cold.is_unanswered(attach.name.as_bytes(), role);
             let forgotten = forget_name(&mut cold.errant, attach.name.as_bytes(), role);
             let _ = self.charge_instead(forgotten, 0, cx);
         }
@@ -323,7 +323,7 @@ impl SessionEndpoint {
             let error = AmqpError::described(ErrorCondition::Stolen, "it has been attached again (2.6.1)");
             let _ = self.end_link(handle, LinkEnd::Violation(error.into()), cx);
         }
-        if let Some(handle) = self.restore_unanswered(attach, cx)? {
+        if is_late && let Some(handle) = self.restore_unanswered(attach, cx)? {
             return self.on_attach_reply(handle, attach, body, cx);
         }
         self.on_attach_request(attach, body, reclosing, cx)
@@ -331,14 +331,14 @@ impl SessionEndpoint {
 
     /// Restores the link that was closed and forgotten before the peer answered its attach, if this is the answer. Taken for
     /// a request, it would be refused by an attach, which the peer would take for a request as well, and so on.
+    #[cold]
+    #[inline(never)]
     fn restore_unanswered(
         &mut self,
         attach: &AttachRef<'_>,
         cx: &mut Context,
     ) -> Result<Option<u16>, ProtocolError> {
-        let Some(cold) = self.cold.as_mut().filter(|cold| !cold.unanswered.is_empty()) else {
-            return Ok(None);
-        };
+        let Some(cold) = &mut self.cold else { return Ok(None) };
         let role = attach.role.opposite();
         let is_this =
             |(name, other): &(Str, Role)| name.as_bytes() == attach.name.as_bytes() && *other == role;
@@ -360,14 +360,11 @@ impl SessionEndpoint {
     }
 
     /// Returns the id of a link that the peer attaches, with the lowest free handle.
+    #[inline(always)]
     fn place_link(&self, role: Role, cx: &mut Context) -> Result<LinkId, ProtocolError> {
         let generation = next_generation(cx.last_link_generation);
         let (Ok(generation), Some(handle)) = (generation, self.next_handle()) else {
-            let max = self.remote_handle_max;
-            let why = format!(
-                "no handle is left up to the peer's handle-max of {max}, or no id for a link (2.7.2)"
-            );
-            return Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, &why));
+            return no_handle(self.remote_handle_max);
         };
         cx.last_link_generation = generation;
         Ok(self.next_id(role, generation, handle))
@@ -521,6 +518,13 @@ impl SessionEndpoint {
         }
         Ok(())
     }
+}
+
+#[cold]
+#[inline(never)]
+fn no_handle(max: u32) -> Result<LinkId, ProtocolError> {
+    let why = format!("no handle is left up to the peer's handle-max of {max}, or no id for a link (2.7.2)");
+    Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, &why))
 }
 
 fn next_generation(generation: u32) -> Result<u32, CommandError> {

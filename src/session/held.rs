@@ -314,6 +314,13 @@ impl SessionEndpoint {
 }
 
 impl ColdState {
+    /// True if the second attach of a link with this name has no answer yet (2.6.6).
+    #[cold]
+    #[inline(never)]
+    pub(super) fn is_unanswered(&self, name: &[u8], role: Role) -> bool {
+        self.unanswered.iter().any(|(other, its_role)| other.as_bytes() == name && *its_role == role)
+    }
+
     fn heap_size(&self) -> usize {
         let names = self.reclosing.iter().chain(&self.unanswered).chain(&self.errant);
         let names = names.fold(0_usize, |sum, (name, _)| sum.saturating_add(size_of_name(name)));
