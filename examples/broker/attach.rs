@@ -15,7 +15,7 @@ use crate::{
     consumer::Consumer,
     filters::Filters,
     lifetime,
-    node::{Bounds, Link, Node, no_room},
+    node::{Bounds, Link, Node},
     room::Room,
     services::Service,
     settle::size_of,
@@ -90,7 +90,7 @@ impl Node {
         }
         let is_azure = self.services.is_azure(peer);
         let bars = self.bars.entry(peer).or_insert_with(|| Room::new(barred::BYTES, None));
-        let barred = Barred::new(bars).ok_or_else(no_room)?;
+        let barred = Barred::new(bars);
         let queue = self.queue(&name)?;
         // 3.5.3: the answer lists the filters in force.
         let (filters, in_force) = Filters::of(source.filter.as_ref(), queue.last_number());

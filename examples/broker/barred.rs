@@ -26,8 +26,9 @@ pub struct Barred {
 
 impl Barred {
     /// Returns an empty set, within the room of the link's connection.
-    pub fn new(room: &Rc<Room>) -> Option<Self> {
-        Some(Self { places: BTreeSet::new(), forget_at: FORGET_AT, charge: room.take(0)?, is_full: false })
+    pub fn new(room: &Rc<Room>) -> Self {
+        let (places, charge) = (BTreeSet::new(), room.empty_charge());
+        Self { places, forget_at: FORGET_AT, charge, is_full: false }
     }
 
     pub fn contains(&self, place: u64) -> bool {

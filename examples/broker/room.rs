@@ -26,6 +26,11 @@ impl Room {
         self.use_up(bytes).then(|| Charge { bytes, room: Rc::clone(self) })
     }
 
+    /// Returns a charge without bytes, which [`resize`](Charge::resize) adds.
+    pub fn empty_charge(self: &Rc<Self>) -> Charge {
+        Charge { bytes: 0, room: Rc::clone(self) }
+    }
+
     /// Returns the bytes that are taken.
     pub fn used(&self) -> usize {
         self.used.get()

@@ -186,9 +186,9 @@ impl Connection {
     /// Takes note that the transport takes no more output: its write half has failed, or nobody reads it.
     ///
     /// What waits to be written is dropped, and so is what would be written from now on. Input goes on: the peer's close
-    /// with its error, outcomes and messages may still be there to read. New sessions, links and messages, and more
-    /// bytes of messages, are refused with [`CommandError::IllegalState`](crate::CommandError::IllegalState). All other commands go on, without effect
-    /// at the peer.
+    /// with its error, outcomes and messages may still be there to read. New sessions, links and messages, and more bytes
+    /// of messages, are refused with [`CommandError::IllegalState`](crate::CommandError::IllegalState). All other
+    /// commands go on, without effect at the peer.
     ///
     /// The last event follows when the peer's close arrives, at [`handle_eof`](Self::handle_eof), or after
     /// [`Timeouts::close`](crate::Timeouts::close). It is `CONNECTION_ERROR` with the error in the peer's close, else

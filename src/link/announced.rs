@@ -49,7 +49,7 @@ impl Announced {
             // A change that this flow itself brings shows that it has been read, else only the next one will.
             self.awaited = self.unread.wrapping_add((!changes).into());
             self.behind = 0;
-            self.proof = (limit.offset_from(self.limit) > 0).then(|| self.limit.next());
+            self.proof = Some(self.limit.next());
         }
         self.last = limit;
         self.limit = count.plus(self.in_flight(count).max(credit));
@@ -82,5 +82,33 @@ impl Announced {
     /// Returns the `drain` that the sender has read at least. Its next flow with the other one shows that it has read more.
     pub(crate) fn is_drain_read(&self) -> bool {
         self.drain != (self.unread % 2 == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow(count: u32, credit: u32, drain: bool) -> Flow {
+        let delivery_count = Some(SequenceNo::new(count));
+        Flow { delivery_count, link_credit: Some(credit), drain, ..Flow::default() }
+    }
+
+    /// Each answer shows the newest credit, so that a drain without credit takes no longer behind many others.
+    #[test]
+    fn answered_drains_leave_nothing_unread() {
+        let (mut announced, mut count) = (Announced::default(), SequenceNo::default());
+        for _ in 0..50 {
+            announced.write(count, 5, false);
+            announced.write(count, 5, true);
+            count = count.plus(5);
+            announced.read(&flow(count.get(), 0, true), count);
+            assert_eq!((announced.unread, announced.in_flight(count)), (0, 0));
+        }
+        announced.write(count, 5, false);
+        announced.write(count, 0, false);
+        assert_eq!(announced.in_flight(count), 5);
+        announced.read(&flow(count.get(), 0, false), count);
+        assert_eq!(announced.in_flight(count), 0);
     }
 }
