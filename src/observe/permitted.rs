@@ -81,3 +81,40 @@ impl Permitted {
 fn higher(one: SequenceNo, other: SequenceNo) -> SequenceNo {
     if one.offset_from(other) > 0 { one } else { other }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the limits behind flows that each permit one delivery more, or one less, than the one before.
+    fn many(limits: impl Iterator<Item = u32>) -> Permitted {
+        let mut permitted = Permitted::new();
+        limits.for_each(|limit| permitted.permit(SequenceNo::new(limit)));
+        permitted
+    }
+
+    #[test]
+    fn flows_that_are_kept_are_bounded() {
+        assert_eq!(many(1..=100_000).limits.len(), MAX_FLOWS);
+    }
+
+    #[test]
+    fn an_older_flow_counts_as_the_most_that_was_permitted() {
+        let mut permitted = many((1..=1000).rev());
+        assert_eq!(permitted.on_delivery(SequenceNo::new(999)), Ok(()));
+        assert_eq!(permitted.on_delivery(SequenceNo::new(1000)), Err(SequenceNo::new(1000)));
+    }
+
+    #[test]
+    fn a_delivery_shows_which_flows_the_sender_has_read() {
+        let mut permitted = many([5, 20, 10].into_iter());
+        assert_eq!(permitted.on_delivery(SequenceNo::new(15)), Ok(()));
+        assert_eq!(
+            permitted.highest(),
+            SequenceNo::new(20),
+            "the flow of 5 is behind it, that of 10 may be ahead"
+        );
+        permitted.on_flow(SequenceNo::new(16), 0);
+        assert_eq!(permitted.highest(), SequenceNo::new(10));
+    }
+}

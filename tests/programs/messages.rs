@@ -1,11 +1,11 @@
 //! What becomes of messages at the broker: outcomes (3.4), default outcomes (3.5.3), the anonymous terminus.
 
 use amqp_proto::{
-    Delivery, Event, LinkId, ReceiverConfig, ReceiverId, SendOptions, SenderConfig, SessionId,
+    Delivery, DeliveryId, Event, LinkId, ReceiverConfig, ReceiverId, SendOptions, SenderConfig, SessionId,
     message::{Message, ParseOptions},
     spec::{
         definitions::ErrorCondition,
-        delivery_state::{DeliveryState, Modified, Released},
+        delivery_state::{Accepted, DeliveryState, Modified, Released},
         messaging::Header,
         terminus::{Source, Target},
     },
@@ -87,8 +87,7 @@ fn fg3k_an_undeliverable_message_goes_to_another_link() {
     let (mut client, session) = with_message(&broker);
     let receiver = consumer(&mut client, session, Source::at("q"));
     let (delivery, _) = next(&mut client, receiver);
-    let modified = Modified { undeliverable_here: Some(true), ..Modified::default() };
-    client.connection.receiver(receiver).unwrap().modify(delivery.id, modified).unwrap();
+    client.connection.receiver(receiver).unwrap().modify(delivery.id, undeliverable()).unwrap();
     let other = consumer(&mut client, session, Source::at("q"));
     // The only delivery from here on is the other link's.
     let on = client.until(|event| match event {
@@ -106,24 +105,79 @@ fn a_link_with_too_many_undeliverable_messages_ends() {
     assert_eq!(broker.send("q", &["--count", "40000", "--size", "1"]).code, Some(0));
     let (mut client, session) = End::client(&broker);
     let receiver = client.receiver(session, ReceiverConfig::from("q"));
-    client.connection.receiver(receiver).unwrap().set_credit(SENT).unwrap();
-    let mut taken = Vec::new();
-    while taken.len() < SENT as usize {
-        taken.push(client.until(|event| match event {
-            Event::Delivery { delivery, .. } => Some(delivery.id),
-            _ => None,
-        }));
-    }
-    let modified = Modified { undeliverable_here: Some(true), ..Modified::default() };
-    for id in taken {
-        client.connection.receiver(receiver).unwrap().modify(id, modified.clone()).unwrap();
-    }
+    let taken = take(&mut client, receiver, SENT);
+    settle(&mut client, receiver, &taken, undeliverable());
     let failure = client.until(|event| match event {
         Event::ReceiverError { failure, .. } => Some(failure.clone()),
         _ => None,
     });
     assert_eq!(failure.error.condition.as_str(), "amqp:resource-limit-exceeded");
     assert_eq!(broker.left("q"), u64::from(SENT));
+}
+
+/// Takes this many messages on a link.
+fn take(client: &mut End, receiver: ReceiverId, count: u32) -> Vec<DeliveryId> {
+    client.connection.receiver(receiver).unwrap().set_credit(count).unwrap();
+    let next = |client: &mut End| {
+        client.until(|event| match event {
+            Event::Delivery { receiver: on, delivery } => Some((*on, delivery.id)),
+            Event::ReceiverError { failure, .. } => panic!("{failure:?}"),
+            _ => None,
+        })
+    };
+    (0..count).map(|_| next(client)).inspect(|(on, _)| assert_eq!(*on, receiver)).map(|(_, id)| id).collect()
+}
+
+/// Gives these deliveries an outcome.
+fn settle(client: &mut End, receiver: ReceiverId, ids: &[DeliveryId], state: impl Into<DeliveryState>) {
+    let state = Some(state.into());
+    let mut receiver = client.connection.receiver(receiver).unwrap();
+    ids.iter().for_each(|id| receiver.settle(*id, state.clone()).unwrap());
+}
+
+fn undeliverable() -> Modified {
+    Modified { undeliverable_here: Some(true), ..Modified::default() }
+}
+
+/// Undeliverable messages of a link are kept for it until they leave the queue.
+#[test]
+fn undeliverable_messages_that_are_gone_take_no_room() {
+    const ROUND: u32 = 2000;
+    let broker = Broker::start(&[]);
+    let (mut client, session) = End::client(&broker);
+    let here = client.receiver(session, ReceiverConfig::from("q"));
+    let there = client.receiver(session, ReceiverConfig::from("q"));
+    // The link above ends before as many.
+    for _ in 0..20 {
+        assert_eq!(broker.send("q", &["--count", "2000", "--size", "1"]).code, Some(0));
+        let taken = take(&mut client, here, ROUND);
+        settle(&mut client, here, &taken, undeliverable());
+        let taken = take(&mut client, there, ROUND);
+        settle(&mut client, there, &taken, Accepted::default());
+    }
+}
+
+#[test]
+fn undeliverable_messages_stay_so_while_another_link_has_them() {
+    const COUNT: u32 = 100;
+    let broker = Broker::start(&[]);
+    let (mut client, session) = End::client(&broker);
+    let here = client.receiver(session, ReceiverConfig::from("q"));
+    let there = client.receiver(session, ReceiverConfig::from("q"));
+    assert_eq!(broker.send("q", &["--count", "100", "--size", "1"]).code, Some(0));
+    let taken = take(&mut client, here, COUNT);
+    settle(&mut client, here, &taken, undeliverable());
+    let taken = take(&mut client, there, COUNT);
+    // Others are undeliverable meanwhile, and the list is gone through.
+    assert_eq!(broker.send("q", &["--count", "200", "--size", "1"]).code, Some(0));
+    let others = take(&mut client, here, 2 * COUNT);
+    settle(&mut client, here, &others, undeliverable());
+    settle(&mut client, there, &taken, Released::default());
+    client.round_trip();
+    client.connection.receiver(here).unwrap().set_credit(1).unwrap();
+    client.round_trip();
+    // All of them are the other link's.
+    take(&mut client, there, 3 * COUNT);
 }
 
 #[test]
