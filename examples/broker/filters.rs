@@ -106,13 +106,15 @@ impl Test {
         filter.descriptor()?.is_same_type(&no_local).then_some(Self::NoLocal)
     }
 
+    /// Returns the number of comparisons. One without any looks into the message all the same.
     fn comparisons(&self) -> usize {
-        match self {
+        let comparisons = match self {
             Self::NoLocal => 1,
             Self::Selector(selector) => selector.comparisons(),
             Self::Properties(properties) => properties.values().len(),
             Self::ApplicationProperties(properties) => properties.values().len(),
-        }
+        };
+        comparisons.max(1)
     }
 
     fn pass(&self, number: u64, stored: &Stored, message: &Message) -> Result<bool, MessageError> {

@@ -84,6 +84,8 @@ pub struct Message {
 #[derive(Clone, Debug)]
 struct Chunked {
     rest: Vec<Bytes>,
+    /// Where each of them ends in the payload.
+    ends: Vec<usize>,
     /// The payload from its start to the body or beyond.
     head: Bytes,
     /// The footer.
@@ -121,7 +123,12 @@ impl Message {
             rest.push(payload.take_chunk(usize::MAX));
         }
         let layout = scan(&mut Cursor::over(&first, &rest), options)?;
-        let chunked = Chunked { rest, head: first.clone(), footer: Bytes::new() };
+        let ends = rest.iter().scan(first.len(), |end, chunk| {
+            *end = end.saturating_add(chunk.len());
+            Some(*end)
+        });
+        let ends = ends.collect();
+        let chunked = Chunked { rest, ends, head: first.clone(), footer: Bytes::new() };
         let mut message = Self { first, chunked: Some(Box::new(chunked)), layout, limits: options.limits };
         let body = message.layout.start(SectionKind::Data);
         let head = (body > message.first.len()).then(|| message.slice(0..body).into_bytes());
@@ -272,17 +279,20 @@ impl Message {
     /// Returns a part of the message, shared.
     pub(super) fn slice(&self, range: Range<usize>) -> Payload {
         let mut part = Payload::new();
-        let mut start = 0_usize;
-        for chunk in core::iter::once(&self.first).chain(self.rest()) {
-            let end = start.saturating_add(chunk.len());
+        let mut push = |chunk: &Bytes, end: usize| {
+            let start = end.saturating_sub(chunk.len());
             let (from, to) = (range.start.max(start), range.end.min(end));
             if from < to {
                 part.push(chunk.slice(from.saturating_sub(start)..to.saturating_sub(start)));
             }
-            if end >= range.end {
-                break;
-            }
-            start = end;
+        };
+        push(&self.first, self.first.len());
+        if let Some(chunked) = &self.chunked {
+            // Found by their ends: a message may have many sections in many chunks.
+            let first = chunked.ends.partition_point(|end| *end <= range.start);
+            let chunks = chunked.rest.iter().skip(first).zip(chunked.ends.iter().skip(first));
+            let is_within = |(chunk, end): &(&Bytes, &usize)| end.saturating_sub(chunk.len()) < range.end;
+            chunks.take_while(is_within).for_each(|(chunk, end)| push(chunk, *end));
         }
         part
     }

@@ -1,6 +1,11 @@
 //! A link, as seen from between its ends (2.6).
 
-use alloc::{collections::BTreeMap, format, string::String, sync::Arc};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    sync::Arc,
+};
 
 use super::{
     finding::Rule,
@@ -61,6 +66,8 @@ pub(super) struct Link {
     ever_drained: bool,
     partial: Option<Partial>,
     pub(super) tags: BTreeMap<DeliveryTag, u32>,
+    /// The numbers of its unsettled deliveries.
+    pub(super) unsettled: BTreeSet<u32>,
     /// The sender has had messages and no credit since then.
     pub(super) starved_since: Option<Instant>,
     pub(super) draining_since: Option<Instant>,
@@ -88,11 +95,11 @@ fn text(text: &str, max: usize) -> Arc<str> {
 }
 
 impl Link {
-    pub(super) fn new(id: u32, name: &str, sender: Side) -> Self {
+    pub(super) fn new(id: u32, name: Arc<str>, sender: Side) -> Self {
         let machine = || Machine::new(LinkState::Detached, LinkState::next);
         Self {
             id,
-            name: name.into(),
+            name,
             sender,
             machines: Both { client: machine(), server: machine() },
             ends: Both { client: None, server: None },
@@ -106,6 +113,7 @@ impl Link {
             ever_drained: false,
             partial: None,
             tags: BTreeMap::new(),
+            unsettled: BTreeSet::new(),
             starved_since: None,
             draining_since: None,
         }

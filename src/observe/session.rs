@@ -1,10 +1,14 @@
 //! A session, as seen from between its ends (2.5).
 
-use alloc::{collections::BTreeMap, format};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    sync::Arc,
+};
 
 use super::{
     finding::Rule,
-    link::{Begun, Broken, Link, Progress},
+    link::{Begun, Broken, Link, LinkEnd, Progress},
     machine::Machine,
     seen::{Both, SessionView, WindowView, other},
     settings::ObserverLimits,
@@ -62,6 +66,8 @@ pub(super) struct Session {
     machines: Both<Machine<SessionState, SessionTrigger>>,
     pub(super) ends: Both<Option<SessionEnd>>,
     pub(super) links: BTreeMap<u32, Link>,
+    /// The links that one end alone has attached, by that end: their names, whether it is the sender, and their numbers.
+    unanswered: Both<BTreeSet<(Arc<str>, bool, u32)>>,
     /// A link was not kept, so an unknown handle means nothing.
     pub(super) lacks_links: bool,
 }
@@ -133,6 +139,7 @@ impl Session {
             machines: Both { client: machine(), server: machine() },
             ends: Both { client: None, server: None },
             links: BTreeMap::new(),
+            unanswered: Both::default(),
             lacks_links: false,
         }
     }
@@ -217,16 +224,24 @@ impl Session {
             broken.push((Rule::HandleInUse, format!("handle {handle}")));
             return Found::Nothing;
         }
-        let sender = if attach.role == Role::Sender { from } else { other(from) };
-        let answered = self.links.values().find(|link| {
-            link.ends.get(from).is_none() && link.sender == sender && *link.name == *attach.name
-        });
-        let Some(id) = answered.map(|link| link.id).or(next_id) else {
+        let sends = attach.role == Role::Sender;
+        let sender = if sends { from } else { other(from) };
+        let request = (Arc::from(&*attach.name), !sends, 0);
+        let answered = self.unanswered.get(other(from)).range(request.clone()..).next();
+        let answered =
+            answered.filter(|(name, by_sender, _)| *name == request.0 && *by_sender == request.1).cloned();
+        let Some(id) = answered.as_ref().map(|(.., id)| *id).or(next_id) else {
             self.lacks_links = true;
             return Found::Nothing;
         };
-        let link = self.links.entry(id).or_insert_with(|| Link::new(id, &attach.name, sender));
+        let link = self.links.entry(id).or_insert_with(|| Link::new(id, request.0.clone(), sender));
         link.on_attach(from, attach, now, limits.max_name_bytes, broken);
+        if link.ends.get(from).is_some() {
+            match answered {
+                Some(answered) => self.unanswered.get_mut(other(from)).remove(&answered),
+                None => self.unanswered.get_mut(from).insert((request.0, sends, id)),
+            };
+        }
         if let Some(end) = self.ends.get_mut(from) {
             end.handles.insert(handle, id);
         }
@@ -256,11 +271,21 @@ impl Session {
 
     /// Removes a link that is over, with its handles and its deliveries.
     pub(super) fn remove_link(&mut self, id: u32) {
-        self.links.remove(&id);
+        let Some(link) = self.links.remove(&id) else { return };
         for side in [Side::Client, Side::Server] {
-            if let Some(end) = self.ends.get_mut(side) {
-                end.handles.retain(|_, link| *link != id);
-                end.unsettled.retain(|_, delivery| delivery.link != id);
+            let Some(end) = self.ends.get_mut(side) else { continue };
+            // A handle may be another link's by now, and so may a number that was used twice.
+            if let Some(LinkEnd { handle, .. }) = link.ends.get(side)
+                && end.handles.get(handle) == Some(&id)
+            {
+                end.handles.remove(handle);
+            }
+            if side == link.sender {
+                for number in &link.unsettled {
+                    if end.unsettled.get(number).is_some_and(|delivery| delivery.link == id) {
+                        end.unsettled.remove(number);
+                    }
+                }
             }
         }
     }
@@ -343,6 +368,7 @@ impl Session {
                     && end.unsettled.len() < limits.max_unsettled
                 {
                     end.unsettled.insert(number.get(), Unsettled { link: id, tag, since: now });
+                    link.unsettled.insert(number.get());
                     if let Some(tag) = tag {
                         link.tags.insert(tag, number.get());
                     }
@@ -383,10 +409,10 @@ impl Session {
         };
         for (first, last) in halves.into_iter().flatten() {
             while let Some(number) = end.unsettled.range(first..=last).next().map(|(number, _)| *number) {
-                let delivery = end.unsettled.remove(&number);
-                if let Some(delivery) = delivery
-                    && let Some(tag) = delivery.tag
-                    && let Some(link) = self.links.get_mut(&delivery.link)
+                let Some(delivery) = end.unsettled.remove(&number) else { continue };
+                let Some(link) = self.links.get_mut(&delivery.link) else { continue };
+                link.unsettled.remove(&number);
+                if let Some(tag) = delivery.tag
                     && link.tags.get(&tag) == Some(&number)
                 {
                     link.tags.remove(&tag);

@@ -125,6 +125,8 @@ impl<K: Ord, V> Map<K, V> {
     }
 
     /// Sets the value of a key and returns the previous one. A new key goes to the end.
+    ///
+    /// The key is compared with each one in the map. To make a map of many pairs, collect them.
     pub fn insert(&mut self, key: impl Into<K>, value: impl Into<V>) -> Option<V> {
         let (key, value) = (key.into(), value.into());
         match self.get_mut(&key) {

@@ -273,6 +273,11 @@ fn numbers_and_times_are_read_from_arrays_and_lists() {
     for other in others(&["expirations", "sequence-numbers"]) {
         assert!(expirations(&other).is_empty() && sequence_numbers(&other).is_empty(), "{other:?}");
     }
+    // Without the second, the third would be taken for it.
+    let with_hole = Value::List(vec![times[0].into(), Value::Null, times[1].into()]);
+    assert!(expirations(&answer(200, body().with("expirations", with_hole))).is_empty());
+    let with_hole = Value::List(vec![7_i64.into(), Value::Null, 300_i64.into()]);
+    assert!(sequence_numbers(&answer(200, body().with("sequence-numbers", with_hole))).is_empty());
 }
 
 #[test]

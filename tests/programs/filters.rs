@@ -146,6 +146,20 @@ fn filters_that_the_broker_cannot_evaluate_are_not_in_its_answer() {
     assert_eq!(answered, None);
 }
 
+/// A filter without a comparison took none of those for one message, and looked into it all the same.
+#[test]
+fn filters_without_a_comparison_count_too() {
+    let broker = Broker::start(&[]);
+    let (mut end, session) = End::client(&broker);
+    let empty = |number| {
+        Filter::from(ApplicationPropertiesFilter::new())
+            .named(Symbol::try_from(format!("f{number}")).unwrap())
+    };
+    let asked: Vec<_> = (0..100).map(empty).collect();
+    let (_, answered) = filtered(&mut end, session, Source::at("q"), &asked);
+    assert_eq!(answered.unwrap().len(), 32);
+}
+
 #[test]
 fn no_local_filter_keeps_messages_of_the_same_connection_away() {
     let broker = Broker::start(&[]);

@@ -1,6 +1,9 @@
 //! The filters in place, compared with those asked for (3.5.3).
 
-use alloc::vec::Vec;
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use super::Filter;
 use crate::{
@@ -81,10 +84,11 @@ pub enum MissingReason {
 /// ```
 pub fn in_force<'a>(asked: &'a [Filter], answered: Option<&FilterSet>) -> InForce<'a> {
     let answered = Filter::read(answered);
+    let by_name: BTreeMap<&Symbol, &Filter> = answered.iter().map(|filter| (&filter.name, filter)).collect();
     let mut result = InForce::default();
-    let mut matched = Vec::new();
+    let mut matched = BTreeSet::new();
     for filter in asked {
-        let found = find(filter, &answered);
+        let found = find(filter, &by_name);
         matched.extend(found.map(|found| &found.name));
         match reason(filter, found) {
             None => result.in_force.push(filter),
@@ -97,12 +101,12 @@ pub fn in_force<'a>(asked: &'a [Filter], answered: Option<&FilterSet>) -> InForc
 }
 
 /// Returns the answer to a filter: that with its key, else that with its descriptor as the key.
-fn find<'f>(filter: &Filter, answered: &'f [Filter]) -> Option<&'f Filter> {
-    let by_name = answered.iter().find(|answer| answer.name == filter.name);
-    by_name.or_else(|| {
+fn find<'f>(filter: &Filter, answered: &BTreeMap<&Symbol, &'f Filter>) -> Option<&'f Filter> {
+    let found = answered.get(&filter.name).or_else(|| {
         let name = filter.descriptor.as_ref()?.symbol()?;
-        answered.iter().find(|answer| answer.name == name)
-    })
+        answered.get(&name)
+    });
+    found.copied()
 }
 
 fn reason(filter: &Filter, found: Option<&Filter>) -> Option<MissingReason> {

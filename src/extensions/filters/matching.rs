@@ -1,10 +1,12 @@
 //! The evaluation of filters on the property sections: AMQP Filter Expressions v1.0 CSD01, 4.1.1 and 4.2.
 
+use alloc::collections::BTreeMap;
+
 use super::{ApplicationPropertiesFilter, PropertiesFilter, TextMatch};
 use crate::{
     message::{Message, MessageError},
     spec::messaging::{MessageId, Properties},
-    types::Value,
+    types::{Str, Value},
 };
 
 impl TextMatch {
@@ -62,9 +64,11 @@ impl ApplicationPropertiesFilter {
     /// ```
     pub fn matches(&self, message: &Message) -> Result<bool, MessageError> {
         let properties = message.application_properties()?.unwrap_or_default();
+        // Peers make both, and may make both large: no property is compared with each wanted one.
+        let wanted: BTreeMap<&Str, &Value> = self.values().iter().collect();
         let is_match =
-            |name: &str, wanted| properties.get(name).is_some_and(|value| is_wanted(wanted, value));
-        Ok(self.values().iter().all(|(name, wanted)| is_match(name, wanted)))
+            |name: &Str, value: &Value| wanted.get(name).is_some_and(|wanted| is_wanted(wanted, value));
+        Ok(properties.iter().filter(|(name, value)| is_match(name, value)).count() == wanted.len())
     }
 }
 

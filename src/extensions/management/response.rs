@@ -104,8 +104,8 @@ pub struct QueryRow<'a> {
 impl<'a> QueryRow<'a> {
     /// Returns the value of an attribute. It is null if the entity does not have it.
     pub fn get(&self, attribute: &str) -> Option<&'a Value> {
-        let index = self.names.iter().position(|name| *name == attribute)?;
-        self.values.get(index)
+        // No further than the row: a peer may write many names, and as many rows without values.
+        self.names.iter().zip(self.values).find(|(name, _)| **name == attribute).map(|(_, value)| value)
     }
 
     /// Returns the values in the order of the attributes' names.

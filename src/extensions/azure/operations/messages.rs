@@ -29,11 +29,12 @@ pub fn renew_locks(tokens: impl IntoIterator<Item = LockToken>) -> Operation {
     operation("com.microsoft:renew-lock", Map::new().with(LOCK_TOKENS, array(tokens)))
 }
 
-/// Returns the ends of the locks, in the order of the request.
+/// Returns the ends of the locks, in the order of the request. There are none if one of them cannot be read, since the
+/// others would be taken for those of other locks.
 pub fn expirations(response: &Response) -> Vec<Timestamp> {
     let body = body_of(response);
     let times = body.get("expirations").and_then(items).unwrap_or_default();
-    times.iter().filter_map(Value::as_timestamp).collect()
+    times.iter().map(Value::as_timestamp).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// Asks for copies of messages from a sequence number on, without a lock. The answer has [`messages`].

@@ -81,7 +81,8 @@ fn entry(message: &Message) -> Result<Map<Str>, ScheduleError> {
     Ok(entry)
 }
 
-/// Returns the numbers of scheduled messages, in the order of the request.
+/// Returns the numbers of scheduled messages, in the order of the request. There are none if one of them cannot be read,
+/// since the others would be taken for those of other messages.
 ///
 /// ```
 /// use amqp_proto::{extensions::{azure::operations::{cancel_scheduled, sequence_numbers}, management::Response}};
@@ -94,7 +95,7 @@ fn entry(message: &Message) -> Result<Map<Str>, ScheduleError> {
 pub fn sequence_numbers(response: &Response) -> Vec<i64> {
     let body = body_of(response);
     let numbers = body.get(SEQUENCE_NUMBERS).and_then(items).unwrap_or_default();
-    numbers.iter().filter_map(Value::as_i64).collect()
+    numbers.iter().map(Value::as_i64).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// Cancels scheduled messages.

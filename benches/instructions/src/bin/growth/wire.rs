@@ -1,9 +1,6 @@
-//! Feeds input that a peer can send without end, so that `run --growth` can see that its cost for a byte does not grow
-//! with its length. A program of its own: what else calls the engine changes what the compiler makes of it.
-//!
-//! `growth INPUT SIZE TIMES` feeds an input of SIZE bytes to TIMES new connections; `growth --list` prints the inputs.
+//! Input of frames, fed to an engine.
 
-use std::{env, hint::black_box, process::ExitCode};
+use std::hint::black_box;
 
 use amqp_proto::{
     Connection, ConnectionConfig, CreditPolicy, Event, Instant, Progress, ReceiverConfig, SenderConfig,
@@ -17,23 +14,29 @@ use amqp_proto::{
 };
 use bytes::{Buf, BytesMut};
 
-/// A kind of input: how it begins, and its repetitions by number.
-struct Input {
-    name: &'static str,
-    begin: fn(&mut Vec<u8>),
-    repeat: fn(u32, &mut Vec<u8>),
+use crate::{Input, Work};
+
+/// Returns the kinds of input: how each begins, and its repetitions by number.
+pub fn inputs() -> Vec<Input> {
+    vec![
+        input("begin and end", nothing, begin_and_end),
+        input("attach and detach", session, attach_and_detach),
+        input("attach", session, attaches),
+        input("flow with echo", sender_and_receiver, echo),
+        input("disposition", sender_and_receiver, dispositions),
+        input("transfer of a byte", sender_and_receiver, one_byte),
+        input("part of a byte", sender_and_receiver, part),
+        input("settled and unsettled transfer", sender_and_receiver, unsettled),
+    ]
 }
 
-const INPUTS: &[Input] = &[
-    Input { name: "begin and end", begin: nothing, repeat: begin_and_end },
-    Input { name: "attach and detach", begin: session, repeat: attach_and_detach },
-    Input { name: "attach", begin: session, repeat: attaches },
-    Input { name: "flow with echo", begin: sender_and_receiver, repeat: echo },
-    Input { name: "disposition", begin: sender_and_receiver, repeat: dispositions },
-    Input { name: "transfer of a byte", begin: sender_and_receiver, repeat: one_byte },
-    Input { name: "part of a byte", begin: sender_and_receiver, repeat: part },
-    Input { name: "settled and unsettled transfer", begin: sender_and_receiver, repeat: unsettled },
-];
+fn input(name: &'static str, begin: fn(&mut Vec<u8>), repeat: fn(u32, &mut Vec<u8>)) -> Input {
+    let prepare = move |size| -> Work {
+        let bytes = bytes(begin, repeat, size);
+        Box::new(move || feed(black_box(&bytes)))
+    };
+    Input { name, prepare: Box::new(prepare) }
+}
 
 fn frame(channel: u16, body: &impl Encode, payload: &[u8], into: &mut Vec<u8>) {
     let body = to_vec(body);
@@ -145,21 +148,19 @@ fn part(number: u32, into: &mut Vec<u8>) {
     frame(0, &Transfer { more: true, ..first }, b"x", into);
 }
 
-impl Input {
-    /// Returns input of at least this many bytes, behind a header and an open.
-    fn bytes(&self, size: usize) -> Vec<u8> {
-        let mut bytes = b"AMQP\x00\x01\x00\x00".to_vec();
-        frame(0, &Open { container_id: "peer".into(), ..Open::default() }, &[], &mut bytes);
-        (self.begin)(&mut bytes);
-        let end = bytes.len() + size;
-        for number in 0.. {
-            if bytes.len() >= end {
-                break;
-            }
-            (self.repeat)(number, &mut bytes);
+/// Returns input of at least this many bytes, behind a header and an open.
+fn bytes(begin: fn(&mut Vec<u8>), repeat: fn(u32, &mut Vec<u8>), size: usize) -> Vec<u8> {
+    let mut bytes = b"AMQP\x00\x01\x00\x00".to_vec();
+    frame(0, &Open { container_id: "peer".into(), ..Open::default() }, &[], &mut bytes);
+    begin(&mut bytes);
+    let end = bytes.len() + size;
+    for number in 0.. {
+        if bytes.len() >= end {
+            break;
         }
-        bytes
+        repeat(number, &mut bytes);
     }
+    bytes
 }
 
 /// Feeds input to a new server, which accepts all and reads its events, 16 KiB at a time.
@@ -206,30 +207,4 @@ fn poll(connection: &mut Connection) {
             _ => {}
         }
     }
-}
-
-/// Makes the bytes once, whatever `times` is.
-fn run(name: &str, size: &str, times: &str) -> Option<()> {
-    let bytes = INPUTS.iter().find(|input| input.name == name)?.bytes(size.parse().ok()?);
-    for _ in 0..times.parse::<u32>().ok()? {
-        feed(black_box(&bytes));
-    }
-    Some(())
-}
-
-fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["--list"] => {
-            INPUTS.iter().for_each(|input| println!("{}", input.name));
-            Some(())
-        }
-        [name, size, times] => run(name, size, times),
-        _ => None,
-    };
-    if done.is_some() {
-        return ExitCode::SUCCESS;
-    }
-    eprintln!("usage: growth INPUT SIZE TIMES | growth --list");
-    ExitCode::from(2)
 }
