@@ -39,7 +39,7 @@ use std::{
 
 use advice::about;
 use amqp_proto::{
-    Event, ReceiverConfig, ReceiverId, Timeouts,
+    Delivery, Event, ReceiverConfig, ReceiverId, Timeouts,
     extensions::filters::Filter,
     spec::{definitions::SenderSettleMode, terminus::Target},
 };
@@ -95,197 +95,228 @@ impl Arguments {
     }
 }
 
-/// The credit that the sender was given.
-#[derive(Default)]
-struct Granted {
-    /// That of all messages so far, those that have been received among them.
-    total: u64,
-    /// What is left of it is asked back.
-    is_draining: bool,
-}
-
-impl Granted {
-    /// Returns the number of messages that are on their way, or that may still be sent. `Receiver::credit` would leave out
-    /// those that wait for this program.
-    fn ahead(&self, received: u64) -> u64 {
-        self.total.saturating_sub(received)
-    }
-}
-
-/// Tops up the credit when half is used. Returns true if more messages are due.
-fn top_up(
-    client: &mut Client,
+/// A link that messages are received on.
+struct Reception<'a> {
+    client: &'a mut Client,
+    printer: &'a mut Printer,
+    bar: &'a ProgressBar,
+    arguments: &'a Arguments,
+    filters: Vec<Filter>,
     receiver: ReceiverId,
-    arguments: &Arguments,
+    is_open: bool,
     received: u64,
-    granted: &mut Granted,
-) -> Result<bool> {
-    let due = arguments.due(received);
-    // If the link is gone, an event with the reason is queued.
-    let Ok(mut receiver) = client.peer.connection.receiver(receiver) else { return Ok(true) };
-    let ahead = granted.ahead(received);
-    if !arguments.drain && !granted.is_draining && due > 0 && ahead <= u64::from(due / 2) {
-        let more = u64::from(due) - ahead;
-        granted.total += more;
-        unless_late(receiver.add_credit(u32::try_from(more).unwrap_or(u32::MAX)))?;
+    /// The credit that the sender was given, that of the messages received included.
+    granted: u64,
+    /// What is left of the credit is asked back.
+    is_draining: bool,
+    /// The number of messages received when the last round of `--drain` began.
+    round: u64,
+    /// Messages come settled: nobody else gets those that are on their way.
+    has_settled: bool,
+}
+
+impl<'a> Reception<'a> {
+    fn new(
+        client: &'a mut Client,
+        place: &Place,
+        arguments: &'a Arguments,
+        printer: &'a mut Printer,
+        bar: &'a ProgressBar,
+    ) -> Result<Self> {
+        let mode = if arguments.settled { SenderSettleMode::Settled } else { SenderSettleMode::Mixed };
+        let filters = arguments.wanted.filters()?;
+        let source = wanted::source(&place.address, &filters);
+        let config = ReceiverConfig::new().source(source).target(Target::default()).snd_settle_mode(mode);
+        let receiver = client.session()?.attach_receiver(config)?;
+        Ok(Self {
+            client,
+            printer,
+            bar,
+            arguments,
+            filters,
+            receiver,
+            is_open: false,
+            received: 0,
+            granted: 0,
+            is_draining: false,
+            round: 0,
+            has_settled: arguments.settled,
+        })
     }
-    Ok(due > 0)
-}
 
-/// Asks for a drain if credit was used up by messages that their sender has aborted, of which no event says so. They may be on
-/// their way as well: a drain ends behind them.
-fn look(client: &mut Client, receiver: ReceiverId, received: u64, granted: &mut Granted) -> Result<()> {
-    let Ok(mut receiver) = client.peer.connection.receiver(receiver) else { return Ok(()) };
-    if !granted.is_draining && granted.ahead(received) > receiver.credit().into() {
-        granted.is_draining = true;
-        unless_late(receiver.drain())?;
-    }
-    Ok(())
-}
-
-/// Fails if a filter that was asked for is not in force.
-fn check_filters(client: &Client, receiver: ReceiverId, filters: &[Filter]) -> Result<()> {
-    // If the link is gone, an event with the reason is queued.
-    let Ok(link) = client.peer.connection.receiver_ref(receiver) else { return Ok(()) };
-    let source = link.remote_attach().and_then(|attach| attach.source);
-    wanted::check(filters, source.and_then(|source| source.filter).as_ref())
-}
-
-/// Asks for a round of messages and a drain behind it. Returns true if more messages are due.
-fn drain(client: &mut Client, receiver: ReceiverId, arguments: &Arguments, received: u64) -> Result<bool> {
-    let due = arguments.due(received);
-    let Ok(mut receiver) = client.peer.connection.receiver(receiver) else { return Ok(true) };
-    if due > 0 {
-        unless_late(receiver.set_credit(due).and_then(|()| receiver.drain()))?;
-    }
-    Ok(due > 0)
-}
-
-fn receive(
-    client: &mut Client,
-    place: &Place,
-    arguments: &Arguments,
-    received: &mut u64,
-    printer: &mut Printer,
-    bar: &ProgressBar,
-) -> Result<()> {
-    let mode = if arguments.settled { SenderSettleMode::Settled } else { SenderSettleMode::Mixed };
-    let filters = arguments.wanted.filters()?;
-    let source = wanted::source(&place.address, &filters);
-    let config = ReceiverConfig::new().source(source).target(Target::default()).snd_settle_mode(mode);
-    let receiver = client.session()?.attach_receiver(config)?;
-    let timeout = arguments.timeout.map(Duration::from_millis);
-    let mut until = timeout.map(|timeout| Instant::now() + timeout);
-    let mut more = arguments.due(0) > 0;
-    // The number of messages received when the last drain was asked for.
-    let mut round = 0_u64;
-    let mut is_open = false;
-    let mut has_settled = arguments.settled;
-    let mut granted = Granted::default();
-    while more {
-        let mut event = client.poll_event()?;
-        if event.is_none() {
-            // Before it waits. The peer has no part in the time that this takes.
-            let before = Instant::now();
-            printer.flush(client)?;
-            until = until.map(|until| until + before.elapsed());
-            let look = (is_open && !arguments.drain).then(|| Instant::now() + LOOK);
-            event = client.next_event([until, look].into_iter().flatten().min())?;
-        }
-        if matches!(event, Some(Event::ReceiverOpen { .. })) {
-            is_open = true;
-            check_filters(client, receiver, &filters)?;
-        }
-        match event {
-            Some(Event::ReceiverOpen { .. }) if arguments.drain => {
-                more = drain(client, receiver, arguments, *received)?;
+    /// Receives messages until no more are due.
+    fn run(&mut self) -> Result<()> {
+        let timeout = self.arguments.timeout.map(Duration::from_millis);
+        let mut until = timeout.map(|timeout| Instant::now() + timeout);
+        let mut more = self.due() > 0;
+        while more {
+            let mut event = self.client.poll_event()?;
+            if event.is_none() {
+                // Before it waits. The peer has no part in the time that this takes.
+                let before = Instant::now();
+                self.printer.flush(self.client)?;
+                until = until.map(|until| until + before.elapsed());
+                let look = (self.is_open && !self.arguments.drain).then(|| Instant::now() + LOOK);
+                event = self.client.next_event([until, look].into_iter().flatten().min())?;
             }
-            Some(Event::ReceiverOpen { .. }) => {
-                more = top_up(client, receiver, arguments, *received, &mut granted)?;
-            }
-            Some(Event::Delivery { receiver, delivery }) => {
-                *received += 1;
-                bar.set_position(*received);
-                has_settled |= delivery.settled;
-                printer.print(client, receiver, delivery)?;
-                until = timeout.map(|timeout| Instant::now() + timeout);
-                more = top_up(client, receiver, arguments, *received, &mut granted)?;
-            }
-            Some(Event::ReceiverDrained { timed_out, .. }) if !arguments.drain => {
-                granted.is_draining = false;
-                if !timed_out {
-                    granted.total = *received;
+            more = match event {
+                Some(event) => {
+                    let is_delivery = matches!(event, Event::Delivery { .. });
+                    let more = self.on_event(event)?;
+                    if is_delivery {
+                        until = timeout.map(|timeout| Instant::now() + timeout);
+                    }
+                    more
                 }
-                more = top_up(client, receiver, arguments, *received, &mut granted)?;
+                None => self.on_silence(until)?,
+            };
+        }
+        Ok(())
+    }
+
+    /// Handles an event. Returns true if more messages are due.
+    fn on_event(&mut self, event: Event) -> Result<bool> {
+        match event {
+            Event::ReceiverOpen { .. } => {
+                self.is_open = true;
+                self.check_filters()?;
+                self.ask_for_more()
             }
-            Some(Event::ReceiverDrained { timed_out: true, .. }) => {
-                let what = format!("no end of the drain in {} ms", arguments.drain_timeout);
-                return Err(about(what, "raise --drain-timeout, or see the peer's log"));
+            Event::Delivery { receiver, delivery } => {
+                self.take(receiver, delivery)?;
+                self.top_up()
+            }
+            Event::ReceiverDrained { timed_out, .. } if !self.arguments.drain => {
+                self.is_draining = false;
+                if !timed_out {
+                    self.granted = self.received;
+                }
+                self.top_up()
+            }
+            Event::ReceiverDrained { timed_out: true, .. } => {
+                let what = format!("no end of the drain in {} ms", self.arguments.drain_timeout);
+                Err(about(what, "raise --drain-timeout, or see the peer's log"))
             }
             // Credit left unused means that the sender has no more messages.
-            Some(Event::ReceiverDrained { receiver, .. }) => {
-                let used_up = *received >= round.saturating_add(arguments.due(round).into());
-                round = *received;
-                more = used_up && drain(client, receiver, arguments, *received)?;
+            Event::ReceiverDrained { .. } => {
+                let asked = u64::from(self.arguments.due(self.round));
+                let is_used_up = self.received >= self.round.saturating_add(asked);
+                self.round = self.received;
+                Ok(is_used_up && self.drain()?)
             }
-            Some(event) => check_open(&event)?,
-            None if client.peer.connection.is_closed() => {
-                return Err(about("the connection is over", "start it again"));
-            }
-            None if !is_open => {
-                let waited = arguments.timeout.unwrap_or_default();
-                let what = format!("the link was not opened in {waited} ms");
-                return Err(about(what, "raise --timeout, or see the peer's log"));
-            }
-            None if until.is_none_or(|until| Instant::now() < until) => {
-                look(client, receiver, *received, &mut granted)?;
-            }
-            None => {
-                stop(client, receiver, has_settled, received, printer)?;
-                if arguments.drain {
-                    let waited = arguments.timeout.unwrap_or_default();
-                    let what = format!("no message in {waited} ms, and no end");
-                    return Err(about(what, "raise --timeout, or see the peer's log"));
-                }
-                break;
-            }
+            event => check_open(&event).map(|()| true),
         }
     }
-    Ok(())
-}
 
-/// Takes the credit back, and takes what has been sent on it: nobody else gets messages that are settled. It is no error if
-/// the peer does not say when that is over, unless it `has_settled` messages before.
-fn stop(
-    client: &mut Client,
-    receiver: ReceiverId,
-    mut has_settled: bool,
-    received: &mut u64,
-    printer: &mut Printer,
-) -> Result<()> {
-    // If the link is gone, an event with the reason is queued.
-    if let Ok(mut link) = client.peer.connection.receiver(receiver) {
-        unless_late(link.set_credit(0).and_then(|()| link.drain()))?;
+    /// Handles the time without an event, which may be too long now. Returns true if more messages are due.
+    fn on_silence(&mut self, until: Option<Instant>) -> Result<bool> {
+        let waited = self.arguments.timeout.unwrap_or_default();
+        let advice = "raise --timeout, or see the peer's log";
+        if self.client.peer.connection.is_closed() {
+            return Err(about("the connection is over", "start it again"));
+        }
+        if !self.is_open {
+            return Err(about(format!("the link was not opened in {waited} ms"), advice));
+        }
+        if until.is_none_or(|until| Instant::now() < until) {
+            return self.look().map(|()| true);
+        }
+        self.stop()?;
+        if self.arguments.drain {
+            return Err(about(format!("no message in {waited} ms, and no end"), advice));
+        }
+        Ok(false)
     }
-    let until = Instant::now() + STOP;
-    loop {
-        let failed = match client.next_event(Some(until))? {
-            Some(Event::Delivery { receiver, delivery }) => {
-                *received += 1;
-                has_settled |= delivery.settled;
-                printer.print(client, receiver, delivery)?;
-                continue;
+
+    fn due(&self) -> u32 {
+        self.arguments.due(self.received)
+    }
+
+    /// Returns the number of messages that are on their way, or that may still be sent. `Receiver::credit` would leave out
+    /// those that wait for this program.
+    fn ahead(&self) -> u64 {
+        self.granted.saturating_sub(self.received)
+    }
+
+    fn take(&mut self, receiver: ReceiverId, delivery: Delivery) -> Result<()> {
+        self.received += 1;
+        self.bar.set_position(self.received);
+        self.has_settled |= delivery.settled;
+        self.printer.print(self.client, receiver, delivery)
+    }
+
+    fn ask_for_more(&mut self) -> Result<bool> {
+        if self.arguments.drain { self.drain() } else { self.top_up() }
+    }
+
+    /// Tops up the credit when half is used. Returns true if more messages are due.
+    fn top_up(&mut self) -> Result<bool> {
+        let (due, ahead) = (self.due(), self.ahead());
+        // If the link is gone, an event with the reason is queued.
+        let Ok(mut receiver) = self.client.peer.connection.receiver(self.receiver) else { return Ok(true) };
+        if !self.arguments.drain && !self.is_draining && due > 0 && ahead <= u64::from(due / 2) {
+            let more = u64::from(due) - ahead;
+            self.granted += more;
+            unless_late(receiver.add_credit(u32::try_from(more).unwrap_or(u32::MAX)))?;
+        }
+        Ok(due > 0)
+    }
+
+    /// Asks for a round of messages and a drain behind it. Returns true if more messages are due.
+    fn drain(&mut self) -> Result<bool> {
+        let due = self.due();
+        let Ok(mut receiver) = self.client.peer.connection.receiver(self.receiver) else { return Ok(true) };
+        if due > 0 {
+            unless_late(receiver.set_credit(due).and_then(|()| receiver.drain()))?;
+        }
+        Ok(due > 0)
+    }
+
+    /// Asks for a drain if credit was used up by messages that their sender has aborted, of which no event says so. They may
+    /// be on their way as well: a drain ends behind them.
+    fn look(&mut self) -> Result<()> {
+        let ahead = self.ahead();
+        let Ok(mut receiver) = self.client.peer.connection.receiver(self.receiver) else { return Ok(()) };
+        if !self.arguments.drain && !self.is_draining && ahead > receiver.credit().into() {
+            self.is_draining = true;
+            unless_late(receiver.drain())?;
+        }
+        Ok(())
+    }
+
+    /// Fails if a filter that was asked for is not in force.
+    fn check_filters(&self) -> Result<()> {
+        // If the link is gone, an event with the reason is queued.
+        let Ok(link) = self.client.peer.connection.receiver_ref(self.receiver) else { return Ok(()) };
+        let source = link.remote_attach().and_then(|attach| attach.source);
+        wanted::check(&self.filters, source.and_then(|source| source.filter).as_ref())
+    }
+
+    /// Takes the credit back, and takes what has been sent on it: nobody else gets messages that are settled. It is no error
+    /// if the peer does not say when that is over, unless there were such messages.
+    fn stop(&mut self) -> Result<()> {
+        // If the link is gone, an event with the reason is queued.
+        if let Ok(mut link) = self.client.peer.connection.receiver(self.receiver) {
+            unless_late(link.set_credit(0).and_then(|()| link.drain()))?;
+        }
+        let until = Instant::now() + STOP;
+        loop {
+            let done = match self.client.next_event(Some(until))? {
+                Some(Event::Delivery { receiver, delivery }) => {
+                    self.take(receiver, delivery)?;
+                    continue;
+                }
+                Some(Event::ReceiverDrained { timed_out: false, .. }) => return Ok(()),
+                Some(Event::ReceiverDrained { .. }) | None => {
+                    Err(about("settled messages may be on their way", "the peer ends no drain: see its log"))
+                }
+                Some(event) => check_open(&event),
+            };
+            match done {
+                Ok(()) => {}
+                Err(_) if !self.has_settled => return Ok(()),
+                Err(error) => return Err(error),
             }
-            Some(Event::ReceiverDrained { timed_out: false, .. }) => return Ok(()),
-            Some(Event::ReceiverDrained { .. }) | None => {
-                Err(about("settled messages may be on their way", "the peer ends no drain: see its log"))
-            }
-            Some(event) => check_open(&event),
-        };
-        match failed {
-            Ok(()) => {}
-            Err(_) if !has_settled => return Ok(()),
-            failed => return failed,
         }
     }
 }
@@ -294,11 +325,12 @@ fn run(arguments: &Arguments) -> Result<()> {
     let place = Place::parse(&arguments.connect.url)?;
     let timeouts = Timeouts::default().drain(Duration::from_millis(arguments.drain_timeout));
     let mut client = Client::connect(&place, &arguments.connect, "receive", timeouts, arguments.timeout)?;
-    let (mut received, start) = (0, Instant::now());
+    let start = Instant::now();
     let mut printer = Printer::new(arguments.quiet)?;
     // Nothing is drawn unless standard error is a terminal.
     let bar = ProgressBar::with_draw_target(arguments.count, ProgressDrawTarget::stderr());
-    let done = receive(&mut client, &place, arguments, &mut received, &mut printer, &bar);
+    let reception = Reception::new(&mut client, &place, arguments, &mut printer, &bar);
+    let done = reception.and_then(|mut reception| reception.run());
     // Messages that came before an error are printed and accepted; the first error is the reason.
     let flushed = printer.flush(&mut client);
     let done = done.and(flushed);
