@@ -4,6 +4,7 @@
 //! `growth INPUT SIZE TIMES` handles an input of SIZE bytes TIMES times; `growth --list` prints the inputs.
 
 mod messages;
+mod observed;
 mod wire;
 
 use std::{env, process::ExitCode};
@@ -19,7 +20,7 @@ struct Input {
 }
 
 fn inputs() -> Vec<Input> {
-    wire::inputs().into_iter().chain(messages::inputs()).collect()
+    wire::inputs().into_iter().chain(observed::inputs()).chain(messages::inputs()).collect()
 }
 
 /// Makes the input once, whatever `times` is.

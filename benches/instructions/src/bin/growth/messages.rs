@@ -114,7 +114,8 @@ fn batches(size: usize) -> Work {
     // The number of sections has a limit, so a long batch has long messages.
     let count = (size / 11 + 1).min(9000);
     let mut batch = Batch::new(None);
-    (0..count).for_each(|_| batch.push(Message::builder().data(vec![0; size / count]).build()).expect("room"));
+    (0..count)
+        .for_each(|_| batch.push(Message::builder().data(vec![0; size / count]).build()).expect("room"));
     let payload = cut(&batch.build().expect("messages").into_bytes(), 3);
     let options = ParseOptions { max_sections: u32::MAX, ..ParseOptions::default() };
     Box::new(move || {

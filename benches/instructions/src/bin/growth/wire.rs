@@ -38,7 +38,7 @@ fn input(name: &'static str, begin: fn(&mut Vec<u8>), repeat: fn(u32, &mut Vec<u
     Input { name, prepare: Box::new(prepare) }
 }
 
-fn frame(channel: u16, body: &impl Encode, payload: &[u8], into: &mut Vec<u8>) {
+pub fn frame(channel: u16, body: &impl Encode, payload: &[u8], into: &mut Vec<u8>) {
     let body = to_vec(body);
     let size = u32::try_from(8 + body.len() + payload.len()).expect("a small frame");
     into.extend_from_slice(&size.to_be_bytes());
@@ -50,7 +50,7 @@ fn frame(channel: u16, body: &impl Encode, payload: &[u8], into: &mut Vec<u8>) {
 
 fn nothing(_: &mut Vec<u8>) {}
 
-fn our_begin() -> Begin {
+pub fn our_begin() -> Begin {
     Begin { incoming_window: 1 << 20, outgoing_window: 1 << 20, ..Begin::default() }
 }
 
@@ -58,7 +58,7 @@ fn session(into: &mut Vec<u8>) {
     frame(0, &our_begin(), &[], into);
 }
 
-fn attach(name: String, handle: u32, role: Role) -> Attach {
+pub fn attach(name: String, handle: u32, role: Role) -> Attach {
     Attach {
         name: name.into(),
         handle: Handle::new(handle),
@@ -123,7 +123,7 @@ fn dispositions(number: u32, into: &mut Vec<u8>) {
     frame(0, &disposition, &[], into);
 }
 
-fn transfer(number: u32) -> Transfer {
+pub fn transfer(number: u32) -> Transfer {
     Transfer {
         handle: Handle::new(0),
         delivery_id: Some(number.into()),
