@@ -161,9 +161,12 @@ impl<'a> Decoder<'a> {
     /// Returns the bytes as a value of their own: shared with the source, or copied.
     #[inline]
     pub(crate) fn share(&self, bytes: &[u8]) -> Bytes {
-        match self.shared {
-            Some(source) => source.slice_ref(bytes),
-            None => Bytes::copy_from_slice(bytes),
+        let Some(source) = self.shared else { return Bytes::copy_from_slice(bytes) };
+        let start = bytes.as_ptr().addr().wrapping_sub(source.as_ptr().addr());
+        match start.checked_add(bytes.len()) {
+            Some(end) if end <= source.len() => source.slice(start..end),
+            // A caller of `value` may pass bytes of its own.
+            _ => Bytes::copy_from_slice(bytes),
         }
     }
 

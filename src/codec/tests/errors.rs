@@ -85,3 +85,14 @@ fn binaries_longer_than_their_type_allows() {
         Err((DecodeErrorKind::TooLong("transaction-id"), 1))
     );
 }
+
+/// `Decoder::value` is public, and takes any bytes.
+#[test]
+fn bytes_of_another_source_are_copied() {
+    let (source, other) = (bytes("00").repeat(100).into(), bytes("a0026162"));
+    let mut decoder = Decoder::new(&source, DecodeLimits::DEFAULT);
+    let (value, rest) = decoder.value::<Bytes>(&other).unwrap();
+    assert_eq!((&value[..], rest), (&b"ab"[..], &[][..]));
+    assert_eq!(decoder.value::<Bytes>(&other[1..]), None);
+    assert!(decoder.take_error::<Bytes>().offset <= source.len());
+}
