@@ -23,7 +23,8 @@ use std::{
 
 use advice::{AnyError, about};
 use amqp_proto::{
-    Connection, ConnectionConfig, CreditPolicy, Event, Progress, ReceiverConfig, SenderConfig, SessionConfig,
+    Cause, Connection, ConnectionConfig, CreditPolicy, Event, Progress, ReceiverConfig, SenderConfig,
+    SessionConfig,
     extensions::websocket::SUBPROTOCOL,
     message::{Message, ParseOptions},
     sasl::Mechanism,
@@ -210,12 +211,10 @@ fn show(who: &str, event: &Event) -> Result<()> {
     let detail = event.error_detail();
     let shown = detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
     writeln!(io::stdout(), "{who} {}{shown}", event.name())?;
-    match event {
-        Event::ConnectionError(failure)
-        | Event::SessionError { failure, .. }
-        | Event::SenderError { failure, .. }
-        | Event::ReceiverError { failure, .. } => Err(about(event.name(), (**failure).clone())),
-        _ => Ok(()),
+    // The connection's own event follows those of its children, and has the reason.
+    match event.failure().filter(|failure| failure.cause != Cause::Parent) {
+        Some(failure) => Err(about(event.name(), failure.clone())),
+        None => Ok(()),
     }
 }
 

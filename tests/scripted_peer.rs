@@ -198,6 +198,9 @@ fn each_frame_has_the_answer_that_accepts_it() {
     let flow = |flow: Flow| answers(Expect::flow(), &frames::frame(3, &flow));
     assert_eq!(flow(frames::link_flow(1, 5)), [""; 0]);
     assert_eq!(flow(Flow { echo: true, ..frames::flow() }), ["FLOW@3 next=0 window=100"]);
+    // 2.7.4: it has not received more than was sent.
+    let later = Flow { echo: true, next_outgoing_id: 0x8000_0001.into(), ..frames::flow() };
+    assert_eq!(flow(later), ["FLOW@3 next=2147483649 window=100"]);
     let counted = Flow { echo: true, delivery_count: Some(9.into()), ..frames::link_flow(1, 5) };
     assert_eq!(flow(counted), ["FLOW@3 1 count=9 credit=0"]);
 

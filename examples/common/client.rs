@@ -214,16 +214,9 @@ impl Client {
 
 /// Returns the error of an `*_ERROR` event, unless the next one has the reason.
 pub fn check(event: &Event) -> Result<()> {
-    match event {
-        Event::ConnectionError(failure)
-        | Event::SessionError { failure, .. }
-        | Event::SenderError { failure, .. }
-        | Event::ReceiverError { failure, .. }
-            if failure.cause != Cause::Parent =>
-        {
-            Err(about(event.name(), (**failure).clone()))
-        }
-        _ => Ok(()),
+    match event.failure().filter(|failure| failure.cause != Cause::Parent) {
+        Some(failure) => Err(about(event.name(), failure.clone())),
+        None => Ok(()),
     }
 }
 

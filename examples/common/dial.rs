@@ -35,6 +35,10 @@ impl Place {
             "amqps" => (true, 5671),
             other => return Err(about(format!("not an amqp URL but {other}"), FORM)),
         };
+        // They would be left out of the address.
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(about("the URL has a `?` or a `#`", "write %3F or %23 if it is in the address"));
+        }
         let decode = |part: &str| percent_decode_str(part).decode_utf8().map(|text| text.into_owned());
         let host = url.host_str().ok_or_else(|| about("the URL has no host", FORM))?;
         // An address may begin with a slash of its own.

@@ -25,7 +25,7 @@ use std::{
 
 use advice::{AnyError, about};
 use amqp_proto::{
-    CommandError, Connection, ConnectionConfig, Event, LinkId, Progress, ReceiverConfig, SenderConfig,
+    Cause, CommandError, Connection, ConnectionConfig, Event, LinkId, Progress, ReceiverConfig, SenderConfig,
     SenderId, SessionConfig, frame::Chunks, message::Message, sasl::Mechanism,
     spec::delivery_state::DeliveryState,
 };
@@ -142,13 +142,12 @@ impl Job {
                 self.engine.receiver(*receiver)?.accept(delivery.id)?;
                 self.received += 1;
             }
-            Event::ConnectionError(failure)
-            | Event::SessionError { failure, .. }
-            | Event::SenderError { failure, .. }
-            | Event::ReceiverError { failure, .. } => {
-                return Err(about(event.name(), (**failure).clone()));
+            event => {
+                // The connection's own event follows those of its children, and has the reason.
+                if let Some(failure) = event.failure().filter(|failure| failure.cause != Cause::Parent) {
+                    return Err(about(event.name(), failure.clone()));
+                }
             }
-            _ => {}
         }
         if (self.settled, self.received) == (COUNT, COUNT) && self.engine.is_open() {
             self.engine.close(None)?;

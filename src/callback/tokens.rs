@@ -13,7 +13,7 @@ use super::registry::Callback;
 use crate::{
     CommandError, Connection, Event, Instant, SessionConfig, SessionId,
     extensions::cbs::{Cbs, CbsConfig, CbsEvent, Token},
-    types::Str,
+    types::{Escaped, Str},
 };
 
 pub(super) type TokenProvider = Box<dyn FnMut(&str) -> Option<Token>>;
@@ -206,9 +206,10 @@ impl Tokens {
                 }
                 CbsEvent::Refused { audience, status, condition, description } => {
                     self.on_answer(&audience);
+                    let texts = [condition, description].into_iter().flatten();
+                    let texts = texts.map(|text| Escaped(&text).to_string());
                     let status = status.map(|status| status.to_string());
-                    let texts = [status.as_deref(), condition.as_deref(), description.as_deref()];
-                    let texts: Vec<_> = texts.into_iter().flatten().collect();
+                    let texts: Vec<_> = status.into_iter().chain(texts).collect();
                     let why =
                         if texts.is_empty() { "the peer refuses the token".into() } else { texts.join(" ") };
                     self.raise_error(audience, &why);

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::{
-    message::{Message, MessageBuilder, MessageError, NoBody, SimpleValue},
+    frame::Payload,
+    message::{Message, MessageBuilder, MessageError, NoBody, ParseOptions, SimpleValue},
     types::{Str, Value},
 };
 
@@ -160,6 +161,12 @@ fn property(answer: &Message, index: usize) -> Result<Option<SimpleValue>, Messa
 /// Returns the text of a string or a symbol, as memory of its own: a status can outlive the buffer it was read into.
 fn text(value: SimpleValue) -> Option<Str> {
     value.as_str().map(Str::from)
+}
+
+/// Reads the message that an answer is in. Its status is what counts, so the body may be left out, as some senders do
+/// with an empty one.
+pub(super) fn parse_answer(payload: Payload) -> Result<Message, MessageError> {
+    Message::parse(payload, &ParseOptions { body_required: false, ..ParseOptions::default() })
 }
 
 /// Returns the texts of a list or an array, an empty one for each value that is no text.

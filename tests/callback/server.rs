@@ -131,6 +131,7 @@ impl Server {
             _ if self.answers.is_none() => return, // A set-token is answered by its outcome.
             Some("silent") => return,
             Some("bad") => Status::new(401).condition("amqp:unauthorized-access").description("no"),
+            Some("rude") => Status::new(401).condition("a\u{1b}[2Jb").description("c\u{202e}d\ne"),
             _ => Status::new(202),
         };
         let reply = status.reply(&request, StatusSpelling::Hyphenated).unwrap().value(Value::Null).build();

@@ -122,6 +122,15 @@ fn renewal_is_asked_for_at_its_time_and_not_before() {
     assert_eq!(harness.log().len(), 1);
 }
 
+/// They reached the terminal of whoever prints errors.
+#[test]
+fn controls_in_the_texts_of_a_refusal_are_escaped() {
+    let mut harness = Harness::default();
+    let _connection = authorized(&mut harness, &["rude"]);
+    let refused = format!("connection TOKEN_ERROR {ORDERS}: 401 a\\u{{1b}}[2Jb c\\u{{202e}}d\\ne");
+    assert_eq!(harness.take_log().last(), Some(&refused));
+}
+
 #[test]
 fn refused_renewal_is_an_error_and_the_token_expires_in_its_time() {
     let mut harness = Harness::default();

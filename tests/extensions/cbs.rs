@@ -2,12 +2,12 @@
 
 use crate::support::*;
 use amqp_proto::{
-    CommandError, Connection, ConnectionConfig, Instant, SessionConfig,
+    CommandError, Connection, ConnectionConfig, Instant, SendOptions, SessionConfig,
     extensions::{
         RequestConfig, RequestFailure, Status, StatusSpelling,
         cbs::{Cbs, CbsConfig, CbsEvent, CbsForm, Token},
     },
-    message::Message,
+    message::{Message, SectionKind},
     spec::{
         definitions::{AmqpError, ErrorCondition},
         delivery_state::{DeliveryState, Rejected},
@@ -205,6 +205,20 @@ fn answer_without_a_status_fails_the_token() {
         events(&mut cbs),
         [CbsEvent::Failed { audience: QUEUE.into(), why: RequestFailure::Malformed }]
     );
+}
+
+/// It was no answer at all, and the token waited for its time-out.
+#[test]
+fn answer_without_a_body_counts_by_its_status() {
+    let mut world = World::new();
+    let mut cbs = attach(&mut world, CbsConfig::new("c"));
+    put(&mut world, &mut cbs, Token::sas(QUEUE, "secret"));
+    let reply = Status::new(202).reply(&world.request(0), StatusSpelling::Hyphenated).unwrap();
+    let with_body = Message::try_from(reply.data("").build()).unwrap();
+    let body = with_body.range(SectionKind::Data).unwrap();
+    world.send(with_body.payload().into_bytes().slice(..body.start).into(), &SendOptions::new());
+    world.turn(&mut cbs);
+    assert_eq!(events(&mut cbs), [granted(QUEUE)]);
 }
 
 #[test]

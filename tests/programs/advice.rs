@@ -91,6 +91,7 @@ fn error_of_a_peer_ends_with_what_its_condition_calls_for() {
             &[&url("", "q"), "--sasl", "plain"],
             &["needs a user and a password", "write the URL as amqp://user:password@host/address"],
         ),
+        ("send", &[&url("", "q?colour=blue")], &["`?`", "write %3F or %23 if it is in the address"]),
         ("receive", &["http://127.0.0.1/q"], &["http", "amqp[s]://[user:password@]host[:port]/address"]),
         (
             "receive",

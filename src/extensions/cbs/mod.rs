@@ -17,12 +17,10 @@ use alloc::{
 };
 use core::time::Duration;
 
-use super::{RequestConfig, RequestEvent, RequestFailure, RequestId, Requests, Status};
+use super::{RequestConfig, RequestEvent, RequestFailure, RequestId, Requests, Status, status::parse_answer};
 use crate::{
     CommandError, Connection, Delivery, Event, Failure, Instant, SenderConfig, SessionId,
-    message::{Message, ParseOptions},
-    spec::delivery_state::DeliveryState,
-    types::Str,
+    spec::delivery_state::DeliveryState, types::Str,
 };
 
 /// Something that happened to a [`Cbs`].
@@ -274,7 +272,7 @@ impl Cbs {
     }
 
     fn on_answer(&mut self, id: RequestId, delivery: &Delivery) {
-        let answer = Message::parse(delivery.payload.clone(), &ParseOptions::default());
+        let answer = parse_answer(delivery.payload.clone());
         let status = answer.ok().and_then(|answer| Status::read(&answer).ok());
         let Some((audience, put)) = self.take_put(id) else { return };
         match status {

@@ -6,10 +6,10 @@ use super::operation::ATTRIBUTE_NAMES;
 use crate::{
     extensions::{
         Status, StatusError,
-        status::{items, texts},
+        status::{items, parse_answer, texts},
     },
     frame::Payload,
-    message::{Message, ParseOptions},
+    message::Message,
     types::{Map, Str, Value},
 };
 
@@ -29,7 +29,7 @@ impl Response {
     /// # Errors
     /// [`StatusError`] if the message is malformed or has no status code.
     pub fn parse(payload: Payload) -> Result<Self, StatusError> {
-        let message = Message::parse(payload, &ParseOptions::default())?;
+        let message = parse_answer(payload)?;
         Ok(Self { status: Status::read(&message)?, message })
     }
 

@@ -6,9 +6,9 @@ use core::fmt;
 use bytes::Bytes;
 
 use crate::{
-    extensions::StatusError,
+    extensions::{StatusError, status::parse_answer},
     frame::Payload,
-    message::{DataBody, Message, MessageBuilder, MessageError, ParseOptions, ValueBody},
+    message::{DataBody, Message, MessageBuilder, MessageError, ValueBody},
     types::{Str, Value},
 };
 
@@ -156,7 +156,7 @@ impl Response {
     /// # Errors
     /// [`StatusError`] if the message is malformed, or if its subject is not a status.
     pub fn parse(payload: Payload) -> Result<Self, StatusError> {
-        let message = Message::parse(payload, &ParseOptions::default())?;
+        let message = parse_answer(payload)?;
         message.validate()?;
         let properties = message.properties()?.unwrap_or_default();
         let status = properties.subject.and_then(|status| status.parse().ok());

@@ -15,11 +15,11 @@ use alloc::{
 };
 use core::time::Duration;
 
-use super::link_of;
+use super::{link_of, status::parse_answer};
 use crate::{
     Cause, CommandError, Connection, Delivery, DeliveryId, Event, Failure, Instant, LinkId, ReceiverConfig,
     ReceiverId, SendOptions, SenderConfig, SenderId, SessionId,
-    message::{HasBody, Message, MessageBuilder, MessageIdRef, ParseOptions},
+    message::{HasBody, MessageBuilder, MessageIdRef},
     spec::{
         definitions::ErrorCondition,
         delivery_state::DeliveryState,
@@ -421,7 +421,7 @@ impl Requests {
         if delivery.message_format != MESSAGE_FORMAT {
             return None;
         }
-        let message = Message::parse(delivery.payload.clone(), &ParseOptions::default()).ok()?;
+        let message = parse_answer(delivery.payload.clone()).ok()?;
         let id = message.properties_ref().ok()??.correlation_id?;
         // Compared by value: some peers turn a string into a binary.
         let text = match id {

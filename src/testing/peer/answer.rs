@@ -74,6 +74,8 @@ impl Answer for Flow {
             delivery_count: received.delivery_count,
             ..link_flow(handle.get(), 0)
         });
+        // All that was sent before it has arrived.
+        let answer = Self { next_incoming_id: Some(received.next_outgoing_id), ..answer };
         unless(!received.echo, channel, &answer)
     }
 }
