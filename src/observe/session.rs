@@ -364,7 +364,10 @@ impl Session {
         let progress = link.on_transfer(from, transfer, payload, now, broken);
         match progress {
             Progress::Begun(Begun { id: number, tag }) => {
+                // A number that is used twice is that of the new delivery alone.
+                self.settle(from, number.get(), number.get());
                 if let Some(end) = self.ends.get_mut(from)
+                    && let Some(link) = self.links.get_mut(&id)
                     && end.unsettled.len() < limits.max_unsettled
                 {
                     end.unsettled.insert(number.get(), Unsettled { link: id, tag, since: now });
@@ -442,6 +445,43 @@ impl Session {
             states: Both::from_fn(|side| self.machines.get(side).latest()),
             windows: Both::from_fn(|side| end(side).map(SessionEnd::window).unwrap_or_default()),
             unsettled: Both::from_fn(|side| end(side).map_or(0, |end| end.unsettled.len())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::types::Handle;
+
+    /// A peer could make each number one of two links in turn, and both kept it.
+    #[test]
+    fn number_that_is_used_twice_is_kept_for_the_last_delivery_alone() {
+        let (limits, now, mut broken) = (ObserverLimits::default(), Instant::from_millis(0), Vec::new());
+        let mut session = Session::new(1);
+        session.on_begin(Side::Client, &Begin::default(), 0, now, &mut broken);
+        for handle in [0, 1] {
+            let attach = Attach { handle: Handle::new(handle), role: Role::Sender, ..Attach::default() };
+            session.on_attach(Side::Client, &attach, Some(handle), now, &limits, &mut broken);
+        }
+        let mut tag = 0_u32;
+        for number in 0..100 {
+            for handle in [0, 1] {
+                tag += 1;
+                let transfer = Transfer {
+                    handle: Handle::new(handle),
+                    delivery_id: Some(number.into()),
+                    delivery_tag: Some(tag.into()),
+                    ..Transfer::default()
+                };
+                session.on_transfer(Side::Client, &transfer, 0, now, &limits, &mut broken);
+            }
+            let kept: Vec<_> =
+                session.links.values().map(|link| (link.unsettled.len(), link.tags.len())).collect();
+            assert_eq!(kept, [(0, 0), (1, 1)]);
+            session.settle(Side::Client, number, number);
         }
     }
 }
