@@ -109,8 +109,6 @@ struct Reception<'a> {
     granted: u64,
     /// What is left of the credit is asked back.
     is_draining: bool,
-    /// The number of messages received when the last round of `--drain` began.
-    round: u64,
     /// Messages come settled: nobody else gets those that are on their way.
     has_settled: bool,
 }
@@ -139,7 +137,6 @@ impl<'a> Reception<'a> {
             received: 0,
             granted: 0,
             is_draining: false,
-            round: 0,
             has_settled: arguments.settled,
         })
     }
@@ -198,12 +195,7 @@ impl<'a> Reception<'a> {
                 Err(about(what, "raise --drain-timeout, or see the peer's log"))
             }
             // Credit left unused means that the sender has no more messages.
-            Event::ReceiverDrained { .. } => {
-                let asked = u64::from(self.arguments.due(self.round));
-                let is_used_up = self.received >= self.round.saturating_add(asked);
-                self.round = self.received;
-                Ok(is_used_up && self.drain()?)
-            }
+            Event::ReceiverDrained { unused_credit, .. } => Ok(unused_credit == 0 && self.drain()?),
             event => check_open(&event).map(|()| true),
         }
     }

@@ -78,8 +78,8 @@ fn limits() -> WebSocketConfig {
         .max_write_buffer_size(4 * MESSAGE)
 }
 
-/// Moves bytes between WebSocket and engine and hands events to `handle`, until the connection is closed, which it is after
-/// `patience` at the latest.
+/// Moves bytes between WebSocket and engine and hands events to `handle`, until the connection is closed. That is begun after
+/// `patience` at the latest, and is over [`PATIENCE`] later.
 fn run(
     mut socket: WebSocket<Timed>,
     mut connection: Connection,
@@ -91,30 +91,29 @@ fn run(
     let (mut input, mut progress, mut result) = (BytesMut::new(), Progress::NeedInput, Ok(()));
     // The TCP socket has not taken all of the message that was written last.
     let mut is_behind = false;
-    let (mut closed_at, mut writes) = (None, 0_u32);
+    let (mut has_opened, mut end, mut writes) = (false, None, 0_u32);
     loop {
-        // Until it is closed there always is a deadline, for the idle time-out.
-        let wait = connection.poll_timeout().map_or(PATIENCE, |deadline| deadline.saturating_since(now()));
-        let left = patience
-            .filter(|_| result.is_ok() && connection.is_open())
-            .map(|patience| patience.saturating_sub(start.elapsed()));
+        let patience = patience.filter(|_| result.is_ok() && end.is_none());
+        let left = patience.map(|patience| patience.saturating_sub(start.elapsed()));
         if left.is_some_and(|left| left.is_zero()) {
-            result = Err(about(
-                "the message was not accepted in time",
-                "see the server's log, or raise --timeout",
-            ));
+            let what = if has_opened { "the message was not accepted" } else { "the server did not open" };
+            result = Err(about(format!("{what} in time"), "see the server's log, or raise --timeout"));
             let _ = connection.close(None);
         }
-        let wait = wait.min(left.unwrap_or(wait));
-        socket.get_mut().until = Instant::now() + wait.max(Duration::from_millis(1));
-        if connection.is_closed() {
-            // A peer that does not read keeps nobody.
-            let end = *closed_at.get_or_insert_with(Instant::now) + PATIENCE;
-            if Instant::now() >= end {
-                return result;
-            }
-            socket.get_mut().until = end;
+        has_opened |= connection.is_open();
+        if result.is_err() || (has_opened && !connection.is_open()) {
+            // A peer that does not answer, or does not read, keeps nobody.
+            end.get_or_insert_with(|| Instant::now() + PATIENCE);
         }
+        if end.is_some_and(|end| Instant::now() >= end) {
+            let unclosed = || about("the connection was not closed in time", "see the peer's log");
+            return result.and(if connection.is_closed() { Ok(()) } else { Err(unclosed()) });
+        }
+        // Until it is closed there always is a deadline, for the idle time-out.
+        let wait = connection.poll_timeout().map_or(PATIENCE, |deadline| deadline.saturating_since(now()));
+        let wait = wait.min(left.unwrap_or(wait));
+        let until = Instant::now() + wait.max(Duration::from_millis(1));
+        socket.get_mut().until = end.map_or(until, |end| until.min(end));
         while let Some(event) = connection.poll_event() {
             if let (Ok(()), Err(error)) = (&result, handle(&mut connection, event)) {
                 result = Err(error);
@@ -154,7 +153,7 @@ fn run(
             None => {}
         }
         if connection.is_closed() && !is_behind {
-            finish(socket);
+            finish(socket, end.unwrap_or_else(|| Instant::now() + PATIENCE));
             return result;
         }
         // The engine may have stopped in the middle of a message. The rest goes before new bytes.
@@ -194,9 +193,9 @@ fn unless_closed(error: WebSocketError) -> Result<()> {
     }
 }
 
-/// Closes the WebSocket, and waits until the peer has done so too (RFC 6455, 7.1.1).
-fn finish(mut socket: WebSocket<Timed>) {
-    socket.get_mut().until = Instant::now() + PATIENCE;
+/// Closes the WebSocket, and waits until the peer has done so too (RFC 6455, 7.1.1), or until a time.
+fn finish(mut socket: WebSocket<Timed>, until: Instant) {
+    socket.get_mut().until = until;
     let _ = socket.close(None);
     while socket.read().is_ok() {}
 }

@@ -48,6 +48,12 @@ impl Deref for ConfiguredLimits {
 /// There may be an event for each of as many bytes that may be held.
 const BYTES_PER_EVENT: usize = 2048;
 
+/// As many bytes of answers may wait whatever is held.
+const FEW_ANSWERS: u32 = 64 << 10;
+
+/// Answers up to this size have room made for them beyond that, and no more than they need.
+const LARGE_ANSWER: usize = 64 << 10;
+
 /// There may be this many events however few bytes may be held.
 const LEAST_EVENTS: usize = 16;
 
@@ -404,6 +410,28 @@ impl Context {
         let result = answer(self);
         self.count_answers(before);
         result
+    }
+
+    /// True if answers that the peer has not read leave no room for one more. They repeat what the peer has written, so they
+    /// count with what is held for it.
+    #[inline(always)]
+    pub(crate) fn lacks_room_for_answer(&mut self) -> bool {
+        self.outbox.counted_answers() > FEW_ANSWERS && !self.make_room_for_answer()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room_for_answer(&mut self) -> bool {
+        if !self.outbox.has_answers() {
+            return true;
+        }
+        let answers = usize::try_from(self.outbox.counted_answers()).unwrap_or(usize::MAX);
+        let has_room = self.account.has_reserve_for(answers);
+        if has_room {
+            let answer = usize::try_from(self.max_frame_size).unwrap_or(usize::MAX);
+            self.outbox.reserve(answer.min(LARGE_ANSWER));
+        }
+        has_room
     }
 
     /// Counts as answers what has been written since there were these bytes in the outbox, and these of updates.

@@ -124,12 +124,37 @@ fn drain_ends_when_the_sender_relinquishes_its_credit() {
     pair.client.sender(sender).unwrap().drained().unwrap();
     assert_eq!(pair.client.sender(sender).unwrap().send(2_u32, b"x".as_slice()), Err(CommandError::NoCredit));
     pair.run();
-    assert_eq!(names(&pair.server_events()), ["DELIVERY", "RECEIVER_DRAINED"]);
+    let events = pair.server_events();
+    assert_eq!(names(&events), ["DELIVERY", "RECEIVER_DRAINED"]);
+    assert_eq!(events[1], Event::ReceiverDrained { receiver, unused_credit: 4, timed_out: false });
     assert_eq!(pair.server.receiver(receiver).unwrap().credit(), 0);
     // The two ends agree on the count: new credit is worth what it says.
     pair.server.receiver(receiver).unwrap().set_credit(2).unwrap();
     pair.run();
     assert_eq!(pair.client.sender(sender).unwrap().credit(), 2);
+}
+
+/// An application took credit that an aborted message had used for the sign that there are no more messages.
+#[test]
+fn drain_whose_credit_is_used_up_by_aborted_messages_leaves_none_unused() {
+    let Linked { mut pair, sender, receiver, .. } = Linked::new(SenderConfig::to("q"), ReceiverConfig::new());
+    for unused in [0_u32, 1] {
+        let mut link = pair.server.receiver(receiver).unwrap();
+        link.set_credit(2 + unused).and_then(|()| link.drain()).unwrap();
+        pair.run();
+        for tag in 0..2 {
+            let mut link = pair.client.sender(sender).unwrap();
+            let delivery = link.send_streaming(10 * unused + tag, &SendOptions::new()).unwrap();
+            link.write(delivery, Bytes::from_static(b"part")).unwrap();
+            pair.run();
+            pair.client.sender(sender).unwrap().abort(delivery).unwrap();
+            pair.run();
+        }
+        let _ = pair.client.sender(sender).unwrap().drained();
+        pair.run();
+        let drained = Event::ReceiverDrained { receiver, unused_credit: unused, timed_out: false };
+        assert_eq!(pair.server_events(), [drained]);
+    }
 }
 
 #[test]

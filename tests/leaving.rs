@@ -272,7 +272,10 @@ fn drain_without_an_answer_revokes_the_credit() {
     pair.client.sender(sender).unwrap().send(1_u32, b"late".as_slice()).unwrap();
     pair.now += 3000;
     pair.server.handle_timeout(Instant::from_millis(pair.now));
-    assert_eq!(pair.server_events(), [Event::ReceiverDrained { receiver, timed_out: true }]);
+    assert_eq!(
+        pair.server_events(),
+        [Event::ReceiverDrained { receiver, unused_credit: 0, timed_out: true }]
+    );
     assert_eq!(pair.server.receiver(receiver).unwrap().credit(), 0);
     pair.run();
     assert_eq!(names(&pair.server_events()), ["DELIVERY"]);
@@ -297,7 +300,10 @@ fn drain_without_an_answer_leaves_the_policy_its_credit() {
     pair.run();
     pair.now += 3000;
     pair.server.handle_timeout(Instant::from_millis(pair.now));
-    assert_eq!(pair.server_events(), [Event::ReceiverDrained { receiver, timed_out: true }]);
+    assert_eq!(
+        pair.server_events(),
+        [Event::ReceiverDrained { receiver, unused_credit: 0, timed_out: true }]
+    );
     assert_eq!(pair.server.receiver(receiver).unwrap().credit(), 10);
     pair.run();
     assert_eq!(pair.client.sender(sender).unwrap().credit(), 10);

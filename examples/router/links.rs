@@ -1,6 +1,9 @@
 //! Links through the router: their requests and their events, each handed to the right [`Route`].
 
-use amqp_proto::{CommandError, Connection, Event, LinkId, ReceiverId, SenderId, SessionId};
+use amqp_proto::{
+    CommandError, Connection, Event, LinkId, ReceiverId, SenderId, SessionId,
+    spec::definitions::{AmqpError, ErrorCondition},
+};
 
 use crate::{
     configs::{receiver_config, sender_config},
@@ -57,7 +60,11 @@ impl Mirror {
         match event {
             Event::ReceiverOpen { .. } => {
                 let attach = near.receiver_ref(receiver).ok().and_then(|link| link.remote_attach());
-                let _ = far.accept_sender(route.sender, sender_config(attach));
+                let accepted = far.accept_sender(route.sender, sender_config(attach));
+                if let Some(error) = unanswerable(accepted) {
+                    let _ = far.refuse_sender(route.sender, error.clone());
+                    let _ = near.receiver(receiver).and_then(|mut link| link.close(Some(error)));
+                }
             }
             event @ (Event::Delivery { .. } | Event::DeliveryBegun { .. }) => route.take(event),
             Event::DeliveryData { delivery, complete: true, .. } => route.complete(delivery, false),
@@ -102,7 +109,11 @@ impl Mirror {
         let end = match event {
             Event::SenderOpen { .. } => {
                 let attach = near.sender_ref(sender).ok().and_then(|link| link.remote_attach());
-                let _ = far.accept_receiver(receiver, receiver_config(attach));
+                let accepted = far.accept_receiver(receiver, receiver_config(attach));
+                if let Some(error) = unanswerable(accepted) {
+                    let _ = far.refuse_receiver(receiver, error.clone());
+                    let _ = near.sender(sender).and_then(|mut link| link.close(Some(error)));
+                }
                 return;
             }
             Event::SenderReady { .. } => {
@@ -135,6 +146,16 @@ impl Mirror {
                 .or_else(|_| far.receiver(receiver)?.close(error)),
         };
     }
+}
+
+/// Returns the error to refuse a link with whose request cannot be accepted. Otherwise it is accepted, or its end follows.
+fn unanswerable(accepted: Result<(), CommandError>) -> Option<AmqpError> {
+    let condition = match accepted {
+        Err(CommandError::FrameTooLarge { .. }) => ErrorCondition::FrameSizeTooSmall,
+        Err(CommandError::LimitReached(_)) => ErrorCondition::ResourceLimitExceeded,
+        _ => return None,
+    };
+    Some(AmqpError::described(condition, "the answer to the attach does not fit"))
 }
 
 /// Returns the link of an event, if it is one that arrives.

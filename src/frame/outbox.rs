@@ -15,6 +15,9 @@ const BY_REFERENCE: usize = 1024;
 const SMALLEST_BLOCK: usize = 256;
 const LARGEST_BLOCK: usize = 4096;
 
+/// Bytes of room for heads that are kept for the next burst, at most half of what stays.
+const MOST_KEPT: usize = 256 << 10;
+
 /// Bytes of a frame's size, which its header begins with.
 const SIZE: usize = 4;
 
@@ -120,6 +123,17 @@ impl Outbox {
     pub(crate) fn count_updates(&mut self, len: usize, max: usize) {
         let now = self.len();
         self.updates.add(now.saturating_sub(len), self.removed, now, max);
+    }
+
+    /// Returns the bytes of answers that have been counted since none waited.
+    #[inline]
+    pub(crate) fn counted_answers(&self) -> u32 {
+        self.answers.bytes
+    }
+
+    /// True if an answer waits.
+    pub(crate) fn has_answers(&self) -> bool {
+        self.answers.end > self.removed
     }
 
     /// Returns the bytes of updates that have been counted since none waited.
@@ -304,12 +318,21 @@ impl Outbox {
         }
     }
 
-    /// Frees what a burst took, once much less has been written.
+    /// Frees what a burst took, once much less has been written, and at once if it was a large one.
     #[cold]
     #[inline(never)]
     fn shrink(&mut self, written: usize) {
-        if self.heads.capacity() / 8 > written {
-            self.heads.shrink_to(written);
+        let capacity = self.heads.capacity();
+        if capacity / 8 > written || capacity > 2 * MOST_KEPT {
+            self.heads.shrink_to(written.min(MOST_KEPT));
+        }
+    }
+
+    /// Makes room for heads of as many bytes, and no more than an eighth of what there are.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        let len = self.heads.len();
+        if self.heads.capacity().saturating_sub(len) < bytes {
+            self.heads.reserve_exact(bytes.max(len / 8));
         }
     }
 

@@ -1,19 +1,20 @@
 //! The stored part of a link's two attaches, and the attach that answers the peer's (2.6.3).
 
+use alloc::format;
 use core::ops::Range;
 
 use crate::{
     codec::{CompoundEncoder, DecodeLimits, Descriptor, Encode, Encoded, EncodedField, Encoder, format_code},
     config,
     context::Context,
-    error::CommandError,
+    error::{CommandError, ProtocolError},
     spec::{
-        definitions::{ReceiverSettleMode, Role, SenderSettleMode},
-        performatives::Attach,
+        definitions::{ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
+        performatives::{Attach, AttachRef},
         terminus::{Source, Target, TargetArchetype},
         transaction::Coordinator,
     },
-    types::{Handle, SequenceNo, Str},
+    types::{Handle, Quoted, SequenceNo, Str},
 };
 
 /// The name of a link, and the peer's attach. Our own attach is not kept once it has been written.
@@ -256,6 +257,32 @@ impl Encode for AttachReply<'_> {
         optional(&mut list, encoder, (size > 0).then_some(&size));
         list.end(encoder);
     }
+}
+
+/// Bytes of a name with which each answer to an attach fits the smallest frame that a peer can ask for (2.7.1), if it is
+/// bare: it takes up less than 64 bytes beside the name.
+pub(crate) const SHORT_NAME: usize = 448;
+
+/// Fails if the peer's frames have no room for an answer with the link's name (2.8.15 `frame-size-too-small`). Without one
+/// the link could be neither accepted nor refused.
+#[cold]
+#[inline(never)]
+pub(crate) fn check_answer_fits(attach: &AttachRef<'_>, cx: &Context) -> Result<(), ProtocolError> {
+    let answer = Attach {
+        name: attach.name.as_ref().into(),
+        handle: Handle::new(u16::MAX.into()),
+        role: attach.role.opposite(),
+        snd_settle_mode: SenderSettleMode::Settled,
+        rcv_settle_mode: ReceiverSettleMode::Second,
+        initial_delivery_count: Some(SequenceNo::new(u32::MAX)),
+        ..Attach::default()
+    };
+    let max = cx.max_frame_size;
+    Context::check_fits(&answer, max).map_err(|_| {
+        let name = Quoted(attach.name.as_bytes());
+        let why = format!("no answer with the name of link {name} fits the max-frame-size of {max} (2.7.1)");
+        ProtocolError::session(ErrorCondition::FrameSizeTooSmall, &why)
+    })
 }
 
 fn optional<T: Encode>(list: &mut CompoundEncoder, encoder: &mut Encoder<'_>, item: Option<&T>) {

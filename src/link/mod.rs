@@ -7,7 +7,9 @@ mod partial;
 mod receiver;
 mod sender;
 
-pub(crate) use attach::{AttachKind, AttachReply, EchoTermini, LinkIdentity, Termini};
+pub(crate) use attach::{
+    AttachKind, AttachReply, EchoTermini, LinkIdentity, SHORT_NAME, Termini, check_answer_fits,
+};
 pub(crate) use endpoint::{Echo, Link, LinkCommon, LinkKind};
 pub(crate) use partial::{Finished, Part};
 pub(crate) use receiver::{MAX_CREDIT, ReceiverEndpoint, len_u64};

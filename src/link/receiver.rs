@@ -41,6 +41,8 @@ pub(crate) struct ReceiverEndpoint {
     pub(crate) drain: bool,
     /// There is no credit to drain: only the sender's flow ends the drain, behind all that it has sent.
     drains_nothing: bool,
+    /// Credit that the sender has given up since the drain was asked for.
+    pub(crate) unused_credit: u32,
     announced: Announced,
     /// Messages that await credit at the sender, by its last word less those that have come since.
     pub(crate) available: u32,
@@ -103,7 +105,7 @@ impl ReceiverEndpoint {
 
     /// Asks the sender to use the credit or give it up (2.6.7).
     pub(crate) fn start_drain(&mut self) {
-        self.drain = true;
+        (self.drain, self.unused_credit) = (true, 0);
         self.note_barrier();
     }
 
@@ -516,7 +518,9 @@ impl ReceiverEndpoint {
             && let Some(theirs) = flow.delivery_count
             && let Ok(ahead) = u32::try_from(theirs.offset_from(self.delivery_count))
         {
-            self.link_credit = self.link_credit.saturating_sub(ahead);
+            let given_up = ahead.min(self.link_credit);
+            self.link_credit = self.link_credit.saturating_sub(given_up);
+            self.unused_credit = self.unused_credit.saturating_add(given_up);
             self.delivery_count = theirs;
         }
         self.announced.read(flow, self.delivery_count);

@@ -16,7 +16,7 @@ use crate::{
     ids::{LinkId, LinkKey},
     link::{
         AttachKind, AttachReply, EchoTermini, Link, LinkCommon, LinkIdentity, LinkKind, ReceiverEndpoint,
-        SenderEndpoint, Termini,
+        SHORT_NAME, SenderEndpoint, Termini, check_answer_fits,
     },
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode},
@@ -379,6 +379,9 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         let role = attach.role.opposite();
+        if attach.name.as_bytes().len() > SHORT_NAME {
+            check_answer_fits(attach, cx)?;
+        }
         let id = self.place_link(role, cx)?;
         let handle = LinkKey::from(id).handle;
         let mut common = LinkCommon::new(id, LinkIdentity::theirs(body, attach.name.as_bytes()));

@@ -280,7 +280,7 @@ impl SessionEndpoint {
     pub(crate) fn give_up_drain(&mut self, id: ReceiverId, cx: &mut Context) {
         let Ok(link) = self.link(id.into()) else { return };
         if !link.common.end_raised && link.receiver().is_ok_and(ReceiverEndpoint::give_up_drain) {
-            cx.event(Event::ReceiverDrained { receiver: id, timed_out: true });
+            cx.event(Event::ReceiverDrained { receiver: id, unused_credit: 0, timed_out: true });
             self.schedule_link_flow(LinkKey::from(LinkId::from(id)).handle);
         }
     }
@@ -360,7 +360,8 @@ impl SessionEndpoint {
 #[inline]
 pub(super) fn end_drain(id: ReceiverId, receiver: &mut ReceiverEndpoint, cx: &mut Context) {
     if receiver.end_drain() {
+        let unused_credit = receiver.unused_credit;
         cx.timers.cancel(Timer::Drain(id));
-        cx.event(Event::ReceiverDrained { receiver: id, timed_out: false });
+        cx.event(Event::ReceiverDrained { receiver: id, unused_credit, timed_out: false });
     }
 }

@@ -430,6 +430,33 @@ fn receive_gives_more_credit_for_messages_that_were_aborted() {
     assert_eq!((ended.code, ended.out.matches("a body").count()), (Some(0), 2), "{ended:?}");
 }
 
+/// It took the credit that an aborted message had used for the end of the queue.
+#[test]
+fn receive_drains_behind_messages_that_were_aborted() {
+    let (listener, url) = listen("q");
+    let receiving = start("receive", &[&url, "--drain", "--credit", "1"]);
+    let mut server = End::server(&listener);
+    accept_receiver(&mut server);
+    let drain = |event: &Event| match event {
+        Event::SenderDrain { sender } => Some(*sender),
+        _ => None,
+    };
+    let sender = server.until(drain);
+    let mut link = server.connection.sender(sender).unwrap();
+    let aborted = link.send_streaming(0_u32, &amqp_proto::SendOptions::new()).unwrap();
+    link.write(aborted, vec![7; 200_000]).unwrap();
+    echo(&mut server);
+    server.connection.sender(sender).unwrap().abort(aborted).unwrap();
+    server.until(drain);
+    let body = amqp_proto::message::Message::builder().data("a body").build();
+    server.connection.sender(sender).unwrap().send(1_u32, body).unwrap();
+    server.until(drain);
+    server.connection.sender(sender).unwrap().drained().unwrap();
+    wait_for_close(server);
+    let ended = receiving.end();
+    assert_eq!((ended.code, ended.out.matches("a body").count()), (Some(0), 1), "{ended:?}");
+}
+
 /// Credit was given anew for messages that had arrived and were not handled yet. Settled ones beyond the count were lost.
 #[test]
 fn receive_settled_takes_no_more_messages_than_it_prints() {

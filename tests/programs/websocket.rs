@@ -110,6 +110,17 @@ fn server_that_gives_no_credit_is_given_up() {
     assert_eq!(names.last(), Some(&"CONNECTION_CLOSED"));
 }
 
+/// The time-out counted from the open on, and 30 s passed before.
+#[test]
+fn server_that_does_not_open_is_given_up() {
+    let (ended, ()) = against_with(&["--timeout", "300"], |socket| {
+        let mut socket = accept(socket);
+        while socket.read().is_ok() {}
+    });
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("the server did not open in time"), "{ended:?}");
+}
+
 #[test]
 fn message_above_the_bound_ends_the_client_with_the_reason() {
     let (ended, ()) = against(|socket| {

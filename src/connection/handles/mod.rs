@@ -182,6 +182,9 @@ impl Connection {
     }
 }
 
+/// The answers to a peer that does not read them leave no room for one more.
+const NO_ROOM_FOR_ANSWER: CommandError = CommandError::LimitReached("max_held_bytes");
+
 /// Answers the peer's requests for links (2.6.3).
 impl Connection {
     /// Accepts the peer's request for a link that we send on (`SENDER_REQUESTED`). `SENDER_OPEN` follows.
@@ -191,7 +194,9 @@ impl Connection {
     ///
     /// # Errors
     /// [`CommandError::UnknownLink`] if the link's last event has been polled, [`CommandError::IllegalState`] if it has been answered or
-    /// its session is ending, [`CommandError::FrameTooLarge`] if the attach is larger than the peer accepts.
+    /// its session is ending, [`CommandError::FrameTooLarge`] if the attach is larger than the peer accepts: such a link can
+    /// be refused. [`CommandError::LimitReached`] if the peer does not read, and the answers that wait leave no room for one
+    /// more within [`max_held_bytes`](crate::Limits::max_held_bytes): the link can be answered once output has been written.
     pub fn accept_sender(&mut self, id: SenderId, config: SenderConfig) -> Result<(), CommandError> {
         self.accept(id.into(), &config.into())
     }
@@ -213,6 +218,9 @@ impl Connection {
     fn accept(&mut self, id: LinkId, config: &LinkConfig) -> Result<(), CommandError> {
         if self.cx.is_withdrawn(id) {
             return Ok(());
+        }
+        if self.cx.lacks_room_for_answer() {
+            return Err(NO_ROOM_FOR_ANSWER);
         }
         self.link_parts(id)?.run(|session, cx| cx.answering(|cx| session.accept_link(id, config, cx)))
     }
@@ -240,6 +248,9 @@ impl Connection {
             self.cx.remove_events(|event| event.ended_link() == Some(id));
             self.cx.forget_withdrawn(id);
             return Ok(());
+        }
+        if self.cx.lacks_room_for_answer() {
+            return Err(NO_ROOM_FOR_ANSWER);
         }
         let handle = LinkKey::from(id).handle;
         let why = LinkEnd::Refusal(Some(error.into()));

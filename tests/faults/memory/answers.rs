@@ -1,10 +1,10 @@
 //! What a server answers a client is held within the same budget: it was kept beyond any.
 
 use amqp_proto::{
-    ConnectionConfig, Event, Limits, SenderConfig, SessionConfig,
+    CommandError, ConnectionConfig, Event, Limits, LinkId, ReceiverConfig, SenderConfig, SessionConfig,
     frame::ProtocolHeader,
     spec::{
-        definitions::{ErrorCondition, Role},
+        definitions::{AmqpError, ErrorCondition, Role},
         performatives::{Attach, Begin},
     },
     testing::frames,
@@ -89,4 +89,92 @@ fn fb2q_answers_to_attaches_have_a_bound() {
     });
     assert!(fed.connection.is_open() && sessions_failed >= 8, "{sessions_failed}");
     assert!(bytes < (1 << 20) + (1 << 18), "{bytes}");
+}
+
+/// Requests the links of long names that a budget has room for, and returns them with the server.
+fn requests(budget: usize) -> (Fed, Vec<LinkId>) {
+    let limits = Limits::default().max_held_bytes(budget).max_held_bytes_per_session(budget);
+    let config = ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits);
+    let mut fed = Fed::new(config);
+    let opening = [&ProtocolHeader::AMQP.to_bytes()[..], &frames::frame(0, &frames::open())];
+    fed.feed_bytes(&opening.concat());
+    fed.feed_bytes(&frames::frame(0, &frames::begin()));
+    let mut requests = Vec::new();
+    for handle in 0..u32::try_from(budget / 62_000).unwrap() {
+        let role = if handle % 2 == 0 { Role::Sender } else { Role::Receiver };
+        let name = format!("{handle}{}", "x".repeat(60_000));
+        fed.feed_bytes(&frames::frame(0, &frames::attach(&name, handle, role)));
+        requests.extend(fed.events().into_iter().filter_map(|event| match event {
+            Event::SenderRequested { sender, .. } => Some(LinkId::from(sender)),
+            Event::ReceiverRequested { receiver, .. } => Some(LinkId::from(receiver)),
+            _ => None,
+        }));
+    }
+    fed.write();
+    (fed, requests)
+}
+
+fn accept(fed: &mut Fed, link: LinkId) -> Result<(), CommandError> {
+    match link {
+        LinkId::Sender(sender) => fed.connection.accept_sender(sender, SenderConfig::new()),
+        LinkId::Receiver(receiver) => fed.connection.accept_receiver(receiver, ReceiverConfig::new()),
+    }
+}
+
+fn refuse(fed: &mut Fed, link: LinkId) -> Result<(), CommandError> {
+    let error = AmqpError::new(ErrorCondition::NotFound);
+    match link {
+        LinkId::Sender(sender) => fed.connection.refuse_sender(sender, error),
+        LinkId::Receiver(receiver) => fed.connection.refuse_receiver(receiver, error),
+    }
+}
+
+/// The peer's names were in its attaches and in the answers to them, which had no bound if all were given at once.
+#[test]
+fn fb2r_answers_to_links_that_are_given_together_have_a_bound() {
+    for answer in [accept, refuse] {
+        for budget in [1 << 20, 8 << 20] {
+            let mut fed = None;
+            let mut left = Vec::new();
+            let bytes = held(|| {
+                let (mut server, requests) = requests(budget);
+                assert!(requests.len() > budget / 70_000, "{}", requests.len());
+                let full = CommandError::LimitReached("max_held_bytes");
+                left.extend(requests.into_iter().filter(|link| match answer(&mut server, *link) {
+                    Ok(()) => false,
+                    error => {
+                        assert_eq!(error, Err(full));
+                        true
+                    }
+                }));
+                fed = Some(server);
+            });
+            assert!(!left.is_empty());
+            assert!(bytes < (budget + budget / 4) as i64, "{bytes} of {budget}");
+            // All are answered once the peer has read.
+            let mut server = fed.unwrap();
+            while !left.is_empty() {
+                let before = left.len();
+                server.write();
+                left.retain(|link| answer(&mut server, *link).is_err());
+                assert!(left.len() < before, "{} of {budget}", left.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn fb2s_room_for_answers_is_free_once_they_have_been_written() {
+    let mut fed = None;
+    let bytes = held(|| {
+        let (mut server, requests) = requests(8 << 20);
+        for link in requests {
+            let _ = refuse(&mut server, link);
+        }
+        server.write();
+        server.output = Default::default();
+        fed = Some(server);
+    });
+    // The attaches are still held: their detaches have not been answered.
+    assert!(bytes < (8 << 20) + (600 << 10), "{bytes}");
 }

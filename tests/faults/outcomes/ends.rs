@@ -353,3 +353,24 @@ fn fc13b_ending_and_detaching_twice_is_no_error() {
     fed.feed_bytes(&[frame(0, &detach(0, false)), frame(0, &p::End { error: None })].concat());
     assert_eq!(fed.names(), ["SENDER_OPEN", "SENDER_CLOSED", "SESSION_CLOSED"]);
 }
+
+/// Such a link could be neither accepted nor refused.
+#[test]
+fn fa1h_a_link_whose_name_fits_no_answer_ends_its_session() {
+    for (length, fits) in [(449, true), (460, true), (490, false), (600, false)] {
+        let (mut fed, session) = small();
+        let name = "n".repeat(length);
+        fed.feed_bytes(&frame(0, &attach(&name, 0, Role::Sender)));
+        let events = fed.events();
+        if fits {
+            let link = receiver(&events);
+            fed.connection.refuse_receiver(link, AmqpError::new(ErrorCondition::NotFound)).unwrap();
+            continue;
+        }
+        let [Event::SessionError { session: ended, failure }] = &events[..] else { panic!("{events:?}") };
+        assert_eq!((*ended, &failure.error.condition), (session, &ErrorCondition::FrameSizeTooSmall));
+        fed.write();
+        let written = String::from_utf8_lossy(&fed.output);
+        assert!(written.contains("amqp:frame-size-too-small"), "{written}");
+    }
+}
