@@ -24,7 +24,11 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -194,11 +198,15 @@ fn connect(tcp: TcpStream, head: Vec<u8>, arguments: &Arguments) -> Result<()> {
     let down = WebSocket::from_raw_socket(socket.clone(), Role::Server, Some(config));
     let from = Arc::clone(&broker);
     let (ends, ended) = mpsc::channel::<()>();
+    let broker_ended = Arc::new(AtomicBool::new(false));
+    let stops = Arc::clone(&broker_ended);
     let down = thread::spawn(move || {
-        to_page(&from, down);
+        to_page(&from, down, &stops);
         drop(ends);
     });
     let result = to_broker(up, &broker);
+    // Behind the broker's end the page is not read any more, so that it has not closed is no error.
+    let result = if broker_ended.load(Ordering::Acquire) { Ok(()) } else { result };
     // Whatever the reason, the broker sees the end, and closes its side, or has it closed.
     let _ = broker.shutdown(if result.is_ok() { Shutdown::Write } else { Shutdown::Both });
     let _ = ended.recv_timeout(timeout);
@@ -220,15 +228,14 @@ fn to_broker(mut page: WebSocket<Socket>, mut broker: &TcpStream) -> Result<()> 
     }
 }
 
-fn to_page(mut broker: &TcpStream, mut page: WebSocket<Socket>) {
-    let mut block = vec![0; BLOCK];
-    while let Ok(count @ 1..) = broker.read(&mut block) {
-        if page.send(Message::Binary(block[..count].to_vec().into())).is_err() {
-            break;
-        }
+fn to_page(mut broker: &TcpStream, mut page: WebSocket<Socket>, broker_ended: &AtomicBool) {
+    let (mut block, mut takes) = (vec![0; BLOCK], true);
+    while takes && let Ok(count @ 1..) = broker.read(&mut block) {
+        takes = page.send(Message::Binary(block[..count].to_vec().into())).is_ok();
     }
     let _ = page.close(None);
     let _ = page.flush();
+    broker_ended.store(takes, Ordering::Release);
     // Nothing more can be passed on, so nothing more is read, which ends the other thread.
     let _ = page.get_ref().read.shutdown(Shutdown::Read);
 }

@@ -148,14 +148,15 @@ impl Mirror {
     }
 }
 
-/// Returns the error to refuse a link with whose request cannot be accepted. Otherwise it is accepted, or its end follows.
-fn unanswerable(accepted: Result<(), CommandError>) -> Option<AmqpError> {
+/// Returns the error to refuse a session or a link with, if its request cannot be accepted. Otherwise it is, or its end
+/// follows.
+pub fn unanswerable(accepted: Result<(), CommandError>) -> Option<AmqpError> {
     let condition = match accepted {
         Err(CommandError::FrameTooLarge { .. }) => ErrorCondition::FrameSizeTooSmall,
         Err(CommandError::LimitReached(_)) => ErrorCondition::ResourceLimitExceeded,
         _ => return None,
     };
-    Some(AmqpError::described(condition, "the answer to the attach does not fit"))
+    Some(AmqpError::described(condition, "the other end's answer does not fit"))
 }
 
 /// Returns the link of an event, if it is one that arrives.

@@ -9,7 +9,7 @@ use amqp_proto::{
 
 use crate::{
     configs::session_config,
-    links::{receiver_of, sender_of},
+    links::{receiver_of, sender_of, unanswerable},
     route::Route,
 };
 
@@ -51,8 +51,12 @@ impl Mirror {
             Event::ConnectionError(failure) => self.0[side].closed = Some(Some(failure.error.clone())),
             Event::SessionRequested { session } => self.begin(side, near, far, session),
             Event::SessionOpen { session } => {
-                if let Some(other) = self.0[side].sessions.get(&session) {
-                    let _ = far.accept_session(*other, session_config(near, session));
+                if let Some(other) = self.0[side].sessions.get(&session)
+                    && let Some(error) =
+                        unanswerable(far.accept_session(*other, session_config(near, session)))
+                {
+                    let _ = far.refuse_session(*other, error.clone());
+                    let _ = near.session(session).and_then(|mut session| session.end(Some(error)));
                 }
             }
             Event::SessionClosed { session } => drop(self.0[side].ended.insert(session, None)),

@@ -6,7 +6,7 @@ use amqp_proto::{
     CommandError, Connection, DeliveryId, Event, ReceiverId, SenderId,
     spec::{
         definitions::{AmqpError, ErrorCondition},
-        delivery_state::DeliveryState,
+        delivery_state::{DeliveryState, Modified, Rejected},
     },
 };
 
@@ -14,6 +14,9 @@ use crate::{
     credit::{Credit, Flow},
     held::Held,
 };
+
+/// Bytes of a condition that the smallest frame has room for (2.7.1).
+const LONGEST_CONDITION: usize = 255;
 
 /// A link: what the receiver at the near end gets, the sender at the far end sends.
 pub struct Route {
@@ -140,8 +143,8 @@ impl Route {
                 stream.outcome = Some((is_settled, state.cloned()));
                 continue;
             }
-            let link = near.receiver(self.receiver);
-            let _ = link.and_then(|mut link| link.disposition(id, id, is_settled, state.cloned()));
+            let _ =
+                pass_on(state, |state| near.receiver(self.receiver)?.disposition(id, id, is_settled, state));
             if is_settled {
                 self.arrived.remove(&sent);
                 self.sent.remove(&id);
@@ -159,8 +162,7 @@ impl Route {
     ) {
         for (_, sent) in self.sent.range(first..=last) {
             // An error means that it has an outcome.
-            let link = far.sender(self.sender);
-            let _ = link.and_then(|mut link| link.disposition(*sent, *sent, false, state.cloned()));
+            let _ = pass_on(state, |state| far.sender(self.sender)?.disposition(*sent, *sent, false, state));
         }
     }
 
@@ -177,12 +179,38 @@ impl Route {
         }
         let ids: Vec<_> = self.sent.range(first..=last).map(|(id, sent)| (*id, *sent)).collect();
         for (id, sent) in ids {
-            let state = state.filter(|state| state.is_terminal()).cloned();
+            let state = state.filter(|state| state.is_terminal());
             // An error means that it is still being sent. Then it is settled at its end.
-            if far.sender(self.sender).and_then(|mut link| link.settle(sent, state)).is_ok() {
+            if pass_on(state, |state| far.sender(self.sender)?.settle(sent, state)).is_ok() {
                 self.sent.remove(&id);
                 self.arrived.remove(&sent);
             }
         }
+    }
+}
+
+/// Passes on a state, without its details if a frame has no room for them.
+fn pass_on(
+    state: Option<&DeliveryState>,
+    mut pass: impl FnMut(Option<DeliveryState>) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    match pass(state.cloned()) {
+        Err(CommandError::FrameTooLarge { .. }) => pass(state.map(bare)),
+        done => done,
+    }
+}
+
+/// Returns an outcome without what its receiver has added to it, but for the condition.
+fn bare(state: &DeliveryState) -> DeliveryState {
+    match state {
+        DeliveryState::Rejected(rejected) => {
+            let condition = rejected.error.as_ref().map(|error| &error.condition);
+            let condition = condition.filter(|condition| condition.as_str().len() <= LONGEST_CONDITION);
+            Rejected { error: condition.cloned().map(AmqpError::new) }.into()
+        }
+        DeliveryState::Modified(modified) => {
+            Modified { message_annotations: None, ..(**modified).clone() }.into()
+        }
+        other => other.clone(),
     }
 }

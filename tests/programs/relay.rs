@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tungstenite::{client::IntoClientRequest as _, http::HeaderValue};
+use tungstenite::{WebSocket, client::IntoClientRequest as _, http::HeaderValue};
 
 use crate::support::{Running, start};
 
@@ -39,16 +39,42 @@ fn relay_gives_a_request_up_that_comes_byte_by_byte() {
     }
 }
 
+/// Connects a page through the relay to a broker.
+fn connect(port: u16, listener: &TcpListener) -> (WebSocket<TcpStream>, TcpStream) {
+    let mut request = format!("ws://127.0.0.1:{port}/").into_client_request().unwrap();
+    request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("amqp"));
+    let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let (page, _) = tungstenite::client(request, client).unwrap();
+    (page, listener.accept().unwrap().0)
+}
+
+/// Its log had an error for each connection that the broker had ended, as it does after each close of AMQP.
+#[test]
+fn relay_reports_clients_that_end_without_a_close_and_no_others() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (mut relay, port) = relay(&listener);
+    for _ in 0..10 {
+        let (mut page, broker) = connect(port, &listener);
+        drop(broker);
+        while page.read().is_ok() {}
+    }
+    let (page, mut broker) = connect(port, &listener);
+    drop(page);
+    broker.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(broker.read_to_end(&mut Vec::new()).unwrap(), 0);
+    // It reports at the end of its client's thread.
+    thread::sleep(Duration::from_secs(1));
+    relay.kill();
+    let ended = relay.end();
+    assert_eq!(ended.err.lines().count(), 1, "{ended:?}");
+}
+
 /// The slot of a client that had closed was taken until the broker closed too.
 #[test]
 fn relay_waits_for_a_broker_behind_a_closed_client_for_its_time_only() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (_relay, port) = relay(&listener);
-    let mut request = format!("ws://127.0.0.1:{port}/").into_client_request().unwrap();
-    request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("amqp"));
-    let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    let (mut page, _) = tungstenite::client(request, client).unwrap();
-    let (mut broker, _) = listener.accept().unwrap();
+    let (mut page, mut broker) = connect(port, &listener);
     broker.set_read_timeout(Some(PATIENCE)).unwrap();
     page.close(None).unwrap();
     while page.read().is_ok() {}

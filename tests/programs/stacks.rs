@@ -10,13 +10,16 @@ use std::{
 };
 
 use amqp_proto::{
-    Cause, CommandError, ConnectionConfig, DeliveryId, Event, LinkId, ReceiverConfig, SendOptions,
-    SenderConfig, SenderId, SessionConfig,
+    Cause, CommandError, ConnectionConfig, CreditPolicy, DeliveryId, Event, LinkId, ReceiverConfig,
+    SendOptions, SenderConfig, SenderId, SessionConfig,
+    message::Message,
     sasl::Mechanism,
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode},
         delivery_state::DeliveryState,
+        terminus::Target,
     },
+    types::{Fields, Symbol},
 };
 
 use crate::support::{Broker, End, Ended, PATIENCE, number, run};
@@ -64,7 +67,11 @@ impl Router {
     }
 
     fn client(&self) -> End {
-        let config = ConnectionConfig::client("test").sasl(Mechanism::anonymous());
+        self.client_with(ConnectionConfig::client("test"))
+    }
+
+    fn client_with(&self, config: ConnectionConfig) -> End {
+        let config = config.sasl(Mechanism::anonymous());
         let mut end = End::new(TcpStream::connect(self.address).unwrap(), config);
         end.connection.open().unwrap();
         end
@@ -239,6 +246,75 @@ fn router_passes_on_the_refusal_of_a_link() {
     let ended = router.run("receive", "", &["--drain"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.err.contains("the link was refused: amqp:not-found"), "{ended:?}");
+}
+
+/// Waits for the failure of a session or link.
+fn failure(end: &mut End) -> ErrorCondition {
+    end.until(|event| event.failure().map(|failure| failure.error.condition.clone()))
+}
+
+/// They got no answer, or no outcome, and the server's end of them stayed.
+#[test]
+fn router_refuses_what_has_no_room_in_a_client_s_frames() {
+    let large = || Fields::new().with(Symbol::from_static("x"), "x".repeat(2000));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let router = Router::to(listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let config = ConnectionConfig::server("test").sasl(Mechanism::anonymous_server());
+        let mut server = End::new(listener.accept().unwrap().0, config);
+        server.until(|event| matches!(event, Event::ConnectionRequested).then_some(()));
+        server.connection.open().unwrap();
+        // A session with large properties, then a link with a large address, then a large reason.
+        let requested = |event: &Event| match event {
+            Event::SessionRequested { session } => Some(*session),
+            _ => None,
+        };
+        let session = server.until(requested);
+        server.connection.accept_session(session, SessionConfig::new().properties(large())).unwrap();
+        let first = failure(&mut server);
+        let session = server.until(requested);
+        server.connection.accept_session(session, SessionConfig::new()).unwrap();
+        let link = |event: &Event| match event {
+            Event::ReceiverRequested { receiver, .. } => Some(*receiver),
+            _ => None,
+        };
+        let receiver = server.until(link);
+        let config = ReceiverConfig::new().target(Target::at(&*"q".repeat(2000)));
+        server.connection.accept_receiver(receiver, config).unwrap();
+        let second = failure(&mut server);
+        let receiver = server.until(link);
+        let config = ReceiverConfig::new().credit(CreditPolicy::Auto(1));
+        server.connection.accept_receiver(receiver, config).unwrap();
+        let delivery = server.until(|event| match event {
+            Event::Delivery { delivery, .. } => Some(delivery.id),
+            _ => None,
+        });
+        let error = AmqpError { info: Some(large()), ..AmqpError::new(ErrorCondition::NotAllowed) };
+        server.connection.receiver(receiver).unwrap().reject(delivery, Some(error)).unwrap();
+        finish(server);
+        [first, second]
+    });
+    let mut client = router.client_with(ConnectionConfig::client("test").max_frame_size(512));
+    client.connection.begin(SessionConfig::new()).unwrap();
+    assert_eq!(failure(&mut client), ErrorCondition::FrameSizeTooSmall);
+    let session = client.connection.begin(SessionConfig::new()).unwrap();
+    let config = || SenderConfig::to("q");
+    client.connection.session(session).unwrap().attach_sender(config()).unwrap();
+    assert_eq!(failure(&mut client), ErrorCondition::FrameSizeTooSmall);
+    let sender = client.sender(session, config());
+    client.connection.sender(sender).unwrap().send(1_u32, Message::builder().data("x").build()).unwrap();
+    let state = client.until(|event| match event {
+        Event::DeliverySettled { state, .. } => state.clone(),
+        _ => None,
+    });
+    let DeliveryState::Rejected(rejected) = state else { panic!("{state:?}") };
+    assert_eq!(rejected.error.as_ref().unwrap().condition, ErrorCondition::NotAllowed);
+    client.connection.close(None).unwrap();
+    finish(client);
+    assert_eq!(
+        server.join().unwrap(),
+        [ErrorCondition::FrameSizeTooSmall, ErrorCondition::FrameSizeTooSmall]
+    );
 }
 
 /// The link of the name was still being detached on the server's side, so that many were refused.
