@@ -1,7 +1,7 @@
 //! The programs as child processes, and a client or server made of an engine and a socket.
 
 use std::{
-    io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
+    io::{self, BufRead, BufReader, ErrorKind, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, Stdio},
@@ -91,6 +91,11 @@ impl Running {
         BufReader::new(self.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
         port.unwrap_or_else(|| panic!("not a port: {line}"))
+    }
+
+    /// Takes the program's standard error, to be read while it runs.
+    pub(crate) fn errors(&mut self) -> impl BufRead + use<> {
+        BufReader::new(self.0.stderr.take().unwrap())
     }
 
     /// Reads what the program prints, after a pause, and waits for its end.
