@@ -91,6 +91,8 @@ fn run(
     let (mut input, mut progress, mut result) = (BytesMut::new(), Progress::NeedInput, Ok(()));
     // The TCP socket has not taken all of the message that was written last.
     let mut is_behind = false;
+    // Behind an error of its own a WebSocket must not be read.
+    let mut can_read = true;
     let (mut has_opened, mut end, mut writes) = (false, None, 0_u32);
     loop {
         let patience = patience.filter(|_| result.is_ok() && end.is_none());
@@ -153,14 +155,15 @@ fn run(
             None => {}
         }
         if connection.is_closed() && !is_behind {
-            finish(socket, end.unwrap_or_else(|| Instant::now() + PATIENCE));
+            finish(socket, end.unwrap_or_else(|| Instant::now() + PATIENCE), can_read);
             return result;
         }
         // The engine may have stopped in the middle of a message. The rest goes before new bytes.
-        if progress == Progress::NeedInput {
+        if progress == Progress::NeedInput && can_read {
             match read(&mut socket) {
                 Ok(bytes) => input.extend_from_slice(&bytes),
                 Err(error) => {
+                    can_read = false;
                     result = result.and(Err(error).or_else(unless_closed));
                     connection.handle_eof(now());
                 }
@@ -193,11 +196,12 @@ fn unless_closed(error: WebSocketError) -> Result<()> {
     }
 }
 
-/// Closes the WebSocket, and waits until the peer has done so too (RFC 6455, 7.1.1), or until a time.
-fn finish(mut socket: WebSocket<Timed>, until: Instant) {
+/// Closes the WebSocket, and waits until the peer has done so too (RFC 6455, 7.1.1), or until a time. Without an answer if
+/// the socket cannot be read.
+fn finish(mut socket: WebSocket<Timed>, until: Instant, can_read: bool) {
     socket.get_mut().until = until;
     let _ = socket.close(None);
-    while socket.read().is_ok() {}
+    while can_read && socket.read().is_ok() {}
 }
 
 /// True if nothing is wrong: the time was over, or a signal came.

@@ -132,6 +132,20 @@ fn message_above_the_bound_ends_the_client_with_the_reason() {
     assert!(ended.err.contains("65537"), "{ended:?}");
 }
 
+/// The library must not be read behind its error, and panicked.
+#[test]
+fn message_that_goes_on_above_the_bound_ends_the_client_with_the_reason() {
+    let (ended, ()) = against(|socket| {
+        let mut socket = accept(socket);
+        let header = [&[0x82, 0x7f][..], &(1_u64 << 40).to_be_bytes()].concat();
+        let socket = socket.get_mut();
+        let _ = socket.write_all(&header);
+        while socket.write_all(&[b'x'; 65_536]).is_ok() {}
+    });
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("1099511627776") && !ended.err.contains("panicked"), "{ended:?}");
+}
+
 #[test]
 fn text_and_a_lost_socket_end_the_client_with_the_reason() {
     let (ended, ()) = against(|socket| {
