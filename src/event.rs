@@ -313,7 +313,7 @@ events! {
         /// The link.
         receiver: ReceiverId,
         /// Credit that the sender has given up, in messages: it has no more of them. With 0 it has used all, for messages
-        /// that it may have aborted, and can have more.
+        /// that it may have aborted, and can have more. Credit that was taken back in the drain does not count.
         unused_credit: u32,
         /// True if the sender did not answer within [`Timeouts::drain`](crate::Timeouts::drain). The credit was
         /// revoked, and messages in flight may still use it. [`CreditPolicy::Auto`](crate::CreditPolicy::Auto) has

@@ -10,16 +10,27 @@ use super::{
 };
 use crate::{
     account::{EVENT_SIZE, without_peers_part},
+    codec::to_vec,
     context::Context,
-    error::ProtocolError,
+    error::{CommandError, ProtocolError},
     ids::{LinkId, LinkKey, ReceiverId},
     link::{Link, LinkKind, ReceiverEndpoint},
-    spec::definitions::Role,
+    spec::{
+        definitions::{ReceiverSettleMode, Role},
+        delivery_state::DeliveryState,
+    },
     types::{HeapSize, Str},
 };
 
 /// The bytes that an entry of an ordered map takes up beside its own.
 pub(super) const MAP_ENTRY: usize = 16;
+
+/// One part in this many of a session's share may be states, those that have gone with their deliveries included. Beyond it
+/// they are counted again.
+const MOST_STATES: usize = 4;
+
+/// One part in this many may be states once they have been counted.
+const LEAST_STATES: usize = 8;
 
 impl SessionEndpoint {
     /// Makes room for more unsettled deliveries of the peer's, and charges it. Fails beyond the limit.
@@ -111,10 +122,9 @@ impl SessionEndpoint {
         let mut too_many_states = false;
         if self.state_bytes > 0 && self.unsettled_len() == 0 {
             self.state_bytes = 0;
-        } else if self.state_bytes > max / 4 {
-            let incoming = self.incoming.as_ref().map_or(0, |incoming| incoming.state_bytes());
-            self.state_bytes = self.outgoing.state_bytes().saturating_add(incoming);
-            too_many_states = self.state_bytes > max / 8;
+        } else if self.state_bytes > max / MOST_STATES {
+            self.count_states();
+            too_many_states = self.state_bytes > max / LEAST_STATES;
         }
         self.outgoing.on_charge();
         if let Some(incoming) = &mut self.incoming {
@@ -268,6 +278,52 @@ impl SessionEndpoint {
     /// Charges a state that the peer has given one of our deliveries.
     pub(super) fn charge_state(&mut self, bytes: usize) {
         self.state_bytes = self.state_bytes.saturating_add(bytes).saturating_add(STATE_SIZE);
+    }
+
+    fn count_states(&mut self) {
+        let incoming = self.incoming.as_ref().map_or(0, |incoming| incoming.state_bytes());
+        self.state_bytes = self.outgoing.state_bytes().saturating_add(incoming);
+    }
+
+    /// Charges a state of ours that stays until the peer has settled its deliveries: those of a link in mode second, or if it
+    /// `stays` whatever the mode. Fails, and changes nothing, if there is no room.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn charge_own_state(
+        &mut self,
+        id: ReceiverId,
+        stays: bool,
+        state: Option<&DeliveryState>,
+        cx: &mut Context,
+    ) -> Result<(), CommandError> {
+        let mode = self.link(id.into()).and_then(|link| link.receiver()).map(|receiver| receiver.rcv_mode);
+        if !stays && mode != Ok(ReceiverSettleMode::Second) {
+            return Ok(());
+        }
+        let max = cx.limits.max_held_bytes_per_session;
+        let size = state.map_or(0, |state| to_vec(state).len()).saturating_add(STATE_SIZE);
+        let full = Err(CommandError::LimitReached("max_held_bytes_per_session"));
+        if self.state_bytes.saturating_add(size) > max / MOST_STATES {
+            // To count them costs a look at all, so some deliveries have to be gone since that was in vain.
+            let deliveries = self.unsettled_len();
+            let in_vain = self.cold.as_ref().and_then(|cold| cold.full_of_states);
+            if in_vain.is_some_and(|most| deliveries > most) {
+                return full;
+            }
+            self.count_states();
+            if self.state_bytes.saturating_add(size) > max / LEAST_STATES {
+                self.cold().full_of_states = Some(deliveries.saturating_sub(deliveries / 8));
+                return full;
+            }
+            self.cold().full_of_states = None;
+        }
+        if !cx.account.has_room_for(size) || self.heap_size().saturating_add(size) > max {
+            return full;
+        }
+        self.state_bytes = self.state_bytes.saturating_add(size);
+        // It fits, as has been seen.
+        let _ = self.charge(cx);
+        Ok(())
     }
 
     /// Charges as many states of both ends, each of one delivery, if there are any.

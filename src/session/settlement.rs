@@ -45,6 +45,9 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let state = fitting(state, cx)?;
+        if settle != Some(true) && has_details(state.as_ref()) {
+            self.charge_own_state(id, settle.is_some(), state.as_ref(), cx)?;
+        }
         let link = find_mut(&mut self.links, id.into())?;
         check_staying(link, self.state)?;
         let LinkKind::Receiver(receiver) = &link.kind else { return Err(CommandError::UnknownLink) };
@@ -155,6 +158,9 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let state = fitting(state, cx)?;
+        if !settled && has_details(state.as_ref()) {
+            self.charge_own_state(id, true, state.as_ref(), cx)?;
+        }
         let link = self.staying_link(id.into())?;
         let receiver = link.receiver()?;
         let finishes = receiver.has_parts() && is_final(settled, state.as_ref());
@@ -370,6 +376,12 @@ fn remember_range(ranges: &mut Vec<(DeliveryId, DeliveryId)>, range: (DeliveryId
         }
     }
     ranges.push(range);
+}
+
+/// True if the state is one that is stored in an allocation of its own.
+#[inline]
+fn has_details(state: Option<&DeliveryState>) -> bool {
+    !matches!(state, None | Some(DeliveryState::Accepted(_) | DeliveryState::Released(_)))
 }
 
 /// Returns the state, without its details if only then a disposition with it fits the peer's frames, whatever its range.

@@ -139,6 +139,8 @@ impl Receiver<'_> {
     ///
     /// # Errors
     /// As [`accept`](Self::accept), and [`CommandError::FrameTooLarge`] if the condition alone does not fit.
+    /// [`CommandError::LimitReached`] if the delivery stays unsettled until its sender has settled it (2.7.5 mode second), and
+    /// the states of such deliveries take up all that they may (`docs/limits.md`): others can still be accepted or released.
     pub fn reject(&mut self, delivery: DeliveryId, error: Option<AmqpError>) -> Result<(), CommandError> {
         self.resolve(delivery, Some(DeliveryState::from(Rejected { error })), None)
     }
@@ -149,7 +151,7 @@ impl Receiver<'_> {
     /// Annotations that do not fit the peer's frames are left out.
     ///
     /// # Errors
-    /// As [`accept`](Self::accept).
+    /// As [`reject`](Self::reject).
     pub fn modify(&mut self, delivery: DeliveryId, modified: Modified) -> Result<(), CommandError> {
         self.resolve(delivery, Some(DeliveryState::from(modified)), None)
     }
@@ -182,7 +184,7 @@ impl Receiver<'_> {
     /// [`CommandError::UnknownId`] if the range is not one of deliveries that have arrived in this session, or none of
     /// its unsettled ones is the link's. [`CommandError::IllegalState`] if one of them has another outcome, or all have
     /// been settled here, or if the outcome is refused as by [`settle`](Self::settle). [`CommandError::FrameTooLarge`] as
-    /// for that.
+    /// for that, and [`CommandError::LimitReached`] as for [`reject`](Self::reject).
     pub fn disposition(
         &mut self,
         first: DeliveryId,

@@ -1,11 +1,12 @@
 //! What a server answers a client is held within the same budget: it was kept beyond any.
 
 use amqp_proto::{
-    CommandError, ConnectionConfig, Event, Limits, LinkId, ReceiverConfig, SenderConfig, SessionConfig,
+    CommandError, ConnectionConfig, CreditPolicy, Event, Limits, LinkId, ReceiverConfig, SenderConfig,
+    SessionConfig,
     frame::ProtocolHeader,
     spec::{
-        definitions::{AmqpError, ErrorCondition, Role},
-        performatives::{Attach, Begin},
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role},
+        performatives::{Attach, Begin, Disposition},
     },
     testing::frames,
     types::{Fields, Symbol, Value},
@@ -177,4 +178,58 @@ fn fb2s_room_for_answers_is_free_once_they_have_been_written() {
     });
     // The attaches are still held: their detaches have not been answered.
     assert!(bytes < (8 << 20) + (600 << 10), "{bytes}");
+}
+
+/// A peer that settles nothing had each of our outcomes kept, beyond any budget.
+#[test]
+fn fb2t_outcomes_of_ours_that_the_peer_does_not_settle_have_a_bound() {
+    let (budget, share) = (1 << 20, 512 << 10);
+    let limits = Limits::default().max_held_bytes(budget).max_held_bytes_per_session(share);
+    let config = ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits);
+    let error = || AmqpError::described(ErrorCondition::NotAllowed, "w".repeat(1000));
+    let (mut kept, mut failed) = (0, 0);
+    let mut fed = Fed::new(config);
+    let opening = [&ProtocolHeader::AMQP.to_bytes()[..], &frames::frame(0, &frames::open())].concat();
+    fed.feed_bytes(&[opening, frames::frame(0, &frames::begin())].concat());
+    fed.feed_bytes(&frames::frame(0, &frames::attach("l", 0, Role::Sender)));
+    let receiver = fed.events().into_iter().find_map(|event| match event {
+        Event::ReceiverRequested { receiver, .. } => Some(receiver),
+        _ => None,
+    });
+    let receiver = receiver.unwrap();
+    let second = ReceiverConfig::new().rcv_settle_mode(ReceiverSettleMode::Second);
+    fed.connection.accept_receiver(receiver, second.credit(CreditPolicy::Auto(100))).unwrap();
+    let bytes = held(|| {
+        for id in 0..1000 {
+            fed.feed_bytes(&frames::with_payload(0, &frames::transfer(0, id), b"x"));
+            let delivery = fed.events().into_iter().find_map(|event| match event {
+                Event::Delivery { delivery, .. } => Some(delivery.id),
+                _ => None,
+            });
+            let delivery = delivery.unwrap();
+            let mut link = fed.connection.receiver(receiver).unwrap();
+            match link.reject(delivery, Some(error())) {
+                Ok(()) => kept += 1,
+                full => {
+                    assert_eq!(full, Err(CommandError::LimitReached("max_held_bytes_per_session")));
+                    link.accept(delivery).unwrap();
+                    failed += 1;
+                }
+            }
+            fed.write();
+            fed.output = Default::default();
+        }
+    });
+    assert!(kept > 50 && failed > 500, "{kept} {failed}");
+    assert!(bytes < share as i64, "{bytes}");
+    // Once most have been settled there is room again.
+    let settled = Disposition { last: Some(990.into()), settled: true, ..frames::accepted(0, None) };
+    fed.feed_bytes(&frames::frame(0, &Disposition { role: Role::Sender, state: None, ..settled }));
+    fed.events();
+    fed.feed_bytes(&frames::with_payload(0, &frames::transfer(0, 1000), b"x"));
+    let delivery = fed.events().into_iter().find_map(|event| match event {
+        Event::Delivery { delivery, .. } => Some(delivery.id),
+        _ => None,
+    });
+    fed.connection.receiver(receiver).unwrap().reject(delivery.unwrap(), Some(error())).unwrap();
 }
