@@ -15,10 +15,7 @@ use crate::{
     error::{CommandError, ProtocolError},
     ids::{LinkId, LinkKey, ReceiverId},
     link::{Link, LinkKind, ReceiverEndpoint},
-    spec::{
-        definitions::{ReceiverSettleMode, Role},
-        delivery_state::DeliveryState,
-    },
+    spec::{definitions::Role, delivery_state::DeliveryState},
     types::{HeapSize, Str},
 };
 
@@ -285,21 +282,14 @@ impl SessionEndpoint {
         self.state_bytes = self.outgoing.state_bytes().saturating_add(incoming);
     }
 
-    /// Charges a state of ours that stays until the peer has settled its deliveries: those of a link in mode second, or if it
-    /// `stays` whatever the mode. Fails, and changes nothing, if there is no room.
+    /// Charges a state of ours that stays until its deliveries are settled. Fails, and changes nothing, if there is no room.
     #[cold]
     #[inline(never)]
     pub(super) fn charge_own_state(
         &mut self,
-        id: ReceiverId,
-        stays: bool,
         state: Option<&DeliveryState>,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
-        let mode = self.link(id.into()).and_then(|link| link.receiver()).map(|receiver| receiver.rcv_mode);
-        if !stays && mode != Ok(ReceiverSettleMode::Second) {
-            return Ok(());
-        }
         let max = cx.limits.max_held_bytes_per_session;
         let size = state.map_or(0, |state| to_vec(state).len()).saturating_add(STATE_SIZE);
         let full = Err(CommandError::LimitReached("max_held_bytes_per_session"));

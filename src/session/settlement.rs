@@ -45,8 +45,8 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let state = fitting(state, cx)?;
-        if settle != Some(true) && has_details(state.as_ref()) {
-            self.charge_own_state(id, settle.is_some(), state.as_ref(), cx)?;
+        if settle != Some(true) && has_details(state.as_ref()) && !self.settles_at_once(id, settle) {
+            self.charge_own_state(state.as_ref(), cx)?;
         }
         let link = find_mut(&mut self.links, id.into())?;
         check_staying(link, self.state)?;
@@ -95,6 +95,14 @@ impl SessionEndpoint {
         }
         self.add_disposition(Role::Receiver, (delivery, delivery), settled, state);
         Ok(())
+    }
+
+    /// True if an outcome settles deliveries of this link.
+    #[cold]
+    #[inline(never)]
+    fn settles_at_once(&mut self, id: ReceiverId, settle: Option<bool>) -> bool {
+        let mode = self.link(id.into()).and_then(|link| link.receiver()).map(|receiver| receiver.rcv_mode);
+        settle.unwrap_or(mode != Ok(ReceiverSettleMode::Second))
     }
 
     /// As [`resolve`](Self::resolve), for a delivery of the link that has a state.
@@ -159,7 +167,7 @@ impl SessionEndpoint {
     ) -> Result<(), CommandError> {
         let state = fitting(state, cx)?;
         if !settled && has_details(state.as_ref()) {
-            self.charge_own_state(id, true, state.as_ref(), cx)?;
+            self.charge_own_state(state.as_ref(), cx)?;
         }
         let link = self.staying_link(id.into())?;
         let receiver = link.receiver()?;
@@ -263,10 +271,14 @@ impl SessionEndpoint {
         (first, last): (DeliveryId, DeliveryId),
         state: Option<DeliveryState>,
         settled: bool,
-        cx: &Context,
+        cx: &mut Context,
     ) -> Result<(), CommandError> {
         check_senders(state.as_ref())?;
         let state = fitting(state, cx)?;
+        let terminal = state.as_ref().is_some_and(DeliveryState::is_terminal);
+        if !settled && terminal && has_details(state.as_ref()) {
+            self.charge_own_state(state.as_ref(), cx)?;
+        }
         let link = self.staying_link(id.into())?;
         check_declared(&link.common, state.as_ref(), cx)?;
         let sender = link.sender()?;
@@ -291,7 +303,6 @@ impl SessionEndpoint {
             return Err(CommandError::UnknownId);
         }
         let mut runs = core::mem::take(&mut self.runs);
-        let terminal = state.as_ref().is_some_and(DeliveryState::is_terminal);
         let stored = StoredState::new(state.as_ref());
         // Shared by all whose receiver has given no state.
         let senders_alone = StoredState::of_sender(stored.clone());

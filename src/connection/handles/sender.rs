@@ -217,7 +217,8 @@ impl Sender<'_> {
     /// [`CommandError::UnknownId`] if the range is not one of deliveries that were sent in this session, or none of its
     /// unsettled ones is the link's. [`CommandError::IllegalState`] if one of them has another outcome of ours (2.7.5), if
     /// one that is to be settled is still being sent, or if the state is refused as by [`settle`](Self::settle).
-    /// [`CommandError::FrameTooLarge`] as for [`settle`](Self::settle).
+    /// [`CommandError::FrameTooLarge`] as for [`settle`](Self::settle). [`CommandError::LimitReached`] if the deliveries stay
+    /// unsettled, and the states of such deliveries take up all that they may (`docs/limits.md`).
     pub fn disposition(
         &mut self,
         first: DeliveryId,

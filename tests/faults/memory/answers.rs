@@ -6,6 +6,7 @@ use amqp_proto::{
     frame::ProtocolHeader,
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role},
+        delivery_state::Rejected,
         performatives::{Attach, Begin, Disposition},
     },
     testing::frames,
@@ -232,4 +233,40 @@ fn fb2t_outcomes_of_ours_that_the_peer_does_not_settle_have_a_bound() {
         _ => None,
     });
     fed.connection.receiver(receiver).unwrap().reject(delivery.unwrap(), Some(error())).unwrap();
+}
+
+#[test]
+fn fb2u_outcomes_of_a_sender_that_the_peer_does_not_settle_have_a_bound() {
+    let share = 512 << 10;
+    let limits = Limits::default().max_held_bytes(1 << 20).max_held_bytes_per_session(share);
+    let mut fed = Fed::new(ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits));
+    let opening = [&ProtocolHeader::AMQP.to_bytes()[..], &frames::frame(0, &frames::open())].concat();
+    fed.feed_bytes(&[opening, frames::frame(0, &frames::begin())].concat());
+    fed.feed_bytes(&frames::frame(0, &frames::attach("l", 0, Role::Receiver)));
+    let sender = fed.events().into_iter().find_map(|event| match event {
+        Event::SenderRequested { sender, .. } => Some(sender),
+        _ => None,
+    });
+    let sender = sender.unwrap();
+    fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+    fed.feed_bytes(&frames::frame(0, &frames::link_flow(0, 90)));
+    let state = |id: u32| {
+        let error = AmqpError::described(ErrorCondition::NotAllowed, format!("{id}{}", "w".repeat(5000)));
+        Some(Rejected { error: Some(error) }.into())
+    };
+    let mut results = Vec::new();
+    let mut send = |id| fed.connection.sender(sender).unwrap().send(id, b"x".as_slice()).unwrap();
+    let sent: Vec<_> = (0..90_u32).map(&mut send).collect();
+    let bytes = held(|| {
+        for (id, sent) in (0..90).zip(sent) {
+            let mut link = fed.connection.sender(sender).unwrap();
+            results.push(link.disposition(sent, sent, false, state(id)));
+            fed.write();
+            fed.output = Default::default();
+        }
+    });
+    let full =
+        results.iter().filter(|it| **it == Err(CommandError::LimitReached("max_held_bytes_per_session")));
+    assert!(results[..10].iter().all(Result::is_ok) && full.count() > 50, "{results:?}");
+    assert!(bytes < (share / 2) as i64, "{bytes}");
 }
