@@ -143,8 +143,14 @@ impl Route {
                 stream.outcome = Some((is_settled, state.cloned()));
                 continue;
             }
-            let _ =
+            let passed =
                 pass_on(state, |state| near.receiver(self.receiver)?.disposition(id, id, is_settled, state));
+            // The near end settles nothing, and would wait for an outcome that is lost.
+            if let Err(CommandError::LimitReached(_)) = passed {
+                let what = "the outcomes that are not settled take up too much";
+                let error = AmqpError::described(ErrorCondition::ResourceLimitExceeded, what);
+                let _ = near.receiver(self.receiver).and_then(|mut link| link.close(Some(error)));
+            }
             if is_settled {
                 self.arrived.remove(&sent);
                 self.sent.remove(&id);
