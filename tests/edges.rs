@@ -3,12 +3,13 @@
 mod common;
 
 use amqp_proto::{
-    Cause, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, LinkId,
-    ReceiverConfig, SenderConfig, SessionConfig, Tolerance, codec,
+    Cause, CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, LinkId, Owed,
+    Progress, ReceiverConfig, SenderConfig, SessionConfig, Tolerance, codec,
+    sasl::Mechanism,
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, SenderSettleMode},
         delivery_state::DeliveryState,
-        performatives::Attach,
+        performatives::{Attach, Open},
     },
     types::{Fields, SequenceNo, Symbol, Value},
 };
@@ -495,4 +496,36 @@ fn every_session_of_a_lost_connection_ends() {
     let ends = core::iter::from_fn(|| conn.poll_event());
     assert_eq!(ends.filter(|event| matches!(event, Event::SessionError { .. })).count(), all);
     assert_eq!(conn.session_ids().count(), 0);
+}
+
+/// The server's open was taken for a second one, and its SASL header for one that was not asked for.
+#[test]
+fn client_that_has_not_been_opened_lets_a_server_wait_that_sends_ahead() {
+    for has_sasl in [false, true] {
+        let with = |config: ConnectionConfig, mechanism| {
+            if has_sasl { config.sasl(mechanism) } else { config }
+        };
+        let mut client =
+            Connection::new(with(ConnectionConfig::client("c"), Mechanism::plain("me", "secret")));
+        let mut wire = BytesMut::new();
+        if has_sasl {
+            wire.extend_from_slice(b"AMQP\x03\x01\x00\x00");
+        } else {
+            let mut server = Connection::new(ConnectionConfig::server("s"));
+            input(&mut server, BytesMut::from(&b"AMQP\x00\x01\x00\x00"[..]));
+            wire.extend_from_slice(&output(&mut server));
+            let open = codec::to_vec(&Open { container_id: "s".into(), ..Open::default() });
+            wire.extend_from_slice(&u32::try_from(open.len() + 8).unwrap().to_be_bytes());
+            wire.extend_from_slice(&[2, 0, 0, 0]);
+            wire.extend_from_slice(&open);
+        }
+        let owed = Progress::Answer(Owed::Open);
+        assert_eq!(client.handle_input(NOW, &mut wire), owed);
+        assert!(!wire.is_empty() && client.poll_event().is_none() && output(&mut client).is_empty());
+        client.open().unwrap();
+        assert_eq!(client.handle_input(NOW, &mut wire), Progress::NeedInput);
+        assert!(wire.is_empty() && !output(&mut client).is_empty());
+        assert_eq!(client.is_open(), !has_sasl);
+        assert!(!client.is_closed());
+    }
 }

@@ -62,7 +62,7 @@ pub enum Progress {
 #[non_exhaustive]
 pub enum Owed {
     /// The answer to the peer's open (`CONNECTION_REQUESTED`): [`open`](Connection::open) or
-    /// [`close`](Connection::close).
+    /// [`close`](Connection::close). A client that has not been opened owes its own.
     Open,
     /// The answer to the begin of this session (`SESSION_REQUESTED`): [`accept_session`](Connection::accept_session)
     /// or [`refuse_session`](Connection::refuse_session).

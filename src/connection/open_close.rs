@@ -28,9 +28,7 @@ impl Connection {
     /// larger than the 512 bytes that any peer accepts (2.4.1), or than this one does.
     pub fn open(&mut self) -> Result<(), CommandError> {
         match (self.cx.config.side, self.state) {
-            (Side::Client, ConnectionState::Start | ConnectionState::HeaderRcvd)
-                if !self.sasl.is_started() && !self.tls_is_begun() =>
-            {
+            (Side::Client, _) if self.is_unopened() => {
                 // 2.4.1: what any peer accepts before its own open has arrived.
                 Context::check_fits(&self.our_open(), MIN_MAX_FRAME_SIZE)?;
                 self.cx.timers.set(Timer::Open, self.cx.config.timeouts.open);
@@ -49,6 +47,13 @@ impl Connection {
             }
             _ => Err(CommandError::IllegalState("the connection has been opened (2.4.1)")),
         }
+    }
+
+    /// True if nothing has been written.
+    pub(super) fn is_unopened(&self) -> bool {
+        matches!(self.state, ConnectionState::Start | ConnectionState::HeaderRcvd)
+            && !self.sasl.is_started()
+            && !self.tls_is_begun()
     }
 
     /// Begins what a client begins with, inside TLS or without: the SASL layer, or else AMQP.

@@ -7,6 +7,7 @@ use core::ops::Range;
 use super::{Connection, Owed, Progress, end::ConnectionEnd};
 use crate::{
     codec::from_slice,
+    config::Side,
     context::Context,
     error::ProtocolError,
     event::Event,
@@ -215,13 +216,13 @@ impl Connection {
 
     #[inline]
     pub(super) fn expected(&self) -> Expected {
-        use ConnectionState::{End, HeaderSent, OcPipe, OpenPipe, Start};
+        use ConnectionState::{End, HeaderRcvd, HeaderSent, OcPipe, OpenPipe, Start};
         if self.input_closed {
             return Expected::Nothing;
         }
         match self.state {
             End => Expected::Nothing,
-            Start | HeaderSent | OpenPipe | OcPipe => self.expected_before_amqp(),
+            Start | HeaderRcvd | HeaderSent | OpenPipe | OcPipe => self.expected_before_amqp(),
             _ => Expected::Frames(FrameKind::Amqp),
         }
     }
@@ -229,13 +230,21 @@ impl Connection {
     /// Returns the next thing that the peer sends before its AMQP header has arrived.
     #[cold]
     fn expected_before_amqp(&self) -> Expected {
-        if self.is_in_tls_handshake() || self.sasl.is_pending() {
+        if self.is_in_tls_handshake() || self.sasl.is_pending() || self.owes_its_open() {
             Expected::Answer
+        } else if self.state == ConnectionState::HeaderRcvd {
+            Expected::Frames(FrameKind::Amqp)
         } else if self.sasl.expects_frame() {
             Expected::Frames(FrameKind::Sasl)
         } else {
             Expected::Header
         }
+    }
+
+    /// True if a client has to be opened before more is read. A server may send ahead all that it can.
+    fn owes_its_open(&self) -> bool {
+        let takes_header = self.state == ConnectionState::Start && !self.has_sasl();
+        self.cx.config.side == Side::Client && self.is_unopened() && !takes_header
     }
 
     /// Handles the peer's protocol header. Returns false if it has not arrived in full.
@@ -263,6 +272,8 @@ impl Connection {
             Progress::StartTls
         } else if !has_input {
             Progress::NeedInput
+        } else if self.owes_its_open() {
+            Progress::Answer(Owed::Open)
         } else if self.cx.events.is_empty() {
             // 5.3.2: it is our turn. What the client sends ahead is judged when we have had it.
             Progress::Answer(Owed::Sasl)
