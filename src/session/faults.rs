@@ -87,6 +87,16 @@ pub(super) fn too_much(max: usize) -> Result<(), ProtocolError> {
     Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, &why))
 }
 
+#[cold]
+#[inline(never)]
+pub(super) fn too_many_states(max: usize) -> Result<(), ProtocolError> {
+    let why = format!(
+        "the states of deliveries take up more than their part of what the session or its connection may hold: \
+         max_held_bytes_per_session is {max}"
+    );
+    Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, &why))
+}
+
 /// Adds the name of a link to the description of an error of ours that ends it.
 #[cold]
 #[inline(never)]

@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use super::{
     ColdState, RemoteBegin, SessionEndpoint,
-    faults::{too_many_unsettled, too_much},
-    stored_state::STATE_SIZE,
+    faults::{too_many_states, too_many_unsettled, too_much},
+    stored_state::{STATE_SIZE, StoredState},
     unsettled::UnsettledMap,
 };
 use crate::{
@@ -41,6 +41,11 @@ impl SessionEndpoint {
             let map = this.incoming.as_mut();
             map.is_none_or(|map| map.grow(cx.limits.max_unsettled, left, at_once))
         };
+        if self.fits(cx, grow) {
+            return self.charge(cx);
+        }
+        // The states of deliveries that have gone may be in the way. Otherwise it is the end of the session.
+        self.count_states();
         if self.fits(cx, grow) { self.charge(cx) } else { too_many_unsettled(cx.limits.max_unsettled) }
     }
 
@@ -290,30 +295,55 @@ impl SessionEndpoint {
         state: Option<&DeliveryState>,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
-        let max = cx.limits.max_held_bytes_per_session;
         let size = state.map_or(0, |state| to_vec(state).len()).saturating_add(STATE_SIZE);
-        let full = Err(CommandError::LimitReached("max_held_bytes_per_session"));
+        if self.admits_state(size, cx) {
+            Ok(())
+        } else {
+            Err(CommandError::LimitReached("max_held_bytes_per_session"))
+        }
+    }
+
+    /// Charges a state in a transfer of the peer's, before it is stored.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn charge_senders_state(
+        &mut self,
+        state: &StoredState,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
+        // It is stored beside the receiver's.
+        let size = state.encoded_len().saturating_add(STATE_SIZE);
+        if self.admits_state(size, cx) {
+            Ok(())
+        } else {
+            too_many_states(cx.limits.max_held_bytes_per_session)
+        }
+    }
+
+    /// Charges a state of as many bytes if there is room for it. Else returns false, and nothing is changed.
+    fn admits_state(&mut self, size: usize, cx: &mut Context) -> bool {
+        let max = cx.limits.max_held_bytes_per_session;
         if self.state_bytes.saturating_add(size) > max / MOST_STATES {
             // To count them costs a look at all, so some deliveries have to be gone since that was in vain.
             let deliveries = self.unsettled_len();
             let in_vain = self.cold.as_ref().and_then(|cold| cold.full_of_states);
             if in_vain.is_some_and(|most| deliveries > most) {
-                return full;
+                return false;
             }
             self.count_states();
             if self.state_bytes.saturating_add(size) > max / LEAST_STATES {
                 self.cold().full_of_states = Some(deliveries.saturating_sub(deliveries / 8));
-                return full;
+                return false;
             }
             self.cold().full_of_states = None;
         }
         if !cx.account.has_room_for(size) || self.heap_size().saturating_add(size) > max {
-            return full;
+            return false;
         }
         self.state_bytes = self.state_bytes.saturating_add(size);
         // It fits, as has been seen.
         let _ = self.charge(cx);
-        Ok(())
+        true
     }
 
     /// Charges as many states of both ends, each of one delivery, if there are any.

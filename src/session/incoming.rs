@@ -142,7 +142,7 @@ impl SessionEndpoint {
             }
         };
         if transfer.state.is_some() || transfer.rcv_settle_mode.is_some() {
-            self.note_state(handle, delivery, transfer);
+            self.note_state(handle, delivery, transfer, cx)?;
         }
         // 2.7.5: aborted overrides more, and the payload is ignored.
         let handled = if transfer.aborted {
@@ -163,7 +163,13 @@ impl SessionEndpoint {
     /// Notes the state and mode in a transfer, and takes a state off it that means nothing.
     #[cold]
     #[inline(never)]
-    fn note_state(&mut self, handle: u16, delivery: DeliveryId, transfer: &mut Transfer) {
+    fn note_state(
+        &mut self,
+        handle: u16,
+        delivery: DeliveryId,
+        transfer: &mut Transfer,
+        cx: &mut Context,
+    ) -> Result<(), ProtocolError> {
         // 3.4.1: a sender has this state only where it resumes a delivery.
         if matches!(transfer.state, Some(DeliveryState::Received(_))) {
             transfer.state = None;
@@ -176,14 +182,18 @@ impl SessionEndpoint {
             if entry.state.at(Role::Sender).is_terminal() {
                 transfer.state = None;
             } else if transfer.state.as_ref().is_some_and(DeliveryState::is_terminal) {
-                entry.state.set_senders(StoredState::new(transfer.state.as_ref()));
-                let size = transfer.state.as_ref().map_or(0, HeapSize::heap_size);
-                self.charge_state(size);
+                let stored = StoredState::new(transfer.state.as_ref());
+                self.charge_senders_state(&stored, cx)?;
+                let entry = self.incoming.as_mut().and_then(|incoming| incoming.get_mut(delivery));
+                if let Some(entry) = entry {
+                    entry.state.set_senders(stored);
+                }
             }
         }
         if let Some(receiver) = self.receiver_at(handle) {
             receiver.note(transfer);
         }
+        Ok(())
     }
 
     /// Handles a transfer on a link that is not open, or no longer.

@@ -1,13 +1,13 @@
 //! What a server answers a client is held within the same budget: it was kept beyond any.
 
 use amqp_proto::{
-    CommandError, ConnectionConfig, CreditPolicy, Event, Limits, LinkId, ReceiverConfig, SenderConfig,
-    SessionConfig,
+    CommandError, ConnectionConfig, CreditPolicy, DeliveryId, Event, Limits, LinkId, ReceiverConfig,
+    ReceiverId, SenderConfig, SessionConfig,
     frame::ProtocolHeader,
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role},
-        delivery_state::Rejected,
-        performatives::{Attach, Begin, Disposition},
+        delivery_state::{Modified, Rejected},
+        performatives::{Attach, Begin, Disposition, Transfer},
     },
     testing::frames,
     types::{Fields, Symbol, Value},
@@ -269,4 +269,74 @@ fn fb2u_outcomes_of_a_sender_that_the_peer_does_not_settle_have_a_bound() {
         results.iter().filter(|it| **it == Err(CommandError::LimitReached("max_held_bytes_per_session")));
     assert!(results[..10].iter().all(Result::is_ok) && full.count() > 50, "{results:?}");
     assert!(bytes < (share / 2) as i64, "{bytes}");
+}
+
+/// A server that accepts a link and gives it credit.
+fn receiving(limits: Limits) -> (Fed, ReceiverId) {
+    let mut fed = Fed::new(ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits));
+    let opening = [&ProtocolHeader::AMQP.to_bytes()[..], &frames::frame(0, &frames::open())].concat();
+    fed.feed_bytes(&[opening, frames::frame(0, &frames::begin())].concat());
+    fed.feed_bytes(&frames::frame(0, &frames::attach("l", 0, Role::Sender)));
+    let receiver = fed.events().into_iter().find_map(|event| match event {
+        Event::ReceiverRequested { receiver, .. } => Some(receiver),
+        _ => None,
+    });
+    let receiver = receiver.unwrap();
+    fed.connection.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
+    fed.connection.receiver(receiver).unwrap().set_credit(100_000).unwrap();
+    (fed, receiver)
+}
+
+/// Feeds an unsettled delivery with a state of this size. Returns its id, or the failure of the session.
+fn deliver(fed: &mut Fed, number: u32, size: usize) -> Result<DeliveryId, ErrorCondition> {
+    let annotations = Fields::from_iter([(Symbol::from_static("x"), Value::from("y".repeat(size)))]);
+    let modified = Modified { message_annotations: Some(annotations), ..Modified::default() };
+    let state = (size > 0).then(|| modified.into());
+    let transfer = Transfer { state, ..frames::transfer(0, number) };
+    fed.feed_bytes(&frames::with_payload(0, &transfer, b"x"));
+    fed.write();
+    fed.output = Default::default();
+    let found = fed.events().into_iter().find_map(|event| match event {
+        Event::Delivery { delivery, .. } => Some(Ok(delivery.id)),
+        Event::SessionError { failure, .. } => Some(Err(failure.error.condition.clone())),
+        _ => None,
+    });
+    found.expect("a delivery or a failure")
+}
+
+/// They were looked at when there was no room for a delivery, and there was room for a thousand.
+#[test]
+fn fb2v_states_in_transfers_have_a_bound_while_there_is_room_for_deliveries() {
+    let budget = 1 << 20;
+    let limits = Limits::default().max_held_bytes(budget).max_held_bytes_per_session(budget / 2);
+    let (mut fed, receiver) = receiving(limits);
+    let ids: Vec<_> = (0..1000).map(|number| deliver(&mut fed, number, 0).unwrap()).collect();
+    ids.into_iter().for_each(|id| fed.connection.receiver(receiver).unwrap().accept(id).unwrap());
+    fed.write();
+    fed.output = Default::default();
+    let (mut taken, mut failure) = (0, None);
+    let bytes = held(|| {
+        while failure.is_none() {
+            match deliver(&mut fed, 1000 + taken, 5000) {
+                Ok(_) => taken += 1,
+                Err(condition) => failure = Some(condition),
+            }
+        }
+    });
+    assert_eq!(failure, Some(ErrorCondition::ResourceLimitExceeded));
+    assert!((10..200).contains(&taken), "{taken}");
+    assert!(bytes < budget as i64, "{bytes}");
+}
+
+/// Those that had gone with their deliveries ended the session.
+#[test]
+fn fb2w_states_that_have_gone_end_no_session() {
+    let limits = Limits::default().max_held_bytes(1 << 20).max_held_bytes_per_session(512 << 10);
+    let (mut fed, receiver) = receiving(limits);
+    // One stays.
+    deliver(&mut fed, 0, 20_000).unwrap();
+    for number in 1..2000 {
+        let id = deliver(&mut fed, number, 20_000).unwrap();
+        fed.connection.receiver(receiver).unwrap().accept(id).unwrap();
+    }
 }
