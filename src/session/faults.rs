@@ -90,10 +90,7 @@ pub(super) fn too_much(max: usize) -> Result<(), ProtocolError> {
 #[cold]
 #[inline(never)]
 pub(super) fn too_many_states(max: usize) -> Result<(), ProtocolError> {
-    let why = format!(
-        "the states of deliveries take up more than their part of what the session or its connection may hold: \
-         max_held_bytes_per_session is {max}"
-    );
+    let why = format!("states take up more than their part of max_held_bytes_per_session: {max}");
     Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, &why))
 }
 
