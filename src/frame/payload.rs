@@ -25,6 +25,8 @@ struct Rest {
     len: usize,
     /// The number of chunks, from the first of the payload on, that are copies with allocations of their own.
     detached: usize,
+    /// The bytes of other chunks that are copies too.
+    copied: usize,
     /// The number of chunks that copies have joined to others. They count as they did, because whether there are copies
     /// depends on the caller's buffers, and what the account has room for must not.
     joined: usize,
@@ -98,6 +100,16 @@ impl Payload {
         }
     }
 
+    /// Appends a chunk that is a copy, and shares no read buffer.
+    pub(crate) fn push_copy(&mut self, chunk: Bytes) {
+        let is_first = self.is_empty();
+        let rest = self.rest.get_or_insert_default();
+        rest.copied = rest.copied.saturating_add(chunk.len());
+        // The list of chunks takes up room, which is not needed for one chunk otherwise.
+        rest.joined = rest.joined.saturating_add(is_first.into());
+        self.push(chunk);
+    }
+
     /// Removes and returns the first chunk, or its first `max` bytes if it is longer.
     pub fn take_chunk(&mut self, max: usize) -> Bytes {
         if max >= self.first.len() {
@@ -132,6 +144,12 @@ impl Payload {
     /// Returns the number of bytes that may share read buffers: those that [`detach_shared`](Self::detach_shared) would
     /// copy.
     pub(crate) fn shared_len(&self) -> usize {
+        let copied = self.rest.as_ref().map_or(0, |rest| rest.copied);
+        self.attached_len().saturating_sub(copied)
+    }
+
+    /// Returns the number of bytes behind the chunks that were copied together.
+    fn attached_len(&self) -> usize {
         match &self.rest {
             Some(rest) if rest.detached > 0 => {
                 let shared = rest.chunks.iter().skip(rest.detached.saturating_sub(1));
@@ -143,12 +161,12 @@ impl Payload {
 
     /// Replaces the chunks that may share read buffers by one copy. A chunk that is a copy is not copied again.
     pub(crate) fn detach_shared(&mut self) {
-        let len = self.shared_len();
-        if len == 0 {
+        if self.shared_len() == 0 {
             return;
         }
-        let mut copy = Vec::with_capacity(len);
+        let mut copy = Vec::with_capacity(self.attached_len());
         let rest = self.rest.get_or_insert_default();
+        rest.copied = 0;
         let kept = rest.detached.saturating_sub(1);
         if rest.detached == 0 {
             copy.extend_from_slice(&self.first);
@@ -157,7 +175,7 @@ impl Payload {
         let copy = Bytes::from(copy);
         if rest.detached == 0 {
             self.first = copy;
-            rest.joined = rest.chunks.len();
+            rest.joined = rest.joined.saturating_add(rest.chunks.len());
             (rest.chunks, rest.len) = (VecDeque::new(), 0);
         } else {
             let joined = rest.chunks.len().saturating_sub(kept).saturating_sub(1);
@@ -264,5 +282,20 @@ mod tests {
         assert_eq!((payload.shared_len(), payload.len()), (5, 5));
         payload.detach_shared();
         assert_eq!((payload.shared_len(), payload.into_bytes()), (0, Bytes::from_static(b"block")));
+    }
+
+    /// Gathered bytes counted as if they kept read buffers, so that those beside them were not copied.
+    #[test]
+    fn copies_share_no_buffer() {
+        let mut payload = Payload::new();
+        payload.push_copy(Bytes::from_static(b"copy"));
+        assert_eq!((payload.shared_len(), payload.heap_size()), (0, 4 + CHUNK_SIZE));
+        payload.push(Bytes::from_static(b"shared"));
+        payload.push_copy(Bytes::from_static(b"another"));
+        assert_eq!((payload.shared_len(), payload.len()), (6, 17));
+        let size = payload.heap_size();
+        payload.detach_shared();
+        assert_eq!((payload.shared_len(), payload.heap_size()), (0, size));
+        assert_eq!(payload.into_bytes(), Bytes::from_static(b"copysharedanother"));
     }
 }

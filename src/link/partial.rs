@@ -83,7 +83,8 @@ impl PartialDelivery {
         if last || !is_small || self.gathered.len() >= MAX_GATHERED {
             let mut gathered = core::mem::take(&mut self.gathered);
             gathered.shrink_to_fit();
-            self.push_chunk(gathered.into());
+            self.payload_size = self.payload_size.wrapping_add(gathered.len()).wrapping_add(CHUNK_SIZE);
+            self.delivery.payload.push_copy(gathered.into());
         }
         if !is_small {
             self.push_chunk(chunk);
