@@ -15,7 +15,7 @@ const BY_REFERENCE: usize = 1024;
 const SMALLEST_BLOCK: usize = 256;
 const LARGEST_BLOCK: usize = 4096;
 
-/// Bytes of room for heads that are kept for the next burst, at most half of what stays.
+/// Bytes of room for heads that stay for the next burst. Less than twice as much is not freed at once.
 const MOST_KEPT: usize = 256 << 10;
 
 /// Bytes of a frame's size, which its header begins with.

@@ -112,6 +112,10 @@ impl Payload {
 
     /// Removes and returns the first chunk, or its first `max` bytes if it is longer.
     pub fn take_chunk(&mut self, max: usize) -> Bytes {
+        if let Some(rest) = &mut self.rest {
+            // It may be no copy. Then those that are left count as shared, and are copied once more at worst.
+            rest.copied = rest.copied.saturating_sub(max.min(self.first.len()));
+        }
         if max >= self.first.len() {
             let next = self.rest.as_mut().map(|rest| rest.pop()).unwrap_or_default();
             return core::mem::replace(&mut self.first, next);
@@ -297,5 +301,20 @@ mod tests {
         payload.detach_shared();
         assert_eq!((payload.shared_len(), payload.heap_size()), (0, size));
         assert_eq!(payload.into_bytes(), Bytes::from_static(b"copysharedanother"));
+    }
+
+    /// Bytes that were read counted on as copies, in place of those that are not.
+    #[test]
+    fn copies_that_have_been_read_hide_no_chunk_that_shares() {
+        let mut payload = Payload::new();
+        payload.push_copy(Bytes::from_static(b"a long copy"));
+        payload.push(Bytes::from_static(b"shared"));
+        payload.take_chunk(9);
+        assert_eq!(payload.shared_len(), 6);
+        payload.take_chunk(usize::MAX);
+        assert_eq!(payload.shared_len(), 6);
+        let before = places(&payload);
+        payload.detach_shared();
+        assert!(payload.shared_len() == 0 && places(&payload) != before);
     }
 }

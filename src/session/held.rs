@@ -296,11 +296,37 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let size = state.map_or(0, |state| to_vec(state).len()).saturating_add(STATE_SIZE);
-        if self.admits_state(size, cx) {
-            Ok(())
-        } else {
-            Err(CommandError::LimitReached("max_held_bytes_per_session"))
+        let full = Err(CommandError::LimitReached("max_held_bytes_per_session"));
+        let must_count = self.must_count_states(size, cx);
+        // That costs a look at all, so some deliveries have to come or go after it was in vain.
+        let (deliveries, pushed) = (self.unsettled_len(), self.pushed());
+        if must_count
+            && let Some(last) = self.cold.as_ref().and_then(|cold| cold.full_of_states)
+            && deliveries > last.0
+            && pushed < last.1
+        {
+            return full;
         }
+        if self.admits_state(size, cx) {
+            return Ok(());
+        }
+        if must_count {
+            let some = deliveries / 8;
+            let pushed = pushed.saturating_add(u64::try_from(some).unwrap_or(u64::MAX));
+            self.cold().full_of_states = Some((deliveries.saturating_sub(some), pushed));
+        }
+        full
+    }
+
+    /// True if with this many bytes more there may be too many states. Some may have gone with their deliveries.
+    fn must_count_states(&self, size: usize, cx: &Context) -> bool {
+        self.state_bytes.saturating_add(size) > cx.limits.max_held_bytes_per_session / MOST_STATES
+    }
+
+    /// Returns the number of deliveries that there have been.
+    fn pushed(&self) -> u64 {
+        let incoming = self.incoming.as_ref().map_or(0, UnsettledMap::pushed);
+        self.outgoing.pushed().wrapping_add(incoming)
     }
 
     /// Charges a state in a transfer of the peer's, before it is stored.
@@ -323,19 +349,11 @@ impl SessionEndpoint {
     /// Charges a state of as many bytes if there is room for it. Else returns false, and nothing is changed.
     fn admits_state(&mut self, size: usize, cx: &mut Context) -> bool {
         let max = cx.limits.max_held_bytes_per_session;
-        if self.state_bytes.saturating_add(size) > max / MOST_STATES {
-            // To count them costs a look at all, so some deliveries have to be gone since that was in vain.
-            let deliveries = self.unsettled_len();
-            let in_vain = self.cold.as_ref().and_then(|cold| cold.full_of_states);
-            if in_vain.is_some_and(|most| deliveries > most) {
-                return false;
-            }
+        if self.must_count_states(size, cx) {
             self.count_states();
             if self.state_bytes.saturating_add(size) > max / LEAST_STATES {
-                self.cold().full_of_states = Some(deliveries.saturating_sub(deliveries / 8));
                 return false;
             }
-            self.cold().full_of_states = None;
         }
         if !cx.account.has_room_for(size) || self.heap_size().saturating_add(size) > max {
             return false;

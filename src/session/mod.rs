@@ -134,8 +134,9 @@ struct ColdState {
     settled_here: Vec<(DeliveryId, DeliveryId)>,
     /// Deliveries that dispositions have left unsettled, but for a few each.
     updates: u64,
-    /// With more unsettled deliveries than these it is in vain to count their states again.
-    full_of_states: Option<usize>,
+    /// It is in vain to count the states again with more unsettled deliveries than the first, and before as many as the
+    /// second have been there.
+    full_of_states: Option<(usize, u64)>,
     /// Links that are detached but not closed, and how many unsettled deliveries they have.
     suspended: BTreeMap<LinkId, u32>,
     /// Facts about links, of those that have any.

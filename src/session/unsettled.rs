@@ -195,6 +195,11 @@ impl<T> UnsettledMap<T> {
         number(self.next)
     }
 
+    /// Returns a count of deliveries, which each new one raises.
+    pub(crate) fn pushed(&self) -> u64 {
+        self.next
+    }
+
     /// Returns the id of the next delivery.
     pub(crate) fn next_id(&self) -> DeliveryId {
         DeliveryId::new(self.epochs.0, number(self.next).get())

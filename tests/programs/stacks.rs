@@ -111,6 +111,22 @@ fn router_to<T: Send + 'static>(
     (router, thread::spawn(move || serve(End::server(&listener))))
 }
 
+/// As [`router_to`], for a server that answers sessions itself.
+fn router_to_server<T: Send + 'static>(
+    serve: impl FnOnce(End) -> T + Send + 'static,
+) -> (Router, thread::JoinHandle<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let router = Router::to(listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let config = ConnectionConfig::server("test").sasl(Mechanism::anonymous_server());
+        let mut server = End::new(listener.accept().unwrap().0, config);
+        server.until(|event| matches!(event, Event::ConnectionRequested).then_some(()));
+        server.connection.open().unwrap();
+        serve(server)
+    });
+    (router, server)
+}
+
 /// Runs an end until its connection is over.
 fn finish(mut end: End) {
     while end.event().is_some() {}
@@ -257,13 +273,7 @@ fn failure(end: &mut End) -> ErrorCondition {
 #[test]
 fn router_refuses_what_has_no_room_in_a_client_s_frames() {
     let large = || Fields::new().with(Symbol::from_static("x"), "x".repeat(2000));
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let router = Router::to(listener.local_addr().unwrap());
-    let server = thread::spawn(move || {
-        let config = ConnectionConfig::server("test").sasl(Mechanism::anonymous_server());
-        let mut server = End::new(listener.accept().unwrap().0, config);
-        server.until(|event| matches!(event, Event::ConnectionRequested).then_some(()));
-        server.connection.open().unwrap();
+    let (router, server) = router_to_server(move |mut server| {
         // A session with large properties, then a link with a large address, then a large reason.
         let requested = |event: &Event| match event {
             Event::SessionRequested { session } => Some(*session),
@@ -500,13 +510,7 @@ fn router_reads_no_more_than_it_may_hold_while_the_server_s_window_is_closed() {
     const BOUND: u32 = 64 + 5;
     const ALL: u32 = 300;
     let (go_on, may_go_on) = mpsc::channel();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let router = Router::to(listener.local_addr().unwrap());
-    let server = thread::spawn(move || {
-        let config = ConnectionConfig::server("test").sasl(Mechanism::anonymous_server());
-        let mut server = End::new(listener.accept().unwrap().0, config);
-        server.until(|event| matches!(event, Event::ConnectionRequested).then_some(()));
-        server.connection.open().unwrap();
+    let (router, server) = router_to_server(move |mut server| {
         let session = server.until(|event| match event {
             Event::SessionRequested { session } => Some(*session),
             _ => None,

@@ -1,8 +1,8 @@
 //! What a server answers a client is held within the same budget: it was kept beyond any.
 
 use amqp_proto::{
-    CommandError, ConnectionConfig, CreditPolicy, DeliveryId, Event, Limits, LinkId, ReceiverConfig,
-    ReceiverId, SenderConfig, SessionConfig,
+    CommandError, ConnectionConfig, DeliveryId, Event, Limits, LinkId, ReceiverConfig, ReceiverId,
+    SenderConfig, SessionConfig,
     frame::ProtocolHeader,
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role},
@@ -181,15 +181,9 @@ fn fb2s_room_for_answers_is_free_once_they_have_been_written() {
     assert!(bytes < (8 << 20) + (600 << 10), "{bytes}");
 }
 
-/// A peer that settles nothing had each of our outcomes kept, beyond any budget.
-#[test]
-fn fb2t_outcomes_of_ours_that_the_peer_does_not_settle_have_a_bound() {
-    let (budget, share) = (1 << 20, 512 << 10);
-    let limits = Limits::default().max_held_bytes(budget).max_held_bytes_per_session(share);
-    let config = ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits);
-    let error = || AmqpError::described(ErrorCondition::NotAllowed, "w".repeat(1000));
-    let (mut kept, mut failed) = (0, 0);
-    let mut fed = Fed::new(config);
+/// A server that accepts a link and gives it credit.
+fn receiving(limits: Limits, config: ReceiverConfig) -> (Fed, ReceiverId) {
+    let mut fed = Fed::new(ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits));
     let opening = [&ProtocolHeader::AMQP.to_bytes()[..], &frames::frame(0, &frames::open())].concat();
     fed.feed_bytes(&[opening, frames::frame(0, &frames::begin())].concat());
     fed.feed_bytes(&frames::frame(0, &frames::attach("l", 0, Role::Sender)));
@@ -198,41 +192,68 @@ fn fb2t_outcomes_of_ours_that_the_peer_does_not_settle_have_a_bound() {
         _ => None,
     });
     let receiver = receiver.unwrap();
+    fed.connection.accept_receiver(receiver, config).unwrap();
+    fed.connection.receiver(receiver).unwrap().set_credit(100_000).unwrap();
+    (fed, receiver)
+}
+
+/// Feeds an unsettled delivery with a state of this size. Returns its id, or the failure of the session.
+fn deliver(fed: &mut Fed, number: u32, size: usize) -> Result<DeliveryId, ErrorCondition> {
+    let annotations = Fields::from_iter([(Symbol::from_static("x"), Value::from("y".repeat(size)))]);
+    let modified = Modified { message_annotations: Some(annotations), ..Modified::default() };
+    let state = (size > 0).then(|| modified.into());
+    let transfer = Transfer { state, ..frames::transfer(0, number) };
+    fed.feed_bytes(&frames::with_payload(0, &transfer, b"x"));
+    fed.write();
+    fed.output = Default::default();
+    let found = fed.events().into_iter().find_map(|event| match event {
+        Event::Delivery { delivery, .. } => Some(Ok(delivery.id)),
+        Event::SessionError { failure, .. } => Some(Err(failure.error.condition.clone())),
+        _ => None,
+    });
+    found.expect("a delivery or a failure")
+}
+
+/// A peer that settles nothing had each of our outcomes kept, beyond any budget.
+#[test]
+fn fb2t_outcomes_of_ours_that_the_peer_does_not_settle_have_a_bound() {
+    let share = 512 << 10;
+    let limits = Limits::default().max_held_bytes(1 << 20).max_held_bytes_per_session(share);
     let second = ReceiverConfig::new().rcv_settle_mode(ReceiverSettleMode::Second);
-    fed.connection.accept_receiver(receiver, second.credit(CreditPolicy::Auto(100))).unwrap();
+    let (mut fed, receiver) = receiving(limits, second);
+    let error = || Some(AmqpError::described(ErrorCondition::NotAllowed, "w".repeat(1000)));
+    let full = Err(CommandError::LimitReached("max_held_bytes_per_session"));
+    let (mut kept, mut failed) = (0, 0);
     let bytes = held(|| {
-        for id in 0..1000 {
-            fed.feed_bytes(&frames::with_payload(0, &frames::transfer(0, id), b"x"));
-            let delivery = fed.events().into_iter().find_map(|event| match event {
-                Event::Delivery { delivery, .. } => Some(delivery.id),
-                _ => None,
-            });
-            let delivery = delivery.unwrap();
+        for number in 0..1000 {
+            let id = deliver(&mut fed, number, 0).unwrap();
             let mut link = fed.connection.receiver(receiver).unwrap();
-            match link.reject(delivery, Some(error())) {
+            match link.reject(id, error()) {
                 Ok(()) => kept += 1,
-                full => {
-                    assert_eq!(full, Err(CommandError::LimitReached("max_held_bytes_per_session")));
-                    link.accept(delivery).unwrap();
+                result => {
+                    assert_eq!(result, full);
+                    link.accept(id).unwrap();
                     failed += 1;
                 }
             }
-            fed.write();
-            fed.output = Default::default();
         }
     });
     assert!(kept > 50 && failed > 500, "{kept} {failed}");
     assert!(bytes < share as i64, "{bytes}");
-    // Once most have been settled there is room again.
-    let settled = Disposition { last: Some(990.into()), settled: true, ..frames::accepted(0, None) };
-    fed.feed_bytes(&frames::frame(0, &Disposition { role: Role::Sender, state: None, ..settled }));
-    fed.events();
-    fed.feed_bytes(&frames::with_payload(0, &frames::transfer(0, 1000), b"x"));
-    let delivery = fed.events().into_iter().find_map(|event| match event {
-        Event::Delivery { delivery, .. } => Some(delivery.id),
-        _ => None,
-    });
-    fed.connection.receiver(receiver).unwrap().reject(delivery.unwrap(), Some(error())).unwrap();
+    // As many stay unsettled while those with reasons go, and then there is room again.
+    let mut rejected = 0;
+    for number in 1000..1400 {
+        let settled = Disposition { settled: true, ..frames::accepted(number - 1000, None) };
+        fed.feed_bytes(&frames::frame(0, &Disposition { role: Role::Sender, state: None, ..settled }));
+        fed.events();
+        let id = deliver(&mut fed, number, 0).unwrap();
+        let mut link = fed.connection.receiver(receiver).unwrap();
+        match link.reject(id, error()) {
+            Ok(()) => rejected += 1,
+            result => assert_eq!(result, full),
+        }
+    }
+    assert!(rejected > 50, "{rejected}");
 }
 
 #[test]
@@ -271,45 +292,12 @@ fn fb2u_outcomes_of_a_sender_that_the_peer_does_not_settle_have_a_bound() {
     assert!(bytes < (share / 2) as i64, "{bytes}");
 }
 
-/// A server that accepts a link and gives it credit.
-fn receiving(limits: Limits) -> (Fed, ReceiverId) {
-    let mut fed = Fed::new(ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits));
-    let opening = [&ProtocolHeader::AMQP.to_bytes()[..], &frames::frame(0, &frames::open())].concat();
-    fed.feed_bytes(&[opening, frames::frame(0, &frames::begin())].concat());
-    fed.feed_bytes(&frames::frame(0, &frames::attach("l", 0, Role::Sender)));
-    let receiver = fed.events().into_iter().find_map(|event| match event {
-        Event::ReceiverRequested { receiver, .. } => Some(receiver),
-        _ => None,
-    });
-    let receiver = receiver.unwrap();
-    fed.connection.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
-    fed.connection.receiver(receiver).unwrap().set_credit(100_000).unwrap();
-    (fed, receiver)
-}
-
-/// Feeds an unsettled delivery with a state of this size. Returns its id, or the failure of the session.
-fn deliver(fed: &mut Fed, number: u32, size: usize) -> Result<DeliveryId, ErrorCondition> {
-    let annotations = Fields::from_iter([(Symbol::from_static("x"), Value::from("y".repeat(size)))]);
-    let modified = Modified { message_annotations: Some(annotations), ..Modified::default() };
-    let state = (size > 0).then(|| modified.into());
-    let transfer = Transfer { state, ..frames::transfer(0, number) };
-    fed.feed_bytes(&frames::with_payload(0, &transfer, b"x"));
-    fed.write();
-    fed.output = Default::default();
-    let found = fed.events().into_iter().find_map(|event| match event {
-        Event::Delivery { delivery, .. } => Some(Ok(delivery.id)),
-        Event::SessionError { failure, .. } => Some(Err(failure.error.condition.clone())),
-        _ => None,
-    });
-    found.expect("a delivery or a failure")
-}
-
 /// They were looked at when there was no room for a delivery, and there was room for a thousand.
 #[test]
 fn fb2v_states_in_transfers_have_a_bound_while_there_is_room_for_deliveries() {
     let budget = 1 << 20;
     let limits = Limits::default().max_held_bytes(budget).max_held_bytes_per_session(budget / 2);
-    let (mut fed, receiver) = receiving(limits);
+    let (mut fed, receiver) = receiving(limits, ReceiverConfig::new());
     let ids: Vec<_> = (0..1000).map(|number| deliver(&mut fed, number, 0).unwrap()).collect();
     ids.into_iter().for_each(|id| fed.connection.receiver(receiver).unwrap().accept(id).unwrap());
     fed.write();
@@ -332,7 +320,7 @@ fn fb2v_states_in_transfers_have_a_bound_while_there_is_room_for_deliveries() {
 #[test]
 fn fb2w_states_that_have_gone_end_no_session() {
     let limits = Limits::default().max_held_bytes(1 << 20).max_held_bytes_per_session(512 << 10);
-    let (mut fed, receiver) = receiving(limits);
+    let (mut fed, receiver) = receiving(limits, ReceiverConfig::new());
     // One stays.
     deliver(&mut fed, 0, 20_000).unwrap();
     for number in 1..2000 {
