@@ -218,6 +218,17 @@ fn open_larger_than_512_bytes_is_refused() {
     assert_eq!(output(&mut connection), b"".as_slice());
 }
 
+/// The error said that the connection had been opened.
+#[test]
+fn server_that_is_opened_before_its_client_is_refused() {
+    let mut server = Connection::new(ConnectionConfig::server("s"));
+    let early = CommandError::IllegalState("the client's AMQP header has not arrived (2.2)");
+    assert_eq!(server.open(), Err(early));
+    server.handle_eof(NOW);
+    let over = CommandError::IllegalState("the connection has ended (2.4.6)");
+    assert_eq!(server.open(), Err(over));
+}
+
 /// 2.4.5: what is announced is the longest silence, counted from when bytes were taken to when the next were.
 #[test]
 fn heartbeat_deadline_is_unchanged_by_a_poll_without_output() {

@@ -24,8 +24,9 @@ impl Connection {
     /// follow as far as they can without the peer's answer, or without [`tls_done`](Self::tls_done).
     ///
     /// # Errors
-    /// [`CommandError::IllegalState`] if it has been opened, [`CommandError::FrameTooLarge`] if the open is
-    /// larger than the 512 bytes that any peer accepts (2.4.1), or than this one does.
+    /// [`CommandError::IllegalState`] if it has been opened or has ended, or at a server if the client's AMQP
+    /// header has not arrived. [`CommandError::FrameTooLarge`] if the open is larger than the 512 bytes that any peer
+    /// accepts (2.4.1), or than this one does.
     pub fn open(&mut self) -> Result<(), CommandError> {
         match (self.cx.config.side, self.state) {
             (Side::Client, _) if self.is_unopened() => {
@@ -44,6 +45,10 @@ impl Connection {
                 if self.remote_open.is_some() && !self.cx.events.is_empty() =>
             {
                 Ok(())
+            }
+            (_, ConnectionState::End) => Err(CommandError::IllegalState("the connection has ended (2.4.6)")),
+            (Side::Server, ConnectionState::Start) => {
+                Err(CommandError::IllegalState("the client's AMQP header has not arrived (2.2)"))
             }
             _ => Err(CommandError::IllegalState("the connection has been opened (2.4.1)")),
         }
