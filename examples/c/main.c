@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,6 +46,9 @@ static int dial(const char *host, const char *port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
     if (inet_pton(AF_INET, host, &address.sin_addr) != 1) fail("not an address of IPv4");
     int file = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
+    // On Linux it counts for the connect as well.
+    struct timeval patience = {.tv_sec = PATIENCE / 1000};
+    setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (file < 0 || connect(file, (struct sockaddr *)&address, sizeof address) != 0) fail(strerror(errno));
     // Without it the kernel holds back small frames until the peer has acknowledged earlier ones.
     setsockopt(file, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);

@@ -6,8 +6,9 @@
 //! cargo run --example owned_buffers -- 127.0.0.1:5672
 //! ```
 //!
-//! [`ring`] has the operations, this file the loop and the messages. compio submits the operations: to io_uring if the kernel allows it, else it does them itself when the socket is
-//! ready. The first line that is printed names the one that is in use; the code is the same.
+//! [`ring`] has the operations, this file the loop and the messages. compio submits the operations: to io_uring if the
+//! kernel allows it, else it does them itself when the socket is ready. The first line that is printed names the one that
+//! is in use; the code is the same.
 //!
 //! Nothing is copied on the way. A filled buffer becomes a chunk of [`Chunks`], whose payloads are slices of it. Output
 //! is taken by `next_chunk`: a large payload reaches the kernel in the memory that the application handed to `send`.
@@ -30,7 +31,7 @@ use amqp_proto::{
     spec::delivery_state::DeliveryState,
 };
 use bytes::{Buf as _, Bytes, BytesMut};
-use compio::{BufResult, driver::DriverType, net::TcpStream, runtime::Runtime};
+use compio::{BufResult, driver::DriverType, net::TcpStream, runtime::Runtime, time};
 use ring::{Completion, Ring};
 
 type Result<T> = std::result::Result<T, AnyError>;
@@ -42,7 +43,7 @@ const SIZE: usize = 100_000;
 const BLOCK: usize = 256 * 1024;
 const LEAST: usize = 16 * 1024;
 const QUEUE: &str = "owned_buffers";
-/// The time without an outcome or a message after which the broker is given up.
+/// The time for the connect, and the time without an outcome or a message after which the broker is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The messages that are sent, and their progress.
@@ -171,7 +172,9 @@ impl Job {
 }
 
 async fn client(broker: String) -> Result<Job> {
-    let socket = TcpStream::connect(&broker).await.map_err(|error| about(broker, error))?;
+    let connected = time::timeout(PATIENCE, TcpStream::connect(&broker)).await;
+    let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let socket = connected.map_err(|error| about(broker, error))?;
     socket.set_nodelay(true)?;
     let config = ConnectionConfig::client("owned-buffers").idle_timeout(Duration::from_secs(60));
     let mut engine = Connection::new(config.sasl(Mechanism::anonymous()));
