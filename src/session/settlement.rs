@@ -198,6 +198,10 @@ impl SessionEndpoint {
             }
             self.check_gone((first, last))?;
         }
+        // Nothing to say about them. The sender's outcome is not ours while they stay unsettled.
+        if !settled && state.is_none() {
+            return Ok(());
+        }
         if finishes {
             self.finish_unread(id, (first, last), cx);
         }
@@ -215,7 +219,7 @@ impl SessionEndpoint {
                 && (known.is_terminal() || theirs.is_terminal())
             {
                 decided.push((delivery, known.clone(), theirs.clone()));
-                return !settled;
+                return false;
             }
             extend(&mut runs, id.into(), delivery, settled);
             !settled
@@ -229,11 +233,9 @@ impl SessionEndpoint {
         }
         self.runs = runs;
         for (delivery, known, theirs) in decided {
-            if settled {
-                self.count_settled(id.into(), delivery, delivery);
-            }
+            self.count_settled(id.into(), delivery, delivery);
             let state = outcome_to_confirm(&known, &theirs, cx);
-            self.add_disposition_with(Role::Receiver, (delivery, delivery), settled, state, batchable);
+            self.add_disposition_with(Role::Receiver, (delivery, delivery), true, state, batchable);
         }
         Ok(())
     }

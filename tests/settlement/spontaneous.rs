@@ -35,6 +35,22 @@ fn a_senders_own_outcome_is_told_and_confirmed_before_it_is_settled() {
     }
 }
 
+/// The receiver's disposition had the sender's outcome, and then a second one of its own.
+#[test]
+fn a_disposition_that_neither_settles_nor_has_a_state_is_not_sent() {
+    for modes in unsettled_modes() {
+        for state in [None, released()] {
+            let (mut talk, sent, taken) = Talk::with_delivery(modes);
+            talk.sender().disposition(sent, sent, false, state.clone()).unwrap();
+            assert_eq!(talk.up().len(), usize::from(state.is_some()), "{modes:?}");
+            talk.receiver().disposition(taken, taken, false, None).unwrap();
+            assert_eq!((talk.down(), talk.unsettled()), (vec![], (1, 1)), "{modes:?}");
+            talk.receiver().disposition(taken, taken, true, Some(DeliveryState::ACCEPTED)).unwrap();
+            assert_eq!(talk.down(), ["DISPOSITION@0 receiver 0 settled accepted"], "{modes:?}");
+        }
+    }
+}
+
 #[test]
 fn an_outcome_told_by_the_sender_stands_at_its_own_end() {
     let (mut talk, sent, _) = Talk::with_delivery(second());

@@ -211,7 +211,8 @@ impl Sender<'_> {
     /// without settling (2.6.12). The receiver sees `DELIVERY_UPDATED`; `DELIVERY_SETTLED` follows here once it has settled. An
     /// outcome is final, whatever the receiver answers.
     ///
-    /// Settled without a state, each delivery has the outcome that it would have by [`settle`](Self::settle).
+    /// Settled without a state, each delivery has the outcome that it would have by [`settle`](Self::settle). Nothing
+    /// changes, and nothing is sent, without either.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if the range is not one of deliveries that were sent in this session, or none of its
