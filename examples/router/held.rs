@@ -1,5 +1,7 @@
 //! A delivery inside the router.
 
+use std::{collections::VecDeque, iter};
+
 use amqp_proto::{
     CommandError, DeliveryId, Event, SendOptions, Sender, frame::Payload,
     spec::delivery_state::DeliveryState, types::DeliveryTag,
@@ -25,8 +27,8 @@ pub struct Held {
 pub struct Stream {
     /// The delivery at the far end, once it has begun.
     pub sent: Option<DeliveryId>,
-    /// A chunk that was read, and that the far end does not take yet.
-    pub chunk: Option<Bytes>,
+    /// Chunks that were read, and that the far end does not take yet.
+    pub chunks: VecDeque<Bytes>,
     pub is_complete: bool,
     pub is_aborted: bool,
     /// The receiver's state, and whether it has settled. An outcome would end the reading, so it waits.
@@ -71,6 +73,12 @@ impl Held {
         self.stream.as_ref().is_some_and(|stream| stream.sent.is_some())
     }
 
+    /// Returns the number of bytes that are held.
+    pub fn kept(&self) -> usize {
+        let read = self.stream.iter().flat_map(|stream| &stream.chunks);
+        self.payload.len() + read.map(Bytes::len).sum::<usize>()
+    }
+
     /// Sends a whole delivery, or begins one that streams. Returns its id at the far end if it has begun now.
     pub fn begin(&mut self, link: &mut Sender<'_>) -> Result<Option<DeliveryId>, CommandError> {
         match &mut self.stream {
@@ -86,6 +94,11 @@ impl Held {
 }
 
 impl Stream {
+    /// Reads what has arrived, for when it can be read no more.
+    pub fn keep(&mut self, read: impl FnMut() -> Option<Bytes>) {
+        self.chunks.extend(iter::from_fn(read));
+    }
+
     /// Writes what can be read, and then the end if it has arrived. Returns true at the end.
     pub fn pass_on(
         &mut self,
@@ -97,11 +110,11 @@ impl Stream {
             return link.abort(sent).map(|()| true);
         }
         // Reading frees the near end's window (2.5.6). So it is done when the chunk before is on its way.
-        loop {
-            self.chunk = self.chunk.take().or_else(&mut read);
-            let Some(chunk) = &self.chunk else { break };
-            link.write(sent, chunk.clone())?;
-            self.chunk = None;
+        while let Some(chunk) = self.chunks.pop_front().or_else(&mut read) {
+            if let Err(error) = link.write(sent, chunk.clone()) {
+                self.chunks.push_front(chunk);
+                return Err(error);
+            }
         }
         if self.is_complete {
             link.finish(sent)?;

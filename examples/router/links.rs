@@ -12,6 +12,9 @@ use crate::{
     route::Route,
 };
 
+/// The most bytes that are kept of links that are over. A connection of default limits has as many for those that are there.
+const MOST_KEPT: usize = 64 << 20;
+
 impl Mirror {
     /// Attaches a sender on the far side, because the near side's peer wants to send.
     pub fn attach_sender(
@@ -25,7 +28,7 @@ impl Mirror {
         let attach = near.receiver_ref(receiver)?.remote_attach();
         let other = *self.0[side].sessions.get(&session).ok_or(CommandError::UnknownSession)?;
         let sender = far.session(other)?.attach_sender(sender_config(attach))?;
-        self.0[side].routes.insert(receiver, (session, Route::new(receiver, sender), None));
+        self.0[side].insert(session, Route::new(receiver, sender));
         self.0[1 - side].senders.insert(sender, receiver);
         Ok(())
     }
@@ -42,7 +45,7 @@ impl Mirror {
         let attach = near.sender_ref(sender)?.remote_attach();
         let other = *self.0[side].sessions.get(&session).ok_or(CommandError::UnknownSession)?;
         let receiver = far.session(other)?.attach_receiver(receiver_config(attach))?;
-        self.0[1 - side].routes.insert(receiver, (other, Route::new(receiver, sender), None));
+        self.0[1 - side].insert(other, Route::new(receiver, sender));
         self.0[side].senders.insert(sender, receiver);
         Ok(())
     }
@@ -89,10 +92,20 @@ impl Mirror {
             Event::ReceiverError { failure, .. } => *end = Some(End::Closed(Some(failure.error.clone()))),
             _ => {}
         }
-        if end.is_some() {
-            route.cut_off();
+        let is_over = end.is_some();
+        if is_over {
+            route.cut_off(near);
         }
         route.forward(near, far);
+        if is_over {
+            self.0[side].ending.insert(receiver);
+            if self.0[side].kept() > MOST_KEPT {
+                let what = "messages of links that are over take up too much";
+                let error = AmqpError::described(ErrorCondition::ResourceLimitExceeded, what);
+                // An error means that the connection is ending already.
+                let _ = near.close(Some(error));
+            }
+        }
     }
 
     /// Passes on an event of a link that leaves on this side.
@@ -138,7 +151,7 @@ impl Mirror {
             _ => End::Closed(None),
         };
         self.0[side].senders.remove(&sender);
-        self.0[1 - side].routes.remove(&receiver);
+        self.0[1 - side].remove(receiver);
         let _ = match end {
             End::Detached => far.receiver(receiver).and_then(|mut link| link.detach(None)),
             End::Closed(error) => far

@@ -1,6 +1,6 @@
 //! Does on one side of the router what happens on the other: sessions, requests for links, and all ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use amqp_proto::{
     CommandError, Connection, Event, LinkId, ReceiverId, SenderId, SessionId,
@@ -26,6 +26,10 @@ pub struct Side {
     pub sessions: BTreeMap<SessionId, SessionId>,
     /// The links that arrive here, each with its session, and with its end when it has ended.
     pub routes: BTreeMap<ReceiverId, (SessionId, Route, Option<End>)>,
+    /// Those that have ended.
+    pub ending: BTreeSet<ReceiverId>,
+    /// The number of links that arrive here by each session.
+    counts: BTreeMap<SessionId, usize>,
     /// The links that leave here, each by its receiver on the other side.
     pub senders: BTreeMap<SenderId, ReceiverId>,
     /// Links that the peer asks for, each with its session.
@@ -33,6 +37,30 @@ pub struct Side {
     /// The ended sessions, and the end of the connection. They wait for deliveries that are still to be sent.
     ended: BTreeMap<SessionId, Option<AmqpError>>,
     closed: Option<Option<AmqpError>>,
+}
+
+impl Side {
+    pub fn insert(&mut self, session: SessionId, route: Route) {
+        *self.counts.entry(session).or_default() += 1;
+        self.routes.insert(route.receiver, (session, route, None));
+    }
+
+    pub fn remove(&mut self, receiver: ReceiverId) -> Option<(Route, Option<End>)> {
+        self.ending.remove(&receiver);
+        let (session, route, end) = self.routes.remove(&receiver)?;
+        if let Some(count) = self.counts.get_mut(&session) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&session);
+            }
+        }
+        Some((route, end))
+    }
+
+    /// Returns the bytes that are kept of links that have ended, which the connection does not count any more.
+    pub fn kept(&self) -> usize {
+        self.ending.iter().filter_map(|id| self.routes.get(id)).map(|(_, route, _)| route.kept()).sum()
+    }
 }
 
 /// Two connections that mirror each other.
@@ -117,13 +145,12 @@ impl Mirror {
     fn pass_on_ends(&mut self, side: usize, far: &mut Connection) {
         let [a, b] = &mut self.0;
         let (here, there) = if side == 0 { (a, b) } else { (b, a) };
-        let ended = here.routes.iter().filter(|(_, (_, route, end))| match end {
-            None => false,
-            Some(End::Closed(Some(_))) => true,
-            Some(_) => route.waiting() == [0, 0],
+        let ended = here.ending.iter().copied().filter(|id| match here.routes.get(id) {
+            Some((_, route, Some(End::Closed(None) | End::Detached))) => route.waiting() == [0, 0],
+            _ => true,
         });
-        for receiver in ended.map(|(receiver, _)| *receiver).collect::<Vec<_>>() {
-            let Some((_, route, Some(end))) = here.routes.remove(&receiver) else { continue };
+        for receiver in ended.collect::<Vec<_>>() {
+            let Some((route, Some(end))) = here.remove(receiver) else { continue };
             there.senders.remove(&route.sender);
             let _ = match end {
                 End::Detached => far.sender(route.sender).and_then(|mut link| link.detach(None)),
@@ -132,8 +159,7 @@ impl Mirror {
                     .or_else(|_| far.sender(route.sender)?.close(error)),
             };
         }
-        let is_used = |session| here.routes.values().any(|(other, ..)| *other == session);
-        let ended = here.ended.keys().copied().filter(|session| !is_used(*session));
+        let ended = here.ended.keys().copied().filter(|session| !here.counts.contains_key(session));
         for session in ended.collect::<Vec<_>>() {
             let error = here.ended.remove(&session).flatten();
             let Some(other) = here.sessions.remove(&session) else { continue };

@@ -56,11 +56,21 @@ impl Route {
         }
     }
 
-    /// Notes that nothing more arrives: the near end is gone.
-    pub fn cut_off(&mut self) {
-        for stream in self.held.iter_mut().filter_map(|held| held.stream.as_mut()) {
+    /// Notes that nothing more arrives: the near end is gone. What has arrived is read, as it can be until the connection
+    /// handles more input.
+    pub fn cut_off(&mut self, near: &mut Connection) {
+        for held in &mut self.held {
+            let Some(stream) = &mut held.stream else { continue };
             stream.is_aborted |= !stream.is_complete;
+            if !stream.is_aborted {
+                stream.keep(|| near.read_chunk(self.receiver, held.id).ok()?);
+            }
         }
+    }
+
+    /// Returns the bytes that are held and not sent.
+    pub fn kept(&self) -> usize {
+        self.held.iter().map(Held::kept).sum()
     }
 
     /// Sends what is held, as far as the far end takes it. `SENDER_READY` follows when it takes more.

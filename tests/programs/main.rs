@@ -17,6 +17,7 @@ mod logins;
 mod loops;
 mod messages;
 mod relay;
+mod router;
 mod services;
 mod stacks;
 mod stopping;

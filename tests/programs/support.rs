@@ -25,7 +25,7 @@ use rustls::{
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Returns an example, built once with the features of this test.
-fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let test = std::env::current_exe().unwrap();
@@ -435,4 +435,9 @@ impl End {
         });
         receiver
     }
+}
+
+/// Runs an end until its connection is over.
+pub fn finish(mut end: End) {
+    while end.event().is_some() {}
 }
