@@ -56,6 +56,9 @@ pub enum CommandError {
     /// As many deliveries of the session are unsettled as [`Limits::max_unsettled`](crate::Limits::max_unsettled) or the
     /// memory for them allows, beside unpolled events and unread streams. `SENDER_READY` follows once some have been
     /// settled, or what waits has been polled or read. Messages can still be sent settled.
+    ///
+    /// Also if a delivery is unsettled behind which 2³⁰ others or more have been sent: numbers that are 2³¹ apart have no
+    /// order (2.8.10). Then messages wait that are sent settled, too.
     #[error("as many deliveries are unsettled as max_unsettled or the memory allows")]
     TooManyUnsettled,
     /// The link is still sending an earlier message. `SENDER_READY` follows once that is done.

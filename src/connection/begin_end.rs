@@ -339,14 +339,15 @@ fn unmapped(remote: u16) -> Result<u16, ProtocolError> {
 mod tests {
     use super::*;
     use crate::{
-        ConnectionConfig, Instant, LinkId,
+        ConnectionConfig, Event, Instant, LinkId, SendOptions, SenderConfig,
         codec::{Encode, to_vec},
         context::EPOCHS_FOR_WRAPS,
         spec::{
-            definitions::Role,
-            performatives::{Attach, Open},
+            definitions::{Role, SenderSettleMode},
+            delivery_state::DeliveryState,
+            performatives::{Attach, Disposition, Flow, Open},
         },
-        types::{Handle, SequenceNo},
+        types::{Handle, SequenceNo, TransferNumber},
     };
     use alloc::vec::Vec;
     use bytes::BytesMut;
@@ -401,5 +402,72 @@ mod tests {
         feed(&mut connection, 0, &attach("two", 1));
         assert_eq!(names(&mut connection), ["RECEIVER_ERROR", "SESSION_ERROR"]);
         assert_eq!(links.len(), 1);
+    }
+
+    /// The outcome of a delivery 2³¹ back was dropped, and 2³² later its number was used again.
+    #[test]
+    fn fc14_messages_wait_while_one_is_unsettled_whose_number_would_be_ambiguous() {
+        for snd_settle_mode in [SenderSettleMode::Mixed, SenderSettleMode::Settled] {
+            let mut connection = opened();
+            feed(&mut connection, 0, &Begin { incoming_window: 100, ..Begin::default() });
+            let attach = |name: &str, handle| Attach {
+                name: name.into(),
+                handle: Handle::new(handle),
+                role: Role::Receiver,
+                ..Attach::default()
+            };
+            let credit = |handle| Flow {
+                handle: Some(Handle::new(handle)),
+                link_credit: Some(100),
+                delivery_count: Some(SequenceNo::new(0)),
+                next_incoming_id: Some(TransferNumber::new(0)),
+                incoming_window: 100,
+                ..Flow::default()
+            };
+            let mut senders = Vec::new();
+            for (handle, mode) in [SenderSettleMode::Mixed, snd_settle_mode].into_iter().enumerate() {
+                let handle = u32::try_from(handle).unwrap();
+                feed(&mut connection, 0, &attach(["one", "two"][handle as usize], handle));
+                let sender = core::iter::from_fn(|| connection.poll_event()).find_map(|event| match event {
+                    Event::SenderRequested { sender, .. } => Some(sender),
+                    _ => None,
+                });
+                let config = SenderConfig::new().snd_settle_mode(mode);
+                connection.accept_sender(sender.unwrap(), config).unwrap();
+                feed(&mut connection, 0, &credit(handle));
+                senders.push(sender.unwrap());
+            }
+            let settled = SendOptions::new().settled(true);
+            let send = |connection: &mut Connection, sender: usize| {
+                connection.sender(senders[sender]).unwrap().send_with(1_u32, b"x".as_slice(), &settled)
+            };
+            send(&mut connection, 1).unwrap();
+            let oldest = connection.sender(senders[0]).unwrap().send(0_u32, b"x".as_slice()).unwrap();
+            let skip = |connection: &mut Connection, count| {
+                connection.sessions.iter_mut().for_each(|session| session.skip_outgoing(count));
+            };
+            // Up to the last one of half a turn.
+            skip(&mut connection, (1 << 30) - 3);
+            send(&mut connection, 1).unwrap();
+            skip(&mut connection, (1 << 30) - 1);
+            send(&mut connection, 1).unwrap();
+            while connection.poll_event().is_some() {}
+            for _ in 0..3 {
+                assert_eq!(send(&mut connection, 1), Err(CommandError::TooManyUnsettled));
+                let unsettled = connection.sender(senders[0]).unwrap().send(2_u32, b"x".as_slice());
+                assert_eq!(unsettled, Err(CommandError::TooManyUnsettled));
+                // No event follows before they may be sent.
+                assert_eq!(names(&mut connection), [""; 0]);
+            }
+            let first = oldest.number().into();
+            let accepted = Some(DeliveryState::ACCEPTED);
+            let outcome = Disposition { first, settled: true, state: accepted, ..Disposition::default() };
+            feed(&mut connection, 0, &Disposition { role: Role::Receiver, ..outcome });
+            let mut events = names(&mut connection);
+            events.sort_unstable();
+            assert_eq!(events, ["DELIVERY_SETTLED", "SENDER_READY", "SENDER_READY"]);
+            send(&mut connection, 1).unwrap();
+            connection.sender(senders[0]).unwrap().send(2_u32, b"x".as_slice()).unwrap();
+        }
     }
 }

@@ -212,6 +212,14 @@ impl SenderEndpoint {
         if max > 0 && size > max { Err(CommandError::TooLarge { max }) } else { Ok(()) }
     }
 
+    /// True if [`check`](Self::check) succeeds.
+    #[inline]
+    pub(crate) fn is_ready(&self, size: usize) -> bool {
+        self.link_credit > 0
+            && self.unsent.is_none()
+            && self.check_size(u64::try_from(size).unwrap_or(u64::MAX)).is_ok()
+    }
+
     /// Fails if the link does not allow a message of this size now.
     #[inline]
     pub(crate) fn check(&self, size: usize) -> Result<(), CommandError> {

@@ -332,9 +332,10 @@ impl SessionEndpoint {
             return;
         }
         // As `send` finds out.
-        let full = self.outgoing.must_grow() && !self.grow_outgoing(cx);
+        let is_too_far = self.outgoing.is_too_far();
+        let full = is_too_far || self.outgoing.must_grow() && !self.grow_outgoing(cx);
         // Other sessions may give some back, or the application.
-        if full && self.outgoing.needed() > cx.account.left_for_own() {
+        if full && !is_too_far && self.outgoing.needed() > cx.account.left_for_own() {
             cx.account.await_room(self.outgoing.needed());
             cx.senders_without_memory.push(self.channel);
         }
@@ -345,7 +346,8 @@ impl SessionEndpoint {
             };
             let LinkId::Sender(id) = common.id else { continue };
             let may_send = common.is_open() && common.pending_detach.is_none() && sender.check(0).is_ok();
-            if sender.ready_owed && may_send && full && sender.mode != SenderSettleMode::Settled {
+            let may_be_full = is_too_far || sender.mode != SenderSettleMode::Settled;
+            if sender.ready_owed && may_send && full && may_be_full {
                 // Once deliveries have been settled.
                 self.ready_checks.push(handle);
             } else if sender.ready_owed && may_send {

@@ -16,7 +16,7 @@ use crate::{
     ids::{LinkId, LinkKey, ReceiverId},
     link::{Link, LinkKind, ReceiverEndpoint},
     spec::{definitions::Role, delivery_state::DeliveryState},
-    types::{HeapSize, Str},
+    types::{Handle, HeapSize, Str},
 };
 
 /// The bytes that an entry of an ordered map takes up beside its own.
@@ -30,6 +30,18 @@ const MOST_STATES: usize = 4;
 const LEAST_STATES: usize = 8;
 
 impl SessionEndpoint {
+    /// Makes room for a delivery that is to arrive unsettled by the fast path, and for more, and charges it. Fails beyond the
+    /// limit.
+    #[cold]
+    pub(super) fn grow_for_whole(&mut self, handle: Handle, cx: &mut Context) -> Result<(), ProtocolError> {
+        // What arrives on a link that we have closed is dropped.
+        let handle = self.local_handle(handle);
+        let is_kept = handle.is_some_and(|handle| {
+            self.links.get_mut(handle).is_some_and(|link| link.idle_receiver().is_some())
+        });
+        if is_kept { self.grow_incoming(cx) } else { Ok(()) }
+    }
+
     /// Makes room for more unsettled deliveries of the peer's, and charges it. Fails beyond the limit.
     #[cold]
     pub(super) fn grow_incoming(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {

@@ -44,7 +44,7 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         if !whole.settled && self.incoming.as_ref().is_some_and(UnsettledMap::must_grow) {
-            self.grow_incoming(cx)?;
+            self.grow_for_whole(whole.handle, cx)?;
         }
         let handle = self.local_handle(whole.handle);
         let link = handle.and_then(|handle| {
@@ -118,17 +118,24 @@ impl SessionEndpoint {
                 return self.refuse_transfer(handle, error, cx);
             }
             None => {
-                // Until it is complete it counts as unsettled.
-                if self.incoming.as_ref().is_some_and(UnsettledMap::must_grow) {
+                // One that is settled from the start is never unsettled, however long it takes.
+                let is_settled = transfer.settled == Some(true);
+                if !is_settled && self.incoming.as_ref().is_some_and(UnsettledMap::must_grow) {
                     self.grow_incoming(cx)?;
                 }
                 let Some(link) = self.links.get_mut(handle) else { return Ok(()) };
-                let tag = transfer.delivery_tag.unwrap_or_default();
-                let entry = UnsettledEntry { link: id, tag, state: StoredState::Unknown };
                 let number = transfer.delivery_id;
                 let incoming = Self::check_number(&mut self.incoming, self.incoming_epoch, number)?;
-                let delivery = incoming.push(entry, &mut cx.last_delivery_epoch);
-                link.common.unsettled = link.common.unsettled.saturating_add(1);
+                let delivery = incoming.next_id();
+                let mut must_charge = false;
+                if is_settled {
+                    must_charge = incoming.push_settled(&mut cx.last_delivery_epoch);
+                } else {
+                    let tag = transfer.delivery_tag.unwrap_or_default();
+                    let entry = UnsettledEntry { link: id, tag, state: StoredState::Unknown };
+                    incoming.push(entry, &mut cx.last_delivery_epoch);
+                    link.common.unsettled = link.common.unsettled.saturating_add(1);
+                }
                 let Ok(receiver) = link.receiver() else { return Ok(()) };
                 if let Err(error) = receiver.begin(delivery, transfer, &cx.config.tolerance) {
                     self.forget_incoming(id, delivery);
@@ -137,6 +144,9 @@ impl SessionEndpoint {
                 if transfer.resume {
                     // 2.7.5: it is in no unsettled map of ours, so all of it is ignored; it counts all the same.
                     self.forget_incoming(id, delivery);
+                }
+                if must_charge {
+                    self.charge(cx)?;
                 }
                 delivery
             }

@@ -14,7 +14,8 @@ use crate::{
     event::Event,
     frame::Payload,
     ids::{DeliveryId, LinkId, LinkKey, SenderId},
-    link::{Link, LinkKind, SendOptions, UnsentMessage, len_u64},
+    link::{Link, LinkKind, SendOptions, SenderEndpoint, UnsentMessage, len_u64},
+    ready_queue::ReadyQueue,
     spec::{definitions::ReceiverSettleMode, delivery_state::DeliveryState, performatives::Transfer},
     state::LinkState,
     types::{DeliveryTag, Handle},
@@ -55,18 +56,10 @@ impl SessionEndpoint {
         }
         let LinkKind::Sender(sender) = &mut link.kind else { return Err(CommandError::UnknownLink) };
         let settled = sender.settles(options.settled)?;
-        let ready = match sender.check(payload.len()) {
-            Ok(()) if window == 0 => Err(CommandError::WindowClosed),
-            Ok(()) if outbox_full => Err(CommandError::OutboxFull),
-            Ok(()) if full && !settled => Err(CommandError::TooManyUnsettled),
-            checked => checked,
-        };
-        if let Err(error) = ready {
-            if !matches!(error, CommandError::TooLarge { .. }) {
-                sender.ready_owed = true;
-                self.ready_checks.push(handle);
-            }
-            return Err(error);
+        let size = payload.len();
+        if !sender.is_ready(size) || window == 0 || outbox_full || full || self.outgoing.may_be_too_far() {
+            let full = full && !settled || self.outgoing.is_too_far();
+            check_ready(sender, (&mut self.ready_checks, handle), size, (window, outbox_full, full))?;
         }
         // 2.7.5: many peers insist that the first transfer has all of id, tag and format.
         let mut transfer = Transfer {
@@ -112,6 +105,12 @@ impl SessionEndpoint {
             self.send_rest(handle, message, cx);
         }
         Ok(delivery)
+    }
+
+    /// Goes on as if this number of settled messages had been sent.
+    #[cfg(test)]
+    pub(crate) fn skip_outgoing(&mut self, count: u64) {
+        self.outgoing.skip(count);
     }
 
     /// True if nothing but memory can be in the way of a message. Without this an error would drop what closed links left.
@@ -309,6 +308,28 @@ impl SessionEndpoint {
             link.common.unsettled = link.common.unsettled.saturating_sub(1);
         }
     }
+}
+
+/// Fails if the link, or what all links share, does not allow a message of this size now.
+#[cold]
+#[inline(never)]
+fn check_ready(
+    sender: &mut SenderEndpoint,
+    (ready_checks, handle): (&mut ReadyQueue, u16),
+    size: usize,
+    (window, outbox_full, full): (u32, bool, bool),
+) -> Result<(), CommandError> {
+    let checked = match sender.check(size) {
+        Ok(()) if window == 0 => Err(CommandError::WindowClosed),
+        Ok(()) if outbox_full => Err(CommandError::OutboxFull),
+        Ok(()) if full => Err(CommandError::TooManyUnsettled),
+        checked => checked,
+    };
+    if checked.as_ref().is_err_and(|error| !matches!(error, CommandError::TooLarge { .. })) {
+        sender.ready_owed = true;
+        ready_checks.push(handle);
+    }
+    checked
 }
 
 /// Adds the state and mode of a message to its first transfer; the mode only if it differs from the link's (2.7.5).

@@ -40,6 +40,9 @@ const SPARE_STEP: usize = 8;
 const MAX_SPARE: u8 = 128;
 /// Room for as many steps stays even then.
 const MIN_SPARE: u8 = 1;
+/// The distance to the oldest delivery is checked before each delivery whose number is a multiple of this: numbers 2³¹ or
+/// more apart have no order (2.8.10).
+const QUARTER_TURN: u32 = 1 << 30;
 
 /// The unsettled deliveries of one direction of a session, whose numbers have no gaps (2.8.8).
 ///
@@ -92,6 +95,26 @@ impl<T> UnsettledMap<T> {
     #[inline]
     fn base(&self) -> u64 {
         self.next.saturating_sub(u64::try_from(self.ring.len()).unwrap_or(u64::MAX))
+    }
+
+    /// Returns the position of the oldest delivery.
+    fn oldest(&self) -> u64 {
+        let old = self.old.as_ref().and_then(|old| old.first_key_value());
+        old.map_or(self.base(), |(position, _)| *position)
+    }
+
+    /// True if no delivery may be added while the oldest is unsettled, as numbers would soon have no order. All that are
+    /// unsettled stay less than half a turn apart.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn is_too_far(&self) -> bool {
+        self.may_be_too_far() && self.next.saturating_sub(self.oldest()) >= QUARTER_TURN.into()
+    }
+
+    /// True if [`is_too_far`](Self::is_too_far) has to be asked before a delivery is added.
+    #[inline]
+    pub(crate) fn may_be_too_far(&self) -> bool {
+        number(self.next).get().is_multiple_of(QUARTER_TURN)
     }
 
     #[inline]
@@ -217,6 +240,15 @@ impl<T> UnsettledMap<T> {
         id
     }
 
+    /// Goes on as if this number of settled deliveries had been added, which passes no quarter of a turn.
+    #[cfg(test)]
+    pub(crate) fn skip(&mut self, count: u64) {
+        while !self.ring.is_empty() {
+            self.move_first();
+        }
+        self.next += count;
+    }
+
     /// Uses the next number for a delivery that is settled from the start. Returns true if the map has to be charged.
     #[inline(always)]
     pub(crate) fn push_settled(&mut self, last_epoch: &mut u32) -> bool {
@@ -306,10 +338,11 @@ impl<T> UnsettledMap<T> {
         self.update_at(position, |delivery| visit(id_at(position, turn, epochs), delivery))
     }
 
-    /// Returns the position of a number: of those that it can stand for, the nearest to the next.
+    /// Returns the position of a number: of the newest delivery that has it, or would have it if there had been more.
     #[inline]
     fn position_of_number(&self, of: DeliveryNumber) -> u64 {
-        self.next.saturating_add_signed(of.offset_from(number(self.next)).into())
+        let last = self.next.saturating_sub(1);
+        last.saturating_sub(number(last).since(of).into())
     }
 
     #[inline]

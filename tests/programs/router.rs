@@ -365,11 +365,13 @@ fn send_in_three(client: &mut End, sender: SenderId, number: u32, is_settled: bo
     }
 }
 
+type Leave = fn(&mut End, SenderId, SessionId) -> Result<(), CommandError>;
+
 /// They were complete, and empty: the client's connection has no more to read of a link that is over.
 #[test]
 fn router_sends_all_of_long_messages_whose_sender_has_left() {
     const ALL: u32 = 10;
-    let ends: [fn(&mut End, SenderId, SessionId) -> Result<(), CommandError>; 4] = [
+    let ends: [Leave; 4] = [
         |client, sender, _| client.connection.sender(sender)?.detach(None),
         |client, sender, _| client.connection.sender(sender)?.close(None),
         |client, _, session| client.connection.session(session)?.end(None),

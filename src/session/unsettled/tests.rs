@@ -161,3 +161,41 @@ fn memory_depends_on_the_number_unsettled_and_not_on_the_span() {
     assert!(map.ring.len() <= MIN_RING, "{}", map.ring.len());
     assert_eq!(numbers(&map), [0]);
 }
+
+/// Numbers 2³¹ or more apart have no order: the outcome of the older delivery was dropped, and 2³² later its number was
+/// used a second time.
+#[test]
+fn a_map_is_too_far_while_its_oldest_delivery_is_a_quarter_of_a_turn_back() {
+    let (mut map, mut epochs) = (UnsettledMap::new(DeliveryNumber::new(5), 0), 0);
+    assert!(map.grow(10, usize::MAX, usize::MAX));
+    let oldest = map.push(0, &mut epochs);
+    // At the first check it is not yet a quarter back, at the next one it is more.
+    map.skip(u64::from(QUARTER_TURN) - 6);
+    assert!(!map.is_too_far());
+    map.skip(u64::from(QUARTER_TURN) - 1);
+    let newest = map.push(1, &mut epochs);
+    assert!(map.is_too_far());
+    assert!(newest.number() - oldest.number() < 1 << 31);
+    assert_eq!(map.update_number(oldest.number().into(), |id, n| (true, (id, *n))), Some((oldest, 0)));
+    assert!(map.remove(oldest));
+    assert!(!map.is_too_far());
+}
+
+/// A peer may go further, up to where it would use a number twice.
+#[test]
+fn a_number_stands_for_the_newest_delivery_that_has_it() {
+    let (mut map, mut epochs) = (UnsettledMap::new(DeliveryNumber::new(5), 0), 0);
+    let oldest = map.push(0, &mut epochs);
+    map.skip(u64::from(u32::MAX) - 10);
+    let newest = map.push(1, &mut epochs);
+    let numbers = [oldest, newest].map(|id| DeliveryNumber::new(id.number()));
+    for (number, id) in numbers.into_iter().zip([oldest, newest]) {
+        assert_eq!(map.update_number(number, |id, _| (true, id)), Some(id));
+    }
+    let mut seen = vec![];
+    map.retain_range(numbers[0], numbers[1], |id, _| {
+        seen.push(id);
+        true
+    });
+    assert_eq!(seen, [oldest, newest]);
+}

@@ -3,7 +3,10 @@
 use amqp_proto::{
     ConnectionConfig, Event, Limits, ReceiverConfig, ReceiverId, SenderConfig, SenderId, SessionConfig,
     SessionId,
-    spec::definitions::{AmqpError, ErrorCondition},
+    spec::{
+        definitions::{AmqpError, ErrorCondition, Role},
+        performatives::Transfer,
+    },
     testing::{Frame, Pair, frames},
 };
 
@@ -459,4 +462,62 @@ fn fb8x_a_message_that_is_refused_drops_nothing_of_closed_links() {
         leaving.pair.server.connection.sender(other).and_then(|mut link| link.send(9_u32, b"x".as_slice()));
     assert!(refused.is_err());
     assert_eq!(leaving.pair.server.connection.unsettled(links[0]).len(), 5);
+}
+
+/// A server with links 0 and 1 that it receives on, of which at most 3 deliveries may be unsettled, and are.
+fn full_of_unsettled() -> (Fed, [ReceiverId; 2]) {
+    let limits = Limits::default().max_unsettled(3);
+    let mut fed = Fed::server_with(ConnectionConfig::server("s").limits(limits));
+    let links = [0, 1].map(|handle| {
+        fed.feed_bytes(&frames::frame(0, &frames::attach(["a", "b"][handle as usize], handle, Role::Sender)));
+        let receiver = fed.receiver_asked_for();
+        fed.connection.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
+        fed.connection.receiver(receiver).unwrap().set_credit(10).unwrap();
+        receiver
+    });
+    fed.events();
+    fed.write();
+    for id in 0..3 {
+        fed.feed_bytes(&frames::with_payload(0, &frames::transfer(0, id), b"x"));
+    }
+    assert_eq!(fed.names(), ["DELIVERY"; 3]);
+    (fed, links)
+}
+
+/// One for a link that had been closed was dropped, and ended the session if there was no room for it.
+#[test]
+fn fb8y_a_late_transfer_for_a_closed_link_needs_no_room() {
+    for closed in [true, false] {
+        let (mut fed, [_, link]) = full_of_unsettled();
+        let mut link = fed.connection.receiver(link).unwrap();
+        if closed { link.close(None) } else { link.detach(None) }.unwrap();
+        fed.write();
+        fed.feed_bytes(&frames::with_payload(0, &frames::transfer(1, 3), b"x"));
+        assert_eq!(fed.names(), [""; 0]);
+        // The next is one too many.
+        fed.feed_bytes(&frames::with_payload(0, &frames::transfer(0, 4), b"x"));
+        assert_eq!(fed.names().last(), Some(&"SESSION_ERROR"));
+    }
+}
+
+/// It counted until it was complete.
+#[test]
+fn fb8z_a_settled_delivery_is_not_unsettled_while_it_arrives() {
+    let (mut fed, links) = full_of_unsettled();
+    for (settled, id) in [(frames::settled(1, 3), 3), (frames::settled(0, 4), 4)] {
+        fed.feed_bytes(&frames::with_payload(0, &Transfer { more: true, ..settled }, b"one"));
+        assert_eq!(links.map(|link| fed.connection.unsettled(link).len()), [3, 0]);
+        let handle = u32::from(id == 3);
+        fed.feed_bytes(&frames::with_payload(0, &frames::continuation(handle), b"two"));
+        let events = fed.events();
+        let [Event::Delivery { delivery, .. }] = &events[..] else { panic!("{events:?}") };
+        assert!(delivery.settled && delivery.payload.len() == 6);
+        // It needs no outcome, and an outcome is no error.
+        fed.connection.receiver(links[handle as usize]).unwrap().accept(delivery.id).unwrap();
+        fed.write();
+    }
+    // A disposition leaves the others alone.
+    assert_eq!(links.map(|link| fed.connection.unsettled(link).len()), [3, 0]);
+    fed.feed_bytes(&frames::with_payload(0, &frames::transfer(1, 5), b"x"));
+    assert_eq!(fed.names().last(), Some(&"SESSION_ERROR"));
 }
