@@ -146,7 +146,8 @@ impl Connection {
     ///
     /// What is still to be written is dropped, unless closes have been exchanged: a peer that only stopped writing may
     /// still read ours (2.4.6). `CONNECTION_CLOSED` follows if our close was sent and all before it has been written,
-    /// else `CONNECTION_ERROR` with [`Cause::Lost`], unless the last event has been raised.
+    /// or if [`output_lost`](Self::output_lost) dropped nothing else; otherwise `CONNECTION_ERROR` with [`Cause::Lost`].
+    /// Neither follows if the last event has been raised.
     pub fn handle_eof(&mut self, now: Instant) {
         self.cx.timers.advance(now);
         let _ = self.cx.drop_unread();

@@ -2,9 +2,11 @@
 
 use alloc::{
     boxed::Box,
+    collections::BTreeSet,
     format,
     string::{String, ToString},
     sync::Arc,
+    vec::Vec,
 };
 use core::str;
 
@@ -19,6 +21,9 @@ use crate::types::{Str, Symbol};
 
 /// The longest reason of a server that is kept, in characters.
 const MAX_REASON: usize = 1024;
+
+/// As many bytes of a token in a row are a part of it, which no text shows by chance.
+const LEAST_PART: usize = 12;
 
 /// The mechanism that a token is sent by.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -170,14 +175,22 @@ impl Client {
         }
     }
 
-    /// Keeps the server's reason, unless it has our token in it: reasons are shown.
+    /// Keeps the server's reason, unless it has a part of our token in it: reasons are shown.
     fn keep_reason(&mut self, reason: &[u8]) {
-        let token = self.token.as_deref().unwrap_or_default();
-        let shows_token = reason.windows(token.len().max(1)).any(|window| window == token);
+        let shows_token = has_part_of(self.token.as_deref().unwrap_or_default(), reason);
         let reason = String::from_utf8_lossy(reason);
         let reason = reason.chars().take(MAX_REASON).filter(|_| !shows_token).collect::<String>();
         self.reason = Some(format!("the server refused the token: {reason}"));
     }
+}
+
+/// True if the text has a part of the token in it, or all of a short one. JSON may have a `\` before any character of it.
+fn has_part_of(token: &[u8], text: &[u8]) -> bool {
+    let [token, text] =
+        [token, text].map(|bytes| bytes.iter().copied().filter(|byte| *byte != b'\\').collect::<Vec<_>>());
+    let size = token.len().clamp(1, LEAST_PART);
+    let parts: BTreeSet<_> = token.windows(size).collect();
+    text.windows(size).any(|window| parts.contains(window))
 }
 
 impl Exchange for Client {

@@ -335,9 +335,14 @@ fn client_acknowledges_a_reason_and_keeps_it_without_its_token() {
     for (mechanism, acknowledgement) in
         [(Mechanism::xoauth2(USER, TOKEN), ""), (Mechanism::oauthbearer(USER, TOKEN, None), "\x01")]
     {
-        for (reason, shown) in
-            [(r#"{"status":"401"}"#.to_owned(), true), (format!("the token {TOKEN} is bad"), false)]
-        {
+        let escaped: String = TOKEN.chars().flat_map(|c| ['\\', c]).collect();
+        for (reason, shown) in [
+            (r#"{"status":"401"}"#.to_owned(), true),
+            (format!("the token {TOKEN} is bad"), false),
+            (format!("the token {escaped} is bad"), false),
+            (format!("the token {}... is bad", &TOKEN[..12]), false),
+            (format!("the token ...{} is bad", &TOKEN[TOKEN.len() - 12..]), false),
+        ] {
             let mut client = mechanism.start();
             client.step(StepInput::Start(None));
             assert_eq!(client.step(StepInput::Data(reason.as_bytes())), Step::reply(acknowledgement));
