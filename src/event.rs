@@ -199,6 +199,8 @@ events! {
         receiver: ReceiverId,
     };
     /// The link was closed by us, by the peer without an error (2.6.6), or with its session or connection.
+    ///
+    /// Streamed deliveries that have arrived can be [read](crate::Connection::read_chunk) until more input is handled.
     ReceiverClosed = "RECEIVER_CLOSED" {
         /// The link.
         receiver: ReceiverId,
@@ -207,6 +209,8 @@ events! {
     };
     /// The link was detached by the peer with an error, refused (2.6.3), detached for a violation of the protocol
     /// (2.6.5), ended by the failure of its session or connection, or its detach was not answered in time.
+    ///
+    /// Streamed deliveries can still be read as after `RECEIVER_CLOSED`.
     ReceiverError = "RECEIVER_ERROR" {
         /// The link.
         receiver: ReceiverId,
@@ -216,6 +220,8 @@ events! {
         failure: Arc<Failure>,
     };
     /// The link was detached but not closed (2.6.4). Settlement of its deliveries may still arrive.
+    ///
+    /// Streamed deliveries can still be read as after `RECEIVER_CLOSED`.
     ReceiverDetached = "RECEIVER_DETACHED" {
         /// The link.
         receiver: ReceiverId,
