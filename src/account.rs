@@ -138,6 +138,11 @@ impl Account {
         without_peers_part(self.budget).saturating_sub(self.held())
     }
 
+    /// True if more is held than messages of ours may take up.
+    pub(crate) fn owns_too_much(&self) -> bool {
+        self.held() > without_peers_part(self.budget)
+    }
+
     /// Returns how much more can be held, in bytes, beside what waits for the application.
     pub(crate) fn left_to_hold(&self) -> usize {
         self.budget.saturating_sub(self.held())

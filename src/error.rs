@@ -58,7 +58,8 @@ pub enum CommandError {
     /// settled, or what waits has been polled or read. Messages can still be sent settled.
     ///
     /// Also if a delivery is unsettled behind which 2³⁰ others or more have been sent: numbers that are 2³¹ apart have no
-    /// order (2.8.10). Then messages wait that are sent settled, too.
+    /// order (2.8.10). Then messages wait that are sent settled, too. What links that
+    /// are gone have left unsettled is dropped first.
     #[error("as many deliveries are unsettled as max_unsettled or the memory allows")]
     TooManyUnsettled,
     /// The link is still sending an earlier message. `SENDER_READY` follows once that is done.

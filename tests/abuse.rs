@@ -5,12 +5,12 @@ mod common;
 use core::time::Duration;
 
 use amqp_proto::{
-    Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, Progress, ReceiverConfig, ReceiverId,
-    SendOptions, SenderConfig, SessionConfig, Timeouts,
+    CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, Progress,
+    ReceiverConfig, ReceiverId, SendOptions, SenderConfig, SessionConfig, Timeouts,
     codec::Encode,
     sasl::{Exchange, Mechanism, Step, StepInput, Success},
     spec::{
-        definitions::{AmqpError, ErrorCondition, Role},
+        definitions::{AmqpError, ErrorCondition, Role, SenderSettleMode},
         delivery_state::{DeliveryState, Rejected},
         performatives as p,
         sasl::SaslInit,
@@ -395,6 +395,32 @@ fn is_sendable_while_the_connection_closes_is_false() {
     transmit.advance(count);
     let mut sender = linked.pair.client.sender(other).unwrap();
     assert_eq!(sender.is_sendable(), sender.send(2_u32, b"x".as_slice()).is_ok());
+}
+
+/// It was true for as long as messages were refused.
+#[test]
+fn is_sendable_while_too_many_deliveries_are_unsettled_is_false() {
+    for is_settled in [false, true] {
+        let client = ConnectionConfig::client("c").limits(Limits::default().max_unsettled(4));
+        let server = ConnectionConfig::server("s").auto_accept_sessions(true);
+        let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+        let mode = if is_settled { SenderSettleMode::Settled } else { SenderSettleMode::Mixed };
+        let mut linked = Linked::with(
+            Pair::new(client, server).opened(),
+            SessionConfig::new(),
+            SenderConfig::to("q").snd_settle_mode(mode),
+            theirs,
+        );
+        let mut sender = linked.pair.client.sender(linked.sender).unwrap();
+        let mut sent = 0_u32;
+        while sender.is_sendable() {
+            sender.send(sent, b"x".as_slice()).unwrap();
+            sent += 1;
+        }
+        let refused = if is_settled { CommandError::NoCredit } else { CommandError::TooManyUnsettled };
+        assert_eq!(sender.send(sent, b"x".as_slice()), Err(refused));
+        assert_eq!(sent, if is_settled { 10 } else { 4 });
+    }
 }
 
 /// A peer that names its links as we would does not keep us from attaching any.

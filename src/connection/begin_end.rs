@@ -345,7 +345,7 @@ mod tests {
         spec::{
             definitions::{Role, SenderSettleMode},
             delivery_state::DeliveryState,
-            performatives::{Attach, Disposition, Flow, Open},
+            performatives::{Attach, Detach, Disposition, Flow, Open},
         },
         types::{Handle, SequenceNo, TransferNumber},
     };
@@ -407,7 +407,8 @@ mod tests {
     /// The outcome of a delivery 2³¹ back was dropped, and 2³² later its number was used again.
     #[test]
     fn fc14_messages_wait_while_one_is_unsettled_whose_number_would_be_ambiguous() {
-        for snd_settle_mode in [SenderSettleMode::Mixed, SenderSettleMode::Settled] {
+        let modes = [SenderSettleMode::Mixed, SenderSettleMode::Settled];
+        for (snd_settle_mode, is_closed) in modes.into_iter().flat_map(|mode| [(mode, false), (mode, true)]) {
             let mut connection = opened();
             feed(&mut connection, 0, &Begin { incoming_window: 100, ..Begin::default() });
             let attach = |name: &str, handle| Attach {
@@ -456,8 +457,16 @@ mod tests {
                 assert_eq!(send(&mut connection, 1), Err(CommandError::TooManyUnsettled));
                 let unsettled = connection.sender(senders[0]).unwrap().send(2_u32, b"x".as_slice());
                 assert_eq!(unsettled, Err(CommandError::TooManyUnsettled));
+                assert!(senders.iter().all(|id| !connection.sender_ref(*id).unwrap().is_sendable()));
                 // No event follows before they may be sent.
                 assert_eq!(names(&mut connection), [""; 0]);
+            }
+            if is_closed {
+                // Nobody can settle what its link has left.
+                feed(&mut connection, 0, &Detach { handle: Handle::new(0), closed: true, error: None });
+                assert_eq!(names(&mut connection), ["SENDER_CLOSED", "SENDER_READY"]);
+                send(&mut connection, 1).unwrap();
+                continue;
             }
             let first = oldest.number().into();
             let accepted = Some(DeliveryState::ACCEPTED);

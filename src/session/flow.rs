@@ -332,7 +332,7 @@ impl SessionEndpoint {
             return;
         }
         // As `send` finds out.
-        let is_too_far = self.outgoing.is_too_far();
+        let is_too_far = self.outgoing.is_too_far() && !self.drops_oldest();
         let full = is_too_far || self.outgoing.must_grow() && !self.grow_outgoing(cx);
         // Other sessions may give some back, or the application.
         if full && !is_too_far && self.outgoing.needed() > cx.account.left_for_own() {

@@ -69,11 +69,29 @@ impl SessionEndpoint {
             return false;
         }
         let grow = |this: &mut Self, cx: &mut Context| {
-            let max = without_peers_part(cx.limits.max_held_bytes_per_session);
-            let left = this.left_to_hold(max, cx.account.left_for_own());
-            this.outgoing.grow(cx.limits.max_unsettled, left, left)
+            let left = this.left_for_own(cx);
+            left.is_some_and(|left| this.outgoing.grow(cx.limits.max_unsettled, left, left))
         };
         self.fits(cx, grow) && self.charge(cx).is_ok()
+    }
+
+    /// Returns the bytes that are left for messages of ours. `None` if there may be places, and yet no room: deliveries that
+    /// stay behind take up more than they did.
+    fn left_for_own(&self, cx: &Context) -> Option<usize> {
+        let max = without_peers_part(cx.limits.max_held_bytes_per_session);
+        let is_within = self.charged <= max && !cx.account.owns_too_much();
+        is_within.then(|| self.left_to_hold(max, cx.account.left_for_own()))
+    }
+
+    /// True if there is room for an unsettled message of ours, or if room can be made.
+    pub(crate) fn has_room_for_own(&self, cx: &Context) -> bool {
+        let can_grow = |left| self.outgoing.can_grow(cx.limits.max_unsettled, left);
+        let has_spare = || self.incoming.as_ref().is_some_and(UnsettledMap::has_spare);
+        !self.outgoing.must_grow()
+            || self.left_for_own(cx).is_some_and(can_grow)
+            || self.orphaned > 0
+            || self.outgoing.has_spare()
+            || has_spare()
     }
 
     /// Returns what `attempt` returns, of a second time behind [`make_room`](Self::make_room) if it fails.

@@ -107,6 +107,18 @@ impl SessionEndpoint {
         Ok(delivery)
     }
 
+    /// True if no message may be sent before the oldest is settled.
+    pub(crate) fn must_wait_for_oldest(&self) -> bool {
+        self.outgoing.is_too_far() && self.orphaned == 0
+    }
+
+    /// Drops what links that are gone have left unsettled, and which nobody can settle. Returns true if messages need not
+    /// wait any longer.
+    #[cold]
+    pub(super) fn drops_oldest(&mut self) -> bool {
+        self.forget_orphaned(usize::MAX) && !self.outgoing.is_too_far()
+    }
+
     /// Goes on as if this number of settled messages had been sent.
     #[cfg(test)]
     pub(crate) fn skip_outgoing(&mut self, count: u64) {

@@ -1,13 +1,11 @@
-//! Unsettled deliveries by delivery-id: a ring of the recent ones, and an ordered map for the few that stay behind.
+//! Unsettled deliveries by delivery-id: a ring of the recent ones, and a list of those that stay behind.
 
-use alloc::{
-    boxed::Box,
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    vec::Vec,
-};
+mod old;
+
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 use core::ops::ControlFlow;
 
+use self::old::OldDeliveries;
 use super::stored_state::{STATE_SIZE, StoredState};
 use crate::{
     ids::DeliveryId,
@@ -32,8 +30,6 @@ const MIN_RING: usize = 64;
 const MAX_SPARSENESS: usize = 4;
 /// The ring grows by as many slots at least.
 const MIN_GROWTH: usize = 4;
-/// As many deliveries may move out of the ring before they are charged.
-const FREE_OLD: usize = 16;
 /// Spare room is counted in as many slots.
 const SPARE_STEP: usize = 8;
 /// Room for as many steps stays, unless the connection is short of memory: 1,024 slots.
@@ -52,19 +48,14 @@ pub(crate) struct UnsettledMap<T> {
     /// The position of the next delivery, which is the one after the ring's last.
     next: u64,
     ring: VecDeque<Option<T>>,
-    #[expect(
-        clippy::box_collection,
-        reason = "mostly there are none, and then it takes a third of the room"
-    )]
-    old: Option<Box<BTreeMap<u64, T>>>,
+    /// In a box: mostly there are none.
+    old: Option<Box<OldDeliveries<T>>>,
     /// Unsettled deliveries in the ring.
     in_ring: u32,
     /// The number of the first delivery.
     first: u32,
     /// The ring may have as many unsettled deliveries before the map has to [grow](Self::grow).
     max_in_ring: u32,
-    /// As many deliveries are charged outside the ring, where they take up more, in steps of [`FREE_OLD`].
-    charged_old: u16,
     /// Room for as many slots stays, in steps of [`SPARE_STEP`].
     max_spare: u8,
     is_charge_due: bool,
@@ -84,7 +75,6 @@ impl<T> UnsettledMap<T> {
             old: None,
             in_ring: 0,
             max_in_ring: 0,
-            charged_old: 0,
             epochs: (epoch, epoch),
             max_spare: MAX_SPARE,
             is_charge_due: false,
@@ -99,8 +89,7 @@ impl<T> UnsettledMap<T> {
 
     /// Returns the position of the oldest delivery.
     fn oldest(&self) -> u64 {
-        let old = self.old.as_ref().and_then(|old| old.first_key_value());
-        old.map_or(self.base(), |(position, _)| *position)
+        self.old.as_ref().and_then(|old| old.first()).unwrap_or(self.base())
     }
 
     /// True if no delivery may be added while the oldest is unsettled, as numbers would soon have no order. All that are
@@ -129,18 +118,11 @@ impl<T> UnsettledMap<T> {
 
     /// Returns the bytes of the heap that the deliveries take up, without their states.
     pub(crate) fn heap_size(&self) -> usize {
-        // An entry of the ordered map has a key, and a share in the part of its node that is free: mostly half.
-        const IN_TREE: usize = 3;
         let ring = self.ring.capacity().saturating_mul(size_of::<Option<T>>());
-        ring.saturating_add(
-            self.old_len().max(self.charged_old()).saturating_mul(size_of::<T>().saturating_mul(IN_TREE)),
-        )
+        ring.saturating_add(self.old.as_ref().map_or(0, |old| old.heap_size()))
     }
 
-    fn charged_old(&self) -> usize {
-        usize::from(self.charged_old).saturating_mul(FREE_OLD)
-    }
-
+    #[cfg(test)]
     fn old_len(&self) -> usize {
         self.old.as_ref().map_or(0, |old| old.len())
     }
@@ -156,20 +138,22 @@ impl<T> UnsettledMap<T> {
     /// than `at_once`.
     #[cold]
     pub(crate) fn grow(&mut self, max: usize, left: usize, at_once: usize) -> bool {
-        let more = max.saturating_sub(self.len());
-        if more == 0 {
+        if !self.can_grow(max, left) {
             return false;
         }
+        let more = max.saturating_sub(self.len());
         self.max_in_ring = u32::try_from(self.in_ring().saturating_add(more)).unwrap_or(u32::MAX);
         if self.ring.len() == self.ring.capacity() {
             let (double, bytes) = self.growth();
-            if bytes > left {
-                return false;
-            }
             let more = if bytes > at_once { (double / 8).max(MIN_GROWTH) } else { double };
             self.ring.reserve_exact(more);
         }
         true
+    }
+
+    /// True if [`grow`](Self::grow) succeeds.
+    pub(crate) fn can_grow(&self, max: usize, left: usize) -> bool {
+        self.len() < max && (self.ring.len() < self.ring.capacity() || self.growth().1 <= left)
     }
 
     /// Returns the number of places by which a full ring grows, and their bytes.
@@ -188,13 +172,9 @@ impl<T> UnsettledMap<T> {
         self.max_spare = if is_short { MIN_SPARE } else { MAX_SPARE };
     }
 
-    /// Takes note that the map is charged now. More deliveries count outside the ring than there are, if any, so that not
-    /// each one that moves is charged.
+    /// Takes note that the map is charged now.
     pub(crate) fn on_charge(&mut self) {
         self.is_charge_due = false;
-        let old = self.old_len();
-        let steps = old.saturating_add(old / 8).div_ceil(FREE_OLD).saturating_add(1);
-        self.charged_old = if old == 0 { 0 } else { u16::try_from(steps).unwrap_or(u16::MAX) };
     }
 
     /// True if the map takes up more or much less than it did when it was charged, and has not [grown](Self::grow).
@@ -263,12 +243,25 @@ impl<T> UnsettledMap<T> {
     #[inline(never)]
     fn push_gap(&mut self, last_epoch: &mut u32) -> bool {
         if self.ring.len() == self.ring.capacity() {
-            self.move_first();
+            self.make_place();
         }
         self.advance(last_epoch);
         self.ring.push_back(None);
         self.shorten();
         self.is_charge_due()
+    }
+
+    /// Makes a place in a ring that is full. If memory is short, half of it moves out at once, and takes its room along:
+    /// one by one they would take up twice as much before the ring is sparse.
+    #[cold]
+    fn make_place(&mut self) {
+        self.move_first();
+        if self.max_spare == MIN_SPARE && self.ring.len() > MIN_RING {
+            for _ in 0..self.ring.len() / 2 {
+                self.move_first();
+            }
+            self.shrink_to(self.ring.len().saturating_add(SPARE_STEP));
+        }
     }
 
     /// Adds a delivery under the next number.
@@ -295,24 +288,19 @@ impl<T> UnsettledMap<T> {
         let position = self.base();
         if let Some(Some(delivery)) = self.ring.pop_front() {
             self.in_ring = self.in_ring.saturating_sub(1);
-            self.old.get_or_insert_default().insert(position, delivery);
-            self.is_charge_due |= self.old_len() > self.charged_old();
             self.max_in_ring = self.max_in_ring.saturating_sub(1);
+            if self.old.get_or_insert_default().push(position, delivery) {
+                // Whether there is room for more has to be asked again, although the ring has places.
+                (self.is_charge_due, self.max_in_ring) = (true, 0);
+            }
         }
-    }
-
-    /// Has the map charged again if much less is left outside the ring than has been charged.
-    #[cold]
-    fn on_old_removed(&mut self) {
-        let charged = self.charged_old();
-        self.is_charge_due |= charged > 4 * FREE_OLD && self.old_len() < charged / 2;
     }
 
     pub(crate) fn get_mut(&mut self, id: DeliveryId) -> Option<&mut T> {
         let position = self.position_of(id)?;
         match position.checked_sub(self.base()) {
             Some(at) => self.ring.get_mut(usize::try_from(at).ok()?)?.as_mut(),
-            None => self.old.as_mut()?.get_mut(&position),
+            None => self.old.as_mut()?.place_mut(position)?.as_mut(),
         }
     }
 
@@ -347,23 +335,28 @@ impl<T> UnsettledMap<T> {
 
     #[inline]
     fn update_at<R>(&mut self, position: u64, visit: impl FnOnce(&mut T) -> (bool, R)) -> Option<R> {
-        let Some(at) = position.checked_sub(self.base()) else {
-            let old = self.old.as_mut()?;
-            let (keep, result) = visit(old.get_mut(&position)?);
-            if !keep {
-                old.remove(&position);
+        let in_ring = position.checked_sub(self.base());
+        let place = match in_ring {
+            Some(at) => self.ring.get_mut(usize::try_from(at).ok()?)?,
+            None => self.old.as_mut()?.place_mut(position)?,
+        };
+        let (keep, result) = visit(place.as_mut()?);
+        if !keep {
+            *place = None;
+            if in_ring.is_some() {
+                self.in_ring = self.in_ring.saturating_sub(1);
+                self.trim();
+            } else {
                 self.on_old_removed();
             }
-            return Some(result);
-        };
-        let entry = self.ring.get_mut(usize::try_from(at).ok()?)?;
-        let (keep, result) = visit(entry.as_mut()?);
-        if !keep {
-            *entry = None;
-            self.in_ring = self.in_ring.saturating_sub(1);
-            self.trim();
         }
         Some(result)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn on_old_removed(&mut self) {
+        self.is_charge_due |= self.old.as_mut().is_some_and(|old| old.on_removed());
     }
 
     /// Calls `visit` on the unsettled deliveries in `first..=last`, in order, and removes those for which it returns
@@ -398,21 +391,13 @@ impl<T> UnsettledMap<T> {
         }
         let mut stopped = None;
         if let Some(old) = &mut self.old {
-            let mut settled = Vec::new();
-            for (position, delivery) in old.range_mut(from..=to) {
-                match visit(id(*position), delivery) {
-                    ControlFlow::Continue(true) => {}
-                    ControlFlow::Continue(false) => settled.push(*position),
-                    ControlFlow::Break(()) => {
-                        stopped = Some(number(*position));
-                        break;
-                    }
-                }
-            }
-            for position in settled {
-                old.remove(&position);
-            }
-            self.on_old_removed();
+            let (at, is_less) =
+                old.retain_range(from, to, |position, delivery| match visit(id(position), delivery) {
+                    ControlFlow::Continue(keep) => Some(keep),
+                    ControlFlow::Break(()) => None,
+                });
+            stopped = at.map(number);
+            self.is_charge_due |= is_less;
         }
         let base = self.base();
         let start = usize::try_from(from.saturating_sub(base)).unwrap_or(usize::MAX);
@@ -446,7 +431,6 @@ impl<T> UnsettledMap<T> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (DeliveryId, &T)> {
         let turn = self.next >> 32;
         let old = self.old.iter().flat_map(|old| old.iter());
-        let old = old.map(|(position, delivery)| (*position, delivery));
         let ring = (self.base()..).zip(&self.ring);
         let ring = ring.filter_map(|(position, entry)| Some((position, entry.as_ref()?)));
         old.chain(ring).map(move |(position, delivery)| (id_at(position, turn, self.epochs), delivery))
@@ -455,8 +439,8 @@ impl<T> UnsettledMap<T> {
     /// Removes the deliveries for which `keep` returns false.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
         if let Some(old) = &mut self.old {
-            old.retain(|_, delivery| keep(delivery));
-            self.on_old_removed();
+            let (_, is_less) = old.retain_range(0, u64::MAX, |_, delivery| Some(keep(delivery)));
+            self.is_charge_due |= is_less;
         }
         for entry in &mut self.ring {
             if entry.as_ref().is_some_and(|delivery| !keep(delivery)) {
@@ -488,12 +472,17 @@ impl<T> UnsettledMap<T> {
 
     /// Frees the room that no delivery needs. Returns false if that is less than a sixteenth of it.
     pub(crate) fn free_spare(&mut self) -> bool {
-        let keep = self.ring.len().max(SPARE_STEP);
-        let is_worth_it = self.ring.capacity().saturating_sub(keep) > self.ring.capacity() / 16;
-        if is_worth_it {
-            self.shrink_to(keep);
+        let has_spare = self.has_spare();
+        if has_spare {
+            self.shrink_to(self.ring.len().max(SPARE_STEP));
         }
-        is_worth_it
+        has_spare
+    }
+
+    /// True if [`free_spare`](Self::free_spare) has something to free.
+    pub(crate) fn has_spare(&self) -> bool {
+        let kept = self.ring.len().max(SPARE_STEP);
+        self.ring.capacity().saturating_sub(kept) > self.ring.capacity() / 16
     }
 
     fn shrink_to(&mut self, capacity: usize) {

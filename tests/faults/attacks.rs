@@ -3,6 +3,7 @@
 //!
 //! `--nocapture` prints the table of docs/limits.md.
 
+mod behind;
 mod sessions;
 mod states;
 mod updates;

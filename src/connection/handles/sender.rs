@@ -10,7 +10,7 @@ use crate::{
     ids::DeliveryId,
     link::{LinkKind, SendOptions, SenderEndpoint},
     session::Message,
-    spec::delivery_state::DeliveryState,
+    spec::{definitions::SenderSettleMode, delivery_state::DeliveryState},
     types::DeliveryTag,
 };
 
@@ -43,7 +43,8 @@ link_methods! { SenderRef<'a>, Sender, SenderId {
         this.endpoint().map_or(0, |sender| sender.link_credit)
     }
 
-    /// True if [`Sender::send`] would take a message of moderate size now.
+    /// True if [`Sender::send`] would take a message of moderate size now. With little memory left it may still be
+    /// [`CommandError::TooManyUnsettled`] once.
     fn is_sendable(this) -> bool {
         let View { session, cx } = this.view;
         this.is_open()
@@ -51,7 +52,11 @@ link_methods! { SenderRef<'a>, Sender, SenderId {
             && session.check_accepts_new_work(cx).is_ok()
             && session.window.remote_incoming_window > 0
             && !cx.outbox_full()
-            && this.endpoint().is_some_and(|sender| sender.check(0).is_ok())
+            && !session.must_wait_for_oldest()
+            && this.endpoint().is_some_and(|sender| {
+                let is_settled = sender.mode == SenderSettleMode::Settled;
+                sender.check(0).is_ok() && (is_settled || session.has_room_for_own(cx))
+            })
     }
 
     /// Returns how many deliveries the receiver has settled before us although rcv-settle-mode second was in force for

@@ -1,5 +1,5 @@
 use super::*;
-use alloc::vec;
+use alloc::{vec, vec::Vec};
 
 fn numbers(map: &UnsettledMap<u32>) -> Vec<u32> {
     map.iter().map(|(_, n)| *n).collect()
@@ -95,6 +95,7 @@ fn old(epochs: &mut u32) -> (UnsettledMap<u32>, Vec<DeliveryId>) {
     (0..2 * map.ring.capacity()).for_each(|_| {
         map.push_settled(epochs);
     });
+    assert!(map.is_charge_due() && map.must_grow());
     map.on_charge();
     (map, ids)
 }
@@ -104,19 +105,65 @@ fn a_map_is_charged_again_once_much_of_it_is_gone() {
     let mut epochs = 0;
     let (mut map, ids) = old(&mut epochs);
     assert_eq!((map.old_len(), map.is_charge_due()), (1000, false));
-    for id in &ids[..400] {
+    // In any order: what is removed leaves its place for a while.
+    let held = map.heap_size();
+    for id in ids[..300].iter().rev() {
         map.remove(*id);
     }
-    assert!(!map.is_charge_due());
-    map.retain_range(DeliveryNumber::new(400), DeliveryNumber::new(600), |_, _| false);
-    assert!(map.is_charge_due());
-    let before = map.heap_size();
+    assert_eq!((map.old_len(), map.is_charge_due(), map.heap_size()), (700, false, held));
+    map.retain_range(DeliveryNumber::new(300), DeliveryNumber::new(600), |_, _| false);
+    assert!(map.is_charge_due() && map.heap_size() < held / 2 + 4096);
+    assert_eq!(numbers(&map), (601..1000).collect::<Vec<_>>());
+    for (n, id) in (0..1000).zip(&ids) {
+        assert_eq!(map.get_mut(*id), Some(&mut { n }).filter(|n| **n > 600));
+    }
     map.on_charge();
-    assert!(map.heap_size() < before && !map.is_charge_due());
     map.retain(|_| false);
     assert!(map.is_charge_due());
     map.on_charge();
     assert!(map.heap_size() < 1024 * 64 + 1);
+}
+
+/// A model of the places: deliveries that are removed in any order, while others are added.
+#[test]
+fn what_stays_behind_is_what_was_not_removed() {
+    let mut epochs = 0;
+    let mut map = UnsettledMap::new(DeliveryNumber::new(0), 0);
+    let (mut model, mut ids, mut seed) = (vec![], vec![], 7_u32);
+    for n in 0..3000_u32 {
+        ids.push(map.push(n, &mut epochs));
+        model.push(n);
+        if n % 7 == 0 {
+            (0..n % 50).for_each(|_| {
+                ids.push(map.next_id());
+                map.push_settled(&mut epochs);
+            });
+        }
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let id = ids[seed as usize / 16 % ids.len()];
+        match seed % 5 {
+            0 => {
+                let last = DeliveryNumber::new(id.number() + seed % 40);
+                let mut gone = vec![];
+                map.retain_range(id.number().into(), last, |_, n| {
+                    if *n % 3 == 0 {
+                        gone.push(*n);
+                    }
+                    *n % 3 != 0
+                });
+                model.retain(|n| !gone.contains(n));
+            }
+            1 | 2 => {
+                let found = map.get_mut(id).copied();
+                assert_eq!(map.remove(id), found.is_some());
+                model.retain(|n| Some(*n) != found);
+            }
+            _ => {}
+        }
+        assert_eq!(map.len(), model.len());
+    }
+    assert_eq!(numbers(&map), model);
+    assert!(map.old_len() > 300);
 }
 
 #[test]
