@@ -8,6 +8,8 @@ mod support;
 #[path = "faults/written.rs"]
 mod written;
 
+#[path = "settlement/arriving.rs"]
+mod arriving;
 #[path = "settlement/arrows.rs"]
 mod arrows;
 #[path = "settlement/hints.rs"]

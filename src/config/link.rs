@@ -190,6 +190,8 @@ impl SenderConfig {
 
     /// If true, the default, a delivery is settled as soon as the peer announces its outcome. If false, the
     /// application settles it, by [`Sender::settle`](crate::Sender::settle).
+    ///
+    /// On a link that has been detached the application cannot, so outcomes that arrive then are settled at once.
     #[must_use]
     pub fn settle_on_outcome(mut self, settle: bool) -> Self {
         self.0.keep_outcomes = !settle;

@@ -19,6 +19,8 @@ pub(crate) struct PartialDelivery {
     pub(crate) complete: bool,
     /// The application has given its outcome, or it is resumed and unknown: the rest is dropped as it arrives.
     pub(crate) finished: bool,
+    /// The sender has settled it by a disposition, before its end.
+    pub(super) settled_apart: bool,
     /// Transfer frames that occupy the session's window until their bytes are read.
     pub(crate) frames: u32,
     /// Bytes so far, read or not.
@@ -55,6 +57,7 @@ impl PartialDelivery {
             delivery,
             complete: false,
             finished,
+            settled_apart: false,
             frames: 0,
             size: 0,
             gathered: Vec::new(),

@@ -272,18 +272,25 @@ impl ReceiverEndpoint {
         }
     }
 
-    /// True if a delivery is in progress that no event has announced.
+    /// Returns the id of the delivery in progress if no event has announced it.
     #[cold]
-    pub(crate) fn awaits_announcement(&self, id: DeliveryId) -> bool {
-        !self.streaming && self.current() == Some(id)
+    pub(crate) fn arriving(&self) -> Option<DeliveryId> {
+        self.current().filter(|_| !self.streaming)
     }
 
-    /// Notes a state in a disposition for the delivery in progress. Returns the bytes that it took up before, and those
-    /// that it does now.
+    /// Notes a disposition for the delivery in progress. Returns the bytes that it took up before, and those that it does
+    /// now.
     #[cold]
-    pub(crate) fn note_state(&mut self, state: &DeliveryState) -> Option<(usize, usize)> {
+    pub(crate) fn note_disposition(
+        &mut self,
+        settled: bool,
+        state: Option<&DeliveryState>,
+    ) -> Option<(usize, usize)> {
         let partial = self.partial.back_mut().filter(|partial| !partial.finished)?;
-        partial.note(state);
+        partial.settled_apart |= settled;
+        if let Some(state) = state {
+            partial.note(state);
+        }
         let now = partial.heap_size();
         Some((core::mem::replace(&mut partial.charged, now), now))
     }
@@ -370,9 +377,9 @@ impl ReceiverEndpoint {
         finished
     }
 
-    /// Removes the newest delivery, which is finished and complete, and returns its id.
-    pub(crate) fn drop_finished(&mut self) -> Option<DeliveryId> {
-        self.partial.pop_back().map(|partial| partial.delivery.id)
+    /// Removes the newest delivery, which is finished and complete.
+    pub(crate) fn drop_finished(&mut self) {
+        self.partial.pop_back();
     }
 
     /// Removes and returns the delivery in progress, which its sender aborts.
@@ -393,7 +400,8 @@ impl ReceiverEndpoint {
         if let Some(partial) = self.partial.back_mut().filter(|partial| partial.has_state()) {
             partial.delivery.state = partial.state(limits);
         }
-        let partial = self.partial.pop_back()?;
+        let mut partial = self.partial.pop_back()?;
+        partial.delivery.settled |= partial.settled_apart;
         self.unpolled = self.unpolled.saturating_add(1);
         Some(partial.delivery)
     }

@@ -409,8 +409,14 @@ impl SessionEndpoint {
             if must_stop(&runs, &decided, max_runs, (entry.link.into(), id), disposition.settled) {
                 return ControlFlow::Break(());
             }
+            let is_arriving = link.is_some_and(|link| match &link.kind {
+                LinkKind::Receiver(receiver) => receiver.arriving() == Some(id),
+                LinkKind::Sender(_) => false,
+            });
             if entry.state.at(Role::Sender).is_terminal() {
-                if disposition.settled {
+                if is_arriving {
+                    unannounced.push((entry.link, id));
+                } else if disposition.settled {
                     DecidedRun::extend(&mut decided, entry.link.into(), id, &entry.state);
                 }
                 return ControlFlow::Continue(!disposition.settled);
@@ -424,12 +430,9 @@ impl SessionEndpoint {
                     own_states = own_states.wrapping_add(1);
                 }
             }
-            if let (false, Some(state), Some(LinkKind::Receiver(receiver))) =
-                (disposition.settled, state, link.map(|link| &link.kind))
-                && receiver.awaits_announcement(id)
-            {
-                // Its event will have the state.
-                unannounced.push((entry.link, state));
+            if is_arriving {
+                // Its event will have it.
+                unannounced.push((entry.link, id));
             } else if disposition.settled || state.is_some() {
                 extend(&mut runs, entry.link.into(), id, disposition.settled);
             }
@@ -443,8 +446,12 @@ impl SessionEndpoint {
         if let Some(decided) = decided {
             self.on_decided(*decided, disposition, cx);
         }
-        for (link, state) in unannounced {
-            let noted = self.link(link.into()).and_then(Link::receiver).map(|it| it.note_state(state));
+        for (link, id) in unannounced {
+            if disposition.settled {
+                self.count_settled(link.into(), id, id);
+            }
+            let receiver = self.link(link.into()).and_then(Link::receiver);
+            let noted = receiver.map(|receiver| receiver.note_disposition(disposition.settled, state));
             if let Ok(Some((before, now))) = noted {
                 self.charge_part(before, now, cx)?;
             }

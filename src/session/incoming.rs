@@ -152,7 +152,8 @@ impl SessionEndpoint {
             }
         };
         if transfer.state.is_some() || transfer.rcv_settle_mode.is_some() {
-            self.note_state(handle, delivery, transfer, cx)?;
+            let is_known = current.is_some();
+            self.note_state((handle, id), (delivery, is_known), transfer, cx)?;
         }
         // 2.7.5: aborted overrides more, and the payload is ignored.
         let handled = if transfer.aborted {
@@ -175,8 +176,8 @@ impl SessionEndpoint {
     #[inline(never)]
     fn note_state(
         &mut self,
-        handle: u16,
-        delivery: DeliveryId,
+        (handle, id): (u16, ReceiverId),
+        (delivery, is_known): (DeliveryId, bool),
         transfer: &mut Transfer,
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
@@ -197,6 +198,13 @@ impl SessionEndpoint {
                 let entry = self.incoming.as_mut().and_then(|incoming| incoming.get_mut(delivery));
                 if let Some(entry) = entry {
                     entry.state.set_senders(stored);
+                }
+                if is_known
+                    && transfer.settled != Some(true)
+                    && self.receiver_at(handle).is_some_and(|receiver| receiver.streaming)
+                {
+                    let (link, state) = (id.into(), transfer.state.clone());
+                    cx.event(Event::DeliveryUpdated { link, first: delivery, last: delivery, state });
                 }
             }
         }
@@ -245,7 +253,11 @@ impl SessionEndpoint {
         let streaming = receiver.streaming;
         let part = receiver.add(transfer, payload, cx.limits.max_buffered_bytes_per_delivery)?;
         if part.finished {
-            return self.on_part_of_finished(handle, id, &part, cx);
+            return self.on_part_of_finished(handle, (id, delivery), &part, cx);
+        }
+        if part.settled && !streaming {
+            // Its event will have it.
+            self.forget_incoming(id, delivery);
         }
         if streaming {
             // A whole delivery is in its event.
@@ -272,14 +284,22 @@ impl SessionEndpoint {
         if details > 0 {
             cx.charge_event(events, details);
         }
-        if !part.complete {
-            return Ok(());
+        if part.settled && streaming {
+            self.settle_stream(id, delivery, cx);
         }
-        if part.settled {
-            self.forget_incoming(id, delivery);
+        if part.complete {
+            self.after_credit_use(handle, id, cx);
         }
-        self.after_credit_use(handle, id, cx);
         Ok(())
+    }
+
+    /// Raises the event of a streamed delivery that a later transfer settles, unless we have settled it.
+    fn settle_stream(&mut self, id: ReceiverId, delivery: DeliveryId, cx: &mut Context) {
+        let entry = self.incoming.as_mut().and_then(|incoming| incoming.get_mut(delivery));
+        let state = entry.and_then(|entry| entry.state.at(Role::Sender).get(cx.limits.decode));
+        if self.forget_incoming(id, delivery) {
+            cx.event(Event::DeliverySettled { link: id.into(), first: delivery, last: delivery, state });
+        }
     }
 
     /// Drops a frame of a delivery whose outcome the application has given.
@@ -287,18 +307,19 @@ impl SessionEndpoint {
     fn on_part_of_finished(
         &mut self,
         handle: u16,
-        id: ReceiverId,
+        (id, delivery): (ReceiverId, DeliveryId),
         part: &Part,
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         self.release_window(1);
+        if part.settled {
+            // The application waits for it in mode second (2.7.5).
+            self.settle_stream(id, delivery, cx);
+        }
         if part.complete
             && let Some(receiver) = self.receiver_at(handle)
         {
-            let dropped = receiver.drop_finished();
-            if let Some(delivery) = dropped.filter(|_| part.settled) {
-                self.forget_incoming(id, delivery);
-            }
+            receiver.drop_finished();
             self.after_credit_use(handle, id, cx);
         }
         Ok(())

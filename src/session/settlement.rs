@@ -172,6 +172,8 @@ impl SessionEndpoint {
         let link = self.staying_link(id.into())?;
         let receiver = link.receiver()?;
         let finishes = receiver.has_parts() && is_final(settled, state.as_ref());
+        // The application does not know of one that is still arriving, and would never get it.
+        let arriving = receiver.arriving();
         if receiver.checks_outcomes {
             check_listed(&link.common, state.as_ref(), cx)?;
         }
@@ -182,8 +184,8 @@ impl SessionEndpoint {
         }
         let mut allowed = Ok(());
         let (mut of_link, mut of_others) = (false, false);
-        incoming.retain_range(first.number().into(), last.number().into(), |_, entry| {
-            if entry.link != id {
+        incoming.retain_range(first.number().into(), last.number().into(), |delivery, entry| {
+            if entry.link != id || Some(delivery) == arriving {
                 of_others = true;
             } else if allowed.is_ok() {
                 of_link = true;
@@ -202,7 +204,7 @@ impl SessionEndpoint {
         if !settled && state.is_none() {
             return Ok(());
         }
-        if finishes {
+        if finishes && arriving.is_none() {
             self.finish_unread(id, (first, last), cx);
         }
         let Some(incoming) = self.incoming.as_mut().filter(|_| of_link) else { return Ok(()) };
@@ -210,7 +212,7 @@ impl SessionEndpoint {
         let stored = StoredState::new(state.as_ref());
         let mut decided = Vec::new();
         incoming.retain_range(first.number().into(), last.number().into(), |delivery, entry| {
-            if entry.link != id {
+            if entry.link != id || Some(delivery) == arriving {
                 return true;
             }
             if state.is_some() {

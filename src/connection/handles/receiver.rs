@@ -179,7 +179,7 @@ impl Receiver<'_> {
 
     /// Sets the state of every unsettled delivery of this link in `first..=last`, and settles them if `settled`
     /// (2.7.6). Settled without a state, each has the outcome that it would have by [`settle`](Self::settle). Nothing
-    /// changes, and nothing is sent, without either.
+    /// changes, and nothing is sent, without either. A delivery that is still arriving, and has no event yet, is left out.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if the range is not one of deliveries that have arrived in this session, or none of

@@ -202,7 +202,7 @@ impl Sender<'_> {
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if it is settled or not of this link. [`CommandError::IllegalState`] if it is still
-    /// being sent, was sent with another outcome (2.7.5), or the state is `received` (3.4.1), or `declared` on a link whose
+    /// being sent, was sent with another outcome (2.7.5), if the link is being detached, or if the state is `received` (3.4.1), or `declared` on a link whose
     /// target is no coordinator (4.5.5).
     /// [`CommandError::FrameTooLarge`] if the state does not fit the peer's frames, even without its details.
     pub fn settle(&mut self, delivery: DeliveryId, state: Option<DeliveryState>) -> Result<(), CommandError> {
