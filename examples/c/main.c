@@ -49,7 +49,10 @@ static int dial(const char *host, const char *port) {
     // On Linux it counts for the connect as well.
     struct timeval patience = {.tv_sec = PATIENCE / 1000};
     setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (file < 0 || connect(file, (struct sockaddr *)&address, sizeof address) != 0) fail(strerror(errno));
+    if (file < 0 || connect(file, (struct sockaddr *)&address, sizeof address) != 0) {
+        // Which is how Linux says that the time is up.
+        fail(strerror(errno == EINPROGRESS ? ETIMEDOUT : errno));
+    }
     // Without it the kernel holds back small frames until the peer has acknowledged earlier ones.
     setsockopt(file, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     return file;

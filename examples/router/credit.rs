@@ -2,9 +2,6 @@
 
 use amqp_proto::{Receiver, Sender};
 
-/// The number of deliveries that may wait here for the far end.
-const AHEAD: u32 = 64;
-
 /// The progress of a drain that the far end has asked for.
 #[derive(Default)]
 enum Drain {
@@ -47,7 +44,7 @@ impl Credit {
         self.ahead = self.ahead.saturating_sub(1);
     }
 
-    /// Grants the near end what the far end has granted, as far as there is room here, and passes on a drain.
+    /// Grants the near end what the far end has granted, as far as there is room here for `most`, and passes on a drain.
     ///
     /// `held` is the number of deliveries here, `unsent` that of those without credit of the far end.
     pub fn follow(
@@ -55,10 +52,10 @@ impl Credit {
         mut near: Receiver<'_>,
         mut far: Sender<'_>,
         [held, unsent]: [u32; 2],
-        flow: Flow,
+        (flow, most): (Flow, u32),
     ) {
         let rest = far.credit().saturating_sub(unsent);
-        let credit = rest.min(AHEAD.saturating_sub(held));
+        let credit = rest.min(most.saturating_sub(held));
         match (&mut self.drain, flow) {
             (Drain::None | Drain::Dry, Flow::Drain) => self.drain = Drain::Wanted,
             // The near end was dry before. The far end may have granted more, and ask again.

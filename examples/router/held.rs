@@ -14,6 +14,8 @@ pub struct Held {
     pub id: DeliveryId,
     tag: DeliveryTag,
     payload: Payload,
+    /// True once the payload shares no read buffer.
+    is_detached: bool,
     options: SendOptions,
     /// True if its sender has settled it with its first transfer.
     pub arrived_settled: bool,
@@ -27,8 +29,10 @@ pub struct Held {
 pub struct Stream {
     /// The delivery at the far end, once it has begun.
     pub sent: Option<DeliveryId>,
-    /// Chunks that were read, and that the far end does not take yet.
-    pub chunks: VecDeque<Bytes>,
+    /// Chunks that were read, and that the far end does not take yet. They share no read buffer.
+    chunks: VecDeque<Bytes>,
+    /// Their bytes.
+    kept: usize,
     pub is_complete: bool,
     pub is_aborted: bool,
     /// The receiver's state, and whether it has settled. An outcome would end the reading, so it waits.
@@ -65,7 +69,8 @@ impl Held {
             Some(state) => options.state(state),
             None => options,
         };
-        Some(Self { id, tag, payload, options, arrived_settled: settled, stream, is_settled: false })
+        let (is_detached, is_settled) = (false, false);
+        Some(Self { id, tag, payload, is_detached, options, arrived_settled: settled, stream, is_settled })
     }
 
     /// True if it has used credit of the far end already.
@@ -75,8 +80,15 @@ impl Held {
 
     /// Returns the number of bytes that are held.
     pub fn kept(&self) -> usize {
-        let read = self.stream.iter().flat_map(|stream| &stream.chunks);
-        self.payload.len() + read.map(Bytes::len).sum::<usize>()
+        self.payload.len() + self.stream.as_ref().map_or(0, |stream| stream.kept)
+    }
+
+    /// Has the delivery wait: its payload, which may be small, must not keep the buffer that it was read into.
+    pub fn wait(&mut self) {
+        if !self.is_detached {
+            self.payload = self.payload.detach();
+            self.is_detached = true;
+        }
     }
 
     /// Sends a whole delivery, or begins one that streams. Returns its id at the far end if it has begun now.
@@ -94,9 +106,12 @@ impl Held {
 }
 
 impl Stream {
-    /// Reads what has arrived, for when it can be read no more.
-    pub fn keep(&mut self, read: impl FnMut() -> Option<Bytes>) {
-        self.chunks.extend(iter::from_fn(read));
+    /// Keeps chunks that the far end does not take yet.
+    pub fn keep(&mut self, chunks: impl Iterator<Item = Bytes>) {
+        for chunk in chunks {
+            self.kept += chunk.len();
+            self.chunks.push_back(Bytes::copy_from_slice(&chunk));
+        }
     }
 
     /// Writes what can be read, and then the end if it has arrived. Returns true at the end.
@@ -110,10 +125,18 @@ impl Stream {
             return link.abort(sent).map(|()| true);
         }
         // Reading frees the near end's window (2.5.6). So it is done when the chunk before is on its way.
-        while let Some(chunk) = self.chunks.pop_front().or_else(&mut read) {
-            if let Err(error) = link.write(sent, chunk.clone()) {
-                self.chunks.push_front(chunk);
-                return Err(error);
+        loop {
+            if let Some(chunk) = self.chunks.front() {
+                link.write(sent, chunk.clone())?;
+                self.kept -= chunk.len();
+                self.chunks.pop_front();
+            } else if let Some(chunk) = read() {
+                if let Err(error) = link.write(sent, chunk.clone()) {
+                    self.keep(iter::once(chunk));
+                    return Err(error);
+                }
+            } else {
+                break;
             }
         }
         if self.is_complete {

@@ -8,12 +8,9 @@ use amqp_proto::{
 use crate::{
     configs::{receiver_config, sender_config},
     credit::Flow,
-    mirror::{End, Mirror},
-    route::Route,
+    mirror::Mirror,
+    route::{End, Route},
 };
-
-/// The most bytes that are kept of links that are over. A connection of default limits has as many for those that are there.
-const MOST_KEPT: usize = 64 << 20;
 
 impl Mirror {
     /// Attaches a sender on the far side, because the near side's peer wants to send.
@@ -28,7 +25,7 @@ impl Mirror {
         let attach = near.receiver_ref(receiver)?.remote_attach();
         let other = *self.0[side].sessions.get(&session).ok_or(CommandError::UnknownSession)?;
         let sender = far.session(other)?.attach_sender(sender_config(attach))?;
-        self.0[side].insert(session, Route::new(receiver, sender));
+        self.0[side].insert(Route::new(session, receiver, sender));
         self.0[1 - side].senders.insert(sender, receiver);
         Ok(())
     }
@@ -45,7 +42,7 @@ impl Mirror {
         let attach = near.sender_ref(sender)?.remote_attach();
         let other = *self.0[side].sessions.get(&session).ok_or(CommandError::UnknownSession)?;
         let receiver = far.session(other)?.attach_receiver(receiver_config(attach))?;
-        self.0[1 - side].insert(other, Route::new(receiver, sender));
+        self.0[1 - side].insert(Route::new(other, receiver, sender));
         self.0[side].senders.insert(sender, receiver);
         Ok(())
     }
@@ -59,52 +56,14 @@ impl Mirror {
         receiver: ReceiverId,
         event: Event,
     ) {
-        let Some((_, route, end)) = self.0[side].routes.get_mut(&receiver) else { return };
-        match event {
-            Event::ReceiverOpen { .. } => {
-                let attach = near.receiver_ref(receiver).ok().and_then(|link| link.remote_attach());
-                let accepted = far.accept_sender(route.sender, sender_config(attach));
-                if let Some(error) = unanswerable(accepted) {
-                    let _ = far.refuse_sender(route.sender, error.clone());
-                    let _ = near.receiver(receiver).and_then(|mut link| link.close(Some(error)));
-                }
-            }
-            event @ (Event::Delivery { .. } | Event::DeliveryBegun { .. }) => route.take(event),
-            Event::DeliveryData { delivery, complete: true, .. } => route.complete(delivery, false),
-            Event::DeliveryAborted { delivery, .. } => route.complete(delivery, true),
-            Event::DeliverySettled { first, last, state, .. } => {
-                route.on_settled(far, first, last, state.as_ref());
-            }
-            Event::DeliveryUpdated { first, last, state, .. } => {
-                route.on_updated(far, first, last, state.as_ref());
-            }
-            Event::LinkProperties { .. } => {
-                let state = near.receiver_ref(receiver).ok().and_then(|link| link.remote_flow_properties());
-                let _ = far.sender(route.sender).and_then(|mut link| link.set_flow_properties(state));
-            }
-            Event::ReceiverDrained { .. } => route.follow(near, far, Flow::Drained),
-            Event::ReceiverAvailable { .. } => {
-                let available = near.receiver_ref(receiver).map_or(0, |link| link.available());
-                let _ = far.sender(route.sender).and_then(|mut link| link.set_available(available));
-            }
-            Event::ReceiverDetached { .. } => *end = Some(End::Detached),
-            Event::ReceiverClosed { .. } => *end = Some(End::Closed(None)),
-            Event::ReceiverError { failure, .. } => *end = Some(End::Closed(Some(failure.error.clone()))),
-            _ => {}
-        }
-        let is_over = end.is_some();
-        if is_over {
-            route.cut_off(near);
-        }
-        route.forward(near, far);
-        if is_over {
-            self.0[side].ending.insert(receiver);
-            if self.0[side].kept() > MOST_KEPT {
-                let what = "messages of links that are over take up too much";
-                let error = AmqpError::described(ErrorCondition::ResourceLimitExceeded, what);
-                // An error means that the connection is ending already.
-                let _ = near.close(Some(error));
-            }
+        let has_room = self.0[side].with(receiver, |route, most| {
+            on_arrival(route, near, far, event, most);
+        });
+        if !has_room {
+            let what = "the messages that wait here for a slow receiver take up too much";
+            let error = AmqpError::described(ErrorCondition::ResourceLimitExceeded, what);
+            // An error means that the connection is ending already.
+            let _ = near.close(Some(error.clone())).and(far.close(Some(error)));
         }
     }
 
@@ -118,7 +77,6 @@ impl Mirror {
         event: Event,
     ) {
         let Some(&receiver) = self.0[side].senders.get(&sender) else { return };
-        let Some((_, route, _)) = self.0[1 - side].routes.get_mut(&receiver) else { return };
         let end = match event {
             Event::SenderOpen { .. } => {
                 let attach = near.sender_ref(sender).ok().and_then(|link| link.remote_attach());
@@ -129,17 +87,13 @@ impl Mirror {
                 }
                 return;
             }
-            Event::SenderReady { .. } => {
-                route.forward(far, near);
-                return route.follow(far, near, Flow::Credit);
-            }
-            Event::SenderCredit { .. } => return route.follow(far, near, Flow::Credit),
-            Event::SenderDrain { .. } => return route.follow(far, near, Flow::Drain),
-            Event::DeliveryUpdated { first, last, state, .. } => {
-                return route.on_outcome(far, (first, last), false, state.as_ref());
-            }
-            Event::DeliverySettled { first, last, state, .. } => {
-                return route.on_outcome(far, (first, last), true, state.as_ref());
+            Event::SenderReady { .. }
+            | Event::SenderCredit { .. }
+            | Event::SenderDrain { .. }
+            | Event::DeliveryUpdated { .. }
+            | Event::DeliverySettled { .. } => {
+                self.0[1 - side].with(receiver, |route, most| on_departure(route, far, near, &event, most));
+                return;
             }
             Event::LinkProperties { .. } => {
                 let state = near.sender_ref(sender).ok().and_then(|link| link.remote_flow_properties());
@@ -158,6 +112,65 @@ impl Mirror {
                 .refuse_receiver(receiver, error.clone().unwrap_or_default())
                 .or_else(|_| far.receiver(receiver)?.close(error)),
         };
+    }
+}
+
+/// Passes on an event of a link that arrives.
+fn on_arrival(route: &mut Route, near: &mut Connection, far: &mut Connection, event: Event, most: u32) {
+    match event {
+        Event::ReceiverOpen { .. } => {
+            let attach = near.receiver_ref(route.receiver).ok().and_then(|link| link.remote_attach());
+            let accepted = far.accept_sender(route.sender, sender_config(attach));
+            if let Some(error) = unanswerable(accepted) {
+                let _ = far.refuse_sender(route.sender, error.clone());
+                let _ = near.receiver(route.receiver).and_then(|mut link| link.close(Some(error)));
+            }
+        }
+        event @ (Event::Delivery { .. } | Event::DeliveryBegun { .. }) => route.take(event),
+        Event::DeliveryData { delivery, complete: true, .. } => route.complete(delivery, false),
+        Event::DeliveryAborted { delivery, .. } => route.complete(delivery, true),
+        Event::DeliverySettled { first, last, state, .. } => {
+            route.on_settled(far, first, last, state.as_ref());
+        }
+        Event::DeliveryUpdated { first, last, state, .. } => {
+            route.on_updated(far, first, last, state.as_ref());
+        }
+        Event::LinkProperties { .. } => {
+            let state = near.receiver_ref(route.receiver).ok().and_then(|link| link.remote_flow_properties());
+            let _ = far.sender(route.sender).and_then(|mut link| link.set_flow_properties(state));
+        }
+        Event::ReceiverDrained { .. } => route.follow(near, far, Flow::Drained, most),
+        Event::ReceiverAvailable { .. } => {
+            let available = near.receiver_ref(route.receiver).map_or(0, |link| link.available());
+            let _ = far.sender(route.sender).and_then(|mut link| link.set_available(available));
+        }
+        Event::ReceiverDetached { .. } => route.end = Some(End::Detached),
+        Event::ReceiverClosed { .. } => route.end = Some(End::Closed(None)),
+        Event::ReceiverError { failure, .. } => route.end = Some(End::Closed(Some(failure.error.clone()))),
+        _ => {}
+    }
+    if route.end.is_some() {
+        route.cut_off(near);
+    }
+    route.forward(near, far, most);
+}
+
+/// Passes on an event of a link that leaves, and that goes on.
+fn on_departure(route: &mut Route, near: &mut Connection, far: &mut Connection, event: &Event, most: u32) {
+    match event {
+        Event::SenderReady { .. } => {
+            route.forward(near, far, most);
+            route.follow(near, far, Flow::Credit, most);
+        }
+        Event::SenderCredit { .. } => route.follow(near, far, Flow::Credit, most),
+        Event::SenderDrain { .. } => route.follow(near, far, Flow::Drain, most),
+        Event::DeliveryUpdated { first, last, state, .. } => {
+            route.on_outcome(near, (*first, *last), false, state.as_ref());
+        }
+        Event::DeliverySettled { first, last, state, .. } => {
+            route.on_outcome(near, (*first, *last), true, state.as_ref());
+        }
+        _ => {}
     }
 }
 

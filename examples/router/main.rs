@@ -8,8 +8,9 @@
 //!
 //! This file has the connections; [`mirror`] has sessions and all ends, [`links`] requests and events of links,
 //! [`route`] and [`held`] deliveries, [`credit`] what lets them in, and [`configs`] the settings of a counterpart.
-//! [`driver`] is that of the example `tokio`. Nothing here queues without a bound: a sender gets no
-//! more credit than the receiver behind the router has granted, and a long delivery is read as fast as it is written.
+//! [`driver`] is that of the example `tokio`. Nothing here queues without a bound: a sender gets no more credit than the
+//! receiver behind the router has granted, and a long delivery is read as fast as it is written. A connection whose messages
+//! wait for a slow one, and take up more than 64 MiB, is closed.
 
 #[path = "../common/advice.rs"]
 mod advice;
@@ -63,6 +64,9 @@ struct Arguments {
     /// The server.
     #[arg(long, value_name = "ADDR")]
     to: SocketAddr,
+    /// Behind the end of one connection, give up the other if nothing happens on it for this many milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: u64,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -75,7 +79,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     let listener = TcpListener::bind(arguments.listen).await.map_err(at)?;
     let listening = writeln!(io::stdout(), "listening on {}", listener.local_addr()?);
     listening.map_err(|error| about("standard output", error))?;
-    let log = Arc::new(Log::new());
+    let (log, patience) = (Arc::new(Log::new()), Duration::from_millis(arguments.timeout));
     loop {
         let Ok((socket, client)) = listener.accept().await else {
             // Such as too many open files, which others may close.
@@ -84,14 +88,19 @@ async fn run(arguments: Arguments) -> Result<()> {
         };
         let log = Arc::clone(&log);
         tokio::spawn(async move {
-            let result = serve(socket, arguments.to, &log).await;
+            let result = serve(socket, arguments.to, patience, &log).await;
             log.line(format!("{client}: {}", result.unwrap_or_else(|error| error.to_string())));
         });
     }
 }
 
 /// Serves one client. Returns how its connection ended, as text.
-async fn serve(socket: TcpStream, to: SocketAddr, log: &Log) -> std::result::Result<String, std::io::Error> {
+async fn serve(
+    socket: TcpStream,
+    to: SocketAddr,
+    patience: Duration,
+    log: &Log,
+) -> std::result::Result<String, std::io::Error> {
     socket.set_nodelay(true)?;
     let config = ConnectionConfig::server("router").sasl(Mechanism::anonymous_server()).idle_timeout(IDLE);
     let mut client = Driver::new(socket, Connection::new(config));
@@ -106,7 +115,7 @@ async fn serve(socket: TcpStream, to: SocketAddr, log: &Log) -> std::result::Res
         }
     }
     match connect(client.engine(), to).await {
-        Ok(server) => Ok(pass_on(client, server).await),
+        Ok(server) => Ok(pass_on(client, server, patience).await),
         Err(error) => {
             let error = AmqpError::described(ErrorCondition::ConnectionForced, format!("{to}: {error}"));
             // An error means that the connection is ending already.
@@ -140,16 +149,31 @@ async fn connect(client: &Connection, to: SocketAddr) -> Result<Driver<TcpStream
 }
 
 /// Passes on what happens on either connection until both have ended. Returns how that began.
-async fn pass_on(mut client: Driver<TcpStream>, mut server: Driver<TcpStream>) -> String {
-    let (mut mirror, mut is_open, mut end) = (Mirror::default(), [true; 2], None);
+async fn pass_on(mut client: Driver<TcpStream>, mut server: Driver<TcpStream>, patience: Duration) -> String {
+    let (mut mirror, mut is_open, mut end) = (Mirror::default(), [true; 2], None::<String>);
     while is_open != [false; 2] {
         // Both are driven all the time: one that waits for the other still has its timers and its heartbeats.
         let (side, event) = tokio::select! {
             event = client.next_event(), if is_open[0] => (0, event),
             event = server.next_event(), if is_open[1] => (1, event),
+            () = time::sleep(patience), if end.is_some() => {
+                let what = "what was left for this end was not taken in time";
+                let error = AmqpError::described(ErrorCondition::ConnectionForced, what);
+                for (driver, name) in [(&mut client, "client"), (&mut server, "server")] {
+                    // An error means that it is ending. It ends by its own timer.
+                    if driver.engine().close(Some(error.clone())).is_ok()
+                        && let Some(end) = &mut end
+                    {
+                        end.push_str(&format!(", and then nothing came from the {name}"));
+                    }
+                }
+                continue;
+            }
         };
         let Some(event) = event else {
             is_open[side] = false;
+            // An error means that the transport is lost, which is as good.
+            let _ = if side == 0 { client.shutdown().await } else { server.shutdown().await };
             continue;
         };
         if let Event::ConnectionClosed | Event::ConnectionError(_) = event {

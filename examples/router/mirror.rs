@@ -1,6 +1,6 @@
 //! Does on one side of the router what happens on the other: sessions, requests for links, and all ends.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use amqp_proto::{
     CommandError, Connection, Event, LinkId, ReceiverId, SenderId, SessionId,
@@ -10,24 +10,28 @@ use amqp_proto::{
 use crate::{
     configs::session_config,
     links::{receiver_of, sender_of, unanswerable},
-    route::Route,
+    route::{End, Route},
 };
 
-/// The end of a link.
-pub enum End {
-    Closed(Option<AmqpError>),
-    Detached,
-}
+/// The number of deliveries that may wait for the far end: of all links, of one, and of one however many there are.
+const AHEAD: usize = 512;
+const AHEAD_OF_LINK: u32 = 64;
+const LEAST_AHEAD: u32 = 1;
+
+/// The most bytes of deliveries that wait. A connection of default limits may hold as many for its peer.
+const MOST_HELD: usize = 64 << 20;
 
 /// The sessions and links of one of the two connections.
 #[derive(Default)]
 pub struct Side {
     /// Each session's counterpart on the other side.
     pub sessions: BTreeMap<SessionId, SessionId>,
-    /// The links that arrive here, each with its session, and with its end when it has ended.
-    pub routes: BTreeMap<ReceiverId, (SessionId, Route, Option<End>)>,
-    /// Those that have ended.
-    pub ending: BTreeSet<ReceiverId>,
+    /// The links that arrive here.
+    pub routes: BTreeMap<ReceiverId, Route>,
+    /// Those that are over.
+    over: Vec<ReceiverId>,
+    /// The bytes of all deliveries that arrived here and wait.
+    held: usize,
     /// The number of links that arrive here by each session.
     counts: BTreeMap<SessionId, usize>,
     /// The links that leave here, each by its receiver on the other side.
@@ -40,26 +44,35 @@ pub struct Side {
 }
 
 impl Side {
-    pub fn insert(&mut self, session: SessionId, route: Route) {
-        *self.counts.entry(session).or_default() += 1;
-        self.routes.insert(route.receiver, (session, route, None));
+    pub fn insert(&mut self, route: Route) {
+        *self.counts.entry(route.session).or_default() += 1;
+        self.routes.insert(route.receiver, route);
     }
 
-    pub fn remove(&mut self, receiver: ReceiverId) -> Option<(Route, Option<End>)> {
-        self.ending.remove(&receiver);
-        let (session, route, end) = self.routes.remove(&receiver)?;
-        if let Some(count) = self.counts.get_mut(&session) {
+    pub fn remove(&mut self, receiver: ReceiverId) -> Option<Route> {
+        let route = self.routes.remove(&receiver)?;
+        self.held -= route.bytes();
+        if let Some(count) = self.counts.get_mut(&route.session) {
             *count -= 1;
             if *count == 0 {
-                self.counts.remove(&session);
+                self.counts.remove(&route.session);
             }
         }
-        Some((route, end))
+        Some(route)
     }
 
-    /// Returns the bytes that are kept of links that have ended, which the connection does not count any more.
-    pub fn kept(&self) -> usize {
-        self.ending.iter().filter_map(|id| self.routes.get(id)).map(|(_, route, _)| route.kept()).sum()
+    /// Calls `act` on a link, with the number of deliveries that its near end may send ahead. Returns false if too much
+    /// waits then.
+    pub fn with(&mut self, receiver: ReceiverId, act: impl FnOnce(&mut Route, u32)) -> bool {
+        let ahead = u32::try_from(AHEAD / self.routes.len().max(1)).unwrap_or(u32::MAX);
+        let Some(route) = self.routes.get_mut(&receiver) else { return true };
+        let before = route.bytes();
+        act(route, ahead.clamp(LEAST_AHEAD, AHEAD_OF_LINK));
+        self.held = self.held - before + route.bytes();
+        if route.is_over() {
+            self.over.push(receiver);
+        }
+        self.held <= MOST_HELD
     }
 }
 
@@ -145,12 +158,9 @@ impl Mirror {
     fn pass_on_ends(&mut self, side: usize, far: &mut Connection) {
         let [a, b] = &mut self.0;
         let (here, there) = if side == 0 { (a, b) } else { (b, a) };
-        let ended = here.ending.iter().copied().filter(|id| match here.routes.get(id) {
-            Some((_, route, Some(End::Closed(None) | End::Detached))) => route.waiting() == [0, 0],
-            _ => true,
-        });
-        for receiver in ended.collect::<Vec<_>>() {
-            let Some((route, Some(end))) = here.remove(receiver) else { continue };
+        for receiver in std::mem::take(&mut here.over) {
+            let Some(route) = here.remove(receiver) else { continue };
+            let Some(end) = route.end else { continue };
             there.senders.remove(&route.sender);
             let _ = match end {
                 End::Detached => far.sender(route.sender).and_then(|mut link| link.detach(None)),

@@ -1,9 +1,12 @@
 //! One link through the router: its deliveries, and their settlement.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    iter,
+};
 
 use amqp_proto::{
-    CommandError, Connection, DeliveryId, Event, ReceiverId, SenderId,
+    CommandError, Connection, DeliveryId, Event, ReceiverId, SenderId, SessionId,
     spec::{
         definitions::{AmqpError, ErrorCondition},
         delivery_state::{DeliveryState, Modified, Rejected},
@@ -18,11 +21,23 @@ use crate::{
 /// Bytes of a condition that the smallest frame has room for (2.7.1).
 const LONGEST_CONDITION: usize = 255;
 
+/// The end of a link.
+pub enum End {
+    Closed(Option<AmqpError>),
+    Detached,
+}
+
 /// A link: what the receiver at the near end gets, the sender at the far end sends.
 pub struct Route {
     pub receiver: ReceiverId,
     pub sender: SenderId,
+    /// The session at the near end.
+    pub session: SessionId,
+    /// The end of the link at the near end.
+    pub end: Option<End>,
     held: VecDeque<Held>,
+    /// Bytes of the deliveries in `held`.
+    bytes: usize,
     /// Unsettled deliveries, by their ids at the near end and at the far end.
     sent: BTreeMap<DeliveryId, DeliveryId>,
     arrived: BTreeMap<DeliveryId, DeliveryId>,
@@ -30,9 +45,23 @@ pub struct Route {
 }
 
 impl Route {
-    pub fn new(receiver: ReceiverId, sender: SenderId) -> Self {
-        let (held, sent, arrived) = Default::default();
-        Self { receiver, sender, held, sent, arrived, credit: Credit::default() }
+    pub fn new(session: SessionId, receiver: ReceiverId, sender: SenderId) -> Self {
+        let (end, held, bytes, sent, arrived, credit) = Default::default();
+        Self { receiver, sender, session, end, held, bytes, sent, arrived, credit }
+    }
+
+    /// True if the link has ended, and nothing is left to send on it. One that ends with an error sends nothing more.
+    pub fn is_over(&self) -> bool {
+        match &self.end {
+            None => false,
+            Some(End::Closed(Some(_))) => true,
+            Some(End::Closed(None) | End::Detached) => self.held.is_empty(),
+        }
+    }
+
+    /// Returns the bytes of the deliveries that wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Returns the number of deliveries that wait, and of those that have used no credit of the far end.
@@ -43,8 +72,12 @@ impl Route {
 
     /// Takes a delivery, whole or the beginning of one.
     pub fn take(&mut self, event: Event) {
-        let Some(held) = Held::new(event) else { return };
+        let Some(mut held) = Held::new(event) else { return };
         self.credit.on_delivery();
+        if !self.held.is_empty() {
+            held.wait();
+        }
+        self.bytes += held.kept();
         self.held.push_back(held);
     }
 
@@ -60,23 +93,23 @@ impl Route {
     /// handles more input.
     pub fn cut_off(&mut self, near: &mut Connection) {
         for held in &mut self.held {
+            let before = held.kept();
             let Some(stream) = &mut held.stream else { continue };
             stream.is_aborted |= !stream.is_complete;
             if !stream.is_aborted {
-                stream.keep(|| near.read_chunk(self.receiver, held.id).ok()?);
+                stream.keep(iter::from_fn(|| near.read_chunk(self.receiver, held.id).ok()?));
             }
+            self.bytes += held.kept() - before;
         }
     }
 
-    /// Returns the bytes that are held and not sent.
-    pub fn kept(&self) -> usize {
-        self.held.iter().map(Held::kept).sum()
-    }
-
-    /// Sends what is held, as far as the far end takes it. `SENDER_READY` follows when it takes more.
-    pub fn forward(&mut self, near: &mut Connection, far: &mut Connection) {
-        while let Some(id) = self.held.front().map(|held| held.id) {
-            match self.send_first(near, far) {
+    /// Sends what is held, as far as the far end takes it. `SENDER_READY` follows when it takes more. The near end may send
+    /// as many as `most` ahead.
+    pub fn forward(&mut self, near: &mut Connection, far: &mut Connection, most: u32) {
+        while let Some((id, before)) = self.held.front().map(|held| (held.id, held.kept())) {
+            let done = self.send_first(near, far);
+            self.bytes = self.bytes - before + self.held.front().map_or(0, Held::kept);
+            match done {
                 Ok(true) => {}
                 // The far end cannot take this delivery. What has begun there is aborted.
                 Err(
@@ -92,9 +125,14 @@ impl Route {
                     }
                 }
                 // It goes on with an event: more data, `SENDER_READY`, or the end of the link.
-                Ok(false) | Err(_) => break,
+                Ok(false) | Err(_) => {
+                    self.held.iter_mut().take(1).for_each(Held::wait);
+                    break;
+                }
             }
-            let stream = self.held.pop_front().and_then(|held| held.stream).unwrap_or_default();
+            let Some(held) = self.held.pop_front() else { break };
+            self.bytes -= held.kept();
+            let stream = held.stream.unwrap_or_default();
             if let (true, Some(sent)) = (stream.is_aborted, stream.sent) {
                 self.sent.remove(&id);
                 self.arrived.remove(&sent);
@@ -102,14 +140,14 @@ impl Route {
                 self.on_outcome(near, (sent, sent), is_settled, state.as_ref());
             }
         }
-        self.follow(near, far, Flow::Later);
+        self.follow(near, far, Flow::Later, most);
     }
 
-    /// Has the credit of the near end follow that of the far end.
-    pub fn follow(&mut self, near: &mut Connection, far: &mut Connection, flow: Flow) {
+    /// Has the credit of the near end follow that of the far end, up to `most`.
+    pub fn follow(&mut self, near: &mut Connection, far: &mut Connection, flow: Flow, most: u32) {
         let waiting = self.waiting();
         if let (Ok(receiver), Ok(sender)) = (near.receiver(self.receiver), far.sender(self.sender)) {
-            self.credit.follow(receiver, sender, waiting, flow);
+            self.credit.follow(receiver, sender, waiting, (flow, most));
         }
     }
 

@@ -65,7 +65,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     /// Ends the stream, once the connection has ended: of TLS, the peer can tell that nobody has cut it.
-    #[allow(dead_code, reason = "the router is on plain TCP")]
     pub async fn shutdown(&mut self) -> io::Result<()> {
         self.stream.shutdown().await
     }

@@ -32,16 +32,23 @@ struct Router {
 
 impl Router {
     fn to(server: SocketAddr) -> Self {
-        let mut router = Self::unread(server);
+        Self::with(server, &[])
+    }
+
+    fn with(server: SocketAddr, arguments: &[&str]) -> Self {
+        let mut router = Self::unread(server, arguments);
         let mut err = router.child.stderr.take().unwrap();
         thread::spawn(move || err.read_to_end(&mut Vec::new()));
         router
     }
 
     /// Starts one whose log nobody reads.
-    fn unread(server: SocketAddr) -> Self {
+    fn unread(server: SocketAddr, arguments: &[&str]) -> Self {
         let mut command = Command::new(program("router"));
-        command.args(["--listen", "127.0.0.1:0", "--to", &server.to_string()]).stdin(Stdio::null());
+        command
+            .args(["--listen", "127.0.0.1:0", "--to", &server.to_string()])
+            .args(arguments)
+            .stdin(Stdio::null());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -102,8 +109,15 @@ fn router_to<T: Send + 'static>(
 fn router_to_server<T: Send + 'static>(
     serve: impl FnOnce(End) -> T + Send + 'static,
 ) -> (Router, thread::JoinHandle<T>) {
+    router_with(&[], serve)
+}
+
+fn router_with<T: Send + 'static>(
+    arguments: &[&str],
+    serve: impl FnOnce(End) -> T + Send + 'static,
+) -> (Router, thread::JoinHandle<T>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let router = Router::to(listener.local_addr().unwrap());
+    let router = Router::with(listener.local_addr().unwrap(), arguments);
     let server = thread::spawn(move || {
         let config = ConnectionConfig::server("test").sasl(Mechanism::anonymous_server());
         let mut server = End::new(listener.accept().unwrap().0, config);
@@ -124,7 +138,7 @@ fn attach_sender(client: &mut End, config: SenderConfig) -> SenderId {
 #[test]
 fn router_whose_log_nobody_reads_holds_nobody_up() {
     let broker = Broker::start(&[]);
-    let router = Router::unread(([127, 0, 0, 1], broker.port).into());
+    let router = Router::unread(([127, 0, 0, 1], broker.port).into(), &[]);
     for _ in 0..1500 {
         // The router may have left already.
         let _ = TcpStream::connect(router.address).unwrap().write_all(b"GARBAGE!GARBAGE!GARBAGE!");
@@ -410,6 +424,70 @@ fn router_sends_all_of_long_messages_whose_sender_has_left() {
         finish(client);
         assert_eq!(server.join().unwrap(), [3000; ALL as usize]);
     }
+}
+
+/// Serves a client, and reads nothing of its messages. Returns the error that it is given up with.
+fn stall(mut server: End) -> ErrorCondition {
+    loop {
+        match server.event().expect("an error first") {
+            Event::SessionRequested { session } => {
+                let config = SessionConfig::new().incoming_window(2);
+                server.connection.accept_session(session, config).unwrap();
+            }
+            Event::ReceiverRequested { receiver, .. } => {
+                let config = ReceiverConfig::new().streaming(true).credit(CreditPolicy::Auto(100));
+                server.connection.accept_receiver(receiver, config).unwrap();
+            }
+            Event::ConnectionError(failure) => return failure.error.condition.clone(),
+            _ => {}
+        }
+        server.flush();
+    }
+}
+
+/// It waited without end, with both connections.
+#[test]
+fn router_gives_a_stalled_server_up_behind_a_client_that_has_closed() {
+    let (router, server) = router_with(&["--timeout", "300"], stall);
+    let mut client = router.client();
+    let sender = attach_sender(&mut client, SenderConfig::to("queue"));
+    for number in 0..10 {
+        send_in_three(&mut client, sender, number, number % 2 == 0);
+    }
+    client.connection.close(None).unwrap();
+    finish(client);
+    assert_eq!(server.join().unwrap(), ErrorCondition::ConnectionForced);
+}
+
+/// Each link may send a message ahead. There was no limit but 64 for each.
+#[test]
+fn router_closes_a_client_whose_messages_take_up_too_much() {
+    let (router, server) = router_with(&["--timeout", "300"], stall);
+    let mut client = router.client();
+    for _ in 0..6 {
+        let session = client.connection.begin(SessionConfig::new()).unwrap();
+        for _ in 0..200 {
+            let config = SenderConfig::to("queue");
+            client.connection.session(session).unwrap().attach_sender(config).unwrap();
+        }
+    }
+    client.flush();
+    let (payload, mut sent) = (vec![b'x'; 60_000], 0_u32);
+    let condition = loop {
+        match client.event().expect("an error first") {
+            Event::SenderReady { sender } => {
+                let options = SendOptions::new().settled(true);
+                let mut link = client.connection.sender(sender).unwrap();
+                // An error means that the window is closed, or that the router has closed the connection.
+                sent += u32::from(link.send_with(sent, payload.clone(), &options).is_ok());
+            }
+            Event::ConnectionError(failure) => break failure.error.condition.clone(),
+            _ => {}
+        }
+    };
+    assert!(sent > 1000, "{sent}");
+    assert_eq!(condition, ErrorCondition::ResourceLimitExceeded);
+    assert_eq!(server.join().unwrap(), condition);
 }
 
 /// Accepts a link of the client, and grants it credit.
