@@ -138,9 +138,9 @@ impl Account {
         without_peers_part(self.budget).saturating_sub(self.held())
     }
 
-    /// True if more is held than messages of ours may take up.
-    pub(crate) fn owns_too_much(&self) -> bool {
-        self.held() > without_peers_part(self.budget)
+    /// True if more is held than messages of ours may take up, without `freed` bytes that are not taken off yet.
+    pub(crate) fn owns_too_much(&self, freed: usize) -> bool {
+        self.held().saturating_sub(freed) > without_peers_part(self.budget)
     }
 
     /// Returns how much more can be held, in bytes, beside what waits for the application.

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, iter};
 
 use amqp_proto::{
-    CommandError, DeliveryId, Event, SendOptions, Sender, frame::Payload,
+    CommandError, Connection, DeliveryId, Event, SendOptions, Sender, SenderId, frame::Payload,
     spec::delivery_state::DeliveryState, types::DeliveryTag,
 };
 use bytes::Bytes;
@@ -33,6 +33,8 @@ pub struct Stream {
     chunks: VecDeque<Bytes>,
     /// Their bytes.
     kept: usize,
+    /// The bytes of the chunk that was written last, if it may not be in frames yet. One for each link can wait so.
+    unframed: usize,
     pub is_complete: bool,
     pub is_aborted: bool,
     /// The receiver's state, and whether it has settled. An outcome would end the reading, so it waits.
@@ -80,7 +82,7 @@ impl Held {
 
     /// Returns the number of bytes that are held.
     pub fn kept(&self) -> usize {
-        self.payload.len() + self.stream.as_ref().map_or(0, |stream| stream.kept)
+        self.payload.len() + self.stream.as_ref().map_or(0, |stream| stream.kept + stream.unframed)
     }
 
     /// Has the delivery wait: its payload, which may be small, must not keep the buffer that it was read into.
@@ -117,21 +119,24 @@ impl Stream {
     /// Writes what can be read, and then the end if it has arrived. Returns true at the end.
     pub fn pass_on(
         &mut self,
-        link: &mut Sender<'_>,
+        far: &mut Connection,
+        sender: SenderId,
         mut read: impl FnMut() -> Option<Bytes>,
     ) -> Result<bool, CommandError> {
         let Some(sent) = self.sent else { return Ok(true) };
         if self.is_aborted {
-            return link.abort(sent).map(|()| true);
+            return far.sender(sender)?.abort(sent).map(|()| true);
         }
         // Reading frees the near end's window (2.5.6). So it is done when the chunk before is on its way.
         loop {
-            if let Some(chunk) = self.chunks.front() {
-                link.write(sent, chunk.clone())?;
-                self.kept -= chunk.len();
-                self.chunks.pop_front();
+            if let Some(chunk) = self.chunks.front().cloned() {
+                self.write(far, sender, sent, chunk)?;
+                self.kept -= self.chunks.pop_front().map_or(0, |chunk| chunk.len());
             } else if let Some(chunk) = read() {
-                if let Err(error) = link.write(sent, chunk.clone()) {
+                // If it waits, it must not keep the buffer that it was read into.
+                let waits = !takes_more(far, sender);
+                let chunk = if waits { Bytes::copy_from_slice(&chunk) } else { chunk };
+                if let Err(error) = self.write(far, sender, sent, chunk.clone()) {
                     self.keep(iter::once(chunk));
                     return Err(error);
                 }
@@ -140,8 +145,32 @@ impl Stream {
             }
         }
         if self.is_complete {
-            link.finish(sent)?;
+            // Fails while the chunk before waits, and `SENDER_READY` follows.
+            self.write(far, sender, sent, Bytes::new())?;
+            far.sender(sender)?.finish(sent)?;
         }
         Ok(self.is_complete)
     }
+
+    fn write(
+        &mut self,
+        far: &mut Connection,
+        sender: SenderId,
+        sent: DeliveryId,
+        chunk: Bytes,
+    ) -> Result<(), CommandError> {
+        let size = chunk.len();
+        far.sender(sender)?.write(sent, chunk)?;
+        self.unframed = if takes_more(far, sender) { 0 } else { size };
+        Ok(())
+    }
+}
+
+/// The output that may wait before chunks do: as much as the engine puts in frames ahead.
+const MOST_OUTPUT: usize = 1 << 20;
+
+/// True if a connection puts a chunk of this link into frames at once.
+fn takes_more(connection: &Connection, sender: SenderId) -> bool {
+    let session = connection.sender_ref(sender).and_then(|link| connection.session_ref(link.session()));
+    session.is_ok_and(|session| session.remote_incoming_window() > 0) && connection.outbox_len() < MOST_OUTPUT
 }

@@ -162,7 +162,7 @@ impl Route {
             self.arrived.insert(sent, id);
         }
         if let Some(stream) = &mut held.stream
-            && !stream.pass_on(&mut link, || near.read_chunk(self.receiver, id).ok()?)?
+            && !stream.pass_on(far, self.sender, || near.read_chunk(self.receiver, id).ok()?)?
         {
             return Ok(false);
         }
@@ -171,7 +171,7 @@ impl Route {
         {
             self.arrived.remove(&sent);
             // An error means that the receiver has settled it too.
-            let _ = link.settle(sent, None);
+            let _ = far.sender(self.sender)?.settle(sent, None);
         }
         Ok(true)
     }

@@ -53,6 +53,9 @@ pub(super) struct Run {
 /// they have been polled.
 const MAX_RUNS: usize = 256;
 
+/// A session keeps room for this many dispositions that wait to be written.
+const MAX_PENDING_KEPT: usize = 64;
+
 /// One disposition may leave this many deliveries unsettled however often that has happened.
 const FREE_UPDATES: usize = 64;
 
@@ -535,14 +538,12 @@ impl SessionEndpoint {
             previous.last = last;
             previous.batchable &= batchable;
         } else {
-            self.pending_dispositions.push(PendingDisposition {
-                role,
-                first,
-                last,
-                settled,
-                batchable,
-                state,
-            });
+            let pending = PendingDisposition { role, first, last, settled, batchable, state };
+            if self.pending_dispositions.len() < self.pending_dispositions.capacity() {
+                self.pending_dispositions.push(pending);
+            } else {
+                self.push_pending(pending);
+            }
         }
     }
 
@@ -565,6 +566,30 @@ impl SessionEndpoint {
             }
         }
         self.pending_dispositions.clear();
+        if self.pending_dispositions.capacity() > MAX_PENDING_KEPT {
+            self.free_pending();
+        }
+    }
+
+    /// Frees what a burst of dispositions took.
+    #[cold]
+    #[inline(never)]
+    fn free_pending(&mut self) {
+        self.pending_dispositions.shrink_to(MAX_PENDING_KEPT);
+        self.outgoing.request_charge();
+    }
+
+    /// Adds a disposition that there is no room for yet. The session is charged for more.
+    #[cold]
+    #[inline(never)]
+    fn push_pending(&mut self, pending: PendingDisposition) {
+        self.pending_dispositions.push(pending);
+        self.outgoing.request_charge();
+    }
+
+    /// Returns the bytes that dispositions take up which wait to be written.
+    pub(super) fn pending_size(&self) -> usize {
+        self.pending_dispositions.capacity().saturating_mul(size_of::<PendingDisposition>())
     }
 }
 

@@ -79,7 +79,9 @@ impl SessionEndpoint {
     /// stay behind take up more than they did.
     fn left_for_own(&self, cx: &Context) -> Option<usize> {
         let max = without_peers_part(cx.limits.max_held_bytes_per_session);
-        let is_within = self.charged <= max && !cx.account.owns_too_much();
+        // Less may be held than was charged: room has been made.
+        let held = self.heap_size();
+        let is_within = held <= max && !cx.account.owns_too_much(self.charged.saturating_sub(held));
         is_within.then(|| self.left_to_hold(max, cx.account.left_for_own()))
     }
 
@@ -209,6 +211,7 @@ impl SessionEndpoint {
             self.incoming.as_ref().map_or(0, |incoming| incoming.heap_size()),
             self.state_bytes,
             self.buffered,
+            self.pending_size(),
         ]
         .iter()
         .fold(0, |sum, bytes| sum.saturating_add(*bytes))

@@ -1,8 +1,9 @@
 //! Messages of ours that a peer leaves unsettled while it settles those around them.
 
 use amqp_proto::{
-    CommandError, Event, SendOptions, SenderConfig, SenderId,
-    spec::definitions::Role,
+    CommandError, ConnectionConfig, CreditPolicy, Event, Limits, ReceiverConfig, SendOptions, SenderConfig,
+    SenderId,
+    spec::{definitions::Role, performatives::Disposition},
     testing::frames,
     types::{SequenceNo, TransferNumber},
 };
@@ -10,6 +11,7 @@ use amqp_proto::{
 use bytes::Buf as _;
 
 use super::{Attacked, UNSETTLED, attach, limits};
+use crate::support::Fed;
 
 const BATCH: u32 = 100;
 
@@ -101,6 +103,9 @@ fn fb6m_messages_of_ours_that_stay_behind_have_a_bound() {
             }
         };
         assert_eq!(refused, CommandError::TooManyUnsettled);
+        // Nothing has happened since.
+        assert!(!receiving.attacked.connection.sender_ref(receiving.sender).unwrap().is_sendable());
+        assert_eq!(receiving.receive(false), Err(refused));
         receiving.check(&format!("{kept} of our messages, one in {keep}"), kept);
     }
 }
@@ -115,4 +120,120 @@ fn fb6n_unsettled_messages_of_ours_before_settled_ones_have_a_bound() {
         receiving.receive(true).unwrap();
     }
     receiving.check(&format!("{kept} of our messages, before settled ones"), kept);
+}
+
+/// What a burst took stayed for good, for each session, and was not counted.
+#[test]
+fn fb6o_dispositions_of_ours_that_are_written_leave_nothing_behind() {
+    let mut receiving = Receiving::new();
+    for _ in 0..30 {
+        receiving.receive(false).unwrap();
+    }
+    // Outcomes that we settle, the last first, so that no two are neighbours.
+    let outcomes = (0..receiving.sent)
+        .rev()
+        .flat_map(|id| frames::frame(0, &Disposition { settled: false, ..frames::accepted(id, None) }));
+    let outcomes: Vec<u8> = outcomes.collect();
+    // An application that writes once all of its input is handled.
+    receiving.attacked.measure(|connection| {
+        let mut input = &outcomes[..];
+        while !input.is_empty() {
+            let _ = connection.handle_input(super::NOW, &mut input);
+            while connection.poll_event().is_some() {}
+        }
+        let mut transmit = connection.poll_transmit(super::NOW);
+        transmit.advance(transmit.remaining());
+    });
+    receiving.fed += outcomes.len();
+    assert_eq!(receiving.attacked.connection.unsettled(receiving.sender), []);
+    assert!(receiving.attacked.held < 160_000, "{} bytes stay", receiving.attacked.held);
+    receiving.check("dispositions of ours, the last first", 3000);
+}
+
+/// Handles all input, and returns the events of it.
+fn all_names(fed: &mut Fed) -> Vec<&'static str> {
+    let (mut all, mut is_quiet) = (Vec::new(), false);
+    while !is_quiet {
+        let names = fed.names();
+        is_quiet = names.is_empty() && fed.unread() == 0;
+        all.extend(names);
+        fed.feed_bytes(&[]);
+    }
+    all.extend(fed.names());
+    all
+}
+
+/// Room that was made for a message counted as taken: it was refused, the next was not, and no `SENDER_READY` came.
+#[test]
+fn fb6p_a_message_that_is_refused_stays_so_until_its_event() {
+    let mut all = 0;
+    for seed in 1..80_u32 {
+        let mut next = seed;
+        let mut random = |most: usize| {
+            next = next.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            next as usize / 64 % most
+        };
+        let limits = Limits::default().max_held_bytes(100_000).max_held_bytes_per_session(30_000);
+        let mut fed = Fed::server_with(ConnectionConfig::server("s").limits(limits));
+        fed.feed_bytes(&attach(0, 0, Role::Receiver, "r", None));
+        let sender = fed.sender_asked_for();
+        fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+        fed.feed_bytes(&attach(0, 1, Role::Sender, "s", None));
+        let receiver = fed.receiver_asked_for();
+        let config = ReceiverConfig::new().credit(CreditPolicy::Auto(1000));
+        fed.connection.accept_receiver(receiver, config).unwrap();
+        fed.write();
+        let mut arrived = 0;
+        let mut flow = frames::link_flow(0, 1 << 29);
+        flow.incoming_window = 1 << 30;
+        fed.feed_bytes(&frames::frame(0, &flow));
+        let (mut sent, mut unsettled, mut refused) = (0_u32, Vec::new(), 0);
+        let mut send = |fed: &mut Fed, unsettled: &mut Vec<u32>| {
+            let done = fed.connection.sender(sender).and_then(|mut link| link.send(sent, b"m".as_slice()));
+            if done.is_ok() {
+                unsettled.push(sent);
+                sent += 1;
+            }
+            done
+        };
+        for _ in 0..120 {
+            // Its share may be too small for what arrives beside.
+            if fed.connection.sender_ref(sender).is_err() {
+                break;
+            }
+            match random(5) {
+                0 | 1 => {
+                    let most = random(300);
+                    let error = (0..most).find_map(|_| send(&mut fed, &mut unsettled).err());
+                    fed.write();
+                    if error == Some(CommandError::TooManyUnsettled) {
+                        refused += 1;
+                        let is_ready = all_names(&mut fed).contains(&"SENDER_READY");
+                        assert!(is_ready || send(&mut fed, &mut unsettled).is_err(), "seed {seed}");
+                    }
+                }
+                2 => {
+                    for _ in 0..random(unsettled.len() + 1) {
+                        let id = unsettled.swap_remove(random(unsettled.len()));
+                        fed.feed_bytes(&frames::frame(0, &frames::accepted(id, None)));
+                    }
+                }
+                3 => {
+                    for _ in 0..random(20) {
+                        fed.feed_bytes(&frames::with_payload(0, &frames::transfer(1, arrived), b"m"));
+                        arrived += 1;
+                    }
+                }
+                _ => {
+                    all_names(&mut fed);
+                    for delivery in fed.connection.unsettled(receiver) {
+                        let _ = fed.connection.receiver(receiver).map(|mut link| link.accept(delivery.id));
+                    }
+                    fed.write();
+                }
+            }
+        }
+        all += refused;
+    }
+    assert!(all > 1000, "{all}");
 }
