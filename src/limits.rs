@@ -119,8 +119,9 @@ pub struct Limits {
     pub max_events: usize,
     /// Bytes queued for output before messages are refused or held. Default 1 MiB; 0 sends none.
     ///
-    /// It bounds what the application sends. What answers the peer may exceed it, up to
-    /// [`max_reply_bytes`](Self::max_reply_bytes). Input goes on being taken.
+    /// It bounds what the application sends, but for messages in progress: what the peer's window has no room for waits
+    /// beside it, of one message for each link, or of one chunk if it is sent in chunks. What answers the peer may exceed
+    /// it, up to [`max_reply_bytes`](Self::max_reply_bytes). Input goes on being taken.
     pub max_outbox_bytes: usize,
     /// Bytes queued in answer to the peer's frames, such as attach and detach, before input is no longer taken.
     /// Default 256 KiB. With 0 the peer reads each answer before more is taken.

@@ -586,11 +586,6 @@ impl SessionEndpoint {
         self.pending_dispositions.push(pending);
         self.outgoing.request_charge();
     }
-
-    /// Returns the bytes that dispositions take up which wait to be written.
-    pub(super) fn pending_size(&self) -> usize {
-        self.pending_dispositions.capacity().saturating_mul(size_of::<PendingDisposition>())
-    }
 }
 
 #[inline]

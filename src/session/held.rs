@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::{
     ColdState, RemoteBegin, SessionEndpoint,
+    disposition::PendingDisposition,
     faults::{too_many_states, too_many_unsettled, too_much},
     stored_state::{STATE_SIZE, StoredState},
     unsettled::UnsettledMap,
@@ -211,7 +212,7 @@ impl SessionEndpoint {
             self.incoming.as_ref().map_or(0, |incoming| incoming.heap_size()),
             self.state_bytes,
             self.buffered,
-            self.pending_size(),
+            self.pending_dispositions.capacity().saturating_mul(size_of::<PendingDisposition>()),
         ]
         .iter()
         .fold(0, |sum, bytes| sum.saturating_add(*bytes))
