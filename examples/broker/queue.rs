@@ -148,6 +148,13 @@ impl Queue {
         }
     }
 
+    /// Takes note that nothing is left of a link's last message.
+    pub fn on_sent(&mut self, outlet: Outlet) {
+        if let Some(consumer) = self.consumers.get_mut(&outlet) {
+            consumer.going = None;
+        }
+    }
+
     /// Takes note that a link's peer drains its credit (2.6.7).
     pub fn drain(&mut self, outlet: Outlet) {
         if self.consumers.contains_key(&outlet) {

@@ -1,6 +1,6 @@
 //! The handing out of a queue's messages, one per link in turn.
 
-use amqp_proto::{CommandError, Connection, SendOptions};
+use amqp_proto::{CommandError, Connection, SendOptions, frame::Payload};
 
 use crate::{
     consumer::{Acquired, Found, Outlet},
@@ -102,15 +102,22 @@ impl Queue {
                 let token = self.tag;
                 self.tag += 1;
                 consumer.sent(place);
-                if !consumer.browse
-                    && let Some(message) = self.available.remove(place)
-                    && !consumer.settled
-                {
-                    if consumer.is_azure {
-                        self.tokens.insert(token);
+                consumer.going = None;
+                let message = if consumer.browse { None } else { self.available.remove(place) };
+                match message {
+                    Some(message) if !consumer.settled => {
+                        if consumer.is_azure {
+                            self.tokens.insert(token);
+                        }
+                        self.acquired += 1;
+                        consumer.unsettled.insert(delivery, Acquired { place, message, token });
                     }
-                    self.acquired += 1;
-                    consumer.unsettled.insert(delivery, Acquired { place, message, token });
+                    Some(message) if sender.is_sending() => {
+                        consumer.going = Some(message);
+                        // It is refused as long as this one is sent, so `SENDER_READY` follows then.
+                        let _ = sender.send_with(self.tag.to_be_bytes(), Payload::new(), &options);
+                    }
+                    _ => {}
                 }
                 Served::Sent
             }

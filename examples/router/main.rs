@@ -159,13 +159,10 @@ async fn pass_on(mut client: Driver<TcpStream>, mut server: Driver<TcpStream>, p
             () = time::sleep(patience), if end.is_some() => {
                 let what = "what was left for this end was not taken in time";
                 let error = AmqpError::described(ErrorCondition::ConnectionForced, what);
-                for (driver, name) in [(&mut client, "client"), (&mut server, "server")] {
-                    // An error means that it is ending. It ends by its own timer.
-                    if driver.engine().close(Some(error.clone())).is_ok()
-                        && let Some(end) = &mut end
-                    {
-                        end.push_str(&format!(", and then nothing came from the {name}"));
-                    }
+                // An error means that it is ending. It ends by its own timer.
+                let closed = [&mut client, &mut server].map(|driver| driver.engine().close(Some(error.clone())));
+                if let Some(end) = end.as_mut().filter(|_| closed.iter().any(|closed| closed.is_ok())) {
+                    end.push_str(", and what was left was not taken in time");
                 }
                 continue;
             }

@@ -4,7 +4,10 @@ use std::{io::Write as _, net::TcpStream, thread, time::Duration};
 
 use amqp_proto::{
     Connection, ConnectionConfig, Event, ReceiverConfig, SenderConfig, SessionConfig,
-    spec::{definitions::ErrorCondition, delivery_state::DeliveryState},
+    spec::{
+        definitions::{ErrorCondition, SenderSettleMode},
+        delivery_state::DeliveryState,
+    },
 };
 
 use crate::support::*;
@@ -70,6 +73,47 @@ fn fg3p_a_link_whose_answer_does_not_fit_ends_its_session() {
         assert_eq!(ended, ErrorCondition::FrameSizeTooSmall);
     }
     client.round_trip();
+}
+
+/// Such a message was in no queue any more, and counted nowhere: 8 MB for each session, of 255.
+#[test]
+fn fg3r_a_settled_message_takes_up_its_room_while_the_rest_of_it_waits() {
+    let broker = Broker::start(&["--max-queue-bytes", "1000000"]);
+    let mut client = End::new(broker.connect(), ConnectionConfig::client("test"));
+    client.connection.open().unwrap();
+    let mut receivers = Vec::new();
+    for _ in 0..8 {
+        let session = client.connection.begin(SessionConfig::new().incoming_window(1)).unwrap();
+        let config = ReceiverConfig::from("q").snd_settle_mode(SenderSettleMode::Settled).streaming(true);
+        let receiver = client.receiver(session, config);
+        client.connection.receiver(receiver).unwrap().set_credit(1).unwrap();
+        receivers.push(receiver);
+    }
+    client.round_trip();
+    let sent = broker.send("q", &["--count", "8", "--size", "200000"]);
+    let (accepted, rejected) = (number(&sent.out, "accepted"), number(&sent.out, "rejected"));
+    assert!(accepted > 0 && rejected > 0 && accepted + rejected == 8, "{sent:?}");
+    // All of them are read, and there is room again.
+    let (mut complete, mut seen) = (0, Vec::new());
+    while complete < accepted {
+        match client.event().expect("more to read") {
+            Event::DeliveryBegun { receiver, delivery, .. } => seen.push((receiver, delivery)),
+            Event::DeliveryData { complete: true, .. } => complete += 1,
+            _ => {}
+        }
+        for (receiver, delivery) in &seen {
+            while let Ok(Some(_)) = client.connection.read_chunk(*receiver, *delivery) {}
+        }
+    }
+    for receiver in receivers {
+        // Credit is what a link has to have to hear that it is ready.
+        let _ = client.connection.receiver(receiver).unwrap().set_credit(1);
+    }
+    client.round_trip();
+    client.connection.close(None).unwrap();
+    finish(client);
+    assert_eq!(broker.send("q", &["--count", "4", "--size", "200000"]).code, Some(0));
+    assert_eq!(broker.left("q"), 4);
 }
 
 #[test]
