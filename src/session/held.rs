@@ -89,12 +89,10 @@ impl SessionEndpoint {
     /// True if there is room for an unsettled message of ours, or if room can be made.
     pub(crate) fn has_room_for_own(&self, cx: &Context) -> bool {
         let can_grow = |left| self.outgoing.can_grow(cx.limits.max_unsettled, left);
-        let has_spare = || self.incoming.as_ref().is_some_and(UnsettledMap::has_spare);
-        !self.outgoing.must_grow()
-            || self.left_for_own(cx).is_some_and(can_grow)
-            || self.orphaned > 0
-            || self.outgoing.has_spare()
-            || has_spare()
+        let has_spare = self.outgoing.len() < cx.limits.max_unsettled
+            && (self.outgoing.has_spare() || self.incoming.as_ref().is_some_and(UnsettledMap::has_spare));
+        let is_within = || self.left_for_own(cx).is_some_and(can_grow);
+        !self.outgoing.must_grow() || self.orphaned > 0 || has_spare || is_within()
     }
 
     /// Returns what `attempt` returns, of a second time behind [`make_room`](Self::make_room) if it fails.

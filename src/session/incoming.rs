@@ -204,7 +204,10 @@ impl SessionEndpoint {
                     && self.receiver_at(handle).is_some_and(|receiver| receiver.streaming)
                 {
                     let (link, state) = (id.into(), transfer.state.clone());
+                    let details = state.as_ref().map_or(0, HeapSize::heap_size);
+                    let events = cx.events.len();
                     cx.event(Event::DeliveryUpdated { link, first: delivery, last: delivery, state });
+                    cx.charge_event(events, details);
                 }
             }
         }
@@ -298,7 +301,9 @@ impl SessionEndpoint {
         let entry = self.incoming.as_mut().and_then(|incoming| incoming.get_mut(delivery));
         let state = entry.and_then(|entry| entry.state.at(Role::Sender).get(cx.limits.decode));
         if self.forget_incoming(id, delivery) {
+            let (events, details) = (cx.events.len(), state.as_ref().map_or(0, HeapSize::heap_size));
             cx.event(Event::DeliverySettled { link: id.into(), first: delivery, last: delivery, state });
+            cx.charge_event(events, details);
         }
     }
 

@@ -164,7 +164,8 @@ impl<T> UnsettledMap<T> {
 
     /// Returns the bytes that must be left for the map to [grow](Self::grow).
     pub(crate) fn needed(&self) -> usize {
-        self.growth().1
+        // With places left, it is enough that not too much is held.
+        if self.ring.len() < self.ring.capacity() { 1 } else { self.growth().1 }
     }
 
     /// Sets how much spare room stays, by whether the connection is short of memory.

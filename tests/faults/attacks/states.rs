@@ -86,6 +86,22 @@ fn fb2m_states_of_streamed_deliveries_that_nobody_polls_or_reads_have_a_bound() 
         attacked.check(&format!("states of streamed deliveries, {name}"), held_limit());
     }
 
+    // Announced in a later transfer, and settled by another: each is an event.
+    let mut attacked = receiving(1, true);
+    for number in 0..1000 {
+        let next = Transfer { handle: Handle::new(0), more: true, ..Transfer::default() };
+        let with_state = Transfer { state: Some(modified(list(250))), ..next.clone() };
+        let last = Transfer { settled: Some(true), more: false, ..next };
+        if !attacked.feed(&transfer(0, number, true, None, b"x"))
+            || !attacked.feed(&frame(0, &to_vec(&with_state)))
+            || !attacked.feed(&frame(0, &to_vec(&last)))
+        {
+            break;
+        }
+    }
+    attacked.fixed += 1000 * UNSETTLED;
+    attacked.check("outcomes in later transfers of streams, unpolled", held_limit());
+
     let mut attacked = receiving(250, true);
     for handle in 0..250 {
         if !attacked.feed(&transfer(handle, handle, true, Some(detailed(list(250))), b"x")) {
