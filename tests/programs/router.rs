@@ -477,9 +477,10 @@ fn router_closes_a_client_whose_messages_take_up_too_much() {
         match client.event().expect("an error first") {
             Event::SenderReady { sender } => {
                 let options = SendOptions::new().settled(true);
-                let mut link = client.connection.sender(sender).unwrap();
+                let link = client.connection.sender(sender);
+                let done = link.and_then(|mut link| link.send_with(sent, payload.clone(), &options));
                 // An error means that the window is closed, or that the router has closed the connection.
-                sent += u32::from(link.send_with(sent, payload.clone(), &options).is_ok());
+                sent += u32::from(done.is_ok());
             }
             Event::ConnectionError(failure) => break failure.error.condition.clone(),
             _ => {}
