@@ -114,7 +114,8 @@ impl Queue {
                     }
                     Some(message) if sender.is_sending() => {
                         consumer.going = Some(message);
-                        // It is refused as long as this one is sent, so `SENDER_READY` follows then.
+                        // It is refused as long as this one is sent, so `SENDER_READY` follows once it is and the link has
+                        // credit. Without credit the room stays taken until the link ends.
                         let _ = sender.send_with(self.tag.to_be_bytes(), Payload::new(), &options);
                     }
                     _ => {}

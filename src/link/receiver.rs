@@ -272,6 +272,12 @@ impl ReceiverEndpoint {
         }
     }
 
+    /// True if a delivery is here that the application has not finished.
+    #[cold]
+    pub(crate) fn is_unfinished(&self, id: DeliveryId) -> bool {
+        self.partial.iter().any(|partial| partial.delivery.id == id && !partial.finished)
+    }
+
     /// Returns the id of the delivery in progress if no event has announced it.
     #[cold]
     pub(crate) fn arriving(&self) -> Option<DeliveryId> {

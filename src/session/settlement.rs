@@ -76,7 +76,10 @@ impl SessionEndpoint {
             Some(Change::Known) => return self.resolve_known(id, delivery, state, settle, cx),
             Some(Change::Strange) => return Err(CommandError::UnknownId),
             None => {
-                self.check_gone((delivery, delivery))?;
+                // One that its sender has settled is read until it is finished, whatever has been settled here since.
+                if !receiver.is_unfinished(delivery) {
+                    self.check_gone((delivery, delivery))?;
+                }
                 if is_final(settled, state.as_ref()) {
                     self.finish_unread(id, (delivery, delivery), cx);
                     // It may be complete or aborted, with events of its parts in the queue.

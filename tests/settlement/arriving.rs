@@ -174,3 +174,35 @@ fn a_range_leaves_out_a_delivery_that_is_still_arriving() {
         assert_eq!(fed.connection.unsettled(receiver).len(), usize::from(!settles));
     }
 }
+
+/// Ranges that have been settled here are joined once there are many, and it seemed to be in one.
+#[test]
+fn a_stream_that_was_settled_from_the_start_can_be_finished_at_any_time() {
+    let (mut fed, receiver) = arriving(ReceiverSettleMode::First, true);
+    let first = begun(&mut fed);
+    fed.connection.receiver(receiver).unwrap().accept(first).unwrap();
+    fed.feed_bytes(&with_payload(0, &continuation(0), b"two"));
+    fed.feed_bytes(&with_payload(0, &p::Transfer { more: true, ..settled(0, 1) }, b"one "));
+    let stream = match &fed.events()[..] {
+        [Event::DeliveryBegun { delivery, settled: true, .. }] => *delivery,
+        other => panic!("{other:?}"),
+    };
+    fed.feed_bytes(&frame(0, &second("other", 1)));
+    let other = fed.receiver_asked_for();
+    let config = ReceiverConfig::new().credit(CreditPolicy::Auto(1000));
+    fed.connection.accept_receiver(other, config).unwrap();
+    fed.write();
+    // Every second one is settled by its sender, so that no two of ours are neighbours.
+    for id in 2..400 {
+        let body = if id % 2 == 0 { settled(1, id) } else { transfer(1, id) };
+        fed.feed_bytes(&with_payload(0, &body, b"x"));
+        for event in fed.events() {
+            if let Event::Delivery { delivery: Delivery { id, settled: false, .. }, .. } = event {
+                fed.connection.receiver(other).unwrap().accept(id).unwrap();
+            }
+        }
+        fed.write();
+    }
+    fed.connection.receiver(receiver).unwrap().accept(stream).unwrap();
+    assert_eq!(fed.connection.read_chunk(receiver, stream), Err(CommandError::UnknownId));
+}
