@@ -394,12 +394,7 @@ fn router_sends_all_of_long_messages_whose_sender_has_left() {
     for (end, is_settled) in ends.into_iter().flat_map(|end| [(end, true), (end, false)]) {
         let (go_on, may_go_on) = mpsc::channel();
         let (router, server) = router_to_server(move |mut server| {
-            let session = server.until(|event| match event {
-                Event::SessionRequested { session } => Some(*session),
-                _ => None,
-            });
-            let config = SessionConfig::new().incoming_window(2);
-            server.connection.accept_session(session, config).unwrap();
+            accept_session(&mut server, 2);
             accept(&mut server, ReceiverConfig::new(), 100);
             may_go_on.recv().unwrap();
             let mut lengths = Vec::new();
@@ -489,6 +484,16 @@ fn router_closes_a_client_whose_messages_take_up_too_much() {
     assert!(sent > 1000, "{sent}");
     assert_eq!(condition, ErrorCondition::ResourceLimitExceeded);
     assert_eq!(server.join().unwrap(), condition);
+}
+
+/// Accepts a session of the client, with a window of as many frames.
+fn accept_session(server: &mut End, window: u32) {
+    let session = server.until(|event| match event {
+        Event::SessionRequested { session } => Some(*session),
+        _ => None,
+    });
+    let config = SessionConfig::new().incoming_window(window);
+    server.connection.accept_session(session, config).unwrap();
 }
 
 /// Accepts a link of the client, and grants it credit.
@@ -585,12 +590,7 @@ fn router_reads_no_more_than_it_may_hold_while_the_server_s_window_is_closed() {
     const ALL: u32 = 300;
     let (go_on, may_go_on) = mpsc::channel();
     let (router, server) = router_to_server(move |mut server| {
-        let session = server.until(|event| match event {
-            Event::SessionRequested { session } => Some(*session),
-            _ => None,
-        });
-        let config = SessionConfig::new().incoming_window(5);
-        server.connection.accept_session(session, config).unwrap();
+        accept_session(&mut server, 5);
         accept(&mut server, ReceiverConfig::new(), 1000);
         // Until then nothing is read.
         may_go_on.recv().unwrap();
