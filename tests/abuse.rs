@@ -532,11 +532,56 @@ fn stream_without_room_gets_sender_ready_once_there_is_some() {
     let mut link = pair.client.sender(sender).unwrap();
     let delivery = link.send_streaming(1_u32, &SendOptions::new()).unwrap();
     link.write(delivery, vec![7; 2000]).unwrap();
-    link.write(delivery, vec![7; 2000]).unwrap();
-    assert_eq!(link.write(delivery, vec![7; 2000]), Err(amqp_proto::CommandError::WindowClosed));
+    for _ in 0..2 {
+        assert_eq!(link.write(delivery, vec![7; 2000]), Err(CommandError::OutboxFull));
+    }
     pair.run();
     assert_eq!(pair.client_events(), [Event::SenderReady { sender }]);
     pair.client.sender(sender).unwrap().write(delivery, vec![7; 2000]).unwrap();
+}
+
+/// Each took a piece however full the outbox was.
+#[test]
+fn streams_on_many_links_have_the_outbox_between_them() {
+    let limits = Limits::default().max_outbox_bytes(10_000);
+    let pair = Pair::new(ConnectionConfig::client("c").limits(limits), server()).opened();
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+    let Linked { mut pair, session, sender, .. } =
+        Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), theirs);
+    let mut senders = vec![sender];
+    for _ in 0..30 {
+        senders.push(pair.client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap());
+        pair.run();
+        for event in pair.server_events() {
+            if let Event::ReceiverRequested { receiver, .. } = event {
+                let config = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+                pair.server.accept_receiver(receiver, config).unwrap();
+            }
+        }
+        pair.run();
+    }
+    pair.client_events();
+    let begin = |sender: &_| {
+        (*sender, pair.client.sender(*sender).unwrap().send_streaming(1_u32, &SendOptions::new()).unwrap())
+    };
+    let mut left: Vec<_> = senders.iter().map(begin).collect();
+    while !left.is_empty() {
+        let mut write = |(sender, delivery): &(_, _)| {
+            let mut link = pair.client.sender(*sender).unwrap();
+            match link.write(*delivery, vec![7; 4000]) {
+                Ok(()) => link.finish(*delivery).map(|()| false).unwrap(),
+                Err(error) => {
+                    assert_eq!(error, CommandError::OutboxFull);
+                    true
+                }
+            }
+        };
+        left.retain(&mut write);
+        assert!(pair.client.outbox_len() < 15_000, "{}", pair.client.outbox_len());
+        pair.run();
+        let ready: Vec<_> = pair.client_events();
+        assert!(left.iter().all(|(sender, _)| ready.contains(&Event::SenderReady { sender: *sender })));
+    }
 }
 
 /// What a suspended link left unsettled can still be settled, and is told of as long as there is some of it.

@@ -87,6 +87,8 @@ pub(crate) struct UnsentMessage {
     pub(crate) state: Option<DeliveryState>,
     /// The application has aborted it, and the frame that does so waits for the peer's window.
     pub(crate) is_aborted: bool,
+    /// `SENDER_READY` is owed as soon as bytes may be added.
+    pub(crate) chunk_owed: bool,
 }
 
 /// The sending end of a link.
@@ -203,6 +205,20 @@ impl SenderEndpoint {
     /// True if a complete message is still partly unsent.
     pub(crate) fn has_unsent_message(&self) -> bool {
         self.unsent.as_ref().is_some_and(|unsent| !unsent.streaming && !unsent.is_aborted)
+    }
+
+    /// Has `SENDER_READY` follow once bytes may be added to the delivery that is sent as a stream.
+    #[cold]
+    pub(crate) fn await_chunk(&mut self) {
+        if let Some(unsent) = &mut self.unsent {
+            unsent.chunk_owed = true;
+        }
+    }
+
+    /// True once if bytes may be added that had to wait: all that was added before is in frames.
+    pub(crate) fn takes_awaited_chunk(&mut self) -> bool {
+        let unsent = self.unsent.as_mut().filter(|unsent| unsent.streaming && !unsent.is_aborted);
+        unsent.is_some_and(|unsent| unsent.payload.is_empty() && core::mem::take(&mut unsent.chunk_owed))
     }
 
     /// Fails if the peer takes no message of this size (2.7.3).

@@ -347,7 +347,9 @@ impl SessionEndpoint {
             let LinkId::Sender(id) = common.id else { continue };
             let may_send = common.is_open() && common.pending_detach.is_none() && sender.check(0).is_ok();
             let may_be_full = is_too_far || sender.mode != SenderSettleMode::Settled;
-            if sender.ready_owed && may_send && full && may_be_full {
+            if sender.takes_awaited_chunk() {
+                cx.event(Event::SenderReady { sender: id });
+            } else if sender.ready_owed && may_send && full && may_be_full {
                 // Once deliveries have been settled.
                 self.ready_checks.push(handle);
             } else if sender.ready_owed && may_send {

@@ -11,7 +11,6 @@ use super::{
 use crate::{
     context::Context,
     error::CommandError,
-    event::Event,
     frame::Payload,
     ids::{DeliveryId, LinkId, LinkKey, SenderId},
     link::{Link, LinkKind, SendOptions, SenderEndpoint, UnsentMessage, len_u64},
@@ -101,6 +100,7 @@ impl SessionEndpoint {
                 size: 0,
                 state,
                 is_aborted: false,
+                chunk_owed: false,
             };
             self.send_rest(handle, message, cx);
         }
@@ -202,8 +202,8 @@ impl SessionEndpoint {
         }
         let more_left = write_continuation(handle, unsent, &mut self.window, cx);
         let streaming = unsent.streaming;
-        if streaming && !more_left && core::mem::take(&mut sender.ready_owed) {
-            cx.event(Event::SenderReady { sender: id });
+        if unsent.chunk_owed && !more_left {
+            self.ready_checks.push(handle);
         }
         if more_left || streaming {
             return Written::MoreLeft;
@@ -247,15 +247,18 @@ impl SessionEndpoint {
         self.check_writable()?;
         cx.check_takes_output()?;
         let handle = LinkKey::from(LinkId::from(id)).handle;
+        let takes_frames = self.may_write_transfer(cx);
         let sender = self.link(id.into())?.sender()?;
         let unsent = sender.unsent.as_ref().filter(|unsent| unsent.id == delivery && unsent.streaming);
         let unsent = unsent.filter(|unsent| !unsent.is_aborted).ok_or(CommandError::UnknownId)?;
         let (waits, size) = (!unsent.payload.is_empty(), unsent.size.saturating_add(len_u64(&chunk)));
         sender.check_size(size)?;
-        if waits && !last {
-            // One chunk waits at a time, so that bytes that the window does not take do not pile up here.
-            sender.ready_owed = true;
-            return Err(CommandError::WindowClosed);
+        if !last && (waits || !takes_frames) {
+            // What the window and the outbox have no room for does not pile up here, one chunk for each link.
+            sender.await_chunk();
+            self.ready_checks.push(handle);
+            let is_full = cx.outbox_full() && self.window.remote_incoming_window > 0;
+            return Err(if is_full { CommandError::OutboxFull } else { CommandError::WindowClosed });
         }
         let unsent = sender.unsent.as_mut().ok_or(CommandError::UnknownId)?;
         unsent.payload.push(chunk);

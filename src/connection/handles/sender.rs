@@ -163,8 +163,10 @@ impl Sender<'_> {
     /// Adds bytes to a delivery begun by [`send_streaming`](Self::send_streaming).
     ///
     /// # Errors
-    /// [`CommandError::WindowClosed`] if the bytes added last still wait for the peer's window: `SENDER_READY` follows
-    /// once when more may be added.
+    /// [`CommandError::WindowClosed`] if the peer's window is closed, or the bytes added last still wait;
+    /// [`CommandError::OutboxFull`] if as many bytes wait to be written as
+    /// [`Limits::max_outbox_bytes`](crate::Limits::max_outbox_bytes) allows. `SENDER_READY` follows once when more may be
+    /// added.
     /// [`CommandError::TooLarge`] if the message would become larger than the peer's max-message-size.
     /// [`CommandError::UnknownId`] if the delivery is not in progress.
     /// [`CommandError::IllegalState`] behind [`Connection::output_lost`](crate::Connection::output_lost).

@@ -1,8 +1,8 @@
 //! Deliveries with an outcome before their end.
 
 use amqp_proto::{
-    ConnectionConfig, CreditPolicy, DeliveryId, Event, Instant, Receiver, ReceiverConfig, SendOptions,
-    SenderConfig, SessionConfig,
+    CommandError, ConnectionConfig, CreditPolicy, DeliveryId, Event, Instant, Receiver, ReceiverConfig,
+    SendOptions, SenderConfig, SessionConfig,
     spec::{
         definitions::ReceiverSettleMode,
         delivery_state::{DeliveryState, Modified, Received},
@@ -64,8 +64,12 @@ fn begin(mut linked: Linked, presettled: bool) -> (Linked, DeliveryId, DeliveryI
 /// Writes and finishes the rest of the delivery, a little at a time.
 fn send_rest(linked: &mut Linked, sent: DeliveryId, count: u32) {
     for _ in 0..count {
-        let mut link = linked.pair.client.sender(linked.sender).unwrap();
-        link.write(sent, vec![7; 100]).unwrap();
+        let write =
+            |linked: &mut Linked| linked.pair.client.sender(linked.sender).unwrap().write(sent, vec![7; 100]);
+        if write(linked) == Err(CommandError::WindowClosed) {
+            linked.pair.run();
+            write(linked).unwrap();
+        }
         linked.pair.run();
     }
 }
