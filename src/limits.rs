@@ -119,9 +119,10 @@ pub struct Limits {
     pub max_events: usize,
     /// Bytes queued for output before messages are refused or held. Default 1 MiB; 0 sends none.
     ///
-    /// It bounds what the application sends, but for messages in progress: what the peer's window has no room for waits
-    /// beside it, of one message for each link, or of one chunk if it is sent in chunks. What answers the peer may exceed
-    /// it, up to [`max_reply_bytes`](Self::max_reply_bytes). Input goes on being taken.
+    /// It bounds what the application sends, but for messages and chunks that have begun: what the peer's window has no room
+    /// for waits beside it, of one for each link ([`is_sending`](crate::Sender::is_sending)). None begins while the window is
+    /// closed. What answers the peer may exceed it, up to [`max_reply_bytes`](Self::max_reply_bytes). Input goes on being
+    /// taken.
     pub max_outbox_bytes: usize,
     /// Bytes queued in answer to the peer's frames, such as attach and detach, before input is no longer taken.
     /// Default 256 KiB. With 0 the peer reads each answer before more is taken.
@@ -164,8 +165,8 @@ pub struct Limits {
     /// `amqp:resource-limit-exceeded` if the peer sends, and
     /// [`CommandError::TooManyUnsettled`](crate::CommandError::TooManyUnsettled) refuses messages of ours.
     pub max_unsettled: usize,
-    /// How often dispositions may name an unsettled delivery and leave it unsettled, on average. Default 64. Beyond it the
-    /// session is ended with `amqp:resource-limit-exceeded`.
+    /// How often dispositions may name a delivery and leave it unsettled, or find it settled while others before it are not,
+    /// on average. Default 64. Beyond it the session is ended with `amqp:resource-limit-exceeded`.
     ///
     /// The deliveries that have been sent in the session count, and 64 of each disposition are free. So it matters if
     /// one names more: by states such as [`Received`](crate::spec::delivery_state::Received), by outcomes for a sender that has

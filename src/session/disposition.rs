@@ -231,12 +231,11 @@ impl SessionEndpoint {
         // The deliveries of a range are mostly of one link.
         let mut last_audience = None;
         let mut decided: DecidedRuns = None;
-        let (mut visited, mut own_states) = (0_usize, 0_usize);
+        let mut own_states = 0_usize;
         let mut last_known = None;
         let mut early = Vec::new();
         let before = self.outgoing.len();
-        let stopped = self.outgoing.retain_until(first, last, |id, entry| {
-            visited = visited.wrapping_add(1);
+        let walk = self.outgoing.retain_until(first, last, |id, entry| {
             let audience = match last_audience {
                 Some((link, audience)) if link == entry.link => audience,
                 _ => EventAudience::of(entry.link.into(), disposition.settled, links, cold.as_deref()),
@@ -293,10 +292,10 @@ impl SessionEndpoint {
         }
         self.charge_states(own_states, cx)?;
         let settled = before.saturating_sub(self.outgoing.len());
-        if visited > settled.saturating_add(FREE_UPDATES) {
-            self.check_updates(visited.saturating_sub(settled), self.outgoing.count(), cx)?;
+        if walk.places > settled.saturating_add(FREE_UPDATES) {
+            self.check_updates(walk.places.saturating_sub(settled), self.outgoing.count(), cx)?;
         }
-        self.stop_at(stopped, last, disposition, cx);
+        self.stop_at(walk.stopped, last, disposition, cx);
         if !early.is_empty() {
             self.count_early_settlements(early, cx)?;
         }
@@ -359,8 +358,8 @@ impl SessionEndpoint {
         }
     }
 
-    /// Fails if dispositions leave deliveries unsettled again and again, of as many as there have been. A few bytes of the
-    /// peer's make us look at all that is unsettled.
+    /// Fails if dispositions leave deliveries unsettled again and again, or name settled ones, of as many as there have been. A
+    /// few bytes of the peer's make us look at the places of all that is unsettled.
     #[cold]
     fn check_updates(&mut self, left: usize, deliveries: u64, cx: &Context) -> Result<(), ProtocolError> {
         let allowed = deliveries.saturating_mul(cx.limits.max_updates_per_delivery.into());
@@ -399,11 +398,9 @@ impl SessionEndpoint {
         // Shared by all whose receiver has given no state.
         let mut senders_alone = None;
         let mut own_states = 0_usize;
-        let mut visited = 0_usize;
         let mut unannounced = Vec::new();
         let (deliveries, before) = (incoming.count(), incoming.len());
-        let stopped = incoming.retain_until(first, last, |id, entry| {
-            visited = visited.wrapping_add(1);
+        let walk = incoming.retain_until(first, last, |id, entry| {
             let link = find(links, entry.link.into());
             if link.is_some_and(|link| link.common.state == LinkState::Errant) {
                 errant = true;
@@ -460,10 +457,10 @@ impl SessionEndpoint {
             }
         }
         self.charge_states(own_states, cx)?;
-        if visited > settled.saturating_add(FREE_UPDATES) {
-            self.check_updates(visited.saturating_sub(settled), deliveries, cx)?;
+        if walk.places > settled.saturating_add(FREE_UPDATES) {
+            self.check_updates(walk.places.saturating_sub(settled), deliveries, cx)?;
         }
-        self.stop_at(stopped, last, disposition, cx);
+        self.stop_at(walk.stopped, last, disposition, cx);
         check_errant(errant, (first, last), cx)
     }
 

@@ -16,7 +16,7 @@ use crate::{
     ids::{DeliveryId, ReceiverId, SenderId},
     link::{LinkCommon, LinkKind},
     spec::{
-        definitions::{AmqpError, ReceiverSettleMode, Role},
+        definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role},
         delivery_state::{DeliveryState, Modified, Rejected},
         terminus::TargetArchetype,
     },
@@ -444,14 +444,21 @@ pub(super) fn answer_to(state: Option<&DeliveryState>, cx: &Context) -> Option<D
     }
 }
 
+/// The longest condition in such an answer, in bytes. Answers that wait count at a fixed size.
+const LONGEST_CONDITION: usize = 64;
+
 #[cold]
 #[inline(never)]
 fn fitting_answer(state: &DeliveryState, cx: &Context) -> Option<DeliveryState> {
-    match fitting(Some(without_details(state)), cx) {
-        Ok(answer) => answer,
-        Err(_) if matches!(state, DeliveryState::Rejected(_)) => Some(Rejected::default().into()),
-        Err(_) => None,
+    if let DeliveryState::Rejected(rejected) = state
+        && let Some(ErrorCondition::Other(condition)) = rejected.error.as_ref().map(|error| &error.condition)
+    {
+        // A copy does not keep the buffer that it was read into.
+        let condition = (condition.len() <= LONGEST_CONDITION).then(|| condition.detach());
+        let error = condition.map(|condition| AmqpError::new(ErrorCondition::Other(condition)));
+        return Some(Rejected { error }.into());
     }
+    fitting(Some(without_details(state)), cx).ok()?
 }
 
 /// Fails if the source in the peer's attach does not list the outcome of a delivery that we received (3.5.3).

@@ -40,6 +40,15 @@ const MIN_SPARE: u8 = 1;
 /// more apart have no order (2.8.10).
 const QUARTER_TURN: u32 = 1 << 30;
 
+/// The extent of a walk over a range of deliveries.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Walk {
+    /// The delivery at which it was broken off, which has not been removed.
+    pub(crate) stopped: Option<DeliveryNumber>,
+    /// The number of places that were looked at, those of deliveries that were settled before among them.
+    pub(crate) places: usize,
+}
+
 /// The unsettled deliveries of one direction of a session, whose numbers have no gaps (2.8.8).
 ///
 /// A position is a delivery's number extended to 64 bits, so that comparing positions needs no serial arithmetic.
@@ -371,15 +380,14 @@ impl<T> UnsettledMap<T> {
         let _ = self.retain_until(first, last, |id, delivery| ControlFlow::Continue(visit(id, delivery)));
     }
 
-    /// As [`retain_range`](Self::retain_range), until `visit` breaks off. Returns the number of the delivery at which it
-    /// did, which has not been removed.
+    /// As [`retain_range`](Self::retain_range), until `visit` breaks off.
     #[inline]
     pub(crate) fn retain_until(
         &mut self,
         first: DeliveryNumber,
         last: DeliveryNumber,
         mut visit: impl FnMut(DeliveryId, &mut T) -> ControlFlow<(), bool>,
-    ) -> Option<DeliveryNumber> {
+    ) -> Walk {
         let from = self.position_of_number(first);
         let to = from.saturating_add(last.since(first).into());
         let epochs = self.epochs;
@@ -388,26 +396,27 @@ impl<T> UnsettledMap<T> {
         if from == to {
             // A caller does not break off at its first.
             self.update_at(from, |delivery| (visit(id(from), delivery) != ControlFlow::Continue(false), ()));
-            return None;
+            return Walk { stopped: None, places: 1 };
         }
-        let mut stopped = None;
+        let mut walk = Walk::default();
         if let Some(old) = &mut self.old {
-            let (at, is_less) =
+            let (at, places, is_less) =
                 old.retain_range(from, to, |position, delivery| match visit(id(position), delivery) {
                     ControlFlow::Continue(keep) => Some(keep),
                     ControlFlow::Break(()) => None,
                 });
-            stopped = at.map(number);
+            walk = Walk { stopped: at.map(number), places };
             self.is_charge_due |= is_less;
         }
         let base = self.base();
         let start = usize::try_from(from.saturating_sub(base)).unwrap_or(usize::MAX);
-        let Some(length) = to.checked_sub(base).filter(|_| stopped.is_none()) else { return stopped };
+        let Some(length) = to.checked_sub(base).filter(|_| walk.stopped.is_none()) else { return walk };
         let end = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(1).min(self.ring.len());
         if start >= end {
-            return None;
+            return walk;
         }
-        let mut position = base.max(from);
+        let begin = base.max(from);
+        let mut position = begin;
         for entry in self.ring.range_mut(start..end) {
             if let Some(delivery) = entry {
                 match visit(id(position), delivery) {
@@ -417,15 +426,17 @@ impl<T> UnsettledMap<T> {
                         self.in_ring = self.in_ring.saturating_sub(1);
                     }
                     ControlFlow::Break(()) => {
-                        stopped = Some(number(position));
+                        walk.stopped = Some(number(position));
                         break;
                     }
                 }
             }
             position = position.saturating_add(1);
         }
+        let looked = usize::try_from(position.saturating_sub(begin)).unwrap_or(usize::MAX);
+        walk.places = walk.places.saturating_add(looked);
         self.trim();
-        stopped
+        walk
     }
 
     /// Returns all unsettled deliveries, in order.
@@ -440,7 +451,7 @@ impl<T> UnsettledMap<T> {
     /// Removes the deliveries for which `keep` returns false.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
         if let Some(old) = &mut self.old {
-            let (_, is_less) = old.retain_range(0, u64::MAX, |_, delivery| Some(keep(delivery)));
+            let (_, _, is_less) = old.retain_range(0, u64::MAX, |_, delivery| Some(keep(delivery)));
             self.is_charge_due |= is_less;
         }
         for entry in &mut self.ring {

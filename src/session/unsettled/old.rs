@@ -66,19 +66,21 @@ impl<T> OldDeliveries<T> {
     }
 
     /// Calls `visit` on the deliveries in `from..=to`, in order, and removes those for which it returns `Some(false)`, until
-    /// it returns `None`. Returns the position at which it did, and whether less memory is taken up.
+    /// it returns `None`. Returns the position at which it did, the number of places it has looked at, and whether less memory
+    /// is taken up.
     pub(super) fn retain_range(
         &mut self,
         from: u64,
         to: u64,
         mut visit: impl FnMut(u64, &mut T) -> Option<bool>,
-    ) -> (Option<u64>, bool) {
+    ) -> (Option<u64>, usize, bool) {
         let start = self.positions.partition_point(|position| *position < from);
-        let mut stopped = None;
+        let (mut stopped, mut places) = (None, 0_usize);
         for (position, place) in self.positions.range(start..).zip(self.deliveries.range_mut(start..)) {
             if *position > to {
                 break;
             }
+            places = places.saturating_add(1);
             let Some(delivery) = place else { continue };
             match visit(*position, delivery) {
                 Some(true) => {}
@@ -92,7 +94,7 @@ impl<T> OldDeliveries<T> {
                 }
             }
         }
-        (stopped, self.trim())
+        (stopped, places, self.trim())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &T)> {

@@ -3,7 +3,11 @@
 use amqp_proto::{
     CommandError, ConnectionConfig, CreditPolicy, Event, Limits, ReceiverConfig, SendOptions, SenderConfig,
     SenderId,
-    spec::{definitions::Role, performatives::Disposition},
+    spec::{
+        definitions::{AmqpError, ErrorCondition, Role},
+        delivery_state::Rejected,
+        performatives::Disposition,
+    },
     testing::frames,
     types::{SequenceNo, TransferNumber},
 };
@@ -148,6 +152,32 @@ fn fb6o_dispositions_of_ours_that_are_written_leave_nothing_behind() {
     assert_eq!(receiving.attacked.connection.unsettled(receiving.sender), []);
     assert!(receiving.attacked.held < 160_000, "{} bytes stay", receiving.attacked.held);
     receiving.check("dispositions of ours, the last first", 3000);
+}
+
+/// The conditions of the peer's outcomes were in our answers, and counted nowhere while those waited.
+#[test]
+fn fb6q_dispositions_of_ours_repeat_no_long_condition() {
+    let mut receiving = Receiving::new();
+    receiving.receive(false).unwrap();
+    let condition = |length| ErrorCondition::Other("c".repeat(length).try_into().unwrap());
+    let outcome = |id: u32| {
+        let length = if id == 0 { 64 } else { 30_000 };
+        let state = Rejected { error: Some(AmqpError::new(condition(length))) }.into();
+        frames::frame(0, &Disposition { settled: false, state: Some(state), ..frames::accepted(id, None) })
+    };
+    for id in (0..receiving.sent).rev() {
+        let outcome = outcome(id);
+        receiving.attacked.measure(|connection| {
+            let _ = connection.handle_input(super::NOW, &mut &outcome[..]);
+            while connection.poll_event().is_some() {}
+        });
+    }
+    assert!(receiving.attacked.held < 100_000, "{} bytes wait", receiving.attacked.held);
+    let mut transmit = receiving.attacked.connection.poll_transmit(super::NOW);
+    let answers = transmit.copy_to_bytes(transmit.remaining());
+    // The last is the one with a condition that is short enough.
+    let last = answers.windows(65).filter(|window| window.ends_with("c".repeat(64).as_bytes())).count();
+    assert_eq!(last, 1);
 }
 
 /// Handles all input, and returns the events of it.

@@ -112,6 +112,18 @@ fn fb6j_settlements_for_a_closed_link_have_the_same_bound() {
     assert!(failed.unwrap().contains("max_updates_per_delivery"));
 }
 
+/// Each looked at the place of every delivery that it named, without end.
+#[test]
+fn fb6r_settlements_of_what_is_settled_have_the_same_bound() {
+    let mut fed = sent(COUNT, Limits::default());
+    let gap = frames::frame(0, &frames::accepted(100, Some(599)));
+    fed.feed_bytes(&gap);
+    assert_eq!(fed.names(), ["DELIVERY_SETTLED"]);
+    let (times, failed) = times_fed(&mut fed, |_| gap.clone());
+    assert_eq!(times, 64 * COUNT / (500 - 64));
+    assert!(failed.unwrap().contains("max_updates_per_delivery"));
+}
+
 /// Each update kept a copy for each delivery, beside what the first had stored for all of them.
 #[test]
 fn fb6k_a_state_that_replaces_another_is_stored_once_for_all() {
