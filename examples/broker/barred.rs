@@ -1,6 +1,6 @@
 //! Messages that a link has said are undeliverable on it (3.4.5 `undeliverable-here`).
 
-use std::{collections::BTreeSet, rc::Rc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::room::{Charge, Room};
 
@@ -26,7 +26,7 @@ pub struct Barred {
 
 impl Barred {
     /// Returns an empty set, within the room of the link's connection.
-    pub fn new(room: &Rc<Room>) -> Self {
+    pub fn new(room: &Arc<Room>) -> Self {
         let (places, charge) = (BTreeSet::new(), room.empty_charge());
         Self { places, forget_at: FORGET_AT, charge, is_full: false }
     }

@@ -33,8 +33,6 @@ pub struct Consumer {
     pub turn: Option<u64>,
     view: View,
     pub unsettled: BTreeMap<DeliveryId, Acquired>,
-    /// The message that was sent settled last, while the rest of it waits for the peer's window. It takes up its room.
-    pub going: Option<Box<Stored>>,
     pub barred: Barred,
     /// True if it has annotated more messages at once than is allowed.
     pub is_overfull: bool,
@@ -87,7 +85,6 @@ impl Consumer {
             turn: None,
             view: View::All,
             unsettled: BTreeMap::new(),
-            going: None,
             barred,
             is_overfull: false,
             too_large: usize::MAX,

@@ -54,7 +54,7 @@ impl Node {
             return false;
         }
         // A message that cannot be read is moved as it is.
-        let payload = letter(message, error).unwrap_or_else(|_| message.payload.clone());
+        let payload = letter(message, error).unwrap_or_else(|_| message.payload.detach());
         self.put(&target, message.from, message.format, payload).is_ok()
     }
 }
@@ -67,7 +67,7 @@ fn texts(error: &AmqpError) -> [Option<(&'static str, &str)>; 2] {
 /// Returns the dead letter of a message. It is a message of the broker's own, with reasons among its
 /// application-properties: 3.2 keeps an intermediary from adding them to the message that it has received.
 fn letter(message: &Stored, error: &AmqpError) -> Result<Payload, MessageError> {
-    let Some(original) = message.message() else { return Ok(message.payload.clone()) };
+    let Some(original) = message.message() else { return Ok(message.payload.detach()) };
     let mut letter = original.to_builder()?;
     for (name, text) in texts(error).into_iter().flatten() {
         letter = letter.application_property(name, text);

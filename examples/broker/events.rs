@@ -59,9 +59,6 @@ impl Node {
                 if let Some(name) = self.name_of(peer, sender.into())
                     && let Some(queue) = self.get_mut(&name)
                 {
-                    if !connection.sender_ref(sender).is_ok_and(|link| link.is_sending()) {
-                        queue.on_sent((peer, sender));
-                    }
                     if matches!(event, Event::SenderDrain { .. }) {
                         queue.drain((peer, sender));
                     } else {

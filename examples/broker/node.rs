@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -63,9 +63,9 @@ pub struct Node {
     stopping: bool,
     /// True if messages have to keep to the letter of 3.2.
     pub(crate) strict: bool,
-    pub(crate) room: Rc<Room>,
+    pub(crate) room: Arc<Room>,
     /// For each connection, the room for messages that are undeliverable on its links.
-    pub(crate) bars: BTreeMap<usize, Rc<Room>>,
+    pub(crate) bars: BTreeMap<usize, Arc<Room>>,
     pub(crate) bounds: Bounds,
     pub(crate) services: Services,
 }
@@ -193,7 +193,7 @@ impl Node {
     pub(crate) fn queue(&mut self, name: &Str) -> Result<&mut Queue, AmqpError> {
         if !self.queues.contains_key(name) {
             let charge = self.room.take(QUEUE.saturating_add(name.len())).ok_or_else(no_room)?;
-            let room = Room::new(self.bounds.queue, Some(Rc::clone(&self.room)));
+            let room = Room::new(self.bounds.queue, Some(Arc::clone(&self.room)));
             // The name is copied, or it would keep the block that it was read into.
             self.queues.insert(name.detach(), Queue::new(room, charge));
         }

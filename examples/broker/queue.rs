@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    rc::Rc,
+    sync::Arc,
 };
 
 use amqp_proto::{
@@ -46,13 +46,13 @@ pub struct Queue {
     creator: Option<(usize, LinkId)>,
     /// True if the queue is among those that may have something to hand out.
     pub is_noted: bool,
-    room: Rc<Room>,
+    room: Arc<Room>,
     _charge: Charge,
 }
 
 impl Queue {
     /// Makes a queue with room of its own, and with a charge for itself.
-    pub fn new(room: Rc<Room>, charge: Charge) -> Self {
+    pub fn new(room: Arc<Room>, charge: Charge) -> Self {
         Self {
             available: Available::default(),
             parked: Parked::default(),
@@ -78,7 +78,7 @@ impl Queue {
         self.creator = Some(creator);
     }
 
-    pub fn room(&self) -> &Rc<Room> {
+    pub fn room(&self) -> &Arc<Room> {
         &self.room
     }
 
@@ -145,13 +145,6 @@ impl Queue {
     pub fn ready(&mut self, outlet: Outlet) {
         if let Some(consumer) = self.consumers.get_mut(&outlet) {
             self.turns.ready(outlet, consumer);
-        }
-    }
-
-    /// Takes note that nothing is left of a link's last message.
-    pub fn on_sent(&mut self, outlet: Outlet) {
-        if let Some(consumer) = self.consumers.get_mut(&outlet) {
-            consumer.going = None;
         }
     }
 

@@ -1,6 +1,6 @@
 //! The handing out of a queue's messages, one per link in turn.
 
-use amqp_proto::{CommandError, Connection, SendOptions, frame::Payload};
+use amqp_proto::{CommandError, Connection, SendOptions};
 
 use crate::{
     consumer::{Acquired, Found, Outlet},
@@ -102,23 +102,13 @@ impl Queue {
                 let token = self.tag;
                 self.tag += 1;
                 consumer.sent(place);
-                consumer.going = None;
                 let message = if consumer.browse { None } else { self.available.remove(place) };
-                match message {
-                    Some(message) if !consumer.settled => {
-                        if consumer.is_azure {
-                            self.tokens.insert(token);
-                        }
-                        self.acquired += 1;
-                        consumer.unsettled.insert(delivery, Acquired { place, message, token });
+                if let Some(message) = message.filter(|_| !consumer.settled) {
+                    if consumer.is_azure {
+                        self.tokens.insert(token);
                     }
-                    Some(message) if sender.is_sending() => {
-                        consumer.going = Some(message);
-                        // It is refused as long as this one is sent, so `SENDER_READY` follows once it is and the link has
-                        // credit. Without credit the room stays taken until the link ends.
-                        let _ = sender.send_with(self.tag.to_be_bytes(), Payload::new(), &options);
-                    }
-                    _ => {}
+                    self.acquired += 1;
+                    consumer.unsettled.insert(delivery, Acquired { place, message, token });
                 }
                 Served::Sent
             }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    rc::Rc,
+    sync::Arc,
 };
 
 use amqp_proto::{
@@ -17,7 +17,7 @@ use amqp_proto::{
 use crate::{
     address::node_name,
     attach::address_of,
-    room::{Charge, Room},
+    room::{Room, charged_payload},
     stored::now,
 };
 
@@ -30,8 +30,8 @@ const CREDIT: u32 = 50;
 /// Answers that wait for the credit of their link. A further request is rejected.
 const WAITING: usize = 100;
 
-/// Bytes of the answers of a connection that wait behind the first of a link. They are no part of the room of the queues: a
-/// full broker has to grant tokens, or nobody could take its messages.
+/// Bytes of the answers of a connection that wait. One is taken however large it is if no other waits. They are no part of
+/// the room of the queues: a full broker has to grant tokens, or nobody could take its messages.
 const WAITING_BYTES: usize = 1 << 20;
 
 /// A node that answers requests.
@@ -70,7 +70,7 @@ struct Outlet {
     address: Option<Str>,
     settled: bool,
     tag: u32,
-    waiting: VecDeque<(Payload, Option<Charge>)>,
+    waiting: VecDeque<Payload>,
 }
 
 /// A connection's share of the services.
@@ -81,7 +81,7 @@ pub struct Client {
     pub wrong_tokens: usize,
     inlets: BTreeMap<ReceiverId, Service>,
     outlets: BTreeMap<SenderId, Outlet>,
-    room: Rc<Room>,
+    room: Arc<Room>,
 }
 
 impl Default for Client {
@@ -201,9 +201,9 @@ impl Services {
                 ));
             }
             // A copy, so that the answer keeps no block of the request.
-            let is_first = outlet.waiting.is_empty();
-            let charge = if is_first { None } else { Some(room.take(answer.len()).ok_or_else(full)?) };
-            outlet.waiting.push_back((answer.detach(), charge));
+            let size = if room.used() == 0 { answer.len().min(WAITING_BYTES) } else { answer.len() };
+            let charge = Arc::new(room.take(size).ok_or_else(full)?);
+            outlet.waiting.push_back(charged_payload(&answer.detach(), &charge));
             self.send_waiting(peer, connection, id);
         }
         Ok(())
@@ -214,7 +214,7 @@ impl Services {
         let client = self.clients.get_mut(&peer);
         let Some(outlet) = client.and_then(|client| client.outlets.get_mut(&id)) else { return };
         let Ok(mut sender) = connection.sender(id) else { return };
-        while let Some((answer, _)) = outlet.waiting.front() {
+        while let Some(answer) = outlet.waiting.front() {
             let options = SendOptions::new().settled(outlet.settled);
             match sender.send_with(outlet.tag, answer.clone(), &options) {
                 Ok(_) => drop(outlet.waiting.pop_front()),

@@ -1,6 +1,6 @@
 //! Messages that arrive: singly or in batches, for the queue of their link or the one that they name.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use amqp_proto::{
     CommandError, Connection, Delivery, ReceiverId,
@@ -125,7 +125,7 @@ impl Node {
             |error: BatchError| AmqpError::described(ErrorCondition::DecodeError, error.to_string());
         let options = ParseOptions { body_required: false, ..ParseOptions::default() };
         let batch = batch::read(payload, &options).map_err(malformed)?;
-        let room = Rc::clone(self.queue(name)?.room());
+        let room = Arc::clone(self.queue(name)?.room());
         let stored = batch.messages().map(|message| {
             let message = message.map_err(|error| malformed(error.into()))?.payload();
             let time = scheduled_time(MESSAGE_FORMAT, &message);

@@ -1,6 +1,6 @@
 //! A message in a queue, in its encoding, and what failed deliveries change in it.
 
-use std::{rc::Rc, time::SystemTime};
+use std::{sync::Arc, time::SystemTime};
 
 use amqp_proto::{
     extensions::azure::names,
@@ -9,14 +9,21 @@ use amqp_proto::{
     spec::{delivery_state::Modified, messaging::MESSAGE_FORMAT},
     types::{AnnotationKey, Fields, MessageFormat, Str, Timestamp},
 };
+use bytes::Bytes;
 
 use crate::{
     peer::READ,
-    room::{Charge, Room},
+    room::{Charge, Room, charged, charged_payload},
 };
 
 /// Bytes that a queue needs for a message beside its payload.
-pub const OVERHEAD: usize = 320;
+pub const OVERHEAD: usize = 448;
+
+/// Bytes that a chunk of a payload needs beside its own.
+const CHUNK: usize = 128;
+
+/// Bytes that annotations for clients of Azure may have without a charge.
+const ANNOTATIONS: usize = 1024;
 
 /// A message in its encoding.
 pub struct Stored {
@@ -27,16 +34,17 @@ pub struct Stored {
     pub enqueued: Timestamp,
     /// Where it is among the messages of its queue by the time at which they became available.
     pub arrival: u64,
-    charge: Charge,
+    /// Shared with the payload.
+    charge: Arc<Charge>,
 }
 
 impl Stored {
     /// Returns the message if there is room for it.
-    pub fn new(from: usize, format: MessageFormat, payload: Payload, room: &Rc<Room>) -> Option<Box<Self>> {
-        let charge = room.take(payload.len().saturating_add(OVERHEAD))?;
+    pub fn new(from: usize, format: MessageFormat, payload: Payload, room: &Arc<Room>) -> Option<Box<Self>> {
+        let charge = Arc::new(room.take(payload.len().saturating_add(OVERHEAD))?);
         // A small payload is copied, or it would keep the whole block that it was read into.
         let large = payload.chunks().count().saturating_mul(READ / 2) <= payload.len();
-        let payload = if large { payload } else { payload.detach() };
+        let payload = charged_payload(&if large { payload } else { payload.detach() }, &charge);
         Some(Box::new(Self { format, payload, from, enqueued: now(), arrival: 0, charge }))
     }
 
@@ -62,7 +70,26 @@ impl Stored {
         if let Some(time) = locked_until {
             forward = forward.message_annotation(names::LOCKED_UNTIL, time);
         }
-        forward.build().unwrap_or_else(|_| self.payload.clone())
+        // Without room for a copy of large annotations the message goes out as it is.
+        let numbered = forward.build().ok().and_then(|payload| self.charge_new(payload, ANNOTATIONS));
+        numbered.unwrap_or_else(|| self.payload.clone())
+    }
+
+    /// Charges what a payload has beside chunks of this one, if it is more than some bytes. Returns `None` if there is no
+    /// room.
+    fn charge_new(&self, payload: Payload, free: usize) -> Option<Payload> {
+        let is_new = |chunk: &Bytes| {
+            !self.payload.chunks().any(|known| known.as_ptr_range().contains(&chunk.as_ptr()))
+        };
+        let new: usize = payload.chunks().filter(|chunk| is_new(chunk)).map(Bytes::len).sum();
+        if new <= free {
+            return Some(payload);
+        }
+        let charge = Arc::new(self.charge.take(new.saturating_add(CHUNK))?);
+        let charge = |chunk: &Bytes| {
+            if is_new(chunk) { charged(Bytes::copy_from_slice(chunk), &charge) } else { chunk.clone() }
+        };
+        Some(payload.chunks().map(charge).collect())
     }
 
     /// Takes note that the message was acquired and is available again (3.4.4, 3.4.5).
@@ -72,10 +99,10 @@ impl Stored {
         // A message that cannot be read stays as it is.
         let annotations = change.message_annotations.as_ref().filter(|_| self.charge.has(size));
         let Ok(Some(payload)) = self.changed(change, annotations) else { return };
-        if self.charge.resize(payload.len().saturating_add(OVERHEAD)) {
+        if let Some(payload) = self.charge_new(payload, 0) {
             self.payload = payload;
         } else if let Ok(Some(payload)) = self.changed(change, None) {
-            // The header grows by a few bytes at most.
+            // The header has a few bytes at most.
             self.payload = payload;
         }
     }
@@ -103,8 +130,7 @@ impl Stored {
         for (key, value) in annotations.into_iter().flat_map(|map| map.iter()) {
             forward = forward.message_annotation(AnnotationKey::from(key.clone()), value);
         }
-        // A copy: the new parts are not kept in the block of the peer's frame.
-        forward.build().map(|payload| Some(payload.detach()))
+        forward.build().map(Some)
     }
 }
 

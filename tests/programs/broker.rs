@@ -7,6 +7,7 @@ use amqp_proto::{
     spec::{
         definitions::{ErrorCondition, SenderSettleMode},
         delivery_state::DeliveryState,
+        terminus::{DistributionMode, Source},
     },
 };
 
@@ -78,16 +79,14 @@ fn fg3p_a_link_whose_answer_does_not_fit_ends_its_session() {
 /// Such a message was in no queue any more, and counted nowhere: 8 MB for each session, of 255.
 #[test]
 fn fg3r_a_settled_message_takes_up_its_room_while_the_rest_of_it_waits() {
-    let broker = Broker::start(&["--max-queue-bytes", "1000000"]);
+    let broker = Broker::start(&["--max-bytes", "1000000"]);
     let mut client = End::new(broker.connect(), ConnectionConfig::client("test"));
     client.connection.open().unwrap();
-    let mut receivers = Vec::new();
     for _ in 0..8 {
         let session = client.connection.begin(SessionConfig::new().incoming_window(1)).unwrap();
         let config = ReceiverConfig::from("q").snd_settle_mode(SenderSettleMode::Settled).streaming(true);
         let receiver = client.receiver(session, config);
         client.connection.receiver(receiver).unwrap().set_credit(1).unwrap();
-        receivers.push(receiver);
     }
     client.round_trip();
     let sent = broker.send("q", &["--count", "8", "--size", "200000"]);
@@ -105,15 +104,31 @@ fn fg3r_a_settled_message_takes_up_its_room_while_the_rest_of_it_waits() {
             while let Ok(Some(_)) = client.connection.read_chunk(*receiver, *delivery) {}
         }
     }
-    for receiver in receivers {
-        // Credit is what a link has to have to hear that it is ready.
-        let _ = client.connection.receiver(receiver).unwrap().set_credit(1);
-    }
+    // Those links stay, without credit.
     client.round_trip();
-    client.connection.close(None).unwrap();
-    finish(client);
-    assert_eq!(broker.send("q", &["--count", "4", "--size", "200000"]).code, Some(0));
+    assert_eq!(broker.send("other", &["--count", "4", "--size", "200000"]).code, Some(0));
+    assert_eq!(broker.left("other"), 4);
+}
+
+/// A browser's copy was counted as long as the message was in the queue, and not as long as it was being sent.
+#[test]
+fn fg3s_a_browsed_message_takes_up_its_room_while_the_rest_of_it_waits() {
+    let broker = Broker::start(&["--max-bytes", "1000000"]);
+    let sent = broker.send("q", &["--count", "4", "--size", "200000"]);
+    assert_eq!(number(&sent.out, "accepted"), 4, "{sent:?}");
+    let mut client = End::new(broker.connect(), ConnectionConfig::client("test"));
+    client.connection.open().unwrap();
+    let session = client.connection.begin(SessionConfig::new().incoming_window(1)).unwrap();
+    let mut source = Source::at("q");
+    source.distribution_mode = Some(DistributionMode::Copy);
+    let receiver = client.receiver(session, ReceiverConfig::new().source(source).streaming(true));
+    client.connection.receiver(receiver).unwrap().set_credit(1).unwrap();
+    client.until(|event| matches!(event, Event::DeliveryBegun { .. }).then_some(()));
     assert_eq!(broker.left("q"), 4);
+    let sent = broker.send("q", &["--count", "4", "--size", "200000"]);
+    assert_eq!((number(&sent.out, "accepted"), number(&sent.out, "rejected")), (3, 1), "{sent:?}");
+    drop(client);
+    eventually("free again", || broker.send("q", &["--size", "200000"]).code == Some(0));
 }
 
 #[test]

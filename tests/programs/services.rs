@@ -296,6 +296,26 @@ fn answers_wait_for_credit_up_to_a_bound() {
     }
 }
 
+/// The first answer of each link needed no room, of 256 KiB each.
+#[test]
+fn fg3t_answers_that_wait_on_many_links_share_their_room() {
+    let broker = Broker::start(&[]);
+    let (mut end, session) = End::client(&broker);
+    let (sender, _) = request_links(&mut end, session);
+    let mut rejected = 0;
+    for number in 0..8_u64 {
+        let address = number.to_string();
+        let receiver = ReceiverConfig::from("$management").target(Target::at(&*address));
+        end.receiver(session, receiver);
+        let builder = Message::builder().message_id(&*"i".repeat(200_000)).reply_to(&*address);
+        let request = builder.application_property("operation", "X").value(Value::Null).build();
+        let delivery = end.connection.sender(sender).unwrap().send(number, request).unwrap();
+        let state = outcome(&mut end, delivery);
+        rejected += usize::from(!matches!(state, Some(DeliveryState::Accepted(_))));
+    }
+    assert_eq!(rejected, 3);
+}
+
 #[test]
 fn answers_go_to_a_queue_of_the_client_if_it_has_no_link_for_them() {
     let broker = Broker::start(&[]);
