@@ -1,12 +1,55 @@
 //! A delivery inside the router.
 
-use std::{collections::VecDeque, iter};
+use std::{
+    collections::VecDeque,
+    iter,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use amqp_proto::{
-    CommandError, Connection, DeliveryId, Event, SendOptions, Sender, SenderId, frame::Payload,
+    CommandError, DeliveryId, Event, SendOptions, Sender, frame::Payload,
     spec::delivery_state::DeliveryState, types::DeliveryTag,
 };
 use bytes::Bytes;
+
+/// Payloads up to this size fit any frame, so that nothing of one that is sent waits.
+const SMALL: usize = 256;
+
+/// The number of bytes that are kept for one side, here or by the engine that sends them on.
+#[derive(Clone, Default)]
+pub struct Tally(Arc<AtomicUsize>);
+
+/// Bytes that count until the last that shares them is dropped.
+struct Counted {
+    bytes: Bytes,
+    tally: Tally,
+}
+
+impl Tally {
+    pub fn bytes(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+
+    fn count(&self, bytes: Bytes) -> Bytes {
+        self.0.fetch_add(bytes.len(), Relaxed);
+        Bytes::from_owner(Counted { bytes, tally: self.clone() })
+    }
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.tally.0.fetch_sub(self.bytes.len(), Relaxed);
+    }
+}
 
 /// A delivery that has arrived and is not sent to its end.
 pub struct Held {
@@ -31,10 +74,6 @@ pub struct Stream {
     pub sent: Option<DeliveryId>,
     /// Chunks that were read, and that the far end does not take yet. They share no read buffer.
     chunks: VecDeque<Bytes>,
-    /// Their bytes.
-    kept: usize,
-    /// The bytes of the chunk that was written last, if it may not be in frames yet. One for each link can wait so.
-    unframed: usize,
     pub is_complete: bool,
     pub is_aborted: bool,
     /// The receiver's state, and whether it has settled. An outcome would end the reading, so it waits.
@@ -43,7 +82,7 @@ pub struct Stream {
 
 impl Held {
     /// Returns the delivery of an event: a whole one, or the beginning of one.
-    pub fn new(event: Event) -> Option<Self> {
+    pub fn new(event: Event, tally: &Tally) -> Option<Self> {
         let (id, tag, payload, stream, format, settled, mode, batchable, state) = match event {
             Event::Delivery { delivery: it, .. } => {
                 let (format, mode) = (it.message_format, it.rcv_settle_mode);
@@ -72,6 +111,7 @@ impl Held {
             None => options,
         };
         let (is_detached, is_settled) = (false, false);
+        let payload = if payload.len() > SMALL { counted(&payload, tally) } else { payload };
         Some(Self { id, tag, payload, is_detached, options, arrived_settled: settled, stream, is_settled })
     }
 
@@ -80,15 +120,10 @@ impl Held {
         self.stream.as_ref().is_some_and(|stream| stream.sent.is_some())
     }
 
-    /// Returns the number of bytes that are held.
-    pub fn kept(&self) -> usize {
-        self.payload.len() + self.stream.as_ref().map_or(0, |stream| stream.kept + stream.unframed)
-    }
-
     /// Has the delivery wait: its payload, which may be small, must not keep the buffer that it was read into.
-    pub fn wait(&mut self) {
+    pub fn wait(&mut self, tally: &Tally) {
         if !self.is_detached {
-            self.payload = self.payload.detach();
+            self.payload = counted(&self.payload.detach(), tally);
             self.is_detached = true;
         }
     }
@@ -109,35 +144,31 @@ impl Held {
 
 impl Stream {
     /// Keeps chunks that the far end does not take yet.
-    pub fn keep(&mut self, chunks: impl Iterator<Item = Bytes>) {
-        for chunk in chunks {
-            self.kept += chunk.len();
-            self.chunks.push_back(Bytes::copy_from_slice(&chunk));
-        }
+    pub fn keep(&mut self, chunks: impl Iterator<Item = Bytes>, tally: &Tally) {
+        self.chunks.extend(chunks.map(|chunk| tally.count(Bytes::copy_from_slice(&chunk))));
     }
 
     /// Writes what can be read, and then the end if it has arrived. Returns true at the end.
     pub fn pass_on(
         &mut self,
-        far: &mut Connection,
-        sender: SenderId,
+        link: &mut Sender<'_>,
         mut read: impl FnMut() -> Option<Bytes>,
+        tally: &Tally,
     ) -> Result<bool, CommandError> {
         let Some(sent) = self.sent else { return Ok(true) };
         if self.is_aborted {
-            return far.sender(sender)?.abort(sent).map(|()| true);
+            return link.abort(sent).map(|()| true);
         }
         // Reading frees the near end's window (2.5.6). So it is done when the chunk before is on its way.
         loop {
-            if let Some(chunk) = self.chunks.front().cloned() {
-                self.write(far, sender, sent, chunk)?;
-                self.kept -= self.chunks.pop_front().map_or(0, |chunk| chunk.len());
+            if let Some(chunk) = self.chunks.front() {
+                link.write(sent, chunk.clone())?;
+                self.chunks.pop_front();
             } else if let Some(chunk) = read() {
-                // If it waits, it must not keep the buffer that it was read into.
-                let waits = !takes_more(far, sender);
-                let chunk = if waits { Bytes::copy_from_slice(&chunk) } else { chunk };
-                if let Err(error) = self.write(far, sender, sent, chunk.clone()) {
-                    self.keep(iter::once(chunk));
+                let chunk = tally.count(chunk);
+                if let Err(error) = link.write(sent, chunk.clone()) {
+                    // If it waits, it must not keep the buffer that it was read into.
+                    self.keep(iter::once(chunk), tally);
                     return Err(error);
                 }
             } else {
@@ -145,32 +176,12 @@ impl Stream {
             }
         }
         if self.is_complete {
-            // Fails while the chunk before waits, and `SENDER_READY` follows.
-            self.write(far, sender, sent, Bytes::new())?;
-            far.sender(sender)?.finish(sent)?;
+            link.finish(sent)?;
         }
         Ok(self.is_complete)
     }
-
-    fn write(
-        &mut self,
-        far: &mut Connection,
-        sender: SenderId,
-        sent: DeliveryId,
-        chunk: Bytes,
-    ) -> Result<(), CommandError> {
-        let size = chunk.len();
-        far.sender(sender)?.write(sent, chunk)?;
-        self.unframed = if takes_more(far, sender) { 0 } else { size };
-        Ok(())
-    }
 }
 
-/// The output that may wait before chunks do: as much as the engine puts in frames ahead.
-const MOST_OUTPUT: usize = 1 << 20;
-
-/// True if a connection puts a chunk of this link into frames at once.
-fn takes_more(connection: &Connection, sender: SenderId) -> bool {
-    let session = connection.sender_ref(sender).and_then(|link| connection.session_ref(link.session()));
-    session.is_ok_and(|session| session.remote_incoming_window() > 0) && connection.outbox_len() < MOST_OUTPUT
+fn counted(payload: &Payload, tally: &Tally) -> Payload {
+    payload.chunks().map(|chunk| tally.count(chunk.clone())).collect()
 }

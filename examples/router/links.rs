@@ -25,7 +25,8 @@ impl Mirror {
         let attach = near.receiver_ref(receiver)?.remote_attach();
         let other = *self.0[side].sessions.get(&session).ok_or(CommandError::UnknownSession)?;
         let sender = far.session(other)?.attach_sender(sender_config(attach))?;
-        self.0[side].insert(Route::new(session, receiver, sender));
+        let tally = self.0[side].tally.clone();
+        self.0[side].insert(Route::new(session, receiver, sender, tally));
         self.0[1 - side].senders.insert(sender, receiver);
         Ok(())
     }
@@ -42,7 +43,8 @@ impl Mirror {
         let attach = near.sender_ref(sender)?.remote_attach();
         let other = *self.0[side].sessions.get(&session).ok_or(CommandError::UnknownSession)?;
         let receiver = far.session(other)?.attach_receiver(receiver_config(attach))?;
-        self.0[1 - side].insert(Route::new(other, receiver, sender));
+        let tally = self.0[1 - side].tally.clone();
+        self.0[1 - side].insert(Route::new(other, receiver, sender, tally));
         self.0[side].senders.insert(sender, receiver);
         Ok(())
     }
@@ -157,6 +159,7 @@ fn on_arrival(route: &mut Route, near: &mut Connection, far: &mut Connection, ev
 
 /// Passes on an event of a link that leaves, and that goes on.
 fn on_departure(route: &mut Route, near: &mut Connection, far: &mut Connection, event: &Event, most: u32) {
+    route.settle_late(far);
     match event {
         Event::SenderReady { .. } => {
             route.forward(near, far, most);

@@ -9,6 +9,7 @@ use amqp_proto::{
 
 use crate::{
     configs::session_config,
+    held::Tally,
     links::{receiver_of, sender_of, unanswerable},
     route::{End, Route},
 };
@@ -30,8 +31,8 @@ pub struct Side {
     pub routes: BTreeMap<ReceiverId, Route>,
     /// Those that are over.
     over: Vec<ReceiverId>,
-    /// The bytes of all deliveries that arrived here and wait.
-    held: usize,
+    /// The bytes of all deliveries that arrived here and are kept.
+    pub tally: Tally,
     /// The number of links that arrive here by each session.
     counts: BTreeMap<SessionId, usize>,
     /// The links that leave here, each by its receiver on the other side.
@@ -51,7 +52,6 @@ impl Side {
 
     pub fn remove(&mut self, receiver: ReceiverId) -> Option<Route> {
         let route = self.routes.remove(&receiver)?;
-        self.held -= route.bytes();
         if let Some(count) = self.counts.get_mut(&route.session) {
             *count -= 1;
             if *count == 0 {
@@ -66,13 +66,11 @@ impl Side {
     pub fn with(&mut self, receiver: ReceiverId, act: impl FnOnce(&mut Route, u32)) -> bool {
         let ahead = u32::try_from(AHEAD / self.routes.len().max(1)).unwrap_or(u32::MAX);
         let Some(route) = self.routes.get_mut(&receiver) else { return true };
-        let before = route.bytes();
         act(route, ahead.clamp(LEAST_AHEAD, AHEAD_OF_LINK));
-        self.held = self.held - before + route.bytes();
         if route.is_over() {
             self.over.push(receiver);
         }
-        self.held <= MOST_HELD
+        self.tally.bytes() <= MOST_HELD
     }
 }
 

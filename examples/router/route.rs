@@ -15,7 +15,7 @@ use amqp_proto::{
 
 use crate::{
     credit::{Credit, Flow},
-    held::Held,
+    held::{Held, Tally},
 };
 
 /// Bytes of a condition that the smallest frame has room for (2.7.1).
@@ -36,18 +36,20 @@ pub struct Route {
     /// The end of the link at the near end.
     pub end: Option<End>,
     held: VecDeque<Held>,
-    /// Bytes of the deliveries in `held`.
-    bytes: usize,
+    tally: Tally,
     /// Unsettled deliveries, by their ids at the near end and at the far end.
     sent: BTreeMap<DeliveryId, DeliveryId>,
     arrived: BTreeMap<DeliveryId, DeliveryId>,
+    /// Deliveries to settle at the far end, by their ids at the near end and at the far end, once they are sent.
+    late: Vec<(DeliveryId, DeliveryId, Option<DeliveryState>)>,
     credit: Credit,
 }
 
 impl Route {
-    pub fn new(session: SessionId, receiver: ReceiverId, sender: SenderId) -> Self {
-        let (end, held, bytes, sent, arrived, credit) = Default::default();
-        Self { receiver, sender, session, end, held, bytes, sent, arrived, credit }
+    /// Makes a link whose deliveries count in `tally` as long as they are kept.
+    pub fn new(session: SessionId, receiver: ReceiverId, sender: SenderId, tally: Tally) -> Self {
+        let (end, held, sent, arrived, late, credit) = Default::default();
+        Self { receiver, sender, session, end, held, tally, sent, arrived, late, credit }
     }
 
     /// True if the link has ended, and nothing is left to send on it. One that ends with an error sends nothing more.
@@ -59,11 +61,6 @@ impl Route {
         }
     }
 
-    /// Returns the bytes of the deliveries that wait.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// Returns the number of deliveries that wait, and of those that have used no credit of the far end.
     pub fn waiting(&self) -> [u32; 2] {
         let begun = self.held.iter().filter(|held| held.is_begun()).count();
@@ -72,12 +69,11 @@ impl Route {
 
     /// Takes a delivery, whole or the beginning of one.
     pub fn take(&mut self, event: Event) {
-        let Some(mut held) = Held::new(event) else { return };
+        let Some(mut held) = Held::new(event, &self.tally) else { return };
         self.credit.on_delivery();
         if !self.held.is_empty() {
-            held.wait();
+            held.wait(&self.tally);
         }
-        self.bytes += held.kept();
         self.held.push_back(held);
     }
 
@@ -93,23 +89,19 @@ impl Route {
     /// handles more input.
     pub fn cut_off(&mut self, near: &mut Connection) {
         for held in &mut self.held {
-            let before = held.kept();
             let Some(stream) = &mut held.stream else { continue };
             stream.is_aborted |= !stream.is_complete;
             if !stream.is_aborted {
-                stream.keep(iter::from_fn(|| near.read_chunk(self.receiver, held.id).ok()?));
+                stream.keep(iter::from_fn(|| near.read_chunk(self.receiver, held.id).ok()?), &self.tally);
             }
-            self.bytes += held.kept() - before;
         }
     }
 
     /// Sends what is held, as far as the far end takes it. `SENDER_READY` follows when it takes more. The near end may send
     /// as many as `most` ahead.
     pub fn forward(&mut self, near: &mut Connection, far: &mut Connection, most: u32) {
-        while let Some((id, before)) = self.held.front().map(|held| (held.id, held.kept())) {
-            let done = self.send_first(near, far);
-            self.bytes = self.bytes - before + self.held.front().map_or(0, Held::kept);
-            match done {
+        while let Some(id) = self.held.front().map(|held| held.id) {
+            match self.send_first(near, far) {
                 Ok(true) => {}
                 // The far end cannot take this delivery. What has begun there is aborted.
                 Err(
@@ -126,12 +118,14 @@ impl Route {
                 }
                 // It goes on with an event: more data, `SENDER_READY`, or the end of the link.
                 Ok(false) | Err(_) => {
-                    self.held.iter_mut().take(1).for_each(Held::wait);
+                    self.held.iter_mut().take(1).for_each(|held| held.wait(&self.tally));
                     break;
                 }
             }
             let Some(held) = self.held.pop_front() else { break };
-            self.bytes -= held.kept();
+            if let Some(sent) = self.sent.get(&id).copied().filter(|_| held.is_settled) {
+                self.settle(far, id, sent, None);
+            }
             let stream = held.stream.unwrap_or_default();
             if let (true, Some(sent)) = (stream.is_aborted, stream.sent) {
                 self.sent.remove(&id);
@@ -162,16 +156,9 @@ impl Route {
             self.arrived.insert(sent, id);
         }
         if let Some(stream) = &mut held.stream
-            && !stream.pass_on(far, self.sender, || near.read_chunk(self.receiver, id).ok()?)?
+            && !stream.pass_on(&mut link, || near.read_chunk(self.receiver, id).ok()?, &self.tally)?
         {
             return Ok(false);
-        }
-        if held.is_settled
-            && let Some(sent) = self.sent.remove(&id)
-        {
-            self.arrived.remove(&sent);
-            // An error means that the receiver has settled it too.
-            let _ = far.sender(self.sender)?.settle(sent, None);
         }
         Ok(true)
     }
@@ -232,13 +219,37 @@ impl Route {
             held.is_settled = true;
         }
         let ids: Vec<_> = self.sent.range(first..=last).map(|(id, sent)| (*id, *sent)).collect();
+        let state = state.filter(|state| state.is_terminal());
         for (id, sent) in ids {
-            let state = state.filter(|state| state.is_terminal());
-            // An error means that it is still being sent. Then it is settled at its end.
-            if pass_on(state, |state| far.sender(self.sender)?.settle(sent, state)).is_ok() {
-                self.sent.remove(&id);
-                self.arrived.remove(&sent);
+            self.settle(far, id, sent, state);
+        }
+    }
+
+    /// Settles a delivery at the far end. One that is still being sent is settled later: see [`settle_late`](Self::settle_late).
+    fn settle(
+        &mut self,
+        far: &mut Connection,
+        id: DeliveryId,
+        sent: DeliveryId,
+        state: Option<&DeliveryState>,
+    ) {
+        let settled = pass_on(state, |state| far.sender(self.sender)?.settle(sent, state));
+        let is_sending = || far.sender_ref(self.sender).is_ok_and(|link| link.is_sending());
+        if settled.is_err() && is_sending() {
+            if self.held.iter().all(|held| held.id != id) {
+                self.late.push((id, sent, state.cloned()));
             }
+        } else {
+            // Another error means that the receiver has settled it too.
+            self.sent.remove(&id);
+            self.arrived.remove(&sent);
+        }
+    }
+
+    /// Settles what could not be settled while it was being sent.
+    pub fn settle_late(&mut self, far: &mut Connection) {
+        for (id, sent, state) in std::mem::take(&mut self.late) {
+            self.settle(far, id, sent, state.as_ref());
         }
     }
 }

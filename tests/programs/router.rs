@@ -116,10 +116,18 @@ fn router_with<T: Send + 'static>(
     arguments: &[&str],
     serve: impl FnOnce(End) -> T + Send + 'static,
 ) -> (Router, thread::JoinHandle<T>) {
+    router_for(ConnectionConfig::server("test"), arguments, serve)
+}
+
+fn router_for<T: Send + 'static>(
+    config: ConnectionConfig,
+    arguments: &[&str],
+    serve: impl FnOnce(End) -> T + Send + 'static,
+) -> (Router, thread::JoinHandle<T>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let router = Router::with(listener.local_addr().unwrap(), arguments);
     let server = thread::spawn(move || {
-        let config = ConnectionConfig::server("test").sasl(Mechanism::anonymous_server());
+        let config = config.sasl(Mechanism::anonymous_server());
         let mut server = End::new(listener.accept().unwrap().0, config);
         server.until(|event| matches!(event, Event::ConnectionRequested).then_some(()));
         server.connection.open().unwrap();
@@ -544,6 +552,48 @@ fn router_passes_on_the_three_steps_of_rcv_settle_mode_second() {
     finish(client);
     let attach = server.join().unwrap();
     assert_eq!((attach.name.as_str(), attach.rcv_settle_mode), ("one", second));
+}
+
+/// A message cannot be settled while it is being sent. This was lost.
+#[test]
+fn router_settles_a_message_whose_rest_waited_when_its_sender_settled_it() {
+    let second = ReceiverSettleMode::Second;
+    let (begun, has_begun) = mpsc::channel();
+    let config = ConnectionConfig::server("test").max_frame_size(512);
+    let (router, server) = router_for(config, &[], move |mut server| {
+        accept_session(&mut server, 1);
+        let config = ReceiverConfig::new().rcv_settle_mode(second).streaming(true);
+        let receiver = accept(&mut server, config, 1);
+        let id = server.until(|event| match event {
+            Event::DeliveryBegun { delivery, .. } => Some(*delivery),
+            _ => None,
+        });
+        begun.send(()).unwrap();
+        accept_session(&mut server, 1);
+        loop {
+            while let Ok(Some(_)) = server.connection.read_chunk(receiver, id) {}
+            if let Event::DeliveryData { complete: true, .. } = server.event().unwrap() {
+                break;
+            }
+        }
+        while let Ok(Some(_)) = server.connection.read_chunk(receiver, id) {}
+        server.connection.receiver(receiver).unwrap().accept(id).unwrap();
+        let is_settled = |event: &Event| match event {
+            Event::DeliverySettled { link: LinkId::Receiver(_), first, .. } => Some(*first),
+            _ => None,
+        };
+        assert_eq!(server.until(is_settled), id);
+    });
+    let mut client = router.client();
+    let config = SenderConfig::to("queue").rcv_settle_mode(second).settle_on_outcome(false);
+    let sender = attach_sender(&mut client, config);
+    let sent = client.connection.sender(sender).unwrap().send(1_u32, vec![b'x'; 5000]).unwrap();
+    client.flush();
+    has_begun.recv().unwrap();
+    client.connection.sender(sender).unwrap().settle(sent, None).unwrap();
+    // The server hears of this session behind the settlement.
+    client.round_trip();
+    server.join().unwrap();
 }
 
 #[test]
