@@ -540,6 +540,25 @@ fn stream_without_room_gets_sender_ready_once_there_is_some() {
     pair.client.sender(sender).unwrap().write(delivery, vec![7; 2000]).unwrap();
 }
 
+/// The event for more bytes was owed for good, since there were no more.
+#[test]
+fn stream_without_room_that_ends_gets_sender_ready_for_the_next_message() {
+    for aborts in [true, false] {
+        let limits = Limits::default().max_outbox_bytes(600);
+        let pair = Pair::new(ConnectionConfig::client("c").limits(limits), server()).opened();
+        let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+        let Linked { mut pair, sender, .. } =
+            Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), theirs);
+        let mut link = pair.client.sender(sender).unwrap();
+        let delivery = link.send_streaming(1_u32, &SendOptions::new()).unwrap();
+        while link.write(delivery, vec![7; 300]).is_ok() {}
+        if aborts { link.abort(delivery) } else { link.finish(delivery) }.unwrap();
+        pair.run();
+        let events = pair.client_events();
+        assert!(events.contains(&Event::SenderReady { sender }), "{aborts}: {events:?}");
+    }
+}
+
 /// Each took a piece however full the outbox was.
 #[test]
 fn streams_on_many_links_have_the_outbox_between_them() {

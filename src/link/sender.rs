@@ -215,6 +215,13 @@ impl SenderEndpoint {
         }
     }
 
+    /// Has the `SENDER_READY` that is owed for more bytes of a delivery follow once a message can be sent: there are no more.
+    pub(crate) fn await_message(&mut self) {
+        if let Some(unsent) = &mut self.unsent {
+            self.ready_owed |= core::mem::take(&mut unsent.chunk_owed);
+        }
+    }
+
     /// True once if bytes may be added that had to wait: all that was added before is in frames.
     pub(crate) fn takes_awaited_chunk(&mut self) -> bool {
         let unsent = self.unsent.as_mut().filter(|unsent| unsent.streaming && !unsent.is_aborted);

@@ -5,8 +5,12 @@ use alloc::boxed::Box;
 use bytes::Bytes;
 
 use super::{
-    LinkEnd, SessionEndpoint, find, find_mut, settlement::check_senders, stored_state::StoredState,
-    unsettled::UnsettledEntry, window::Window,
+    LinkEnd, SessionEndpoint, find, find_mut,
+    settlement::check_senders,
+    state_bytes::{Giver, StateBytes},
+    stored_state::StoredState,
+    unsettled::UnsettledEntry,
+    window::Window,
 };
 use crate::{
     context::Context,
@@ -83,7 +87,7 @@ impl SessionEndpoint {
         } else {
             let mut entry = UnsettledEntry { link: sender_id, tag, state: StoredState::Unknown };
             if transfer.state.is_some() || transfer.rcv_settle_mode.is_some() {
-                note_options(&mut entry.state, &transfer);
+                note_options(&mut entry.state, &transfer, &mut self.state_bytes);
             }
             self.outgoing.push(entry, &mut cx.last_delivery_epoch);
         }
@@ -260,6 +264,9 @@ impl SessionEndpoint {
             let is_full = cx.outbox_full() && self.window.remote_incoming_window > 0;
             return Err(if is_full { CommandError::OutboxFull } else { CommandError::WindowClosed });
         }
+        if last {
+            sender.await_message();
+        }
         let unsent = sender.unsent.as_mut().ok_or(CommandError::UnknownId)?;
         unsent.payload.push(chunk);
         unsent.size = size;
@@ -285,6 +292,7 @@ impl SessionEndpoint {
         if sender.in_progress() != Some(delivery) {
             return Err(CommandError::UnknownId);
         }
+        sender.await_message();
         if let Some(unsent) = &mut sender.unsent {
             (unsent.is_aborted, unsent.payload) = (true, Payload::new());
         }
@@ -317,6 +325,9 @@ impl SessionEndpoint {
     }
 
     pub(super) fn forget_outgoing(&mut self, sender: SenderId, delivery: DeliveryId) {
+        if let Some(entry) = self.outgoing.get_mut(delivery) {
+            self.state_bytes.free_both(Giver::Peer, &entry.state);
+        }
         if self.outgoing.remove(delivery)
             && let Ok(link) = self.link(sender.into())
         {
@@ -372,13 +383,14 @@ fn add_options(
 /// Notes the state and mode of a message's first transfer with its delivery.
 #[cold]
 #[inline(never)]
-fn note_options(noted: &mut StoredState, transfer: &Transfer) {
+fn note_options(noted: &mut StoredState, transfer: &Transfer, bytes: &mut StateBytes) {
     if transfer.state.as_ref().is_some_and(DeliveryState::is_terminal) {
-        noted.set_senders(StoredState::new(transfer.state.as_ref()));
+        let stored = StoredState::new(transfer.state.as_ref(), Giver::Us, bytes);
+        noted.set_senders(stored, Giver::Us, bytes);
     }
     // Where it is set, it is another than the link's.
     if transfer.rcv_settle_mode == Some(ReceiverSettleMode::First) {
-        noted.set_settles_first();
+        noted.set_settles_first(bytes);
     }
 }
 
