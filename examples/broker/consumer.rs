@@ -15,8 +15,8 @@ pub type Inlet = (usize, ReceiverId);
 /// Messages that a link looks at in one turn. Then it is the turn of others.
 const LOOKS: usize = 64;
 
-/// Bytes of a message that a filter may go through in one look.
-const LOOK: usize = 4096;
+/// Bytes of a message that may be gone through in one look, by a filter or to change annotations.
+pub const LOOK: usize = 4096;
 
 /// A link that messages go out on.
 pub struct Consumer {

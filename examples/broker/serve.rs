@@ -3,7 +3,7 @@
 use amqp_proto::{CommandError, Connection, SendOptions};
 
 use crate::{
-    consumer::{Acquired, Found, Outlet},
+    consumer::{Acquired, Found, LOOK, Outlet},
     parked::lock_end,
     peers::Peers,
     queue::Queue,
@@ -77,6 +77,10 @@ impl Queue {
 
     fn serve_one(&mut self, outlet: Outlet, connection: &mut Connection, looks: &mut usize) -> Served {
         let Some(consumer) = self.consumers.get_mut(&outlet) else { return Served::CannotSend };
+        let Ok(link) = connection.sender_ref(outlet.1) else { return Served::CannotSend };
+        // The peer's window may have no room. Then it is enough to find that out.
+        let window = connection.session_ref(link.session()).map_or(0, |it| it.remote_incoming_window());
+        let can_send = link.credit() > 0 && !link.is_sending() && window > 0;
         let Ok(mut sender) = connection.sender(outlet.1) else { return Served::CannotSend };
         let place = match consumer.look(outlet, &self.available, looks) {
             Found::Message(place) => place,
@@ -90,7 +94,9 @@ impl Queue {
         };
         let Some(message) = self.available.get(place) else { return Served::NoMessage };
         let options = SendOptions::new().settled(consumer.settled).message_format(message.format);
-        let payload = if consumer.is_azure {
+        let payload = if consumer.is_azure && can_send {
+            // Large annotations are copied.
+            *looks = looks.saturating_sub(message.len() / LOOK);
             message.numbered(place, (!consumer.settled).then(|| lock_end(now())))
         } else {
             // Shared, not copied.
