@@ -6,6 +6,7 @@ use super::{
     SessionEndpoint,
     disposition::{Run, follows},
     settlement::answer_to,
+    state_bytes::Giver,
     stored_state::{StateDecoder, StoredState},
     unsettled::UnsettledEntry,
 };
@@ -52,7 +53,7 @@ impl DecidedRun {
                 let run = Run { link, first: id, last: id, settled: true };
                 if let Some(last) = runs.last() {
                     for (state, before) in [(&receivers, &last.receivers), (&senders, &last.senders)] {
-                        let more = if state.is_same(before) { 0 } else { state.encoded_len() };
+                        let more = if state.is_same(before) { 0 } else { state.heap_size() };
                         *bytes = bytes.saturating_add(more);
                     }
                 }
@@ -86,6 +87,11 @@ impl SessionEndpoint {
     #[inline(never)]
     pub(super) fn on_decided(&mut self, decided: Decided, disposition: &Disposition, cx: &mut Context) {
         let (mut decoder, mut of_senders) = (StateDecoder::default(), StateDecoder::default());
+        let (receiver, sender) = match disposition.role {
+            Role::Receiver => (Giver::Peer, Giver::Us),
+            Role::Sender => (Giver::Us, Giver::Peer),
+        };
+        let mut states = Vec::new();
         for DecidedRun { run, receivers, senders } in decided.runs {
             let (limits, events) = (cx.limits.decode, cx.events.len());
             let theirs = if disposition.role == Role::Receiver { &receivers } else { &senders };
@@ -101,6 +107,12 @@ impl SessionEndpoint {
             if decoded > 0 {
                 cx.charge_event(events, decoded);
             }
+            states.extend([(receiver, receivers), (sender, senders)]);
+        }
+        // The last that shared them with their deliveries.
+        drop((decoder, of_senders));
+        for (giver, state) in states {
+            self.state_bytes.free(giver, &state);
         }
     }
 }

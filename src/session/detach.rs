@@ -7,6 +7,7 @@ use super::{
     faults::name_link,
     find,
     held::{size_of_link, size_of_name},
+    state_bytes::Giver,
 };
 use crate::{
     context::Context,
@@ -417,6 +418,7 @@ impl SessionEndpoint {
     /// Forgets the oldest unsettled deliveries of links that are gone, at most `excess` of them. Returns false if there
     /// are none.
     #[cold]
+    #[inline(never)]
     pub(super) fn forget_orphaned(&mut self, excess: usize) -> bool {
         let excess = excess.min(self.orphaned);
         if excess == 0 {
@@ -439,9 +441,10 @@ impl SessionEndpoint {
             }
             false
         };
-        self.outgoing.retain(|entry| keep(entry.link.into()));
+        let bytes = &mut self.state_bytes;
+        self.outgoing.retain(|entry| bytes.kept(keep(entry.link.into()), Giver::Peer, &entry.state));
         if let Some(incoming) = &mut self.incoming {
-            incoming.retain(|entry| keep(entry.link.into()));
+            incoming.retain(|entry| bytes.kept(keep(entry.link.into()), Giver::Us, &entry.state));
         }
         self.orphaned = self.orphaned.saturating_sub(excess.saturating_sub(left));
         self.outgoing.request_charge();
@@ -463,9 +466,10 @@ impl SessionEndpoint {
             *excess = excess.saturating_sub(1);
             keeps
         };
-        self.outgoing.retain(|_| keep(&mut outgoing_excess));
+        let bytes = &mut self.state_bytes;
+        self.outgoing.retain(|entry| bytes.kept(keep(&mut outgoing_excess), Giver::Peer, &entry.state));
         if let Some(incoming) = &mut self.incoming {
-            incoming.retain(|_| keep(&mut incoming_excess));
+            incoming.retain(|entry| bytes.kept(keep(&mut incoming_excess), Giver::Us, &entry.state));
         }
         forgotten
     }

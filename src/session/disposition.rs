@@ -10,7 +10,8 @@ use super::{
     find, find_mut,
     link_facts::count_early,
     settlement::{answer_to, has_coordinator, remember_settled},
-    stored_state::StoredState,
+    state_bytes::{Giver, StateBytes},
+    stored_state::{StoredState, is_known},
 };
 use crate::{
     account::MAX_DETAILS,
@@ -58,23 +59,6 @@ const MAX_PENDING_KEPT: usize = 64;
 
 /// One disposition may leave this many deliveries unsettled however often that has happened.
 const FREE_UPDATES: usize = 64;
-
-/// True if the receiver's state is known to be this one. `last` is the answer for the state looked at before, which is
-/// mostly shared.
-fn is_known(known: &StoredState, next: &StoredState, last: &mut Option<(StoredState, bool)>) -> bool {
-    match known {
-        StoredState::Unknown => false,
-        StoredState::Accepted | StoredState::Released => known == next,
-        StoredState::Other(_) => match last {
-            Some((state, answer)) if state.is_same(known) => *answer,
-            _ => {
-                let answer = known.at(Role::Receiver) == next;
-                *last = Some((known.clone(), answer));
-                answer
-            }
-        },
-    }
-}
 
 /// True if another run would be one too many for now.
 fn must_stop(
@@ -222,17 +206,15 @@ impl SessionEndpoint {
         let mut runs = core::mem::take(&mut self.runs);
         let max_runs = usize::from(cx.max_events).clamp(1, MAX_RUNS);
         let mut errant = false;
-        let (links, cold) = (&self.links, &self.cold);
+        let (links, cold, state_bytes) = (&self.links, &self.cold, &mut self.state_bytes);
         let state = disposition.state.as_ref();
         let terminal = state.is_some_and(DeliveryState::is_terminal);
         // Encoded once for all of them.
-        let mut encoded = None;
-        let stored = || StoredState::new(state);
+        let (mut encoded, mut last_known) = (None, None);
+        let stored = |bytes: &mut StateBytes| StoredState::new(state, Giver::Peer, bytes);
         // The deliveries of a range are mostly of one link.
         let mut last_audience = None;
         let mut decided: DecidedRuns = None;
-        let mut own_states = 0_usize;
-        let mut last_known = None;
         let mut early = Vec::new();
         let before = self.outgoing.len();
         let walk = self.outgoing.retain_until(first, last, |id, entry| {
@@ -246,8 +228,8 @@ impl SessionEndpoint {
                     errant |= matches!(audience, EventAudience::Errant);
                     // `unsettled` still returns it.
                     if state.is_some() && !entry.state.at(Role::Receiver).is_terminal() {
-                        own_states = own_states.saturating_add(entry.state.both_ends().is_some().into());
-                        entry.state.set_receivers(encoded.get_or_insert_with(stored).clone());
+                        let next = encoded.get_or_insert_with(|| stored(state_bytes)).clone();
+                        entry.state.set_receivers(next, Giver::Peer, state_bytes);
                     }
                     return ControlFlow::Continue(true);
                 }
@@ -262,22 +244,27 @@ impl SessionEndpoint {
             if is_early {
                 count_early(&mut early, entry);
             }
-            if !entry.state.is_unknown()
-                && let Some(keep) = keep_decided(entry, settles, id, &mut decided)
-            {
-                return ControlFlow::Continue(keep);
+            if entry.state.is_unknown() {
+                if settles {
+                    extend(&mut runs, entry.link.into(), id, settles);
+                    return ControlFlow::Continue(false);
+                }
+            } else if let Some(keep) = keep_decided(entry, settles, id, &mut decided) {
+                return ControlFlow::Continue(state_bytes.kept(keep, Giver::Peer, &entry.state));
             }
             if !settles {
-                let next = encoded.get_or_insert_with(stored);
-                if state.is_none() || is_known(&entry.state, next, &mut last_known) {
+                let next = encoded.get_or_insert_with(|| stored(state_bytes));
+                if state.is_none() || is_known(&entry.state, next, &mut last_known, state_bytes) {
                     return ControlFlow::Continue(true);
                 }
-                own_states = own_states.saturating_add(entry.state.both_ends().is_some().into());
-                entry.state.set_receivers(next.clone());
+                entry.state.set_receivers(next.clone(), Giver::Peer, state_bytes);
             }
             extend(&mut runs, entry.link.into(), id, settles);
-            ControlFlow::Continue(!settles)
+            ControlFlow::Continue(state_bytes.kept(!settles, Giver::Peer, &entry.state))
         });
+        for state in last_known.map(|(state, _)| state).into_iter().chain(encoded) {
+            self.state_bytes.free_both(Giver::Peer, &state);
+        }
         // The receiver knows its own details: they are not sent back for each run.
         let answer = if disposition.settled { None } else { answer_to(state, cx) };
         for run in runs.drain(..) {
@@ -290,7 +277,7 @@ impl SessionEndpoint {
         if let Some(decided) = decided {
             self.on_decided(*decided, disposition, cx);
         }
-        self.charge_states(own_states, cx)?;
+        self.charge_states(cx)?;
         let settled = before.saturating_sub(self.outgoing.len());
         if walk.places > settled.saturating_add(FREE_UPDATES) {
             self.check_updates(walk.places.saturating_sub(settled), self.outgoing.count(), cx)?;
@@ -388,17 +375,18 @@ impl SessionEndpoint {
         let max_runs = usize::from(cx.max_events).clamp(1, MAX_RUNS);
         let mut errant = false;
         let mut decided: DecidedRuns = None;
-        let links = &self.links;
+        let (links, state_bytes) = (&self.links, &mut self.state_bytes);
         // 3.4.1: a sender has this state only where it resumes a delivery.
         let state = disposition.state.as_ref().filter(|state| !matches!(state, DeliveryState::Received(_)));
         let terminal = state.is_some_and(DeliveryState::is_terminal);
         // Encoded once for all of them.
         let mut encoded = None;
-        let mut stored = || encoded.get_or_insert_with(|| StoredState::new(state)).clone();
+        let mut stored = |bytes: &mut StateBytes| {
+            encoded.get_or_insert_with(|| StoredState::new(state, Giver::Peer, bytes)).clone()
+        };
         // Shared by all whose receiver has given no state.
         let mut senders_alone = None;
-        let mut own_states = 0_usize;
-        let mut unannounced = Vec::new();
+        let (mut unannounced, keep) = (Vec::new(), !disposition.settled);
         let (deliveries, before) = (incoming.count(), incoming.len());
         let walk = incoming.retain_until(first, last, |id, entry| {
             let link = find(links, entry.link.into());
@@ -419,15 +407,16 @@ impl SessionEndpoint {
                 } else if disposition.settled {
                     DecidedRun::extend(&mut decided, entry.link.into(), id, &entry.state);
                 }
-                return ControlFlow::Continue(!disposition.settled);
+                return ControlFlow::Continue(state_bytes.kept(keep, Giver::Us, &entry.state));
             }
             if terminal && !disposition.settled {
                 if entry.state.is_unknown() {
-                    let shared = senders_alone.get_or_insert_with(|| StoredState::of_sender(stored()));
+                    let shared = senders_alone.get_or_insert_with(|| {
+                        StoredState::of_sender(stored(state_bytes), Giver::Peer, state_bytes)
+                    });
                     entry.state = shared.clone();
                 } else {
-                    entry.state.set_senders(stored());
-                    own_states = own_states.wrapping_add(1);
+                    entry.state.set_senders(stored(state_bytes), Giver::Peer, state_bytes);
                 }
             }
             if is_arriving {
@@ -436,8 +425,10 @@ impl SessionEndpoint {
             } else if disposition.settled || state.is_some() {
                 extend(&mut runs, entry.link.into(), id, disposition.settled);
             }
-            ControlFlow::Continue(!disposition.settled)
+            ControlFlow::Continue(state_bytes.kept(keep, Giver::Us, &entry.state))
         });
+        senders_alone.into_iter().for_each(|state| self.state_bytes.free_both(Giver::Us, &state));
+        encoded.into_iter().for_each(|state| self.state_bytes.free(Giver::Peer, &state));
         let settled = before.saturating_sub(incoming.len());
         for run in runs.drain(..) {
             self.on_run(&run, state, cx);
@@ -456,7 +447,7 @@ impl SessionEndpoint {
                 self.charge_part(before, now, cx)?;
             }
         }
-        self.charge_states(own_states, cx)?;
+        self.charge_states(cx)?;
         if walk.places > settled.saturating_add(FREE_UPDATES) {
             self.check_updates(walk.places.saturating_sub(settled), deliveries, cx)?;
         }

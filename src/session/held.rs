@@ -6,7 +6,9 @@ use super::{
     ColdState, RemoteBegin, SessionEndpoint,
     disposition::PendingDisposition,
     faults::{too_many_states, too_many_unsettled, too_much},
-    stored_state::{STATE_SIZE, StoredState},
+    settlement::has_details,
+    state_bytes::Giver,
+    stored_state::STATE_SIZE,
     unsettled::UnsettledMap,
 };
 use crate::{
@@ -23,12 +25,8 @@ use crate::{
 /// The bytes that an entry of an ordered map takes up beside its own.
 pub(super) const MAP_ENTRY: usize = 16;
 
-/// One part in this many of a session's share may be states, those that have gone with their deliveries included. Beyond it
-/// they are counted again.
+/// One part in this many of a session's share may be states of the peer's, and as much states of ours.
 const MOST_STATES: usize = 4;
-
-/// One part in this many may be states once they have been counted.
-const LEAST_STATES: usize = 8;
 
 impl SessionEndpoint {
     /// Makes room for a delivery that is to arrive unsettled by the fast path, and for more, and charges it. Fails beyond the
@@ -57,14 +55,16 @@ impl SessionEndpoint {
         if self.fits(cx, grow) {
             return self.charge(cx);
         }
-        // The states of deliveries that have gone may be in the way. Otherwise it is the end of the session.
-        self.count_states();
-        if self.fits(cx, grow) { self.charge(cx) } else { too_many_unsettled(cx.limits.max_unsettled) }
+        too_many_unsettled(cx.limits.max_unsettled)
     }
 
     /// Makes room for more unsettled deliveries of ours, and charges it. Returns false, and does nothing, beyond the limit.
     #[cold]
     pub(super) fn grow_outgoing(&mut self, cx: &mut Context) -> bool {
+        // Where the number is the limit, to make room and to take it again would move all of them.
+        if self.outgoing.len() >= cx.limits.max_unsettled && self.orphaned == 0 {
+            return false;
+        }
         // First, so that the growth is charged with nothing else, and fits.
         if self.charge(cx).is_err() {
             return false;
@@ -128,37 +128,42 @@ impl SessionEndpoint {
     #[inline]
     pub(crate) fn charge_if_due(&mut self, cx: &mut Context) {
         let of_incoming = self.incoming.as_ref().is_some_and(UnsettledMap::is_charge_due);
-        if self.outgoing.is_charge_due() || of_incoming || self.state_bytes > 0 {
+        if self.outgoing.is_charge_due() || of_incoming || self.state_bytes.is_used() {
             self.charge_what_is_due(cx);
         }
     }
 
-    /// States are counted as they arrive, and looked at again once no delivery is left that could have one.
     #[cold]
     fn charge_what_is_due(&mut self, cx: &mut Context) {
         let of_incoming = self.incoming.as_ref().is_some_and(UnsettledMap::is_charge_due);
-        if self.outgoing.is_charge_due() || of_incoming || self.unsettled_len() == 0 {
+        if self.outgoing.is_charge_due() || of_incoming || self.state_bytes.is_charge_due() {
             let _ = self.charge(cx);
         }
     }
 
     /// Charges what the session holds. Fails if that is too much, even without the deliveries of links that are gone.
     #[cold]
+    #[inline(never)]
     pub(crate) fn charge(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
-        if self.fits(cx, Self::charge_all) { Ok(()) } else { too_much(cx.limits.max_held_bytes_per_session) }
+        let max = cx.limits.max_held_bytes_per_session;
+        if self.fits(cx, Self::charge_all) {
+            Ok(())
+        } else if self.has_too_many_states(max) {
+            too_many_states(max)
+        } else {
+            too_much(max)
+        }
+    }
+
+    /// True if the states of the peer's take up more than their part of the session's share.
+    fn has_too_many_states(&self, max: usize) -> bool {
+        self.state_bytes.of(Giver::Peer) > max / MOST_STATES
     }
 
     /// Charges what the session holds. Returns true if that is not too much.
     fn charge_all(&mut self, cx: &mut Context) -> bool {
         let max = cx.limits.max_held_bytes_per_session;
-        // States may have gone with their deliveries. Finding out costs a look at all, so once in a while will do.
-        let mut too_many_states = false;
-        if self.state_bytes > 0 && self.unsettled_len() == 0 {
-            self.state_bytes = 0;
-        } else if self.state_bytes > max / MOST_STATES {
-            self.count_states();
-            too_many_states = self.state_bytes > max / LEAST_STATES;
-        }
+        self.state_bytes.on_charge();
         self.outgoing.on_charge();
         if let Some(incoming) = &mut self.incoming {
             incoming.on_charge();
@@ -170,15 +175,27 @@ impl SessionEndpoint {
         if let Some(incoming) = &mut self.incoming {
             incoming.limit_spare(is_short);
         }
-        is_within && now <= max && !too_many_states
+        is_within && now <= max && !self.has_too_many_states(max)
+    }
+
+    /// Returns the bytes of the states that there are.
+    #[cfg(feature = "testing")]
+    fn all_state_bytes(&self) -> usize {
+        let mut seen = alloc::collections::BTreeSet::new();
+        let incoming =
+            self.incoming.iter().flat_map(|incoming| incoming.iter().map(|(_, entry)| &entry.state));
+        let states = self.outgoing.iter().map(|(_, entry)| &entry.state).chain(incoming);
+        states.fold(0, |sum, state| sum.saturating_add(state.distinct_size(&mut seen)))
     }
 
     /// Returns what has been charged for the session, and what it holds. The same if it will be charged again before it is
     /// asked for more.
     #[cfg(feature = "testing")]
     pub(crate) fn charged_and_held(&self) -> (usize, usize) {
+        assert_eq!(self.state_bytes.total(), self.all_state_bytes());
         let is_due = self.outgoing.is_charge_due()
             || self.incoming.as_ref().is_some_and(UnsettledMap::is_charge_due)
+            || self.state_bytes.is_charge_due()
             || !self.is_open();
         (self.charged, if is_due { self.charged } else { self.heap_size() })
     }
@@ -208,7 +225,7 @@ impl SessionEndpoint {
             self.link_bytes,
             self.outgoing.heap_size(),
             self.incoming.as_ref().map_or(0, |incoming| incoming.heap_size()),
-            self.state_bytes,
+            self.state_bytes.total(),
             self.buffered,
             self.pending_dispositions.capacity().saturating_mul(size_of::<PendingDisposition>()),
         ]
@@ -309,101 +326,34 @@ impl SessionEndpoint {
         self.charge(cx)
     }
 
-    /// Charges a state that the peer has given one of our deliveries.
-    pub(super) fn charge_state(&mut self, bytes: usize) {
-        self.state_bytes = self.state_bytes.saturating_add(bytes).saturating_add(STATE_SIZE);
-    }
-
-    fn count_states(&mut self) {
-        let incoming = self.incoming.as_ref().map_or(0, |incoming| incoming.state_bytes());
-        self.state_bytes = self.outgoing.state_bytes().saturating_add(incoming);
-    }
-
-    /// Charges a state of ours that stays until its deliveries are settled. Fails, and changes nothing, if there is no room.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn charge_own_state(
-        &mut self,
-        state: Option<&DeliveryState>,
-        cx: &mut Context,
-    ) -> Result<(), CommandError> {
-        let size = state.map_or(0, |state| to_vec(state).len()).saturating_add(STATE_SIZE);
-        let full = Err(CommandError::LimitReached("max_held_bytes_per_session"));
-        let must_count = self.must_count_states(size, cx);
-        // That costs a look at all, so some deliveries have to come or go after it was in vain.
-        let (deliveries, pushed) = (self.unsettled_len(), self.pushed());
-        if must_count
-            && let Some(last) = self.cold.as_ref().and_then(|cold| cold.full_of_states)
-            && deliveries > last.0
-            && pushed < last.1
-        {
-            return full;
-        }
-        if self.admits_state(size, cx) {
-            return Ok(());
-        }
-        if must_count {
-            let some = deliveries / 8;
-            let pushed = pushed.saturating_add(u64::try_from(some).unwrap_or(u64::MAX));
-            self.cold().full_of_states = Some((deliveries.saturating_sub(some), pushed));
-        }
-        full
-    }
-
-    /// True if with this many bytes more there may be too many states. Some may have gone with their deliveries.
-    fn must_count_states(&self, size: usize, cx: &Context) -> bool {
-        self.state_bytes.saturating_add(size) > cx.limits.max_held_bytes_per_session / MOST_STATES
-    }
-
-    /// Returns the number of deliveries that there have been.
-    fn pushed(&self) -> u64 {
-        let incoming = self.incoming.as_ref().map_or(0, UnsettledMap::pushed);
-        self.outgoing.pushed().wrapping_add(incoming)
-    }
-
-    /// Charges a state in a transfer of the peer's, before it is stored.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn charge_senders_state(
-        &mut self,
-        state: &StoredState,
-        cx: &mut Context,
-    ) -> Result<(), ProtocolError> {
-        // It is stored beside the receiver's.
-        let size = state.encoded_len().saturating_add(STATE_SIZE);
-        if self.admits_state(size, cx) {
-            Ok(())
-        } else {
-            too_many_states(cx.limits.max_held_bytes_per_session)
-        }
-    }
-
-    /// Charges a state of as many bytes if there is room for it. Else returns false, and nothing is changed.
-    fn admits_state(&mut self, size: usize, cx: &mut Context) -> bool {
-        let max = cx.limits.max_held_bytes_per_session;
-        if self.must_count_states(size, cx) {
-            self.count_states();
-            if self.state_bytes.saturating_add(size) > max / LEAST_STATES {
-                return false;
-            }
-        }
-        if !cx.account.has_room_for(size) || self.heap_size().saturating_add(size) > max {
-            return false;
-        }
-        self.state_bytes = self.state_bytes.saturating_add(size);
-        // It fits, as has been seen.
-        let _ = self.charge(cx);
-        true
-    }
-
-    /// Charges as many states of both ends, each of one delivery, if there are any.
+    /// Charges states of the peer's, if there are more than before.
     #[inline]
-    pub(super) fn charge_states(&mut self, count: usize, cx: &mut Context) -> Result<(), ProtocolError> {
-        if count == 0 {
+    pub(super) fn charge_states(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
+        if self.state_bytes.is_charge_due() { self.charge(cx) } else { Ok(()) }
+    }
+
+    /// Fails if there is no room for a state of ours that stays until its deliveries are settled, with the facts of as many
+    /// deliveries that have states of both ends. [`charge`](Self::charge) has to follow once they are stored.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn check_own_state(
+        &self,
+        state: Option<&DeliveryState>,
+        deliveries: usize,
+        cx: &Context,
+    ) -> Result<(), CommandError> {
+        let encoded = state.filter(|state| has_details(Some(state))).map(|state| to_vec(state).len());
+        let facts = deliveries.saturating_mul(STATE_SIZE);
+        let size = facts.saturating_add(encoded.map_or(0, |size| size.saturating_add(STATE_SIZE)));
+        let max = cx.limits.max_held_bytes_per_session;
+        if size == 0
+            || self.state_bytes.of(Giver::Us).saturating_add(size) <= max / MOST_STATES
+                && cx.account.has_room_for(size)
+                && self.heap_size().saturating_add(size) <= max
+        {
             return Ok(());
         }
-        self.state_bytes = self.state_bytes.saturating_add(count.saturating_mul(STATE_SIZE));
-        self.charge(cx)
+        Err(CommandError::LimitReached("max_held_bytes_per_session"))
     }
 
     /// Returns the bytes of incomplete deliveries that may share read buffers.

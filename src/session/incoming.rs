@@ -6,6 +6,7 @@ use super::{
     SessionEndpoint,
     faults::{interrupted, out_of_order, transfer_to_sender, without_number},
     flow::end_drain,
+    state_bytes::Giver,
     stored_state::StoredState,
     unsettled::{UnsettledEntry, UnsettledMap},
 };
@@ -187,18 +188,16 @@ impl SessionEndpoint {
         }
         if let Some(entry) = self.incoming.as_mut().and_then(|incoming| incoming.get_mut(delivery)) {
             if transfer.rcv_settle_mode == Some(ReceiverSettleMode::First) {
-                entry.state.set_settles_first();
+                entry.state.set_settles_first(&mut self.state_bytes);
             }
             // 2.7.5: nothing that follows alters a terminal state.
             if entry.state.at(Role::Sender).is_terminal() {
                 transfer.state = None;
             } else if transfer.state.as_ref().is_some_and(DeliveryState::is_terminal) {
-                let stored = StoredState::new(transfer.state.as_ref());
-                self.charge_senders_state(&stored, cx)?;
-                let entry = self.incoming.as_mut().and_then(|incoming| incoming.get_mut(delivery));
-                if let Some(entry) = entry {
-                    entry.state.set_senders(stored);
-                }
+                let bytes = &mut self.state_bytes;
+                let stored = StoredState::new(transfer.state.as_ref(), Giver::Peer, bytes);
+                entry.state.set_senders(stored, Giver::Peer, bytes);
+                self.charge(cx)?;
                 if is_known
                     && transfer.settled != Some(true)
                     && self.receiver_at(handle).is_some_and(|receiver| receiver.streaming)
@@ -414,7 +413,11 @@ impl SessionEndpoint {
     }
 
     pub(super) fn forget_incoming(&mut self, receiver: ReceiverId, delivery: DeliveryId) -> bool {
-        let was_unsettled = self.incoming.as_mut().is_some_and(|incoming| incoming.remove(delivery));
+        let Some(incoming) = &mut self.incoming else { return false };
+        if let Some(entry) = incoming.get_mut(delivery) {
+            self.state_bytes.free_both(Giver::Us, &entry.state);
+        }
+        let was_unsettled = incoming.remove(delivery);
         if was_unsettled && let Ok(link) = self.link(receiver.into()) {
             link.common.unsettled = link.common.unsettled.saturating_sub(1);
         }

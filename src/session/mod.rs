@@ -15,6 +15,7 @@ mod outgoing;
 mod receive;
 mod remote_begin;
 mod settlement;
+mod state_bytes;
 mod stored_state;
 mod unsettled;
 mod unsettled_delivery;
@@ -34,6 +35,7 @@ use self::{
     link_facts::LinkFacts,
     link_names::LinkNames,
     remote_begin::RemoteBegin,
+    state_bytes::StateBytes,
     unsettled::{UnsettledEntry, UnsettledMap},
     window::Window,
 };
@@ -95,8 +97,8 @@ pub(crate) struct SessionEndpoint {
     parts: u32,
     /// The bytes that links take up by themselves.
     link_bytes: usize,
-    /// The bytes that the peer's states of our deliveries take up at most.
-    state_bytes: usize,
+    /// The bytes that the states of unsettled deliveries take up.
+    state_bytes: StateBytes,
     /// The bytes that the connection's account has been charged.
     charged: usize,
 
@@ -134,9 +136,6 @@ struct ColdState {
     settled_here: Vec<(DeliveryId, DeliveryId)>,
     /// Deliveries that dispositions have left unsettled, but for a few each.
     updates: u64,
-    /// It is in vain to count the states again with more unsettled deliveries than the first, and before as many as the
-    /// second have been there.
-    full_of_states: Option<(usize, u64)>,
     /// Links that are detached but not closed, and how many unsettled deliveries they have.
     suspended: BTreeMap<LinkId, u32>,
     /// Facts about links, of those that have any.
@@ -205,7 +204,7 @@ impl SessionEndpoint {
             buffered: 0,
             parts: 0,
             link_bytes: 0,
-            state_bytes: 0,
+            state_bytes: StateBytes::default(),
             charged: 0,
             pending_dispositions: Vec::new(),
             runs: Vec::new(),

@@ -94,15 +94,7 @@ impl SessionEndpoint {
     fn receive_body(&mut self, kind: Kind, body: &[u8], cx: &mut Context) -> Result<(), ProtocolError> {
         let limits = cx.limits.decode;
         match kind {
-            Kind::Disposition => {
-                let disposition: Disposition = from_slice(body, limits.for_held(body.len()))?;
-                let events = cx.events.len();
-                let handled = self.on_disposition(&disposition, cx);
-                match disposition.state {
-                    None | Some(DeliveryState::Accepted(_) | DeliveryState::Released(_)) => handled,
-                    Some(state) => handled.and(self.charge_details(&state, events, body.len(), cx)),
-                }
-            }
+            Kind::Disposition => self.receive_disposition(body, cx),
             Kind::Flow => self.on_flow(&from_slice(body, limits)?, cx),
             Kind::Attach => {
                 let attach = AttachRef::check(body, limits)?;
@@ -116,6 +108,17 @@ impl SessionEndpoint {
                 })
             }
             _ => Ok(check_body(body, limits)?),
+        }
+    }
+
+    #[inline(never)]
+    fn receive_disposition(&mut self, body: &[u8], cx: &mut Context) -> Result<(), ProtocolError> {
+        let disposition: Disposition = from_slice(body, cx.limits.decode.for_held(body.len()))?;
+        let events = cx.events.len();
+        let handled = self.on_disposition(&disposition, cx);
+        match disposition.state {
+            None | Some(DeliveryState::Accepted(_) | DeliveryState::Released(_)) => handled,
+            Some(state) => handled.and(self.charge_details(&state, events, cx)),
         }
     }
 
@@ -133,11 +136,9 @@ impl SessionEndpoint {
         &mut self,
         state: &DeliveryState,
         events: usize,
-        size: usize,
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         cx.charge_event(events, state.heap_size());
-        self.charge_state(size);
         self.charge(cx)
     }
 

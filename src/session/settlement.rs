@@ -6,6 +6,7 @@ use super::{
     ColdState, SessionEndpoint, check_staying,
     disposition::{extend, follows},
     find_mut,
+    state_bytes::Giver,
     stored_state::StoredState,
 };
 use crate::{
@@ -45,8 +46,11 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let state = fitting(state, cx)?;
-        if settle != Some(true) && has_details(state.as_ref()) && !self.settles_at_once(id, settle) {
-            self.charge_own_state(state.as_ref(), cx)?;
+        let is_kept =
+            settle != Some(true) && has_details(state.as_ref()) && !self.settles_at_once(id, settle);
+        if is_kept {
+            // With a state of the sender's.
+            self.check_own_state(state.as_ref(), 1, cx)?;
         }
         let link = find_mut(&mut self.links, id.into())?;
         check_staying(link, self.state)?;
@@ -59,6 +63,7 @@ impl SessionEndpoint {
         let settled = settle.unwrap_or(receiver.rcv_mode == ReceiverSettleMode::First);
         let has_parts = receiver.has_parts();
         let incoming = self.incoming.as_mut().ok_or(CommandError::UnknownId)?;
+        let state_bytes = &mut self.state_bytes;
         let changed = incoming.update(delivery, |entry| {
             if entry.link != id {
                 return (true, Change::Strange);
@@ -67,7 +72,7 @@ impl SessionEndpoint {
                 return (true, Change::Known);
             }
             if !settled {
-                entry.state = StoredState::new(state.as_ref());
+                entry.state = StoredState::new(state.as_ref(), Giver::Us, state_bytes);
             }
             (!settled, Change::Done)
         });
@@ -90,6 +95,10 @@ impl SessionEndpoint {
         }
         if settled {
             link.common.unsettled = link.common.unsettled.saturating_sub(1);
+        }
+        if is_kept {
+            // There is room, as has been seen.
+            let _ = self.charge(cx);
         }
         if has_parts && is_final(settled, state.as_ref()) && self.finish_unread(id, (delivery, delivery), cx)
         {
@@ -122,12 +131,16 @@ impl SessionEndpoint {
         let first = self.link(id.into())?.receiver()?.rcv_mode == ReceiverSettleMode::First;
         let entry = self.incoming.as_mut().and_then(|incoming| incoming.get_mut(delivery));
         let entry = entry.ok_or(CommandError::UnknownId)?;
-        let known = entry.state.at(Role::Receiver).clone();
-        let theirs = entry.state.at(Role::Sender).clone();
+        let [known, theirs] = [Role::Receiver, Role::Sender].map(|role| entry.state.at(role));
         known.check_change(state.as_ref())?;
+        let answer = state.clone().or_else(|| outcome_to_confirm(known, theirs, cx));
         let settled = settle.unwrap_or(first || entry.state.settles_first());
         if !settled && state.is_some() {
-            entry.state.set_receivers(StoredState::new(state.as_ref()));
+            let bytes = &mut self.state_bytes;
+            let next = StoredState::new(state.as_ref(), Giver::Us, bytes);
+            entry.state.set_receivers(next, Giver::Us, bytes);
+            // There is room, as has been seen.
+            let _ = self.charge(cx);
         }
         if settled {
             self.forget_incoming(id, delivery);
@@ -135,8 +148,7 @@ impl SessionEndpoint {
         if is_final(settled, state.as_ref()) && self.finish_unread(id, (delivery, delivery), cx) {
             return Ok(());
         }
-        let state = state.or_else(|| outcome_to_confirm(&known, &theirs, cx));
-        self.add_disposition(Role::Receiver, (delivery, delivery), settled, state);
+        self.add_disposition(Role::Receiver, (delivery, delivery), settled, answer);
         Ok(())
     }
 
@@ -169,9 +181,6 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let state = fitting(state, cx)?;
-        if !settled && has_details(state.as_ref()) {
-            self.charge_own_state(state.as_ref(), cx)?;
-        }
         let link = self.staying_link(id.into())?;
         let receiver = link.receiver()?;
         let finishes = receiver.has_parts() && is_final(settled, state.as_ref());
@@ -186,12 +195,13 @@ impl SessionEndpoint {
             return Err(CommandError::UnknownId);
         }
         let mut allowed = Ok(());
-        let (mut of_link, mut of_others) = (false, false);
+        let (mut of_link, mut of_others, mut of_both) = (false, false, 0_usize);
         incoming.retain_range(first.number().into(), last.number().into(), |delivery, entry| {
             if entry.link != id || Some(delivery) == arriving {
                 of_others = true;
             } else if allowed.is_ok() {
                 of_link = true;
+                of_both = of_both.saturating_add(entry.state.both_ends().is_some().into());
                 allowed = entry.state.at(Role::Receiver).check_change(state.as_ref());
             }
             true
@@ -207,28 +217,34 @@ impl SessionEndpoint {
         if !settled && state.is_none() {
             return Ok(());
         }
+        if !settled {
+            self.check_own_state(state.as_ref(), of_both, cx)?;
+        }
         if finishes && arriving.is_none() {
             self.finish_unread(id, (first, last), cx);
         }
+        let state_bytes = &mut self.state_bytes;
         let Some(incoming) = self.incoming.as_mut().filter(|_| of_link) else { return Ok(()) };
         let mut runs = core::mem::take(&mut self.runs);
-        let stored = StoredState::new(state.as_ref());
+        let stored = StoredState::new(state.as_ref(), Giver::Us, state_bytes);
         let mut decided = Vec::new();
         incoming.retain_range(first.number().into(), last.number().into(), |delivery, entry| {
             if entry.link != id || Some(delivery) == arriving {
                 return true;
             }
             if state.is_some() {
-                entry.state.set_receivers(stored.clone());
+                entry.state.set_receivers(stored.clone(), Giver::Us, state_bytes);
             } else if let [known, theirs] = [Role::Receiver, Role::Sender].map(|role| entry.state.at(role))
                 && (known.is_terminal() || theirs.is_terminal())
             {
                 decided.push((delivery, known.clone(), theirs.clone()));
+                state_bytes.free_both(Giver::Us, &entry.state);
                 return false;
             }
             extend(&mut runs, id.into(), delivery, settled);
-            !settled
+            state_bytes.kept(!settled, Giver::Us, &entry.state)
         });
+        state_bytes.free(Giver::Us, &stored);
         for run in runs.drain(..) {
             if settled {
                 self.count_settled(id.into(), run.first, run.last);
@@ -237,10 +253,14 @@ impl SessionEndpoint {
             self.add_disposition_with(Role::Receiver, range, settled, state.clone(), batchable);
         }
         self.runs = runs;
+        // There is room, as has been seen.
+        let _ = self.charge_states(cx);
         for (delivery, known, theirs) in decided {
             self.count_settled(id.into(), delivery, delivery);
             let state = outcome_to_confirm(&known, &theirs, cx);
             self.add_disposition_with(Role::Receiver, (delivery, delivery), true, state, batchable);
+            self.state_bytes.free(Giver::Us, &known);
+            self.state_bytes.free(Giver::Peer, &theirs);
         }
         Ok(())
     }
@@ -283,9 +303,6 @@ impl SessionEndpoint {
         check_senders(state.as_ref())?;
         let state = fitting(state, cx)?;
         let terminal = state.as_ref().is_some_and(DeliveryState::is_terminal);
-        if !settled && terminal && has_details(state.as_ref()) {
-            self.charge_own_state(state.as_ref(), cx)?;
-        }
         let link = self.staying_link(id.into())?;
         check_declared(&link.common, state.as_ref(), cx)?;
         let sender = link.sender()?;
@@ -297,10 +314,11 @@ impl SessionEndpoint {
             return Err(CommandError::UnknownId);
         }
         let (first, last) = (first.number().into(), last.number().into());
-        let (mut allowed, mut found) = (Ok(()), false);
+        let (mut allowed, mut found, mut of_both) = (Ok(()), false, 0_usize);
         self.outgoing.retain_range(first, last, |_, entry| {
             if entry.link == id && allowed.is_ok() {
                 found = true;
+                of_both = of_both.saturating_add((!entry.state.is_unknown()).into());
                 allowed = entry.state.at(Role::Sender).check_change(state.as_ref());
             }
             true
@@ -309,10 +327,14 @@ impl SessionEndpoint {
         if !found {
             return Err(CommandError::UnknownId);
         }
+        if !settled && terminal {
+            // One more is shared by all whose receiver has given no state.
+            self.check_own_state(state.as_ref(), of_both.saturating_add(1), cx)?;
+        }
         let mut runs = core::mem::take(&mut self.runs);
-        let stored = StoredState::new(state.as_ref());
-        // Shared by all whose receiver has given no state.
-        let senders_alone = StoredState::of_sender(stored.clone());
+        let state_bytes = &mut self.state_bytes;
+        let stored = StoredState::new(state.as_ref(), Giver::Us, state_bytes);
+        let senders_alone = StoredState::of_sender(stored.clone(), Giver::Us, state_bytes);
         let mut decided = Vec::new();
         self.outgoing.retain_range(first, last, |delivery, entry| {
             if entry.link != id {
@@ -329,11 +351,14 @@ impl SessionEndpoint {
             if terminal && entry.state.is_unknown() {
                 entry.state = senders_alone.clone();
             } else if terminal {
-                entry.state.set_senders(stored.clone());
+                entry.state.set_senders(stored.clone(), Giver::Us, state_bytes);
             }
             extend(&mut runs, id.into(), delivery, settled);
-            !settled
+            state_bytes.kept(!settled, Giver::Peer, &entry.state)
         });
+        state_bytes.free_both(Giver::Peer, &senders_alone);
+        drop(senders_alone);
+        state_bytes.free(Giver::Us, &stored);
         for run in runs.drain(..) {
             if settled {
                 self.count_settled(id.into(), run.first, run.last);
@@ -341,10 +366,13 @@ impl SessionEndpoint {
             self.add_disposition(Role::Sender, (run.first, run.last), settled, state.clone());
         }
         self.runs = runs;
+        // There is room, as has been seen.
+        let _ = self.charge_states(cx);
         for (delivery, known) in decided {
             self.count_settled(id.into(), delivery, delivery);
             let state = outcome_to_confirm(known.at(Role::Sender), known.at(Role::Receiver), cx);
             self.add_disposition(Role::Sender, (delivery, delivery), true, state);
+            self.state_bytes.free_both(Giver::Peer, &known);
         }
         Ok(())
     }
@@ -398,7 +426,7 @@ fn remember_range(ranges: &mut Vec<(DeliveryId, DeliveryId)>, range: (DeliveryId
 
 /// True if the state is one that is stored in an allocation of its own.
 #[inline]
-fn has_details(state: Option<&DeliveryState>) -> bool {
+pub(super) fn has_details(state: Option<&DeliveryState>) -> bool {
     !matches!(state, None | Some(DeliveryState::Accepted(_) | DeliveryState::Released(_)))
 }
 

@@ -2,6 +2,7 @@
 
 use alloc::{collections::BTreeMap, sync::Arc};
 
+use super::state_bytes::{Giver, StateBytes};
 use crate::{
     codec::{DecodeLimits, Encoded, to_vec},
     error::CommandError,
@@ -37,8 +38,8 @@ pub(crate) enum OtherState {
 /// Facts about a delivery at both ends, where they are more than the receiver's state.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct BothEnds {
-    receivers: StoredState,
-    senders: StoredState,
+    pub(super) receivers: StoredState,
+    pub(super) senders: StoredState,
     /// The receiver settles with its outcome, though the link's mode is second (2.7.5 `rcv-settle-mode`).
     settles_first: bool,
 }
@@ -68,8 +69,8 @@ impl StoredState {
         matches!((self, other), (Self::Other(one), Self::Other(other)) if Arc::ptr_eq(one, other))
     }
 
-    /// Returns the bytes of its encoding, if it has one.
-    pub(super) fn encoded_len(&self) -> usize {
+    /// Returns the bytes of the heap that it takes up.
+    pub(super) fn heap_size(&self) -> usize {
         match self {
             Self::Other(other) => other.heap_size(),
             _ => 0,
@@ -91,46 +92,87 @@ impl StoredState {
         self.both_ends().is_some_and(|both| both.settles_first)
     }
 
-    /// Replaces the receiver's state. [`may_become`](Self::may_become) has been asked.
-    #[inline]
-    pub(crate) fn set_receivers(&mut self, state: Self) {
+    /// True if nobody shares it, and it takes up memory.
+    pub(super) fn is_last(&self) -> bool {
+        matches!(self, Self::Other(other) if Arc::strong_count(other) == 1)
+    }
+
+    /// Returns the bytes of the heap that it takes up beside those `seen`, by their addresses.
+    #[cfg(feature = "testing")]
+    pub(super) fn distinct_size(&self, seen: &mut alloc::collections::BTreeSet<usize>) -> usize {
+        let Self::Other(other) = self else { return 0 };
+        if !seen.insert(Arc::as_ptr(other).addr()) {
+            return 0;
+        }
+        let parts = self.both_ends().map(|both| [&both.receivers, &both.senders]);
+        let parts = parts.into_iter().flatten();
+        parts.fold(other.heap_size(), |sum, part| sum.saturating_add(part.distinct_size(seen)))
+    }
+
+    /// Replaces the state of the receiver, which is the `receiver`'s. [`may_become`](Self::may_become) has been asked.
+    #[inline(never)]
+    pub(crate) fn set_receivers(&mut self, state: Self, receiver: Giver, bytes: &mut StateBytes) {
         if self.both_ends().is_some() {
-            self.set_of_both(|both| both.receivers = state);
+            self.set_of_both(bytes, |both, bytes| {
+                bytes.free(receiver, &both.receivers);
+                both.receivers = state;
+            });
         } else {
+            bytes.free(receiver, self);
             *self = state;
         }
     }
 
     /// Returns the state of a delivery of which only the sender has given its own.
-    pub(crate) fn of_sender(state: Self) -> Self {
+    pub(crate) fn of_sender(state: Self, sender: Giver, bytes: &mut StateBytes) -> Self {
         let mut this = Self::Unknown;
-        this.set_senders(state);
+        this.set_senders(state, sender, bytes);
         this
     }
 
-    /// Replaces the sender's state, as [`set_receivers`](Self::set_receivers) does.
-    pub(crate) fn set_senders(&mut self, state: Self) {
-        self.set_of_both(|both| both.senders = state);
+    /// Replaces the state of the sender, which is the `sender`'s, as [`set_receivers`](Self::set_receivers) does.
+    pub(crate) fn set_senders(&mut self, state: Self, sender: Giver, bytes: &mut StateBytes) {
+        self.set_of_both(bytes, |both, bytes| {
+            bytes.free(sender, &both.senders);
+            both.senders = state;
+        });
     }
 
     /// Notes that the receiver settles with its outcome.
-    pub(crate) fn set_settles_first(&mut self) {
-        self.set_of_both(|both| both.settles_first = true);
+    pub(crate) fn set_settles_first(&mut self, bytes: &mut StateBytes) {
+        self.set_of_both(bytes, |both, _| both.settles_first = true);
     }
 
     #[cold]
     #[inline(never)]
-    fn set_of_both(&mut self, change: impl FnOnce(&mut BothEnds)) {
+    fn set_of_both(&mut self, bytes: &mut StateBytes, change: impl FnOnce(&mut BothEnds, &mut StateBytes)) {
+        if let Self::Other(other) = self
+            && let Some(OtherState::OfBoth(both)) = Arc::get_mut(other)
+        {
+            return change(both, bytes);
+        }
+        // A copy of what others share.
         let only_receivers = || BothEnds { receivers: self.clone(), ..BothEnds::default() };
         let mut both = self.both_ends().cloned().unwrap_or_else(only_receivers);
-        change(&mut both);
+        change(&mut both, bytes);
+        bytes.add_facts();
         *self = Self::Other(Arc::new(OtherState::OfBoth(both)));
     }
 }
 
 /// The state of one end.
 impl StoredState {
-    pub(crate) fn new(state: Option<&DeliveryState>) -> Self {
+    /// Stores a state, and counts it.
+    #[inline(never)]
+    pub(crate) fn new(state: Option<&DeliveryState>, giver: Giver, bytes: &mut StateBytes) -> Self {
+        let stored = Self::uncounted(state);
+        if stored.is_last() {
+            bytes.add(giver, stored.heap_size());
+        }
+        stored
+    }
+
+    fn uncounted(state: Option<&DeliveryState>) -> Self {
         match state {
             None => Self::Unknown,
             Some(DeliveryState::Accepted(_)) => Self::Accepted,
@@ -158,7 +200,7 @@ impl StoredState {
     // Cold: a terminal state is mostly the first and the last.
     #[cold]
     fn differs(&self, next: &DeliveryState) -> bool {
-        Self::new(Some(next)) != *self
+        Self::uncounted(Some(next)) != *self
     }
 
     /// True if the end that has this state may have the next, or be silent about its state: a terminal state is the
@@ -186,6 +228,30 @@ impl StoredState {
                 OtherState::OfBoth(both) => both.receivers.is_terminal(),
             },
         }
+    }
+}
+
+/// True if the receiver's state is known to be this one. `last` is the answer for the state looked at before, which is
+/// mostly shared.
+pub(super) fn is_known(
+    known: &StoredState,
+    next: &StoredState,
+    last: &mut Option<(StoredState, bool)>,
+    bytes: &mut StateBytes,
+) -> bool {
+    match known {
+        StoredState::Unknown => false,
+        StoredState::Accepted | StoredState::Released => known == next,
+        StoredState::Other(_) => match last {
+            Some((state, answer)) if state.is_same(known) => *answer,
+            _ => {
+                let answer = known.at(Role::Receiver) == next;
+                if let Some((state, _)) = last.replace((known.clone(), answer)) {
+                    bytes.free_both(Giver::Peer, &state);
+                }
+                answer
+            }
+        },
     }
 }
 
@@ -226,7 +292,7 @@ impl StateDecoder {
 pub(super) const STATE_SIZE: usize = size_of::<OtherState>() + 64;
 
 impl OtherState {
-    pub(super) fn heap_size(&self) -> usize {
+    fn heap_size(&self) -> usize {
         let encoded = match self {
             Self::Encoded { encoded, .. } => encoded.len(),
             Self::OfBoth(_) => 0,

@@ -2,14 +2,13 @@
 
 mod old;
 
-use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
+use alloc::{boxed::Box, collections::VecDeque};
 use core::ops::ControlFlow;
 
 use self::old::OldDeliveries;
-use super::stored_state::{STATE_SIZE, StoredState};
+use super::stored_state::StoredState;
 use crate::{
     ids::DeliveryId,
-    spec::definitions::Role,
     types::{DeliveryNumber, DeliveryTag},
 };
 
@@ -206,11 +205,6 @@ impl<T> UnsettledMap<T> {
     /// Returns the number of the next delivery.
     pub(crate) fn next_number(&self) -> DeliveryNumber {
         number(self.next)
-    }
-
-    /// Returns a count of deliveries, which each new one raises.
-    pub(crate) fn pushed(&self) -> u64 {
-        self.next
     }
 
     /// Returns the id of the next delivery.
@@ -516,33 +510,6 @@ impl<T> UnsettledMap<T> {
         };
         let position = (turn << 32) | u64::from(id.number());
         (position < self.next).then_some(position)
-    }
-}
-
-impl<L> UnsettledMap<UnsettledEntry<L>> {
-    /// Returns the bytes of the heap that states take up. Neighbours mostly share one.
-    #[cold]
-    pub(crate) fn state_bytes(&self) -> usize {
-        let (mut last, mut last_own) = ([core::ptr::null(); 2], core::ptr::null());
-        self.iter().fold(0, |sum, (_, entry)| {
-            let own = match entry.state.both_ends().map(core::ptr::from_ref) {
-                Some(both) if both != last_own => {
-                    last_own = both;
-                    STATE_SIZE
-                }
-                _ => 0,
-            };
-            [Role::Receiver, Role::Sender].iter().zip(&mut last).fold(
-                sum.saturating_add(own),
-                |sum, (role, last)| match entry.state.at(*role) {
-                    StoredState::Other(state) if Arc::as_ptr(state) != *last => {
-                        *last = Arc::as_ptr(state);
-                        sum.saturating_add(state.heap_size())
-                    }
-                    _ => sum,
-                },
-            )
-        })
     }
 }
 

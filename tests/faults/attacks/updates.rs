@@ -1,7 +1,7 @@
 //! Dispositions that leave the deliveries unsettled which they name.
 
 use amqp_proto::{
-    ConnectionConfig, Event, Limits, LinkId, SendOptions, SenderConfig,
+    CommandError, ConnectionConfig, Event, Limits, LinkId, SendOptions, SenderConfig, SenderId,
     spec::{
         definitions::Role,
         delivery_state::{DeliveryState, Received},
@@ -18,6 +18,11 @@ const COUNT: u32 = 1000;
 
 /// A server that has sent as many deliveries on a link that leaves it to the application to settle them.
 fn sent(count: u32, limits: Limits) -> Fed {
+    sending(count, limits).0
+}
+
+/// As [`sent`], with the link, which may send as many again.
+fn sending(count: u32, limits: Limits) -> (Fed, SenderId) {
     let mut fed = Fed::server_with(ConnectionConfig::server("s").limits(limits));
     fed.feed_bytes(&attach(0, 0, Role::Receiver, "r", None));
     let sender = fed.sender_asked_for();
@@ -29,7 +34,7 @@ fn sent(count: u32, limits: Limits) -> Fed {
             incoming_window: u32::MAX,
             handle: Some(Handle::new(0)),
             delivery_count: Some(0.into()),
-            link_credit: Some(count),
+            link_credit: Some(2 * count),
             ..frames::flow()
         },
     ));
@@ -38,7 +43,7 @@ fn sent(count: u32, limits: Limits) -> Fed {
         fed.write();
     }
     fed.events();
-    fed
+    (fed, sender)
 }
 
 fn named(last: u32, settled: bool, state: Option<DeliveryState>) -> Vec<u8> {
@@ -110,6 +115,24 @@ fn fb6j_settlements_for_a_closed_link_have_the_same_bound() {
     let (times, failed) = times_fed(&mut fed, |_| named(COUNT - 1, true, Some(DeliveryState::ACCEPTED)));
     assert_eq!(times, 64 * COUNT / (COUNT - 64));
     assert!(failed.unwrap().contains("max_updates_per_delivery"));
+}
+
+/// At the limit each settlement of one message had all others copied, twice.
+#[test]
+fn fb6s_a_message_that_is_one_too_many_moves_no_others() {
+    let (mut fed, sender) = sending(COUNT, Limits::default().max_unsettled(COUNT as usize));
+    for tag in COUNT..2 * COUNT - 1 {
+        // The oldest last.
+        fed.feed_bytes(&frames::frame(0, &frames::accepted(2 * COUNT - 1 - tag, None)));
+        fed.events();
+        fed.connection.sender(sender).unwrap().send(tag, b"x".as_slice()).unwrap();
+        fed.write();
+        let moved = allocation_counter::measure(|| {
+            let refused = fed.connection.sender(sender).unwrap().send(tag, b"x".as_slice());
+            assert_eq!(refused, Err(CommandError::TooManyUnsettled));
+        });
+        assert!(moved.bytes_total < 1000, "{tag}: {moved:?}");
+    }
 }
 
 /// Each looked at the place of every delivery that it named, without end.

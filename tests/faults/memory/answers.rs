@@ -256,6 +256,38 @@ fn fb2t_outcomes_of_ours_that_the_peer_does_not_settle_have_a_bound() {
     assert!(rejected > 50, "{rejected}");
 }
 
+/// Such outcomes took up the part of the peer's states, so that the peer's settlements ended the session; and what had been
+/// refused once was refused for good.
+#[test]
+fn fb2x_outcomes_of_ours_leave_the_peer_its_part_and_have_room_again_once_they_are_settled() {
+    const COUNT: u32 = 300;
+    let limits = Limits::default().max_held_bytes(1 << 20).max_held_bytes_per_session(512 << 10);
+    let second = ReceiverConfig::new().rcv_settle_mode(ReceiverSettleMode::Second);
+    let (mut fed, receiver) = receiving(limits, second);
+    let error = || Some(AmqpError::described(ErrorCondition::NotAllowed, "w".repeat(3000)));
+    let ids: Vec<_> = (0..COUNT).map(|number| deliver(&mut fed, number, 0).unwrap()).collect();
+    let (mut rejected, mut settled) = (0, 0);
+    while settled < COUNT {
+        while rejected < COUNT {
+            let id = ids[rejected as usize];
+            match fed.connection.receiver(receiver).unwrap().reject(id, error()) {
+                Ok(()) => rejected += 1,
+                Err(error) => {
+                    assert_eq!(error, CommandError::LimitReached("max_held_bytes_per_session"));
+                    break;
+                }
+            }
+        }
+        assert!(rejected > settled, "{settled} are settled");
+        fed.write();
+        let state = Some(Rejected { error: error() }.into());
+        let settlement = Disposition { role: Role::Sender, state, ..frames::accepted(settled, None) };
+        fed.feed_bytes(&frames::frame(0, &settlement));
+        assert_eq!(fed.names(), ["DELIVERY_SETTLED"], "{rejected} rejected, {settled} settled");
+        settled += 1;
+    }
+}
+
 #[test]
 fn fb2u_outcomes_of_a_sender_that_the_peer_does_not_settle_have_a_bound() {
     let share = 512 << 10;
