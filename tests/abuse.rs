@@ -521,14 +521,18 @@ fn client_that_never_opens_times_out() {
     assert_eq!(names(&bench.events()), ["CONNECTION_ERROR"]);
 }
 
+/// A link whose sender may have as many bytes in its outbox.
+fn linked_beside(max_outbox_bytes: usize) -> Linked {
+    let limits = Limits::default().max_outbox_bytes(max_outbox_bytes);
+    let pair = Pair::new(ConnectionConfig::client("c").limits(limits), server()).opened();
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+    Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), theirs)
+}
+
 /// A stream whose last piece has found no room is told when there is.
 #[test]
 fn stream_without_room_gets_sender_ready_once_there_is_some() {
-    let limits = Limits::default().max_outbox_bytes(1000);
-    let pair = Pair::new(ConnectionConfig::client("c").limits(limits), server()).opened();
-    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
-    let Linked { mut pair, sender, .. } =
-        Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), theirs);
+    let Linked { mut pair, sender, .. } = linked_beside(1000);
     let mut link = pair.client.sender(sender).unwrap();
     let delivery = link.send_streaming(1_u32, &SendOptions::new()).unwrap();
     link.write(delivery, vec![7; 2000]).unwrap();
@@ -544,11 +548,7 @@ fn stream_without_room_gets_sender_ready_once_there_is_some() {
 #[test]
 fn stream_without_room_that_ends_gets_sender_ready_for_the_next_message() {
     for aborts in [true, false] {
-        let limits = Limits::default().max_outbox_bytes(600);
-        let pair = Pair::new(ConnectionConfig::client("c").limits(limits), server()).opened();
-        let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
-        let Linked { mut pair, sender, .. } =
-            Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), theirs);
+        let Linked { mut pair, sender, .. } = linked_beside(600);
         let mut link = pair.client.sender(sender).unwrap();
         let delivery = link.send_streaming(1_u32, &SendOptions::new()).unwrap();
         while link.write(delivery, vec![7; 300]).is_ok() {}
@@ -562,11 +562,7 @@ fn stream_without_room_that_ends_gets_sender_ready_for_the_next_message() {
 /// Each took a piece however full the outbox was.
 #[test]
 fn streams_on_many_links_have_the_outbox_between_them() {
-    let limits = Limits::default().max_outbox_bytes(10_000);
-    let pair = Pair::new(ConnectionConfig::client("c").limits(limits), server()).opened();
-    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
-    let Linked { mut pair, session, sender, .. } =
-        Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), theirs);
+    let Linked { mut pair, session, sender, .. } = linked_beside(10_000);
     let mut senders = vec![sender];
     for _ in 0..30 {
         senders.push(pair.client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap());
