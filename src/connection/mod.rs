@@ -368,9 +368,16 @@ impl Connection {
         if self.cx.outbox_full() || self.cx.close_pending || self.is_write_closed() {
             return;
         }
-        while let Some(channel) = self.cx.blocked_senders.pop() {
-            if let Some((session, cx)) = self.session_on(channel) {
-                session.wake_senders(cx);
+        // A few at a time: the first may use all the room that there is.
+        for _ in 0..self.cx.blocked_senders.len() {
+            let Some(channel) = self.cx.blocked_senders.pop() else { break };
+            if let Some((session, cx)) = self.session_on(channel)
+                && session.wake_few_senders(cx)
+            {
+                cx.blocked_senders.push(channel);
+            }
+            if !self.cx.events.is_empty() {
+                break;
             }
         }
         self.cx.blocked_senders.free_spare();

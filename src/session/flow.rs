@@ -18,6 +18,9 @@ use crate::{
     types::{Fields, Handle, TransferNumber, Value},
 };
 
+/// Links that room in the outbox is announced to at a time.
+const FEW_SENDERS: usize = 4;
+
 impl SessionEndpoint {
     pub(super) fn on_flow(&mut self, flow: &Flow, cx: &mut Context) -> Result<(), ProtocolError> {
         let known = match flow.next_incoming_id {
@@ -322,6 +325,15 @@ impl SessionEndpoint {
 
     /// Raises the `SENDER_READY` events that are owed and due.
     pub(crate) fn wake_senders(&mut self, cx: &mut Context) {
+        let _ = self.wake_some_senders(usize::MAX, cx);
+    }
+
+    /// As [`wake_senders`](Self::wake_senders), for a few links. Returns true if there may be more.
+    pub(crate) fn wake_few_senders(&mut self, cx: &mut Context) -> bool {
+        self.wake_some_senders(FEW_SENDERS, cx)
+    }
+
+    fn wake_some_senders(&mut self, most: usize, cx: &mut Context) -> bool {
         if self.ready_checks.is_empty()
             || self.end_pending
             || !self.can_write()
@@ -329,7 +341,7 @@ impl SessionEndpoint {
             || self.window.remote_incoming_window == 0
             || cx.outbox_full()
         {
-            return;
+            return false;
         }
         // As `send` finds out.
         let is_too_far = self.outgoing.is_too_far() && !self.drops_oldest();
@@ -339,8 +351,12 @@ impl SessionEndpoint {
             cx.account.await_room(self.outgoing.needed());
             cx.senders_without_memory.push(self.channel);
         }
+        let before = cx.events.len();
         for _ in 0..self.ready_checks.len() {
-            let Some(handle) = self.ready_checks.pop() else { return };
+            if cx.events.len().saturating_sub(before) >= most {
+                return true;
+            }
+            let Some(handle) = self.ready_checks.pop() else { break };
             let Some(Link { common, kind: LinkKind::Sender(sender) }) = self.links.get_mut(handle) else {
                 continue;
             };
@@ -357,6 +373,7 @@ impl SessionEndpoint {
                 cx.event(Event::SenderReady { sender: id });
             }
         }
+        false
     }
 }
 

@@ -337,20 +337,21 @@ impl SessionEndpoint {
     #[cold]
     #[inline(never)]
     pub(super) fn check_own_state(
-        &self,
+        &mut self,
         state: Option<&DeliveryState>,
         deliveries: usize,
-        cx: &Context,
+        cx: &mut Context,
     ) -> Result<(), CommandError> {
         let encoded = state.filter(|state| has_details(Some(state))).map(|state| to_vec(state).len());
         let facts = deliveries.saturating_mul(STATE_SIZE);
         let size = facts.saturating_add(encoded.map_or(0, |size| size.saturating_add(STATE_SIZE)));
-        let max = cx.limits.max_held_bytes_per_session;
-        if size == 0
-            || self.state_bytes.of(Giver::Us).saturating_add(size) <= max / MOST_STATES
+        let has_room = |this: &mut Self, cx: &mut Context| {
+            let max = cx.limits.max_held_bytes_per_session;
+            this.state_bytes.of(Giver::Us).saturating_add(size) <= max / MOST_STATES
                 && cx.account.has_room_for(size)
-                && self.heap_size().saturating_add(size) <= max
-        {
+                && this.heap_size().saturating_add(size) <= max
+        };
+        if size == 0 || self.fits(cx, has_room) {
             return Ok(());
         }
         Err(CommandError::LimitReached("max_held_bytes_per_session"))

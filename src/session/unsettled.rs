@@ -127,7 +127,7 @@ impl<T> UnsettledMap<T> {
     /// Returns the bytes of the heap that the deliveries take up, without their states.
     pub(crate) fn heap_size(&self) -> usize {
         let ring = self.ring.capacity().saturating_mul(size_of::<Option<T>>());
-        ring.saturating_add(self.old.as_ref().map_or(0, |old| old.heap_size()))
+        ring.saturating_add(self.old_size())
     }
 
     #[cfg(test)]
@@ -142,26 +142,53 @@ impl<T> UnsettledMap<T> {
     }
 
     /// Makes room for more deliveries, to be charged by [`heap_size`](Self::heap_size) at once. Returns false if there are
-    /// `max` unsettled ones, or if twice the room takes up more than `left` bytes. Grows in small steps if it takes up more
-    /// than `at_once`.
+    /// `max` unsettled ones, or if it takes up more than `left` bytes. Grows in small steps if twice the room takes up more
+    /// than `at_once`. If it takes up more than `left`, the oldest move out of a ring that is half empty.
     #[cold]
     pub(crate) fn grow(&mut self, max: usize, left: usize, at_once: usize) -> bool {
         if !self.can_grow(max, left) {
             return false;
         }
-        let more = max.saturating_sub(self.len());
-        self.max_in_ring = u32::try_from(self.in_ring().saturating_add(more)).unwrap_or(u32::MAX);
-        if self.ring.len() == self.ring.capacity() {
-            let (double, bytes) = self.growth();
+        let (double, bytes) = self.growth();
+        if self.ring.len() < self.ring.capacity() {
+            // There is a place.
+        } else if bytes <= left {
             let more = if bytes > at_once { (double / 8).max(MIN_GROWTH) } else { double };
             self.ring.reserve_exact(more);
+        } else {
+            (0..self.step()).for_each(|_| self.move_first());
         }
+        let more = max.saturating_sub(self.len());
+        self.max_in_ring = u32::try_from(self.in_ring().saturating_add(more)).unwrap_or(u32::MAX);
         true
+    }
+
+    /// Returns the number of the oldest places that a ring moves out if it cannot grow.
+    fn step(&self) -> usize {
+        (self.ring.len() / 8).max(1)
+    }
+
+    /// Returns the bytes that it takes to move them, at most. Only where hardly half of the places are taken: from a ring that
+    /// is full, it would move each of the deliveries that come.
+    fn cost_of_step(&self) -> usize {
+        if self.in_ring() > self.ring.len() / 2 {
+            return usize::MAX;
+        }
+        let deliveries = self.step().min(self.in_ring());
+        let size = match &self.old {
+            Some(old) => old.size_with(deliveries),
+            None => OldDeliveries::<T>::default().size_with(deliveries),
+        };
+        size.saturating_sub(self.old_size())
+    }
+
+    fn old_size(&self) -> usize {
+        self.old.as_ref().map_or(0, |old| old.heap_size())
     }
 
     /// True if [`grow`](Self::grow) succeeds.
     pub(crate) fn can_grow(&self, max: usize, left: usize) -> bool {
-        self.len() < max && (self.ring.len() < self.ring.capacity() || self.growth().1 <= left)
+        self.len() < max && (self.ring.len() < self.ring.capacity() || self.needed() <= left)
     }
 
     /// Returns the number of places by which a full ring grows, and their bytes.
@@ -173,7 +200,10 @@ impl<T> UnsettledMap<T> {
     /// Returns the bytes that must be left for the map to [grow](Self::grow).
     pub(crate) fn needed(&self) -> usize {
         // With places left, it is enough that not too much is held.
-        if self.ring.len() < self.ring.capacity() { 1 } else { self.growth().1 }
+        if self.ring.len() < self.ring.capacity() {
+            return 1;
+        }
+        self.growth().1.min(self.cost_of_step())
     }
 
     /// Sets how much spare room stays, by whether the connection is short of memory.

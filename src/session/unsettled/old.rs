@@ -33,6 +33,13 @@ impl<T> OldDeliveries<T> {
         positions.saturating_add(self.deliveries.capacity().saturating_mul(size_of::<Option<T>>()))
     }
 
+    /// Returns the bytes that they take up at most with as many more.
+    pub(super) fn size_with(&self, more: usize) -> usize {
+        let places = self.deliveries.len().saturating_add(more);
+        let places = places.saturating_add(MIN_GROWTH.max(places / 8)).max(self.deliveries.capacity());
+        places.saturating_mul(size_of::<u64>().saturating_add(size_of::<Option<T>>()))
+    }
+
     /// Returns the first position.
     pub(super) fn first(&self) -> Option<u64> {
         self.positions.front().copied()

@@ -82,6 +82,29 @@ fn a_map_grows_in_small_steps_if_it_may_not_at_once() {
     assert_eq!(map.ring.capacity(), 128 + 16);
 }
 
+#[test]
+fn a_half_empty_map_that_cannot_grow_moves_the_oldest_out_of_the_ring() {
+    const SLOT: usize = size_of::<Option<u32>>();
+    let mut map = UnsettledMap::<u32>::new(DeliveryNumber::new(0), 0);
+    let mut ids = vec![];
+    for _ in 0..6 {
+        assert!(map.grow(1000, usize::MAX, usize::MAX));
+        while !map.must_grow() {
+            ids.push(map.push(0, &mut 0));
+        }
+    }
+    // Every second is settled, but not the first.
+    ids.iter().skip(1).step_by(2).for_each(|id| assert!(map.remove(*id)));
+    let before = map.heap_size();
+    // 16 deliveries, and as many places to come, each of 16 bytes.
+    assert!(!map.grow(1000, 32 * 16 - 1, 128 * SLOT));
+    assert!(map.grow(1000, 32 * 16, 128 * SLOT));
+    assert_eq!((map.ring.capacity(), map.ring.len(), map.len(), map.old_len()), (128, 112, 64, 8));
+    assert!(map.heap_size() - before < 128 * SLOT);
+    assert!(!map.must_grow());
+    assert!(ids.iter().step_by(2).all(|id| map.get_mut(*id).is_some()));
+}
+
 /// A map of 1,000 deliveries, all of them outside the ring, which has been charged.
 fn old(epochs: &mut u32) -> (UnsettledMap<u32>, Vec<DeliveryId>) {
     let mut map = UnsettledMap::new(DeliveryNumber::new(0), 0);
