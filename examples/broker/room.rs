@@ -5,7 +5,6 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use amqp_proto::frame::Payload;
 use bytes::Bytes;
 
 /// Room for a number of bytes, maybe within a larger room.
@@ -111,9 +110,4 @@ impl AsRef<[u8]> for Charged {
 /// Returns bytes that hold a charge.
 pub fn charged(bytes: Bytes, charge: &Arc<Charge>) -> Bytes {
     Bytes::from_owner(Charged { bytes, _charge: Arc::clone(charge) })
-}
-
-/// Returns a payload whose chunks hold a charge.
-pub fn charged_payload(payload: &Payload, charge: &Arc<Charge>) -> Payload {
-    payload.chunks().map(|chunk| charged(chunk.clone(), charge)).collect()
 }

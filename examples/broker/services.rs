@@ -17,7 +17,7 @@ use amqp_proto::{
 use crate::{
     address::node_name,
     attach::address_of,
-    room::{Room, charged_payload},
+    room::{Room, charged},
     stored::now,
 };
 
@@ -203,7 +203,7 @@ impl Services {
             // A copy, so that the answer keeps no block of the request.
             let size = if room.used() == 0 { answer.len().min(WAITING_BYTES) } else { answer.len() };
             let charge = Arc::new(room.take(size).ok_or_else(full)?);
-            outlet.waiting.push_back(charged_payload(&answer.detach(), &charge));
+            outlet.waiting.push_back(Payload::from(charged(answer.detach().into_bytes(), &charge)));
             self.send_waiting(peer, connection, id);
         }
         Ok(())

@@ -11,10 +11,7 @@ use amqp_proto::{
 };
 use bytes::Bytes;
 
-use crate::{
-    peer::READ,
-    room::{Charge, Room, charged, charged_payload},
-};
+use crate::room::{Charge, Room, charged};
 
 /// Bytes that a queue needs for a message beside its payload.
 pub const OVERHEAD: usize = 448;
@@ -42,9 +39,8 @@ impl Stored {
     /// Returns the message if there is room for it.
     pub fn new(from: usize, format: MessageFormat, payload: Payload, room: &Arc<Room>) -> Option<Box<Self>> {
         let charge = Arc::new(room.take(payload.len().saturating_add(OVERHEAD))?);
-        // A small payload is copied, or it would keep the whole block that it was read into.
-        let large = payload.chunks().count().saturating_mul(READ / 2) <= payload.len();
-        let payload = charged_payload(&if large { payload } else { payload.detach() }, &charge);
+        // A copy, or it would keep the blocks that it was read into.
+        let payload = Payload::from(charged(payload.detach().into_bytes(), &charge));
         Some(Box::new(Self { format, payload, from, enqueued: now(), arrival: 0, charge }))
     }
 
