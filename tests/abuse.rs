@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use amqp_proto::{
     CommandError, Connection, ConnectionConfig, CreditPolicy, Event, Instant, Limits, Progress,
-    ReceiverConfig, ReceiverId, SendOptions, SenderConfig, SessionConfig, Timeouts,
+    ReceiverConfig, ReceiverId, SendOptions, SenderConfig, SenderId, SessionConfig, Timeouts,
     codec::Encode,
     sasl::{Exchange, Mechanism, Step, StepInput, Success},
     spec::{
@@ -559,10 +559,9 @@ fn stream_without_room_that_ends_gets_sender_ready_for_the_next_message() {
     }
 }
 
-/// Each took a piece however full the outbox was.
-#[test]
-fn streams_on_many_links_have_the_outbox_between_them() {
-    let Linked { mut pair, session, sender, .. } = linked_beside(10_000);
+/// Links whose senders may have as many bytes in the outbox between them.
+fn many_senders_beside(max_outbox_bytes: usize) -> (Pair, Vec<SenderId>) {
+    let Linked { mut pair, session, sender, .. } = linked_beside(max_outbox_bytes);
     let mut senders = vec![sender];
     for _ in 0..30 {
         senders.push(pair.client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap());
@@ -576,6 +575,35 @@ fn streams_on_many_links_have_the_outbox_between_them() {
         pair.run();
     }
     pair.client_events();
+    (pair, senders)
+}
+
+/// It woke all of them, of which one could send.
+#[test]
+fn room_in_the_outbox_wakes_a_few_of_the_senders_that_wait() {
+    let (mut pair, senders) = many_senders_beside(5000);
+    for sender in senders {
+        while pair.client.sender(sender).unwrap().send(1_u32, vec![7; 500]).is_ok() {}
+    }
+    let (mut woken, mut sent) = (0, 0);
+    for _ in 0..50 {
+        let mut output = pair.client.poll_transmit(Instant::from_millis(0));
+        output.advance(600);
+        while let Some(event) = pair.client.poll_event() {
+            let Event::SenderReady { sender } = event else { panic!("{event:?}") };
+            woken += 1;
+            while pair.client.sender(sender).unwrap().send(1_u32, vec![7; 500]).is_ok() {
+                sent += 1;
+            }
+        }
+    }
+    assert!(sent > 40 && woken <= 4 * 50, "{woken} were woken, {sent} messages sent");
+}
+
+/// Each took a piece however full the outbox was.
+#[test]
+fn streams_on_many_links_have_the_outbox_between_them() {
+    let (mut pair, senders) = many_senders_beside(10_000);
     let begin = |sender: &_| {
         (*sender, pair.client.sender(*sender).unwrap().send_streaming(1_u32, &SendOptions::new()).unwrap())
     };

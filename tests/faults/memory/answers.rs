@@ -7,10 +7,10 @@ use amqp_proto::{
     spec::{
         definitions::{AmqpError, ErrorCondition, ReceiverSettleMode, Role},
         delivery_state::{Modified, Rejected},
-        performatives::{Attach, Begin, Disposition, Transfer},
+        performatives::{Attach, Begin, Detach, Disposition, Transfer},
     },
     testing::frames,
-    types::{Fields, Symbol, Value},
+    types::{Fields, Handle, Symbol, Value},
 };
 
 use super::held;
@@ -286,6 +286,39 @@ fn fb2x_outcomes_of_ours_leave_the_peer_its_part_and_have_room_again_once_they_a
         assert_eq!(fed.names(), ["DELIVERY_SETTLED"], "{rejected} rejected, {settled} settled");
         settled += 1;
     }
+}
+
+/// They kept that part for themselves, as long as the session lived.
+#[test]
+fn fb2y_outcomes_of_ours_on_closed_links_go_if_others_need_their_room() {
+    let limits = Limits::default().max_held_bytes(1 << 20).max_held_bytes_per_session(512 << 10);
+    let second = ReceiverConfig::new().rcv_settle_mode(ReceiverSettleMode::Second);
+    let (mut fed, receiver) = receiving(limits, second);
+    let error = || Some(AmqpError::described(ErrorCondition::NotAllowed, "w".repeat(3000)));
+    let reject_all = |fed: &mut Fed, receiver, (handle, first): (u32, u32)| {
+        let transfers = (first..first + 100)
+            .flat_map(|number| frames::with_payload(0, &frames::transfer(handle, number), b"x"));
+        fed.feed_bytes(&transfers.collect::<Vec<_>>());
+        let deliveries = fed.events().into_iter().filter_map(|event| match event {
+            Event::Delivery { delivery, .. } => Some(delivery.id),
+            _ => None,
+        });
+        let mut link = fed.connection.receiver(receiver).unwrap();
+        deliveries.filter(|id| link.reject(*id, error()).is_ok()).count()
+    };
+    let rejected = reject_all(&mut fed, receiver, (0, 0));
+    assert!((20..100).contains(&rejected), "{rejected}");
+    let detach = Detach { handle: Handle::new(0), closed: true, error: None };
+    fed.feed_bytes(&frames::frame(0, &detach));
+    fed.feed_bytes(&frames::frame(0, &frames::attach("m", 1, Role::Sender)));
+    let other = fed.events().into_iter().find_map(|event| match event {
+        Event::ReceiverRequested { receiver, .. } => Some(receiver),
+        _ => None,
+    });
+    let second = ReceiverConfig::new().rcv_settle_mode(ReceiverSettleMode::Second);
+    fed.connection.accept_receiver(other.unwrap(), second).unwrap();
+    fed.connection.receiver(other.unwrap()).unwrap().set_credit(1000).unwrap();
+    assert_eq!(reject_all(&mut fed, other.unwrap(), (1, 100)), rejected);
 }
 
 #[test]
