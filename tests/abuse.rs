@@ -578,6 +578,44 @@ fn many_senders_beside(max_outbox_bytes: usize) -> (Pair, Vec<SenderId>) {
     (pair, senders)
 }
 
+/// It waited for settlements on another link, which a settled message has no need of.
+#[test]
+fn sender_of_settled_messages_is_woken_while_another_link_has_all_that_may_be_unsettled() {
+    let limits = Limits::default().max_unsettled(10);
+    let pair = Pair::new(ConnectionConfig::client("c").limits(limits), server()).opened();
+    let theirs = ReceiverConfig::new().credit(CreditPolicy::Auto(20));
+    let Linked { mut pair, session, sender: full, .. } =
+        Linked::with(pair, SessionConfig::new(), SenderConfig::to("q"), theirs);
+    for tag in 0..10_u32 {
+        pair.client.sender(full).unwrap().send(tag, b"x".as_slice()).unwrap();
+    }
+    let refused = pair.client.sender(full).unwrap().send(10_u32, b"x".as_slice());
+    assert_eq!(refused, Err(CommandError::TooManyUnsettled));
+    let settled = pair.client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
+    pair.run();
+    let accept = |pair: &mut Pair| {
+        for event in pair.server_events() {
+            if let Event::ReceiverRequested { receiver, .. } = event {
+                let config = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+                pair.server.accept_receiver(receiver, config).unwrap();
+            }
+        }
+        pair.run();
+    };
+    accept(&mut pair);
+    let ready = Event::SenderReady { sender: settled };
+    for _ in 0..3 {
+        let events = pair.client_events();
+        assert!(events.contains(&ready), "{events:?}");
+        assert!(!events.contains(&Event::SenderReady { sender: full }), "{events:?}");
+        let mut link = pair.client.sender(settled).unwrap();
+        while link.send_with(1_u32, b"x".as_slice(), &SendOptions::new().settled(true)).is_ok() {}
+        pair.run();
+        pair.server_events();
+        pair.run();
+    }
+}
+
 /// It woke all of them, of which one could send.
 #[test]
 fn room_in_the_outbox_wakes_a_few_of_the_senders_that_wait() {

@@ -111,6 +111,8 @@ pub(crate) struct SenderEndpoint {
     pub(crate) available: u32,
     /// `SENDER_READY` is owed as soon as a message can be sent.
     pub(crate) ready_owed: bool,
+    /// It is owed since there was no room for an unsettled message.
+    pub(crate) lacks_memory: bool,
     /// `SENDER_CREDIT` waits to be polled.
     pub(crate) credit_event_waits: bool,
     pub(crate) unsent: Option<Box<UnsentMessage>>,

@@ -362,7 +362,12 @@ impl SessionEndpoint {
             };
             let LinkId::Sender(id) = common.id else { continue };
             let may_send = common.is_open() && common.pending_detach.is_none() && sender.check(0).is_ok();
-            let may_be_full = is_too_far || sender.mode != SenderSettleMode::Settled;
+            // On a link that is mixed the next message may be settled.
+            let may_be_full = match sender.mode {
+                SenderSettleMode::Unsettled => true,
+                SenderSettleMode::Mixed => is_too_far || sender.lacks_memory,
+                SenderSettleMode::Settled => is_too_far,
+            };
             if sender.takes_awaited_chunk() {
                 cx.event(Event::SenderReady { sender: id });
             } else if sender.ready_owed && may_send && full && may_be_full {

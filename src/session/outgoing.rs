@@ -353,6 +353,7 @@ fn check_ready(
     };
     if checked.as_ref().is_err_and(|error| !matches!(error, CommandError::TooLarge { .. })) {
         sender.ready_owed = true;
+        sender.lacks_memory = checked == Err(CommandError::TooManyUnsettled);
         ready_checks.push(handle);
     }
     checked

@@ -223,14 +223,6 @@ impl Broker {
         let fields: Vec<_> = stat.rsplit(')').next()?.split_whitespace().collect();
         Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
     }
-
-    /// Returns the memory that the broker takes up, in KiB.
-    pub(crate) fn memory(&self) -> Option<u64> {
-        let path = Path::new("/proc").join(self.child.id().to_string()).join("status");
-        let status = std::fs::read_to_string(path).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.split_whitespace().next()?.parse().ok()
-    }
 }
 
 impl Drop for Broker {
