@@ -241,11 +241,17 @@ impl Connection {
         if self.cx.events.capacity() > MAX_SPARE_EVENTS {
             self.cx.shrink_events();
         }
-        if self.cx.account.has_awaited_room() {
-            self.cx.wake_senders_without_memory();
-        }
-        if !self.cx.blocked_senders.is_empty() {
-            self.wake_senders();
+        // Those that are looked at later may free what the others wait for.
+        for _ in 0..2 {
+            if self.cx.account.has_awaited_room() {
+                self.cx.wake_senders_without_memory();
+            }
+            if !self.cx.blocked_senders.is_empty() {
+                self.wake_senders();
+            }
+            if !self.cx.events.is_empty() {
+                break;
+            }
         }
     }
 
@@ -368,11 +374,11 @@ impl Connection {
         if self.cx.outbox_full() || self.cx.close_pending || self.is_write_closed() {
             return;
         }
-        // A few at a time: the first may use all the room that there is.
+        // One at a time: it may use all the room that there is, and is behind the others then.
         for _ in 0..self.cx.blocked_senders.len() {
             let Some(channel) = self.cx.blocked_senders.pop() else { break };
             if let Some((session, cx)) = self.session_on(channel)
-                && session.wake_few_senders(cx)
+                && session.wake_one_sender(cx)
             {
                 cx.blocked_senders.push(channel);
             }

@@ -18,9 +18,6 @@ use crate::{
     types::{Fields, Handle, TransferNumber, Value},
 };
 
-/// Links that room in the outbox is announced to at a time.
-const FEW_SENDERS: usize = 4;
-
 impl SessionEndpoint {
     pub(super) fn on_flow(&mut self, flow: &Flow, cx: &mut Context) -> Result<(), ProtocolError> {
         let known = match flow.next_incoming_id {
@@ -328,9 +325,9 @@ impl SessionEndpoint {
         let _ = self.wake_some_senders(usize::MAX, cx);
     }
 
-    /// As [`wake_senders`](Self::wake_senders), for a few links. Returns true if there may be more.
-    pub(crate) fn wake_few_senders(&mut self, cx: &mut Context) -> bool {
-        self.wake_some_senders(FEW_SENDERS, cx)
+    /// As [`wake_senders`](Self::wake_senders), for one link. Returns true if there may be more.
+    pub(crate) fn wake_one_sender(&mut self, cx: &mut Context) -> bool {
+        self.wake_some_senders(1, cx)
     }
 
     fn wake_some_senders(&mut self, most: usize, cx: &mut Context) -> bool {

@@ -73,7 +73,9 @@ impl SessionEndpoint {
             let left = this.left_for_own(cx);
             left.is_some_and(|left| this.outgoing.grow(cx.limits.max_unsettled, left, left))
         };
-        self.fits(cx, grow) && self.charge(cx).is_ok()
+        let grows = self.fits(cx, grow);
+        // What was freed in vain is there for other sessions.
+        self.charge(cx).is_ok() && grows
     }
 
     /// Returns the bytes that are left for messages of ours. `None` if there may be places, and yet no room: deliveries that

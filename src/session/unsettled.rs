@@ -197,13 +197,13 @@ impl<T> UnsettledMap<T> {
         (more, more.saturating_mul(size_of::<Option<T>>()))
     }
 
-    /// Returns the bytes that must be left for the map to [grow](Self::grow).
+    /// Returns the bytes that must be left for the map to [grow](Self::grow), at least one.
     pub(crate) fn needed(&self) -> usize {
         // With places left, it is enough that not too much is held.
         if self.ring.len() < self.ring.capacity() {
             return 1;
         }
-        self.growth().1.min(self.cost_of_step())
+        self.growth().1.min(self.cost_of_step()).max(1)
     }
 
     /// Sets how much spare room stays, by whether the connection is short of memory.

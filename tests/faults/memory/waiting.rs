@@ -148,7 +148,9 @@ fn fb8w_messages_of_ours_leave_room_for_the_peers() {
         let delivery = link.send_streaming(1_u32, &SendOptions::new()).unwrap();
         link.write(delivery, vec![7; 20_000]).unwrap();
         server.linked.pair.run();
-        let names: Vec<_> = server.linked.pair.server_events().iter().map(Event::name).collect();
-        assert_eq!(names, [] as [&str; 0], "{budget} KiB");
+        let events = server.linked.pair.server_events();
+        // The next message of ours may be one that is settled.
+        let names = events.iter().map(Event::name).filter(|name| *name != "SENDER_READY");
+        assert_eq!(names.collect::<Vec<_>>(), [""; 0], "{budget} KiB");
     }
 }
