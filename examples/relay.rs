@@ -20,7 +20,7 @@ mod timed;
 
 use std::{
     fs,
-    io::{self, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::ExitCode,
@@ -104,7 +104,15 @@ impl Read for Socket {
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut socket = self.write.lock().unwrap_or_else(PoisonError::into_inner);
-        socket.write_all(bytes).map(|()| bytes.len())
+        let Err(error) = socket.write_all(bytes) else { return Ok(bytes.len()) };
+        // Part of a frame may have been written, so nothing can follow it. tungstenite would try again behind a time-out.
+        let _ = socket.shutdown(Shutdown::Both);
+        Err(match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                io::Error::new(ErrorKind::ConnectionAborted, "this end does not read")
+            }
+            _ => error,
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -170,7 +178,8 @@ fn serve(tcp: TcpStream, arguments: &Arguments) -> Result<()> {
 
 fn read_head(tcp: &mut Timed) -> Result<Vec<u8>> {
     let (mut head, mut block) = (Vec::new(), [0; 1024]);
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+    // The parser skips empty lines before the request.
+    while !head.trim_ascii_start().windows(4).any(|end| end == b"\r\n\r\n") {
         let count = tcp.read(&mut block)?;
         if count == 0 || head.len() > HEAD {
             return Err("no request".into());
