@@ -3,6 +3,7 @@
 mod answers;
 mod left_behind;
 mod waiting;
+mod woken;
 
 use amqp_proto::{
     ConnectionConfig, CreditPolicy, DecodeLimits, Event, Limits, ReceiverConfig, ReceiverId, SenderConfig,
