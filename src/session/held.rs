@@ -130,14 +130,6 @@ impl SessionEndpoint {
     #[inline]
     pub(crate) fn charge_if_due(&mut self, cx: &mut Context) {
         let of_incoming = self.incoming.as_ref().is_some_and(UnsettledMap::is_charge_due);
-        if self.outgoing.is_charge_due() || of_incoming || self.state_bytes.is_used() {
-            self.charge_what_is_due(cx);
-        }
-    }
-
-    #[cold]
-    fn charge_what_is_due(&mut self, cx: &mut Context) {
-        let of_incoming = self.incoming.as_ref().is_some_and(UnsettledMap::is_charge_due);
         if self.outgoing.is_charge_due() || of_incoming || self.state_bytes.is_charge_due() {
             let _ = self.charge(cx);
         }

@@ -53,12 +53,6 @@ impl StateBytes {
             .map_or(0, |totals| totals.ours.saturating_add(totals.peers).saturating_add(totals.facts))
     }
 
-    /// True if there has been a state.
-    #[inline]
-    pub(super) fn is_used(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// True if there are more or fewer than the connection's account has been charged.
     #[inline]
     pub(super) fn is_charge_due(&self) -> bool {
