@@ -39,6 +39,22 @@ fn relay_gives_a_request_up_that_comes_byte_by_byte() {
     }
 }
 
+/// Each ping that had been read was tried again, for as long as one write may take.
+#[test]
+fn relay_gives_up_a_client_that_sends_pings_and_reads_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (_relay, port) = relay(&listener);
+    let (mut page, mut broker) = connect(port, &listener);
+    let mut ping = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
+    ping.resize(6 + 125, b'p');
+    let pings = ping.repeat(500);
+    page.get_mut().set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+    // Until the pongs that nobody reads fill all buffers.
+    while page.get_mut().write_all(&pings).is_ok() {}
+    broker.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(broker.read_to_end(&mut Vec::new()).unwrap(), 0);
+}
+
 /// Connects a page through the relay to a broker.
 fn connect(port: u16, listener: &TcpListener) -> (WebSocket<TcpStream>, TcpStream) {
     let mut request = format!("ws://127.0.0.1:{port}/").into_client_request().unwrap();
