@@ -5,6 +5,9 @@
 //! cargo run --example mio -- 127.0.0.1:5672
 //! ```
 //!
+//! A second argument is the number of seconds, 30 without it, after which it gives up: heartbeats keep connections alive
+//! on which nothing happens.
+//!
 //! [`Client::drive`] does all that can be done for one connection without waiting. [`main`] waits for all of them:
 //! for the sockets with mio, and for the deadlines of the engines with a sorted set.
 
@@ -157,6 +160,7 @@ fn is_busy(error: &io::Error) -> bool {
 
 fn main() -> Result<()> {
     let broker = env::args().nth(1).ok_or("the argument is the address of a broker")?.parse()?;
+    let patience = Duration::from_secs(env::args().nth(2).map_or(Ok(30), |seconds| seconds.parse())?);
     let start = std::time::Instant::now();
     let now = || Instant::from_millis(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX));
     let mut poll = Poll::new()?;
@@ -169,17 +173,19 @@ fn main() -> Result<()> {
     }
     let (mut events, mut deadlines) = (Events::with_capacity(1024), BTreeSet::new());
     let (mut block, mut ready) = (vec![0; 64 * 1024], Vec::from_iter(0..clients.len()));
-    let mut open = CONNECTIONS;
+    let (mut open, mut last) = (CONNECTIONS, now());
     loop {
         for number in ready.drain(..) {
             let Some(client) = &mut clients[number] else { continue };
             client.deadline.take().map(|deadline| deadlines.remove(&(deadline, number)));
+            let before = client.settled + client.received;
             let is_over = client.drive(now(), &mut block)?; // First what has arrived, then what is due.
             client.engine.handle_timeout(now());
             if is_over || client.drive(now(), &mut block)? {
                 clients[number] = None; // Closes the socket.
-                open -= 1;
+                (open, last) = (open - 1, now());
             } else {
+                last = if client.settled + client.received > before { now() } else { last };
                 client.deadline = client.engine.poll_timeout();
                 deadlines.extend(client.deadline.map(|deadline| (deadline, number)));
             }
@@ -187,8 +193,12 @@ fn main() -> Result<()> {
         if open == 0 {
             break;
         }
-        let deadline = deadlines.first().map(|(deadline, _)| deadline.saturating_since(now()));
-        match poll.poll(&mut events, deadline) {
+        let (time, give_up) = (now(), last.saturating_add(patience));
+        if time >= give_up {
+            return Err("neither an outcome nor a message came: see the broker's log".into());
+        }
+        let next = deadlines.first().map_or(give_up, |(deadline, _)| give_up.min(*deadline));
+        match poll.poll(&mut events, Some(next.saturating_since(time))) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
             _ => ready.extend(events.iter().map(|event| event.token().0)),
         }

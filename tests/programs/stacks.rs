@@ -43,6 +43,15 @@ fn owned_buffers_example_copies_no_payload() {
     assert!(out.contains("200 messages sent and received, 20000000 payload bytes uncopied"), "{out}");
 }
 
+/// Heartbeats alone would keep it waiting.
+#[test]
+fn mio_example_gives_up_a_server_on_which_nothing_happens() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (is_good, out) = run_patiently("mio", &[&address, "1"]);
+    assert!(!is_good && out.contains("neither an outcome nor a message came"), "{out}");
+}
+
 #[test]
 fn broker_that_closes_early_is_an_error_of_mio_and_owned_buffers() {
     for name in ["mio", "owned_buffers"] {
