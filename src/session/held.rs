@@ -38,7 +38,12 @@ impl SessionEndpoint {
         let is_kept = handle.is_some_and(|handle| {
             self.links.get_mut(handle).is_some_and(|link| link.idle_receiver().is_some())
         });
-        if is_kept { self.grow_incoming(cx) } else { Ok(()) }
+        let grown = if is_kept { self.grow_incoming(cx) } else { Ok(()) };
+        if grown.is_err() {
+            // As `on_transfer` does, which handles it if its bytes are cut elsewhere.
+            self.window.on_transfer()?;
+        }
+        grown
     }
 
     /// Makes room for more unsettled deliveries of the peer's, and charges it. Fails beyond the limit.
@@ -46,23 +51,23 @@ impl SessionEndpoint {
     pub(super) fn grow_incoming(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
         let grow = |this: &mut Self, cx: &mut Context| {
             // What waits for the application is the peer's too, and stops its input: the next frames may go beyond it.
-            let max = cx.limits.max_held_bytes_per_session;
+            let max = cx.config.limits.max_held_bytes_per_session;
             let left = this.left_to_hold(max, cx.account.left_to_keep());
             let at_once = this.left_to_hold(max, cx.account.left_to_hold());
             let map = this.incoming.as_mut();
-            map.is_none_or(|map| map.grow(cx.limits.max_unsettled, left, at_once))
+            map.is_none_or(|map| map.grow(cx.config.limits.max_unsettled, left, at_once))
         };
         if self.fits(cx, grow) {
             return self.charge(cx);
         }
-        too_many_unsettled(cx.limits.max_unsettled)
+        too_many_unsettled(cx.config.limits.max_unsettled)
     }
 
     /// Makes room for more unsettled deliveries of ours, and charges it. Returns false, and does nothing, beyond the limit.
     #[cold]
     pub(super) fn grow_outgoing(&mut self, cx: &mut Context) -> bool {
         // Where the number is the limit, to make room and to take it again would move all of them.
-        if self.outgoing.len() >= cx.limits.max_unsettled && self.orphaned == 0 {
+        if self.outgoing.len() >= cx.config.limits.max_unsettled && self.orphaned == 0 {
             return false;
         }
         // First, so that the growth is charged with nothing else, and fits.
@@ -71,7 +76,7 @@ impl SessionEndpoint {
         }
         let grow = |this: &mut Self, cx: &mut Context| {
             let left = this.left_for_own(cx);
-            left.is_some_and(|left| this.outgoing.grow(cx.limits.max_unsettled, left, left))
+            left.is_some_and(|left| this.outgoing.grow(cx.config.limits.max_unsettled, left, left))
         };
         let grows = self.fits(cx, grow);
         // What was freed in vain is there for other sessions.
@@ -81,7 +86,7 @@ impl SessionEndpoint {
     /// Returns the bytes that are left for messages of ours. `None` if there may be places, and yet no room: deliveries that
     /// stay behind take up more than they did.
     fn left_for_own(&self, cx: &Context) -> Option<usize> {
-        let max = without_peers_part(cx.limits.max_held_bytes_per_session);
+        let max = without_peers_part(cx.config.limits.max_held_bytes_per_session);
         // Less may be held than was charged: room has been made.
         let held = self.heap_size();
         let is_within = held <= max && !cx.account.owns_too_much(self.charged.saturating_sub(held));
@@ -90,8 +95,8 @@ impl SessionEndpoint {
 
     /// True if there is room for an unsettled message of ours, or if room can be made.
     pub(crate) fn has_room_for_own(&self, cx: &Context) -> bool {
-        let can_grow = |left| self.outgoing.can_grow(cx.limits.max_unsettled, left);
-        let has_spare = self.outgoing.len() < cx.limits.max_unsettled
+        let can_grow = |left| self.outgoing.can_grow(cx.config.limits.max_unsettled, left);
+        let has_spare = self.outgoing.len() < cx.config.limits.max_unsettled
             && (self.outgoing.has_spare() || self.incoming.as_ref().is_some_and(UnsettledMap::has_spare));
         let is_within = || self.left_for_own(cx).is_some_and(can_grow);
         !self.outgoing.must_grow() || self.orphaned > 0 || has_spare || is_within()
@@ -139,7 +144,7 @@ impl SessionEndpoint {
     #[cold]
     #[inline(never)]
     pub(crate) fn charge(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
-        let max = cx.limits.max_held_bytes_per_session;
+        let max = cx.config.limits.max_held_bytes_per_session;
         if self.fits(cx, Self::charge_all) {
             Ok(())
         } else if self.has_too_many_states(max) {
@@ -156,7 +161,7 @@ impl SessionEndpoint {
 
     /// Charges what the session holds. Returns true if that is not too much.
     fn charge_all(&mut self, cx: &mut Context) -> bool {
-        let max = cx.limits.max_held_bytes_per_session;
+        let max = cx.config.limits.max_held_bytes_per_session;
         self.state_bytes.on_charge();
         self.outgoing.on_charge();
         if let Some(incoming) = &mut self.incoming {
@@ -204,7 +209,8 @@ impl SessionEndpoint {
     pub(super) fn charge_session(&mut self, cx: &mut Context) -> bool {
         if self.charged == 0 {
             self.charged = self.own_size().wrapping_add(self.link_bytes);
-            if cx.account.keep(0, self.charged) && self.charged <= cx.limits.max_held_bytes_per_session {
+            if cx.account.keep(0, self.charged) && self.charged <= cx.config.limits.max_held_bytes_per_session
+            {
                 return true;
             }
         }
@@ -313,7 +319,7 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         self.charged = self.charged.wrapping_sub(before).wrapping_add(now);
-        if cx.account.keep(before, now) && self.charged <= cx.limits.max_held_bytes_per_session {
+        if cx.account.keep(before, now) && self.charged <= cx.config.limits.max_held_bytes_per_session {
             return Ok(());
         }
         // Less may be unsettled than there was when it was charged.
@@ -340,7 +346,7 @@ impl SessionEndpoint {
         let facts = deliveries.saturating_mul(STATE_SIZE);
         let size = facts.saturating_add(encoded.map_or(0, |size| size.saturating_add(STATE_SIZE)));
         let has_room = |this: &mut Self, cx: &mut Context| {
-            let max = cx.limits.max_held_bytes_per_session;
+            let max = cx.config.limits.max_held_bytes_per_session;
             this.state_bytes.of(Giver::Us).saturating_add(size) <= max / MOST_STATES
                 && cx.account.has_room_for(size)
                 && this.heap_size().saturating_add(size) <= max
