@@ -6,7 +6,6 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
-use core::ops::Deref;
 
 use bytes::Bytes;
 
@@ -18,7 +17,6 @@ use crate::{
     event::Event,
     frame::{FrameKind, HEADER_SIZE, Outbox, Payload, ProtocolHeader},
     ids::{DeliveryId, LinkId, ReceiverId, SessionId},
-    limits::Limits,
     ready_queue::ReadyQueue,
     spec::{
         definitions::MIN_MAX_FRAME_SIZE,
@@ -31,19 +29,6 @@ use crate::{
 
 /// Epochs that no session begins with: one is used each time that the delivery-ids of a session wrap.
 pub(crate) const EPOCHS_FOR_WRAPS: u32 = 1 << 20;
-
-/// The limits of a configuration.
-#[derive(Debug)]
-pub(crate) struct ConfiguredLimits(Arc<ConnectionConfig>);
-
-impl Deref for ConfiguredLimits {
-    type Target = Limits;
-
-    #[inline]
-    fn deref(&self) -> &Limits {
-        &self.0.limits
-    }
-}
 
 /// There may be an event for each of as many bytes that may be held.
 const BYTES_PER_EVENT: usize = 2048;
@@ -67,7 +52,6 @@ pub(crate) struct Context {
     pub(crate) account: Account,
     /// Bytes of streamed deliveries that were announced and not read before their link ended.
     unread: Option<Box<Unread>>,
-    pub(crate) limits: ConfiguredLimits,
     /// The rest of a disposition, and the channel of its session, which input waits for.
     postponed: Option<Box<(u16, Disposition)>>,
     /// Our channel of the session whose handler runs, set by `Connection::session_on`: `frame` and `transfer` write on it.
@@ -76,6 +60,8 @@ pub(crate) struct Context {
     pub(crate) max_events: u16,
     /// The largest frame that the peer accepts, in bytes; until its open arrives, the least that is legal (2.4.1).
     pub(crate) max_frame_size: u32,
+    /// A message or chunk has been begun since messages in progress had their turn.
+    pub(crate) new_begun: bool,
     /// Our close is written, and nothing may follow it (2.4.3).
     pub(crate) close_sent: bool,
     /// The close waits for messages in progress, and nothing new may be begun.
@@ -91,6 +77,9 @@ pub(crate) struct Context {
     pub(crate) last_link_generation: u32,
     /// The newest epoch of delivery ids.
     pub(crate) last_delivery_epoch: u32,
+    /// A message or chunk may be begun while fewer bytes than this wait to be written: none while messages in progress
+    /// have their turn.
+    begin_below: usize,
     /// Channels of sessions with something to write.
     pub(crate) to_flush: ReadyQueue,
     /// Channels of sessions with senders that wait for room in the outbox, or whose wait has to be looked at again.
@@ -145,10 +134,10 @@ impl Context {
         Self {
             outbox: Outbox::default(),
             events: VecDeque::new(),
+            begin_below: config.limits.max_outbox_bytes,
             max_events: max_events(config.limits.max_events, budget),
             account: Account::new(budget),
             unread: None,
-            limits: ConfiguredLimits(Arc::clone(&config)),
             postponed: None,
             channel: 0,
             max_frame_size: MIN_MAX_FRAME_SIZE,
@@ -161,6 +150,7 @@ impl Context {
             config,
             last_link_generation: 0,
             last_delivery_epoch: 0,
+            new_begun: false,
             to_flush: ReadyQueue::default(),
             blocked_senders: ReadyQueue::default(),
             senders_without_memory: ReadyQueue::default(),
@@ -393,7 +383,7 @@ impl Context {
     /// Sets how many bytes may be held for the peer.
     pub(crate) fn set_budget(&mut self, budget: usize) {
         self.account.set_budget(budget);
-        self.max_events = max_events(self.limits.max_events, budget);
+        self.max_events = max_events(self.config.limits.max_events, budget);
     }
 
     /// Has senders that waited for memory look at it again.
@@ -436,16 +426,32 @@ impl Context {
 
     /// Counts as answers what has been written since there were these bytes in the outbox, and these of updates.
     pub(crate) fn count_answers(&mut self, (len, updates): (usize, u32)) {
-        self.outbox.count_answers(len, updates, self.limits.max_reply_bytes);
+        self.outbox.count_answers(len, updates, self.config.limits.max_reply_bytes);
     }
 
     /// Counts as dispositions and flows what has been written since there were `len` bytes in the outbox.
     pub(crate) fn count_updates(&mut self, len: usize) {
-        self.outbox.count_updates(len, self.limits.max_reply_bytes);
+        self.outbox.count_updates(len, self.config.limits.max_reply_bytes);
     }
 
     pub(crate) fn outbox_full(&self) -> bool {
-        self.outbox.len() >= self.limits.max_outbox_bytes
+        self.outbox.len() >= self.config.limits.max_outbox_bytes
+    }
+
+    /// True if no message or chunk may be begun now: the outbox is full, or messages in progress have their turn.
+    pub(crate) fn outbox_full_for_new(&self) -> bool {
+        self.outbox.len() >= self.begin_below
+    }
+
+    /// Has messages in progress and new ones take turns at the outbox, since each kind alone could fill it again and again.
+    /// `had_room` is true if those in progress have had their turn; `wait` if there are some that found no room.
+    pub(crate) fn take_turns(&mut self, had_room: bool, wait: bool) {
+        if had_room || !wait {
+            self.begin_below = self.config.limits.max_outbox_bytes;
+        } else if self.new_begun {
+            self.begin_below = 0;
+        }
+        self.new_begun &= !had_room;
     }
 
     /// Fails once our close is written.

@@ -49,8 +49,8 @@ pub enum CommandError {
     /// The peer's incoming window is used up (2.5.6). `SENDER_READY` follows once it opens.
     #[error("the session's remote-incoming-window is closed (2.5.6)")]
     WindowClosed,
-    /// As many bytes wait to be written as [`Limits::max_outbox_bytes`](crate::Limits::max_outbox_bytes) allows.
-    /// `SENDER_READY` follows once they have been written.
+    /// As many bytes wait to be written as [`Limits::max_outbox_bytes`](crate::Limits::max_outbox_bytes) allows, or messages
+    /// in progress are the next to be written. `SENDER_READY` follows once they have been.
     #[error("as many bytes wait to be written as max_outbox_bytes allows")]
     OutboxFull,
     /// As many deliveries of the session are unsettled as [`Limits::max_unsettled`](crate::Limits::max_unsettled) or the

@@ -166,7 +166,8 @@ events! {
     /// A message can be sent, or a chunk of one, after the link opened or after a
     /// [temporary](crate::CommandError::is_temporary) error.
     ///
-    /// Edge-triggered: raised once, so keep sending until [`send`](crate::Sender::send) returns such an error.
+    /// Edge-triggered: raised once, so keep sending until [`send`](crate::Sender::send) returns such an error. Links that share
+    /// a window, the outbox or memory take turns: all other events have been polled before one is raised.
     SenderReady = "SENDER_READY" {
         /// The link.
         sender: SenderId,

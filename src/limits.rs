@@ -121,7 +121,7 @@ pub struct Limits {
     ///
     /// It bounds what the application sends, but for messages and chunks that have begun: what the peer's window has no room
     /// for waits beside it, of one for each link ([`is_sending`](crate::Sender::is_sending)). None begins while the window is
-    /// closed. What answers the peer may exceed it, up to [`max_reply_bytes`](Self::max_reply_bytes). Input goes on being
+    /// closed. Messages in progress and new ones take turns at it. What answers the peer may exceed it, up to [`max_reply_bytes`](Self::max_reply_bytes). Input goes on being
     /// taken.
     pub max_outbox_bytes: usize,
     /// Bytes queued in answer to the peer's frames, such as attach and detach, before input is no longer taken.

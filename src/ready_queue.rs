@@ -47,6 +47,15 @@ impl ReadyQueue {
         }
     }
 
+    /// Moves the first numbers to the end, in order.
+    pub(crate) fn rotate(&mut self, count: usize) {
+        for _ in 0..count {
+            if let Some(number) = self.pop() {
+                self.push(number);
+            }
+        }
+    }
+
     /// Frees a queue that is empty and has become large.
     #[inline]
     pub(crate) fn free_spare(&mut self) {

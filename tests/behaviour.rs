@@ -180,7 +180,7 @@ fn streamed_delivery_is_written_and_read_in_chunks() {
     assert_eq!(read(&mut pair), Some(Bytes::from_static(b"two")));
     pair.server.receiver(receiver).unwrap().accept(coming).unwrap();
     pair.run();
-    assert_eq!(names(&pair.client_events()), ["SENDER_READY", "DELIVERY_SETTLED"]);
+    assert_eq!(names(&pair.client_events()), ["DELIVERY_SETTLED", "SENDER_READY"]);
 }
 
 #[test]

@@ -267,11 +267,13 @@ impl Connection {
             queue.free_spare();
         }
         let Some(mut session) = session else { return };
+        // Its messages may have been those whose turn it was.
+        self.cx.take_turns(false, false);
         session.discharge(&mut self.cx);
         self.cx.timers.cancel_session(channel);
         #[cfg(feature = "testing")]
         self.cx.reached.extend(&session.reached());
-        let (unsettled, max) = (session.unsettled_len(), self.cx.limits.max_retained_unsettled);
+        let (unsettled, max) = (session.unsettled_len(), self.cx.config.limits.max_retained_unsettled);
         if unsettled == 0 || max == 0 {
             return;
         }

@@ -26,7 +26,8 @@ impl Connection {
         // A buffer that grows has up to twice the room.
         let has_room = self.cx.account.has_room_for(header.size.saturating_mul(2));
         deferred == 0
-            || (has_room && deferred.saturating_add(header.size) <= self.cx.limits.max_unanswered_bytes)
+            || (has_room
+                && deferred.saturating_add(header.size) <= self.cx.config.limits.max_unanswered_bytes)
     }
 
     /// Keeps a copy of a frame, so that it keeps no read buffer alive.

@@ -345,7 +345,12 @@ impl Connection {
         if self.cx.close_sent {
             return;
         }
-        for _ in 0..self.cx.to_flush.len() {
+        let had_room = !self.cx.outbox_full();
+        // How many of the sessions that stay scheduled fill the outbox.
+        let mut turns = if had_room { None } else { Some(0) };
+        let mut left = self.cx.to_flush.len();
+        while left > 0 {
+            left = left.saturating_sub(1);
             let Some(channel) = self.cx.to_flush.pop() else { break };
             let Some((session, cx)) = self.session_on(channel) else { continue };
             if !session.can_write() {
@@ -359,10 +364,26 @@ impl Connection {
             session.charge_if_due(cx);
             // What the peer's window or the outbox has no room for stays scheduled.
             session.schedule(cx);
+            if left > 0 && turns.is_none() && cx.outbox_full() {
+                turns = Some(cx.to_flush.len().saturating_sub(left));
+            }
+        }
+        if self.cx.outbox_full_for_new() {
+            self.take_turns(had_room, turns.unwrap_or_default());
         }
         if self.cx.close_pending && !self.has_unsent_messages() {
             self.write_close(None);
         }
+    }
+
+    /// Has messages in progress and new ones take turns at the outbox, and sessions among themselves: the next one is the
+    /// first the next time. `had_room` is true if messages in progress have had their turn.
+    #[cold]
+    #[inline(never)]
+    fn take_turns(&mut self, had_room: bool, turns: usize) {
+        let wait = self.has_waiting_messages();
+        self.cx.take_turns(had_room, wait);
+        self.cx.to_flush.rotate(turns);
     }
 
     /// True if a complete message is still partly unsent.
@@ -370,8 +391,18 @@ impl Connection {
         self.sessions.iter().any(|session| session.has_unsent_messages())
     }
 
+    /// True if there are messages in progress that room in the outbox lets go on.
+    fn has_waiting_messages(&self) -> bool {
+        let mut sessions = self.cx.to_flush.iter().filter_map(|channel| self.sessions.get(channel));
+        sessions.any(SessionEndpoint::waits_for_outbox)
+    }
+
     fn wake_senders(&mut self) {
-        if self.cx.outbox_full() || self.cx.close_pending || self.is_write_closed() {
+        if self.cx.outbox_full_for_new() && !self.cx.outbox_full() && !self.has_waiting_messages() {
+            // Those whose turn it was have been aborted, or their link is gone.
+            self.cx.take_turns(false, false);
+        }
+        if self.cx.outbox_full_for_new() || self.cx.close_pending || self.is_write_closed() {
             return;
         }
         // One at a time: it may use all the room that there is, and is behind the others then.
@@ -477,7 +508,7 @@ impl Connection {
     pub fn unsettled(&self, link: impl Into<LinkId>) -> Vec<UnsettledDelivery> {
         let link = link.into();
         let current = self.sessions.get(LinkKey::from(link).session);
-        let limits = self.cx.limits.decode;
+        let limits = self.cx.config.limits.decode;
         current
             .into_iter()
             .chain(self.ended.iter().map(|ended| &**ended))

@@ -140,9 +140,9 @@ impl Connection {
         self.remote_open = Some(open);
         // 2.4.5: an idle time-out that we cannot keep is refused.
         if idle_timeout > 0
-            && Duration::from_millis(idle_timeout.into()) < self.cx.limits.min_peer_idle_timeout
+            && Duration::from_millis(idle_timeout.into()) < self.cx.config.limits.min_peer_idle_timeout
         {
-            let min = self.cx.limits.min_peer_idle_timeout.as_millis();
+            let min = self.cx.config.limits.min_peer_idle_timeout.as_millis();
             let why =
                 format!("an idle-time-out of {idle_timeout} ms is too short: {min} ms is the least (2.4.5)");
             return Err(ProtocolError::connection(ErrorCondition::NotAllowed, &why));
@@ -172,7 +172,7 @@ impl Connection {
         let remote_idle_timeout =
             remote_open.and_then(|open| open.idle_time_out).map_or(0, Milliseconds::get);
         self.keepalive.start(remote_idle_timeout, self.cx.timers.now(), &self.cx.outbox);
-        self.cx.set_budget(self.cx.limits.max_held_bytes);
+        self.cx.set_budget(self.cx.config.limits.max_held_bytes);
         self.cx.event(Event::ConnectionOpen);
         self.write_pending_begins();
         let deferred = core::mem::take(&mut self.deferred);

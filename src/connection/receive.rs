@@ -195,7 +195,7 @@ impl Connection {
         if self.discards_output() {
             return false;
         }
-        let max = u64::try_from(self.cx.limits.max_reply_bytes).unwrap_or(u64::MAX);
+        let max = u64::try_from(self.cx.config.limits.max_reply_bytes).unwrap_or(u64::MAX);
         let unread = self.cx.outbox.unread_answers().filter(|unread| *unread > max && !self.cx.close_sent);
         let unread = unread.unwrap_or(0);
         let has_read = unread < self.unread_at_stop;
@@ -286,7 +286,7 @@ impl Connection {
     #[inline(always)]
     fn receive_next(&mut self, layer: FrameKind, input: &mut impl Input) -> Result<(), Stop> {
         if layer == FrameKind::Sasl {
-            let header = next_frame(self.cx.limits.max_sasl_frame_size, input)?;
+            let header = next_frame(self.cx.config.limits.max_sasl_frame_size, input)?;
             self.cx.trace.received(header, input);
             let body = input.take_behind(header.body, header.size);
             self.on_sasl_frame(header, &body);
@@ -386,7 +386,7 @@ impl Connection {
         if body.is_empty() {
             return Ok(());
         }
-        let limits = self.cx.limits.decode;
+        let limits = self.cx.config.limits.decode;
         if owed {
             check_body(body, limits)?;
             self.defer(header.channel, frame);

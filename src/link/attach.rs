@@ -231,7 +231,7 @@ impl<'a> AttachReply<'a> {
             let written = cx.frame(self);
             let Err(CommandError::FrameTooLarge { .. }) = written else { return written };
         }
-        cx.frame(&self.decoded(cx.limits.decode))
+        cx.frame(&self.decoded(cx.config.limits.decode))
     }
 }
 

@@ -148,7 +148,7 @@ impl SessionEndpoint {
         let mut generation = next_generation(cx.last_link_generation)?;
         let name = self.choose_name(role, local.name.take(), &mut generation, cx)?;
         // 2.7.2: the peer answers with a handle of its own, up to our handle-max.
-        let handle = self.next_handle().filter(|handle| u32::from(*handle) <= self.handle_max);
+        let handle = self.next_handle().filter(|handle| *handle <= self.handle_max);
         let handle = handle.ok_or(CommandError::LimitReached("handle-max"))?;
         let id = self.next_id(role, generation, handle);
         let kind = self.new_kind(role, &local, cx);
@@ -282,7 +282,7 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), ProtocolError> {
         // 2.7.2: a handle beyond ours closes the connection.
-        if attach.handle.get() > self.handle_max {
+        if attach.handle.get() > self.handle_max.into() {
             let why =
                 format!("handle {} is above our handle-max of {} (2.7.2)", attach.handle, self.handle_max);
             return Err(ProtocolError::connection(ErrorCondition::FramingError, &why));
@@ -516,8 +516,7 @@ impl SessionEndpoint {
             if sender.is_ok_and(|sender| core::mem::take(&mut sender.drain_event_owed)) {
                 cx.event(Event::SenderDrain { sender: id });
             }
-            self.ready_checks.push(handle);
-            self.wake_senders(cx);
+            self.look_at_sender(handle);
         }
         Ok(())
     }

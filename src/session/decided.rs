@@ -93,7 +93,7 @@ impl SessionEndpoint {
         };
         let mut states = Vec::new();
         for DecidedRun { run, receivers, senders } in decided.runs {
-            let (limits, events) = (cx.limits.decode, cx.events.len());
+            let (limits, events) = (cx.config.limits.decode, cx.events.len());
             let theirs = if disposition.role == Role::Receiver { &receivers } else { &senders };
             let state =
                 if theirs.is_terminal() { decoder.get(theirs, limits) } else { disposition.state.clone() };

@@ -253,7 +253,9 @@ impl SessionEndpoint {
             }
         }
         self.sending.remove(handle);
-        self.ready_checks.remove(handle);
+        if self.senders_wait {
+            self.waiting_senders.remove(handle);
+        }
         Ok(())
     }
 
@@ -381,7 +383,9 @@ impl SessionEndpoint {
         self.reached.links.extend(&link.common.reached);
         self.link_flows_due.remove(handle);
         self.sending.remove(handle);
-        self.ready_checks.remove(handle);
+        if self.senders_wait {
+            self.waiting_senders.remove(handle);
+        }
         if link.common.unsettled > 0 {
             self.leave_unsettled(link.common.unsettled, cx);
         }
@@ -393,7 +397,7 @@ impl SessionEndpoint {
     fn leave_unsettled(&mut self, unsettled: u32, cx: &mut Context) {
         let unsettled = usize::try_from(unsettled).unwrap_or(usize::MAX);
         self.orphaned = self.orphaned.saturating_add(unsettled);
-        let max = cx.limits.max_retained_unsettled;
+        let max = cx.config.limits.max_retained_unsettled;
         if cx.account.is_half_full() {
             self.make_room_for_others(cx);
         } else if self.orphaned > max {

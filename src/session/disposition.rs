@@ -309,7 +309,7 @@ impl SessionEndpoint {
         });
         named.sort_unstable();
         named.dedup();
-        let limits = cx.limits.decode;
+        let limits = cx.config.limits.decode;
         named.retain(|link| {
             let link = find(&self.links, *link).filter(|link| link.common.is_open());
             link.is_some_and(|link| !has_coordinator(&link.common, limits))
@@ -349,7 +349,7 @@ impl SessionEndpoint {
     /// few bytes of the peer's make us look at the places of all that is unsettled.
     #[cold]
     fn check_updates(&mut self, left: usize, deliveries: u64, cx: &Context) -> Result<(), ProtocolError> {
-        let allowed = deliveries.saturating_mul(cx.limits.max_updates_per_delivery.into());
+        let allowed = deliveries.saturating_mul(cx.config.limits.max_updates_per_delivery.into());
         let counted = u64::try_from(left.saturating_sub(FREE_UPDATES)).unwrap_or(u64::MAX);
         let updates = &mut self.cold.get_or_insert_default().updates;
         *updates = updates.saturating_add(counted);

@@ -177,6 +177,6 @@ impl SessionEndpoint {
         self.remote_begin = None;
         self.pending_dispositions = Vec::new();
         self.runs = Vec::new();
-        (self.link_flows_due, self.sending, self.ready_checks) = Default::default();
+        (self.link_flows_due, self.sending, self.waiting_senders) = Default::default();
     }
 }

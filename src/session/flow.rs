@@ -38,7 +38,10 @@ impl SessionEndpoint {
             // One flow answers all that ask for one before the next flush.
             None => self.flow_due |= flow.echo,
         }
-        self.wake_senders(cx);
+        // Messages in progress and new ones take turns at the window.
+        if self.new_begun {
+            self.continue_sending(cx);
+        }
         Ok(())
     }
 
@@ -109,8 +112,11 @@ impl SessionEndpoint {
                         if drain {
                             cx.event(Event::SenderDrain { sender: id });
                         }
-                        self.ready_checks.push(handle);
-                        sender.answers_now(flow)
+                        let (is_owed, reply_due) = (sender.ready_owed, sender.answers_now(flow));
+                        if is_owed {
+                            self.look_at_sender(handle);
+                        }
+                        reply_due
                     }
                     Err(error) => return self.contain_link(handle, error, cx),
                 }
@@ -320,23 +326,14 @@ impl SessionEndpoint {
         Ok(())
     }
 
-    /// Raises the `SENDER_READY` events that are owed and due.
-    pub(crate) fn wake_senders(&mut self, cx: &mut Context) {
-        let _ = self.wake_some_senders(usize::MAX, cx);
-    }
-
-    /// As [`wake_senders`](Self::wake_senders), for one link. Returns true if there may be more.
+    /// Raises one `SENDER_READY` that is owed and due. Returns true if there may be more.
     pub(crate) fn wake_one_sender(&mut self, cx: &mut Context) -> bool {
-        self.wake_some_senders(1, cx)
-    }
-
-    fn wake_some_senders(&mut self, most: usize, cx: &mut Context) -> bool {
-        if self.ready_checks.is_empty()
+        if !self.senders_wait
             || self.end_pending
             || !self.can_write()
             || cx.close_pending
             || self.window.remote_incoming_window == 0
-            || cx.outbox_full()
+            || cx.outbox_full_for_new()
         {
             return false;
         }
@@ -349,11 +346,11 @@ impl SessionEndpoint {
             cx.senders_without_memory.push(self.channel);
         }
         let before = cx.events.len();
-        for _ in 0..self.ready_checks.len() {
-            if cx.events.len().saturating_sub(before) >= most {
-                return true;
-            }
-            let Some(handle) = self.ready_checks.pop() else { break };
+        while cx.events.len() == before {
+            let Some(handle) = self.waiting_senders.pop(!full) else {
+                self.senders_wait = !self.waiting_senders.is_empty();
+                return false;
+            };
             let Some(Link { common, kind: LinkKind::Sender(sender) }) = self.links.get_mut(handle) else {
                 continue;
             };
@@ -368,14 +365,13 @@ impl SessionEndpoint {
             if sender.takes_awaited_chunk() {
                 cx.event(Event::SenderReady { sender: id });
             } else if sender.ready_owed && may_send && full && may_be_full {
-                // Once deliveries have been settled.
-                self.ready_checks.push(handle);
+                self.waiting_senders.push_without_memory(handle);
             } else if sender.ready_owed && may_send {
                 sender.ready_owed = false;
                 cx.event(Event::SenderReady { sender: id });
             }
         }
-        false
+        true
     }
 }
 

@@ -253,7 +253,7 @@ impl SessionEndpoint {
     ) -> Result<(), ProtocolError> {
         let Some(receiver) = self.receiver_at(handle) else { return Ok(()) };
         let streaming = receiver.streaming;
-        let part = receiver.add(transfer, payload, cx.limits.max_buffered_bytes_per_delivery)?;
+        let part = receiver.add(transfer, payload, cx.config.limits.max_buffered_bytes_per_delivery)?;
         if part.finished {
             return self.on_part_of_finished(handle, (id, delivery), &part, cx);
         }
@@ -275,7 +275,7 @@ impl SessionEndpoint {
         let Some(receiver) = self.receiver_at(handle) else { return Ok(()) };
         let events = cx.events.len();
         let details = if part.complete && (first || !streaming) {
-            let Some(delivery) = receiver.take_complete(cx.limits.decode) else { return Ok(()) };
+            let Some(delivery) = receiver.take_complete(cx.config.limits.decode) else { return Ok(()) };
             let details = delivery.state.as_ref().map_or(0, HeapSize::heap_size);
             let bytes = delivery.payload.heap_size();
             cx.answerable_event(Event::Delivery { receiver: id, delivery }, bytes);
@@ -298,7 +298,7 @@ impl SessionEndpoint {
     /// Raises the event of a streamed delivery that a later transfer settles, unless we have settled it.
     fn settle_stream(&mut self, id: ReceiverId, delivery: DeliveryId, cx: &mut Context) {
         let entry = self.incoming.as_mut().and_then(|incoming| incoming.get_mut(delivery));
-        let state = entry.and_then(|entry| entry.state.at(Role::Sender).get(cx.limits.decode));
+        let state = entry.and_then(|entry| entry.state.at(Role::Sender).get(cx.config.limits.decode));
         if self.forget_incoming(id, delivery) {
             let (events, details) = (cx.events.len(), state.as_ref().map_or(0, HeapSize::heap_size));
             cx.event(Event::DeliverySettled { link: id.into(), first: delivery, last: delivery, state });
@@ -472,7 +472,7 @@ fn announce_part(
     part: &Part,
     cx: &mut Context,
 ) -> usize {
-    let Some((begun, state)) = receiver.announce(cx.limits.decode) else { return 0 };
+    let Some((begun, state)) = receiver.announce(cx.config.limits.decode) else { return 0 };
     if !first {
         // A state is for the first event alone.
         let event = Event::DeliveryData { receiver: id, delivery: begun.id, complete: part.complete };

@@ -19,6 +19,7 @@ mod state_bytes;
 mod stored_state;
 mod unsettled;
 mod unsettled_delivery;
+mod waiting_senders;
 mod window;
 
 pub use self::unsettled_delivery::UnsettledDelivery;
@@ -37,6 +38,7 @@ use self::{
     remote_begin::RemoteBegin,
     state_bytes::StateBytes,
     unsettled::{UnsettledEntry, UnsettledMap},
+    waiting_senders::WaitingSenders,
     window::Window,
 };
 use crate::{
@@ -64,7 +66,7 @@ pub(crate) struct SessionEndpoint {
     /// The channel of the peer's frames.
     pub(crate) remote_channel: Option<u16>,
     /// The highest handle that we announce.
-    handle_max: u32,
+    handle_max: u16,
     /// The highest handle that the peer announces; [`u32::MAX`] until its begin arrives.
     remote_handle_max: u32,
     /// The peer's begin.
@@ -107,13 +109,16 @@ pub(crate) struct SessionEndpoint {
     runs: Vec<Run>,
     /// A flow of the session is due.
     flow_due: bool,
+    /// A message or chunk has been begun since messages in progress had their turn at the window.
+    new_begun: bool,
     echo: Echo,
     /// Links whose flow is due.
     link_flows_due: ReadyQueue,
     /// Links with a message in progress.
     sending: ReadyQueue,
-    /// Links that may owe their application a `SENDER_READY`.
-    ready_checks: ReadyQueue,
+    waiting_senders: WaitingSenders,
+    /// False if `waiting_senders` is empty.
+    senders_wait: bool,
     /// States that it and its links have reached, for tests.
     #[cfg(feature = "testing")]
     reached: crate::state::Reached,
@@ -209,10 +214,12 @@ impl SessionEndpoint {
             pending_dispositions: Vec::new(),
             runs: Vec::new(),
             flow_due: false,
+            new_begun: false,
             echo: Echo::None,
             link_flows_due: ReadyQueue::default(),
             sending: ReadyQueue::default(),
-            ready_checks: ReadyQueue::default(),
+            waiting_senders: WaitingSenders::default(),
+            senders_wait: false,
             #[cfg(feature = "testing")]
             reached: Default::default(),
         });
@@ -227,7 +234,7 @@ impl SessionEndpoint {
     /// Stores the fields of our begin that [`Window`] does not hold.
     fn store_begin_fields(&mut self, local: config::SessionConfig) {
         // Handles index a table, so they are bounded.
-        self.handle_max = local.handle_max.min(u16::MAX.into());
+        self.handle_max = u16::try_from(local.handle_max).unwrap_or(u16::MAX);
         // `None` is stored too: an earlier begin may have been too large to be written.
         if local.facts.is_some() || self.cold.is_some() {
             self.cold().begin_facts = local.facts;
@@ -290,7 +297,7 @@ impl SessionEndpoint {
             next_outgoing_id: self.window.next_outgoing_id,
             incoming_window: self.window.incoming_window,
             outgoing_window: self.window.outgoing_window,
-            handle_max: Handle::new(self.handle_max),
+            handle_max: Handle::new(self.handle_max.into()),
             ..Begin::default()
         }
     }
@@ -376,11 +383,12 @@ impl SessionEndpoint {
         self.cold.as_mut().map(|cold| core::mem::take(&mut cold.deferred)).unwrap_or_default()
     }
 
-    /// Writes what is pending: dispositions, messages in progress, flows, and an end that waited for those. The caller
+    /// Writes what is pending: messages in progress, dispositions, flows, and an end that waited for those. The caller
     /// has checked that frames can be written.
     pub(crate) fn flush(&mut self, cx: &mut Context) {
-        self.write_dispositions(cx);
+        // First, since dispositions could fill the outbox each time.
         self.continue_sending(cx);
+        self.write_dispositions(cx);
         if self.has_due_flows() {
             self.write_flows(cx);
         }
@@ -392,16 +400,9 @@ impl SessionEndpoint {
     /// Does what [`flush`](Self::flush) does while output waits, and counts the dispositions and flows. Without `updates`
     /// they are left pending.
     pub(crate) fn flush_behind_output(&mut self, updates: bool, cx: &mut Context) {
+        self.continue_sending(cx);
         if !updates {
-            return self.continue_sending(cx);
-        }
-        if !self.pending_dispositions.is_empty() {
-            let len = cx.outbox.len();
-            self.write_dispositions(cx);
-            cx.count_updates(len);
-        }
-        if !self.sending.is_empty() {
-            self.continue_sending(cx);
+            return;
         }
         self.write_updates(cx);
         if self.end_pending {
@@ -423,10 +424,16 @@ impl SessionEndpoint {
         self.flow_due || !self.link_flows_due.is_empty()
     }
 
+    /// Has the senders that wait looked at, this one as the last.
+    pub(super) fn look_at_sender(&mut self, handle: u16) {
+        self.senders_wait = true;
+        self.waiting_senders.push(handle);
+    }
+
     /// Queues the session for what it has to write, and for what its senders wait for.
     #[inline(always)]
     pub(crate) fn schedule(&self, cx: &mut Context) {
-        if !self.ready_checks.is_empty() {
+        if self.senders_wait {
             cx.blocked_senders.push(self.channel);
         }
         if self.has_work() {

@@ -10,6 +10,7 @@ use super::{
     state_bytes::{Giver, StateBytes},
     stored_state::StoredState,
     unsettled::UnsettledEntry,
+    waiting_senders::WaitingSenders,
     window::Window,
 };
 use crate::{
@@ -18,7 +19,6 @@ use crate::{
     frame::Payload,
     ids::{DeliveryId, LinkId, LinkKey, SenderId},
     link::{Link, LinkKind, SendOptions, SenderEndpoint, UnsentMessage, len_u64},
-    ready_queue::ReadyQueue,
     spec::{definitions::ReceiverSettleMode, delivery_state::DeliveryState, performatives::Transfer},
     state::LinkState,
     types::{DeliveryTag, Handle},
@@ -44,7 +44,7 @@ impl SessionEndpoint {
     ) -> Result<DeliveryId, CommandError> {
         let Message { link: sender_id, tag, mut payload, options, streaming } = message;
         let handle = LinkKey::from(LinkId::from(sender_id)).handle;
-        let (window, outbox_full) = (self.window.remote_incoming_window, cx.outbox_full());
+        let (window, outbox_full) = (self.window.remote_incoming_window, cx.outbox_full_for_new());
         self.check_accepts_new_work(cx)?;
         let full = options.settled != Some(true)
             && self.outgoing.must_grow()
@@ -62,7 +62,8 @@ impl SessionEndpoint {
         let size = payload.len();
         if !sender.is_ready(size) || window == 0 || outbox_full || full || self.outgoing.may_be_too_far() {
             let full = full && !settled || self.outgoing.is_too_far();
-            check_ready(sender, (&mut self.ready_checks, handle), size, (window, outbox_full, full))?;
+            self.senders_wait = true;
+            check_ready(sender, (&mut self.waiting_senders, handle), size, (window, outbox_full, full))?;
         }
         // 2.7.5: many peers insist that the first transfer has all of id, tag and format.
         let mut transfer = Transfer {
@@ -79,6 +80,7 @@ impl SessionEndpoint {
             add_options(&mut transfer, options, link.common.rcv_mode)?;
         }
         let more_left = cx.transfer(&transfer, &mut payload)?;
+        (self.new_begun, cx.new_begun) = (true, true);
         sender.on_first_frame();
         link.common.unsettled = link.common.unsettled.saturating_add((!settled).into());
         self.window.on_send();
@@ -158,9 +160,11 @@ impl SessionEndpoint {
         }
         if let Some(Link { kind: LinkKind::Sender(sender), .. }) = self.links.get_mut(handle) {
             sender.unsent = Some(Box::new(message));
-            self.sending.push(handle);
-            // At once, so that another message can follow.
-            self.continue_sending(cx);
+            if more_left {
+                self.sending.push(handle);
+                // At once, so that another message can follow.
+                self.continue_sending(cx);
+            }
         }
     }
 
@@ -170,51 +174,50 @@ impl SessionEndpoint {
 
     /// Writes more frames of the messages in progress, one of each link in turn, as far as the peer's window and the
     /// outbox allow.
+    #[inline]
     pub(crate) fn continue_sending(&mut self, cx: &mut Context) {
-        let mut links = self.sending.len();
-        while links > 0 && self.may_write_transfer(cx) {
-            let Some(handle) = self.sending.pop() else { return };
-            match self.continue_link(handle, cx) {
-                Written::Last => links = links.saturating_sub(1),
-                Written::AllSoFar => {
-                    self.sending.push(handle);
-                    links = links.saturating_sub(1);
-                }
-                Written::MoreLeft => self.sending.push(handle),
-            }
+        if !self.sending.is_empty() {
+            self.continue_all(cx);
         }
     }
 
-    /// Writes one frame of the message that a link has in progress.
-    fn continue_link(&mut self, handle: u16, cx: &mut Context) -> Written {
+    #[inline(never)]
+    fn continue_all(&mut self, cx: &mut Context) {
+        while self.may_write_transfer(cx) {
+            let Some(handle) = self.sending.pop() else { return };
+            if self.continue_link(handle, cx) {
+                self.sending.push(handle);
+            }
+            self.new_begun = false;
+        }
+    }
+
+    /// Writes one frame of the message that a link has in progress. Returns true if more of the message is here.
+    fn continue_link(&mut self, handle: u16, cx: &mut Context) -> bool {
         let Some(Link { common, kind: LinkKind::Sender(sender) }) = self.links.get_mut(handle) else {
-            return Written::Last;
+            return false;
         };
         let (Some(unsent), LinkId::Sender(id)) = (&mut sender.unsent, common.id) else {
-            return Written::Last;
+            return false;
         };
         if common.state != LinkState::Attached {
             sender.cut_off_unsent();
-            return Written::Last;
+            return false;
         }
         if unsent.is_aborted {
             self.write_abort(id, handle, cx);
-            return Written::Last;
-        }
-        if unsent.payload.is_empty() && unsent.streaming {
-            return Written::AllSoFar;
+            return false;
         }
         let more_left = write_continuation(handle, unsent, &mut self.window, cx);
         let streaming = unsent.streaming;
-        if unsent.chunk_owed && !more_left {
-            self.ready_checks.push(handle);
+        let is_chunk_due = unsent.chunk_owed && !more_left;
+        if !more_left && !streaming {
+            sender.unsent = None;
+            self.on_message_sent(handle, cx);
+        } else if is_chunk_due {
+            self.look_at_sender(handle);
         }
-        if more_left || streaming {
-            return Written::MoreLeft;
-        }
-        sender.unsent = None;
-        self.on_message_sent(handle, cx);
-        Written::Last
+        more_left
     }
 
     /// Does what waited for a link's message in progress: the answer to a drain, its detach, or another message.
@@ -225,8 +228,12 @@ impl SessionEndpoint {
             let _ = self.end_link(handle, LinkEnd::WaitOver, cx);
             return;
         }
-        self.ready_checks.push(handle);
-        self.wake_senders(cx);
+        self.look_at_sender(handle);
+    }
+
+    /// True if nothing but a full outbox holds back what messages in progress have left.
+    pub(crate) fn waits_for_outbox(&self) -> bool {
+        !self.sending.is_empty() && self.window.remote_incoming_window > 0
     }
 
     /// True if a complete message is still partly unsent.
@@ -251,17 +258,17 @@ impl SessionEndpoint {
         self.check_writable()?;
         cx.check_takes_output()?;
         let handle = LinkKey::from(LinkId::from(id)).handle;
-        let takes_frames = self.may_write_transfer(cx);
+        let (window, outbox_full) = (self.window.remote_incoming_window, cx.outbox_full_for_new());
         let sender = self.link(id.into())?.sender()?;
         let unsent = sender.unsent.as_ref().filter(|unsent| unsent.id == delivery && unsent.streaming);
         let unsent = unsent.filter(|unsent| !unsent.is_aborted).ok_or(CommandError::UnknownId)?;
         let (waits, size) = (!unsent.payload.is_empty(), unsent.size.saturating_add(len_u64(&chunk)));
         sender.check_size(size)?;
-        if !last && (waits || !takes_frames) {
+        if !last && (waits || window == 0 || outbox_full || cx.close_sent) {
             // What the window and the outbox have no room for does not pile up here, one chunk for each link.
             sender.await_chunk();
-            self.ready_checks.push(handle);
-            let is_full = cx.outbox_full() && self.window.remote_incoming_window > 0;
+            self.look_at_sender(handle);
+            let is_full = outbox_full && window > 0;
             return Err(if is_full { CommandError::OutboxFull } else { CommandError::WindowClosed });
         }
         if last {
@@ -271,9 +278,12 @@ impl SessionEndpoint {
         unsent.payload.push(chunk);
         unsent.size = size;
         unsent.streaming = !last;
-        self.sending.push(handle);
-        // At once, so that the next chunk finds room.
-        self.continue_sending(cx);
+        if last || !unsent.payload.is_empty() {
+            (self.new_begun, cx.new_begun) = (true, true);
+            self.sending.push(handle);
+            // At once, so that the next chunk finds room.
+            self.continue_sending(cx);
+        }
         Ok(())
     }
 
@@ -341,7 +351,7 @@ impl SessionEndpoint {
 #[inline(never)]
 fn check_ready(
     sender: &mut SenderEndpoint,
-    (ready_checks, handle): (&mut ReadyQueue, u16),
+    (waiting, handle): (&mut WaitingSenders, u16),
     size: usize,
     (window, outbox_full, full): (u32, bool, bool),
 ) -> Result<(), CommandError> {
@@ -354,7 +364,7 @@ fn check_ready(
     if checked.as_ref().is_err_and(|error| !matches!(error, CommandError::TooLarge { .. })) {
         sender.ready_owed = true;
         sender.lacks_memory = checked == Err(CommandError::TooManyUnsettled);
-        ready_checks.push(handle);
+        waiting.push(handle);
     }
     checked
 }
@@ -419,14 +429,4 @@ fn write_continuation(
     }
     window.on_send();
     more_left
-}
-
-/// How a message stands after one of its frames.
-enum Written {
-    /// More of it is here.
-    MoreLeft,
-    /// The application has not added more yet.
-    AllSoFar,
-    /// That was its last frame.
-    Last,
 }

@@ -70,7 +70,7 @@ impl SessionEndpoint {
             return self.on_transfer(&mut transfer, payload, cx);
         }
         let body = input.take_behind(header.body, header.size);
-        let mut decoder = Decoder::new(&body, cx.limits.decode.for_held(body.len()));
+        let mut decoder = Decoder::new(&body, cx.config.limits.decode.for_held(body.len()));
         let mut transfer = Transfer::decode(&mut decoder)?;
         let payload = decoder.take_rest();
         self.on_transfer(&mut transfer, payload, cx)
@@ -92,7 +92,7 @@ impl SessionEndpoint {
     }
 
     fn receive_body(&mut self, kind: Kind, body: &[u8], cx: &mut Context) -> Result<(), ProtocolError> {
-        let limits = cx.limits.decode;
+        let limits = cx.config.limits.decode;
         match kind {
             Kind::Disposition => self.receive_disposition(body, cx),
             Kind::Flow => self.on_flow(&from_slice(body, limits)?, cx),
@@ -113,7 +113,7 @@ impl SessionEndpoint {
 
     #[inline(never)]
     fn receive_disposition(&mut self, body: &[u8], cx: &mut Context) -> Result<(), ProtocolError> {
-        let disposition: Disposition = from_slice(body, cx.limits.decode.for_held(body.len()))?;
+        let disposition: Disposition = from_slice(body, cx.config.limits.decode.for_held(body.len()))?;
         let events = cx.events.len();
         let handled = self.on_disposition(&disposition, cx);
         match disposition.state {

@@ -382,7 +382,7 @@ impl SessionEndpoint {
 #[cold]
 #[inline(never)]
 fn outcome_to_confirm(ours: &StoredState, theirs: &StoredState, cx: &Context) -> Option<DeliveryState> {
-    let limits = cx.limits.decode;
+    let limits = cx.config.limits.decode;
     if ours.is_terminal() {
         return ours.get(limits);
     }
@@ -493,7 +493,7 @@ fn fitting_answer(state: &DeliveryState, cx: &Context) -> Option<DeliveryState> 
 #[cold]
 #[inline(never)]
 fn check_listed(link: &LinkCommon, state: Option<&DeliveryState>, cx: &Context) -> Result<(), CommandError> {
-    let source = link.remote(cx.limits.decode).and_then(|attach| attach.source);
+    let source = link.remote(cx.config.limits.decode).and_then(|attach| attach.source);
     match (source, state) {
         (Some(source), Some(state)) if source.restricts_outcomes() && !source.supports(state) => {
             Err(CommandError::IllegalState("the link's source does not list the outcome (3.5.3)"))
@@ -509,7 +509,7 @@ fn check_declared(
     state: Option<&DeliveryState>,
     cx: &Context,
 ) -> Result<(), CommandError> {
-    if !matches!(state, Some(DeliveryState::Declared(_))) || has_coordinator(link, cx.limits.decode) {
+    if !matches!(state, Some(DeliveryState::Declared(_))) || has_coordinator(link, cx.config.limits.decode) {
         return Ok(());
     }
     Err(CommandError::IllegalState("declared is for links to a coordinator (4.5.5)"))

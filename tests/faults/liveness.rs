@@ -8,4 +8,5 @@ mod flows;
 mod half_dead;
 mod progress;
 mod sasl_frames;
+mod turns;
 mod unanswered;

@@ -321,7 +321,7 @@ macro_rules! link_methods {
             ///
             /// It is kept encoded, and decoded by each call.
             fn remote_attach(this) -> Option<Attach> {
-                this.view.link(this.id)?.common.remote(this.view.cx.limits.decode)
+                this.view.link(this.id)?.common.remote(this.view.cx.config.limits.decode)
             }
 
             /// Returns the address that the peer asks for at this end: that of its target if it sends, of its source if it
@@ -330,7 +330,7 @@ macro_rules! link_methods {
             /// `None` if its attach has not arrived, or names no address: for a dynamic node, the anonymous terminus, or a
             /// coordinator of transactions. The whole is in [`remote_attach`](Self::remote_attach).
             fn requested_address(this) -> Option<crate::types::Str> {
-                super::requested_address(this.view.link(this.id)?.common.remote(this.view.cx.limits.decode)?)
+                super::requested_address(this.view.link(this.id)?.common.remote(this.view.cx.config.limits.decode)?)
             }
 
             /// Returns the properties of the link's state that the peer's flows have brought, the last of them (2.7.4).
@@ -338,7 +338,7 @@ macro_rules! link_methods {
             /// They are kept encoded, and decoded by each call.
             fn remote_flow_properties(this) -> Option<Fields> {
                 let properties = this.view.session.remote_flow_properties(this.id.into())?;
-                properties.decode(this.view.cx.limits.decode)
+                properties.decode(this.view.cx.config.limits.decode)
             }
 
             /// Returns the number of deliveries that are not settled at this end. Those that are incomplete, or whose event

@@ -51,7 +51,7 @@ link_methods! { SenderRef<'a>, Sender, SenderId {
             && this.view.link(this.id).is_some_and(|link| link.common.pending_detach.is_none())
             && session.check_accepts_new_work(cx).is_ok()
             && session.window.remote_incoming_window > 0
-            && !cx.outbox_full()
+            && !cx.outbox_full_for_new()
             && !session.must_wait_for_oldest()
             && this.endpoint().is_some_and(|sender| {
                 let is_settled = sender.mode == SenderSettleMode::Settled;

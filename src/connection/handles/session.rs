@@ -40,7 +40,7 @@ getters! { SessionRef<'a>, Session {
 
     /// Returns the peer's begin, once it has arrived (2.7.2). It is kept encoded, and decoded by each call.
     fn remote_begin(this) -> Option<Begin> {
-        this.view.session.remote_begin.as_ref()?.get(this.view.cx.limits.decode)
+        this.view.session.remote_begin.as_ref()?.get(this.view.cx.config.limits.decode)
     }
 
     /// Returns how many more transfer frames the peer may send (2.5.6 `incoming-window`).

@@ -350,6 +350,7 @@ fn fa9_drain_without_credit_is_a_barrier() {
     // Credit that is taken back may have been used by then.
     pair.server.receiver(receiver).unwrap().set_credit(3).unwrap();
     pair.run();
+    assert_eq!(names(&pair.client_events()), ["SENDER_READY"]);
     pair.client.sender(sender).unwrap().send(1_u32, b"1".as_slice()).unwrap();
     pair.client.sender(sender).unwrap().send(2_u32, b"2".as_slice()).unwrap();
     pair.server.receiver(receiver).unwrap().set_credit(0).unwrap();
