@@ -44,3 +44,29 @@ impl WaitingSenders {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However many lack memory, they cost nothing while there is none.
+    #[test]
+    fn senders_without_memory_are_the_first_once_there_is_some() {
+        let mut waiting = WaitingSenders::default();
+        assert!(waiting.is_empty() && waiting.pop(true).is_none());
+        for handle in 0..4 {
+            waiting.push(handle);
+        }
+        for _ in 0..3 {
+            let handle = waiting.pop(false).unwrap();
+            waiting.push_without_memory(handle);
+        }
+        waiting.remove(1);
+        assert_eq!(waiting.pop(false), Some(3));
+        assert_eq!(waiting.pop(false), None);
+        assert!(!waiting.is_empty());
+        waiting.push(3);
+        assert_eq!([(); 4].map(|()| waiting.pop(true)), [Some(0), Some(2), Some(3), None]);
+        assert!(waiting.is_empty());
+    }
+}
