@@ -77,9 +77,12 @@ pub(crate) struct Context {
     pub(crate) last_link_generation: u32,
     /// The newest epoch of delivery ids.
     pub(crate) last_delivery_epoch: u32,
-    /// A message or chunk may be begun while fewer bytes than this wait to be written: none while messages in progress
-    /// have their turn.
+    /// A message or chunk may be begun while fewer bytes than this wait to be written: none while it is the turn of others.
     begin_below: usize,
+    /// It is the turn of messages in progress.
+    is_turn_of_begun: bool,
+    /// It is the turn of senders that have been refused for want of room.
+    is_turn_of_refused: bool,
     /// Channels of sessions with something to write.
     pub(crate) to_flush: ReadyQueue,
     /// Channels of sessions with senders that wait for room in the outbox, or whose wait has to be looked at again.
@@ -151,6 +154,8 @@ impl Context {
             last_link_generation: 0,
             last_delivery_epoch: 0,
             new_begun: false,
+            is_turn_of_begun: false,
+            is_turn_of_refused: false,
             to_flush: ReadyQueue::default(),
             blocked_senders: ReadyQueue::default(),
             senders_without_memory: ReadyQueue::default(),
@@ -434,24 +439,59 @@ impl Context {
         self.outbox.count_updates(len, self.config.limits.max_reply_bytes);
     }
 
+    #[inline]
     pub(crate) fn outbox_full(&self) -> bool {
+        self.outbox_full_for_new() && self.is_outbox_full()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_outbox_full(&self) -> bool {
         self.outbox.len() >= self.config.limits.max_outbox_bytes
     }
 
-    /// True if no message or chunk may be begun now: the outbox is full, or messages in progress have their turn.
+    /// True if not every sender may begin a message or chunk now: the outbox is full, or it is the turn of others.
     pub(crate) fn outbox_full_for_new(&self) -> bool {
         self.outbox.len() >= self.begin_below
+    }
+
+    /// True if the outbox has room for a sender whose turn it is, and has been refused before.
+    pub(crate) fn has_room_for_refused(&self) -> bool {
+        !self.outbox_full() && !self.is_turn_of_begun
+    }
+
+    /// True if the outbox has room for a sender: for one of them, while those that have been refused have their turn.
+    pub(crate) fn has_room_for(&self, is_first_refused: bool) -> bool {
+        self.has_room_for_refused() && (is_first_refused || !self.is_turn_of_refused)
+    }
+
+    /// Leaves the next room in the outbox to senders that have been refused. Others could take all of it before they are
+    /// woken, again and again.
+    pub(crate) fn set_turn_of_refused(&mut self, is_theirs: bool) {
+        if self.is_turn_of_refused != is_theirs {
+            self.is_turn_of_refused = is_theirs;
+            self.set_begin_below();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_begin_below(&mut self) {
+        let is_open = !self.is_turn_of_begun && !self.is_turn_of_refused;
+        self.begin_below = if is_open { self.config.limits.max_outbox_bytes } else { 0 };
+    }
+
+    /// True if it is the turn of messages in progress, and there is room for them.
+    pub(crate) fn leaves_room_to_begun(&self) -> bool {
+        self.is_turn_of_begun && !self.outbox_full()
     }
 
     /// Has messages in progress and new ones take turns at the outbox, since each kind alone could fill it again and again.
     /// `had_room` is true if those in progress have had their turn; `wait` if there are some that found no room.
     pub(crate) fn take_turns(&mut self, had_room: bool, wait: bool) {
-        if had_room || !wait {
-            self.begin_below = self.config.limits.max_outbox_bytes;
-        } else if self.new_begun {
-            self.begin_below = 0;
-        }
+        self.is_turn_of_begun = !had_room && wait && (self.new_begun || self.is_turn_of_begun);
         self.new_begun &= !had_room;
+        self.set_begin_below();
     }
 
     /// Fails once our close is written.

@@ -46,16 +46,18 @@ pub enum CommandError {
     /// The link has no credit (2.6.7). `SENDER_READY` follows once there is some.
     #[error("the link has no credit (2.6.7)")]
     NoCredit,
-    /// The peer's incoming window is used up (2.5.6). `SENDER_READY` follows once it opens.
+    /// The peer's incoming window is used up (2.5.6), or left to links that have been refused before. `SENDER_READY` follows
+    /// once it opens, in turn.
     #[error("the session's remote-incoming-window is closed (2.5.6)")]
     WindowClosed,
-    /// As many bytes wait to be written as [`Limits::max_outbox_bytes`](crate::Limits::max_outbox_bytes) allows, or messages
-    /// in progress are the next to be written. `SENDER_READY` follows once they have been.
+    /// As many bytes wait to be written as [`Limits::max_outbox_bytes`](crate::Limits::max_outbox_bytes) allows, or the next
+    /// turn is that of messages in progress, or of links that have been refused before. `SENDER_READY` follows, in turn.
     #[error("as many bytes wait to be written as max_outbox_bytes allows")]
     OutboxFull,
     /// As many deliveries of the session are unsettled as [`Limits::max_unsettled`](crate::Limits::max_unsettled) or the
-    /// memory for them allows, beside unpolled events and unread streams. `SENDER_READY` follows once some have been
-    /// settled, or what waits has been polled or read. Messages can still be sent settled.
+    /// memory for them allows, beside unpolled events and unread streams, or the next place is for a link that has been
+    /// refused before. `SENDER_READY` follows, in turn, once some have been settled, or what waits has been polled or read.
+    /// Messages can still be sent settled.
     ///
     /// Also if a delivery is unsettled behind which 2³⁰ others or more have been sent: numbers that are 2³¹ apart have no
     /// order (2.8.10). Then messages wait that are sent settled, too. What links that

@@ -47,6 +47,10 @@ impl ReadyQueue {
         }
     }
 
+    pub(crate) fn first(&self) -> Option<u16> {
+        self.iter().next()
+    }
+
     /// Moves the first numbers to the end, in order.
     pub(crate) fn rotate(&mut self, count: usize) {
         for _ in 0..count {
@@ -70,12 +74,10 @@ impl ReadyQueue {
         self.0.as_ref().map_or(0, |queue| size_of::<Queue>().saturating_add(queue.heap_size()))
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, number: u16) {
-        if let Some(queue) = &mut self.0
-            && queue.queued.contains(number)
-            && queue.removed.insert(number)
-        {
-            queue.removed_count = queue.removed_count.saturating_add(1);
+        if let Some(queue) = &mut self.0 {
+            queue.remove(number);
         }
     }
 
@@ -99,6 +101,12 @@ impl Queue {
     #[inline]
     fn is_large(&self) -> bool {
         self.order.capacity().saturating_add(self.queued.0.len()) > LARGE / 8
+    }
+
+    fn remove(&mut self, number: u16) {
+        if self.queued.contains(number) && self.removed.insert(number) {
+            self.removed_count = self.removed_count.saturating_add(1);
+        }
     }
 
     #[inline]

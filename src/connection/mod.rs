@@ -398,11 +398,14 @@ impl Connection {
     }
 
     fn wake_senders(&mut self) {
-        if self.cx.outbox_full_for_new() && !self.cx.outbox_full() && !self.has_waiting_messages() {
+        if self.cx.leaves_room_to_begun() && !self.has_waiting_messages() {
             // Those whose turn it was have been aborted, or their link is gone.
             self.cx.take_turns(false, false);
         }
-        if self.cx.outbox_full_for_new() || self.cx.close_pending || self.is_write_closed() {
+        if !self.cx.has_room_for_refused() {
+            return self.cx.set_turn_of_refused(true);
+        }
+        if self.cx.close_pending || self.is_write_closed() {
             return;
         }
         // One at a time: it may use all the room that there is, and is behind the others then.
@@ -417,6 +420,8 @@ impl Connection {
                 break;
             }
         }
+        // One has been woken, or there is none to wake. The next time others are, if there is room.
+        self.cx.set_turn_of_refused(false);
         self.cx.blocked_senders.free_spare();
     }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{SessionEndpoint, link_facts::take_flow_properties};
+use super::{SessionEndpoint, link_facts::take_flow_properties, waiting_senders::Owed};
 use crate::{
     context::Context,
     error::{CommandError, ProtocolError},
@@ -39,7 +39,7 @@ impl SessionEndpoint {
             None => self.flow_due |= flow.echo,
         }
         // Messages in progress and new ones take turns at the window.
-        if self.new_begun {
+        if self.waits_for_outbox() && self.window.new_begun {
             self.continue_sending(cx);
         }
         Ok(())
@@ -328,13 +328,11 @@ impl SessionEndpoint {
 
     /// Raises one `SENDER_READY` that is owed and due. Returns true if there may be more.
     pub(crate) fn wake_one_sender(&mut self, cx: &mut Context) -> bool {
-        if !self.senders_wait
-            || self.end_pending
-            || !self.can_write()
-            || cx.close_pending
-            || self.window.remote_incoming_window == 0
-            || cx.outbox_full_for_new()
-        {
+        if !self.senders_wait || self.end_pending || !self.can_write() || cx.close_pending {
+            return false;
+        }
+        if self.window.remote_incoming_window == 0 {
+            self.owed.set(Owed::WINDOW);
             return false;
         }
         // As `send` finds out.
@@ -345,6 +343,9 @@ impl SessionEndpoint {
             cx.account.await_room(self.outgoing.needed());
             cx.senders_without_memory.push(self.channel);
         }
+        // One is woken here, or there is none to wake. The next time others are, if there is room.
+        let lack_memory = full && self.waiting_senders.lack_memory();
+        self.owed = if lack_memory { Owed::MEMORY } else { Owed::NOTHING };
         let before = cx.events.len();
         while cx.events.len() == before {
             let Some(handle) = self.waiting_senders.pop(!full) else {
@@ -366,6 +367,7 @@ impl SessionEndpoint {
                 cx.event(Event::SenderReady { sender: id });
             } else if sender.ready_owed && may_send && full && may_be_full {
                 self.waiting_senders.push_without_memory(handle);
+                self.owed = Owed::MEMORY;
             } else if sender.ready_owed && may_send {
                 sender.ready_owed = false;
                 cx.event(Event::SenderReady { sender: id });

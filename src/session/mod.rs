@@ -38,7 +38,7 @@ use self::{
     remote_begin::RemoteBegin,
     state_bytes::StateBytes,
     unsettled::{UnsettledEntry, UnsettledMap},
-    waiting_senders::WaitingSenders,
+    waiting_senders::{Owed, WaitingSenders},
     window::Window,
 };
 use crate::{
@@ -109,8 +109,6 @@ pub(crate) struct SessionEndpoint {
     runs: Vec<Run>,
     /// A flow of the session is due.
     flow_due: bool,
-    /// A message or chunk has been begun since messages in progress had their turn at the window.
-    new_begun: bool,
     echo: Echo,
     /// Links whose flow is due.
     link_flows_due: ReadyQueue,
@@ -119,6 +117,7 @@ pub(crate) struct SessionEndpoint {
     waiting_senders: WaitingSenders,
     /// False if `waiting_senders` is empty.
     senders_wait: bool,
+    owed: Owed,
     /// States that it and its links have reached, for tests.
     #[cfg(feature = "testing")]
     reached: crate::state::Reached,
@@ -214,12 +213,12 @@ impl SessionEndpoint {
             pending_dispositions: Vec::new(),
             runs: Vec::new(),
             flow_due: false,
-            new_begun: false,
             echo: Echo::None,
             link_flows_due: ReadyQueue::default(),
             sending: ReadyQueue::default(),
             waiting_senders: WaitingSenders::default(),
             senders_wait: false,
+            owed: Owed::default(),
             #[cfg(feature = "testing")]
             reached: Default::default(),
         });
@@ -447,7 +446,7 @@ impl SessionEndpoint {
         self.end_pending
             || self.has_due_flows()
             || !self.pending_dispositions.is_empty()
-            || !self.sending.is_empty()
+            || self.waits_for_outbox()
     }
 
     pub(crate) fn link(&mut self, id: LinkId) -> Result<&mut Link, CommandError> {

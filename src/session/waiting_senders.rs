@@ -16,6 +16,31 @@ struct Waiting {
     lack_memory: ReadyQueue,
 }
 
+/// Flags for all that is left to senders that have been refused for want of it. Others could take all of it before they are
+/// woken, again and again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Owed(u8);
+
+impl Owed {
+    pub(super) const NOTHING: Self = Self(0);
+    /// The peer's window.
+    pub(super) const WINDOW: Self = Self(1);
+    /// Memory for unsettled deliveries, or their places.
+    pub(super) const MEMORY: Self = Self(2);
+
+    pub(super) fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(super) fn set(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    pub(super) fn clear(&mut self, other: Self) {
+        self.0 &= !other.0;
+    }
+}
+
 impl WaitingSenders {
     pub(super) fn is_empty(&self) -> bool {
         self.0.as_ref().is_none_or(|waiting| waiting.to_check.is_empty() && waiting.lack_memory.is_empty())
@@ -35,6 +60,29 @@ impl WaitingSenders {
         let waiting = self.0.as_mut()?;
         let first = if has_memory { waiting.lack_memory.pop() } else { None };
         first.or_else(|| waiting.to_check.pop())
+    }
+
+    /// True if there are some that have been put aside.
+    pub(super) fn lack_memory(&self) -> bool {
+        self.0.as_ref().is_some_and(|waiting| !waiting.lack_memory.is_empty())
+    }
+
+    /// Returns the first of those to check.
+    pub(super) fn first(&self) -> Option<u16> {
+        self.0.as_ref()?.to_check.first()
+    }
+
+    /// Returns the first of those that wait for memory, or may.
+    pub(super) fn first_without_memory(&self) -> Option<u16> {
+        let waiting = self.0.as_ref()?;
+        waiting.lack_memory.first().or_else(|| waiting.to_check.first())
+    }
+
+    /// Moves the first one behind the others, as [`pop`](Self::pop) has them.
+    pub(super) fn pass_turn(&mut self, has_memory: bool) {
+        if let Some(first) = self.pop(has_memory) {
+            self.push(first);
+        }
     }
 
     pub(super) fn remove(&mut self, handle: u16) {

@@ -29,6 +29,8 @@ pub(crate) struct Window {
     pub(crate) outgoing_window: u32,
     pub(crate) remote_incoming_window: u32,
     pub(crate) remote_outgoing_window: u32,
+    /// A message or chunk has been begun since messages in progress had their turn.
+    pub(super) new_begun: bool,
 }
 
 impl Window {
@@ -45,6 +47,7 @@ impl Window {
             outgoing_window: local.outgoing_window,
             remote_incoming_window: 0,
             remote_outgoing_window: 0,
+            new_begun: false,
         }
     }
 

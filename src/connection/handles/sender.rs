@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     frame::Payload,
-    ids::DeliveryId,
+    ids::{DeliveryId, LinkId, LinkKey},
     link::{LinkKind, SendOptions, SenderEndpoint},
     session::Message,
     spec::{definitions::SenderSettleMode, delivery_state::DeliveryState},
@@ -50,12 +50,11 @@ link_methods! { SenderRef<'a>, Sender, SenderId {
         this.is_open()
             && this.view.link(this.id).is_some_and(|link| link.common.pending_detach.is_none())
             && session.check_accepts_new_work(cx).is_ok()
-            && session.window.remote_incoming_window > 0
-            && !cx.outbox_full_for_new()
+            && session.has_room_for(LinkKey::from(LinkId::from(this.id)).handle, cx)
             && !session.must_wait_for_oldest()
             && this.endpoint().is_some_and(|sender| {
                 let is_settled = sender.mode == SenderSettleMode::Settled;
-                sender.check(0).is_ok() && (is_settled || session.has_room_for_own(cx))
+                sender.check(0).is_ok() && (is_settled || session.has_room_for_own(cx) && session.leaves_memory_to(LinkKey::from(LinkId::from(this.id)).handle))
             })
     }
 

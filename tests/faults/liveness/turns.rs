@@ -240,3 +240,102 @@ fn fa1k_a_turn_of_messages_that_are_aborted_is_over() {
     pair.client.poll_transmit(now).advance(aborting);
     assert_eq!(names(&pair.client_events())[..1], ["SENDER_READY"]);
 }
+
+/// Links that wait come before links that were never refused, and whose messages are sent as soon as input brings room.
+#[test]
+fn fa1l_answers_that_wait_come_before_new_ones() {
+    let outbox = |bytes| Limits::default().max_outbox_bytes(bytes);
+    let unsettled = Limits::default().max_unsettled(5);
+    for (shared, limits, window, sessions, settled) in [
+        ("the window", Limits::default(), 2, 1, true),
+        ("a window of one frame", Limits::default(), 1, 1, true),
+        ("the outbox", outbox(1_500), 2_048, 1, true),
+        ("the outbox, of ten sessions", outbox(1_500), 2_048, 10, true),
+        ("the places of unsettled deliveries", unsettled, 2_048, 1, false),
+    ] {
+        let answered = answered(limits, window, sessions, settled);
+        let (least, most) = (answered.iter().min().unwrap(), answered.iter().max().unwrap());
+        assert!(*least >= 10 && least * 2 >= *most, "{shared}: {answered:?}");
+    }
+}
+
+/// Ten links that each send a request, and the next one when that is answered. Returns the answers of each.
+fn answered(limits: Limits, window: u32, sessions: usize, settled: bool) -> Vec<u32> {
+    let server = ConnectionConfig::server("s").limits(limits).auto_accept_sessions(true);
+    let mut pair = Pair::new(ConnectionConfig::client("c"), server).opened();
+    let sessions: Vec<_> = (0..sessions)
+        .map(|_| pair.client.begin(SessionConfig::new().incoming_window(window)).unwrap())
+        .collect();
+    let (mut requests, mut numbers) = (Vec::new(), BTreeMap::new());
+    for link in 0..10 {
+        let mut session = pair.client.session(sessions[link % sessions.len()]).unwrap();
+        let config = ReceiverConfig::from(format!("{link}")).credit(CreditPolicy::Auto(10));
+        numbers.insert(session.attach_receiver(config).unwrap(), link);
+        requests.push(session.attach_sender(SenderConfig::to(format!("{link}"))).unwrap());
+    }
+    let (mut answers, mut waiting, mut answered) = (BTreeMap::new(), BTreeMap::new(), vec![0; 10]);
+    let (options, mut tag) = (SendOptions::new().settled(settled), 0_u64);
+    let mut send = |pair: &mut Pair, sender, waiting: &mut BTreeMap<SenderId, u32>| {
+        tag += 1;
+        match pair.server.sender(sender).unwrap().send_with(tag, vec![0; 1_000], &options) {
+            Ok(_) => true,
+            Err(refused) => {
+                assert!(refused.is_temporary(), "{refused}");
+                *waiting.entry(sender).or_default() += 1;
+                false
+            }
+        }
+    };
+    let ask = |pair: &mut Pair, sender, round| {
+        let options = SendOptions::new().settled(true);
+        pair.client.sender(sender).unwrap().send_with(round, b"".as_slice(), &options).unwrap();
+    };
+    for round in 0..400_u64 {
+        if round == 20 {
+            for id in &requests {
+                ask(&mut pair, *id, round);
+            }
+        }
+        pair.up();
+        while let Some(event) = pair.server.poll_event() {
+            match event {
+                Event::ReceiverRequested { receiver, .. } => {
+                    let config = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+                    pair.server.accept_receiver(receiver, config).unwrap();
+                }
+                Event::SenderRequested { sender, .. } => {
+                    let node = pair.server.sender(sender).unwrap().requested_address().unwrap().to_string();
+                    answers.insert(node, sender);
+                    pair.server.accept_sender(sender, SenderConfig::new()).unwrap();
+                }
+                Event::Delivery { receiver, delivery } => {
+                    assert!(delivery.settled);
+                    let link = pair.server.receiver(receiver).unwrap();
+                    let node = link.requested_address().unwrap().to_string();
+                    send(&mut pair, answers[&node], &mut waiting);
+                }
+                Event::SenderReady { sender } => {
+                    while waiting.get(&sender).is_some_and(|left| *left > 0) {
+                        *waiting.get_mut(&sender).unwrap() -= 1;
+                        if !send(&mut pair, sender, &mut waiting) {
+                            break;
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        pair.down();
+        for event in pair.client_events() {
+            let Event::Delivery { receiver, delivery } = event else { continue };
+            let mut link = pair.client.receiver(receiver).unwrap();
+            let number = numbers[&receiver];
+            if !delivery.settled {
+                link.accept(delivery.id).unwrap();
+            }
+            answered[number] += 1;
+            ask(&mut pair, requests[number], round);
+        }
+    }
+    answered
+}
