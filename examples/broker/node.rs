@@ -96,10 +96,7 @@ impl Node {
     pub fn serve(&mut self, peers: &mut Peers) {
         self.wake_scheduled();
         let mut looks = LOOKS;
-        for _ in 0..self.noted.len() {
-            if looks == 0 {
-                break;
-            }
+        while looks > 0 {
             let Some(name) = self.noted.pop_front() else { break };
             let Some(queue) = self.queues.get_mut(&name) else { continue };
             queue.is_noted = false;

@@ -10,10 +10,13 @@ use crate::{
     stored::now,
 };
 
+/// Bytes of messages that a queue sends in its turn, and the rest of the last one.
+const SHARE: usize = 64 << 10;
+
 /// The outcome of a link's turn.
 enum Served {
-    /// The link may be able to send another message.
-    Sent,
+    /// This many bytes. The link may be able to send another message.
+    Sent(usize),
     NoMessage,
     /// There are messages that the link has not looked at.
     Looking,
@@ -23,13 +26,15 @@ enum Served {
 
 impl Queue {
     /// Sends messages, one per link in turn, until no link takes one. A link without a message for it, or one that
-    /// cannot send, has one turn. Returns false if there is more to do when no looks are left.
+    /// cannot send, has one turn. Returns false if there is more to do when no looks are left, or when the queue has sent its
+    /// share: links of other queues may be on the same connection.
     ///
     /// Links that have filters, or have to look further, share half of the looks, so that the others do not wait for
     /// them.
     pub fn serve(&mut self, peers: &mut Peers, looks: &mut usize) -> bool {
-        let of_searching = *looks / 2;
-        while !self.available.is_empty()
+        let (of_searching, mut share) = (*looks / 2, SHARE);
+        while share > 0
+            && !self.available.is_empty()
             && (*looks > of_searching || !self.turns.is_searching())
             && *looks > 0
         {
@@ -39,12 +44,12 @@ impl Queue {
                     *looks = looks.saturating_sub(1);
                     self.turns.search(next.1, consumer);
                 }
-                _ => self.serve_next(next, peers, looks),
+                _ => share = share.saturating_sub(self.serve_next(next, peers, looks)),
             }
         }
-        while *looks > 0 && !self.available.is_empty() {
+        while share > 0 && *looks > 0 && !self.available.is_empty() {
             let Some(next) = self.turns.take_searching() else { break };
-            self.serve_next(next, peers, looks);
+            share = share.saturating_sub(self.serve_next(next, peers, looks));
         }
         if !self.available.is_empty() {
             return self.turns.is_empty();
@@ -57,15 +62,18 @@ impl Queue {
         true
     }
 
-    /// Gives a link its turn.
-    fn serve_next(&mut self, (turn, outlet): (u64, Outlet), peers: &mut Peers, looks: &mut usize) {
+    /// Gives a link its turn. Returns the number of bytes that it has sent.
+    fn serve_next(&mut self, (turn, outlet): (u64, Outlet), peers: &mut Peers, looks: &mut usize) -> usize {
         let peer = peers.touch(outlet.0);
         let served =
             peer.map_or(Served::CannotSend, |peer| self.serve_one(outlet, &mut peer.connection, looks));
-        let Some(consumer) = self.consumers.get_mut(&outlet) else { return };
+        let Some(consumer) = self.consumers.get_mut(&outlet) else { return 0 };
         consumer.turn = None;
         match served {
-            Served::Sent => self.turns.ready(outlet, consumer),
+            Served::Sent(bytes) => {
+                self.turns.ready(outlet, consumer);
+                return bytes;
+            }
             Served::Looking => self.turns.search(outlet, consumer),
             Served::NoMessage => {
                 consumer.turn = Some(turn);
@@ -73,6 +81,7 @@ impl Queue {
             }
             Served::CannotSend => {}
         }
+        0
     }
 
     fn serve_one(&mut self, outlet: Outlet, connection: &mut Connection, looks: &mut usize) -> Served {
@@ -102,6 +111,7 @@ impl Queue {
             // Shared, not copied.
             message.payload.clone()
         };
+        let bytes = message.len();
         // The tag has the size of a lock token, which clients of Azure look for.
         match sender.send_with(self.tag.to_be_bytes(), payload, &options) {
             Ok(delivery) => {
@@ -116,11 +126,11 @@ impl Queue {
                     self.acquired += 1;
                     consumer.unsettled.insert(delivery, Acquired { place, message, token });
                 }
-                Served::Sent
+                Served::Sent(bytes)
             }
             Err(CommandError::TooLarge { .. }) => {
-                consumer.too_large = consumer.too_large.min(message.len());
-                Served::Sent
+                consumer.too_large = consumer.too_large.min(bytes);
+                Served::Sent(0)
             }
             // SENDER_READY follows when it can go on; a drain ends with the credit.
             Err(_) => {

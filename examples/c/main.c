@@ -43,7 +43,10 @@ static void check(AmqpStatus status, const char *what) {
 }
 
 static int dial(const char *host, const char *port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+    char *rest;
+    long number = strtol(port, &rest, 10);
+    if (*port == '\0' || *rest != '\0' || number < 1 || number > UINT16_MAX) fail("not a port");
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)number)};
     if (inet_pton(AF_INET, host, &address.sin_addr) != 1) fail("not an address of IPv4");
     int file = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
     // On Linux it counts for the connect as well.
@@ -176,5 +179,6 @@ int main(int count, char **arguments) {
     amqp_free(engine);
     close(file);
     printf("%d sent, %d accepted, %d received\n", sent, accepted, received);
+    if (fflush(stdout) != 0 || ferror(stdout)) fail("standard output takes no more");
     return accepted == COUNT && received == COUNT ? 0 : 1;
 }

@@ -10,7 +10,8 @@
 //! [`route`] and [`held`] deliveries, [`credit`] what lets them in, and [`configs`] the settings of a counterpart.
 //! [`driver`] is that of the example `tokio`. Nothing here queues without a bound: a sender gets no more credit than the
 //! receiver behind the router has granted, and a long delivery is read as fast as it is written. A connection whose messages
-//! wait for a slow one, and take up more than 64 MiB, is closed.
+//! wait for a slow one, and take up more than 64 MiB, is closed; if long deliveries take up all that is left to it, so that
+//! none of its sessions is heard, it has `--timeout` to go on.
 
 #[path = "../common/advice.rs"]
 mod advice;
@@ -30,7 +31,7 @@ use std::{
     net::SocketAddr,
     process::ExitCode,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use advice::{AnyError, about};
@@ -53,6 +54,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The time without a frame after which either side counts as lost.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// The least time between two looks is a quarter of this.
+const LEAST_LOOK: Duration = Duration::from_millis(100);
+
 type Result<T> = std::result::Result<T, AnyError>;
 
 /// Connect each client to a server, and pass on what either of them sends.
@@ -64,7 +68,8 @@ struct Arguments {
     /// The server.
     #[arg(long, value_name = "ADDR")]
     to: SocketAddr,
-    /// Behind the end of one connection, give up the other if nothing happens on it for this many milliseconds.
+    /// Behind the end of one connection, give up the other if nothing happens on it for this many milliseconds. Close both if
+    /// long deliveries that are not taken stop all sessions for as long.
     #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
 }
@@ -151,11 +156,27 @@ async fn connect(client: &Connection, to: SocketAddr) -> Result<Driver<TcpStream
 /// Passes on what happens on either connection until both have ended. Returns how that began.
 async fn pass_on(mut client: Driver<TcpStream>, mut server: Driver<TcpStream>, patience: Duration) -> String {
     let (mut mirror, mut is_open, mut end) = (Mirror::default(), [true; 2], None::<String>);
+    // For each side, the time since which its input has waited until long deliveries are passed on.
+    let mut stalled = [None; 2];
     while is_open != [false; 2] {
+        for (stalled, driver) in stalled.iter_mut().zip([&client, &server]) {
+            *stalled =
+                if driver.waits_for_reading() { stalled.or_else(|| Some(Instant::now())) } else { None };
+        }
+        let is_stalled = stalled.iter().flatten().any(|since| since.elapsed() >= patience);
+        if is_stalled && end.is_none() {
+            let what = "long deliveries that were not taken in time stop all sessions";
+            let error = AmqpError::described(ErrorCondition::ResourceLimitExceeded, what);
+            // An error means that it is ending.
+            let _ = [&mut client, &mut server].map(|driver| driver.engine().close(Some(error.clone())));
+            end = Some(what.into());
+        }
         // Both are driven all the time: one that waits for the other still has its timers and its heartbeats.
         let (side, event) = tokio::select! {
             event = client.next_event(), if is_open[0] => (0, event),
             event = server.next_event(), if is_open[1] => (1, event),
+            // Looks at both again.
+            () = time::sleep(patience.max(LEAST_LOOK) / 4), if end.is_none() => continue,
             () = time::sleep(patience), if end.is_some() => {
                 let what = "what was left for this end was not taken in time";
                 let error = AmqpError::described(ErrorCondition::ConnectionForced, what);
@@ -167,6 +188,7 @@ async fn pass_on(mut client: Driver<TcpStream>, mut server: Driver<TcpStream>, p
                 continue;
             }
         };
+        stalled[side] = None;
         let Some(event) = event else {
             is_open[side] = false;
             // An error means that the transport is lost, which is as good.

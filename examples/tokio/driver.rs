@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use amqp_proto::{Connection, Event, Instant, Progress};
+use amqp_proto::{Connection, Event, Instant, Owed, Progress};
 use bytes::{Buf as _, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -55,6 +55,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Returns the engine, for commands. Their output is written by the next call of [`next_event`](Self::next_event).
     pub fn engine(&mut self) -> &mut Connection {
         &mut self.engine
+    }
+
+    /// True if input waits until chunks of streamed deliveries are read.
+    #[allow(dead_code, reason = "only the router leaves chunks unread")]
+    pub fn waits_for_reading(&self) -> bool {
+        matches!(self.progress, Progress::Answer(Owed::Read(_)))
     }
 
     /// Returns the next event, or `None` once the connection has ended and all its output is written.

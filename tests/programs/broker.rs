@@ -272,6 +272,28 @@ fn fg3p_a_log_that_nobody_reads_holds_nobody_up() {
     assert_eq!(broker.wait(), Some(0));
 }
 
+/// All the room of the connection went to the queue that was the first to be ready, each time.
+#[test]
+fn fg3u_a_backlog_leaves_room_to_links_of_other_queues() {
+    const LARGE: usize = 150;
+    let broker = Broker::start(&[]);
+    let (count, size) = (LARGE.to_string(), "100000");
+    assert_eq!(broker.send("large", &["--count", &count, "--size", size]).code, Some(0));
+    assert_eq!(broker.send("small", &[]).code, Some(0));
+    let (mut client, session) = End::client(&broker);
+    let mut attach = |node| client.receiver(session, ReceiverConfig::from(node));
+    let (large, small) = (attach("large"), attach("small"));
+    client.connection.receiver(large).unwrap().set_credit(u32::try_from(LARGE).unwrap()).unwrap();
+    client.connection.receiver(small).unwrap().set_credit(1).unwrap();
+    let mut larger = 0;
+    client.until(|event| {
+        larger += usize::from(matches!(event, Event::Delivery { receiver, .. } if *receiver == large));
+        matches!(event, Event::Delivery { receiver, .. } if *receiver == small).then_some(())
+    });
+    // As many as fit the outbox of the broker and the buffers of the sockets.
+    assert!(larger < LARGE, "{larger}");
+}
+
 #[test]
 fn the_largest_message_that_a_broker_announces_is_one_that_it_holds() {
     for arguments in [&[][..], &["--max-connection-bytes", "1000000"], &["--max-queue-bytes", "5000"]] {
