@@ -545,3 +545,60 @@ fn close_is_sent(state: ConnectionState) -> bool {
 fn unknown_session<T>() -> Result<T, CommandError> {
     Err(CommandError::UnknownSession)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Buf as _;
+
+    use crate::{
+        ReceiverConfig, SenderConfig, SessionConfig,
+        config::{ConnectionConfig, CreditPolicy},
+    };
+
+    fn carry(from: &mut Connection, to: &mut Connection) {
+        let mut output = from.poll_transmit(Instant::default());
+        let _ = to.handle_input(Instant::default(), &mut output.copy_to_bytes(output.remaining()));
+    }
+
+    /// Each output looked at all of them.
+    #[test]
+    fn sessions_whose_messages_wait_for_the_window_are_not_scheduled() {
+        let mut client = Connection::new(ConnectionConfig::client("c"));
+        let mut server = Connection::new(ConnectionConfig::server("s").max_frame_size(512));
+        client.open().unwrap();
+        for _ in 0..3 {
+            let session = client.begin(SessionConfig::new()).unwrap();
+            client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
+        }
+        let mut has_waited = false;
+        for _ in 0..20 {
+            carry(&mut client, &mut server);
+            while let Some(event) = server.poll_event() {
+                match event {
+                    Event::ConnectionRequested => server.open().unwrap(),
+                    Event::SessionRequested { session } => {
+                        server.accept_session(session, SessionConfig::new().incoming_window(1)).unwrap();
+                    }
+                    Event::ReceiverRequested { receiver, .. } => {
+                        let config = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
+                        server.accept_receiver(receiver, config).unwrap();
+                    }
+                    _ => {}
+                }
+            }
+            carry(&mut server, &mut client);
+            while let Some(event) = client.poll_event() {
+                if let Event::SenderReady { sender } = event {
+                    let _ = client.sender(sender).unwrap().send(1_u32, alloc::vec![0; 1_000]);
+                }
+            }
+            if client.has_unsent_messages() {
+                carry(&mut client, &mut server);
+                assert!(client.cx.to_flush.is_empty());
+                has_waited = true;
+            }
+        }
+        assert!(has_waited);
+    }
+}
