@@ -83,6 +83,24 @@ fn a_close_waits_for_a_message_in_progress() {
     assert!(pair.client.is_closed() && pair.server.is_closed());
 }
 
+/// The time that the message took was taken from the peer's, and what had not been written by then was dropped.
+#[test]
+fn the_peer_has_all_of_its_time_behind_a_close_that_has_waited() {
+    let mut linked = linked();
+    send_large(&mut linked);
+    let mut pair = linked.pair;
+    pair.client.close(None).unwrap();
+    pair.now += 2_900;
+    let now = Instant::from_millis(pair.now);
+    drop_output(&mut pair, now);
+    assert!(pair.client.is_write_closed());
+    assert_eq!(pair.client.poll_timeout(), Some(now.saturating_add(Duration::from_secs(3))));
+    pair.client.handle_timeout(now.saturating_add(Duration::from_millis(2_999)));
+    assert_eq!(names(&pair.client_events()), [""; 0]);
+    pair.client.handle_timeout(now.saturating_add(Duration::from_secs(3)));
+    assert_eq!(names(&pair.client_events()).last(), Some(&"CONNECTION_CLOSED"));
+}
+
 #[test]
 fn an_end_waits_for_a_message_in_progress() {
     let mut linked = linked();
@@ -266,7 +284,7 @@ fn drain_without_an_answer_revokes_the_credit() {
     pair.run();
     pair.server.receiver(receiver).unwrap().drain().unwrap();
     pair.run();
-    assert_eq!(names(&pair.client_events()), ["SENDER_READY", "SENDER_DRAIN"]);
+    assert_eq!(names(&pair.client_events()), ["SENDER_DRAIN", "SENDER_READY"]);
     assert_eq!(pair.server_events(), []);
     // A message that is on its way when the time is up has its credit still.
     pair.client.sender(sender).unwrap().send(1_u32, b"late".as_slice()).unwrap();

@@ -11,7 +11,7 @@
 //! [`driver`] is that of the example `tokio`. Nothing here queues without a bound: a sender gets no more credit than the
 //! receiver behind the router has granted, and a long delivery is read as fast as it is written. A connection whose messages
 //! wait for a slow one, and take up more than 64 MiB, is closed; if long deliveries take up all that is left to it, so that
-//! none of its sessions is heard, it has `--timeout` to go on.
+//! none of its sessions is heard, it has ten times `--timeout` to go on.
 
 #[path = "../common/advice.rs"]
 mod advice;
@@ -54,6 +54,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The time without a frame after which either side counts as lost.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// The number of times `--timeout` for which long deliveries may stop all sessions.
+const STALLED: u32 = 10;
 /// The least time between two looks is a quarter of this.
 const LEAST_LOOK: Duration = Duration::from_millis(100);
 
@@ -69,7 +71,8 @@ struct Arguments {
     #[arg(long, value_name = "ADDR")]
     to: SocketAddr,
     /// Behind the end of one connection, give up the other if nothing happens on it for this many milliseconds. Close both if
-    /// long deliveries that are not taken stop all sessions for as long.
+    /// long deliveries that are not taken stop all sessions for ten times as long: kernels report only every megabyte or so
+    /// that a slow peer takes.
     #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
 }
@@ -163,7 +166,7 @@ async fn pass_on(mut client: Driver<TcpStream>, mut server: Driver<TcpStream>, p
             *stalled =
                 if driver.waits_for_reading() { stalled.or_else(|| Some(Instant::now())) } else { None };
         }
-        let is_stalled = stalled.iter().flatten().any(|since| since.elapsed() >= patience);
+        let is_stalled = stalled.iter().flatten().any(|since| since.elapsed() >= STALLED * patience);
         if is_stalled && end.is_none() {
             let what = "long deliveries that were not taken in time stop all sessions";
             let error = AmqpError::described(ErrorCondition::ResourceLimitExceeded, what);
@@ -182,8 +185,10 @@ async fn pass_on(mut client: Driver<TcpStream>, mut server: Driver<TcpStream>, p
                 let error = AmqpError::described(ErrorCondition::ConnectionForced, what);
                 // An error means that it is ending. It ends by its own timer.
                 let closed = [&mut client, &mut server].map(|driver| driver.engine().close(Some(error.clone())));
-                if let Some(end) = end.as_mut().filter(|_| closed.iter().any(|closed| closed.is_ok())) {
-                    end.push_str(", and what was left was not taken in time");
+                let late = ", and what was left was not taken in time";
+                let is_closed = closed.iter().any(|closed| closed.is_ok());
+                if let Some(end) = end.as_mut().filter(|end| is_closed && !end.ends_with(late)) {
+                    end.push_str(late);
                 }
                 continue;
             }

@@ -373,6 +373,8 @@ impl Connection {
         }
         if self.cx.close_pending && !self.has_unsent_messages() {
             self.write_close(None);
+            // The peer has all of it, however long the close has waited.
+            self.cx.timers.set(Timer::Close, self.cx.config.timeouts.close);
         }
     }
 
