@@ -267,8 +267,6 @@ impl Connection {
             queue.free_spare();
         }
         let Some(mut session) = session else { return };
-        // Its messages may have been those whose turn it was.
-        self.cx.take_turns(false, false);
         session.discharge(&mut self.cx);
         self.cx.timers.cancel_session(channel);
         #[cfg(feature = "testing")]

@@ -17,6 +17,7 @@ mod remote_begin;
 mod settlement;
 mod state_bytes;
 mod stored_state;
+mod turns;
 mod unsettled;
 mod unsettled_delivery;
 mod waiting_senders;

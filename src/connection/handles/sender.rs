@@ -47,14 +47,16 @@ link_methods! { SenderRef<'a>, Sender, SenderId {
     /// [`CommandError::TooManyUnsettled`] once.
     fn is_sendable(this) -> bool {
         let View { session, cx } = this.view;
+        let handle = LinkKey::from(LinkId::from(this.id)).handle;
         this.is_open()
             && this.view.link(this.id).is_some_and(|link| link.common.pending_detach.is_none())
             && session.check_accepts_new_work(cx).is_ok()
-            && session.has_room_for(LinkKey::from(LinkId::from(this.id)).handle, cx)
+            && session.has_room_for(handle, cx)
             && !session.must_wait_for_oldest()
             && this.endpoint().is_some_and(|sender| {
                 let is_settled = sender.mode == SenderSettleMode::Settled;
-                sender.check(0).is_ok() && (is_settled || session.has_room_for_own(cx) && session.leaves_memory_to(LinkKey::from(LinkId::from(this.id)).handle))
+                let has_memory = || session.has_room_for_own(cx) && session.leaves_memory_to(handle);
+                sender.check(0).is_ok() && (is_settled || has_memory())
             })
     }
 
