@@ -205,6 +205,17 @@ fn fa1j_large_messages_and_small_ones_take_turns() {
     }
 }
 
+/// No session waits until the large message of another one is finished.
+#[test]
+fn fa1m_sessions_take_turns_with_their_messages_in_progress() {
+    let limits = Limits::default().max_outbox_bytes(3_000);
+    let senders = &[(0, 300_000), (1, 300_000), (2, 300_000)];
+    let world = World { limits, frame: 512, senders, ..world() };
+    // Two messages would have arrived if one were finished after the other.
+    assert_eq!(world.run(210).arrived, [0, 0, 0]);
+    assert_eq!(world.run(330).arrived, [1, 1, 1]);
+}
+
 /// Links whose messages have turns at the outbox leave them to new ones when they are aborted.
 #[test]
 fn fa1k_a_turn_of_messages_that_are_aborted_is_over() {
