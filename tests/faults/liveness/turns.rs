@@ -252,6 +252,48 @@ fn fa1k_a_turn_of_messages_that_are_aborted_is_over() {
     assert_eq!(names(&pair.client_events())[..1], ["SENDER_READY"]);
 }
 
+/// A link that does not wait for its `SENDER_READY` has one turn, as the others have.
+#[test]
+fn fa1n_a_link_that_tries_again_by_itself_has_no_more_turns() {
+    let mut pair = Pair::new(ConnectionConfig::client("c"), ConnectionConfig::server("s")).opened();
+    let session = pair.client.begin(SessionConfig::new()).unwrap();
+    let [eager, patient] = ["eager", "patient"].map(|name| {
+        let config = SenderConfig::to("q").name(name);
+        pair.client.session(session).unwrap().attach_sender(config).unwrap()
+    });
+    let (mut sent, options) = ([0, 0], SendOptions::new().settled(true));
+    for round in 0..60_u64 {
+        pair.up();
+        for event in pair.server_events() {
+            match event {
+                Event::ConnectionRequested => pair.server.open().unwrap(),
+                Event::SessionRequested { session } => {
+                    pair.server.accept_session(session, SessionConfig::new().incoming_window(1)).unwrap();
+                }
+                Event::ReceiverRequested { receiver, .. } => {
+                    let config = ReceiverConfig::new().credit(CreditPolicy::Auto(100));
+                    pair.server.accept_receiver(receiver, config).unwrap();
+                }
+                _ => {}
+            }
+        }
+        pair.down();
+        if round > 10 {
+            let mut link = pair.client.sender(eager).unwrap();
+            sent[0] += u32::from(link.send_with(round, b"".as_slice(), &options).is_ok());
+        }
+        while let Some(event) = pair.client.poll_event() {
+            if matches!(event, Event::SenderReady { sender } if sender == patient) {
+                let mut link = pair.client.sender(patient).unwrap();
+                while link.send_with(1_000 + round, b"".as_slice(), &options).is_ok() {
+                    sent[1] += 1;
+                }
+            }
+        }
+    }
+    assert!(sent.iter().all(|sent| *sent >= 20), "{sent:?}");
+}
+
 /// Links that wait come before links that were never refused, and whose messages are sent as soon as input brings room.
 #[test]
 fn fa1l_answers_that_wait_come_before_new_ones() {
