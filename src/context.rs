@@ -25,6 +25,7 @@ use crate::{
     },
     timer::TimerQueue,
     trace::{Direction, Trace},
+    waiting_sessions::{WaitingSessions, WaitsFor},
 };
 
 /// Epochs that no session begins with: one is used each time that the delivery-ids of a session wrap.
@@ -83,12 +84,13 @@ pub(crate) struct Context {
     is_turn_of_begun: bool,
     /// It is the turn of senders that have been refused for want of room.
     is_turn_of_refused: bool,
-    /// Channels of sessions with something to write.
+    /// Channels of sessions with something to write, other than what they wait to write.
     pub(crate) to_flush: ReadyQueue,
+    /// There are sessions in `to_flush`, or sessions that wait to write.
+    pub(crate) flush_due: bool,
     /// Channels of sessions with senders that wait for room in the outbox, or whose wait has to be looked at again.
     pub(crate) blocked_senders: ReadyQueue,
-    /// Sessions with senders that wait until the account has more room.
-    pub(crate) senders_without_memory: ReadyQueue,
+    pub(crate) waiting_sessions: WaitingSessions,
     /// States that the connection and the sessions that it has removed have reached, for tests.
     #[cfg(feature = "testing")]
     pub(crate) reached: crate::state::Reached,
@@ -157,8 +159,9 @@ impl Context {
             is_turn_of_begun: false,
             is_turn_of_refused: false,
             to_flush: ReadyQueue::default(),
+            flush_due: false,
             blocked_senders: ReadyQueue::default(),
-            senders_without_memory: ReadyQueue::default(),
+            waiting_sessions: WaitingSessions::default(),
             #[cfg(feature = "testing")]
             reached: Default::default(),
         }
@@ -394,7 +397,7 @@ impl Context {
     /// Has senders that waited for memory look at it again.
     pub(crate) fn wake_senders_without_memory(&mut self) {
         self.account.await_nothing();
-        while let Some(channel) = self.senders_without_memory.pop() {
+        while let Some(channel) = self.waiting_sessions.pop(WaitsFor::Memory) {
             self.blocked_senders.push(channel);
         }
     }
@@ -437,6 +440,13 @@ impl Context {
     /// Counts as dispositions and flows what has been written since there were `len` bytes in the outbox.
     pub(crate) fn count_updates(&mut self, len: usize) {
         self.outbox.count_updates(len, self.config.limits.max_reply_bytes);
+    }
+
+    /// Has a session flushed.
+    #[inline(always)]
+    pub(crate) fn schedule_flush(&mut self, channel: u16) {
+        self.to_flush.push(channel);
+        self.flush_due = true;
     }
 
     #[inline]

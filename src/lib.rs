@@ -249,6 +249,7 @@ mod slab;
 pub mod types;
 
 mod timer;
+mod waiting_sessions;
 
 pub mod codec;
 

@@ -51,15 +51,6 @@ impl ReadyQueue {
         self.iter().next()
     }
 
-    /// Moves the first numbers to the end, in order.
-    pub(crate) fn rotate(&mut self, count: usize) {
-        for _ in 0..count {
-            if let Some(number) = self.pop() {
-                self.push(number);
-            }
-        }
-    }
-
     /// Frees a queue that is empty and has become large.
     #[inline]
     pub(crate) fn free_spare(&mut self) {
@@ -79,6 +70,14 @@ impl ReadyQueue {
         if let Some(queue) = &mut self.0 {
             queue.remove(number);
         }
+    }
+
+    /// Removes a number that is not used any more, and frees the queue if it is empty and has become large.
+    pub(crate) fn remove_and_free(&mut self, number: u16) {
+        if !self.is_empty() {
+            self.remove(number);
+        }
+        self.free_spare();
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = u16> {

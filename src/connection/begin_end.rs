@@ -258,14 +258,9 @@ impl Connection {
     /// Removes a session. The deliveries that it leaves unsettled can still be asked for.
     pub(super) fn remove_session(&mut self, channel: u16) {
         let session = self.sessions.remove(channel);
-        let queues =
-            [&mut self.cx.to_flush, &mut self.cx.blocked_senders, &mut self.cx.senders_without_memory];
-        for queue in queues {
-            if !queue.is_empty() {
-                queue.remove(channel);
-            }
-            queue.free_spare();
-        }
+        self.cx.to_flush.remove_and_free(channel);
+        self.cx.blocked_senders.remove_and_free(channel);
+        self.cx.waiting_sessions.remove(channel);
         let Some(mut session) = session else { return };
         session.discharge(&mut self.cx);
         self.cx.timers.cancel_session(channel);

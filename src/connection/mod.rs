@@ -31,6 +31,7 @@ use crate::{
     state::{ConnectionState, ConnectionTrigger, TlsState},
     time::Instant,
     timer::Timer,
+    waiting_sessions::WaitsFor,
 };
 
 pub use handles::{Receiver, ReceiverRef, Sender, SenderRef, Session, SessionRef};
@@ -316,7 +317,7 @@ impl Connection {
             self.report_polled();
         }
         self.cx.timers.advance(now);
-        if !self.cx.to_flush.is_empty() || self.cx.close_pending {
+        if self.cx.flush_due || self.cx.close_pending {
             // Beyond a limit, dispositions and flows stay in their short form. The peer cannot make them many: it has the
             // window that the last flow announced.
             let updates = !self.cx.outbox.has_too_many_updates();
@@ -346,30 +347,16 @@ impl Connection {
             return;
         }
         let had_room = !self.cx.outbox_full();
-        // How many of the sessions that stay scheduled fill the outbox.
-        let mut turns = if had_room { None } else { Some(0) };
-        let mut left = self.cx.to_flush.len();
-        while left > 0 {
-            left = left.saturating_sub(1);
+        self.cx.flush_due = false;
+        if !self.cx.waiting_sessions.is_unused() {
+            self.flush_waiting(updates);
+        }
+        for _ in 0..self.cx.to_flush.len() {
             let Some(channel) = self.cx.to_flush.pop() else { break };
-            let Some((session, cx)) = self.session_on(channel) else { continue };
-            if !session.can_write() {
-                continue;
-            }
-            if cx.outbox.is_empty() {
-                session.flush(cx);
-            } else {
-                session.flush_behind_output(updates, cx);
-            }
-            session.charge_if_due(cx);
-            // What the peer's window or the outbox has no room for stays scheduled.
-            session.schedule(cx);
-            if left > 0 && turns.is_none() && cx.outbox_full() {
-                turns = Some(cx.to_flush.len().saturating_sub(left));
-            }
+            self.flush_session(channel, updates);
         }
         if self.cx.outbox_full_for_new() {
-            self.take_turns(had_room, turns.unwrap_or_default());
+            self.take_turns(had_room);
         }
         if self.cx.close_pending && !self.has_unsent_messages() {
             self.write_close(None);
@@ -378,14 +365,50 @@ impl Connection {
         }
     }
 
-    /// Has messages in progress and new ones take turns at the outbox, and sessions among themselves: the next one is the
-    /// first the next time. `had_room` is true if messages in progress have had their turn.
+    /// Writes what is pending in a session.
+    #[inline(always)]
+    fn flush_session(&mut self, channel: u16, updates: bool) {
+        let Some((session, cx)) = self.session_on(channel) else { return };
+        if !session.can_write() {
+            return;
+        }
+        if cx.outbox.is_empty() {
+            session.flush(cx);
+        } else {
+            session.flush_behind_output(updates, cx);
+        }
+        session.charge_if_due(cx);
+        session.schedule_rest(updates, cx);
+    }
+
+    /// Writes what is pending in sessions that have waited to write it, as far as there is room. Those that are not finished
+    /// are the last the next time.
     #[cold]
     #[inline(never)]
-    fn take_turns(&mut self, had_room: bool, turns: usize) {
+    fn flush_waiting(&mut self, updates: bool) {
+        for what in [WaitsFor::Outbox, WaitsFor::Updates] {
+            for _ in 0..self.cx.waiting_sessions.len(what) {
+                let has_room = match what {
+                    WaitsFor::Outbox => !self.cx.outbox_full(),
+                    _ => updates,
+                };
+                if !has_room {
+                    self.cx.flush_due = true;
+                    break;
+                }
+                let Some(channel) = self.cx.waiting_sessions.pop(what) else { break };
+                self.flush_session(channel, updates);
+            }
+        }
+    }
+
+    /// Has messages in progress and new ones take turns at the outbox. `had_room` is true if messages in progress have had
+    /// their turn.
+    #[cold]
+    #[inline(never)]
+    fn take_turns(&mut self, had_room: bool) {
         let wait = self.has_waiting_messages();
         self.cx.take_turns(had_room, wait);
-        self.cx.to_flush.rotate(turns);
     }
 
     /// True if a complete message is still partly unsent.
@@ -394,9 +417,16 @@ impl Connection {
     }
 
     /// True if there are messages in progress that room in the outbox lets go on.
-    fn has_waiting_messages(&self) -> bool {
-        let mut sessions = self.cx.to_flush.iter().filter_map(|channel| self.sessions.get(channel));
-        sessions.any(SessionEndpoint::waits_for_outbox)
+    fn has_waiting_messages(&mut self) -> bool {
+        let waits =
+            |channel: u16| self.sessions.get(channel).is_some_and(|session| session.waits_for_outbox());
+        while let Some(first) = self.cx.waiting_sessions.first(WaitsFor::Outbox) {
+            if waits(first) {
+                return true;
+            }
+            self.cx.waiting_sessions.pop(WaitsFor::Outbox);
+        }
+        self.cx.to_flush.iter().any(waits)
     }
 
     fn wake_senders(&mut self) {
@@ -549,58 +579,4 @@ fn unknown_session<T>() -> Result<T, CommandError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use bytes::Buf as _;
-
-    use crate::{
-        ReceiverConfig, SenderConfig, SessionConfig,
-        config::{ConnectionConfig, CreditPolicy},
-    };
-
-    fn carry(from: &mut Connection, to: &mut Connection) {
-        let mut output = from.poll_transmit(Instant::default());
-        let _ = to.handle_input(Instant::default(), &mut output.copy_to_bytes(output.remaining()));
-    }
-
-    /// Each output looked at all of them.
-    #[test]
-    fn sessions_whose_messages_wait_for_the_window_are_not_scheduled() {
-        let mut client = Connection::new(ConnectionConfig::client("c"));
-        let mut server = Connection::new(ConnectionConfig::server("s").max_frame_size(512));
-        client.open().unwrap();
-        for _ in 0..3 {
-            let session = client.begin(SessionConfig::new()).unwrap();
-            client.session(session).unwrap().attach_sender(SenderConfig::to("q")).unwrap();
-        }
-        let mut has_waited = false;
-        for _ in 0..20 {
-            carry(&mut client, &mut server);
-            while let Some(event) = server.poll_event() {
-                match event {
-                    Event::ConnectionRequested => server.open().unwrap(),
-                    Event::SessionRequested { session } => {
-                        server.accept_session(session, SessionConfig::new().incoming_window(1)).unwrap();
-                    }
-                    Event::ReceiverRequested { receiver, .. } => {
-                        let config = ReceiverConfig::new().credit(CreditPolicy::Auto(10));
-                        server.accept_receiver(receiver, config).unwrap();
-                    }
-                    _ => {}
-                }
-            }
-            carry(&mut server, &mut client);
-            while let Some(event) = client.poll_event() {
-                if let Event::SenderReady { sender } = event {
-                    let _ = client.sender(sender).unwrap().send(1_u32, alloc::vec![0; 1_000]);
-                }
-            }
-            if client.has_unsent_messages() {
-                carry(&mut client, &mut server);
-                assert!(client.cx.to_flush.is_empty());
-                has_waited = true;
-            }
-        }
-        assert!(has_waited);
-    }
-}
+mod tests;

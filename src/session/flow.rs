@@ -16,6 +16,7 @@ use crate::{
     state::LinkState,
     timer::Timer,
     types::{Fields, Handle, TransferNumber, Value},
+    waiting_sessions::WaitsFor,
 };
 
 impl SessionEndpoint {
@@ -341,7 +342,7 @@ impl SessionEndpoint {
         // Other sessions may give some back, or the application.
         if full && !is_too_far && self.outgoing.needed() > cx.account.left_for_own() {
             cx.account.await_room(self.outgoing.needed());
-            cx.senders_without_memory.push(self.channel);
+            cx.waiting_sessions.push(WaitsFor::Memory, self.channel);
         }
         // One is woken here, or there is none to wake. The next time others are, if there is room.
         let lack_memory = full && self.waiting_senders.lack_memory();

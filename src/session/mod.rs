@@ -55,6 +55,7 @@ use crate::{
     state::{LinkState, SessionState, SessionTrigger},
     timer::Timer,
     types::{Channel, DeliveryNumber, Handle, Str},
+    waiting_sessions::WaitsFor,
 };
 
 /// A session endpoint. It knows its links, and no connection.
@@ -392,7 +393,7 @@ impl SessionEndpoint {
         if self.has_due_flows() {
             self.write_flows(cx);
         }
-        if self.end_pending && !self.has_unsent_messages() {
+        if self.is_end_due() {
             let _ = self.end(SessionEnd::WaitOver, cx);
         }
     }
@@ -405,8 +406,8 @@ impl SessionEndpoint {
             return;
         }
         self.write_updates(cx);
-        if self.end_pending {
-            self.flush(cx);
+        if self.is_end_due() {
+            let _ = self.end(SessionEnd::WaitOver, cx);
         }
     }
 
@@ -437,17 +438,58 @@ impl SessionEndpoint {
             cx.blocked_senders.push(self.channel);
         }
         if self.has_work() {
-            cx.to_flush.push(self.channel);
+            cx.schedule_flush(self.channel);
         }
+    }
+
+    /// Queues the session, which has been flushed, for what it could not write. Without `updates`, dispositions and flows
+    /// are held back.
+    #[inline]
+    pub(crate) fn schedule_rest(&self, updates: bool, cx: &mut Context) {
+        if self.senders_wait {
+            cx.blocked_senders.push(self.channel);
+        }
+        if self.has_work() {
+            self.put_aside(updates, cx);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_aside(&self, updates: bool, cx: &mut Context) {
+        if self.waits_for_outbox() {
+            if cx.outbox_full() {
+                cx.waiting_sessions.push(WaitsFor::Outbox, self.channel);
+            } else {
+                cx.to_flush.push(self.channel);
+            }
+        }
+        if self.has_updates() {
+            if updates {
+                cx.to_flush.push(self.channel);
+            } else {
+                cx.waiting_sessions.push(WaitsFor::Updates, self.channel);
+            }
+        }
+        cx.flush_due = true;
     }
 
     /// True if something has to be written.
     #[inline(always)]
     fn has_work(&self) -> bool {
-        self.end_pending
-            || self.has_due_flows()
-            || !self.pending_dispositions.is_empty()
-            || self.waits_for_outbox()
+        self.has_updates() || self.waits_for_outbox()
+    }
+
+    /// True if dispositions, flows or the end have to be written.
+    #[inline(always)]
+    fn has_updates(&self) -> bool {
+        self.has_due_flows() || !self.pending_dispositions.is_empty() || self.is_end_due()
+    }
+
+    /// True if the end has waited for messages in progress, and they have been sent.
+    #[inline(always)]
+    fn is_end_due(&self) -> bool {
+        self.end_pending && !self.has_unsent_messages()
     }
 
     pub(crate) fn link(&mut self, id: LinkId) -> Result<&mut Link, CommandError> {

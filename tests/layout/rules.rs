@@ -21,6 +21,7 @@ pub(crate) const RANKS: &[(&str, u8)] = &[
     ("types", 1),
     ("codec", 2),
     ("timer", 2),
+    ("waiting_sessions", 2),
     ("frame", 3),
     ("spec", 3),
     ("error", 4),
