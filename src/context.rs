@@ -233,12 +233,19 @@ impl Context {
         }
     }
 
-    /// Removes the events that announce parts of a receiver's deliveries in `first..=last`, which cannot be read any more.
-    pub(crate) fn drop_events_of_parts(&mut self, link: ReceiverId, first: DeliveryId, last: DeliveryId) {
+    /// Removes the events that announce parts of a receiver's deliveries in `first..=last`, which cannot be read any more,
+    /// but for those in `kept`, which are in order.
+    pub(crate) fn drop_events_of_parts(
+        &mut self,
+        link: ReceiverId,
+        (first, last): (DeliveryId, DeliveryId),
+        kept: &[DeliveryId],
+    ) {
         self.remove_events(|event| match event {
             Event::DeliveryBegun { receiver, delivery, .. }
             | Event::DeliveryData { receiver, delivery, .. } => {
-                *receiver == link && (first..=last).contains(delivery)
+                let is_meant = *receiver == link && (first..=last).contains(delivery);
+                is_meant && kept.binary_search(delivery).is_err()
             }
             _ => false,
         });

@@ -179,7 +179,9 @@ impl AgentConnection {
             Outcome::Accepted => link.accept(id).or_else(|_| link.settle(id, None)),
             Outcome::Rejected(error) => match link.reject(id, error) {
                 // The outcome matters more than its reason.
-                Err(CommandError::FrameTooLarge { .. }) => link.reject(id, None),
+                Err(CommandError::FrameTooLarge { .. } | CommandError::LimitReached(_)) => {
+                    link.reject(id, None)
+                }
                 rejected => rejected,
             },
             Outcome::Released => link.release(id),

@@ -8,6 +8,7 @@ use crate::{
     codec::{DecodeLimits, Encoded, to_vec},
     event::Delivery,
     frame::{CHUNK_SIZE, Payload},
+    ids::DeliveryId,
     spec::delivery_state::DeliveryState,
     types::TransactionId,
 };
@@ -21,6 +22,8 @@ pub(crate) struct PartialDelivery {
     pub(crate) finished: bool,
     /// The sender has settled it by a disposition, before its end.
     pub(super) settled_apart: bool,
+    /// The sender had settled it when it began.
+    begun_settled: bool,
     /// Transfer frames that occupy the session's window until their bytes are read.
     pub(crate) frames: u32,
     /// Bytes so far, read or not.
@@ -54,6 +57,7 @@ const MAX_GATHERED: usize = 64 << 10;
 impl PartialDelivery {
     pub(super) fn new(delivery: Delivery, finished: bool) -> Self {
         Self {
+            begun_settled: delivery.settled,
             delivery,
             complete: false,
             finished,
@@ -97,6 +101,13 @@ impl PartialDelivery {
     fn push_chunk(&mut self, chunk: Bytes) {
         self.payload_size = self.payload_size.wrapping_add(chunk.len()).wrapping_add(CHUNK_SIZE);
         self.delivery.payload.push(chunk);
+    }
+
+    /// True if a settlement of the deliveries in `first..=last` finishes it. Of several it is none if it has been settled
+    /// from its begin: its sender does not send it again.
+    pub(super) fn is_finished_by(&self, first: DeliveryId, last: DeliveryId) -> bool {
+        let id = self.delivery.id;
+        !self.finished && (first..=last).contains(&id) && (first == last || !self.begun_settled)
     }
 
     /// Frees payload and state: the application has given the delivery its outcome.

@@ -246,7 +246,7 @@ impl ReceiverEndpoint {
             id,
             tag,
             message_format: transfer.message_format.unwrap_or_default(),
-            settled: false,
+            settled: transfer.settled == Some(true),
             state: None,
             rcv_settle_mode: self.rcv_mode,
             batchable: false,
@@ -369,10 +369,8 @@ impl ReceiverEndpoint {
     /// Finishes the deliveries in `first..=last` that have not been read to their end: the application has given their
     /// outcome. Returns `None` if there are none.
     pub(crate) fn finish(&mut self, first: DeliveryId, last: DeliveryId) -> Option<Finished> {
-        let is_meant =
-            |partial: &PartialDelivery| (first..=last).contains(&partial.delivery.id) && !partial.finished;
         let mut finished = None;
-        for partial in self.partial.iter_mut().filter(|partial| is_meant(partial)) {
+        for partial in self.partial.iter_mut().filter(|partial| partial.is_finished_by(first, last)) {
             let Finished { frames, bytes, settled } = finished.get_or_insert_default();
             *frames = frames.saturating_add(core::mem::take(&mut partial.frames));
             *bytes = bytes.saturating_add(core::mem::take(&mut partial.charged));
@@ -381,6 +379,12 @@ impl ReceiverEndpoint {
         }
         self.partial.retain(|partial| !(partial.finished && partial.complete));
         finished
+    }
+
+    /// Returns the deliveries in `first..=last` that are not finished, in order.
+    pub(crate) fn unfinished(&self, first: DeliveryId, last: DeliveryId) -> impl Iterator<Item = DeliveryId> {
+        let unfinished = self.partial.iter().filter(|partial| !partial.finished);
+        unfinished.map(|partial| partial.delivery.id).filter(move |id| (first..=last).contains(id))
     }
 
     /// Removes the newest delivery, which is finished and complete.

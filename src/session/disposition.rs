@@ -9,7 +9,7 @@ use super::{
     faults::{disposition_for_errant, reversed},
     find, find_mut,
     link_facts::count_early,
-    settlement::{answer_to, has_coordinator, remember_settled},
+    settlement::{answer_to, has_coordinator, has_details, remember_settled},
     state_bytes::{Giver, StateBytes},
     stored_state::{StoredState, is_known},
 };
@@ -27,7 +27,7 @@ use crate::{
         performatives::Disposition,
     },
     state::LinkState,
-    types::DeliveryNumber,
+    types::{DeliveryNumber, HeapSize as _},
 };
 
 /// A disposition to write with the next flush. Neighbours with the same content become one.
@@ -527,6 +527,9 @@ impl SessionEndpoint {
             previous.batchable &= batchable;
         } else {
             let pending = PendingDisposition { role, first, last, settled, batchable, state };
+            if has_details(pending.state.as_ref()) {
+                self.state_bytes.add_waiting(pending.state.heap_size());
+            }
             if self.pending_dispositions.len() < self.pending_dispositions.capacity() {
                 self.pending_dispositions.push(pending);
             } else {
@@ -554,9 +557,17 @@ impl SessionEndpoint {
             }
         }
         self.pending_dispositions.clear();
+        self.state_bytes.free_waiting();
         if self.pending_dispositions.capacity() > MAX_PENDING_KEPT {
             self.free_pending();
         }
+    }
+
+    /// Returns the bytes that the states of dispositions that wait take up.
+    #[cfg(feature = "testing")]
+    pub(super) fn waiting_state_bytes(&self) -> usize {
+        let pending = self.pending_dispositions.iter();
+        pending.fold(0, |sum, pending| sum.saturating_add(pending.state.heap_size()))
     }
 
     /// Frees what a burst of dispositions took.

@@ -176,6 +176,7 @@ impl SessionEndpoint {
         self.cold = None;
         self.remote_begin = None;
         self.pending_dispositions = Vec::new();
+        self.state_bytes.free_waiting();
         self.runs = Vec::new();
         (self.link_flows_due, self.sending, self.waiting_senders) = Default::default();
     }

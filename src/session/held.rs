@@ -191,7 +191,10 @@ impl SessionEndpoint {
     /// asked for more.
     #[cfg(feature = "testing")]
     pub(crate) fn charged_and_held(&self) -> (usize, usize) {
-        assert_eq!(self.state_bytes.total(), self.all_state_bytes());
+        assert_eq!(
+            self.state_bytes.total(),
+            self.all_state_bytes().saturating_add(self.waiting_state_bytes())
+        );
         let is_due = self.outgoing.is_charge_due()
             || self.incoming.as_ref().is_some_and(UnsettledMap::is_charge_due)
             || self.state_bytes.is_charge_due()
@@ -332,22 +335,29 @@ impl SessionEndpoint {
         if self.state_bytes.is_charge_due() { self.charge(cx) } else { Ok(()) }
     }
 
-    /// Fails if there is no room for a state of ours that stays until its deliveries are settled, with the facts of as many
-    /// deliveries that have states of both ends. [`charge`](Self::charge) has to follow once they are stored.
+    /// Fails if there is no room for a state of ours, which takes up memory until its disposition is written. If it stays
+    /// until its deliveries are settled, `kept` is the number of those with states of both ends.
+    /// [`charge_states`](Self::charge_states) has to follow once it is stored. What waits is charged here the next time, or
+    /// with the next flush.
     #[cold]
     #[inline(never)]
     pub(super) fn check_own_state(
         &mut self,
         state: Option<&DeliveryState>,
-        deliveries: usize,
+        kept: Option<usize>,
         cx: &mut Context,
     ) -> Result<(), CommandError> {
+        let _ = self.charge_states(cx);
         let encoded = state.filter(|state| has_details(Some(state))).map(|state| to_vec(state).len());
-        let facts = deliveries.saturating_mul(STATE_SIZE);
-        let size = facts.saturating_add(encoded.map_or(0, |size| size.saturating_add(STATE_SIZE)));
+        let of_kept = kept.map_or(0, |deliveries| {
+            let facts = deliveries.saturating_mul(STATE_SIZE);
+            facts.saturating_add(encoded.map_or(0, |size| size.saturating_add(STATE_SIZE)))
+        });
+        let size = of_kept.saturating_add(state.map_or(0, HeapSize::heap_size));
         let has_room = |this: &mut Self, cx: &mut Context| {
             let max = cx.config.limits.max_held_bytes_per_session;
-            this.state_bytes.of(Giver::Us).saturating_add(size) <= max / MOST_STATES
+            let ours = this.state_bytes.of(Giver::Us).saturating_add(this.state_bytes.waiting());
+            ours.saturating_add(size) <= max / MOST_STATES
                 && cx.account.has_room_for(size)
                 && this.heap_size().saturating_add(size) <= max
         };

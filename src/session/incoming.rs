@@ -1,5 +1,7 @@
 //! Deliveries that arrive (2.5.6, 2.6.12, 2.6.14, 2.7.5).
 
+use alloc::vec::Vec;
+
 use bytes::Bytes;
 
 use super::{
@@ -342,12 +344,13 @@ impl SessionEndpoint {
         let streaming = receiver.streaming;
         let Some(Finished { frames, bytes, settled }) = receiver.finish(first, last) else { return false };
         let topped_up = receiver.top_up();
+        let unfinished: Vec<_> = receiver.unfinished(first, last).collect();
+        cx.drop_events_of_parts(id, (first, last), &unfinished);
         self.release_window(frames);
         self.discharge_parts(streaming, bytes, cx);
         if topped_up {
             self.schedule_link_flow(LinkKey::from(LinkId::from(id)).handle);
         }
-        cx.drop_events_of_parts(id, first, last);
         settled
     }
 

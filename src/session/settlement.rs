@@ -46,11 +46,11 @@ impl SessionEndpoint {
         cx: &mut Context,
     ) -> Result<(), CommandError> {
         let state = fitting(state, cx)?;
-        let is_kept =
-            settle != Some(true) && has_details(state.as_ref()) && !self.settles_at_once(id, settle);
-        if is_kept {
+        let has_details = has_details(state.as_ref());
+        if has_details {
+            let is_kept = settle != Some(true) && !self.settles_at_once(id, settle);
             // With a state of the sender's.
-            self.check_own_state(state.as_ref(), 1, cx)?;
+            self.check_own_state(state.as_ref(), is_kept.then_some(1), cx)?;
         }
         let link = find_mut(&mut self.links, id.into())?;
         check_staying(link, self.state)?;
@@ -88,7 +88,7 @@ impl SessionEndpoint {
                 if is_final(settled, state.as_ref()) {
                     self.finish_unread(id, (delivery, delivery), cx);
                     // It may be complete or aborted, with events of its parts in the queue.
-                    cx.drop_events_of_parts(id, delivery, delivery);
+                    cx.drop_events_of_parts(id, (delivery, delivery), &[]);
                 }
                 return Ok(());
             }
@@ -96,9 +96,9 @@ impl SessionEndpoint {
         if settled {
             link.common.unsettled = link.common.unsettled.saturating_sub(1);
         }
-        if is_kept {
+        if has_details {
             // There is room, as has been seen.
-            let _ = self.charge(cx);
+            let _ = self.charge_states(cx);
         }
         if has_parts && is_final(settled, state.as_ref()) && self.finish_unread(id, (delivery, delivery), cx)
         {
@@ -140,7 +140,7 @@ impl SessionEndpoint {
             let next = StoredState::new(state.as_ref(), Giver::Us, bytes);
             entry.state.set_receivers(next, Giver::Us, bytes);
             // There is room, as has been seen.
-            let _ = self.charge(cx);
+            let _ = self.charge_states(cx);
         }
         if settled {
             self.forget_incoming(id, delivery);
@@ -217,8 +217,8 @@ impl SessionEndpoint {
         if !settled && state.is_none() {
             return Ok(());
         }
-        if !settled {
-            self.check_own_state(state.as_ref(), of_both, cx)?;
+        if !settled || has_details(state.as_ref()) {
+            self.check_own_state(state.as_ref(), (!settled).then_some(of_both), cx)?;
         }
         if finishes && arriving.is_none() {
             self.finish_unread(id, (first, last), cx);
@@ -253,8 +253,6 @@ impl SessionEndpoint {
             self.add_disposition_with(Role::Receiver, range, settled, state.clone(), batchable);
         }
         self.runs = runs;
-        // There is room, as has been seen.
-        let _ = self.charge_states(cx);
         for (delivery, known, theirs) in decided {
             self.count_settled(id.into(), delivery, delivery);
             let state = outcome_to_confirm(&known, &theirs, cx);
@@ -262,6 +260,8 @@ impl SessionEndpoint {
             self.state_bytes.free(Giver::Us, &known);
             self.state_bytes.free(Giver::Peer, &theirs);
         }
+        // There is room, as has been seen.
+        let _ = self.charge_states(cx);
         Ok(())
     }
 
@@ -271,10 +271,13 @@ impl SessionEndpoint {
         id: SenderId,
         delivery: DeliveryId,
         state: Option<DeliveryState>,
-        cx: &Context,
+        cx: &mut Context,
     ) -> Result<(), CommandError> {
         check_senders(state.as_ref())?;
         let state = fitting(state, cx)?;
+        if has_details(state.as_ref()) {
+            self.check_own_state(state.as_ref(), None, cx)?;
+        }
         let link = self.staying_link(id.into())?;
         check_declared(&link.common, state.as_ref(), cx)?;
         let sender = link.sender()?;
@@ -288,6 +291,7 @@ impl SessionEndpoint {
         let state = state.or_else(|| outcome_to_confirm(senders, receivers, cx));
         self.forget_outgoing(id, delivery);
         self.add_disposition(Role::Sender, (delivery, delivery), true, state);
+        let _ = self.charge_states(cx);
         Ok(())
     }
 
@@ -327,9 +331,10 @@ impl SessionEndpoint {
         if !found {
             return Err(CommandError::UnknownId);
         }
-        if !settled && terminal {
+        if has_details(state.as_ref()) || !settled && terminal {
             // One more is shared by all whose receiver has given no state.
-            self.check_own_state(state.as_ref(), of_both.saturating_add(1), cx)?;
+            let kept = (!settled && terminal).then_some(of_both.saturating_add(1));
+            self.check_own_state(state.as_ref(), kept, cx)?;
         }
         let mut runs = core::mem::take(&mut self.runs);
         let state_bytes = &mut self.state_bytes;
@@ -366,14 +371,14 @@ impl SessionEndpoint {
             self.add_disposition(Role::Sender, (run.first, run.last), settled, state.clone());
         }
         self.runs = runs;
-        // There is room, as has been seen.
-        let _ = self.charge_states(cx);
         for (delivery, known) in decided {
             self.count_settled(id.into(), delivery, delivery);
             let state = outcome_to_confirm(known.at(Role::Sender), known.at(Role::Receiver), cx);
             self.add_disposition(Role::Sender, (delivery, delivery), true, state);
             self.state_bytes.free_both(Giver::Peer, &known);
         }
+        // There is room, as has been seen.
+        let _ = self.charge_states(cx);
         Ok(())
     }
 }

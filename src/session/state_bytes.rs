@@ -1,4 +1,4 @@
-//! The bytes that the states of a session's unsettled deliveries take up.
+//! The bytes that the states of a session's unsettled deliveries take up, and those in dispositions that wait.
 
 use alloc::boxed::Box;
 
@@ -33,6 +33,8 @@ struct Totals {
     peers: usize,
     /// Those of facts about both ends.
     facts: usize,
+    /// Those in dispositions that have not been written.
+    waiting: usize,
     /// There are more or fewer than the connection's account has been charged.
     is_charge_due: bool,
 }
@@ -48,9 +50,30 @@ impl StateBytes {
 
     /// Returns the bytes of all states.
     pub(super) fn total(&self) -> usize {
-        self.0
-            .as_ref()
-            .map_or(0, |totals| totals.ours.saturating_add(totals.peers).saturating_add(totals.facts))
+        self.0.as_ref().map_or(0, |totals| {
+            let parts = [totals.ours, totals.peers, totals.facts, totals.waiting];
+            parts.iter().fold(0, |sum, bytes| sum.saturating_add(*bytes))
+        })
+    }
+
+    /// Returns the bytes of those in dispositions that have not been written.
+    pub(super) fn waiting(&self) -> usize {
+        self.0.as_ref().map_or(0, |totals| totals.waiting)
+    }
+
+    /// Counts the state of a disposition, which takes up `bytes` until it is written.
+    pub(super) fn add_waiting(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.change(|totals| &mut totals.waiting, |before| before.saturating_add(bytes));
+        }
+    }
+
+    /// Takes the states of dispositions off the account: they have been written, or dropped.
+    #[inline]
+    pub(super) fn free_waiting(&mut self) {
+        if self.0.is_some() && self.waiting() > 0 {
+            self.change(|totals| &mut totals.waiting, |_| 0);
+        }
     }
 
     /// True if there are more or fewer than the connection's account has been charged.

@@ -175,6 +175,46 @@ fn a_range_leaves_out_a_delivery_that_is_still_arriving() {
     }
 }
 
+/// What had not been read of them was dropped, and nobody sends it again.
+#[test]
+fn a_range_leaves_streams_that_were_settled_from_the_start_to_be_read() {
+    for state in [None, Some(DeliveryState::ACCEPTED)] {
+        let (mut fed, receiver) = arriving(ReceiverSettleMode::First, true);
+        let first = begun(&mut fed);
+        fed.feed_bytes(&with_payload(0, &continuation(0), b"two"));
+        fed.feed_bytes(&with_payload(0, &p::Transfer { more: true, ..settled(0, 1) }, b"three "));
+        fed.feed_bytes(&with_payload(0, &continuation(0), b"four"));
+        fed.feed_bytes(&with_payload(0, &more(0, 2), b"five "));
+        let ids: Vec<DeliveryId> = fed
+            .connection
+            .unsettled(receiver)
+            .iter()
+            .map(|delivery| delivery.id)
+            .filter(|id| *id != first)
+            .collect();
+        let last = ids[0];
+        let mut link = fed.connection.receiver(receiver).unwrap();
+        link.disposition(first, last, true, state).unwrap();
+        // The events of the others are gone with their bytes.
+        let names: Vec<_> = fed.events().into_iter().collect();
+        let [
+            Event::DeliveryBegun { delivery: between, settled: true, .. },
+            Event::DeliveryData { delivery: of_data, .. },
+        ] = &names[..]
+        else {
+            panic!("{names:?}")
+        };
+        assert_eq!(between, of_data);
+        let mut text = Vec::new();
+        while let Ok(Some(chunk)) = fed.connection.read_chunk(receiver, *between) {
+            text.extend_from_slice(&chunk);
+        }
+        assert_eq!(text, b"three four");
+        assert_eq!(fed.connection.read_chunk(receiver, first), Err(CommandError::UnknownId));
+        assert_eq!(fed.connection.read_chunk(receiver, last), Err(CommandError::UnknownId));
+    }
+}
+
 /// Ranges that have been settled here are joined once there are many, and it seemed to be in one.
 #[test]
 fn a_stream_that_was_settled_from_the_start_can_be_finished_at_any_time() {

@@ -139,8 +139,9 @@ impl Receiver<'_> {
     ///
     /// # Errors
     /// As [`accept`](Self::accept), and [`CommandError::FrameTooLarge`] if the condition alone does not fit.
-    /// [`CommandError::LimitReached`] if the delivery stays unsettled until its sender has settled it (2.7.5 mode second), and
-    /// the states of such deliveries take up all that they may (`docs/limits.md`): others can still be accepted or released.
+    /// [`CommandError::LimitReached`] if errors and annotations that wait to be written, and those of deliveries that stay
+    /// unsettled until their sender has settled them (2.7.5 mode second), take up all that they may (`docs/limits.md`): the
+    /// delivery can still be accepted or released, and in mode first rejected without an error.
     pub fn reject(&mut self, delivery: DeliveryId, error: Option<AmqpError>) -> Result<(), CommandError> {
         self.resolve(delivery, Some(DeliveryState::from(Rejected { error })), None)
     }
@@ -162,7 +163,7 @@ impl Receiver<'_> {
     /// # Errors
     /// As [`accept`](Self::accept), and [`CommandError::FrameTooLarge`] if the state does not fit the peer's frames,
     /// even without its details. [`CommandError::IllegalState`] if it is `declared`, and the link's target is no coordinator
-    /// (4.5.5).
+    /// (4.5.5). [`CommandError::LimitReached`] as for [`reject`](Self::reject).
     pub fn settle(&mut self, delivery: DeliveryId, state: Option<DeliveryState>) -> Result<(), CommandError> {
         self.resolve(delivery, state, Some(true))
     }
@@ -179,7 +180,8 @@ impl Receiver<'_> {
 
     /// Sets the state of every unsettled delivery of this link in `first..=last`, and settles them if `settled`
     /// (2.7.6). Settled without a state, each has the outcome that it would have by [`settle`](Self::settle). Nothing
-    /// changes, and nothing is sent, without either. A delivery that is still arriving, and has no event yet, is left out.
+    /// changes, and nothing is sent, without either. A delivery that is still arriving, and has no event yet, is left out,
+    /// and so is a streamed one that its sender had settled when it began: among others it can still be read.
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if the range is not one of deliveries that have arrived in this session, or none of

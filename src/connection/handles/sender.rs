@@ -205,9 +205,11 @@ impl Sender<'_> {
     ///
     /// # Errors
     /// [`CommandError::UnknownId`] if it is settled or not of this link. [`CommandError::IllegalState`] if it is still
-    /// being sent, was sent with another outcome (2.7.5), if the link is being detached, or if the state is `received` (3.4.1), or `declared` on a link whose
-    /// target is no coordinator (4.5.5).
+    /// being sent, was sent with another outcome (2.7.5), if the link is being detached, or if the state is `received`
+    /// (3.4.1), or `declared` on a link whose target is no coordinator (4.5.5).
     /// [`CommandError::FrameTooLarge`] if the state does not fit the peer's frames, even without its details.
+    /// [`CommandError::LimitReached`] if the details of states that wait to be written take up all that they may
+    /// (`docs/limits.md`).
     pub fn settle(&mut self, delivery: DeliveryId, state: Option<DeliveryState>) -> Result<(), CommandError> {
         let id = self.id;
         self.parts.run(|session, cx| session.settle_sent(id, delivery, state, cx))
@@ -226,8 +228,8 @@ impl Sender<'_> {
     /// [`CommandError::UnknownId`] if the range is not one of deliveries that were sent in this session, or none of its
     /// unsettled ones is the link's. [`CommandError::IllegalState`] if one of them has another outcome of ours (2.7.5), if
     /// one that is to be settled is still being sent, or if the state is refused as by [`settle`](Self::settle).
-    /// [`CommandError::FrameTooLarge`] as for [`settle`](Self::settle). [`CommandError::LimitReached`] if the deliveries stay
-    /// unsettled, and the states of such deliveries take up all that they may (`docs/limits.md`).
+    /// [`CommandError::FrameTooLarge`] as for [`settle`](Self::settle). [`CommandError::LimitReached`] if states that
+    /// wait to be written, and those of deliveries that stay unsettled, take up all that they may (`docs/limits.md`).
     pub fn disposition(
         &mut self,
         first: DeliveryId,

@@ -256,6 +256,35 @@ fn fb2t_outcomes_of_ours_that_the_peer_does_not_settle_have_a_bound() {
     assert!(rejected > 50, "{rejected}");
 }
 
+/// They were counted nowhere while a peer did not read, as long as their deliveries did not stay unsettled.
+#[test]
+fn fb6t_rejections_that_wait_to_be_written_have_a_bound() {
+    let share = 512 << 10;
+    let limits = Limits::default().max_held_bytes(1 << 20).max_held_bytes_per_session(share);
+    let (mut fed, receiver) = receiving(limits, ReceiverConfig::new());
+    let mut ids =
+        (0..500).map(|number| deliver(&mut fed, number, 0).unwrap()).collect::<Vec<_>>().into_iter();
+    let error = |id: DeliveryId| {
+        let text = format!("{id:?} ").repeat(50);
+        Some(AmqpError::described(ErrorCondition::NotAllowed, text))
+    };
+    let mut refused = None;
+    let bytes = held(|| {
+        let mut link = fed.connection.receiver(receiver).unwrap();
+        refused = ids.find_map(|id| link.reject(id, error(id)).err().map(|why| (id, why)));
+    });
+    let (refused, why) = refused.expect("a bound");
+    assert_eq!(why, CommandError::LimitReached("max_held_bytes_per_session"));
+    assert!((100_000..200_000).contains(&bytes), "{bytes} bytes wait");
+    // It has not been settled, and can be without a text.
+    assert!(fed.connection.unsettled(receiver).iter().any(|delivery| delivery.id == refused));
+    fed.connection.receiver(receiver).unwrap().reject(refused, None).unwrap();
+    // What is written leaves room for others.
+    fed.write();
+    let more = ids.next().expect("more deliveries");
+    fed.connection.receiver(receiver).unwrap().reject(more, error(more)).unwrap();
+}
+
 /// Such outcomes took up the part of the peer's states, so that the peer's settlements ended the session; and what had been
 /// refused once was refused for good.
 #[test]
@@ -304,7 +333,9 @@ fn fb2y_outcomes_of_ours_on_closed_links_go_if_others_need_their_room() {
             _ => None,
         });
         let mut link = fed.connection.receiver(receiver).unwrap();
-        deliveries.filter(|id| link.reject(*id, error()).is_ok()).count()
+        let rejected = deliveries.filter(|id| link.reject(*id, error()).is_ok()).count();
+        fed.write();
+        rejected
     };
     let rejected = reject_all(&mut fed, receiver, (0, 0));
     assert!((20..100).contains(&rejected), "{rejected}");
