@@ -6,7 +6,7 @@ use super::{
     ColdState, RemoteBegin, SessionEndpoint,
     disposition::PendingDisposition,
     faults::{too_many_states, too_many_unsettled, too_much},
-    settlement::has_details,
+    settlement::{has_details, is_bare},
     state_bytes::Giver,
     stored_state::STATE_SIZE,
     unsettled::UnsettledMap,
@@ -335,8 +335,8 @@ impl SessionEndpoint {
         if self.state_bytes.is_charge_due() { self.charge(cx) } else { Ok(()) }
     }
 
-    /// Fails if there is no room for a state of ours, which takes up memory until its disposition is written. If it stays
-    /// until its deliveries are settled, `kept` is the number of those with states of both ends.
+    /// Fails if there is no room for a state of ours, which takes up memory until its disposition is written: a bare one
+    /// has room, since no more wait than the peer's window had frames. If it stays until its deliveries are settled, `kept` is the number of those with states of both ends.
     /// [`charge_states`](Self::charge_states) has to follow once it is stored. What waits is charged here the next time, or
     /// with the next flush.
     #[cold]
@@ -353,7 +353,8 @@ impl SessionEndpoint {
             let facts = deliveries.saturating_mul(STATE_SIZE);
             facts.saturating_add(encoded.map_or(0, |size| size.saturating_add(STATE_SIZE)))
         });
-        let size = of_kept.saturating_add(state.map_or(0, HeapSize::heap_size));
+        let size =
+            of_kept.saturating_add(state.filter(|state| !is_bare(state)).map_or(0, HeapSize::heap_size));
         let has_room = |this: &mut Self, cx: &mut Context| {
             let max = cx.config.limits.max_held_bytes_per_session;
             let ours = this.state_bytes.of(Giver::Us).saturating_add(this.state_bytes.waiting());

@@ -435,6 +435,15 @@ pub(super) fn has_details(state: Option<&DeliveryState>) -> bool {
     !matches!(state, None | Some(DeliveryState::Accepted(_) | DeliveryState::Released(_)))
 }
 
+/// True if nothing is in the state that the application chooses the size of.
+pub(super) fn is_bare(state: &DeliveryState) -> bool {
+    match state {
+        DeliveryState::Rejected(rejected) => rejected.error.is_none(),
+        DeliveryState::Modified(modified) => modified.message_annotations.is_none(),
+        _ => !has_details(Some(state)),
+    }
+}
+
 /// Returns the state, without its details if only then a disposition with it fits the peer's frames, whatever its range.
 #[inline]
 fn fitting(state: Option<DeliveryState>, cx: &Context) -> Result<Option<DeliveryState>, CommandError> {

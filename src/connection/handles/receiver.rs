@@ -141,7 +141,7 @@ impl Receiver<'_> {
     /// As [`accept`](Self::accept), and [`CommandError::FrameTooLarge`] if the condition alone does not fit.
     /// [`CommandError::LimitReached`] if errors and annotations that wait to be written, and those of deliveries that stay
     /// unsettled until their sender has settled them (2.7.5 mode second), take up all that they may (`docs/limits.md`): the
-    /// delivery can still be accepted or released, and in mode first rejected without an error.
+    /// delivery can still be accepted or released, and in mode first rejected or modified without these.
     pub fn reject(&mut self, delivery: DeliveryId, error: Option<AmqpError>) -> Result<(), CommandError> {
         self.resolve(delivery, Some(DeliveryState::from(Rejected { error })), None)
     }

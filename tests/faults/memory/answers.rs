@@ -276,9 +276,14 @@ fn fb6t_rejections_that_wait_to_be_written_have_a_bound() {
     let (refused, why) = refused.expect("a bound");
     assert_eq!(why, CommandError::LimitReached("max_held_bytes_per_session"));
     assert!((100_000..200_000).contains(&bytes), "{bytes} bytes wait");
-    // It has not been settled, and can be without a text.
+    // It has not been settled, and can be without a text, as can others.
     assert!(fed.connection.unsettled(receiver).iter().any(|delivery| delivery.id == refused));
-    fed.connection.receiver(receiver).unwrap().reject(refused, None).unwrap();
+    let mut link = fed.connection.receiver(receiver).unwrap();
+    link.reject(refused, None).unwrap();
+    for (id, odd) in ids.by_ref().take(100).zip([false, true].into_iter().cycle()) {
+        let bare = Modified { delivery_failed: Some(odd), ..Modified::default() };
+        link.modify(id, bare).unwrap();
+    }
     // What is written leaves room for others.
     fed.write();
     let more = ids.next().expect("more deliveries");
