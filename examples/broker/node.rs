@@ -25,9 +25,6 @@ use crate::{
 const QUEUE: usize =
     2 * size_of::<(Str, Queue)>() + 12 * (size_of::<(u64, Box<Stored>)>() + size_of::<(u64, u64)>());
 
-/// Messages that links look at before it is the turn of the sockets.
-const LOOKS: usize = 2048;
-
 /// A link of one of the connections.
 pub type Key = (usize, LinkId);
 
@@ -92,15 +89,14 @@ impl Node {
     }
 
     /// Sends from the queues that may have messages, each in its turn, and ends links whose queue is gone. What is left
-    /// then is for the next call.
-    pub fn serve(&mut self, peers: &mut Peers) {
+    /// then is for the next call. Each look at a message is taken from the number that is left of this turn.
+    pub fn serve(&mut self, peers: &mut Peers, looks: &mut usize) {
         self.wake_scheduled();
-        let mut looks = LOOKS;
-        while looks > 0 {
+        while *looks > 0 {
             let Some(name) = self.noted.pop_front() else { break };
             let Some(queue) = self.queues.get_mut(&name) else { continue };
             queue.is_noted = false;
-            let is_done = self.stopping || queue.serve(peers, &mut looks);
+            let is_done = self.stopping || queue.serve(peers, looks);
             self.end_if_over(&name);
             if !is_done {
                 self.note(&name);

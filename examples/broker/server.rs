@@ -36,6 +36,18 @@ const REFUSALS: usize = 16;
 /// Clients to accept before others have their turn.
 const ACCEPTS: usize = 256;
 
+/// Messages that links look at before it is the turn of the sockets.
+const LOOKS: usize = 2048;
+
+/// Bytes that are written before it is the turn of the sockets, and the rest of the last call.
+const WRITTEN: usize = 1 << 20;
+
+/// Bytes for one connection before others have their turn.
+const SHARE: usize = 128 << 10;
+
+/// Bytes that a call to write counts for beside its own.
+const CALL: usize = 512;
+
 /// The time that peers have to answer the close of a broker that ends.
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -54,6 +66,8 @@ pub struct Broker {
     /// The time at which a broker that ends closes its connections.
     pub close_at: Option<Instant>,
     peers: Peers,
+    /// The connection that is written to first, or one behind it.
+    first: usize,
     pub node: Node,
     pub log: Log,
     block: Box<[u8]>,
@@ -85,6 +99,7 @@ impl Broker {
             poll,
             close_at: None,
             peers: Peers::default(),
+            first: 0,
             node: Node::new(bounds, arguments.logins.token.clone(), arguments.strict),
             log: Log::new(),
             block: vec![0; READ].into(),
@@ -141,22 +156,53 @@ impl Broker {
         answered
     }
 
-    /// Answers events and writes output until neither causes more of the other.
+    /// Answers events and writes output until neither causes more of the other, or until this turn's work is done: a client
+    /// that reads as fast as it is written to could go on for ever.
     fn settle_down(&mut self) {
-        // What was left of an earlier turn, or is due now.
-        self.node.serve(&mut self.peers);
+        let (mut looks, mut bytes) = (LOOKS, WRITTEN);
         let mut busy = self.peers.take_busy();
         let mut met = busy.clone();
-        while !busy.is_empty() {
+        loop {
             let mut again = busy.clone();
             again.retain(|key| self.answer(*key));
-            self.node.serve(&mut self.peers);
+            // What was left of an earlier turn, what is due now, and what the events have asked for.
+            self.node.serve(&mut self.peers, &mut looks);
             // Connections that a queue handed messages to are busy now.
             busy.append(&mut self.peers.take_busy());
             met.extend(&busy);
-            busy.retain(|key| self.peers.get_mut(*key).is_some_and(Peer::flush) || again.contains(key));
+            again.append(&mut self.flush(&busy, &mut bytes));
+            busy = again;
+            if busy.is_empty() || looks == 0 || bytes == 0 {
+                break;
+            }
         }
         self.peers.rest(met);
+        // They go on when the sockets have had their turn.
+        busy.into_iter().for_each(|key| drop(self.peers.touch(key)));
+    }
+
+    /// Writes the output of connections, as much as is left of this turn's bytes. Returns those that go on: they have written
+    /// something, or not had their turn, which comes first the next time.
+    fn flush(&mut self, busy: &BTreeSet<usize>, bytes: &mut usize) -> BTreeSet<usize> {
+        let mut left = BTreeSet::new();
+        let mut next = self.first;
+        for key in busy.range(self.first..).chain(busy.range(..self.first)) {
+            if *bytes == 0 {
+                left.insert(*key);
+                continue;
+            }
+            let Some(peer) = self.peers.get_mut(*key) else { continue };
+            let written = peer.flush(SHARE.min(*bytes));
+            if written > 0 {
+                *bytes = bytes.saturating_sub(written.saturating_add(CALL));
+                left.insert(*key);
+            }
+            if *bytes == 0 {
+                next = *key + 1;
+            }
+        }
+        self.first = next;
+        left
     }
 
     /// Returns the longest time to wait for a socket.

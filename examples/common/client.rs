@@ -136,7 +136,7 @@ impl Client {
             if let Some(event) = self.poll_event()? {
                 return Ok(Some(event));
             }
-            if self.peer.flush() {
+            if self.peer.flush(usize::MAX) > 0 {
                 // Reading has its turn, even if the peer takes all that is written.
                 self.flushes = self.flushes.wrapping_add(1);
                 if self.flushes.is_multiple_of(16) {

@@ -142,21 +142,22 @@ impl Peer {
         self.connection.handle_eof(self.now());
     }
 
-    /// Writes as much as the socket takes. Returns true if that was anything: events such as SENDER_READY may follow.
-    pub fn flush(&mut self) -> bool {
+    /// Writes as much as the socket takes, up to `most` bytes and the rest of a call. Returns their number: if it is not 0,
+    /// events such as SENDER_READY may follow.
+    pub fn flush(&mut self, most: usize) -> usize {
         let now = self.now();
-        let mut wrote = false;
-        loop {
+        let mut count = 0;
+        while count < most {
             // A large message is framed as the bytes before it are written, so poll until nothing is left.
             let mut out = self.connection.poll_transmit(now);
             if !out.has_remaining() || !self.writable || self.write_over {
                 break;
             }
             let mut slices = [IoSlice::new(&[]); 64];
-            let count = out.chunks_vectored(&mut slices);
-            match self.stream.write_vectored(&slices[..count]) {
+            let filled = out.chunks_vectored(&mut slices);
+            match self.stream.write_vectored(&slices[..filled]) {
                 Ok(written) => {
-                    wrote = true;
+                    count += written;
                     self.made_room = true;
                     out.advance(written);
                 }
@@ -172,7 +173,7 @@ impl Peer {
         }
         self.end_output();
         self.push(now);
-        wrote
+        count
     }
 
     /// Ends the output of a connection that is closed.

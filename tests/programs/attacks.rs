@@ -8,13 +8,14 @@ use std::{
 };
 
 use amqp_proto::{
-    Event, ReceiverConfig,
+    Event, ReceiverConfig, SenderConfig,
     codec::{Encode, to_vec},
+    message::Message,
     spec::{
         definitions::{AmqpError, ErrorCondition, Role},
         delivery_state::{DeliveryState, Modified, Rejected},
         performatives::{Attach, Begin, Close, Disposition, Flow, Open},
-        terminus::{Source, Target, TargetArchetype},
+        terminus::{DistributionMode, Source, Target, TargetArchetype},
     },
     types::{Fields, Symbol, Value},
 };
@@ -263,4 +264,61 @@ fn a_large_default_outcome_is_refused() {
         _ => None,
     });
     assert_eq!(failure.error.condition, ErrorCondition::ResourceLimitExceeded);
+}
+
+/// The broker went on as long as a client took all that was written to it, and read no other socket meanwhile. How much the
+/// client has read, not how long it took, says whether the other one had its turn.
+#[test]
+fn a_client_that_reads_without_end_does_not_keep_others_waiting() {
+    const LINKS: u32 = 250;
+    // More than what sockets hold, and a fraction of what is there to read.
+    const MOST: usize = 64 << 20;
+    let broker = Broker::start(&[]);
+    assert_eq!(broker.send("q", &["--count", "20000", "--size", "100", "--settled"]).code, Some(0));
+    let (mut other, session) = End::client(&broker);
+    let receiver = other.receiver(session, ReceiverConfig::from("p"));
+    other.connection.receiver(receiver).unwrap().set_credit(1).unwrap();
+    let sender = other.sender(session, SenderConfig::to("p"));
+
+    let mut bytes = head(1);
+    for number in 0..LINKS {
+        let browsed = Source { distribution_mode: Some(DistributionMode::Copy), ..Source::at("q") };
+        let source = Some(Box::new(browsed));
+        let browser = Attach { role: Role::Receiver, source, initial_delivery_count: None, ..attach(number) };
+        bytes.extend(frame(0, &browser, &[]));
+    }
+    for number in 0..LINKS {
+        let credit = Flow {
+            next_incoming_id: Some(0_u32.into()),
+            incoming_window: i32::MAX as u32,
+            next_outgoing_id: 0_u32.into(),
+            outgoing_window: 1 << 20,
+            handle: Some(number.into()),
+            delivery_count: Some(0_u32.into()),
+            link_credit: Some(i32::MAX as u32),
+            ..Flow::default()
+        };
+        bytes.extend(frame(0, &credit, &[]));
+    }
+    let mut socket = broker.connect();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.write_all(&bytes).unwrap();
+    let mut block = vec![0; 1 << 20];
+    let mut read = 0;
+    while read < 4 << 20 {
+        read += socket.read(&mut block).unwrap();
+    }
+
+    other.connection.sender(sender).unwrap().send(0_u32, Message::builder().data("x").build()).unwrap();
+    other.flush();
+    other.socket.set_nonblocking(true).unwrap();
+    let is_delivered = |other: &mut End| {
+        other.read();
+        std::iter::from_fn(|| other.connection.poll_event())
+            .any(|event| matches!(event, Event::Delivery { .. }))
+    };
+    while !is_delivered(&mut other) {
+        assert!(read < MOST, "others wait while a client reads");
+        read += socket.read(&mut block).unwrap();
+    }
 }
