@@ -11,14 +11,16 @@ use amqp_proto::{
 
 use crate::{
     address::{is_consumer_group, node_name},
-    barred::{self, Barred},
+    barred::Barred,
     consumer::Consumer,
     filters::Filters,
     lifetime,
     node::{Bounds, Link, Node},
-    room::Room,
+    queue::Queue,
+    room::Charge,
     services::Service,
     settle::size_of,
+    share::{size_of_address, size_of_source},
     stored::OVERHEAD,
 };
 
@@ -43,13 +45,20 @@ impl Node {
         let mode = remote.as_ref().map(|attach| attach.snd_settle_mode).unwrap_or_default();
         let second =
             remote.as_ref().is_some_and(|attach| attach.rcv_settle_mode == ReceiverSettleMode::Second);
-        let source = remote.and_then(|attach| attach.source).map(|source| *source);
+        let (source, target) = remote.map(|attach| (attach.source, attach.target)).unwrap_or_default();
+        let source = source.map(|source| *source);
         let service = service_at(source.as_ref().and_then(|source| source.address.as_ref()));
         if let Err(error) = self.services.check(peer, service.as_ref()) {
             return connection.refuse_sender(id, error);
         }
         if let Some(service) = service {
-            return self.services.attach_answers(peer, connection, id, service);
+            let addresses =
+                [source.and_then(|it| it.address), target.as_deref().and_then(address_of).cloned()];
+            let size = addresses.iter().map(|address| size_of_address(address.as_ref())).sum();
+            return match self.shares.take(peer, size) {
+                Ok(charge) => self.services.attach_answers(peer, connection, id, service, charge),
+                Err(error) => connection.refuse_sender(id, error),
+            };
         }
         match self.consumer(peer, id, source, mode) {
             Ok(source) => {
@@ -89,12 +98,13 @@ impl Node {
             return Err(AmqpError::described(ErrorCondition::ResourceLimitExceeded, why));
         }
         let is_azure = self.services.is_azure(peer);
-        let bars = self.bars.entry(peer).or_insert_with(|| Room::new(barred::BYTES, None));
-        let barred = Barred::new(bars);
-        let queue = self.queue(&name)?;
+        let barred = Barred::new(self.shares.barred(peer));
         // 3.5.3: the answer lists the filters in force.
-        let (filters, in_force) = Filters::of(source.filter.as_ref(), queue.last_number());
+        let last = self.get(&name).map_or(0, Queue::last_number);
+        let (filters, in_force) = Filters::of(source.filter.as_ref(), last);
         source.filter = in_force;
+        let charge = self.shares.take(peer, size_of_source(&source, filters.comparisons()))?;
+        let queue = self.queue(&name)?;
         let settled = mode == SenderSettleMode::Settled;
         let consumer = Consumer::new(settled, source.default_outcome.clone(), filters, is_azure, barred);
         let browse = source.distribution_mode == Some(DistributionMode::Copy);
@@ -102,7 +112,7 @@ impl Node {
         if let Some(policy) = policy {
             queue.set_policy(policy, (peer, id.into()));
         }
-        self.add(peer, id.into(), Link { name: Some(name), takes_rejected: false });
+        self.add(peer, id.into(), Some(name), false, charge);
         Ok(source)
     }
 
@@ -120,7 +130,11 @@ impl Node {
             return connection.refuse_receiver(id, error);
         }
         if let Some(service) = service {
-            return self.services.attach_requests(peer, connection, id, service);
+            let size = size_of_address(target.as_deref().and_then(address_of));
+            return match self.shares.take(peer, size) {
+                Ok(charge) => self.services.attach_requests(peer, connection, id, service, charge),
+                Err(error) => connection.refuse_receiver(id, error),
+            };
         }
         match self.producer(peer, id, source.as_deref(), target.map(|target| *target)) {
             Ok(target) => {
@@ -159,6 +173,7 @@ impl Node {
             Some(address) => Some(node_name(address).ok_or_else(|| not_found("the target names no queue"))?),
             None => None,
         };
+        let charge = self.shares.take(peer, size_of_address(target.address.as_ref()))?;
         if let Some(name) = &name {
             let queue = self.queue(name)?;
             queue.add_producer((peer, id));
@@ -170,15 +185,17 @@ impl Node {
         let outcomes = source.map(|source| &source.outcomes).filter(|outcomes| !outcomes.is_empty());
         let takes_rejected =
             outcomes.is_none_or(|outcomes| outcomes.iter().any(|outcome| outcome == "amqp:rejected:list"));
-        self.add(peer, id.into(), Link { name, takes_rejected });
+        self.add(peer, id.into(), name, takes_rejected, charge);
         Ok(target)
     }
 
-    fn add(&mut self, peer: usize, id: LinkId, link: Link) {
-        if let Some(name) = &link.name {
+    fn add(&mut self, peer: usize, id: LinkId, name: Option<Str>, takes_rejected: bool, charge: Charge) {
+        if let Some(name) = &name {
             self.note(name);
         }
-        self.links.insert((peer, id), link);
+        // The name is copied, or it would keep the block that it was read into.
+        let name = name.as_ref().map(Str::detach);
+        self.links.insert((peer, id), Link { name, takes_rejected, _charge: charge });
     }
 
     /// Returns the most bytes of a message that a connection, a queue and the broker have room for.

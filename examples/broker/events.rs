@@ -82,7 +82,7 @@ impl Node {
             }
             Event::ConnectionClosed | Event::ConnectionError(_) => {
                 self.services.forget(peer);
-                self.bars.remove(&peer);
+                self.shares.forget(peer);
                 Ok(())
             }
             _ => Ok(()),

@@ -6,7 +6,7 @@ use amqp_proto::{
     },
     message::{Message, MessageError},
     spec::terminus::FilterSet,
-    types::Value,
+    types::{Kind, Value},
 };
 
 use crate::{selector::Selector, stored::Stored};
@@ -127,7 +127,9 @@ impl Test {
     }
 }
 
-/// True if a wanted value has no modifier that is unknown here.
+/// True if a wanted value has no modifier that is unknown here, and can be a property's: others are not kept.
 fn is_readable(value: &Value) -> bool {
-    !matches!(value, Value::String(text) if TextMatch::parse(text).is_none())
+    // 3.2.5: the values of application-properties are of simple types, as are properties (3.2.4).
+    let is_simple = !matches!(value.kind(), Kind::List | Kind::Map | Kind::Array | Kind::Described);
+    is_simple && !matches!(value, Value::String(text) if TextMatch::parse(text).is_none())
 }

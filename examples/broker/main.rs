@@ -22,7 +22,7 @@
 //! | `node.rs`, `events.rs`, `attach.rs`, `address.rs` | the queues, events, links, names of queues |
 //! | `queue.rs`, `available.rs`, `consumer.rs`, `barred.rs` | a queue, its messages, a link that takes them, those that it cannot |
 //! | `serve.rs`, `settle.rs` | the handing out of messages, the outcomes of deliveries |
-//! | `stored.rs`, `room.rs` | a message, the memory that messages may take |
+//! | `stored.rs`, `room.rs`, `share.rs` | a message, the memory that messages may take, and that links may |
 //! | `store.rs`, `letter.rs`, `dead_letter.rs`, `parked.rs` | messages that arrive, what `--strict` refuses, rejected, deferred and scheduled ones |
 //! | `filters.rs`, `selector.rs`, `lifetime.rs` | filters of consumers, the end of dynamic queues |
 //! | `services.rs`, `tokens.rs`, `requests.rs` | links to `$cbs` and `$management`, tokens, requests |
@@ -67,6 +67,7 @@ mod service_bus;
 mod service_bus_body;
 mod services;
 mod settle;
+mod share;
 mod signals;
 mod store;
 mod stored;

@@ -15,8 +15,9 @@ use amqp_proto::{
 use crate::{
     peers::Peers,
     queue::Queue,
-    room::Room,
+    room::{Charge, Room},
     services::Services,
+    share::Shares,
     stored::{Stored, now},
 };
 
@@ -24,6 +25,9 @@ use crate::{
 /// maps of its messages, which have room for 11.
 const QUEUE: usize =
     2 * size_of::<(Str, Queue)>() + 12 * (size_of::<(u64, Box<Stored>)>() + size_of::<(u64, u64)>());
+
+/// Copies of a queue's name: with the queue, with those that may have something to hand out, and with the alarms.
+const NAMES: usize = 3;
 
 /// A link of one of the connections.
 pub type Key = (usize, LinkId);
@@ -33,6 +37,8 @@ pub struct Link {
     pub name: Option<Str>,
     /// True if the peer understands that a message is rejected (3.5.3 `outcomes`).
     pub takes_rejected: bool,
+    /// What the link takes up of its connection's room.
+    pub _charge: Charge,
 }
 
 /// Bounds on what queues hold, in bytes.
@@ -61,8 +67,7 @@ pub struct Node {
     /// True if messages have to keep to the letter of 3.2.
     pub(crate) strict: bool,
     pub(crate) room: Arc<Room>,
-    /// For each connection, the room for messages that are undeliverable on its links.
-    pub(crate) bars: BTreeMap<usize, Arc<Room>>,
+    pub(crate) shares: Shares,
     pub(crate) bounds: Bounds,
     pub(crate) services: Services,
 }
@@ -82,7 +87,7 @@ impl Node {
             stopping: false,
             strict,
             room: Room::new(bounds.all, None),
-            bars: BTreeMap::new(),
+            shares: Shares::new(bounds.connection),
             bounds,
             services: Services::new(token),
         }
@@ -185,7 +190,7 @@ impl Node {
     /// Returns a queue, made on first use, or the reason why there is no room for it.
     pub(crate) fn queue(&mut self, name: &Str) -> Result<&mut Queue, AmqpError> {
         if !self.queues.contains_key(name) {
-            let charge = self.room.take(QUEUE.saturating_add(name.len())).ok_or_else(no_room)?;
+            let charge = self.room.take(QUEUE + NAMES * name.len()).ok_or_else(no_room)?;
             let room = Room::new(self.bounds.queue, Some(Arc::clone(&self.room)));
             // The name is copied, or it would keep the block that it was read into.
             self.queues.insert(name.detach(), Queue::new(room, charge));

@@ -17,7 +17,7 @@ use amqp_proto::{
 use crate::{
     address::node_name,
     attach::address_of,
-    room::{Room, charged},
+    room::{Charge, Room, charged},
     stored::now,
 };
 
@@ -71,6 +71,8 @@ struct Outlet {
     settled: bool,
     tag: u32,
     waiting: VecDeque<Payload>,
+    /// What the link takes up of its connection's room.
+    _charge: Charge,
 }
 
 /// A connection's share of the services.
@@ -79,7 +81,7 @@ pub struct Client {
     pub is_granted: bool,
     /// Tokens that were not the right one.
     pub wrong_tokens: usize,
-    inlets: BTreeMap<ReceiverId, Service>,
+    inlets: BTreeMap<ReceiverId, (Service, Charge)>,
     outlets: BTreeMap<SenderId, Outlet>,
     room: Arc<Room>,
 }
@@ -117,6 +119,7 @@ impl Services {
         connection: &mut Connection,
         id: SenderId,
         service: Service,
+        charge: Charge,
     ) -> Result<(), CommandError> {
         let attach = connection.sender_ref(id)?.remote_attach();
         let mode = attach.as_ref().map(|attach| attach.snd_settle_mode).unwrap_or_default();
@@ -124,7 +127,7 @@ impl Services {
         let address = target.as_deref().and_then(address_of).map(Str::detach);
         let settled = mode != SenderSettleMode::Unsettled;
         connection.accept_sender(id, SenderConfig::new().snd_settle_mode(mode))?;
-        let outlet = Outlet { service, address, settled, tag: 0, waiting: VecDeque::new() };
+        let outlet = Outlet { service, address, settled, tag: 0, waiting: VecDeque::new(), _charge: charge };
         self.clients.entry(peer).or_default().outlets.insert(id, outlet);
         Ok(())
     }
@@ -136,10 +139,11 @@ impl Services {
         connection: &mut Connection,
         id: ReceiverId,
         service: Service,
+        charge: Charge,
     ) -> Result<(), CommandError> {
         let config = ReceiverConfig::new().max_message_size(REQUEST).credit(CreditPolicy::Auto(CREDIT));
         connection.accept_receiver(id, config)?;
-        self.clients.entry(peer).or_default().inlets.insert(id, service);
+        self.clients.entry(peer).or_default().inlets.insert(id, (service, charge));
         Ok(())
     }
 
@@ -163,7 +167,7 @@ impl Services {
 
     /// Returns the service that a link's requests are for.
     pub fn service_of(&self, peer: usize, id: ReceiverId) -> Option<Service> {
-        self.clients.get(&peer)?.inlets.get(&id).cloned()
+        self.clients.get(&peer)?.inlets.get(&id).map(|(service, _)| service.clone())
     }
 
     /// Returns the service's link that `reply-to` names, or else the last of its links, if there is one.

@@ -162,7 +162,7 @@ fn read_past(socket: &mut TcpStream, wanted: &[u8]) {
 #[test]
 fn the_end_of_many_consumers_of_one_queue_costs_the_broker_no_more_than_their_beginning() {
     // Room for 48,000 links.
-    let broker = Broker::start(&["--max-connection-bytes", "33554432"]);
+    let broker = Broker::start(&["--max-connection-bytes", "134217728"]);
     let mut bytes = head(240);
     for channel in 0..240 {
         for number in 0..200 {
@@ -247,6 +247,40 @@ fn large_annotations_for_many_modified_messages_end_their_link() {
     });
     assert_eq!(failure.error.condition, ErrorCondition::ResourceLimitExceeded);
     assert_eq!(broker.left("q"), COUNT.into());
+}
+
+/// Decoded default outcomes had no bound but their number: 40 times what was sent.
+#[test]
+fn what_the_links_of_a_connection_keep_is_bounded_and_given_back() {
+    const LINKS: usize = 100;
+    let broker = Broker::start(&["--max-connection-bytes", "2097152"]);
+    let (mut client, session) = End::client(&broker);
+    let annotations = Fields::new().with(Symbol::from_static("x-opt-x"), vec![Value::Null; 900]);
+    let modified = Modified { message_annotations: Some(annotations), ..Modified::default() };
+    for _ in 0..2 {
+        let (mut attached, mut refused) = (Vec::new(), None);
+        while attached.len() < LINKS && refused.is_none() {
+            let source = Source { default_outcome: Some(modified.clone().into()), ..Source::at("q") };
+            let config = ReceiverConfig::new().source(source);
+            let asked = client.connection.session(session).unwrap().attach_receiver(config).unwrap();
+            let failure = client.until(|event| match event {
+                Event::ReceiverOpen { receiver } if *receiver == asked => Some(None),
+                Event::ReceiverError { failure, .. } => Some(Some(failure.error.condition.clone())),
+                _ => None,
+            });
+            match failure {
+                Some(condition) => refused = Some(condition),
+                None => attached.push(asked),
+            }
+        }
+        // Others of the connection are small enough, and there is room again when these are gone.
+        assert_eq!(refused, Some(ErrorCondition::ResourceLimitExceeded));
+        assert!(attached.len() > 1, "{}", attached.len());
+        for receiver in attached {
+            client.connection.receiver(receiver).unwrap().close(None).unwrap();
+        }
+        client.round_trip();
+    }
 }
 
 /// A consumer keeps its default outcome in decoded form.

@@ -117,6 +117,8 @@ fn filters_that_the_broker_cannot_evaluate_are_not_in_its_answer() {
     send(&mut end, session, "q", [Message::builder().message_id(1_u64).data("x").build()]);
     let unknown = Fields::new().with(Symbol::from_static("colour"), "blue");
     let modifier = Map::<Str>::new().with("colour", "&x:blue");
+    // 3.2.5: no message has such a property.
+    let list = Map::<Str>::new().with("colour", vec![Value::Null; 1000]);
     let many = (0..40).fold(ApplicationPropertiesFilter::new(), |all, n| all.value(format!("p{n}"), 1_u32));
     let cases = [
         Filter::selector("colour LIKE 'b%'"),
@@ -132,6 +134,7 @@ fn filters_that_the_broker_cannot_evaluate_are_not_in_its_answer() {
         many.into(),
         Filter::new(names::PROPERTIES, FilterDescriptor::Code(0x173), unknown),
         Filter::new(names::APPLICATION_PROPERTIES, FilterDescriptor::Code(0x174), modifier),
+        Filter::new(names::APPLICATION_PROPERTIES, FilterDescriptor::Code(0x174), list),
     ];
     for filter in cases {
         // One that the broker does evaluate is in force beside it.
