@@ -152,7 +152,9 @@ fn fill(
     let Ok(mut sender) = client.peer.connection.sender(sender) else { return Ok(None) };
     while counts.sent < arguments.count {
         if let Some(rate) = arguments.rate {
-            let due = start + Duration::try_from_secs_f64(counts.sent as f64 / rate)?;
+            let wait = Duration::try_from_secs_f64(counts.sent as f64 / rate)?;
+            let due = start.checked_add(wait);
+            let due = due.ok_or_else(|| about("--rate: the next message has no time", "pass more"))?;
             if due > Instant::now() {
                 return Ok(Some(due));
             }

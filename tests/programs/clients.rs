@@ -609,3 +609,12 @@ fn send_settled_reports_a_close_before_all_was_sent() {
         drop(server);
     }
 }
+
+/// It was added to the time of the start, which panicked.
+#[test]
+fn send_with_a_rate_too_small_for_the_clock_ends_with_an_error() {
+    let broker = Broker::start(&["--grace", "18446744073709551615"]);
+    let ended = broker.send("q", &["--count", "2", "--rate", "1e-19"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("--rate") && !ended.err.contains("panicked"), "{ended:?}");
+}
