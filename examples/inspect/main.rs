@@ -24,15 +24,15 @@ mod report;
 mod tcp;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufWriter, Cursor, Read, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use advice::{AnyError, about};
 use bytes::Bytes;
-use clap::Parser;
+use clap::{CommandFactory as _, Parser, error::ErrorKind};
 
 /// Decode AMQP: one direction of a connection, one message, or a packet capture.
 #[derive(Parser)]
@@ -44,7 +44,7 @@ struct Arguments {
     #[arg(long)]
     json: bool,
     /// Write a page with the frames of a capture as a diagram, in place of lines; the first 32 MiB of them.
-    #[arg(long, value_name = "OUT", conflicts_with = "json")]
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["json", "follow"])]
     html: Option<PathBuf>,
     /// Print each frame as soon as it has arrived.
     #[arg(long)]
@@ -54,6 +54,11 @@ struct Arguments {
     port: Option<u16>,
     /// The file to read; `-` is standard input.
     file: PathBuf,
+}
+
+/// True if both are the same file, by whatever names.
+fn is_same(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
 }
 
 fn run(arguments: &Arguments) -> Result<(), AnyError> {
@@ -102,5 +107,9 @@ fn run(arguments: &Arguments) -> Result<(), AnyError> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.html.as_ref().is_some_and(|page| is_same(page, &arguments.file)) {
+        let what = "--html would overwrite the capture that it is made of: name another file";
+        Arguments::command().error(ErrorKind::ArgumentConflict, what).exit();
+    }
     advice::end(format_args!("inspect: {}", arguments.file.display()), run(&arguments))
 }

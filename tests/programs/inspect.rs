@@ -223,6 +223,21 @@ fn page_holds_no_text_of_the_peer_as_markup() {
     assert!(!text.contains("http://") || !text.contains("src="), "nothing is loaded");
 }
 
+/// The page took the place of the capture, which was lost.
+#[test]
+fn page_is_not_written_over_its_capture_nor_while_it_grows() {
+    let capture = capture();
+    let before = fs::read(capture.path()).unwrap();
+    let ended = run("inspect", &["--html", capture.path(), capture.path()]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.err.contains("would overwrite the capture"), "{ended:?}");
+    assert_eq!(fs::read(capture.path()).unwrap(), before);
+    let page = Temporary::new("growing.html", b"");
+    let ended = run("inspect", &["--follow", "--html", page.path(), capture.path()]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.err.contains("--follow") && fs::read(page.path()).unwrap().is_empty(), "{ended:?}");
+}
+
 #[test]
 fn malformed_and_cut_captures_make_no_panic() {
     let whole = fs::read(capture().path()).unwrap();
