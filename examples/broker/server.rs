@@ -178,7 +178,9 @@ impl Broker {
         }
         self.peers.rest(met);
         // They go on when the sockets have had their turn.
-        busy.into_iter().for_each(|key| drop(self.peers.touch(key)));
+        for key in busy {
+            self.peers.touch(key);
+        }
     }
 
     /// Writes the output of connections, as much as is left of this turn's bytes. Returns those that go on: they have written
