@@ -132,7 +132,8 @@ struct Arguments {
     /// The most bytes of all queues.
     #[arg(long, value_name = "N", default_value_t = 256 << 20)]
     max_bytes: usize,
-    /// The most bytes that a connection may take up beside the queues, 128 KiB at least; no message may be larger.
+    /// The most bytes that a connection may take up beside the queues, 128 KiB at least, and as many again for what is kept
+    /// of its links; no message may be larger.
     #[arg(long, value_name = "N", default_value_t = 16 << 20, value_parser = connection_bytes)]
     max_connection_bytes: usize,
     /// After SIGTERM, the time to settle deliveries before connections are closed, in milliseconds.

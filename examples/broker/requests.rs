@@ -12,7 +12,7 @@ use amqp_proto::{
     types::{Str, Value},
 };
 
-use crate::{address::node_name, node::Node, services::Service, store::about};
+use crate::{address::node_name, node::Node, services::Service, store::reject};
 
 impl Node {
     /// Answers a request for a service, and settles it.
@@ -27,7 +27,7 @@ impl Node {
         let mut receiver = connection.receiver(id)?;
         match done {
             Ok(()) => receiver.accept(delivery.id),
-            Err(error) => receiver.reject(delivery.id, Some(about(delivery, error))),
+            Err(error) => reject(&mut receiver, delivery, error),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use amqp_proto::{
-    CommandError, Connection, Delivery, ReceiverId,
+    CommandError, Connection, Delivery, Receiver, ReceiverId,
     extensions::azure::{
         batch::{self, BatchError},
         names::BATCH_FORMAT,
@@ -29,6 +29,16 @@ use crate::{
 /// There is no coordinator here, and so no transaction that a message could be a part of (4.4.1).
 fn no_transaction() -> AmqpError {
     AmqpError::described(ErrorCondition::UnknownTransaction, "there is no such transaction")
+}
+
+/// Rejects a message. The outcome matters more than its reason, for which there may be no room.
+pub(crate) fn reject(
+    receiver: &mut Receiver<'_>,
+    delivery: &Delivery,
+    error: AmqpError,
+) -> Result<(), CommandError> {
+    let rejected = receiver.reject(delivery.id, Some(about(delivery, error)));
+    rejected.or_else(|_| receiver.reject(delivery.id, None))
 }
 
 /// Names the delivery in the error's info. A link that closes for it has to; a rejection has an info too, since Azure's
@@ -61,7 +71,7 @@ impl Node {
         };
         match stored {
             Ok(()) => receiver.accept(delivery.id),
-            Err(error) if can_reject => receiver.reject(delivery.id, Some(about(&delivery, error))),
+            Err(error) if can_reject => reject(&mut receiver, &delivery, error),
             // There is no other way to report what became of the message.
             Err(error) => receiver.close(Some(about(&delivery, error))),
         }

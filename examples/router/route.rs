@@ -110,7 +110,10 @@ impl Route {
                     | CommandError::SettleMode),
                 ) => {
                     let error = AmqpError::described(ErrorCondition::NotAllowed, error.to_string());
-                    let _ = near.receiver(self.receiver).and_then(|mut link| link.reject(id, Some(error)));
+                    // The outcome matters more than its reason, for which there may be no room.
+                    let _ = near
+                        .receiver(self.receiver)
+                        .and_then(|mut link| link.reject(id, Some(error)).or_else(|_| link.reject(id, None)));
                     self.complete(id, true);
                     if self.held.front().is_some_and(Held::is_begun) {
                         continue;
