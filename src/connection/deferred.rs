@@ -30,8 +30,8 @@ impl Connection {
                 && deferred.saturating_add(header.size) <= self.cx.config.limits.max_unanswered_bytes)
     }
 
-    /// Keeps a copy of a frame, so that it keeps no read buffer alive.
-    pub(super) fn defer(&mut self, remote: u16, frame: &[u8]) {
+    /// Keeps a copy of a frame, the peer's end or another, so that it keeps no read buffer alive.
+    pub(super) fn defer(&mut self, remote: u16, frame: &[u8], is_end: bool) {
         if self.state == ConnectionState::OpenRcvd {
             let before = self.deferred.capacity();
             self.deferred.extend_from_slice(frame);
@@ -39,7 +39,7 @@ impl Connection {
         } else if let Some(channel) = self.local_channel(remote)
             && let Some((session, cx)) = self.session_on(channel)
         {
-            session.defer(frame);
+            session.defer(frame, is_end);
             // Within the limit for this, so that there is nothing to end the session for.
             let _ = session.charge(cx);
         }

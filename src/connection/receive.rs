@@ -389,7 +389,7 @@ impl Connection {
         let limits = self.cx.config.limits.decode;
         if owed {
             check_body(body, limits)?;
-            self.defer(header.channel, frame);
+            self.defer(header.channel, frame, kind == Kind::End);
             return Ok(());
         }
         #[cfg(feature = "testing")]
@@ -459,11 +459,14 @@ impl Connection {
     pub(super) fn owed(&self, remote: u16, kind: Kind) -> Option<Owed> {
         match self.state {
             ConnectionState::OpenRcvd if kind != Kind::Open => Some(Owed::Open),
-            ConnectionState::Opened if kind.is_for_session() || kind == Kind::End => self
-                .local_channel(remote)
-                .and_then(|channel| self.sessions.get(channel))
-                .filter(|session| session.state == SessionState::BeginRcvd)
-                .map(|session| Owed::Begin(session.id)),
+            ConnectionState::Opened if kind.is_for_session() || kind == Kind::End || kind == Kind::Begin => {
+                self.local_channel(remote)
+                    .and_then(|channel| self.sessions.get(channel))
+                    .filter(|session| session.state == SessionState::BeginRcvd)
+                    // 2.5.2: behind an end, the channel is free for another begin.
+                    .filter(|session| kind != Kind::Begin || session.has_deferred_end())
+                    .map(|session| Owed::Begin(session.id))
+            }
             _ => None,
         }
     }

@@ -132,6 +132,8 @@ struct ColdState {
     begin_facts: Option<Box<config::BeginFacts>>,
     /// Frames that arrived before the application answered the peer's begin.
     deferred: Vec<u8>,
+    /// The peer's end is among them.
+    end_deferred: bool,
     /// Links that we closed while the peer only detached: it attaches again to close (2.6.6).
     reclosing: VecDeque<(Str, Role)>,
     /// Links that are forgotten, and whose second attach (2.6.6) the peer may still answer.
@@ -369,9 +371,16 @@ impl SessionEndpoint {
         fits
     }
 
-    /// Keeps a frame until the application has answered the peer's begin.
-    pub(crate) fn defer(&mut self, frame: &[u8]) {
-        self.cold().deferred.extend_from_slice(frame);
+    /// Keeps a frame, the peer's end or another, until the application has answered the peer's begin.
+    pub(crate) fn defer(&mut self, frame: &[u8], is_end: bool) {
+        let cold = self.cold();
+        cold.deferred.extend_from_slice(frame);
+        cold.end_deferred |= is_end;
+    }
+
+    /// True if the peer's end waits until the application has answered its begin.
+    pub(crate) fn has_deferred_end(&self) -> bool {
+        self.cold.as_ref().is_some_and(|cold| cold.end_deferred)
     }
 
     /// Returns the bytes of the frames that have been deferred.
@@ -510,7 +519,9 @@ impl SessionEndpoint {
     }
 
     pub(crate) fn link_ids(&self) -> impl Iterator<Item = LinkId> {
-        self.links.iter().map(|link| link.common.id)
+        // Others are only there until the peer has answered.
+        let known = self.links.iter().filter(|link| !link.common.end_raised);
+        known.map(|link| link.common.id)
     }
 
     /// Returns the states that the session and its links have reached.

@@ -1,8 +1,17 @@
 //! An answer that the application owes is named, so that a loop can tell it from events that wait.
 
-use amqp_proto::{ConnectionConfig, Event, Limits, Owed, Progress, SessionConfig};
+use amqp_proto::{
+    ConnectionConfig, Event, Limits, Owed, Progress, SessionConfig,
+    spec::{
+        definitions::{AmqpError, ErrorCondition, Role},
+        performatives as p,
+    },
+};
 
-use crate::support::{ATTACH_SENDER, Fed, HEAD};
+use crate::{
+    peer::{AMQP, attach, begin, frame, open},
+    support::{ATTACH_SENDER, Fed, HEAD},
+};
 
 fn small() -> ConnectionConfig {
     ConnectionConfig::server("s").limits(Limits::default().max_unanswered_bytes(30))
@@ -67,4 +76,43 @@ fn fa8b_input_behind_an_unanswered_begin_names_the_session() {
     fed.connection.accept_session(session, SessionConfig::new()).unwrap();
     fed.feed("");
     assert_eq!((fed.progress, fed.unread()), (Progress::NeedInput, 0));
+}
+
+/// The connection was closed with `amqp:not-allowed` if all of it was read at once.
+#[test]
+fn fa8d_a_channel_is_free_behind_an_end_that_waits_for_the_answer_to_its_begin() {
+    let end = || frame(1, &p::End { error: None });
+    let again = [frame(1, &begin()), end()].concat();
+    let last = [frame(1, &begin()), frame(1, &attach("l", 0, Role::Sender))].concat();
+    let conversation = [again.clone(), again, last].concat();
+    for (cut, refuses) in [1, 7, conversation.len()].into_iter().flat_map(|cut| [(cut, true), (cut, false)]) {
+        let mut fed = Fed::new(ConnectionConfig::server("s"));
+        fed.feed_bytes(&[AMQP, &frame(0, &open())].concat());
+        fed.connection.open().unwrap();
+        fed.events();
+        conversation.chunks(cut).for_each(|bytes| fed.feed_bytes(bytes));
+        for number in 0..3 {
+            let events = fed.events();
+            let [Event::SessionRequested { session }] = events[..] else { panic!("{number}: {events:?}") };
+            if refuses && number < 2 {
+                fed.connection.refuse_session(session, AmqpError::new(ErrorCondition::NotAllowed)).unwrap();
+            } else {
+                fed.connection.accept_session(session, SessionConfig::new()).unwrap();
+                assert_eq!(fed.connection.poll_event().map(|event| event.name()), Some("SESSION_OPEN"));
+                assert_eq!(
+                    fed.connection.poll_event().map(|event| event.name()),
+                    (number < 2).then_some("SESSION_CLOSED").or(Some("RECEIVER_REQUESTED"))
+                );
+            }
+            fed.write();
+        }
+        assert!(fed.connection.is_open());
+    }
+    // A begin without an end before it is still a violation.
+    let mut fed = Fed::new(ConnectionConfig::server("s"));
+    fed.feed_bytes(&[AMQP, &frame(0, &open())].concat());
+    fed.connection.open().unwrap();
+    fed.events();
+    fed.feed_bytes(&[frame(1, &begin()), frame(1, &begin())].concat());
+    assert_eq!(fed.names(), ["SESSION_REQUESTED", "SESSION_ERROR", "CONNECTION_ERROR"]);
 }
