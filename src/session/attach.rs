@@ -79,7 +79,7 @@ impl SessionEndpoint {
         self.links.lowest_free().filter(|handle| u32::from(*handle) <= self.remote_handle_max)
     }
 
-    fn next_id(&self, role: Role, generation: u32, handle: u16) -> LinkId {
+    pub(super) fn next_id(&self, role: Role, generation: u32, handle: u16) -> LinkId {
         let key = LinkKey { generation, session: self.channel, handle };
         match role {
             Role::Sender => key.sender().into(),
@@ -529,7 +529,7 @@ fn no_handle(max: u32) -> Result<LinkId, ProtocolError> {
     Err(ProtocolError::session(ErrorCondition::ResourceLimitExceeded, &why))
 }
 
-fn next_generation(generation: u32) -> Result<u32, CommandError> {
+pub(super) fn next_generation(generation: u32) -> Result<u32, CommandError> {
     generation.checked_add(1).ok_or(CommandError::LimitReached("links of a connection"))
 }
 

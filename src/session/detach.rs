@@ -4,6 +4,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 
 use super::{
     ColdState, SessionEndpoint,
+    attach::next_generation,
     faults::name_link,
     find,
     held::{size_of_link, size_of_name},
@@ -325,11 +326,33 @@ impl SessionEndpoint {
             // 2.6.6: the peer closed while we only detached. We attach again and close, so that both ends are closed.
             if self.write_reply_or_bare(handle, EchoTermini::BOTH, cx).is_ok() {
                 let _ = self.write_detach(handle, true, None, cx);
-                cx.timers.set(Timer::Link(id), cx.config.timeouts.detach);
+                self.become_new(handle, cx);
                 return;
             }
         }
         self.remove_link(handle, cx);
+    }
+
+    /// Makes what is attached again to be closed another link, whose answers are waited for. The deliveries of the one that
+    /// the application knew are left, like those of any link that is gone.
+    fn become_new(&mut self, handle: u16, cx: &mut Context) {
+        self.abandon_deliveries(handle, cx);
+        let Some(common) = self.links.get(handle).map(|link| &link.common) else { return };
+        let (known, mut id) = (common.id, common.id);
+        if let Ok(generation) = next_generation(cx.last_link_generation) {
+            cx.last_link_generation = generation;
+            id = self.next_id(common.role(), generation, handle);
+        }
+        cx.timers.cancel(Timer::Link(known));
+        cx.timers.set(Timer::Link(id), cx.config.timeouts.detach);
+        let Some(link) = self.links.get_mut(handle).filter(|_| id != known) else { return };
+        link.common.id = id;
+        let unsettled = core::mem::take(&mut link.common.unsettled);
+        let facts = self.forget_facts(known);
+        let _ = self.charge_link(facts, 0, cx);
+        if unsettled > 0 {
+            self.leave_unsettled(unsettled, cx);
+        }
     }
 
     /// Raises the last event of a link that its peer detaches.

@@ -3,11 +3,13 @@
 use amqp_proto::{
     ConnectionConfig, Event, Limits, ReceiverConfig, ReceiverId, SenderConfig, SenderId, SessionConfig,
     SessionId,
+    frame::ProtocolHeader,
     spec::{
         definitions::{AmqpError, ErrorCondition, Role},
-        performatives::Transfer,
+        performatives::{Detach, Transfer},
     },
     testing::{Frame, Pair, frames},
+    types::Handle,
 };
 
 use bytes::BytesMut;
@@ -520,4 +522,42 @@ fn fb8z_a_settled_delivery_is_not_unsettled_while_it_arrives() {
     assert_eq!(links.map(|link| fed.connection.unsettled(link).len()), [3, 0]);
     fed.feed_bytes(&frames::with_payload(0, &frames::transfer(1, 5), b"x"));
     assert_eq!(fed.names().last(), Some(&"SESSION_ERROR"));
+}
+
+/// The session ended: what the link had left counted until the peer had answered its second attach (2.6.6).
+#[test]
+fn fb8zb_what_a_link_left_takes_no_room_while_it_is_attached_again_to_be_closed() {
+    let limits = Limits::default().max_unsettled(1);
+    let mut fed = Fed::new(ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits));
+    let opening = [&ProtocolHeader::AMQP.to_bytes()[..], &frames::frame(0, &frames::open())].concat();
+    fed.feed_bytes(&[opening, frames::frame(0, &frames::begin())].concat());
+    let receivers = [("a", 0), ("b", 1)].map(|(name, handle)| {
+        fed.feed_bytes(&frames::frame(0, &frames::attach(name, handle, Role::Sender)));
+        let receiver = fed.receiver_asked_for();
+        fed.connection.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
+        fed.connection.receiver(receiver).unwrap().set_credit(10).unwrap();
+        fed.write();
+        receiver
+    });
+    fed.feed_bytes(&frames::with_payload(0, &frames::transfer(0, 0), b"x"));
+    fed.events();
+    fed.connection.receiver(receivers[0]).unwrap().detach(None).unwrap();
+    fed.write();
+    let closing =
+        |handle| frames::frame(0, &Detach { handle: Handle::new(handle), closed: true, error: None });
+    fed.feed_bytes(&closing(0));
+    assert_eq!(fed.names(), ["RECEIVER_CLOSED"]);
+    assert_eq!(fed.connection.unsettled(receivers[0]).len(), 1);
+    let session = fed.connection.session_ids().next().unwrap();
+    assert_eq!(
+        fed.connection.session_ref(session).unwrap().links().collect::<Vec<_>>(),
+        [receivers[1].into()]
+    );
+    fed.feed_bytes(&frames::with_payload(0, &frames::transfer(1, 1), b"x"));
+    assert_eq!(fed.names(), ["DELIVERY"]);
+    assert_eq!(fed.connection.unsettled(receivers[0]), []);
+    // The answer to the second attach is no link of the application's, and nothing is left to wait for.
+    fed.feed_bytes(&[frames::frame(0, &frames::attach("a", 2, Role::Sender)), closing(2)].concat());
+    assert_eq!(fed.names(), [""; 0]);
+    assert_eq!(fed.connection.poll_timeout(), None);
 }
