@@ -76,6 +76,7 @@ mod stream;
 mod tls_server;
 mod tokens;
 mod users;
+mod work;
 
 use std::{
     io::{self, Write as _},

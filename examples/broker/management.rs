@@ -1,6 +1,8 @@
 //! The operations of the management nodes. READ and QUERY are about queues; `event_hubs.rs` and `service_bus.rs` have
 //! those of Azure.
 
+use std::collections::BTreeSet;
+
 use amqp_proto::{
     extensions::{
         Status,
@@ -10,10 +12,15 @@ use amqp_proto::{
     types::{Map, Str, Value},
 };
 
-use crate::{address::node_name, event_hubs, node::Node, queue::Queue};
+use crate::{address::node_name, event_hubs, node::Node, queue::Queue, services::WAITING_BYTES, work::Work};
 
-/// The status and the body of an answer.
-pub type Answer = (Status, Value);
+/// What an operation is answered with.
+pub struct Answer {
+    pub status: Status,
+    pub body: Value,
+    /// The number of rows of a query.
+    pub count: Option<i32>,
+}
 
 /// What an operation changes, once its answer is on its way.
 pub type Change = Box<dyn FnOnce(&mut Node)>;
@@ -23,8 +30,12 @@ const QUEUE: &str = "queue";
 /// The most attributes that a query may ask for.
 const COLUMNS: usize = 64;
 
-/// The most rows in the answer to a query. A client asks for more by `offset`.
+/// The most rows in the answer to a query, which has fewer if they are large. A client asks for more by `offset`.
 const ROWS: usize = 1000;
+
+/// Bytes of a row beside its values, and of a value that is not a name.
+const ROW: usize = 16;
+const VALUE: usize = 10;
 
 impl Node {
     /// Returns the answer to a request, and what it changes. `own` is the queue that the management node belongs to.
@@ -33,15 +44,16 @@ impl Node {
         peer: usize,
         own: Option<&Str>,
         request: &Message,
+        work: &mut Work,
     ) -> Result<(Answer, Option<Change>), MessageError> {
         let Some(operation) = Operation::parse(request)? else {
             return Ok((failed(400, "the request names no operation"), None));
         };
         let answer = match (operation.name(), own) {
             ("READ", own) => self.read(own, &operation),
-            ("QUERY", _) => self.query(&operation),
+            ("QUERY", _) => self.query(&operation, work),
             (name, Some(queue)) if name.starts_with("com.microsoft:") => {
-                return Ok(match self.service_bus(peer, queue, &operation) {
+                return Ok(match self.service_bus(peer, queue, &operation, work) {
                     Ok((answer, change)) => (answer, Some(change)),
                     Err(answer) => (answer, None),
                 });
@@ -65,23 +77,51 @@ impl Node {
         attributes.map_or_else(|| failed(404, "there is no such entity"), ok)
     }
 
-    fn query(&self, operation: &Operation) -> Answer {
+    fn query(&self, operation: &Operation, work: &mut Work) -> Answer {
         let property = |name: &str| operation.properties().get(name);
         let is_of_queues = property("entityType").is_none_or(|kind| kind.as_str() == Some(QUEUE));
         let number = |name| property(name).and_then(|value| usize::try_from(value.as_i128()?).ok());
         let (offset, count) = (number("offset").unwrap_or(0), number("count").unwrap_or(ROWS).min(ROWS));
         let asked = operation.body_value().as_map().and_then(|map| map.get(&Value::from("attributeNames")));
         let asked = asked.map(texts).filter(|names| !names.is_empty());
-        let queues = self.queues().filter(|_| is_of_queues).skip(offset).take(count);
         if asked.as_ref().is_some_and(|names| names.len() > COLUMNS) {
             return failed(400, "the query asks for too many attributes");
         }
         let names = asked.unwrap_or_else(|| NAMES.map(Str::from_static).to_vec());
-        let rows = queues.map(|(name, queue)| {
-            let attributes = attributes(name, queue);
-            names.iter().map(|name| attributes.get(name).cloned().unwrap_or_default()).collect()
-        });
-        ok(QueryResult::new(names.clone(), rows.collect::<Vec<Vec<Value>>>()).to_value())
+        if names.iter().collect::<BTreeSet<_>>().len() < names.len() {
+            return failed(400, "the query names an attribute twice");
+        }
+        // Nothing is skipped to find that there is no more.
+        let count = if is_of_queues && offset < self.queues().len() { count } else { 0 };
+        let Some(rows) = self.rows(&names, offset, count, work) else {
+            return failed(413, "the attributes of a queue are too large for an answer");
+        };
+        let count = i32::try_from(rows.len()).ok();
+        Answer { count, ..ok(QueryResult::new(names, rows).to_value()) }
+    }
+
+    /// Returns the rows of queues from one on: as many as an answer has room for, or `None` if not even the first has.
+    fn rows(&self, names: &[Str], offset: usize, count: usize, work: &mut Work) -> Option<Vec<Vec<Value>>> {
+        let column = |name: &Str| NAMES.iter().position(|known| *name == *known);
+        let columns: Vec<Option<usize>> = names.iter().map(column).collect();
+        let (mut rows, has_name) = (Vec::new(), columns.contains(&Some(0)));
+        if count > 0 {
+            work.look(offset);
+        }
+        for (name, queue) in self.queues().skip(offset).take(count) {
+            work.look(1 + columns.len() / NAMES.len());
+            let size = ROW + VALUE * columns.len() + if has_name { name.len() } else { 0 };
+            if size > WAITING_BYTES && rows.is_empty() {
+                return None;
+            }
+            if !work.add(size) {
+                break;
+            }
+            let values = values(name, queue);
+            let value = |at: &Option<usize>| at.and_then(|at| values.get(at).cloned()).unwrap_or_default();
+            rows.push(columns.iter().map(value).collect());
+        }
+        Some(rows)
     }
 }
 
@@ -131,9 +171,13 @@ pub fn items(value: &Value) -> &[Value] {
 }
 
 pub fn ok(body: impl Into<Value>) -> Answer {
-    (Status::new(200).description("OK"), body.into())
+    answered(Status::new(200).description("OK"), body)
 }
 
 pub fn failed(code: i32, what: &'static str) -> Answer {
-    (Status::new(code).description(what), Value::Null)
+    answered(Status::new(code).description(what), Value::Null)
+}
+
+pub fn answered(status: Status, body: impl Into<Value>) -> Answer {
+    Answer { status, body: body.into(), count: None }
 }

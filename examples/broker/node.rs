@@ -70,6 +70,8 @@ pub struct Node {
     pub(crate) shares: Shares,
     pub(crate) bounds: Bounds,
     pub(crate) services: Services,
+    /// Looks that requests to the services may still take in this turn.
+    pub(crate) request_looks: usize,
 }
 
 impl Node {
@@ -90,6 +92,7 @@ impl Node {
             shares: Shares::new(bounds.connection),
             bounds,
             services: Services::new(token),
+            request_looks: 0,
         }
     }
 
@@ -183,7 +186,7 @@ impl Node {
     }
 
     /// Returns all queues in the order of their names.
-    pub(crate) fn queues(&self) -> impl Iterator<Item = (&Str, &Queue)> {
+    pub(crate) fn queues(&self) -> impl ExactSizeIterator<Item = (&Str, &Queue)> {
         self.queues.iter()
     }
 

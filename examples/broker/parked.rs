@@ -88,6 +88,11 @@ impl Parked {
         }
     }
 
+    /// Returns the bytes of a deferred message.
+    pub fn size_of(&self, number: u64) -> usize {
+        self.deferred.get(&number).map_or(0, |deferred| deferred.message.len())
+    }
+
     /// Takes a deferred message.
     pub fn take(&mut self, number: u64) -> Option<Box<Stored>> {
         self.unlock(number);

@@ -12,7 +12,14 @@ use amqp_proto::{
     types::{Str, Value},
 };
 
-use crate::{address::node_name, node::Node, services::Service, store::reject};
+use crate::{
+    address::node_name,
+    management::{Answer, answered},
+    node::Node,
+    services::Service,
+    store::reject,
+    work::Work,
+};
 
 impl Node {
     /// Answers a request for a service, and settles it.
@@ -23,7 +30,9 @@ impl Node {
         id: ReceiverId,
         delivery: &Delivery,
     ) -> Result<(), CommandError> {
-        let done = self.answer_request(peer, connection, id, delivery);
+        let mut work = Work::new(delivery.payload.len());
+        let done = self.answer_request(peer, connection, id, delivery, &mut work);
+        self.request_looks = self.request_looks.saturating_sub(work.looks());
         let mut receiver = connection.receiver(id)?;
         match done {
             Ok(()) => receiver.accept(delivery.id),
@@ -37,6 +46,7 @@ impl Node {
         connection: &mut Connection,
         id: ReceiverId,
         delivery: &Delivery,
+        work: &mut Work,
     ) -> Result<(), AmqpError> {
         let service = self.services.service_of(peer, id).ok_or_else(|| not_found("the link is gone"))?;
         if delivery.message_format != MESSAGE_FORMAT {
@@ -45,14 +55,16 @@ impl Node {
         let read = |error: MessageError| malformed(&error.to_string());
         let request = Message::parse(delivery.payload.clone(), &ParseOptions::default()).map_err(read)?;
         let reply_to = request.reply_to().map_err(read)?;
+        work.look(self.services.outlets_len(peer));
         let outlet = self.services.outlet(peer, &service, reply_to.as_ref())?;
+        work.set_room(self.services.room_for(peer, connection, outlet));
         let mut granted = false;
-        let ((status, body), change) = match &service {
-            Service::Management(queue) => self.operate(peer, queue.as_ref(), &request).map_err(read)?,
+        let (Answer { status, body, count }, change) = match &service {
+            Service::Management(queue) => self.operate(peer, queue.as_ref(), &request, work).map_err(read)?,
             Service::Cbs => match self.services.take_token(peer, connection, &request)? {
                 (Some(status), is_right) => {
                     granted = is_right;
-                    ((status, Value::Null), None)
+                    (answered(status, Value::Null), None)
                 }
                 // The outcome of the request is its answer.
                 (None, _) => {
@@ -67,10 +79,14 @@ impl Node {
             // Event Hubs reads this spelling.
             answer = answer.application_property("status-code", status.code);
         }
+        if let Some(count) = count {
+            answer = answer.application_property("count", count);
+        }
         let answer = answer.value(body).build();
+        work.make(answer.len());
         // Nothing changes that the client would not hear of.
         match outlet {
-            Some(outlet) => self.services.post(peer, connection, outlet, &answer)?,
+            Some(outlet) => self.services.post(peer, connection, outlet, &answer, &self.room)?,
             None => self.put_answer(peer, reply_to, answer)?,
         }
         if granted {

@@ -39,6 +39,9 @@ const ACCEPTS: usize = 256;
 /// Messages that links look at before it is the turn of the sockets.
 const LOOKS: usize = 2048;
 
+/// Looks that requests to the services take before it is the turn of the sockets, and the rest of the last request.
+const REQUESTS: usize = 2048;
+
 /// Bytes that are written before it is the turn of the sockets, and the rest of the last call.
 const WRITTEN: usize = 1 << 20;
 
@@ -68,6 +71,8 @@ pub struct Broker {
     peers: Peers,
     /// The connection that is written to first, or one behind it.
     first: usize,
+    /// The connection that is answered first, or one behind it.
+    first_asked: usize,
     pub node: Node,
     pub log: Log,
     block: Box<[u8]>,
@@ -100,6 +105,7 @@ impl Broker {
             close_at: None,
             peers: Peers::default(),
             first: 0,
+            first_asked: 0,
             node: Node::new(bounds, arguments.logins.token.clone(), arguments.strict),
             log: Log::new(),
             block: vec![0; READ].into(),
@@ -130,11 +136,30 @@ impl Broker {
         }
     }
 
-    /// Answers a connection's events; returns true if there were any.
+    /// Answers connections, and returns those that go on: they had events, or some are left for another turn. Requests may
+    /// have used up what they cost in this one; those behind the connection that did so come first then.
+    fn answer_all(&mut self, busy: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let first = self.first_asked;
+        let mut again = BTreeSet::new();
+        for key in busy.range(first..).chain(busy.range(..first)) {
+            let had_looks = self.node.request_looks > 0;
+            if !had_looks || self.answer(*key) {
+                again.insert(*key);
+            }
+            if had_looks && self.node.request_looks == 0 {
+                self.first_asked = *key + 1;
+            }
+        }
+        again
+    }
+
+    /// Answers a connection's events, as long as requests may cost more in this turn; returns true if there were any.
     fn answer(&mut self, key: usize) -> bool {
         let Some(peer) = self.peers.get_mut(key) else { return false };
         let mut answered = false;
-        while let Some(event) = peer.connection.poll_event() {
+        while self.node.request_looks > 0
+            && let Some(event) = peer.connection.poll_event()
+        {
             answered = true;
             if let Some(detail) = event.error_detail() {
                 self.log.line(format!("connection {key}: {}: {detail}", event.name()));
@@ -160,11 +185,11 @@ impl Broker {
     /// that reads as fast as it is written to could go on for ever.
     fn settle_down(&mut self) {
         let (mut looks, mut bytes) = (LOOKS, WRITTEN);
+        self.node.request_looks = REQUESTS;
         let mut busy = self.peers.take_busy();
         let mut met = busy.clone();
         loop {
-            let mut again = busy.clone();
-            again.retain(|key| self.answer(*key));
+            let mut again = self.answer_all(&busy);
             // What was left of an earlier turn, what is due now, and what the events have asked for.
             self.node.serve(&mut self.peers, &mut looks);
             // Connections that a queue handed messages to are busy now.
@@ -172,10 +197,12 @@ impl Broker {
             met.extend(&busy);
             again.append(&mut self.flush(&busy, &mut bytes));
             busy = again;
-            if busy.is_empty() || looks == 0 || bytes == 0 {
+            if busy.is_empty() || looks == 0 || bytes == 0 || self.node.request_looks == 0 {
                 break;
             }
         }
+        // One that goes on is not over: the event that it is may be among those that are left.
+        met.retain(|key| !busy.contains(key));
         self.peers.rest(met);
         // They go on when the sockets have had their turn.
         for key in busy {

@@ -10,7 +10,7 @@ use amqp_proto::{
 
 use crate::{
     dead_letter,
-    management::{Answer, Change, failed, ok},
+    management::{Answer, Change, answered, failed, ok},
     node::Node,
     parked::lock_end,
     queue::Queue,
@@ -19,11 +19,17 @@ use crate::{
     },
     settle::Rejections,
     stored::{Stored, now, scheduled_time},
+    work::Work,
 };
 
-/// The most messages in an answer, and the bytes at which it gets no further one.
+/// The most messages in an answer, which has fewer if they are large.
 const MESSAGES: usize = 256;
-const BYTES: usize = 1 << 20;
+
+/// Bytes of an answer for a message beside its own: annotations, and its lock.
+const ENTRY: usize = 256;
+
+/// Bytes of reasons that one disposition may add to messages, to each of them.
+const REASONS: usize = 1 << 20;
 
 /// The tokens of deferred messages have this bit, those of deliveries have not: they count from 1.
 const DEFERRED: u128 = 1 << 127;
@@ -33,10 +39,16 @@ type Done = Result<(Answer, Change), Answer>;
 
 impl Node {
     /// Returns the answer to an operation on a queue.
-    pub(crate) fn service_bus(&mut self, peer: usize, name: &Str, operation: &Operation) -> Done {
+    pub(crate) fn service_bus(
+        &mut self,
+        peer: usize,
+        name: &Str,
+        operation: &Operation,
+        work: &mut Work,
+    ) -> Done {
         let body = operation.body_value();
         if operation.name() == "com.microsoft:schedule-message" {
-            return self.schedule(peer, name, body);
+            return self.schedule(peer, name, body, work);
         }
         let is_known = matches!(
             operation.name(),
@@ -52,17 +64,18 @@ impl Node {
         let queue = self.get_mut(name).ok_or_else(|| failed(404, "there is no such queue"))?;
         let name = name.clone();
         match operation.name() {
-            "com.microsoft:update-disposition" => update_disposition(name, queue, body),
-            "com.microsoft:cancel-scheduled-message" => cancel_scheduled(name, queue, body),
-            "com.microsoft:receive-by-sequence-number" => receive_deferred(name, queue, body),
-            "com.microsoft:renew-lock" => renew(name, queue, body),
-            _ => Err(peek(queue, body)),
+            "com.microsoft:update-disposition" => update_disposition(name, queue, body, work),
+            "com.microsoft:cancel-scheduled-message" => cancel_scheduled(name, queue, body, work),
+            "com.microsoft:receive-by-sequence-number" => receive_deferred(name, queue, body, work),
+            "com.microsoft:renew-lock" => renew(name, queue, body, work),
+            _ => Err(peek(queue, body, work)),
         }
     }
 
     /// Schedules all the messages of a request, or none.
-    fn schedule(&mut self, peer: usize, name: &Str, body: &Value) -> Done {
+    fn schedule(&mut self, peer: usize, name: &Str, body: &Value, work: &mut Work) -> Done {
         let payloads: Vec<_> = messages(body).into_iter().map(Payload::from).collect();
+        work.look(payloads.len());
         if payloads.is_empty() {
             return Err(failed(400, "there are no messages"));
         }
@@ -95,8 +108,9 @@ impl Node {
     }
 }
 
-fn cancel_scheduled(name: Str, queue: &Queue, body: &Value) -> Done {
+fn cancel_scheduled(name: Str, queue: &Queue, body: &Value, work: &mut Work) -> Done {
     let numbers = numbers(body, "sequence-numbers");
+    work.look(numbers.len());
     if numbers.is_empty() || !numbers.iter().all(|number| queue.parked.is_scheduled(*number)) {
         return Err(not_found());
     }
@@ -111,10 +125,11 @@ fn cancel_scheduled(name: Str, queue: &Queue, body: &Value) -> Done {
 }
 
 /// Hands out deferred messages, each with a lock, or for good.
-fn receive_deferred(name: Str, queue: &mut Queue, body: &Value) -> Done {
-    let (now, mut bytes, mut entries) = (now(), 0_usize, Vec::new());
+fn receive_deferred(name: Str, queue: &mut Queue, body: &Value, work: &mut Work) -> Done {
+    let (now, mut entries) = (now(), Vec::new());
     let delete = number(body, "receiver-settle-mode") == Some(0);
     let numbers = numbers(body, "sequence-numbers");
+    work.look(numbers.len());
     if numbers.len() > MESSAGES {
         return Err(failed(400, "these are too many messages"));
     }
@@ -126,8 +141,7 @@ fn receive_deferred(name: Str, queue: &mut Queue, body: &Value) -> Done {
         // One that is there twice is handed out once.
         let is_taken = taken.iter().any(|(earlier, _)| *earlier == number);
         let Some(message) = queue.parked.deferred(number, now).filter(|_| !is_taken) else { continue };
-        bytes = bytes.saturating_add(message.len());
-        if bytes > BYTES && !entries.is_empty() {
+        if !work.add(message.len().saturating_add(ENTRY)) {
             break;
         }
         let lock = (!delete).then(|| {
@@ -151,8 +165,9 @@ fn receive_deferred(name: Str, queue: &mut Queue, body: &Value) -> Done {
 }
 
 /// Gives deferred messages an outcome. Those that were delivered on a link get it there.
-fn update_disposition(name: Str, queue: &Queue, body: &Value) -> Done {
+fn update_disposition(name: Str, queue: &Queue, body: &Value, work: &mut Work) -> Done {
     let (now, tokens) = (now(), tokens(body));
+    work.look(tokens.len());
     let found: Vec<u64> = tokens.iter().filter_map(|token| queue.parked.locked(*token, now)).collect();
     if found.is_empty() || found.len() != tokens.len() {
         return Err(lock_lost());
@@ -161,7 +176,17 @@ fn update_disposition(name: Str, queue: &Queue, body: &Value) -> Done {
     if !matches!(status.as_deref(), Some("completed" | "abandoned" | "defered" | "suspended")) {
         return Err(failed(400, "the disposition is not known"));
     }
-    let error = dead_letter::error(text(body, "deadletter-reason"), text(body, "deadletter-description"));
+    let reasons = ["deadletter-reason", "deadletter-description"].map(|name| text(body, name));
+    if status.as_deref() == Some("suspended") {
+        let added: usize = reasons.iter().flatten().map(|text| text.len()).sum::<usize>() * found.len();
+        if added > REASONS {
+            return Err(failed(413, "the reasons are too large for as many messages"));
+        }
+        // They are copied.
+        work.make(added + found.iter().map(|number| queue.parked.size_of(*number)).sum::<usize>());
+    }
+    let [reason, description] = reasons;
+    let error = dead_letter::error(reason, description);
     let change = move |node: &mut Node| {
         let Some(queue) = node.get_mut(&name) else { return };
         let mut rejections = Rejections { error, ..Rejections::default() };
@@ -181,7 +206,7 @@ fn update_disposition(name: Str, queue: &Queue, body: &Value) -> Done {
 }
 
 /// Returns messages without acquiring them: those available, deferred and scheduled, by their numbers.
-fn peek(queue: &Queue, body: &Value) -> Answer {
+fn peek(queue: &Queue, body: &Value, work: &mut Work) -> Answer {
     let from = number(body, "from-sequence-number").unwrap_or(0);
     let count = number(body, "message-count").unwrap_or(1);
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(MESSAGES);
@@ -190,10 +215,10 @@ fn peek(queue: &Queue, body: &Value) -> Answer {
     let mut found: Vec<_> = queue.available.from(from).take(count).collect();
     found.extend(deferred.take(count).chain(scheduled.take(count)));
     found.sort_unstable_by_key(|(number, _)| *number);
-    let (mut bytes, mut entries) = (0_usize, Vec::new());
+    work.look(found.len());
+    let mut entries = Vec::new();
     for (number, message) in found.into_iter().take(count) {
-        bytes = bytes.saturating_add(message.len());
-        if bytes > BYTES && !entries.is_empty() {
+        if !work.add(message.len().saturating_add(ENTRY)) {
             break;
         }
         entries.push(entry(message.numbered(number, None), None));
@@ -202,8 +227,9 @@ fn peek(queue: &Queue, body: &Value) -> Answer {
 }
 
 /// Renews locks: those of deferred messages, and those of deliveries, which last as long as their links.
-fn renew(name: Str, queue: &Queue, body: &Value) -> Done {
+fn renew(name: Str, queue: &Queue, body: &Value, work: &mut Work) -> Done {
     let (tokens, now) = (tokens(body), now());
+    work.look(tokens.len());
     let end: Timestamp = lock_end(now);
     let mut found = Vec::new();
     for token in &tokens {
@@ -229,15 +255,15 @@ fn with_messages(entries: Vec<Value>) -> Answer {
 }
 
 fn nothing() -> Answer {
-    (Status::new(204).description("No Content"), Value::Null)
+    answered(Status::new(204).description("No Content"), Value::Null)
 }
 
 fn not_found() -> Answer {
     let status = Status::new(404).description("there is no such message");
-    (status.condition("com.microsoft:message-not-found"), Value::Null)
+    answered(status.condition("com.microsoft:message-not-found"), Value::Null)
 }
 
 fn lock_lost() -> Answer {
     let status = Status::new(410).description("the lock is not there, or not for this operation");
-    (status.condition(names::MESSAGE_LOCK_LOST.as_str()), Value::Null)
+    answered(status.condition(names::MESSAGE_LOCK_LOST.as_str()), Value::Null)
 }

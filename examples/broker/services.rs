@@ -30,9 +30,10 @@ const CREDIT: u32 = 50;
 /// Answers that wait for the credit of their link. A further request is rejected.
 const WAITING: usize = 100;
 
-/// Bytes of the answers of a connection that wait. One is taken however large it is if no other waits. They are no part of
-/// the room of the queues: a full broker has to grant tokens, or nobody could take its messages.
-const WAITING_BYTES: usize = 1 << 20;
+/// Bytes of the answers of a connection that wait. They are no part of the room of the queues: a full broker has to grant
+/// tokens, or nobody could take its messages. One with a larger message is taken if no other waits, and the rest of it is
+/// within that room.
+pub const WAITING_BYTES: usize = 1 << 20;
 
 /// A node that answers requests.
 #[derive(Clone, PartialEq, Eq)]
@@ -186,28 +187,42 @@ impl Services {
         }
     }
 
-    /// Sends an answer.
+    /// Returns the number of links that a client's answers may go out on.
+    pub fn outlets_len(&self, peer: usize) -> usize {
+        self.clients.get(&peer).map_or(0, |client| client.outlets.len())
+    }
+
+    /// Returns the bytes that an answer may have to go out on a link, or to a queue if there is none.
+    pub fn room_for(&self, peer: usize, connection: &Connection, id: Option<SenderId>) -> usize {
+        let used = self.clients.get(&peer).map_or(0, |client| client.room.used());
+        let max = id.and_then(|id| max_message_size(connection, id)).unwrap_or(u64::MAX);
+        WAITING_BYTES.saturating_sub(used).min(usize::try_from(max).unwrap_or(usize::MAX))
+    }
+
+    /// Sends an answer. The bytes of a large one beyond those of its client are taken from the `rest`.
     pub fn post(
         &mut self,
         peer: usize,
         connection: &mut Connection,
         id: SenderId,
         answer: &Payload,
+        rest: &Arc<Room>,
     ) -> Result<(), AmqpError> {
         let Some(Client { outlets, room, .. }) = self.clients.get_mut(&peer) else { return Ok(()) };
         if let Some(outlet) = outlets.get_mut(&id) {
-            let attach = connection.sender_ref(id).ok().and_then(|link| link.remote_attach());
-            let max = attach.and_then(|attach| attach.max_message_size).filter(|max| *max > 0);
+            let max = max_message_size(connection, id);
             if max.is_some_and(|max| answer.len() as u64 > max) {
                 return Err(AmqpError::described(
                     ErrorCondition::MessageSizeExceeded,
                     "the answer is too large",
                 ));
             }
-            // A copy, so that the answer keeps no block of the request.
             let size = if room.used() == 0 { answer.len().min(WAITING_BYTES) } else { answer.len() };
             let charge = Arc::new(room.take(size).ok_or_else(full)?);
-            outlet.waiting.push_back(Payload::from(charged(answer.detach().into_bytes(), &charge)));
+            let beyond = Arc::new(rest.take(answer.len() - size).ok_or_else(full)?);
+            // A copy, so that the answer keeps no block of the request.
+            let bytes = charged(answer.detach().into_bytes(), &charge);
+            outlet.waiting.push_back(Payload::from(charged(bytes, &beyond)));
             self.send_waiting(peer, connection, id);
         }
         Ok(())
@@ -229,6 +244,12 @@ impl Services {
         // An error means that no drain was asked for.
         let _ = sender.drained();
     }
+}
+
+/// Returns the bound that the peer has set for the messages of a link.
+fn max_message_size(connection: &Connection, id: SenderId) -> Option<u64> {
+    let attach = connection.sender_ref(id).ok()?.remote_attach()?;
+    attach.max_message_size.filter(|max| *max > 0)
 }
 
 fn full() -> AmqpError {

@@ -10,6 +10,7 @@ mod azure;
 mod broker;
 mod certificates;
 mod clients;
+mod costs;
 mod filters;
 mod inspect;
 mod lifetimes;

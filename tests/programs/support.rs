@@ -201,8 +201,26 @@ impl Broker {
     }
 
     pub(crate) fn terminate(&self) {
-        let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
+        let kill = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(kill.unwrap().success());
+    }
+
+    /// Does something while the broker is halted: what clients write then is all there when it goes on. Returns `None` if
+    /// the system does not tell that it is halted.
+    pub(crate) fn halted<T>(&self, written: impl FnOnce() -> T) -> Option<T> {
+        self.signal("-STOP");
+        let deadline = Instant::now() + PATIENCE;
+        while self.stat()?.first()? != "T" {
+            assert!(Instant::now() < deadline, "the broker does not halt");
+            thread::sleep(Duration::from_millis(1));
+        }
+        let done = written();
+        self.signal("-CONT");
+        Some(done)
     }
 
     /// Waits for the end, and returns the exit code.
@@ -217,11 +235,15 @@ impl Broker {
 
     /// Returns the processor time that the broker has used, in the system's ticks, mostly a hundredth of a second.
     pub(crate) fn ticks(&self) -> Option<u64> {
+        let fields = self.stat()?;
+        Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+    }
+
+    /// Returns what the system tells of the program, from its state on.
+    fn stat(&self) -> Option<Vec<String>> {
         let stat = std::fs::read_to_string(Path::new("/proc").join(self.child.id().to_string()).join("stat"));
         // The fields count from behind the name, which may have spaces.
-        let stat = stat.ok()?;
-        let fields: Vec<_> = stat.rsplit(')').next()?.split_whitespace().collect();
-        Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+        Some(stat.ok()?.rsplit(')').next()?.split_whitespace().map(str::to_owned).collect())
     }
 }
 
