@@ -313,7 +313,7 @@ impl SessionEndpoint {
             self.remove_link(handle, cx);
             return;
         }
-        let (id, we_closed) = (link.common.id, link.common.we_closed);
+        let we_closed = link.common.we_closed;
         self.raise_peer_detach(handle, detach, cx);
         if was_errant && !closed {
             // Only the letter needs to know; otherwise an attach of this name asks for a new link.
