@@ -16,7 +16,7 @@ use crate::{
     address::node_name,
     management::{Answer, answered},
     node::Node,
-    services::{Service, full},
+    services::Service,
     store::reject,
     work::Work,
 };
@@ -57,7 +57,7 @@ impl Node {
         let reply_to = request.reply_to().map_err(read)?;
         work.look(self.services.outlets_len(peer));
         let outlet = self.services.outlet(peer, &service, reply_to.as_ref())?;
-        work.set_room(self.services.room_for(peer, connection, outlet), self.services.is_idle(peer));
+        work.set_room(self.services.room_for(peer, connection, outlet));
         let mut granted = false;
         let (Answer { status, body, count }, change) = match &service {
             Service::Management(queue) => self.operate(peer, queue.as_ref(), &request, work).map_err(read)?,
@@ -73,10 +73,6 @@ impl Node {
                 }
             },
         };
-        if work.is_full() {
-            // It is made once others have been sent.
-            return Err(full());
-        }
         let spelling = service.spelling();
         let mut answer = status.reply(&request, spelling).map_err(read)?;
         if spelling == StatusSpelling::CamelCase {

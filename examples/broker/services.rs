@@ -192,11 +192,6 @@ impl Services {
         self.clients.get(&peer).map_or(0, |client| client.outlets.len())
     }
 
-    /// True if no answer to a client waits.
-    pub fn is_idle(&self, peer: usize) -> bool {
-        self.clients.get(&peer).is_none_or(|client| client.room.used() == 0)
-    }
-
     /// Returns the bytes that an answer may have to go out on a link, or to a queue if there is none.
     pub fn room_for(&self, peer: usize, connection: &Connection, id: Option<SenderId>) -> usize {
         let used = self.clients.get(&peer).map_or(0, |client| client.room.used());
@@ -257,6 +252,6 @@ fn max_message_size(connection: &Connection, id: SenderId) -> Option<u64> {
     attach.max_message_size.filter(|max| *max > 0)
 }
 
-pub(crate) fn full() -> AmqpError {
+fn full() -> AmqpError {
     AmqpError::described(ErrorCondition::ResourceLimitExceeded, "too many answers wait for credit")
 }

@@ -16,23 +16,12 @@ pub struct Work {
     left: usize,
     /// True if the answer has a row or a message.
     is_begun: bool,
-    /// True if the first one may be larger than the room: no other answer waits.
-    may_be_large: bool,
-    /// True if the first one has no room.
-    is_full: bool,
 }
 
 impl Work {
     /// Begins the work for a request with this many bytes.
     pub fn new(request: usize) -> Self {
-        Self {
-            looks: 1 + request / LOOK,
-            request,
-            left: 0,
-            is_begun: false,
-            may_be_large: false,
-            is_full: false,
-        }
+        Self { looks: 1 + request / LOOK, request, left: 0, is_begun: false }
     }
 
     pub fn looks(&self) -> usize {
@@ -49,27 +38,19 @@ impl Work {
         self.look(bytes / LOOK);
     }
 
-    /// Sets the bytes that the answer may have, but for a first message that is larger if none else waits.
-    pub fn set_room(&mut self, bytes: usize, may_be_large: bool) {
+    /// Sets the bytes that the answer may have.
+    pub fn set_room(&mut self, bytes: usize) {
         self.left = bytes.saturating_sub(self.request).saturating_sub(HEAD);
-        self.may_be_large = may_be_large;
     }
 
-    /// Takes room in the answer for a row or a message. Returns false if there is none. Whether a first one that is large
-    /// can be sent turns out when it is.
+    /// Takes room in the answer for a row or a message. Returns false if there is none; the first one has room always, and
+    /// whether it can be sent turns out when it is.
     pub fn add(&mut self, bytes: usize) -> bool {
-        let fits = bytes <= self.left || !self.is_begun && self.may_be_large;
+        let fits = bytes <= self.left || !self.is_begun;
         if fits {
             self.is_begun = true;
             self.left = self.left.saturating_sub(bytes);
-        } else {
-            self.is_full = !self.is_begun;
         }
         fits
-    }
-
-    /// True if the answer has no room for what it is made of: it is not to be sent.
-    pub fn is_full(&self) -> bool {
-        self.is_full
     }
 }
