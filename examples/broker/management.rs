@@ -110,11 +110,11 @@ impl Node {
         }
         for (name, queue) in self.queues().skip(offset).take(count) {
             work.look(1 + columns.len() / NAMES.len());
-            let size = ROW + VALUE * columns.len() + if has_name { name.len() } else { 0 };
-            if size > WAITING_BYTES && rows.is_empty() {
+            let (own, beside) = (if has_name { name.len() } else { 0 }, ROW + VALUE * columns.len());
+            if own + beside > WAITING_BYTES && rows.is_empty() {
                 return None;
             }
-            if !work.add(size) {
+            if !work.add(own, beside) {
                 break;
             }
             let values = values(name, queue);

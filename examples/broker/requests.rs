@@ -57,7 +57,7 @@ impl Node {
         let reply_to = request.reply_to().map_err(read)?;
         work.look(self.services.outlets_len(peer));
         let outlet = self.services.outlet(peer, &service, reply_to.as_ref())?;
-        work.set_room(self.services.room_for(peer, connection, outlet));
+        work.set_bound(self.services.bound(peer, connection, outlet, &self.room));
         let mut granted = false;
         let (Answer { status, body, count }, change) = match &service {
             Service::Management(queue) => self.operate(peer, queue.as_ref(), &request, work).map_err(read)?,
@@ -73,6 +73,7 @@ impl Node {
                 }
             },
         };
+        work.refusal()?;
         let spelling = service.spelling();
         let mut answer = status.reply(&request, spelling).map_err(read)?;
         if spelling == StatusSpelling::CamelCase {

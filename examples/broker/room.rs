@@ -43,7 +43,12 @@ impl Room {
 
     /// True if this many bytes can be taken.
     pub fn has(&self, bytes: usize) -> bool {
-        self.each().all(|room| bytes <= room.most.saturating_sub(room.used.load(Relaxed)))
+        bytes <= self.left()
+    }
+
+    /// Returns the bytes that can be taken.
+    pub fn left(&self) -> usize {
+        self.each().map(|room| room.most.saturating_sub(room.used.load(Relaxed))).min().unwrap_or(0)
     }
 
     fn use_up(&self, bytes: usize) -> bool {

@@ -141,7 +141,7 @@ fn receive_deferred(name: Str, queue: &mut Queue, body: &Value, work: &mut Work)
         // One that is there twice is handed out once.
         let is_taken = taken.iter().any(|(earlier, _)| *earlier == number);
         let Some(message) = queue.parked.deferred(number, now).filter(|_| !is_taken) else { continue };
-        if !work.add(message.len().saturating_add(ENTRY)) {
+        if !work.add(message.len(), ENTRY) {
             break;
         }
         let lock = (!delete).then(|| {
@@ -218,7 +218,7 @@ fn peek(queue: &Queue, body: &Value, work: &mut Work) -> Answer {
     work.look(found.len());
     let mut entries = Vec::new();
     for (number, message) in found.into_iter().take(count) {
-        if !work.add(message.len().saturating_add(ENTRY)) {
+        if !work.add(message.len(), ENTRY) {
             break;
         }
         entries.push(entry(message.numbered(number, None), None));

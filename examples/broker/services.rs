@@ -76,6 +76,17 @@ struct Outlet {
     _charge: Charge,
 }
 
+/// Bytes that an answer may have.
+#[derive(Default)]
+pub struct Bound {
+    /// What is left of the client's share.
+    pub share: usize,
+    /// With one large message.
+    pub most: usize,
+    /// What its link takes.
+    pub max: usize,
+}
+
 /// A connection's share of the services.
 pub struct Client {
     /// True if it has put a token.
@@ -192,11 +203,15 @@ impl Services {
         self.clients.get(&peer).map_or(0, |client| client.outlets.len())
     }
 
-    /// Returns the bytes that an answer may have to go out on a link, or to a queue if there is none.
-    pub fn room_for(&self, peer: usize, connection: &Connection, id: Option<SenderId>) -> usize {
+    /// Returns the bytes that an answer may have to go out on a link, or to a queue if there is none. A large one takes some
+    /// from the `rest`.
+    pub fn bound(&self, peer: usize, connection: &Connection, id: Option<SenderId>, rest: &Room) -> Bound {
         let used = self.clients.get(&peer).map_or(0, |client| client.room.used());
+        let share = WAITING_BYTES.saturating_sub(used);
+        let beyond = if used == 0 || id.is_none() { rest.left() } else { 0 };
         let max = id.and_then(|id| max_message_size(connection, id)).unwrap_or(u64::MAX);
-        WAITING_BYTES.saturating_sub(used).min(usize::try_from(max).unwrap_or(usize::MAX))
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        Bound { share, most: share.saturating_add(beyond), max }
     }
 
     /// Sends an answer. The bytes of a large one beyond those of its client are taken from the `rest`.
@@ -212,10 +227,7 @@ impl Services {
         if let Some(outlet) = outlets.get_mut(&id) {
             let max = max_message_size(connection, id);
             if max.is_some_and(|max| answer.len() as u64 > max) {
-                return Err(AmqpError::described(
-                    ErrorCondition::MessageSizeExceeded,
-                    "the answer is too large",
-                ));
+                return Err(too_large());
             }
             let size = if room.used() == 0 { answer.len().min(WAITING_BYTES) } else { answer.len() };
             let charge = Arc::new(room.take(size).ok_or_else(full)?);
@@ -252,6 +264,10 @@ fn max_message_size(connection: &Connection, id: SenderId) -> Option<u64> {
     attach.max_message_size.filter(|max| *max > 0)
 }
 
-fn full() -> AmqpError {
+pub fn full() -> AmqpError {
     AmqpError::described(ErrorCondition::ResourceLimitExceeded, "too many answers wait for credit")
+}
+
+pub fn too_large() -> AmqpError {
+    AmqpError::described(ErrorCondition::MessageSizeExceeded, "the answer is too large")
 }

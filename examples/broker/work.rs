@@ -1,5 +1,9 @@
 //! What a request to a service costs: looks, of which a turn has so many, and bytes of its answer.
 
+use amqp_proto::spec::definitions::AmqpError;
+
+use crate::services::{Bound, full, too_large};
+
 /// Bytes of a request or an answer that cost as much as a look.
 const LOOK: usize = 512;
 
@@ -14,6 +18,9 @@ pub struct Work {
     request: usize,
     /// Bytes that rows or messages of the answer may still have.
     left: usize,
+    bound: Bound,
+    /// The reason why not even the first of them can be sent.
+    refusal: Option<AmqpError>,
     /// True if the answer has a row or a message.
     is_begun: bool,
 }
@@ -21,7 +28,14 @@ pub struct Work {
 impl Work {
     /// Begins the work for a request with this many bytes.
     pub fn new(request: usize) -> Self {
-        Self { looks: 1 + request / LOOK, request, left: 0, is_begun: false }
+        Self {
+            looks: 1 + request / LOOK,
+            request,
+            left: 0,
+            bound: Bound::default(),
+            refusal: None,
+            is_begun: false,
+        }
     }
 
     pub fn looks(&self) -> usize {
@@ -39,18 +53,30 @@ impl Work {
     }
 
     /// Sets the bytes that the answer may have.
-    pub fn set_room(&mut self, bytes: usize) {
-        self.left = bytes.saturating_sub(self.request).saturating_sub(HEAD);
+    pub fn set_bound(&mut self, bound: Bound) {
+        self.left = bound.share.min(bound.max).saturating_sub(self.request).saturating_sub(HEAD);
+        self.bound = bound;
     }
 
-    /// Takes room in the answer for a row or a message. Returns false if there is none; the first one has room always, and
-    /// whether it can be sent turns out when it is.
-    pub fn add(&mut self, bytes: usize) -> bool {
-        let fits = bytes <= self.left || !self.is_begun;
+    /// Takes room in the answer for a row or a message, and what it may have beside its own bytes. Returns false if there is
+    /// none. The first may have more, and if it certainly has too much there is a [refusal](Self::refusal).
+    pub fn add(&mut self, own: usize, beside: usize) -> bool {
+        if !self.is_begun && own > self.bound.max {
+            self.refusal = Some(too_large());
+        } else if !self.is_begun && own > self.bound.most {
+            self.refusal = Some(full());
+        }
+        let bytes = own.saturating_add(beside);
+        let fits = self.refusal.is_none() && (bytes <= self.left || !self.is_begun);
         if fits {
             self.is_begun = true;
             self.left = self.left.saturating_sub(bytes);
         }
         fits
+    }
+
+    /// Fails if there is no answer, because what it is to have cannot be sent.
+    pub fn refusal(&mut self) -> Result<(), AmqpError> {
+        self.refusal.take().map_or(Ok(()), Err)
     }
 }
