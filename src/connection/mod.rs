@@ -115,8 +115,8 @@ pub struct Connection {
     retained: usize,
     session_generations: u32,
     polled: PolledDeliveries,
-    /// Bytes up to the end of the answers that stopped input when it was last tried, or 0 if nothing stops it.
-    unread_at_stop: u64,
+    /// The bytes of output that had been removed when answers that the peer has not read stopped input.
+    stopped_at: Option<u64>,
 }
 
 /// Room for this many events stays when all have been polled.
@@ -159,7 +159,7 @@ impl Connection {
             retained: 0,
             session_generations: 0,
             polled: PolledDeliveries::default(),
-            unread_at_stop: 0,
+            stopped_at: None,
         }
     }
 

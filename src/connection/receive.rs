@@ -196,12 +196,12 @@ impl Connection {
             return false;
         }
         let max = u64::try_from(self.cx.config.limits.max_reply_bytes).unwrap_or(u64::MAX);
-        let unread = self.cx.outbox.unread_answers().filter(|unread| *unread > max && !self.cx.close_sent);
-        let unread = unread.unwrap_or(0);
-        let has_read = unread < self.unread_at_stop;
-        if has_read || self.unread_at_stop == 0 {
+        let unread = self.cx.outbox.unread_answers();
+        let stops = unread.is_some_and(|unread| unread > max) && !self.cx.close_sent;
+        let has_read = self.has_read_since_stop();
+        if has_read || self.stopped_at.is_none() {
             self.cx.timers.cancel(Timer::UnreadReplies);
-            if unread > 0 {
+            if stops {
                 self.cx.timers.set(Timer::UnreadReplies, self.cx.config.timeouts.unread_replies);
             }
             let now = self.cx.timers.now();
@@ -210,8 +210,13 @@ impl Connection {
                 self.keepalive.on_input(now);
             }
         }
-        self.unread_at_stop = unread;
-        unread > 0
+        self.stopped_at = stops.then_some(self.cx.outbox.removed());
+        stops
+    }
+
+    /// True if the peer has read something since input stopped for answers that it had not read.
+    pub(super) fn has_read_since_stop(&self) -> bool {
+        self.stopped_at.is_some_and(|at| at < self.cx.outbox.removed())
     }
 
     #[inline]

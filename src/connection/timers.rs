@@ -57,8 +57,12 @@ impl Connection {
                     timed_out("the SASL exchange took too long", self.sasl.state_name(), timeouts.sasl);
                 self.end(ConnectionEnd::Lost(failure));
             }
-            // Our close does not wait for the peer to read answers.
-            Timer::UnreadReplies if self.cx.close_sent => {}
+            // Our close does not wait for the peer to read answers, nor does a transport that takes none.
+            Timer::UnreadReplies if self.cx.close_sent || self.cx.output_lost => {}
+            // No input has been handled since.
+            Timer::UnreadReplies if self.has_read_since_stop() => {
+                self.stops_for_answers();
+            }
             Timer::UnreadReplies => {
                 let failure = timed_out("the peer does not read its answers", state, timeouts.unread_replies);
                 self.end(ConnectionEnd::Failure(failure));

@@ -101,6 +101,11 @@ impl Outbox {
         self.heads.len().saturating_sub(self.read).saturating_add(self.referenced)
     }
 
+    /// Returns the number of bytes that have been removed.
+    pub(crate) fn removed(&self) -> u64 {
+        self.removed
+    }
+
     /// True if no byte waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

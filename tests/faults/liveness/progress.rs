@@ -119,6 +119,40 @@ fn begin_and_end() -> Vec<u8> {
     frames
 }
 
+/// The time for that ran on if another answer was given before input was handled again, and ended the connection.
+#[test]
+fn fa1o_answers_that_have_been_read_end_no_connection() {
+    let limits = Limits::default().max_reply_bytes(1000);
+    let config = ConnectionConfig::server("s").auto_accept_sessions(true).limits(limits);
+    for answers_late in [false, true] {
+        let mut fed = Fed::new(config.clone());
+        fed.feed(crate::support::HEAD);
+        fed.feed(crate::support::ATTACH_SENDER);
+        let receiver = fed.receiver_asked_for();
+        fed.write();
+        let mut input = bytes::BytesMut::new();
+        while fed.connection.handle_input(fed.instant(), &mut input) != Progress::DrainOutput {
+            fed.events();
+            input.extend_from_slice(&begin_and_end());
+        }
+        assert!(fed.connection.poll_timeout().is_some());
+        // All of it is written and read.
+        fed.write();
+        if answers_late {
+            fed.connection.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
+        }
+        for second in 1..200 {
+            fed.now = second * 1000;
+            input.extend_from_slice(&begin_and_end());
+            assert_eq!(fed.connection.handle_input(fed.instant(), &mut input), Progress::NeedInput);
+            fed.connection.handle_timeout(fed.instant());
+            assert!(fed.names().iter().all(|name| !name.ends_with("ERROR")), "{second}");
+            fed.write();
+        }
+        assert_eq!(fed.connection.poll_timeout(), None);
+    }
+}
+
 /// What a peer provokes and does not read stops input, and that stop has an end.
 #[test]
 fn fa1c_answers_that_a_peer_does_not_read_are_bounded_and_end_the_connection() {
