@@ -77,6 +77,9 @@ pub enum Owed {
     Sasl,
 }
 
+/// No connection lives to remove as many bytes.
+const NOT_STOPPED: u64 = u64::MAX;
+
 /// One AMQP connection, of either side.
 ///
 /// Getters: [`is_open`](Self::is_open), [`state`](Self::state), ... Input: [`handle_input`](Self::handle_input),
@@ -115,8 +118,8 @@ pub struct Connection {
     retained: usize,
     session_generations: u32,
     polled: PolledDeliveries,
-    /// The bytes of output that had been removed when answers that the peer has not read stopped input.
-    stopped_at: Option<u64>,
+    /// The bytes of output that had been removed when answers that the peer has not read stopped input, or [`NOT_STOPPED`].
+    stopped_at: u64,
 }
 
 /// Room for this many events stays when all have been polled.
@@ -159,7 +162,7 @@ impl Connection {
             retained: 0,
             session_generations: 0,
             polled: PolledDeliveries::default(),
-            stopped_at: None,
+            stopped_at: NOT_STOPPED,
         }
     }
 

@@ -4,7 +4,7 @@
 use alloc::format;
 use core::ops::Range;
 
-use super::{Connection, Owed, Progress, end::ConnectionEnd};
+use super::{Connection, NOT_STOPPED, Owed, Progress, end::ConnectionEnd};
 use crate::{
     codec::from_slice,
     config::Side,
@@ -199,7 +199,7 @@ impl Connection {
         let unread = self.cx.outbox.unread_answers();
         let stops = unread.is_some_and(|unread| unread > max) && !self.cx.close_sent;
         let has_read = self.has_read_since_stop();
-        if has_read || self.stopped_at.is_none() {
+        if has_read || self.stopped_at == NOT_STOPPED {
             self.cx.timers.cancel(Timer::UnreadReplies);
             if stops {
                 self.cx.timers.set(Timer::UnreadReplies, self.cx.config.timeouts.unread_replies);
@@ -210,13 +210,13 @@ impl Connection {
                 self.keepalive.on_input(now);
             }
         }
-        self.stopped_at = stops.then_some(self.cx.outbox.removed());
+        self.stopped_at = if stops { self.cx.outbox.removed() } else { NOT_STOPPED };
         stops
     }
 
     /// True if the peer has read something since input stopped for answers that it had not read.
     pub(super) fn has_read_since_stop(&self) -> bool {
-        self.stopped_at.is_some_and(|at| at < self.cx.outbox.removed())
+        self.stopped_at < self.cx.outbox.removed()
     }
 
     #[inline]
@@ -468,7 +468,6 @@ impl Connection {
                 self.local_channel(remote)
                     .and_then(|channel| self.sessions.get(channel))
                     .filter(|session| session.state == SessionState::BeginRcvd)
-                    // 2.5.2: behind an end, the channel is free for another begin.
                     .filter(|session| kind != Kind::Begin || session.has_deferred_end())
                     .map(|session| Owed::Begin(session.id))
             }
@@ -479,7 +478,9 @@ impl Connection {
     /// Returns what a frame has to wait for that was deferred before.
     pub(super) fn must_wait(&mut self, header: FrameHeader, kind: Kind) -> Option<Progress> {
         let owed = self.owed(header.channel, kind);
-        if owed.is_some() && !self.can_defer(header) {
+        // 2.5.2: behind an end, the channel is free for another begin. All that followed would be deferred once more each time.
+        let is_behind_end = kind == Kind::Begin && self.state == ConnectionState::Opened;
+        if owed.is_some() && (is_behind_end || !self.can_defer(header)) {
             return owed
                 .map(Progress::Answer)
                 .filter(|_| self.cx.events.is_empty())
