@@ -33,6 +33,8 @@ const CONNECTIONS: usize = 1000;
 /// The number of messages that each connection sends and receives.
 const MESSAGES: u32 = 100;
 const QUEUE: &str = "mio";
+/// The most reads of a connection before it is the turn of others.
+const READS: u32 = 16;
 
 /// One connection: a socket, an engine, and what the socket has brought that the engine has not taken yet.
 struct Client {
@@ -42,6 +44,8 @@ struct Client {
     progress: Progress,
     /// The deadline under which the client is in the set of all deadlines.
     deadline: Option<Instant>,
+    /// Reads in this turn.
+    reads: u32,
     sent: u32,
     settled: u32,
     received: u32,
@@ -64,16 +68,18 @@ impl Client {
             input: BytesMut::new(),
             progress: Progress::NeedInput,
             deadline: None,
+            reads: 0,
             sent: 0,
             settled: 0,
             received: 0,
         })
     }
 
-    /// Does what can be done without waiting. Returns true once the connection has ended.
+    /// Does what can be done without waiting, until it is the turn of others. Returns true once the connection has ended.
     ///
-    /// mio reports a socket once, so each half is used until it would block.
+    /// mio reports a socket once, so each half is used until it would block, or the connection goes on in the next turn.
     fn drive(&mut self, now: Instant, block: &mut [u8]) -> Result<bool> {
+        self.reads = 0;
         loop {
             while let Some(event) = self.engine.poll_event() {
                 self.on_event(event)?;
@@ -98,9 +104,13 @@ impl Client {
                 return is_done.then_some(true).ok_or_else(|| "the broker closed early".into());
             }
             match self.progress {
+                Progress::NeedInput if self.reads == READS => return Ok(false),
                 Progress::NeedInput => match self.socket.read(block) {
-                    Ok(count) if count > 0 => self.input.extend_from_slice(&block[..count]),
-                    // The only way out but for the end: both halves would block.
+                    Ok(count) if count > 0 => {
+                        self.reads += 1;
+                        self.input.extend_from_slice(&block[..count]);
+                    }
+                    // Both halves would block.
                     Err(error) if is_busy(&error) => return Ok(false),
                     _ => self.engine.handle_eof(now),
                 },
@@ -175,6 +185,7 @@ fn main() -> Result<()> {
     let (mut block, mut ready) = (vec![0; 64 * 1024], Vec::from_iter(0..clients.len()));
     let (mut open, mut last) = (CONNECTIONS, now());
     loop {
+        let mut again = Vec::new();
         for number in ready.drain(..) {
             let Some(client) = &mut clients[number] else { continue };
             client.deadline.take().map(|deadline| deadlines.remove(&(deadline, number)));
@@ -186,6 +197,7 @@ fn main() -> Result<()> {
                 (open, last) = (open - 1, now());
             } else {
                 last = if client.settled + client.received > before { now() } else { last };
+                again.extend((client.reads == READS).then_some(number));
                 client.deadline = client.engine.poll_timeout();
                 deadlines.extend(client.deadline.map(|deadline| (deadline, number)));
             }
@@ -198,7 +210,9 @@ fn main() -> Result<()> {
             return Err("neither an outcome nor a message came: see the broker's log".into());
         }
         let next = deadlines.first().map_or(give_up, |(deadline, _)| give_up.min(*deadline));
-        match poll.poll(&mut events, Some(next.saturating_since(time))) {
+        ready.append(&mut again);
+        let wait = if ready.is_empty() { next.saturating_since(time) } else { Duration::ZERO };
+        match poll.poll(&mut events, Some(wait)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
             _ => ready.extend(events.iter().map(|event| event.token().0)),
         }

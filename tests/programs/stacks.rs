@@ -1,6 +1,7 @@
 //! The examples for one kind of stack each: mio, tokio and owned buffers.
 
 use std::{
+    io::Write as _,
     net::TcpListener,
     process::{Command, Stdio},
     thread,
@@ -50,6 +51,26 @@ fn mio_example_gives_up_a_server_on_which_nothing_happens() {
     let address = listener.local_addr().unwrap().to_string();
     let (is_good, out) = run_patiently("mio", &[&address, "1"]);
     assert!(!is_good && out.contains("neither an outcome nor a message came"), "{out}");
+}
+
+/// One connection with input without end had all the turns.
+#[test]
+fn mio_example_gives_up_a_server_that_sends_heartbeats_without_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = thread::spawn(move || {
+        let mut end = End::server(&listener);
+        while !end.connection.is_open() {
+            end.event().unwrap();
+        }
+        end.flush();
+        let heartbeats = [0, 0, 0, 8, 2, 0, 0, 0].repeat(8192);
+        while end.socket.write_all(&heartbeats).is_ok() {}
+        listener
+    });
+    let (is_good, out) = run_patiently("mio", &[&address, "1"]);
+    assert!(!is_good && out.contains("neither an outcome nor a message came"), "{out}");
+    drop(server.join().unwrap());
 }
 
 #[test]
