@@ -30,7 +30,7 @@ struct World {
 
 /// A client with a sender in each of three sessions, whose windows at the server have room for `window` frames.
 fn world(limits: Limits, window: u32) -> World {
-    let mut client = Connection::new(ConnectionConfig::client("c").limits(limits.clone()));
+    let mut client = Connection::new(ConnectionConfig::client("c").limits(limits));
     let config = ConnectionConfig::server("s").max_frame_size(512).limits(limits);
     let server = Connection::new(config);
     client.open().unwrap();

@@ -12,7 +12,7 @@ use tungstenite::{WebSocket, client::IntoClientRequest as _, http::HeaderValue};
 use crate::support::{Running, start};
 
 /// Far more than any time that is set here.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Starts a relay to a listener, and returns its port.
 fn relay(to: &TcpListener) -> (Running, u16) {

@@ -22,7 +22,7 @@ use rustls::{
 };
 
 /// Only there so that what hangs ends: no test depends on speed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Returns an example, built once with the features of this test.
 pub fn program(name: &str) -> PathBuf {
