@@ -71,6 +71,8 @@ pub fn pair(data: &[u8]) {
     let mut quiet = false;
     while !quiet {
         pair.run();
+        accept_sessions(&mut pair.client);
+        accept_sessions(&mut pair.server);
         client.settle_all(&mut pair.client);
         server.settle_all(&mut pair.server);
         quiet = !client.events(&mut pair.client) & !server.events(&mut pair.server);
@@ -82,6 +84,15 @@ pub fn pair(data: &[u8]) {
     server.events(&mut pair.server);
     client.check(&pair.client);
     server.check(&pair.server);
+}
+
+/// Answers the begins that have not been. Input may wait for that.
+fn accept_sessions(end: &mut End) {
+    let sessions: Vec<SessionId> = end.connection.session_ids().collect();
+    for session in sessions {
+        // Others have been answered.
+        let _ = end.connection.accept_session(session, SessionConfig::new());
+    }
 }
 
 /// The byte that every message consists of.
