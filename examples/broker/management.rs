@@ -14,7 +14,7 @@ use amqp_proto::{
 
 use crate::{address::node_name, event_hubs, node::Node, queue::Queue, services::WAITING_BYTES, work::Work};
 
-/// What an operation is answered with.
+/// The answer to an operation.
 pub struct Answer {
     pub status: Status,
     pub body: Value,

@@ -28,7 +28,7 @@ const MESSAGES: usize = 256;
 /// Bytes of an answer for a message beside its own: annotations, and its lock.
 const ENTRY: usize = 256;
 
-/// Bytes of reasons that one disposition may add to messages, to each of them.
+/// Bytes of reasons that one disposition may add to its messages, in all.
 const REASONS: usize = 1 << 20;
 
 /// The tokens of deferred messages have this bit, those of deliveries have not: they count from 1.

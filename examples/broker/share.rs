@@ -84,7 +84,7 @@ pub fn size_of_address(address: Option<&Str>) -> usize {
     2 * address.map_or(0, |address| address.len())
 }
 
-/// Returns the bytes that a consumer keeps of its source, at most, with filters that need so many comparisons.
+/// Returns the bytes that a consumer keeps of its source, at most, with filters of this many comparisons.
 pub fn size_of_source(source: &Source, comparisons: usize) -> usize {
     let outcome = source.default_outcome.as_ref().map_or(0, size_of_outcome);
     let filters = source.filter.as_ref().map_or(0, |filters: &FilterSet| 2 * to_vec(filters).len());

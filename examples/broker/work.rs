@@ -1,4 +1,4 @@
-//! What a request to a service costs: looks, of which a turn has so many, and bytes of its answer.
+//! The cost of a request to a service: looks, which a turn has a number of, and bytes of its answer.
 
 use amqp_proto::spec::definitions::AmqpError;
 

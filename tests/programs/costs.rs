@@ -121,7 +121,7 @@ fn query_of_long_names_is_answered_in_parts_that_fit() {
         let answer = asker.call(&mut end, &query.page(seen.len().try_into().unwrap(), 1000));
         assert!(answer.code == 200 && answer.size <= SHARE, "{} {}", answer.code, answer.size);
         let result = QueryResult::from_value(body(&answer)).unwrap();
-        // The client sees how far it has come.
+        // The client sees its progress.
         let count = answer.message.application_property("count").unwrap().unwrap();
         assert_eq!(count.as_i128(), Some(result.rows().len() as i128));
         let names = result.rows().map(|row| row.get("name").unwrap().as_str().unwrap()[..2].to_owned());
