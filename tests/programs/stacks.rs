@@ -44,6 +44,15 @@ fn owned_buffers_example_copies_no_payload() {
     assert!(out.contains("200 messages sent and received, 20000000 payload bytes uncopied"), "{out}");
 }
 
+/// Returns the server's end of a connection that is open.
+fn opened(listener: &TcpListener) -> End {
+    let mut end = End::server(listener);
+    while !end.connection.is_open() {
+        end.event().unwrap();
+    }
+    end
+}
+
 /// Heartbeats alone would keep it waiting.
 #[test]
 fn mio_example_gives_up_a_server_on_which_nothing_happens() {
@@ -59,10 +68,7 @@ fn mio_example_gives_up_a_server_that_sends_heartbeats_without_end() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let server = thread::spawn(move || {
-        let mut end = End::server(&listener);
-        while !end.connection.is_open() {
-            end.event().unwrap();
-        }
+        let mut end = opened(&listener);
         end.flush();
         let heartbeats = [0, 0, 0, 8, 2, 0, 0, 0].repeat(8192);
         while end.socket.write_all(&heartbeats).is_ok() {}
@@ -79,10 +85,7 @@ fn broker_that_closes_early_is_an_error_of_mio_and_owned_buffers() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let server = thread::spawn(move || {
-            let mut end = End::server(&listener);
-            while !end.connection.is_open() {
-                end.event().unwrap();
-            }
+            let mut end = opened(&listener);
             end.connection.close(None).unwrap();
             finish(end);
             listener
