@@ -179,6 +179,8 @@ pub struct Limits {
     ///
     /// All of a session are dropped once a link of it needs their room, by [`max_unsettled`](Self::max_unsettled) or in
     /// bytes. A link or a session that ends while half of [`max_held_bytes`](Self::max_held_bytes) is taken up leaves none.
+    /// Looking for them takes a look at each unsettled delivery: of closed links, fewer than one in 64 of all stay and count
+    /// whatever the limits are, unless states have come that take up as much as these looks.
     pub max_retained_unsettled: usize,
     /// Bytes of a SASL frame that is received. Default 16 KiB: the standard's 512 (5.3.1) are too few for the tokens of
     /// some mechanisms. Beyond it the connection ends with `CONNECTION_ERROR`.

@@ -28,6 +28,12 @@ use crate::{
 /// Link names remembered at a time, of each kind: links that are attached again to be closed.
 const MAX_REMEMBERED: usize = 1024;
 
+/// The deliveries of links that are gone are looked for once they are one in this many: that takes a look at each delivery.
+const FEW_ORPHANED: usize = 64;
+
+/// As many looks are worth each byte of the states that have been added since.
+const LOOKS_PER_BYTE: usize = 4;
+
 /// Why a link ends.
 pub(crate) enum LinkEnd {
     /// The application detaches or closes it. Without an error, a message in progress goes out first.
@@ -420,6 +426,9 @@ impl SessionEndpoint {
     fn leave_unsettled(&mut self, unsettled: u32, cx: &mut Context) {
         let unsettled = usize::try_from(unsettled).unwrap_or(usize::MAX);
         self.orphaned = self.orphaned.saturating_add(unsettled);
+        if !self.has_many_orphaned() {
+            return;
+        }
         let max = cx.config.limits.max_retained_unsettled;
         if cx.account.is_half_full() {
             self.make_room_for_others(cx);
@@ -427,6 +436,19 @@ impl SessionEndpoint {
             // An eighth of them at a time: finding them costs a look at all deliveries.
             self.forget_orphaned(self.orphaned.saturating_sub(max.saturating_sub(max / 8)));
         }
+    }
+
+    /// True if the unsettled deliveries of links that are gone are worth a look at all: they are one in
+    /// [`FEW_ORPHANED`], or their states may take up much.
+    pub(super) fn has_many_orphaned(&self) -> bool {
+        let states = self.state_bytes.added().saturating_mul(LOOKS_PER_BYTE);
+        self.orphaned > 0 && self.orphaned.saturating_mul(FEW_ORPHANED).max(states) >= self.unsettled_len()
+    }
+
+    /// Forgets the unsettled deliveries of links that are gone if there are [many](Self::has_many_orphaned). Returns false if
+    /// not.
+    pub(super) fn forget_many_orphaned(&mut self) -> bool {
+        self.has_many_orphaned() && self.forget_orphaned(usize::MAX)
     }
 
     /// Frees the memory and the window of deliveries that a link has not handed over.
@@ -474,6 +496,7 @@ impl SessionEndpoint {
             incoming.retain(|entry| bytes.kept(keep(entry.link.into()), Giver::Us, &entry.state));
         }
         self.orphaned = self.orphaned.saturating_sub(excess.saturating_sub(left));
+        self.state_bytes.on_look();
         self.outgoing.request_charge();
         true
     }

@@ -67,7 +67,7 @@ impl SessionEndpoint {
     #[cold]
     pub(super) fn grow_outgoing(&mut self, cx: &mut Context) -> bool {
         // Where the number is the limit, to make room and to take it again would move all of them.
-        if self.outgoing.len() >= cx.config.limits.max_unsettled && self.orphaned == 0 {
+        if self.outgoing.len() >= cx.config.limits.max_unsettled && !self.has_many_orphaned() {
             return false;
         }
         // First, so that the growth is charged with nothing else, and fits.
@@ -99,26 +99,28 @@ impl SessionEndpoint {
         let has_spare = self.outgoing.len() < cx.config.limits.max_unsettled
             && (self.outgoing.has_spare() || self.incoming.as_ref().is_some_and(UnsettledMap::has_spare));
         let is_within = || self.left_for_own(cx).is_some_and(can_grow);
-        !self.outgoing.must_grow() || self.orphaned > 0 || has_spare || is_within()
+        !self.outgoing.must_grow() || self.has_many_orphaned() || has_spare || is_within()
     }
 
-    /// Returns what `attempt` returns, of a second time behind [`make_room`](Self::make_room) if it fails.
+    /// Returns what `attempt` returns. If it fails, it is made again without the deliveries of links that are gone, which are
+    /// kept as long as nothing needs their room, and again without spare room.
     fn fits(&mut self, cx: &mut Context, attempt: impl Fn(&mut Self, &mut Context) -> bool) -> bool {
-        attempt(self, cx) || (self.make_room() && attempt(self, cx))
+        attempt(self, cx)
+            || (self.forget_many_orphaned() && attempt(self, cx))
+            || (self.free_spare() && attempt(self, cx))
     }
 
-    /// Frees spare room, and the deliveries of links that are gone, which are kept as long as nothing needs their room.
-    /// Returns false if there is neither.
-    fn make_room(&mut self) -> bool {
-        let forgotten = self.forget_orphaned(usize::MAX);
+    /// Frees spare room. Returns false if there is none.
+    fn free_spare(&mut self) -> bool {
         let of_incoming = self.incoming.as_mut().is_some_and(UnsettledMap::free_spare);
-        self.outgoing.free_spare() || of_incoming || forgotten
+        self.outgoing.free_spare() || of_incoming
     }
 
-    /// As [`make_room`](Self::make_room), for another session.
+    /// Frees what the session does not need, for another one.
     #[cold]
     pub(crate) fn make_room_for_others(&mut self, cx: &mut Context) {
-        if self.make_room() {
+        let is_less = self.forget_many_orphaned();
+        if self.free_spare() || is_less {
             let _ = self.charge(cx);
         }
     }

@@ -35,6 +35,8 @@ struct Totals {
     facts: usize,
     /// Those in dispositions that have not been written.
     waiting: usize,
+    /// Those of states that were added since the deliveries of links that are gone were last looked for.
+    added: usize,
     /// There are more or fewer than the connection's account has been charged.
     is_charge_due: bool,
 }
@@ -100,6 +102,21 @@ impl StateBytes {
     /// Counts a state that is new.
     pub(super) fn add(&mut self, giver: Giver, bytes: usize) {
         self.change(|totals| totals.of(giver), |before| before.saturating_add(bytes));
+        if let Some(totals) = &mut self.0 {
+            totals.added = totals.added.saturating_add(bytes);
+        }
+    }
+
+    /// Returns the bytes of the states that were added since the deliveries of links that are gone were last looked for.
+    pub(super) fn added(&self) -> usize {
+        self.0.as_ref().map_or(0, |totals| totals.added)
+    }
+
+    /// Takes note that they are looked for.
+    pub(super) fn on_look(&mut self) {
+        if let Some(totals) = &mut self.0 {
+            totals.added = 0;
+        }
     }
 
     /// Counts facts about both ends that are new.

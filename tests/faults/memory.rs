@@ -1,6 +1,7 @@
 //! Memory: what a peer can make us hold is counted as it is held (FB).
 
 mod answers;
+mod closes;
 mod left_behind;
 mod waiting;
 mod woken;

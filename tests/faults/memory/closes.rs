@@ -1,0 +1,126 @@
+//! Links that close beside many unsettled deliveries: what each leaves is not looked for by itself.
+
+use std::sync::Arc;
+
+use amqp_proto::{
+    ConnectionConfig, Limits, ReceiverConfig, ReceiverId,
+    spec::{
+        definitions::{AmqpError, ErrorCondition, Role},
+        delivery_state::{DeliveryState, Rejected},
+        performatives::Disposition,
+    },
+    testing::frames,
+};
+
+use crate::support::Fed;
+
+/// A server that receives on a link that stays, on handle 0.
+struct Beside {
+    fed: Fed,
+    receiver: ReceiverId,
+    /// Deliveries so far.
+    received: u32,
+}
+
+impl Beside {
+    fn new(limits: Limits) -> Self {
+        let mut fed = Fed::server_with(ConnectionConfig::server("s").limits(limits));
+        Self { receiver: receive(&mut fed, "long", 0), fed, received: 0 }
+    }
+
+    /// Takes in a delivery that stays unsettled.
+    fn take(&mut self, handle: u32) {
+        self.fed.feed_bytes(&frames::with_payload(0, &frames::transfer(handle, self.received), b"x"));
+        self.received += 1;
+        self.fed.output.clear();
+        assert!(self.fed.names().contains(&"DELIVERY"));
+        self.fed.write();
+    }
+
+    /// Opens a link, takes a delivery on it that stays unsettled, and closes it.
+    fn come_and_go(&mut self) -> ReceiverId {
+        let link = receive(&mut self.fed, "short", 2);
+        self.take(2);
+        self.fed.feed_bytes(&frames::frame(0, &frames::detach(2, true)));
+        let names = self.fed.names();
+        assert!(names.contains(&"RECEIVER_CLOSED"), "{names:?}");
+        self.fed.write();
+        link
+    }
+}
+
+/// Accepts a link that the peer attaches to send on.
+fn receive(fed: &mut Fed, name: &str, handle: u32) -> ReceiverId {
+    fed.feed_bytes(&frames::frame(0, &frames::attach(name, handle, Role::Sender)));
+    let receiver = fed.receiver_asked_for();
+    fed.connection.accept_receiver(receiver, ReceiverConfig::new()).unwrap();
+    fed.connection.receiver(receiver).unwrap().set_credit(1_000_000).unwrap();
+    fed.events();
+    fed.write();
+    receiver
+}
+
+/// Each close looked at all deliveries of its session.
+#[test]
+fn fb8zc_deliveries_that_closed_links_left_are_dropped_together() {
+    const LIVE: u32 = 1280;
+    let full = usize::try_from(LIVE).unwrap() + 40;
+    for (limits, most) in [
+        (Limits::default().max_retained_unsettled(0), 20),
+        // More than half of it is taken.
+        (Limits::default().max_held_bytes(200 << 10).max_held_bytes_per_session(200 << 10), 20),
+        // All places are taken.
+        (Limits::default().max_unsettled(full), 40),
+    ] {
+        let mut beside = Beside::new(limits);
+        (0..LIVE).for_each(|_| beside.take(0));
+        let mut closed = vec![];
+        let (mut before, mut drops) = (0, 0);
+        for _ in 0..100 {
+            closed.push(beside.come_and_go());
+            closed.retain(|link| !beside.fed.connection.unsettled(*link).is_empty());
+            let left = closed.len();
+            assert!(left <= most, "{left}");
+            drops += usize::from(left <= before);
+            before = left;
+        }
+        assert_eq!(drops, 100 / (most + 1));
+        assert_eq!(beside.fed.connection.unsettled(beside.receiver).len(), usize::try_from(LIVE).unwrap());
+    }
+}
+
+/// Each close had the deliveries copied to free the room that the next one took again.
+#[test]
+fn fb8zd_a_link_that_closes_moves_no_deliveries_of_others() {
+    let limits = Limits::default().max_held_bytes(1 << 20).max_held_bytes_per_session(1 << 20);
+    let mut beside = Beside::new(limits);
+    // One more than a power of two, so that the table is half empty.
+    (0..4097).for_each(|_| beside.take(0));
+    let moved = allocation_counter::measure(|| {
+        for _ in 0..60 {
+            beside.come_and_go();
+        }
+    });
+    assert!(moved.bytes_total < 1 << 20, "{moved:?}");
+}
+
+/// What few deliveries hold may be much.
+#[test]
+fn fb8ze_states_that_a_closed_link_left_leave_room_for_others() {
+    let limits = Limits::default().max_held_bytes(400 << 10).max_held_bytes_per_session(400 << 10);
+    let mut beside = Beside::new(limits);
+    (0..1280).for_each(|_| beside.take(0));
+    let error = AmqpError::described(ErrorCondition::NotFound, "x".repeat(60_000));
+    for _ in 0..20 {
+        receive(&mut beside.fed, "short", 2);
+        beside.take(2);
+        let state = Some(DeliveryState::Rejected(Arc::new(Rejected { error: Some(error.clone()) })));
+        let first = (beside.received - 1).into();
+        let update = Disposition { role: Role::Sender, first, state, ..Disposition::default() };
+        beside.fed.feed_bytes(&frames::frame(0, &update));
+        assert_eq!(beside.fed.names(), ["DELIVERY_UPDATED"]);
+        beside.fed.feed_bytes(&frames::frame(0, &frames::detach(2, true)));
+        assert_eq!(beside.fed.names(), ["RECEIVER_CLOSED"]);
+        beside.fed.write();
+    }
+}
