@@ -71,7 +71,7 @@ impl SessionEndpoint {
             return false;
         }
         // First, so that the growth is charged with nothing else, and fits.
-        if self.charge(cx).is_err() {
+        if !self.fits(cx, Self::charge_all) {
             return false;
         }
         let grow = |this: &mut Self, cx: &mut Context| {
@@ -80,7 +80,7 @@ impl SessionEndpoint {
         };
         let grows = self.fits(cx, grow);
         // What was freed in vain is there for other sessions.
-        self.charge(cx).is_ok() && grows
+        self.fits(cx, Self::charge_all) && grows
     }
 
     /// Returns the bytes that are left for messages of ours. `None` if there may be places, and yet no room: deliveries that
@@ -142,12 +142,16 @@ impl SessionEndpoint {
         }
     }
 
-    /// Charges what the session holds. Fails if that is too much, even without the deliveries of links that are gone.
+    /// Charges what the session holds, and has its senders that wait look at the room that is left. Fails if that is too much,
+    /// even without the deliveries of links that are gone.
     #[cold]
     #[inline(never)]
     pub(crate) fn charge(&mut self, cx: &mut Context) -> Result<(), ProtocolError> {
         let max = cx.config.limits.max_held_bytes_per_session;
         if self.fits(cx, Self::charge_all) {
+            if self.senders_wait {
+                cx.blocked_senders.push(self.channel);
+            }
             Ok(())
         } else if self.has_too_many_states(max) {
             too_many_states(max)

@@ -35,6 +35,11 @@ const SPARE_STEP: usize = 8;
 const MAX_SPARE: u8 = 128;
 /// Room for as many steps stays even then.
 const MIN_SPARE: u8 = 1;
+/// One part in this many of a ring is spare when it has been freed, or has grown in a small step.
+const SMALL_PART: usize = 8;
+/// One part in this many may be spare and not worth freeing. So whatever frees it, and however often, a ring moves only once a
+/// part of it has been added or removed since it last did.
+const SPARE_PART: usize = 4;
 /// The distance to the oldest delivery is checked before each delivery whose number is a multiple of this: numbers 2³¹ or
 /// more apart have no order (2.8.10).
 const QUARTER_TURN: u32 = 1 << 30;
@@ -66,6 +71,8 @@ pub(crate) struct UnsettledMap<T> {
     max_in_ring: u32,
     /// Room for as many slots stays, in steps of [`SPARE_STEP`].
     max_spare: u8,
+    /// Its spare room was freed, and it has not grown since: it grows in a small step, which is not freed again.
+    is_freed: bool,
     is_charge_due: bool,
     /// The epoch of ids now, and the one before the delivery number last wrapped.
     epochs: (u32, u32),
@@ -85,6 +92,7 @@ impl<T> UnsettledMap<T> {
             max_in_ring: 0,
             epochs: (epoch, epoch),
             max_spare: MAX_SPARE,
+            is_freed: false,
             is_charge_due: false,
         }
     }
@@ -143,7 +151,8 @@ impl<T> UnsettledMap<T> {
 
     /// Makes room for more deliveries, to be charged by [`heap_size`](Self::heap_size) at once. Returns false if there are
     /// `max` unsettled ones, or if it takes up more than `left` bytes. Grows in small steps if twice the room takes up more
-    /// than `at_once`. If it takes up more than `left`, the oldest move out of a ring that is half empty.
+    /// than `at_once`, or behind [`free_spare`](Self::free_spare). If it takes up more than `left`, the oldest move out of a
+    /// ring that is half empty.
     #[cold]
     pub(crate) fn grow(&mut self, max: usize, left: usize, at_once: usize) -> bool {
         if !self.can_grow(max, left) {
@@ -153,8 +162,8 @@ impl<T> UnsettledMap<T> {
         if self.ring.len() < self.ring.capacity() {
             // There is a place.
         } else if bytes <= left {
-            let more = if bytes > at_once { (double / 8).max(MIN_GROWTH) } else { double };
-            self.ring.reserve_exact(more);
+            let is_small = core::mem::take(&mut self.is_freed) || bytes > at_once;
+            self.ring.reserve_exact(if is_small { (double / SMALL_PART).max(MIN_GROWTH) } else { double });
         } else {
             (0..self.step()).for_each(|_| self.move_first());
         }
@@ -506,19 +515,25 @@ impl<T> UnsettledMap<T> {
         }
     }
 
-    /// Frees the room that no delivery needs. Returns false if that is less than a sixteenth of it.
+    /// Frees room that no delivery needs. Returns false if that is less than one part in [`SPARE_PART`].
     pub(crate) fn free_spare(&mut self) -> bool {
         let has_spare = self.has_spare();
         if has_spare {
-            self.shrink_to(self.ring.len().max(SPARE_STEP));
+            self.shrink_to(self.kept_places());
+            self.is_freed = true;
         }
         has_spare
     }
 
+    fn kept_places(&self) -> usize {
+        let places = self.ring.len();
+        places.saturating_add(places / SMALL_PART).max(SPARE_STEP)
+    }
+
     /// True if [`free_spare`](Self::free_spare) has something to free.
     pub(crate) fn has_spare(&self) -> bool {
-        let kept = self.ring.len().max(SPARE_STEP);
-        self.ring.capacity().saturating_sub(kept) > self.ring.capacity() / 16
+        let (kept, capacity) = (self.kept_places(), self.ring.capacity());
+        kept < capacity && capacity.saturating_sub(self.ring.len()) > capacity / SPARE_PART
     }
 
     fn shrink_to(&mut self, capacity: usize) {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use amqp_proto::{
-    ConnectionConfig, Limits, ReceiverConfig, ReceiverId,
+    CommandError, ConnectionConfig, Limits, ReceiverConfig, ReceiverId, SenderConfig,
     spec::{
         definitions::{AmqpError, ErrorCondition, Role},
         delivery_state::{DeliveryState, Rejected},
-        performatives::Disposition,
+        performatives::{Disposition, Flow},
     },
     testing::frames,
+    types::Handle,
 };
 
 use crate::support::Fed;
@@ -68,7 +69,7 @@ fn fb8zc_deliveries_that_closed_links_left_are_dropped_together() {
     for (limits, most) in [
         (Limits::default().max_retained_unsettled(0), 20),
         // More than half of it is taken.
-        (Limits::default().max_held_bytes(200 << 10).max_held_bytes_per_session(200 << 10), 20),
+        (Limits::default().max_held_bytes(150 << 10).max_held_bytes_per_session(150 << 10), 20),
         // All places are taken.
         (Limits::default().max_unsettled(full), 40),
     ] {
@@ -102,6 +103,45 @@ fn fb8zd_a_link_that_closes_moves_no_deliveries_of_others() {
         }
     });
     assert!(moved.bytes_total < 1 << 20, "{moved:?}");
+}
+
+/// Each message of ours that had no room took the spare room of the peer's deliveries, in vain. The next one took it again.
+#[test]
+fn fb8zf_a_message_that_is_refused_moves_no_deliveries_of_the_peers() {
+    let limits = Limits::default().max_held_bytes(1 << 20).max_held_bytes_per_session(1 << 20);
+    let mut beside = Beside::new(limits);
+    beside.fed.feed_bytes(&frames::frame(0, &frames::attach("ours", 2, Role::Receiver)));
+    let sender = beside.fed.sender_asked_for();
+    beside.fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+    let credit = Flow {
+        handle: Some(Handle::new(2)),
+        delivery_count: Some(0.into()),
+        link_credit: Some(100_000),
+        incoming_window: 100_000,
+        ..frames::flow()
+    };
+    beside.fed.feed_bytes(&frames::frame(0, &credit));
+    beside.fed.events();
+    (0..1100).for_each(|_| beside.take(0));
+    let mut send = |fed: &mut Fed, tag: u32| {
+        let sent = fed.connection.sender(sender).unwrap().send(tag, b"x".as_slice());
+        fed.write();
+        fed.output.clear();
+        sent
+    };
+    let sent = (0..).find(|tag| send(&mut beside.fed, *tag).is_err()).unwrap();
+    let moved = allocation_counter::measure(|| {
+        for _ in 0..100 {
+            assert_eq!(send(&mut beside.fed, sent), Err(CommandError::TooManyUnsettled));
+            beside.take(0);
+            // The newest, so that the others keep their places.
+            let newest = frames::accepted(beside.received - 1, None);
+            let settled = Disposition { role: Role::Sender, ..newest };
+            beside.fed.feed_bytes(&frames::frame(0, &settled));
+            beside.fed.events();
+        }
+    });
+    assert!(sent > 1000 && moved.bytes_total < 1 << 20, "{sent}: {moved:?}");
 }
 
 /// What few deliveries hold may be much.
