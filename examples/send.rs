@@ -68,7 +68,7 @@ struct Arguments {
     /// The subject of each message.
     #[arg(long, value_name = "TEXT")]
     subject: Option<String>,
-    /// Send settled: nothing is confirmed.
+    /// Send settled: nothing is confirmed, and a message that the peer cannot take ends the link with an error.
     #[arg(long)]
     settled: bool,
     /// Messages per second at most.
@@ -152,8 +152,8 @@ fn fill(
     let Ok(mut sender) = client.peer.connection.sender(sender) else { return Ok(None) };
     while counts.sent < arguments.count {
         if let Some(rate) = arguments.rate {
-            let wait = Duration::try_from_secs_f64(counts.sent as f64 / rate)?;
-            let due = start.checked_add(wait);
+            let wait = Duration::try_from_secs_f64(counts.sent as f64 / rate);
+            let due = wait.ok().and_then(|wait| start.checked_add(wait));
             let due = due.ok_or_else(|| about("--rate: the next message has no time", "pass more"))?;
             if due > Instant::now() {
                 return Ok(Some(due));
@@ -227,6 +227,19 @@ fn send(
         if arguments.settled {
             bar.set_position(counts.sent);
         }
+    }
+    if arguments.settled { end(client, sender) } else { Ok(()) }
+}
+
+/// Closes the link, and waits for the peer's answer. That has the reason if the peer has ended the link for a message: of
+/// those that are settled, nothing else reports it.
+fn end(client: &mut Client, sender: SenderId) -> Result<()> {
+    unless_late(client.peer.connection.sender(sender).and_then(|mut sender| sender.close(None)))?;
+    while let Some(event) = client.next_event(None)? {
+        if matches!(event, Event::SenderClosed { .. }) {
+            break;
+        }
+        check_open(&event)?;
     }
     Ok(())
 }

@@ -187,6 +187,18 @@ fn fg3g_a_settled_message_that_has_no_room_ends_its_link() {
     );
 }
 
+/// All are sent before the peer can answer, and its reason came behind our close.
+#[test]
+fn send_settled_fails_if_its_messages_have_no_room() {
+    let broker = Broker::start(&["--max-queue-bytes", "10000"]);
+    for _ in 0..5 {
+        let ended = broker.send("full", &["--settled", "--count", "500", "--size", "100"]);
+        assert_eq!(ended.code, Some(1), "{}", ended.out);
+        assert!(ended.err.contains("the queue or the broker is full"), "{}", ended.err);
+    }
+    assert_eq!(broker.send("other", &["--settled", "--count", "5"]).code, Some(0));
+}
+
 #[test]
 fn fg3h_queues_without_messages_and_links_take_no_room() {
     let broker = Broker::start(&["--max-bytes", "5000"]);
