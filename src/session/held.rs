@@ -55,7 +55,7 @@ impl SessionEndpoint {
             let left = this.left_to_hold(max, cx.account.left_to_keep());
             let at_once = this.left_to_hold(max, cx.account.left_to_hold());
             let map = this.incoming.as_mut();
-            map.is_none_or(|map| map.grow(cx.config.limits.max_unsettled, left, at_once))
+            map.is_none_or(|map| !map.must_grow() || map.grow(cx.config.limits.max_unsettled, left, at_once))
         };
         if self.fits(cx, grow) {
             return self.charge(cx);
@@ -76,7 +76,9 @@ impl SessionEndpoint {
         }
         let grow = |this: &mut Self, cx: &mut Context| {
             let left = this.left_for_own(cx);
-            left.is_some_and(|left| this.outgoing.grow(cx.config.limits.max_unsettled, left, left))
+            // What was forgotten may have left a place.
+            !this.outgoing.must_grow()
+                || left.is_some_and(|left| this.outgoing.grow(cx.config.limits.max_unsettled, left, left))
         };
         let grows = self.fits(cx, grow);
         // What was freed in vain is there for other sessions.

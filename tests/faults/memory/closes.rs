@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use amqp_proto::{
-    CommandError, ConnectionConfig, Limits, ReceiverConfig, ReceiverId, SenderConfig,
+    CommandError, ConnectionConfig, Limits, ReceiverConfig, ReceiverId, SenderConfig, SenderId,
     spec::{
         definitions::{AmqpError, ErrorCondition, Role},
         delivery_state::{DeliveryState, Rejected},
@@ -61,6 +61,30 @@ fn receive(fed: &mut Fed, name: &str, handle: u32) -> ReceiverId {
     receiver
 }
 
+/// Accepts a link that the peer attaches to receive on, with credit and window enough.
+fn attach_sender(fed: &mut Fed, name: &str, handle: u32) -> SenderId {
+    fed.feed_bytes(&frames::frame(0, &frames::attach(name, handle, Role::Receiver)));
+    let sender = fed.sender_asked_for();
+    fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
+    let credit = Flow {
+        handle: Some(Handle::new(handle)),
+        delivery_count: Some(0.into()),
+        link_credit: Some(100_000),
+        incoming_window: 100_000,
+        ..frames::flow()
+    };
+    fed.feed_bytes(&frames::frame(0, &credit));
+    fed.events();
+    sender
+}
+
+fn send(fed: &mut Fed, sender: SenderId, tag: u32) -> Result<(), CommandError> {
+    let sent = fed.connection.sender(sender).unwrap().send(tag, b"x".as_slice());
+    fed.write();
+    fed.output.clear();
+    sent.map(drop)
+}
+
 /// Each close looked at all deliveries of its session.
 #[test]
 fn fb8zc_deliveries_that_closed_links_left_are_dropped_together() {
@@ -110,29 +134,12 @@ fn fb8zd_a_link_that_closes_moves_no_deliveries_of_others() {
 fn fb8zf_a_message_that_is_refused_moves_no_deliveries_of_the_peers() {
     let limits = Limits::default().max_held_bytes(1 << 20).max_held_bytes_per_session(1 << 20);
     let mut beside = Beside::new(limits);
-    beside.fed.feed_bytes(&frames::frame(0, &frames::attach("ours", 2, Role::Receiver)));
-    let sender = beside.fed.sender_asked_for();
-    beside.fed.connection.accept_sender(sender, SenderConfig::new()).unwrap();
-    let credit = Flow {
-        handle: Some(Handle::new(2)),
-        delivery_count: Some(0.into()),
-        link_credit: Some(100_000),
-        incoming_window: 100_000,
-        ..frames::flow()
-    };
-    beside.fed.feed_bytes(&frames::frame(0, &credit));
-    beside.fed.events();
+    let sender = attach_sender(&mut beside.fed, "ours", 2);
     (0..1100).for_each(|_| beside.take(0));
-    let mut send = |fed: &mut Fed, tag: u32| {
-        let sent = fed.connection.sender(sender).unwrap().send(tag, b"x".as_slice());
-        fed.write();
-        fed.output.clear();
-        sent
-    };
-    let sent = (0..).find(|tag| send(&mut beside.fed, *tag).is_err()).unwrap();
+    let sent = (0..).find(|tag| send(&mut beside.fed, sender, *tag).is_err()).unwrap();
     let moved = allocation_counter::measure(|| {
         for _ in 0..100 {
-            assert_eq!(send(&mut beside.fed, sent), Err(CommandError::TooManyUnsettled));
+            assert_eq!(send(&mut beside.fed, sender, sent), Err(CommandError::TooManyUnsettled));
             beside.take(0);
             // The newest, so that the others keep their places.
             let newest = frames::accepted(beside.received - 1, None);
@@ -142,6 +149,28 @@ fn fb8zf_a_message_that_is_refused_moves_no_deliveries_of_the_peers() {
         }
     });
     assert!(sent > 1000 && moved.bytes_total < 1 << 20, "{sent}: {moved:?}");
+}
+
+/// It was refused, although places were free then, and no `SENDER_READY` came.
+#[test]
+fn fb8zg_a_message_has_the_place_of_one_that_a_closed_link_left() {
+    let limits = Limits::default().max_held_bytes(40 << 10).max_held_bytes_per_session(40 << 10);
+    let mut beside = Beside::new(limits);
+    let senders = [("first", 2), ("second", 3)].map(|(name, handle)| {
+        let sender = attach_sender(&mut beside.fed, name, handle);
+        (0..16).for_each(|tag| send(&mut beside.fed, sender, tag).unwrap());
+        sender
+    });
+    beside.fed.feed_bytes(&frames::frame(0, &frames::detach(2, true)));
+    assert_eq!(beside.fed.names(), ["SENDER_CLOSED"]);
+    beside.fed.write();
+    // More memory is taken than messages of ours may have.
+    (0..450).for_each(|_| beside.take(0));
+    assert_eq!(beside.fed.connection.unsettled(senders[0]).len(), 16);
+    for tag in 16..32 {
+        assert_eq!(send(&mut beside.fed, senders[1], tag), Ok(()));
+    }
+    assert_eq!(send(&mut beside.fed, senders[1], 32), Err(CommandError::TooManyUnsettled));
 }
 
 /// What few deliveries hold may be much.
