@@ -231,17 +231,18 @@ fn send(
     if arguments.settled { end(client, sender) } else { Ok(()) }
 }
 
-/// Closes the link, and waits for the peer's answer. That has the reason if the peer has ended the link for a message: of
+/// Closes the link, and waits for the peer's answer as long as for that to a close. That has the reason if the peer has ended the link for a message: of
 /// those that are settled, nothing else reports it.
 fn end(client: &mut Client, sender: SenderId) -> Result<()> {
     unless_late(client.peer.connection.sender(sender).and_then(|mut sender| sender.close(None)))?;
-    while let Some(event) = client.next_event(None)? {
+    let until = Timeouts::default().close.and_then(|wait| Instant::now().checked_add(wait));
+    while let Some(event) = client.next_event(until)? {
         if matches!(event, Event::SenderClosed { .. }) {
-            break;
+            return Ok(());
         }
         check_open(&event)?;
     }
-    Ok(())
+    Err(about("the peer did not answer the end of the link", "see the peer's log, and send again"))
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
