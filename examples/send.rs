@@ -68,7 +68,8 @@ struct Arguments {
     /// The subject of each message.
     #[arg(long, value_name = "TEXT")]
     subject: Option<String>,
-    /// Send settled: nothing is confirmed, and a message that the peer cannot take ends the link with an error.
+    /// Send settled: nothing is confirmed, and a message that the peer cannot take ends the link with an error. A router
+    /// in between answers the end of the link before its server has.
     #[arg(long)]
     settled: bool,
     /// Messages per second at most.
@@ -228,21 +229,31 @@ fn send(
             bar.set_position(counts.sent);
         }
     }
-    if arguments.settled { end(client, sender) } else { Ok(()) }
+    if arguments.settled { end(client, sender, patience) } else { Ok(()) }
 }
 
-/// Closes the link, and waits for the peer's answer as long as for that to a close. That has the reason if the peer has ended the link for a message: of
+/// Closes the link, and waits for the peer's answer. That has the reason if the peer has ended the link for a message: of
 /// those that are settled, nothing else reports it.
-fn end(client: &mut Client, sender: SenderId) -> Result<()> {
+fn end(client: &mut Client, sender: SenderId, patience: Option<Duration>) -> Result<()> {
     unless_late(client.peer.connection.sender(sender).and_then(|mut sender| sender.close(None)))?;
-    let until = Timeouts::default().close.and_then(|wait| Instant::now().checked_add(wait));
-    while let Some(event) = client.next_event(until)? {
-        if matches!(event, Event::SenderClosed { .. }) {
-            return Ok(());
+    // As long as for the answer to a close, at least. Without a time-out, the engine's for a detach ends it.
+    let patience = patience.map(|patience| patience.max(Timeouts::default().close.unwrap_or_default()));
+    loop {
+        // A slow peer takes what was sent before.
+        let until = patience.and_then(|patience| client.written_at.checked_add(patience));
+        match client.next_event(until)? {
+            Some(Event::SenderClosed { .. }) => return Ok(()),
+            Some(event) => check_open(&event)?,
+            None if client.peer.connection.is_closed() => {
+                return Err(about("the connection is over", "start it again"));
+            }
+            None if patience.is_some_and(|patience| client.written_at.elapsed() >= patience) => {
+                let what = "the peer did not answer the end of the link";
+                return Err(about(what, "see its log, or raise --timeout"));
+            }
+            None => {}
         }
-        check_open(&event)?;
     }
-    Err(about("the peer did not answer the end of the link", "see the peer's log, and send again"))
 }
 
 fn run(arguments: &Arguments) -> Result<()> {

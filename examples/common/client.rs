@@ -54,6 +54,8 @@ pub struct Client {
     /// True if the socket had taken all output when it was last written to.
     all_written: bool,
     flushes: u32,
+    /// The time at which bytes were last written.
+    pub written_at: Instant,
 }
 
 impl Client {
@@ -95,6 +97,7 @@ impl Client {
             block: vec![0; READ].into(),
             all_written: false,
             flushes: 0,
+            written_at: Instant::now(),
         })
     }
 
@@ -139,6 +142,7 @@ impl Client {
             if self.peer.flush(usize::MAX) > 0 {
                 // Reading has its turn, even if the peer takes all that is written.
                 self.flushes = self.flushes.wrapping_add(1);
+                self.written_at = Instant::now();
                 if self.flushes.is_multiple_of(16) {
                     self.wait(Some(Instant::now()))?;
                 }
