@@ -58,7 +58,7 @@ const MAX_RUNS: usize = 256;
 const MAX_PENDING_KEPT: usize = 64;
 
 /// One disposition may leave this many deliveries unsettled however often that has happened.
-const FREE_UPDATES: usize = 64;
+const FREE_UPDATES: usize = 8;
 
 /// True if another run would be one too many for now.
 fn must_stop(

@@ -556,6 +556,7 @@ const LARGE: [&str; 5] = ["--settled", "--count", "1", "--size", "100000000"];
 /// Waits until the client has written bytes that nobody reads.
 fn await_bytes(server: &mut End) {
     server.flush();
+    let timeout = server.socket.read_timeout().unwrap();
     server.socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let peeked = loop {
         match server.socket.peek(&mut [0; 1]) {
@@ -565,6 +566,7 @@ fn await_bytes(server: &mut End) {
         }
     };
     assert_eq!(peeked, 1);
+    server.socket.set_read_timeout(timeout).unwrap();
 }
 
 #[test]
@@ -592,6 +594,28 @@ fn send_settled_reports_a_transport_that_ends_without_a_close() {
     server.socket.shutdown(Shutdown::Write).unwrap();
     let ended = sending.end();
     assert_eq!(ended.code, Some(1), "{ended:?}");
+}
+
+/// A connection waits as long for its close, whatever the client's time-out is.
+#[test]
+fn send_settled_waits_for_the_end_of_its_link() {
+    let (listener, url) = listen("q");
+    let start = || {
+        let sending = start("send", &[&url, "--settled", "--count", "10", "--timeout", "300"]);
+        let mut server = End::server(&listener);
+        accept_sender(&mut server);
+        await_bytes(&mut server);
+        (sending, server)
+    };
+    let (sending, server) = start();
+    thread::sleep(Duration::from_secs(2));
+    wait_for_close(server);
+    let ended = sending.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let (sending, _server) = start();
+    let ended = sending.end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("did not answer the end of the link"), "{ended:?}");
 }
 
 #[test]

@@ -16,6 +16,9 @@ use crate::support::Fed;
 
 const COUNT: u32 = 1000;
 
+/// A disposition may leave as many unsettled however often that has happened.
+const FREE: u32 = 8;
+
 /// A server that has sent as many deliveries on a link that leaves it to the application to settle them.
 fn sent(count: u32, limits: Limits) -> Fed {
     sending(count, limits).0
@@ -27,23 +30,25 @@ fn sending(count: u32, limits: Limits) -> (Fed, SenderId) {
     fed.feed_bytes(&attach(0, 0, Role::Receiver, "r", None));
     let sender = fed.sender_asked_for();
     fed.connection.accept_sender(sender, SenderConfig::new().settle_on_outcome(false)).unwrap();
-    fed.feed_bytes(&frames::frame(
-        0,
-        &Flow {
-            next_incoming_id: Some(0.into()),
-            incoming_window: u32::MAX,
-            handle: Some(Handle::new(0)),
-            delivery_count: Some(0.into()),
-            link_credit: Some(2 * count),
-            ..frames::flow()
-        },
-    ));
+    fed.feed_bytes(&credit(0, 2 * count));
     for tag in 0..count {
         fed.connection.sender(sender).unwrap().send_with(tag, b"x".as_slice(), &SendOptions::new()).unwrap();
         fed.write();
     }
     fed.events();
     (fed, sender)
+}
+
+fn credit(handle: u32, count: u32) -> Vec<u8> {
+    let flow = Flow {
+        next_incoming_id: Some(0.into()),
+        incoming_window: u32::MAX,
+        handle: Some(Handle::new(handle)),
+        delivery_count: Some(0.into()),
+        link_credit: Some(count),
+        ..frames::flow()
+    };
+    frames::frame(0, &flow)
 }
 
 fn named(last: u32, settled: bool, state: Option<DeliveryState>) -> Vec<u8> {
@@ -96,8 +101,7 @@ fn fb6i_updates_without_end_have_a_bound_that_can_be_set() {
     for (most, limits) in [(64, Limits::default()), (4, Limits::default().max_updates_per_delivery(4))] {
         let mut fed = sent(COUNT, limits);
         let (times, failed) = times_fed(&mut fed, |times| named(COUNT - 1, false, received(times)));
-        // 64 of each are free.
-        assert_eq!(times, most * COUNT / (COUNT - 64));
+        assert_eq!(times, most * COUNT / (COUNT - FREE));
         let failed = failed.unwrap();
         assert!(failed.starts_with("amqp:resource-limit-exceeded"), "{failed}");
         assert!(failed.contains("max_updates_per_delivery"), "{failed}");
@@ -113,7 +117,7 @@ fn fb6j_settlements_for_a_closed_link_have_the_same_bound() {
     fed.feed_bytes(&frames::frame(0, &Detach { handle: Handle::new(0), closed: true, error: None }));
     fed.events();
     let (times, failed) = times_fed(&mut fed, |_| named(COUNT - 1, true, Some(DeliveryState::ACCEPTED)));
-    assert_eq!(times, 64 * COUNT / (COUNT - 64));
+    assert_eq!(times, 64 * COUNT / (COUNT - FREE));
     assert!(failed.unwrap().contains("max_updates_per_delivery"));
 }
 
@@ -143,8 +147,35 @@ fn fb6r_settlements_of_what_is_settled_have_the_same_bound() {
     fed.feed_bytes(&gap);
     assert_eq!(fed.names(), ["DELIVERY_SETTLED"]);
     let (times, failed) = times_fed(&mut fed, |_| gap.clone());
-    assert_eq!(times, 64 * COUNT / (500 - 64));
+    assert_eq!(times, 64 * COUNT / (500 - FREE));
     assert!(failed.unwrap().contains("max_updates_per_delivery"));
+}
+
+/// Each is an event, as the links take turns: 29 bytes raised 64 of them, without end.
+#[test]
+fn fb6t_updates_of_few_deliveries_have_the_same_bound() {
+    const FEW: u32 = 64;
+    let (mut fed, first) = sending(FEW / 2, Limits::default());
+    fed.feed_bytes(&attach(0, 1, Role::Receiver, "other", None));
+    let second = fed.sender_asked_for();
+    fed.connection.accept_sender(second, SenderConfig::new().settle_on_outcome(false)).unwrap();
+    fed.feed_bytes(&credit(1, FEW));
+    for tag in 0..FEW / 2 {
+        let sender = if tag % 2 == 0 { first } else { second };
+        fed.connection.sender(sender).unwrap().send(FEW + tag, b"x".as_slice()).unwrap();
+        fed.write();
+    }
+    fed.events();
+    let (times, failed) = times_fed(&mut fed, |times| named(FEW - 1, false, received(times)));
+    assert_eq!(times, 64 * FEW / (FEW - FREE));
+    assert!(failed.unwrap().contains("max_updates_per_delivery"));
+}
+
+/// A few at a time may be updated without end, as by a receiver that reports how far it is.
+#[test]
+fn fb6u_updates_of_very_few_deliveries_have_no_bound() {
+    let mut fed = sent(COUNT, Limits::default());
+    assert_eq!(times_fed(&mut fed, |times| named(FREE - 1, false, received(times))), (10_000, None));
 }
 
 /// Each update kept a copy for each delivery, beside what the first had stored for all of them.
