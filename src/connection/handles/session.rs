@@ -95,7 +95,8 @@ impl Session<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`CommandError::IllegalState`] if the session is ending or has a sender of this name,
+    /// [`CommandError::IllegalState`] if the session is ending or has a sender of this name: one that has ended too, until the
+    /// peer has answered all frames of it, a round trip later if a detach of ours and the peer's close cross (2.6.6);
     /// [`CommandError::LimitReached`] if a handle-max is reached, the peer's or our own, [`CommandError::FrameTooLarge`] if the
     /// attach is larger than the peer accepts.
     pub fn attach_sender(&mut self, config: SenderConfig) -> Result<SenderId, CommandError> {
