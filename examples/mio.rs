@@ -92,6 +92,7 @@ impl Client {
                         output.advance(written);
                         continue;
                     }
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                     Err(error) if is_busy(&error) => {}
                     Err(_) => {
                         // The peer's last frames may still be there to read.
@@ -110,6 +111,7 @@ impl Client {
                         self.reads += 1;
                         self.input.extend_from_slice(&block[..count]);
                     }
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                     // Both halves would block.
                     Err(error) if is_busy(&error) => return Ok(false),
                     _ => self.engine.handle_eof(now),

@@ -11,9 +11,14 @@ use mio::{
     Interest, Registry, Token,
     net::{TcpListener, TcpStream},
 };
+use socket2::SockRef;
 
 /// The time until the next try after an error.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// The most clients that wait to be accepted, if the system allows as many. Of 1,000 at a time most are beyond the 128 of `bind`,
+/// and wait until their systems try again.
+const BACKLOG: i32 = 4096;
 
 pub struct Door {
     listener: TcpListener,
@@ -29,6 +34,7 @@ pub struct Door {
 impl Door {
     pub fn new(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<Self> {
         let mut listener = TcpListener::bind(address)?;
+        SockRef::from(&listener).listen(BACKLOG)?;
         registry.register(&mut listener, token, Interest::READABLE)?;
         Ok(Self { listener, spare: spare(), knocking: true, paused_until: None, reported: false })
     }
