@@ -169,9 +169,9 @@ pub struct Limits {
     /// on average. Default 64. Beyond it the session is ended with `amqp:resource-limit-exceeded`.
     ///
     /// The deliveries that have been sent in the session count, and 8 of each disposition are free. So it matters if
-    /// one names more, again and again: by states such as [`Received`](crate::spec::delivery_state::Received), by outcomes for a sender that has
-    /// [`settle_on_outcome`](crate::SenderConfig::settle_on_outcome) off, or for links that are closed. Each costs some
-    /// 200 instructions, a tenth of what the transfer took.
+    /// one names more, again and again: by states such as [`Received`](crate::spec::delivery_state::Received), by
+    /// outcomes for a sender that has [`settle_on_outcome`](crate::SenderConfig::settle_on_outcome) off, or for links
+    /// that are closed. Each costs some 200 instructions, a tenth of what the transfer took.
     pub max_updates_per_delivery: u32,
     /// Unsettled deliveries kept for [`Connection::unsettled`](crate::Connection::unsettled): those of all ended sessions
     /// together, and as many of the closed links of each session. Default 65 536. Beyond it the oldest are dropped; the

@@ -16,8 +16,8 @@ use socket2::SockRef;
 /// The time until the next try after an error.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The most clients that wait to be accepted, if the system allows as many. Of 1,000 at a time most are beyond the 128 of `bind`,
-/// and wait until their systems try again.
+/// The most clients that wait to be accepted, if the system allows as many. Of 1,000 at a time most are beyond the 128
+/// of `bind`, and wait until their systems try again.
 const BACKLOG: i32 = 4096;
 
 pub struct Door {
